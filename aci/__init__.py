@@ -1,0 +1,1 @@
+"""The world: workspaces, shell, repository, localization, tests. Imports `trajectories` only."""

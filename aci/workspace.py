@@ -1,0 +1,108 @@
+"""The border to the place where commands run: one Protocol, one file a backend under `workspaces/`.
+
+A backend is a module `aci/workspaces/<kind>.py` with `open(options: Options) -> Workspace`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from aci.repository import Repository
+    from trajectories.records import Base
+    from trajectories.trees import Trees
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A finished command. `output` is stdout and stderr as they came; `cut` bytes in its middle were dropped.
+
+    `code` is the exit status (124 after a time-out, 130 when cancelled). `restarted`: the shell died with it and a
+    new one stands in the last directory with the last exported variables.
+    """
+
+    output: bytes
+    code: int
+    seconds: float
+    cwd: str
+    cut: int = 0
+    timed_out: bool = False
+    restarted: bool = False
+
+    @property
+    def text(self) -> str:
+        return self.output.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A tree, now in the run's `trees.git`; `skipped` names what git could not take and keeps its last state."""
+
+    tree: str
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a backend needs to open a workspace at `base`."""
+
+    repository: Repository
+    base: Base
+    trees: Trees
+    image: str = ""
+    memory: str = "4g"
+    processes: int = 1024
+    cancel: Event = field(default_factory=Event)
+    say: Callable[[str], None] = lambda line: None
+
+
+class Workspace(Protocol):
+    """A repository and a shell, cut off from the user's own files.
+
+    Paths are relative to `root`; an absolute path must lie under `root` or `scratch`. A path that leaves them,
+    by `..` or through a symbolic link, raises UsageError. Machine trouble raises WorkspaceError.
+    """
+
+    kind: str
+    root: str
+    scratch: str
+    """A folder outside the repository, for notes and throw-away scripts; not part of any tree."""
+
+    def run(self, command: str, timeout: float = 120.0, session: str = "main") -> Ran:
+        """Run a shell command in a persistent session; directory and exported variables last from call to call."""
+        ...
+
+    def read(self, path: str, limit: int = 50_000_000) -> bytes:
+        """The file's bytes. FileNotFoundError, IsADirectoryError as usual; larger than `limit`: UsageError."""
+        ...
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write the file whole, with its parents; the mode of an existing file is kept."""
+        ...
+
+    def snapshot(self, exact: bool = False) -> Snapshot:
+        """Store the repository's present tree in `trees.git`. `exact` reads every file instead of trusting stat."""
+        ...
+
+    def restore(self, tree: str) -> None:
+        """Make the repository's files those of `tree`. Ignored files stay."""
+        ...
+
+    def fork(self, tree: str) -> Workspace:
+        """A fresh workspace of the same environment at `tree`; nothing else of this one's life is in it."""
+        ...
+
+    def close(self) -> None:
+        """End what runs and remove the workspace. May be called twice."""
+        ...
+
+
+def open_workspace(kind: str, options: Options) -> Workspace:
+    """Open the backend named `kind` (a file of `aci/workspaces/`). Raises UsageError for an unknown one."""
+    from trajectories.plugins import find
+
+    opener: Callable[[Options], Workspace] = find("aci.workspaces", kind, "open", "workspace")
+    return opener(options)

@@ -1,0 +1,1 @@
+"""What happened: the records of a run, its journal, its trees. Imports nothing of ours."""

@@ -1,0 +1,84 @@
+"""Everything that can go wrong and is not the model's fault, in one tree.
+
+What a model gets wrong is an observation. What a user, the machine or we get wrong is raised:
+
+    SweAgentError                   message: what is wrong; fix: what to do; code: the exit code
+    ├── UsageError            2     a flag, path, revision or text of the user's that cannot be used
+    ├── ConfigError           3     configuration, credentials, price
+    ├── WorkspaceError        5     Docker missing or stopped, no image, disk full, container gone
+    │   └── RunBroken         5     a run's journal or trees cannot be read
+    ├── TryLater             75     another process works on this run; the provider asks to wait
+    ├── ModelError            1     a request to a model failed for good
+    └── Stop                        ends an attempt; raised through strategies, caught by `solve` and `map`
+        ├── BudgetStop        4     the purse (dollars or tokens) is empty
+        ├── LimitStop         1     steps or time are used up, or the loop is stuck
+        └── Cancelled       130     the user interrupted; the run is resumable
+"""
+
+
+class SweAgentError(Exception):
+    """`message` says in one sentence what is wrong, `fix` what to do about it."""
+
+    code = 1
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+
+class UsageError(SweAgentError):
+    code = 2
+
+
+class ConfigError(SweAgentError):
+    code = 3
+
+
+class WorkspaceError(SweAgentError):
+    code = 5
+
+
+class RunBroken(WorkspaceError):
+    pass
+
+
+class TryLater(SweAgentError):
+    code = 75
+
+
+class ModelError(SweAgentError):
+    """A request failed. `retryable`: another try may succeed, after `wait` seconds if given.
+
+    `billed`: the provider may have charged for it (a stream that was cut, a time-out); then the
+    whole hold is charged unless usage is known.
+    """
+
+    def __init__(
+        self, message: str, fix: str = "", *, retryable: bool = False, wait: float | None = None, billed: bool = True
+    ) -> None:
+        super().__init__(message, fix)
+        self.retryable = retryable
+        self.wait = wait
+        self.billed = billed
+
+
+class Stop(SweAgentError):
+    """Ends an attempt. `kind` is what the exit record says."""
+
+    kind = "stopped"
+
+
+class BudgetStop(Stop):
+    code = 4
+    kind = "budget"
+
+
+class LimitStop(Stop):
+    code = 1
+    kind = "limit"
+
+
+class Cancelled(Stop):
+    code = 130
+    kind = "interrupted"

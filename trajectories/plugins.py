@@ -1,0 +1,37 @@
+"""Parts found by file name: `find("tools", "shell", "shell", "tool")`. Nothing is imported to list them.
+
+Adding a model, tool, strategy, workspace or export is one new file; outsiders add theirs through an entry point
+in the group `swe_agent.<package>`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from trajectories.errors import UsageError
+
+
+def names(package: str) -> dict[str, str]:
+    """Name on the command line -> module, for every part of a package, ours before outsiders'."""
+    spec = find_spec(package)
+    folders = (spec.submodule_search_locations if spec else None) or []
+    found = {
+        file.stem.replace("_", "-"): f"{package}.{file.stem}"
+        for folder in folders
+        for file in sorted(Path(folder).glob("[a-z]*.py"))
+    }
+    for entry in entry_points(group=f"swe_agent.{package}"):
+        found.setdefault(entry.name, entry.value)
+    return found
+
+
+def find(package: str, name: str, attribute: str, what: str) -> Any:
+    """The `attribute` of the part `name`. Raises UsageError that lists the parts there are."""
+    known = names(package)
+    if name not in known:
+        raise UsageError(f"There is no {what} named {name!r}.", f"Choose one of: {', '.join(sorted(known))}.")
+    return getattr(import_module(known[name]), attribute)

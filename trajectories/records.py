@@ -1,0 +1,265 @@
+"""The records of a run: frozen, plain, one JSON object a line in the journal.
+
+A record never changes once written; everything else (messages for a model, the best patch, what was spent)
+is a pure function of the records. Times are seconds since the epoch. Paths are repository-relative and POSIX.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What is to be solved. `trust` is who wrote it: `user` typed it, `stranger` is anybody on the internet."""
+
+    title: str
+    body: str = ""
+    url: str = ""
+    author: str = ""
+    trust: Literal["user", "member", "stranger"] = "user"
+    images: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return f"{self.title}\n\n{self.body}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where a run starts: `commit` as HEAD, `tree` as the user saw it (with `changes` not committed)."""
+
+    commit: str
+    tree: str
+    changes: int = 0
+
+    def __str__(self) -> str:
+        name = self.commit[:10]
+        return f"{name} + {self.changes} change{'s' * (self.changes != 1)}" if self.changes else name
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One call of a tool. `id` is the provider's name for it; `error` says why it could not be read."""
+
+    tool: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    id: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What an action answered, as the model sees it.
+
+    `out` is the address of the whole output (`out:17` is 17), if it was cut. `data` is for programs:
+    strategies and front ends read it, models do not.
+    """
+
+    text: str
+    ok: bool = True
+    out: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request as billed. `input_tokens` counts the cached ones too. `dollars`: the provider's own figure."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    dollars: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A diff against the base in two parts; predictions carry `source` only."""
+
+    source: str = ""
+    tests: str = ""
+    tree: str = ""
+
+    @property
+    def diff(self) -> str:
+        return self.source + self.tests
+
+    def __bool__(self) -> bool:
+        return bool(self.source or self.tests)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the proof found. Each part is true, false, or null where it could not be judged.
+
+    `tests` reproduce the issue; `lost` passed before and do not now; `contradicted` are expected to, with the
+    sentence of the issue; `flaky` were left out; `commands` repeat the proof; `notes` say in words what limits it.
+    """
+
+    kind: Literal["verified", "faster", "unproven", "none"] = "none"
+    granularity: Literal["test", "file", "command"] = "test"
+    red: bool | None = None
+    green: bool | None = None
+    red_again: bool | None = None
+    no_loss: bool | None = None
+    checks: tuple[str, ...] = ()
+    contradicted: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verified(self) -> bool:
+        return self.kind in ("verified", "faster")
+
+    @property
+    def rank(self) -> int:
+        """Orders trees of a run: verified > green > no loss > the rest."""
+        return 3 if self.verified else 2 if self.green and self.no_loss else 1 if self.no_loss else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The first record of every journal."""
+
+    id: str
+    issue: Issue
+    repository: str
+    base: Base
+    settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    prompts: dict[str, str] = field(default_factory=dict)
+    tools: tuple[dict[str, Any], ...] = ()
+    at: float = field(default_factory=time.time)
+    type: Literal["run"] = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a user asked for; `fix` is a run of one turn."""
+
+    request: str
+    strategy: str
+    models: dict[str, str] = field(default_factory=dict)
+    at: float = field(default_factory=time.time)
+    type: Literal["turn"] = "turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The worst case of one request, durable before it is sent. `attempt` counts the tries of ask number `ask`."""
+
+    branch: str
+    ask: int
+    attempt: int
+    model: str
+    dollars: float | None
+    tokens: int
+    at: float = field(default_factory=time.time)
+    type: Literal["hold"] = "hold"
+
+    @property
+    def id(self) -> str:
+        return f"{self.branch}?{self.ask}.{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """What the request of a hold came to. `source`: where the figure is from; a hold without settle is charged whole."""
+
+    hold: str
+    usage: Usage
+    dollars: float | None
+    source: Literal["usage", "estimate", "none"]
+    at: float = field(default_factory=time.time)
+    type: Literal["settle"] = "settle"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered to ask number `ask` of a branch; durable before its actions run.
+
+    `blocks` are the provider's own (signed thinking, encrypted reasoning), byte for byte, for the same `model` only.
+    """
+
+    text: str = ""
+    actions: tuple[Action, ...] = ()
+    reasoning: str = ""
+    blocks: tuple[str, ...] = ()
+    model: str = ""
+    usage: Usage | None = None
+    branch: str = ""
+    ask: int = 0
+    at: float = field(default_factory=time.time)
+    type: Literal["reply"] = "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One turn of the loop, written when its last action is done.
+
+    `author` is who acted (`coder`, `reviewer`, `user`, a strategy's name). `reply` is the number of the ask it
+    answers; null for a step without a model, whose `actions` may be empty (then its observations are a message).
+    """
+
+    branch: str
+    n: int
+    parent: str
+    author: str
+    tree: str
+    reply: int | None = None
+    actions: tuple[Action, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    error: str = ""
+    at: float = field(default_factory=time.time)
+    type: Literal["step"] = "step"
+
+    @property
+    def id(self) -> str:
+        return f"{self.branch}#{self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A named result of a branch, computed once: answers from here for ever after."""
+
+    branch: str
+    name: str
+    value: Any
+    at: float = field(default_factory=time.time)
+    type: Literal["once"] = "once"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """How a strategy makes its structure visible (`phase`, `candidate`, `score`, `vote`, `prune`, `summary`),
+    a user's message on receipt (`message`), an effect's intent and its result (`intent`, `done`)."""
+
+    branch: str
+    kind: str
+    text: str
+    data: dict[str, Any] = field(default_factory=dict)
+    at: float = field(default_factory=time.time)
+    type: Literal["note"] = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a run (or a turn of it) ended. `code` is the process's exit code; `tree` the best tree."""
+
+    kind: str
+    code: int
+    tree: str = ""
+    verdict: Verdict = field(default_factory=Verdict)
+    message: str = ""
+    fix: str = ""
+    seconds: float = 0.0
+    at: float = field(default_factory=time.time)
+    type: Literal["exit"] = "exit"
+
+
+Record = Run | Turn | Hold | Settle | Reply | Step | Once | Note | Exit
