@@ -56,13 +56,14 @@ class Options:
     memory: str = "4g"
     processes: int = 1024
     cancel: Event = field(default_factory=Event)
-    say: Callable[[str], None] = lambda line: None
+    say: Callable[[str], None] = print
+    """Tells the user what takes long (an image is pulled, a base is prepared)."""
 
 
 class Workspace(Protocol):
     """A repository and a shell, cut off from the user's own files.
 
-    Paths are relative to `root`; an absolute path must lie under `root` or `scratch`. A path that leaves them,
+    Paths are relative to `root`; an absolute path must lie under `root`, `scratch` or `harness`. A path that leaves them,
     by `..` or through a symbolic link, raises UsageError. Machine trouble raises WorkspaceError.
     """
 
@@ -70,6 +71,9 @@ class Workspace(Protocol):
     root: str
     scratch: str
     """A folder outside the repository, for notes and throw-away scripts; not part of any tree."""
+
+    harness: str
+    """A folder for our own files (test plug-ins, tracers), outside both; written anew before each use."""
 
     def run(self, command: str, timeout: float = 120.0, session: str = "main") -> Ran:
         """Run a shell command in a persistent session; directory and exported variables last from call to call."""

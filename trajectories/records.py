@@ -66,7 +66,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request as billed. `input_tokens` counts the cached ones too. `dollars`: the provider's own figure."""
+    """Tokens of one request as billed; `input_tokens` counts the cached too, `dollars` is the provider's own figure."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -169,7 +169,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """What the request of a hold came to. `source`: where the figure is from; a hold without settle is charged whole."""
+    """What the request of a hold came to, and where the figure is from. A hold without settle is charged whole."""
 
     hold: str
     usage: Usage
