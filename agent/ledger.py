@@ -1,0 +1,184 @@
+"""The purse of a run: what each request may cost is held before it is sent, what it did cost is settled after.
+
+All arithmetic is in whole picodollars (1e-12 $), so that sums are exact and a run cannot pass its budget by rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil
+from threading import Lock
+
+from trajectories.errors import BudgetStop
+from trajectories.records import Hold, Settle, Usage
+
+PICO = 10**12
+SMALLEST_OUTPUT = 16
+"""A purse that cannot pay for this many tokens of output is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Dollars per million tokens. `write` is what a provider takes for putting input into its cache."""
+
+    input: float
+    output: float
+    cached: float | None = None
+    write: float | None = None
+    own: bool = False
+    """From the user's own table, which wins over the provider's figure when settling."""
+
+    def dearest_input(self) -> int:
+        return max(_pico(self.input), _pico(self.write or 0.0), _pico(self.cached or 0.0))
+
+    def cost(self, usage: Usage) -> int:
+        cached = min(usage.cached_tokens, usage.input_tokens)
+        rate = self.input if self.cached is None else self.cached
+        fresh = usage.input_tokens - cached
+        return cached * _pico(rate) + fresh * _pico(self.input) + usage.output_tokens * _pico(self.output)
+
+
+def _pico(dollars_per_million: float) -> int:
+    """Picodollars per token, rounded up."""
+    return ceil(round(dollars_per_million * PICO / 10**6, 6))
+
+
+def dollars(pico: int) -> float:
+    return pico / PICO
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run came to; `dollars` is null when a request had no price."""
+
+    dollars: float | None
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    calls: int
+
+
+class Ledger:
+    """Shared by all branches of a run. `budget` in dollars, `max_tokens` counts input and output."""
+
+    def __init__(self, budget: float | None, max_tokens: int | None = None) -> None:
+        self._budget = None if budget is None else round(budget * PICO)
+        self._max_tokens = max_tokens
+        self._open: dict[str, Hold] = {}
+        self._pico = 0
+        self._tokens = 0
+        self._unpriced = False
+        self._usage = Usage()
+        self._calls = 0
+        self._lock = Lock()
+        self.overrun = ""
+        """Names the request that a provider billed above its hold; the run ends there."""
+
+    def replay(self, holds: Iterable[Hold], settles: dict[str, Settle]) -> None:
+        """Take over what the journal says: settled requests as settled, the others at their whole hold."""
+        for hold in holds:
+            self._take(hold)
+            if settle := settles.get(hold.id):
+                self.settle(settle)
+
+    def hold(
+        self, branch: str, ask: int, attempt: int, model: str, price: Price | None, input_tokens: int, max_output: int
+    ) -> tuple[Hold, int]:
+        """Reserve the worst case of a request: at most `input_tokens` in and `max_output` out.
+
+        Returns the hold and the output allowed, which is cut to what the purse still pays for.
+        Raises BudgetStop when that is next to nothing.
+        """
+        with self._lock:
+            if self.overrun:
+                raise BudgetStop(self.overrun, "Check the model's price and its max_output in the settings.")
+            output = min(max_output, self._affordable(price, input_tokens))
+            if output < min(SMALLEST_OUTPUT, max_output):
+                raise BudgetStop(
+                    f"The budget is used up: {self._left()} left, not enough for one more request.",
+                    "Give more with --budget or --max-tokens.",
+                )
+            cost = None if price is None else input_tokens * price.dearest_input() + output * _pico(price.output)
+            hold = Hold(branch, ask, attempt, model, None if cost is None else dollars(cost), input_tokens + output)
+            self._take(hold)
+            return hold, output
+
+    def _affordable(self, price: Price | None, input_tokens: int) -> int:
+        """Output tokens that the purse pays for after the input."""
+        limits = [10**9]
+        if self._budget is not None and price is not None:
+            left = self._budget - self._pico - input_tokens * price.dearest_input()
+            rate = _pico(price.output)
+            limits.append(left // rate if rate else (10**9 if left >= 0 else -1))
+        if self._max_tokens is not None:
+            limits.append(self._max_tokens - self._tokens - input_tokens)
+        return min(limits)
+
+    def _take(self, hold: Hold) -> None:
+        self._open[hold.id] = hold
+        self._pico += _exact(hold.dollars)
+        self._tokens += hold.tokens
+        self._unpriced |= hold.dollars is None
+        self._calls += 1
+
+    def price_of(self, hold: Hold, usage: Usage | None, price: Price | None, billed: bool = True) -> Settle:
+        """The settle record of a finished request: user's table, then the provider's own figure, then the map.
+
+        Without usage the whole hold is charged, or nothing if the provider did not take the request (`billed`).
+        """
+        if usage is None:
+            if billed:
+                return Settle(hold.id, Usage(), hold.dollars, "none")
+            return Settle(hold.id, Usage(), None if hold.dollars is None else 0.0, "usage")
+        if price is None:
+            return Settle(hold.id, usage, None, "usage")
+        if usage.dollars is not None and not price.own:
+            return Settle(hold.id, usage, dollars(ceil(round(usage.dollars * PICO, 3))), "usage")
+        return Settle(hold.id, usage, dollars(price.cost(usage)), "usage")
+
+    def settle(self, settle: Settle) -> None:
+        """Give back what was held, charge what it came to. Settling twice, or without a hold, is an error of ours."""
+        with self._lock:
+            hold = self._open.pop(settle.hold)
+            charged = _exact(settle.dollars)
+            tokens = settle.usage.input_tokens + settle.usage.output_tokens
+            if settle.source == "none":
+                tokens = hold.tokens
+            self._pico += charged - _exact(hold.dollars)
+            self._tokens += tokens - hold.tokens
+            self._usage = Usage(
+                self._usage.input_tokens + settle.usage.input_tokens,
+                self._usage.output_tokens + settle.usage.output_tokens,
+                self._usage.cached_tokens + settle.usage.cached_tokens,
+            )
+            if charged > _exact(hold.dollars) or tokens > hold.tokens:
+                self.overrun = (
+                    f"{hold.model} billed {tokens} tokens for request {hold.id}, which was held at {hold.tokens}."
+                )
+
+    def _left(self) -> str:
+        parts = []
+        if self._budget is not None:
+            parts.append(f"${max(0.0, dollars(self._budget - self._pico)):.4f}")
+        if self._max_tokens is not None:
+            parts.append(f"{max(0, self._max_tokens - self._tokens)} tokens")
+        return " and ".join(parts)
+
+    @property
+    def spent(self) -> Spent:
+        """Settled requests at their figure, requests in flight at their hold."""
+        with self._lock:
+            money = None if self._unpriced else dollars(self._pico)
+            return Spent(
+                money, self._usage.input_tokens, self._usage.cached_tokens, self._usage.output_tokens, self._calls
+            )
+
+    @property
+    def tokens(self) -> int:
+        """Tokens charged against `max_tokens`, requests in flight at their hold."""
+        return self._tokens
+
+
+def _exact(amount: float | None) -> int:
+    return 0 if amount is None else round(amount * PICO)

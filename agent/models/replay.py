@@ -1,0 +1,42 @@
+"""A model that answers what another run's model answered: `replay:RUN`, RUN a name or a directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.ledger import Price
+from agent.models.base import Asking, Message
+from trajectories.errors import ModelError
+from trajectories.journal import read
+from trajectories.records import Reply
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+
+
+class Replay:
+    """Costs nothing; the usage of the recorded run is not charged again."""
+
+    price: Price | None = Price(0.0, 0.0)
+    max_output = 100_000
+
+    def __init__(self, directory: Path) -> None:
+        self.name = f"replay:{directory.name}"
+        self.replies = read(directory).replies
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
+        recorded = self.replies.get((asking.branch, asking.ask))
+        if recorded is None:
+            raise ModelError(
+                f"The run behind {self.name} has no ask {asking.ask} on {asking.branch}: the two runs part here.",
+                "Use `swe-agent show` on both to see where.",
+                billed=False,
+            )
+        return replace(recorded, model=self.name)
+
+
+def load(name: str, settings: Settings) -> Replay:
+    return Replay(settings.run_directory(name))

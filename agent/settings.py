@@ -1,0 +1,141 @@
+"""What a run is allowed and told: one typed object, and where each value comes from.
+
+Precedence: administrator's policy > flag > `SWE_AGENT_*` > user's config > `.swe-agent.toml` > default. That last file is
+the repository's, so it may be written by strangers: it names image, set-up and test command, nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_config_path, user_state_path
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from agent.ledger import Price
+from trajectories.errors import ConfigError, UsageError
+
+POLICY = Path("/etc/swe-agent/policy.toml")
+OF_REPOSITORY = frozenset({"image", "setup", "test"})
+
+
+class ModelTable(BaseModel):
+    """`[models.NAME]` of the user's config: prices in dollars per million tokens."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    api_base: str = ""
+    key_env: str = ""
+    price_in: float | None = Field(default=None, ge=0)
+    price_out: float | None = Field(default=None, ge=0)
+    price_cached: float | None = Field(default=None, ge=0)
+    max_output: int = Field(default=8192, gt=0)
+
+    def price(self) -> Price | None:
+        """The user's own price; null unless both directions are given."""
+        if self.price_in is None or self.price_out is None:
+            return None
+        return Price(self.price_in, self.price_out, self.price_cached, own=True)
+
+
+class Settings(BaseSettings):
+    """Dollars in `budget`, seconds in `max_time` and `timeout` (of one command) and `test_timeout` (of a test run)."""
+
+    model_config = SettingsConfigDict(env_prefix="SWE_AGENT_", extra="forbid", frozen=True)
+
+    model: str = ""
+    strategy: str = ""
+    workspace: Literal["docker", "local"] = "docker"
+    image: str = "python:3.12"
+    setup: str = ""
+    test: str = ""
+    reproduce: str = ""
+    budget: float | None = Field(default=2.0, ge=0)
+    max_steps: int = Field(default=100, gt=0)
+    max_tokens: int | None = Field(default=None, gt=0)
+    max_time: float | None = Field(default=None, gt=0)
+    timeout: float = Field(default=120.0, gt=0)
+    test_timeout: float = Field(default=600.0, gt=0)
+    memory: str = Field(default="4g", pattern=r"^\d+[kmg]?$")
+    processes: int = Field(default=1024, gt=0)
+    update_tests: bool = False
+    models: dict[str, ModelTable] = Field(default_factory=dict)
+    state: Path = Field(default_factory=lambda: user_state_path("swe-agent"))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings
+
+    @property
+    def runs(self) -> Path:
+        return self.state / "runs"
+
+    def run_directory(self, name: str) -> Path:
+        """Where the run called `name` lies: a name as `runs` shows it, its unambiguous beginning, or a directory."""
+        if "/" in name and (Path(name) / "journal.jsonl").exists():
+            return Path(name)
+        known = [folder for folder in sorted(self.runs.glob("*")) if folder.name.startswith(name)] if name else []
+        exact = [folder for folder in known if folder.name == name]
+        if len(exact or known) != 1:
+            what = f"{len(known)} runs begin with {name!r}" if known else f"There is no run named {name!r}"
+            raise UsageError(f"{what}.", "`swe-agent runs` lists them.")
+        return (exact or known)[0]
+
+    def model_table(self, *names: str) -> ModelTable:
+        """The first of these tables that the user wrote, else an empty one."""
+        return next((self.models[name] for name in names if name in self.models), ModelTable())
+
+
+def load_settings(repository: Path | None = None, **flags: Any) -> Settings:
+    """Settings from all sources; a flag that is None was not given. Raises ConfigError naming file and value."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    low = _repository_file(repository) | _toml(_user_file())
+    low = {name: value for name, value in low.items() if f"SWE_AGENT_{name.upper()}" not in os.environ}
+    try:
+        return Settings(**(low | given | _toml(POLICY)))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        kind = UsageError if where in given else ConfigError
+        raise kind(
+            f"The setting {where} cannot be used: {problem['msg'].lower()}.",
+            "`swe-agent fix --help` says what it takes.",
+        ) from None
+
+
+def _user_file() -> Path:
+    return Path(os.environ.get("SWE_AGENT_CONFIG") or user_config_path("swe-agent") / "config.toml")
+
+
+def _repository_file(repository: Path | None) -> dict[str, Any]:
+    if repository is None:
+        return {}
+    path = repository / ".swe-agent.toml"
+    if path.is_symlink():
+        raise ConfigError(f"{path} is a symbolic link.", "Make it a file.")
+    values = _toml(path)
+    if foreign := sorted(values.keys() - OF_REPOSITORY):
+        raise ConfigError(
+            f"{path} sets {', '.join(foreign)}; a repository may set image, setup and test only.",
+            "Move the rest to your own config.",
+        )
+    return values
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.", "Mend the file.") from None

@@ -1,0 +1,67 @@
+"""The records of one run, indexed: what strategies resume from and reports read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from trajectories.records import Exit, Hold, Note, Once, Record, Reply, Run, Settle, Step, Turn
+
+
+class Trajectory:
+    """Grows by `add`, never forgets. Reading it costs no file access."""
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self.records: list[Record] = []
+        self.run: Run | None = None
+        self.exit: Exit | None = None
+        self.turns: list[Turn] = []
+        self.holds: dict[str, Hold] = {}
+        self.settles: dict[str, Settle] = {}
+        self.replies: dict[tuple[str, int], Reply] = {}
+        self.steps: dict[str, list[Step]] = defaultdict(list)
+        self.results: dict[tuple[str, str], Once] = {}
+        self.notes: list[Note] = []
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Record) -> None:
+        self.records.append(record)
+        match record:
+            case Step():
+                self.steps[record.branch].append(record)
+            case Reply():
+                self.replies[record.branch, record.ask] = record
+            case Hold():
+                self.holds[record.id] = record
+            case Settle():
+                self.settles[record.hold] = record
+            case Once():
+                self.results.setdefault((record.branch, record.name), record)
+            case Note():
+                self.notes.append(record)
+            case Turn():
+                self.turns.append(record)
+            case Run():
+                self.run = record
+            case Exit():
+                self.exit = record
+
+    def attempts(self, branch: str, ask: int) -> list[Hold]:
+        """The requests sent for ask number `ask`, answered or not."""
+        prefix = f"{branch}?{ask}."
+        return [hold for name, hold in self.holds.items() if name.startswith(prefix)]
+
+    def all_steps(self) -> list[Step]:
+        """The steps of every branch in the order they were written."""
+        return [record for record in self.records if isinstance(record, Step)]
+
+    def live_seconds(self) -> float:
+        """How long processes worked on the run: the time between stopping and resuming does not count."""
+        total, start, last = 0.0, None, 0.0
+        for record in self.records:
+            if start is None or (isinstance(record, Note) and record.kind == "resumed"):
+                total += last - start if start is not None else 0.0
+                start = record.at
+            last = max(record.at, start)
+        return total + (last - start if start is not None else 0.0)
