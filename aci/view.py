@@ -1,0 +1,193 @@
+"""What a model sees of the world: clean text, no secrets, short, with an address for the rest.
+
+`show` does all of it for the output of a command. Every step is a pure function, and doing it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+Kind = Literal["listing", "search", "view", "other"]
+CAPS: dict[Kind, int] = {"listing": 2_000, "search": 4_000, "view": 12_000, "other": 8_000}
+"""Characters an observation may have at birth (these caps save 4-28 % of an agent's input)."""
+
+LONGEST_LINE = 2_000
+HEAD = 0.5
+"""The share of a cut text that is its beginning; failures stand at the end, what was run at the beginning."""
+
+EXACT, SIMILAR = 4, 12
+"""Fold from so many equal lines (or groups of lines), or lines that differ in numbers only."""
+LARGEST_GROUP = 4
+MASKED = "[masked]"
+SHORTEST_SECRET = 8
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|\x1b[\]P_^X][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, APC, PM, SOS: titles, links
+    r"|\x1b[ -/]*[0-~]"  # two characters, character sets
+    r"|\x9b[0-?]*[ -/]*[@-~]"
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+_NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+")
+_KEYS = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"sk-(?:proj|ant|or|svcacct|admin)-[\w-]{20,}|sk-(?=[A-Za-z]*\d)[A-Za-z0-9]{32,}"  # OpenAI, Anthropic, OpenRouter
+    r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}"
+    r"|(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])|AIza[\w-]{35}"
+    r"|xox[abeoprs]-[\w-]{10,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{36}|pypi-AgE[\w-]{50,}"
+    r")"
+    r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[A-Za-z0-9+/=\\\s]{100,}(?:-----END (?:[A-Z]+ )*PRIVATE KEY-----)?"
+)
+
+
+def show(
+    data: bytes | str, kind: Kind = "other", keep: Callable[[bytes], int] | None = None, secrets: Iterable[str] = ()
+) -> tuple[str, int | None]:
+    """An output as a model sees it, and the number it is kept under if something of it is not shown.
+
+    What is kept is the clean, masked text, so that its line numbers are those a later view counts.
+    """
+    whole = mask(clean(data), secrets)
+    cap = CAPS[kind]
+    folded = fold(cut_lines(whole, min(LONGEST_LINE, cap // 4)))
+    if folded == whole and len(whole) <= cap:
+        return whole, None
+    if keep is None:
+        return shorten(folded, cap), None
+    number = keep(whole.encode())
+    return _addressed(folded, cap, f"out:{number}"), number
+
+
+def _addressed(text: str, cap: int, address: str) -> str:
+    if len(text) > cap:
+        return shorten(text, cap, address)
+    return f"{text}\n… unfolded: {address}"
+
+
+def clean(data: bytes | str) -> str:
+    """Text without escape sequences, control characters and what a carriage return or a backspace wrote over.
+
+    Bytes that are not UTF-8 become U+FFFD. Blank lines at the end go.
+    """
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    text = _SURROGATES.sub("\ufffd", text)
+    text = _ESCAPES.sub("", text)
+    text = text.replace("\r\n", "\n")
+    if "\r" in text or "\b" in text:
+        text = "\n".join(_overwritten(line) for line in text.split("\n"))
+    return _CONTROLS.sub("", text).rstrip()
+
+
+def _overwritten(line: str) -> str:
+    """What stands on the line after its last carriage return and its backspaces: the end state of a progress bar."""
+    last = next((part for part in reversed(line.split("\r")) if _CONTROLS.sub("", part).strip()), "")
+    if "\b" not in last:
+        return last
+    written: list[str] = []
+    for character in last:
+        if character != "\b":
+            written.append(character)
+        elif written:
+            written.pop()
+    return "".join(written)
+
+
+def mask(text: str, secrets: Iterable[str] = ()) -> str:
+    """Put a mark for known secrets (of at least eight characters) and for what has the shape of a key."""
+    for secret in sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True):
+        text = text.replace(secret, MASKED)
+    return _KEYS.sub(MASKED, text)
+
+
+def cut_lines(text: str, longest: int = LONGEST_LINE) -> str:
+    """Cut the middle out of lines longer than `longest`, which stay longer than nothing else."""
+    if len(text) <= longest:
+        return text
+    return "\n".join(line if len(line) <= longest else _cut_line(line, longest) for line in text.split("\n"))
+
+
+def _cut_line(line: str, longest: int) -> str:
+    room = longest - 40
+    head, tail = room * 3 // 4, room // 4
+    return f"{line[:head]}… {len(line) - head - tail} characters …{line[-tail:]}"
+
+
+def fold(text: str) -> str:
+    """Fold runs of equal lines or groups of lines, and long runs of lines that differ in numbers only."""
+    lines = text.split("\n")
+    while len(shorter := _fold_once(lines)) < len(lines):
+        lines = shorter
+    return "\n".join(lines)
+
+
+def _fold_once(lines: list[str]) -> list[str]:
+    exact: list[object] = [index if line.startswith("… ") else line for index, line in enumerate(lines)]
+    similar = [_NUMBERS.sub("#", key) if isinstance(key, str) else key for key in exact]
+    folded: list[str] = []
+    at = 0
+    while at < len(lines):
+        group, times, what = _run(exact, similar, at)
+        if not times:
+            folded.append(lines[at])
+            at += 1
+            continue
+        end = at + group * times
+        shown = group if what == "equal" else 3
+        left_out = end - at - 2 * shown
+        folded += [*lines[at : at + shown], f"… {left_out} {what} lines", *lines[end - shown : end]]
+        at = end
+    return folded
+
+
+def _run(exact: list[object], similar: list[object], at: int) -> tuple[int, int, str]:
+    """Size of the group of lines that repeats from here, how often, and whether it is equal or similar."""
+    for group in range(1, LARGEST_GROUP + 1):
+        times = _times(exact, at, group)
+        if times >= EXACT:
+            return group, times, "equal"
+    times = _times(similar, at, 1)
+    return (1, times, "similar") if times >= SIMILAR else (0, 0, "")
+
+
+def _times(keys: list[object], at: int, group: int) -> int:
+    """How often the `group` lines from `at` follow one another."""
+    end = at + group
+    while end < len(keys) and keys[end] == keys[end - group]:
+        end += 1
+    return (end - at) // group
+
+
+def shorten(text: str, cap: int, address: str = "") -> str:
+    """Head and tail of a text of more than `cap` characters, cut between lines, with what is left out between them.
+
+    The first and the last line are always there, in part where they are long.
+    """
+    if len(text) <= cap:
+        return text
+    where = f"; the whole is {address}" if address else ""
+    room = cap - 80 - len(where)
+    lines = cut_lines(text, room // 4).split("\n")
+    head, used = _fill(lines, int(room * HEAD))
+    tail, more = _fill(lines[head:][::-1], room - used)
+    if head + tail >= len(lines):
+        return "\n".join([*lines, f"… shortened{where}"])
+    mark = f"… {len(lines) - head - tail} lines ({len(text) - used - more} characters) left out{where}"
+    return "\n".join([*lines[:head], mark, *lines[len(lines) - tail :]])
+
+
+def _fill(lines: list[str], room: int) -> tuple[int, int]:
+    """How many of the lines fit into `room` characters (one always does), and how many characters they have."""
+    used = 0
+    for count, line in enumerate(lines):
+        used += len(line) + 1
+        if used > room and count:
+            return count, used - len(line) - 1
+    return len(lines), used
+
+
+def numbered(lines: Iterable[str], first: int = 1) -> str:
+    """Lines with their numbers, a tab between."""
+    return "\n".join(f"{number}\t{line}" for number, line in enumerate(lines, first))

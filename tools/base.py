@@ -1,0 +1,312 @@
+"""`@tool` turns a typed function with a docstring into a `Tool`; a `Toolbox` runs the actions of a model.
+
+    @tool(writes=False)
+    def look(ctx: Context, path: str, lines: int = 20) -> str:
+        \"\"\"Show the first lines of a file.
+
+        Args:
+            path: File, relative to the repository.
+            lines: How many.
+        \"\"\"
+
+One tool a file, named as its function; the file is all it takes. Parameters may be str, int, bool, float, Literal,
+list[str], each also `| None`. A tool answers with a text or an `Observation`. What the model got wrong is an
+observation with ok=False; UsageError and the file errors of the workspace become one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
+
+from aci import view
+from trajectories import plugins
+from trajectories.errors import UsageError
+from trajectories.records import Action, Base, Observation, Step
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from aci.workspace import Workspace
+    from trajectories.trees import Trees
+
+Function = Callable[..., "Observation | str"]
+FILE_ERRORS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+SLACK = 500
+"""What a tool may add to a text it has capped itself (exit codes, hints) before it is cut again."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a tool works on. `tree` is the tree before this action, `steps` are this branch's so far.
+
+    `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back.
+    `start` is the tree the branch began with (the base's when empty). `secrets` are masked in all that is shown.
+    """
+
+    workspace: Workspace
+    trees: Trees
+    base: Base
+    tree: str
+    steps: Sequence[Step]
+    keep: Callable[[bytes], int]
+    recall: Callable[[int], bytes]
+    test_command: str = ""
+    notify: Callable[[str], None] = lambda _: None
+    start: str = ""
+    secrets: tuple[str, ...] = ()
+
+    def show(self, data: bytes | str, kind: view.Kind = "other") -> tuple[str, int | None]:
+        """The output of a command as a model sees it, and the number under which the whole is kept if it was cut."""
+        return view.show(data, kind, self.keep, self.secrets)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function a model may call. `writes`: it may change files, so a snapshot is due after it."""
+
+    name: str
+    function: Function
+    writes: bool = True
+    kind: view.Kind = "other"
+
+    @property
+    def description(self) -> str:
+        return _docstring(self.function)[0]
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The tool in OpenAI's function format."""
+        parameters = _plain(self._form.model_json_schema())
+        parameters.pop("description", None)
+        function = {"name": self.name, "description": self.description, "parameters": parameters}
+        return {"type": "function", "function": function}
+
+    @property
+    def usage(self) -> str:
+        """The call as one line: `view(path: str, start: int | None = None)`."""
+        return f"{self.name}({', '.join(str(parameter) for parameter in _parameters(self.function).values())})"
+
+    def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What the model gave, checked and coerced. Raises UsageError that says what is wrong and what is expected."""
+        from pydantic import ValidationError
+
+        try:
+            form = self._form.model_validate(
+                {name: value for name, value in given.items() if not self._blank(name, value)}
+            )
+        except ValidationError as error:
+            wrong = "; ".join(self._explain(detail) for detail in error.errors(include_url=False))
+            raise UsageError(f"{self.name}: {wrong}.", f"Expected: {self.usage}") from None
+        values = {name: getattr(form, name) for name in type(form).model_fields}
+        for name, value in values.items():
+            _check_text(self.name, name, value)
+        return values
+
+    @cached_property
+    def _form(self) -> type[BaseModel]:
+        """The pydantic model of the function's parameters."""
+        from pydantic import ConfigDict, Field, create_model
+
+        described = _docstring(self.function)[1]
+        hints = typing.get_type_hints(self.function)
+        fields: dict[str, Any] = {}
+        for name, parameter in _parameters(self.function).items():
+            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+            fields[name] = (_forgiving(hints[name]), Field(default, description=described[name]))
+        return create_model(self.name, __config__=ConfigDict(extra="forbid", coerce_numbers_to_str=True), **fields)
+
+    def _blank(self, name: str, value: Any) -> bool:
+        """Whether a value stands for "not given": null, or an empty string where text is not meant."""
+        parameter = _parameters(self.function).get(name)
+        if parameter is None or parameter.default is inspect.Parameter.empty:
+            return False
+        return value is None or (value == "" and not isinstance(parameter.default, str))
+
+    def _explain(self, detail: Any) -> str:
+        name = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "missing":
+            return f"`{name}` is missing"
+        if detail["type"] == "extra_forbidden":
+            return f"there is no argument `{name}`{_nearest(name, _parameters(self.function))}"
+        return f"`{name}`: {detail['msg'][0].lower()}{detail['msg'][1:]}, not {_brief(detail['input'])}"
+
+
+@overload
+def tool(function: Function) -> Tool: ...
+@overload
+def tool(*, writes: bool = True, kind: view.Kind = "other") -> Callable[[Function], Tool]: ...
+def tool(
+    function: Function | None = None, *, writes: bool = True, kind: view.Kind = "other"
+) -> Tool | Callable[[Function], Tool]:
+    """Make a function a tool. `kind` names the cap on its answer (see `aci.view.CAPS`)."""
+
+    def make(function: Function) -> Tool:
+        return Tool(function.__name__, function, writes, kind)
+
+    return make if function is None else make(function)
+
+
+class Toolbox:
+    """The tools a model may call: those named (as on the command line or as functions), or all there are."""
+
+    def __init__(self, names: Sequence[str] | None = None) -> None:
+        found = plugins.names("tools").keys() - {"base"} if names is None else names
+        self.tools: dict[str, Tool] = {}
+        for name in sorted(found) if names is None else found:
+            stem = name.replace("-", "_")
+            made: Tool = plugins.find("tools", stem.replace("_", "-"), stem, "tool")
+            self.tools[made.name] = made
+
+    def schemas(self) -> tuple[dict[str, Any], ...]:
+        """Every tool in OpenAI's function format."""
+        return tuple(made.schema for made in self.tools.values())
+
+    def writes(self, action: Action) -> bool:
+        """Whether an action may change files; one that cannot run does not."""
+        made = self.get(action.tool)
+        return made is not None and made.writes and not action.error
+
+    def get(self, name: str) -> Tool | None:
+        """The tool a model means: `run-tests` and `functions.run_tests` are `run_tests`."""
+        return self.tools.get(name.rpartition(".")[2].replace("-", "_"))
+
+    def run(self, action: Action, ctx: Context) -> Observation:
+        """Do one action. WorkspaceError and Stop pass through; all that a model can get wrong is an observation."""
+        made = self.get(action.tool)
+        if made is None:
+            known = ", ".join(self.tools)
+            hint = _nearest(action.tool, self.tools)
+            return Observation(f"There is no tool {_brief(action.tool)}{hint}. Tools: {known}.", ok=False)
+        if action.error:
+            return Observation(
+                f"The arguments could not be read: {_brief(action.error, 300)}\nExpected: {made.usage}", ok=False
+            )
+        try:
+            answer = made.function(ctx, **made.arguments(action.arguments))
+        except UsageError as error:
+            answer = Observation("\n".join(filter(None, (error.message, error.fix))), ok=False)
+        except FILE_ERRORS as error:
+            answer = Observation(_file_error(error), ok=False)
+        return _bounded(answer if isinstance(answer, Observation) else Observation(answer), made.kind, ctx)
+
+
+def _bounded(observation: Observation, kind: view.Kind, ctx: Context) -> Observation:
+    """The net under every tool: nothing reaches a model unclean, unmasked or over the cap."""
+    text = view.mask(view.clean(observation.text), ctx.secrets)
+    out, cap = observation.out, view.CAPS[kind] + SLACK
+    if len(text) > cap:
+        out = ctx.keep(text.encode()) if out is None else out
+        text = view.shorten(text, cap, f"out:{out}")
+    return replace(observation, text=text, out=out)
+
+
+def _file_error(error: OSError) -> str:
+    said = {
+        FileNotFoundError: "There is no file {}.",
+        FileExistsError: "{} exists already.",
+        IsADirectoryError: "{} is a directory.",
+        NotADirectoryError: "A part of the path {} is a file, not a directory.",
+        PermissionError: "No permission for {}.",
+    }
+    name = error.filename or (error.args[-1] if error.args else "")
+    return said[next(kind for kind in said if isinstance(error, kind))].format(name)
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    """A parameter as `usage` shows it."""
+
+    name: str
+    hint: str
+    default: Any = field(default=inspect.Parameter.empty)
+
+    def __str__(self) -> str:
+        default = "" if self.default is inspect.Parameter.empty else f" = {self.default!r}"
+        return f"{self.name}: {self.hint}{default}"
+
+
+def _parameters(function: Function) -> dict[str, _Parameter]:
+    """The parameters a model gives: all but the first, which is the context."""
+    given = list(inspect.signature(function).parameters.values())[1:]
+    return {
+        each.name: _Parameter(each.name, inspect.formatannotation(each.annotation).strip("'"), each.default)
+        for each in given
+    }
+
+
+def _docstring(function: Function) -> tuple[str, dict[str, str]]:
+    """Description and arguments of a Google-style docstring. Raises TypeError if a parameter is not described."""
+    description, _, section = inspect.cleandoc(function.__doc__ or "").partition("\nArgs:\n")
+    described: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if indent == 4 and ":" in line:
+            name, _, text = (part.strip() for part in line.partition(":"))
+            described[name] = text
+        elif name and line.strip():
+            described[name] += f" {line.strip()}"
+    missing = _parameters(function).keys() - described.keys()
+    if missing or not description.strip():
+        raise TypeError(f"The docstring of tool {function.__name__} does not describe {sorted(missing) or 'it'}.")
+    return description.strip(), described
+
+
+def _forgiving(hint: Any) -> Any:
+    """The type with the coercions that models need: a lone string, or a JSON text, for a list of strings."""
+    if hint not in (list[str], list[str] | None):
+        return hint
+    from pydantic import BeforeValidator
+
+    return typing.Annotated[hint, BeforeValidator(_as_list)]
+
+
+def _as_list(value: Any) -> Any:
+    import json
+
+    if not isinstance(value, str):
+        return value
+    try:
+        read = json.loads(value)
+    except ValueError:
+        read = None
+    return read if isinstance(read, list) else [value]
+
+
+def _plain(schema: Any) -> Any:
+    """A JSON schema that every provider takes: no titles, no null defaults, `X or null` is an optional X."""
+    if isinstance(schema, list):
+        return [_plain(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: _plain(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)}
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema |= kinds[0]
+    return schema
+
+
+def _check_text(tool_name: str, name: str, value: Any) -> None:
+    """Refuse text that no file name, command or journal can hold."""
+    for text in value if isinstance(value, list) else [value]:
+        if isinstance(text, str) and ("\0" in text or any("\ud800" <= character <= "\udfff" for character in text)):
+            raise UsageError(f"{tool_name}: `{name}` holds a NUL or half a character.", "Write it as plain UTF-8 text.")
+
+
+def _nearest(name: str, known: Any) -> str:
+    near = difflib.get_close_matches(name[:100].lower(), list(known), n=1, cutoff=0.4)
+    return f" (did you mean `{near[0]}`?)" if near else ""
+
+
+def _brief(value: Any, limit: int = 80) -> str:
+    text = value if isinstance(value, str) and limit > 80 else repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
