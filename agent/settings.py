@@ -1,7 +1,7 @@
 """What a run is allowed and told: one typed object, and where each value comes from.
 
-Precedence: administrator's policy > flag > `SWE_AGENT_*` > user's config > `.swe-agent.toml` > default. That last file is
-the repository's, so it may be written by strangers: it names image, set-up and test command, nothing else.
+Precedence: administrator's policy > flag > `SWE_AGENT_*` > user's config > the repository's file > default.
+The repository's `.swe-agent.toml` may be written by strangers: it names image, set-up and test command, nothing else.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ class Settings(BaseSettings):
     test_timeout: float = Field(default=600.0, gt=0)
     memory: str = Field(default="4g", pattern=r"^\d+[kmg]?$")
     processes: int = Field(default=1024, gt=0)
+    retry_wait: float = Field(default=2.0, ge=0)
     update_tests: bool = False
+    apply: bool = False
+    branch: str = ""
     models: dict[str, ModelTable] = Field(default_factory=dict)
     state: Path = Field(default_factory=lambda: user_state_path("swe-agent"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from trajectories.records import Exit, Hold, Note, Once, Record, Reply, Run, Settle, Step, Turn
@@ -17,6 +17,8 @@ class Trajectory:
         self.exit: Exit | None = None
         self.turns: list[Turn] = []
         self.holds: dict[str, Hold] = {}
+        self.attempts: Counter[tuple[str, int]] = Counter()
+        """Requests sent for an ask number of a branch, answered or not."""
         self.settles: dict[str, Settle] = {}
         self.replies: dict[tuple[str, int], Reply] = {}
         self.steps: dict[str, list[Step]] = defaultdict(list)
@@ -34,6 +36,7 @@ class Trajectory:
                 self.replies[record.branch, record.ask] = record
             case Hold():
                 self.holds[record.id] = record
+                self.attempts[record.branch, record.ask] += 1
             case Settle():
                 self.settles[record.hold] = record
             case Once():
@@ -46,11 +49,6 @@ class Trajectory:
                 self.run = record
             case Exit():
                 self.exit = record
-
-    def attempts(self, branch: str, ask: int) -> list[Hold]:
-        """The requests sent for ask number `ask`, answered or not."""
-        prefix = f"{branch}?{ask}."
-        return [hold for name, hold in self.holds.items() if name.startswith(prefix)]
 
     def all_steps(self) -> list[Step]:
         """The steps of every branch in the order they were written."""

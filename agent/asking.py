@@ -1,0 +1,122 @@
+"""One ask on the wire: hold, send, settle, record. Retries draw on the same purse, each with its own hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from agent.context import input_bound
+from agent.models.base import Asking, Message, Model
+from trajectories.errors import BudgetStop, Cancelled, ModelError
+from trajectories.records import Reply
+
+if TYPE_CHECKING:
+    from agent.engine import Engine, Token
+
+ATTEMPTS = 5
+LONGEST_WAIT = 60.0
+"""Seconds; a provider that asks for more gets its answer from the user, not from a sleeping process."""
+TICK = 0.1
+MOST_TEXT = 256_000
+MOST_ARGUMENTS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask number `number` of `branch`; `last` is the reply before it in the same conversation, if any."""
+
+    branch: str
+    number: int
+    messages: Sequence[Message]
+    tools: Sequence[dict[str, Any]]
+    last: Reply | None
+    cancel: Token
+
+
+def send(engine: Engine, model: Model, ask: Ask) -> Reply:
+    """The reply, recorded and paid. Raises ModelError when no try succeeds, BudgetStop when the purse is empty."""
+    from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.wait if isinstance(error, ModelError) else None
+        return float(backoff(state) if asked is None else asked)
+
+    backoff = wait_exponential_jitter(initial=engine.settings.retry_wait, max=LONGEST_WAIT)
+    retrying = Retrying(
+        retry=retry_if_exception(_worth_another),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait,
+        sleep=lambda seconds: ask.cancel.sleep(seconds),
+        reraise=True,
+    )
+    reply: Reply = retrying(_once, engine, model, ask)
+    return reply
+
+
+def _worth_another(error: BaseException) -> bool:
+    return isinstance(error, ModelError) and error.retryable and (error.wait or 0.0) <= LONGEST_WAIT
+
+
+def _once(engine: Engine, model: Model, ask: Ask) -> Reply:
+    """One request: its hold is durable before it leaves, its settle and reply are written together."""
+    journal, ledger = engine.journal, engine.ledger
+    attempt = journal.trajectory.attempts[ask.branch, ask.number] + 1
+    bound = input_bound(ask.messages, ask.tools, ask.last)
+    hold, output = ledger.hold(ask.branch, ask.number, attempt, model.name, model.price, bound, model.max_output)
+    journal.append(hold)
+    asking = Asking(ask.branch, ask.number, output, ask.cancel, lambda text: engine.tell("delta", ask.branch, text))
+    try:
+        reply = _on_wire(model, ask, asking)
+    except ModelError as error:
+        settle = ledger.price_of(hold, None, model.price, billed=error.billed)
+        ledger.settle(settle)
+        journal.append(settle)
+        raise
+    reply = replace(_bounded(reply), branch=ask.branch, ask=ask.number)
+    settle = ledger.price_of(hold, reply.usage, model.price)
+    ledger.settle(settle)
+    journal.append(settle, reply)
+    if ledger.overrun:
+        raise BudgetStop(ledger.overrun, "Check the model's price and max_output in your config.")
+    return journal.trajectory.replies[ask.branch, ask.number]
+
+
+def _on_wire(model: Model, ask: Ask, asking: Asking) -> Reply:
+    """The model call in a daemon thread, so that a provider that hangs does not hold up an interrupt."""
+    answers: SimpleQueue[Reply | BaseException] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put(model.reply(ask.messages, ask.tools, asking))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            answers.put(error)
+
+    Thread(target=work, name=f"ask {ask.branch}", daemon=True).start()
+    while True:
+        try:
+            answer = answers.get(timeout=TICK)
+        except Empty:
+            if ask.cancel.is_set():
+                raise Cancelled("Interrupted while the model was answering.") from None
+            continue
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+def _bounded(reply: Reply) -> Reply:
+    """A reply of ten megabytes would be sent back, and paid for, at every later ask."""
+    text = reply.text
+    if len(text) > MOST_TEXT:
+        text = f"{text[:MOST_TEXT]}\n[cut: the reply had {len(reply.text):,} characters]"
+    actions = tuple(
+        replace(action, arguments={}, error=f"the arguments had {length:,} characters; write less at a time")
+        if (length := len(repr(action.arguments))) > MOST_ARGUMENTS
+        else action
+        for action in reply.actions
+    )
+    return replace(reply, text=text, actions=actions)

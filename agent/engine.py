@@ -1,0 +1,161 @@
+"""What all branches of a run share: journal, trees, purse, models, tools, workspaces, and the way to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Lock
+
+from aci.repository import Repository
+from aci.workspace import Options, Workspace, open_workspace
+from agent.ledger import Ledger
+from agent.models.base import Model, load_model
+from agent.settings import Settings
+from tools.base import Toolbox
+from trajectories.errors import Cancelled, ConfigError, LimitStop, RunBroken
+from trajectories.journal import Journal
+from trajectories.records import Run
+from trajectories.trees import Trees
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something a front end may show: `delta`, `action`, `phase`, `say`. Ephemeral; the journal holds what counts."""
+
+    kind: str
+    branch: str
+    text: str
+
+
+class Token(Event):
+    """One way to stop, seen between stream chunks and while a command runs: set, past its deadline, or its parent's."""
+
+    def __init__(self, parent: Token | None = None) -> None:
+        super().__init__()
+        self._parent = parent
+        self.deadline: float | None = None
+
+    def is_set(self) -> bool:
+        return super().is_set() or self.expired or (self._parent is not None and self._parent.is_set())
+
+    @property
+    def expired(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not longer than until stopped. Raises Cancelled."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, 0.1))
+
+    def check(self) -> None:
+        if self.is_set():
+            raise Cancelled("Interrupted.", "Resume the run to go on.")
+
+
+class Engine:
+    """Opened on a run's directory whose first record is written. Close it in the end."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: Settings,
+        notify: Callable[[Happening], object] = lambda _: None,
+    ) -> None:
+        self.settings = settings
+        self.notify = notify
+        self.journal = Journal(directory)
+        self.trajectory = self.journal.trajectory
+        if self.trajectory.run is None:
+            self.journal.close()
+            raise RunBroken(f"The run {directory.name} has no first record.", "Start it again with `swe-agent fix`.")
+        self.run: Run = self.trajectory.run
+        self.resumed = bool(self.trajectory.holds or self.trajectory.steps or self.trajectory.results)
+        self.trees = Trees(directory / "trees.git")
+        self.repository = Repository.open(self.run.repository)
+        self.toolbox = Toolbox()
+        self.cancel = Token()
+        self.ledger = Ledger(settings.budget, settings.max_tokens)
+        self.ledger.replay(self.trajectory.holds.values(), self.trajectory.settles)
+        self._models: dict[str, Model] = {}
+        self._root: Workspace | None = None
+        self._lock = Lock()
+        self.started = time.monotonic() - self.trajectory.live_seconds()
+        if settings.max_time is not None:
+            self.cancel.deadline = self.started + settings.max_time
+
+    @property
+    def seconds(self) -> float:
+        """Live time of the run, earlier processes included."""
+        return time.monotonic() - self.started
+
+    def tell(self, kind: str, branch: str, text: str) -> None:
+        self.notify(Happening(kind, branch, text))
+
+    def model(self, role: str) -> Model:
+        """The model of a role; one model has all roles unless the settings say otherwise. Raises ConfigError."""
+        if not self.settings.model:
+            raise ConfigError(
+                f"The strategy needs a model for its {role}, and none is configured.",
+                "Name one with --model, or use --strategy templates.",
+            )
+        with self._lock:
+            if role not in self._models:
+                self._models[role] = self._priced(load_model(self.settings.model, self.settings))
+            return self._models[role]
+
+    def _priced(self, model: Model) -> Model:
+        if model.price is None and self.settings.max_tokens is None:
+            raise ConfigError(
+                f"Nobody knows the price of {model.name}, so a budget in dollars cannot be kept.",
+                f'Add [models."{model.name}"] price_in = …, price_out = … to your config, or give --max-tokens.',
+            )
+        return model
+
+    def check(self) -> None:
+        """Raises what stops the run: the user, the clock, the number of steps."""
+        self.cancel.check()
+        if len(self.trajectory.replies) >= self.settings.max_steps:
+            raise LimitStop(f"The run has taken its {self.settings.max_steps} steps.", "Give more with --max-steps.")
+
+    def workspace(self, tree: str, apart: bool = False) -> Workspace:
+        """A workspace at `tree`: the run's own, or one `apart` from it for a branch beside the main one."""
+        with self._lock:
+            if self._root is None:
+                self._root = self._open()
+            root = self._root
+        if apart:
+            return root.fork(tree)
+        if tree != self.run.base.tree:
+            root.restore(tree)
+        return root
+
+    def fork(self, tree: str) -> Workspace:
+        """A fresh workspace at `tree`, for a proof."""
+        return self.workspace(tree, apart=True)
+
+    def _open(self) -> Workspace:
+        options = Options(
+            repository=self.repository,
+            base=self.run.base,
+            trees=self.trees,
+            image=self.settings.image,
+            memory=self.settings.memory,
+            processes=self.settings.processes,
+            cancel=self.cancel,
+            say=lambda line: self.tell("say", "main", line),
+        )
+        return open_workspace(self.settings.workspace, options)
+
+    def close(self) -> None:
+        """End the workspaces, then let go of the run."""
+        try:
+            if self._root is not None:
+                self._root.close()
+                self._root = None
+        finally:
+            self.trees.close()
+            self.journal.close()

@@ -1,0 +1,43 @@
+"""The loop: ask, act, yield. Every strategy and every front end consumes this one stream of steps.
+
+After ReAct (Yao et al., arXiv 2210.03629): the model reasons, acts through tools, and reads what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
+from trajectories.errors import LimitStop
+from trajectories.records import Observation, Step
+
+if TYPE_CHECKING:
+    from agent.task import Task
+
+IDLE = 3
+"""Replies in a row without an action after which a conversation is stuck."""
+
+NUDGE = "Your reply had no action, so nothing happened. Call a tool; when the issue is solved, call `submit`."
+
+
+def submitted(step: Step) -> bool:
+    """Whether the model has handed in its work in this step."""
+    return any(observation.data.get("submitted") for observation in step.observations)
+
+
+def loop(task: Task, until: Callable[[Step], bool] = submitted) -> Generator[Step, None, Step]:
+    """Go on until a step satisfies `until`; that step is the result.
+
+    Raises LimitStop when the model only talks; what the task's limits raise passes through.
+    """
+    idle = 0
+    while True:
+        reply = task.ask()
+        observations = task.act(reply.actions) if reply.actions else (Observation(NUDGE, ok=False),)
+        step = task.step(reply, observations)
+        yield step
+        if until(step):
+            return step
+        idle = 0 if reply.actions else idle + 1
+        if idle == IDLE:
+            raise LimitStop(f"The model gave {IDLE} replies without an action.", "Try another model or strategy.")

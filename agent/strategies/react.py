@@ -1,0 +1,23 @@
+"""The plain loop: one conversation until the model submits, then the proof. After ReAct (arXiv 2210.03629)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from agent.loop import loop
+from agent.moves.opening import opening
+from agent.moves.reproduction import given_tests
+
+if TYPE_CHECKING:
+    from agent.task import Outcome, Task
+    from trajectories.records import Step
+
+
+def solve(task: Task) -> Generator[Step, None, Outcome]:
+    """Ask, act, until `submit`; prove what there is then."""
+    given = given_tests(task)
+    yield task.say(task.once("opening", lambda: opening(task)))
+    yield from loop(task)
+    yield from task.prove(given)
+    return task.best()

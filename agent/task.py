@@ -1,0 +1,320 @@
+"""What a strategy works with: one branch of a run, its conversation and its workspace.
+
+Everything a strategy learns goes through `ask`, `act`, `once`, `note` and `prove`, which answer from the record where
+there is one. So resuming is running the strategy again: what was recorded returns at once, in order, and only then is
+anything done anew (the idea is Temporal's durable execution; the records are our own).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.asking import Ask, send
+from agent.context import messages
+from agent.engine import Engine, Token
+from agent.loop import loop, submitted
+from tools.base import Context
+from trajectories.errors import RunBroken
+from trajectories.records import Action, Base, Issue, Note, Observation, Once, Reply, Step, Verdict
+
+if TYPE_CHECKING:
+    from aci.workspace import Workspace
+    from agent.parallel import Attempt
+    from agent.settings import Settings
+    from trajectories.trees import Trees
+
+INSERTED = frozenset({"user", "resume"})
+"""Authors of steps that come between a strategy's own: a user's message, the note after a resume."""
+EFFECTS = frozenset({"message", "intent", "done", "resumed"})
+"""Notes that strategies do not write."""
+MOST_ACTIONS = 32
+RESUMED = (
+    "[This run was interrupted and resumed in a new workspace: the repository is as you left it, "
+    "ignored files, running processes and side sessions are gone.]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to: the best tree, what its proof found, and how it ended (see `Exit.kind`)."""
+
+    tree: str
+    verdict: Verdict
+    exit: str = ""
+
+
+class Place:
+    """The workspace of a branch, opened at the first command and not before; phases share their task's."""
+
+    def __init__(self, engine: Engine, cancel: Token, apart: bool) -> None:
+        self._engine, self._cancel, self._apart = engine, cancel, apart
+        self._workspace: Workspace | None = None
+
+    @property
+    def opened(self) -> bool:
+        return self._workspace is not None
+
+    def at(self, tree: str) -> Workspace:
+        if self._workspace is None:
+            self._workspace = self._engine.workspace(tree, self._apart)
+        return self._workspace
+
+    def close(self) -> None:
+        if self._workspace is not None and self._apart:
+            self._workspace.close()
+
+
+class Task:
+    """One branch. `tree` is the repository's tree after its last step."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        branch: str = "main",
+        tree: str = "",
+        place: Place | None = None,
+        cancel: Token | None = None,
+    ) -> None:
+        self.engine = engine
+        self.branch = branch
+        self.start = self.tree = tree or engine.run.base.tree
+        self.cancel = cancel or engine.cancel
+        self.place = place or Place(engine, self.cancel, apart=False)
+        self.last_verdict: Verdict | None = None
+        self._recorded = engine.trajectory.steps[branch]
+        self._at = self._asks = self._noted = 0
+        self._wrote = False
+        self._stale = engine.resumed and any(step.actions for step in self._recorded)
+
+    # What it is about
+
+    @property
+    def issue(self) -> Issue:
+        return self.engine.run.issue
+
+    @property
+    def settings(self) -> Settings:
+        return self.engine.settings
+
+    @property
+    def trees(self) -> Trees:
+        return self.engine.trees
+
+    @property
+    def base(self) -> Base:
+        return self.engine.run.base
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """This branch's steps so far."""
+        return self._recorded[: self._at]
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.place.at(self.tree)
+
+    # The loop's three
+
+    def ask(self, role: str = "coder") -> Reply:
+        """The model's next reply in this branch. Raises Stop (limits, purse, user) and ModelError."""
+        self._insert_messages()
+        self._asks += 1
+        if recorded := self.engine.trajectory.replies.get((self.branch, self._asks)):
+            return recorded
+        self.engine.check()
+        model = self.engine.model(role)
+        said = messages(self.engine.run.prompts.get(role, ""), self.steps, self.engine.trajectory.replies, model.name)
+        last = self.engine.trajectory.replies.get((self.branch, self._asks - 1))
+        ask = Ask(self.branch, self._asks, said, self.engine.run.tools, last, self.cancel)
+        self.engine.tell("ask", self.branch, role)
+        return send(self.engine, model, ask)
+
+    def act(self, actions: Sequence[Action]) -> tuple[Observation, ...]:
+        """Run the actions in order, in this branch's workspace; what a model got wrong is an observation."""
+        if step := self._next():
+            return step.observations
+        done: list[Observation] = []
+        for number, action in enumerate(actions):
+            self.cancel.check()
+            if number >= MOST_ACTIONS:
+                done.append(Observation(f"Not run: one reply may have {MOST_ACTIONS} actions.", ok=False))
+            elif any(observation.data.get("submitted") for observation in done):
+                done.append(Observation("Not run: the work was submitted before it.", ok=False))
+            else:
+                self.engine.tell("action", self.branch, describe(action))
+                self._wrote |= self.engine.toolbox.writes(action)
+                done.append(self.engine.toolbox.run(action, self._context()))
+        if self._stale and done:
+            self._stale = False
+            done[0] = Observation(f"{RESUMED}\n{done[0].text}", done[0].ok, done[0].out, done[0].data)
+        return tuple(done)
+
+    def step(
+        self,
+        reply: Reply | None,
+        observations: Sequence[Observation],
+        actions: Sequence[Action] = (),
+        author: str = "coder",
+        error: str = "",
+    ) -> Step:
+        """Write the step that these observations end, with the tree as it is now. `actions` default to the reply's."""
+        if step := self._next():
+            if step.author != author or step.reply != (reply.ask if reply else None):
+                raise RunBroken(
+                    f"Step {step.id} of the run is {step.author}'s, but the strategy now takes one of {author}'s.",
+                    "Resume with the version and strategy that began the run.",
+                )
+            return self._advance()
+        tree, seen = self.tree, tuple(observations)
+        if self._wrote:
+            tree, seen = self._snapshot(seen)
+        return self._write(author, tree, reply, tuple(actions) or (reply.actions if reply else ()), seen, error)
+
+    # What makes a strategy's structure visible and resumable
+
+    def say(self, text: str, author: str = "task") -> Step:
+        """A message to the model, as a step of its own."""
+        return self.step(None, (Observation(text),), author=author)
+
+    def once(self, name: str, fn: Callable[[], Any]) -> Any:
+        """The recorded result `name` of this branch; `fn` computes it the first time. It must be JSON."""
+        key = (self.branch, name)
+        if key not in self.engine.trajectory.results:
+            self.cancel.check()
+            self.engine.journal.append(Once(self.branch, name, fn()))
+        return self.engine.trajectory.results[key].value
+
+    def note(self, kind: str, text: str, **data: Any) -> None:
+        """Say on the record what the strategy is doing: `phase`, `candidate`, `score`, `vote`, `prune`, `summary`."""
+        recorded = sum(note.branch == self.branch and note.kind not in EFFECTS for note in self.engine.trajectory.notes)
+        self._noted += 1
+        if self._noted > recorded:
+            self.engine.journal.append(Note(self.branch, kind, text, data))
+            self.engine.tell(kind, self.branch, text)
+
+    def phase(
+        self, name: str, prompt: str = "", until: Callable[[Step], bool] = submitted, fresh: bool = False
+    ) -> Generator[Step, None, Step]:
+        """Loop until `until`, under a name. `fresh` starts a conversation of its own in the same workspace."""
+        self.note("phase", name)
+        task = Task(self.engine, f"{self.branch}/{name}", self.tree, self.place, self.cancel) if fresh else self
+        if prompt:
+            yield task.say(prompt)
+        last = yield from loop(task, until)
+        self.tree = task.tree
+        return last
+
+    def attempt(self, name: str, strategy: Callable[[Task], Generator[Step, None, Outcome]]) -> Attempt:
+        """A strategy on a branch of its own, in its own fork of the workspace as it is now; run it with `map`."""
+        from agent.parallel import Attempt
+
+        cancel = Token(self.cancel)
+        place = Place(self.engine, cancel, apart=True)
+        return Attempt(Task(self.engine, f"{self.branch}/{name}", self.tree, place, cancel), strategy)
+
+    def map(self, attempts: Sequence[Attempt]) -> Generator[Step, None, list[Outcome]]:
+        """Run attempts side by side, yielding their steps as they come; outcomes in the order of the arguments."""
+        from agent.parallel import run_all
+
+        return (yield from run_all(self.engine, attempts))
+
+    # What came of it
+
+    def prove(self, reproduction: Sequence[str] = (), places: Sequence[str] = ()) -> Generator[Step, None, Verdict]:
+        """The whole proof of the present tree, in a fresh fork; a step of author `proof` tells what it found."""
+        from agent.best import proof_step, verdict_of
+
+        if not self._next():
+            self.cancel.check()
+            tree = self.workspace.snapshot(exact=True).tree if self.place.opened else self.tree
+            self.tree = tree
+            observation = proof_step(self.engine, tree, reproduction, places)
+            self._write("proof", tree, None, (), (observation,), "")
+        else:
+            self._advance()
+        step = self.steps[-1]
+        self.last_verdict = verdict_of(step)
+        yield step
+        return self.last_verdict
+
+    def best(self) -> Outcome:
+        """The best tree of this branch and those under it: verified > green > no loss > parses."""
+        from agent.best import best
+
+        return best(self)
+
+    def notify(self, text: str) -> None:
+        """Tell the front end what is going on; nothing of it is kept."""
+        self.engine.tell("say", self.branch, text)
+
+    # Inside
+
+    def _next(self) -> Step | None:
+        """The recorded step that comes next in this branch, if the run was here before."""
+        return self._recorded[self._at] if self._at < len(self._recorded) else None
+
+    def _advance(self) -> Step:
+        step = self._recorded[self._at]
+        self._at += 1
+        self.tree = step.tree
+        self._wrote = False
+        return step
+
+    def _write(
+        self,
+        author: str,
+        tree: str,
+        reply: Reply | None,
+        actions: tuple[Action, ...],
+        observations: tuple[Observation, ...],
+        error: str,
+    ) -> Step:
+        parent = self._recorded[-1].id if self._recorded else ""
+        ask = reply.ask if reply else None
+        step = Step(self.branch, self._at + 1, parent, author, tree, ask, actions, observations, error)
+        self.engine.journal.append(step)
+        return self._advance()
+
+    def _insert_messages(self) -> None:
+        """What a user said meanwhile, and that the run was resumed, become steps before the next ask."""
+        while (step := self._next()) and step.author in INSERTED:
+            self._advance()
+        if self._next() or (self.branch, self._asks + 1) in self.engine.trajectory.replies:
+            return
+        if self._stale:
+            self._stale = False
+            self._write("resume", self.tree, None, (), (Observation(RESUMED),), "")
+        told = sum(step.author == "user" for step in self.steps)
+        notes = [n for n in self.engine.trajectory.notes if n.branch == self.branch and n.kind == "message"]
+        for note in notes[told:]:
+            self._write("user", self.tree, None, (), (Observation(note.text),), "")
+
+    def _snapshot(self, observations: tuple[Observation, ...]) -> tuple[str, tuple[Observation, ...]]:
+        snapshot = self.workspace.snapshot()
+        if not snapshot.skipped or not observations:
+            return snapshot.tree, observations
+        last = observations[-1]
+        text = f"{last.text}\n[Not recorded, kept in its last state: {', '.join(snapshot.skipped)}]"
+        return snapshot.tree, (*observations[:-1], Observation(text, last.ok, last.out, last.data))
+
+    def _context(self) -> Context:
+        return Context(
+            workspace=self.workspace,
+            trees=self.trees,
+            base=self.base,
+            tree=self.tree,
+            steps=self.steps,
+            keep=self.engine.journal.keep,
+            recall=self.engine.journal.recall,
+            test_command=self.settings.test,
+            notify=self.notify,
+            start=self.start,
+        )
+
+
+def describe(action: Action) -> str:
+    """An action as one short line."""
+    values = " ".join(" ".join(str(value).split()) for value in action.arguments.values())
+    return f"{action.tool} {values}"[:200].strip()

@@ -1,0 +1,65 @@
+"""The door: `main()` is the command `swe-agent`; the public names are what library users may import.
+
+    from swe_agent import Issue, load_settings, run
+
+Everything is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+_PUBLIC = {
+    "Issue": "trajectories.records",
+    "Patch": "trajectories.records",
+    "Step": "trajectories.records",
+    "Verdict": "trajectories.records",
+    "Trajectory": "trajectories.trajectory",
+    "SweAgentError": "trajectories.errors",
+    "Settings": "agent.settings",
+    "load_settings": "agent.settings",
+    "Engine": "agent.engine",
+    "begin": "agent.solve",
+    "reopen": "agent.solve",
+    "solve": "agent.solve",
+    "Result": "agent.solve",
+}
+__all__ = ["main", *_PUBLIC]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def main() -> None:
+    """The command line. Exits with the codes that README lists."""
+    _only_our_floors()
+    from agent.cli import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+def _only_our_floors() -> None:
+    """A foreign `agent`, `aci`, `tools` or `trajectories` found first would be imported in our place."""
+    home = Path(__file__).resolve().parent
+    sys.path[:] = [str(home), *(entry for entry in sys.path if entry not in _python_path() and entry != str(home))]
+    for floor in ("agent", "aci", "tools", "trajectories"):
+        loaded = sys.modules.get(floor)
+        file = getattr(loaded, "__file__", None)
+        if loaded is not None and (file is None or not Path(file).resolve().is_relative_to(home)):
+            sys.exit(f"swe-agent: another package named {floor!r} ({file}) is in the way; install swe-agent with pipx.")
+
+
+def _python_path() -> set[str]:
+    import os
+
+    return {entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
+
+
+if __name__ == "__main__":
+    main()
