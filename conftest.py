@@ -1,0 +1,85 @@
+"""Rules of the house for every test: none reaches the network, and none that needs Docker is skipped unseen."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+IMAGE = os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
+
+contacted: list[str] = []
+"""Addresses outside this machine that the present test tried to reach. Trying fails; so does the test."""
+
+
+def _is_local(host: Any) -> bool:
+    if host in (None, "", "localhost", b"localhost", socket.gethostname()):
+        return True
+    try:
+        return ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host).is_loopback
+    except ValueError:
+        return False
+
+
+def _guard(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("socket.connect", "socket.sendto"):
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else None
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if not _is_local(host):
+        contacted.append(f"{event} {host}")
+        raise ConnectionRefusedError(f"A test tried to reach {host}: no test may use the network.")
+
+
+def pytest_configure() -> None:
+    sys.addaudithook(_guard)
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> Iterator[None]:
+    """Fails a test that tried to leave this machine, also where the code under test swallowed the refusal."""
+    contacted.clear()
+    yield
+    assert not contacted, f"the test tried to reach the network: {contacted}"
+
+
+@cache
+def docker_trouble() -> str:
+    """Why Docker tests cannot run here; empty if they can."""
+    for command, reason in (
+        (["docker", "version", "--format", "{{.Server.Version}}"], "no Docker daemon answers"),
+        (["docker", "image", "inspect", IMAGE], f"Docker has no image {IMAGE}; scripts/base-image makes one"),
+    ):
+        try:
+            if subprocess.run(command, capture_output=True, timeout=20).returncode:
+                return reason
+        except (OSError, subprocess.TimeoutExpired):
+            return reason
+    return ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("docker") and docker_trouble():
+        pytest.skip(docker_trouble())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Where CI says that there is a Docker daemon, a Docker test that is skipped is a failure."""
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("docker"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"A Docker test was skipped in CI. {reason}"
+    return report
