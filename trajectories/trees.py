@@ -1,0 +1,388 @@
+"""The trees of a run: a bare `trees.git` that holds the repository's files after each step, byte for byte.
+
+Everything that looks at a tree (diff, undo, fork, resume, reports) reads it here and never asks a container. What comes
+from a container is untrusted: it enters as a pack through `add_pack` only. Paths and diffs are str with
+surrogateescape, so that bytes that are not UTF-8 survive.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from trajectories.errors import RunBroken, SweAgentError, UsageError
+from trajectories.plumbing import (
+    OWN,
+    GitFailed,
+    Reader,
+    create_store,
+    decode,
+    encode,
+    environment,
+    git,
+    no_git,
+    sync_folder,
+)
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+FOLDER, SUBMODULE, SYMLINK = "040000", "160000", "120000"
+PACK_LIMIT = 200_000_000
+PACK_SECONDS = 120.0
+PACK_MEMORY = 1 << 30
+DEPTH_LIMIT = 500
+FILES_LIMIT = 2_000_000
+PATHS_PER_CALL = 500
+
+
+Line = tuple[str | None, str, str]
+
+
+class PackRefused(SweAgentError):
+    """Objects from a container were not taken: broken, dangerous (`.git` or `..` in a tree), or too large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a tree: git's mode (`100644`, `100755`, `120000`, `160000`), blob id and size in bytes."""
+
+    mode: str
+    id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A path that differs between two trees: `A`dded, `M`odified, `D`eleted, or of another `T`ype."""
+
+    status: str
+    path: str
+
+
+class Trees:
+    """The store at `path`, made if missing. Safe for threads. Raises RunBroken for a tree that is not in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        create_store(self.path)
+        self.env = environment({**OWN, "GIT_DIR": str(self.path)})
+        self._reader = Reader(self.env)
+        self._sound: dict[str, tuple[int, int]] = {}
+
+    def close(self) -> None:
+        """End the process that reads objects; the next read starts another."""
+        self._reader.close()
+
+    def __enter__(self) -> Trees:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Reading
+
+    def has(self, tree: str) -> bool:
+        found = self._reader.get(_id(tree))
+        return found is not None and found[0] == "tree"
+
+    def files(self, tree: str) -> dict[str, Entry]:
+        """Every file of a tree, in git's order; submodules are among them, with size 0."""
+        found = {}
+        for line in self._git("ls-tree", "-r", "-z", "-l", "--full-tree", _id(tree)).split(b"\0")[:-1]:
+            about, _, path = line.partition(b"\t")
+            mode, _, id, size = about.decode().split()
+            found[decode(path)] = Entry(mode, id, int(size) if size != "-" else 0)
+        return found
+
+    def entry(self, tree: str, path: str) -> tuple[str, str] | None:
+        """(mode, id) of a file or folder, or None where there is nothing."""
+        mode, id = FOLDER, _id(tree)
+        for name in path.split("/"):
+            if mode != FOLDER:
+                return None
+            found = self._entries(id).get(encode(name))
+            if found is None:
+                return None
+            mode, id = found
+        return mode, id
+
+    def read(self, tree: str, path: str, limit: int = 50_000_000) -> bytes:
+        """A file's bytes; a symbolic link's are its target.
+
+        Raises FileNotFoundError, IsADirectoryError (a submodule too), and UsageError above `limit` bytes.
+        """
+        found = self.entry(tree, path)
+        if found is None:
+            raise FileNotFoundError(path)
+        mode, id = found
+        if mode in (FOLDER, SUBMODULE):
+            raise IsADirectoryError(path)
+        return self.read_blob(id, limit)
+
+    def read_blob(self, id: str, limit: int = 50_000_000) -> bytes:
+        return self._object(id, "blob", limit)
+
+    def diff(self, old: str, new: str, paths: Sequence[str] = ()) -> str:
+        """The diff from one tree to another, of `paths` (files or folders) only if given; applies anywhere.
+
+        Encode it with `surrogateescape` to get git's bytes.
+        """
+        options = (
+            "-r",
+            "-p",
+            "--binary",
+            "--full-index",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-color",
+        )
+        size = "core.bigFileThreshold=64m"  # above the threshold git takes text for binary
+        chunks = [paths[at : at + PATHS_PER_CALL] for at in range(0, len(paths), PATHS_PER_CALL)] or [()]
+        return "".join(
+            decode(self._git("-c", size, "diff-tree", *options, _id(old), _id(new), "--", *chunk)) for chunk in chunks
+        )
+
+    def changed(self, old: str, new: str) -> list[Change]:
+        """The paths that differ, in git's order; a rename is a deletion and an addition."""
+        out = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-status", _id(old), _id(new))
+        fields = out.split(b"\0")[:-1]
+        return [Change(decode(status), decode(path)) for status, path in zip(fields[::2], fields[1::2], strict=True)]
+
+    # Writing
+
+    def write(self, files: Mapping[str, bytes | None], tree: str) -> str:
+        """The tree with these files set, or removed where None. A file keeps its mode; a new one has 100644.
+
+        Setting a file removes what is in its way: a folder of that name, a file where it needs a folder.
+        Raises UsageError for a path that no tree may hold (`..`, `.git`, absolute, empty).
+        """
+        gone = [path for path, data in files.items() if data is None]
+        kept = {path: data for path, data in files.items() if data is not None}
+        ids = self._blobs(list(kept.values()))
+        lines: list[Line] = [(None, "", path) for path in gone]
+        for path, id in zip(kept, ids, strict=True):
+            mode = (self.entry(tree, path) or ("", ""))[0]
+            lines.append((mode if mode not in ("", FOLDER, SUBMODULE) else "100644", id, path))
+        return self._edit(tree, lines)
+
+    def overlay(self, tree: str, other: str, paths: Sequence[str]) -> str:
+        """The tree with those paths (files or folders) as they are in `other`: absent there is removed here."""
+        wanted = {path.rstrip("/") for path in paths}
+        lines: list[Line] = [(None, "", path) for path in self.files(tree) if _under(path, wanted)]
+        lines += [(entry.mode, entry.id, path) for path, entry in self.files(other).items() if _under(path, wanted)]
+        return self._edit(tree, lines)
+
+    def _blobs(self, contents: list[bytes]) -> list[str]:
+        if not contents:
+            return []
+        with self._scratch() as folder:
+            for n, data in enumerate(contents):
+                (folder / str(n)).write_bytes(data)
+            names = "".join(f"{folder / str(n)}\n" for n in range(len(contents)))
+            with self._durable():
+                out = self._git("hash-object", "-w", "--no-filters", "--stdin-paths", input=names.encode())
+        return out.decode().split()
+
+    def _edit(self, tree: str, lines: Sequence[Line]) -> str:
+        """The tree after (mode or None to remove, id, path) lines in turn, through an index of its own."""
+        feed = b"".join(
+            f"{mode or 0} {id or '0' * 40}\t".encode() + encode(_checked(path)) + b"\0" for mode, id, path in lines
+        )
+        with self._scratch() as folder:
+            env = {**self.env, "GIT_INDEX_FILE": str(folder / "index")}
+            self._git("read-tree", _id(tree), env=env)
+            try:
+                git("update-index", "--replace", "-z", "--index-info", env=env, input=feed)
+            except GitFailed as error:
+                raise UsageError(f"A tree cannot hold these paths: {error.stderr}") from error
+            with self._durable():
+                return self._git("write-tree", env=env).decode().strip()
+
+    # Packs: objects on their way from and to a container, or from the user's repository
+
+    def add_pack(self, pack: bytes | BinaryIO, tree: str = "", limit: int = PACK_LIMIT, strict: bool = True) -> None:
+        """Take the objects of a (thin) pack; they are durable when this returns.
+
+        A pack without `strict` is one that we wrote ourselves. With `tree` given, that tree must be whole then and of
+        sane size. Raises PackRefused, with the store as it was, for a pack that is broken, dangerous, takes more than
+        `limit` bytes, too much memory or time.
+        """
+        with self._scratch() as folder:
+            (folder / "pack").mkdir()
+            self._index_pack(io.BytesIO(pack) if isinstance(pack, bytes) else pack, folder, limit, strict)
+            arrived = sorted((folder / "pack").glob("pack-*"), key=lambda file: file.suffix == ".idx")
+            for file in arrived:  # the .idx last: with it the pack is there
+                file.rename(self.path / "objects" / "pack" / file.name)
+            sync_folder(self.path / "objects" / "pack")
+        if tree:
+            self._check(tree)
+
+    def pack(self, tree: str, have: Sequence[str] = ()) -> bytes:
+        """A thin pack of what `tree` holds and no tree of `have` does."""
+        revs = "".join([f"{_id(tree)}\n", *(f"^{_id(other)}\n" for other in have)])
+        objects = self._git("rev-list", "--objects", "--stdin", input=revs.encode())
+        bases = "".join(f"-{other}\n" for other in have).encode()  # deltas may lean on these; --thin knows commits only
+        return self._git("pack-objects", "-q", "--stdout", "--delta-base-offset", input=bases + objects)
+
+    def _index_pack(self, stream: BinaryIO, objects: Path, limit: int, strict: bool) -> None:
+        """Feed the stream to `git index-pack` in a folder of its own, so that a refused pack leaves nothing."""
+        env = {
+            **self.env,
+            "GIT_OBJECT_DIRECTORY": str(objects),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(self.path / "objects"),
+        }
+        command = ["git", "index-pack", "--stdin", "--fix-thin", *(["--strict"] if strict else [])]
+        capped = ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(PACK_MEMORY >> 10), *command]
+        with tempfile.TemporaryFile() as said:
+            try:
+                process = subprocess.Popen(
+                    capped if strict else command,
+                    env=env,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                )
+            except FileNotFoundError:
+                raise no_git() from None
+            timer = threading.Timer(PACK_SECONDS, process.kill)
+            timer.start()
+            try:
+                whole = _pump(stream, process, limit)
+                status = process.wait()
+            finally:
+                timer.cancel()
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            if not whole:
+                raise PackRefused(
+                    f"The files come to more than {limit / 1e6:,.0f} MB packed.", "Remove or ignore them."
+                )
+            if status:
+                said.seek(0)
+                raise PackRefused(f"git refuses the files: {_reason(said.read(20_000), status)}")
+
+    def _check(self, tree: str) -> None:
+        """Refuse trees whose listing would never end: a few nested folders can stand for billions of files."""
+        try:
+            files, depth = self._measure(_id(tree), 0)
+        except RunBroken as error:
+            raise PackRefused(str(error)) from error
+        if files > FILES_LIMIT or depth > DEPTH_LIMIT:
+            raise PackRefused(f"The tree is too large: {files:,} files, {depth} levels deep.")
+
+    def _measure(self, tree: str, level: int) -> tuple[int, int]:
+        if level > DEPTH_LIMIT:
+            raise PackRefused(f"The tree has more than {DEPTH_LIMIT} levels.")
+        if tree not in self._sound:
+            files, depth = 0, 1
+            for mode, id in self._entries(tree).values():
+                more, deeper = self._measure(id, level + 1) if mode == FOLDER else (1, 0)
+                files, depth = files + more, max(depth, deeper + 1)
+            self._sound[tree] = files, depth
+        return self._sound[tree]
+
+    # Beneath
+
+    def _entries(self, tree: str) -> dict[bytes, tuple[str, str]]:
+        """Name -> (mode, id) of one folder."""
+        raw, at, found = self._object(tree, "tree", 1 << 28), 0, {}
+        while at < len(raw):
+            space = raw.index(b" ", at)
+            end = raw.index(b"\0", space)
+            found[raw[space + 1 : end]] = (raw[at:space].decode().zfill(6), raw[end + 1 : end + 21].hex())
+            at = end + 21
+        return found
+
+    def _object(self, id: str, kind: str, limit: int) -> bytes:
+        found = self._reader.get(_id(id), limit)
+        if found is None or found[0] != kind:
+            raise RunBroken(f"The {kind} {id[:10]} is not in {self.path}.", "The run cannot be used any more.")
+        return found[1]
+
+    def _git(self, *args: str, input: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
+        try:
+            return git(*args, env=env or self.env, input=input)
+        except GitFailed as error:
+            raise RunBroken(f"The trees at {self.path} cannot be used: {error}") from error
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        folder = Path(tempfile.mkdtemp(prefix="new-", dir=self.path))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def _durable(self) -> Iterator[None]:
+        """Sync the folders that got new loose objects meanwhile (git has synced the objects)."""
+        start = time.time_ns() - 2_000_000_000
+        yield
+        objects = self.path / "objects"
+        for folder in [objects, *objects.glob("[0-9a-f][0-9a-f]")]:
+            if folder.stat().st_mtime_ns >= start:
+                sync_folder(folder)
+
+
+def _id(id: str) -> str:
+    """Ids come from records and containers, and go on command lines."""
+    if not re.fullmatch(r"[0-9a-f]{40}", id):
+        raise RunBroken(f"{id[:60]!r} is not the id of a tree or blob.")
+    return id
+
+
+def _checked(path: str) -> str:
+    parts = path.split("/")
+    if "\0" in path or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
+        raise UsageError(f"A tree cannot hold the path {path!r}.", "Use a path inside the repository, outside .git.")
+    return path
+
+
+def _under(path: str, wanted: set[str]) -> bool:
+    return path in wanted or any(path[:at] in wanted for at in _slashes(path))
+
+
+def _slashes(path: str) -> list[int]:
+    return [at for at, char in enumerate(path) if char == "/"]
+
+
+def _quoted(path: Path) -> str:
+    """As git reads lists of folders: one with a separator or a quote in it is quoted."""
+    text = os.fspath(path)
+    if not set(text) & {os.pathsep, '"', "\\"}:
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _pump(stream: BinaryIO, process: subprocess.Popen[bytes], limit: int) -> bool:
+    """Copy to the process's stdin; False if there are more than `limit` bytes."""
+    assert process.stdin
+    left = limit
+    try:
+        with process.stdin as pipe:
+            while chunk := stream.read(1 << 16):
+                left -= len(chunk)
+                if left < 0:
+                    process.kill()
+                    return False
+                pipe.write(chunk)
+    except BrokenPipeError:
+        pass  # it ended early; its status and what it said tell why
+    return True
+
+
+def _reason(said: bytes, status: int) -> str:
+    lines = [line for line in decode(said).splitlines() if line.startswith(("error:", "fatal:"))]
+    return "; ".join(lines)[:1000] or f"index-pack ended with status {status}"
