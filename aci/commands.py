@@ -1,0 +1,60 @@
+"""How a repository's tests are run when nobody says: pytest if it is there, else unittest; and how to say it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from aci.workspace import Workspace
+from trajectories.errors import UsageError
+
+SHOWN_NODES = 20
+NEEDS_TEST = "Give the command that runs the tests with --test."
+
+
+def detect_command(workspace: Workspace, session: str = "tests") -> str:
+    """The test command that fits the repository. Raises UsageError where there is none."""
+    path = f"{workspace.harness}/detect.py"
+    workspace.write(path, files("aci.inside").joinpath("detect.py").read_bytes())
+    place = f"{shlex.quote(path)} {shlex.quote(workspace.root)}"
+    ran = workspace.run(f"python3 {place} || python {place}", 60, session)
+    found = _last_object(ran.text)
+    if not found:
+        raise UsageError("The workspace has no Python that could run the tests.", NEEDS_TEST)
+    if not found["tests"]:
+        raise UsageError("No tests were found in the repository.", NEEDS_TEST)
+    if found["pytest"]:
+        return f"{shlex.quote(str(found['pytest']))} -m pytest"
+    if not found["start"]:
+        raise UsageError(
+            "The repository's tests look like pytest's, but the workspace's Python has no pytest.",
+            f"Choose an image that has it with --image. {NEEDS_TEST}",
+        )
+    options = [str(option) for option in found["start"]]
+    return shlex.join([str(found["python"]), "-m", "unittest", "discover", *options])
+
+
+def _last_object(text: str) -> dict[str, Any]:
+    for line in reversed(text.splitlines()):
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and {"python", "pytest", "tests", "start"} <= set(value):
+            return value
+    return {}
+
+
+def narrowed(command: str, nodes: Sequence[str]) -> str:
+    """A line for people that repeats `command` for `nodes` only."""
+    shown = " ".join(shlex.quote(node) for node in nodes[:SHOWN_NODES])
+    more = f" # and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""
+    if "-m unittest" in command:
+        python = command.partition(" -m unittest")[0]
+        return f"{python} -m unittest {shown}{more}"
+    if "pytest" in command:
+        return f"{command} {shown}{more}"
+    return f"python3 -m pytest {shown}{more}"

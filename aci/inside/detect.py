@@ -1,0 +1,79 @@
+"""Looks at a repository and prints, as one JSON line, what is needed to run its tests.
+
+Runs under the target's Python (3.6 and later), standard library only. {"python", "pytest", "tests", "start"}:
+the interpreter's name, the name of one that has pytest (or ""), how many test files there are, and the arguments
+of `unittest discover` that reach most of them ([] if none can).
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+SKIPPED = {"node_modules", "venv", "env", "build", "dist", "site-packages", "__pycache__"}
+LIMIT = 5000
+
+
+def is_test(name):
+    return name.endswith(".py") and (name.startswith("test") or name.endswith("_test.py"))
+
+
+def test_files(root):
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in SKIPPED and not name.startswith("."))
+        folders[:] = [name for name in folders if not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))]
+        found += [os.path.join(folder, name) for name in sorted(names) if is_test(name)]
+        if len(found) > LIMIT:
+            break
+    return found
+
+
+def has_test_cases(path):
+    with open(path, "rb") as opened:
+        text = opened.read(1000000)
+    return b"unittest" in text or b"TestCase" in text
+
+
+def top_of(folder, root):
+    """The first folder above that is no package: what must be on sys.path for the tests there."""
+    while folder != root and os.path.exists(os.path.join(folder, "__init__.py")):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def start(paths, root):
+    """The arguments of `unittest discover` that reach most of the files."""
+    groups = {}
+    for path in paths:
+        pattern = "test*.py" if os.path.basename(path).startswith("test") else "*_test.py"
+        groups.setdefault((top_of(os.path.dirname(path), root), pattern), []).append(path)
+    if not groups:
+        return []
+    (top, pattern), members = max(groups.items(), key=lambda group: len(group[1]))
+    common = os.path.commonpath([os.path.dirname(path) for path in members])
+    options = ["-s", os.path.relpath(common, root)]
+    options += [] if pattern == "test*.py" else ["-p", pattern]
+    return options + ([] if common == top else ["-t", os.path.relpath(top, root)])
+
+
+def has_pytest(python):
+    try:
+        return subprocess.call([python, "-c", "import pytest"], stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
+
+
+def main():
+    root = os.path.realpath(sys.argv[1])
+    paths = test_files(root)
+    with_cases = [path for path in paths if has_test_cases(path)]
+    pytest = next((python for python in ("python3", "python") if has_pytest(python)), "")
+    python = os.path.basename(sys.executable or "python3")
+    python = python if python in ("python3", "python") else "python3"
+    found = {"python": python, "pytest": pytest, "tests": len(paths), "start": start(with_cases, root)}
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()
