@@ -1,0 +1,116 @@
+"""What can be read off Python source without running it: its definitions, and names that nothing defines."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import symtable
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_HEADER = re.compile(r"([ \t]*)(async[ \t]+def|def|class)[ \t]+(\w+)")
+_MODULE_NAMES = {"__annotations__", "__builtins__", "__class__", "__debug__", "__doc__", "__file__", "__loader__"}
+_MODULE_NAMES |= {"__module__", "__name__", "__package__", "__path__", "__qualname__", "__spec__"}
+_OTHER_BUILTINS = {"WindowsError", "reveal_type", "unicode", "basestring", "long", "xrange", "raw_input", "unichr"}
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function or class: its dotted name within the file, and its first (decorator) and last line."""
+
+    name: str
+    kind: str
+    line: int
+    end: int
+    header: int
+    """The line of its `def` or `class`."""
+
+
+def definitions(source: str) -> list[Definition]:
+    """All functions and classes in order of their lines, nested ones too.
+
+    What this interpreter cannot parse (other versions, broken files) is read by indentation instead.
+    """
+    tree = parse(source)
+    found = _from_tree(tree, "") if tree else _from_indentation(source.split("\n"))
+    return sorted(found, key=lambda definition: (definition.line, -definition.end))
+
+
+def parse(source: str) -> ast.Module | None:
+    """The syntax tree, or None where this interpreter has none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _from_tree(node: ast.AST, prefix: str) -> Iterator[Definition]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            name = f"{prefix}{child.name}"
+            first = min([child.lineno, *(decorator.lineno for decorator in child.decorator_list)])
+            kind = "class" if isinstance(child, ast.ClassDef) else "def"
+            yield Definition(name, kind, first, child.end_lineno or child.lineno, child.lineno)
+            yield from _from_tree(child, f"{name}.")
+        elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield from _from_tree(child, prefix)
+
+
+def _from_indentation(lines: list[str]) -> Iterator[Definition]:
+    """A definition goes on until the next line that is indented no further; text in strings may fool it."""
+    open_: list[tuple[int, str, str, int]] = []  # indent, dotted name, kind, line
+    last = 0
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        indent = len(line.expandtabs()) - len(line.expandtabs().lstrip())
+        while open_ and indent <= open_[-1][0] and not line.lstrip().startswith((")", "]", "}")):
+            _, name, kind, first = open_.pop()
+            yield Definition(name, kind, first, last, first)
+        if header := _HEADER.match(line):
+            prefix = f"{open_[-1][1]}." if open_ else ""
+            open_.append((indent, prefix + header[3], "class" if header[2] == "class" else "def", number))
+        last = number
+    for _, name, kind, first in open_:
+        yield Definition(name, kind, first, last, first)
+
+
+def undefined(source: str) -> dict[str, int]:
+    """Names that are read somewhere and defined nowhere, with the first line each is read on.
+
+    Empty where it cannot be told: the source does not parse here, or it has a star import.
+    """
+    tree = parse(source)
+    if tree is None or any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):
+        return {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = symtable.symtable(source, "<source>", "exec")
+    except (SyntaxError, ValueError, RecursionError):
+        return {}
+    read: set[str] = set()
+    defined = set(dir(builtins)) | _MODULE_NAMES | _OTHER_BUILTINS
+    for scope in _scopes(module):
+        for symbol in scope.get_symbols():
+            outermost = scope is module or symbol.is_global()
+            if outermost and (symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()):
+                defined.add(symbol.get_name())
+            elif outermost and symbol.is_referenced():
+                read.add(symbol.get_name())
+    missing = read - defined
+    lines: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in missing:
+            lines[node.id] = min(node.lineno, lines.get(node.id, node.lineno))
+    return dict(sorted(lines.items(), key=lambda item: (item[1], item[0])))
+
+
+def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _scopes(child)

@@ -1,0 +1,179 @@
+"""Where the text a model wants replaced stands in a file, exactly or forgivingly.
+
+The forgiving steps (trailing spaces, a uniform shift of indentation, spacing within lines) follow Aider's
+`editblock_coder.py`; a place found forgivingly is used only if it is the only one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_NUMBERED = re.compile(r"^ *\d+\t", re.MULTILINE)
+_LONGEST_SEARCHED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """The text after the replacement, and what was overlooked to find the place ("" if nothing)."""
+
+    text: str
+    overlooked: str = ""
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """The old text stands at several places (first line of each), or at none (`lines` is empty)."""
+
+    lines: tuple[int, ...] = ()
+
+
+def replace(text: str, old: str, new: str, everywhere: bool = False) -> Replaced | Unclear:
+    """Put `new` for `old`, keeping the line endings of the file. `old` must not be empty."""
+    ending = "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
+    overlooked = ""
+    for stripped in (False, True):
+        if stripped:
+            if not _all_numbered(old):
+                break
+            old, overlooked = _NUMBERED.sub("", old), "line numbers"
+            new = _NUMBERED.sub("", new) if _all_numbered(new) else new
+        exact = _exact(text, _with_ending(old, ending), _with_ending(new, ending), everywhere)
+        if exact is None and ending == "\r\n":
+            exact = _exact(text, old, new, everywhere)
+        if exact is not None:
+            return Replaced(exact.text, overlooked, exact.times) if isinstance(exact, Replaced) else exact
+        forgiving = _forgiving(text, old, new, ending)
+        if forgiving != Unclear():
+            return forgiving
+    return Unclear()
+
+
+def _all_numbered(text: str) -> bool:
+    """Whether every line begins with a number and a tab, as `view` shows them."""
+    return bool(text) and all(_NUMBERED.match(line) for line in text.strip("\n").split("\n"))
+
+
+def _with_ending(text: str, ending: str) -> str:
+    text = text.replace("\r\n", "\n")
+    return text if ending == "\n" else text.replace("\n", ending)
+
+
+def _exact(text: str, old: str, new: str, everywhere: bool) -> Replaced | Unclear | None:
+    times = text.count(old)
+    if times == 1 or (times and everywhere):
+        return Replaced(text.replace(old, new), times=times)
+    return Unclear(tuple(_lines_of(text, old))) if times else None
+
+
+def _lines_of(text: str, old: str) -> list[int]:
+    lines, at, line, before = [], text.find(old), 1, 0
+    while at >= 0:
+        line += text.count("\n", before, at)
+        before = at
+        lines.append(line)
+        at = text.find(old, at + len(old))
+    return lines
+
+
+def _forgiving(text: str, old: str, new: str, ending: str) -> Replaced | Unclear:
+    old_lines, new_lines = _trim(_split(old), _split(new))
+    if not old_lines:
+        return Unclear()
+    lines = text.split("\n")
+    spaced: Callable[[str], str] = lambda line: " ".join(line.split())
+    for same, overlooked in ((str.strip, "indentation or trailing spaces"), (spaced, "spacing")):
+        places = _places(lines, old_lines, same)
+        if len(places) > 1:
+            return Unclear(tuple(first + 1 for first, _ in places))
+        if places:
+            first, shift = places[0]
+            put = [_shifted(line, shift) + ending[:-1] for line in new_lines]
+            last = first + len(old_lines)
+            if put and last == len(lines):
+                put[-1] = put[-1].removesuffix("\r")
+            return Replaced("\n".join([*lines[:first], *put, *lines[last:]]), overlooked)
+    return Unclear()
+
+
+def _split(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def _trim(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
+    """The old lines without blank ones at both ends, and the new without as many."""
+    for end in (0, -1):
+        while old and not old[end].strip():
+            old = old[1:] if end == 0 else old[:-1]
+            if new and not new[end].strip():
+                new = new[1:] if end == 0 else new[:-1]
+    return old, new
+
+
+def _places(lines: list[str], old: list[str], same: Callable[[str], str]) -> list[tuple[int, tuple[str, str]]]:
+    """Where all lines are the same and indented by one shift: index of the first line, and the shift."""
+    wanted = [same(line) for line in old]
+    keys = [same(line) for line in lines]
+    found = []
+    for first in range(len(keys) - len(wanted) + 1):
+        if keys[first] == wanted[0] and keys[first : first + len(wanted)] == wanted:
+            shift = _shift(lines[first : first + len(wanted)], old)
+            if shift is not None:
+                found.append((first, shift))
+    return found
+
+
+def _shift(there: list[str], old: list[str]) -> tuple[str, str] | None:
+    """What to put for which beginning of each line; None if the lines are not indented by one shift."""
+    shift = None
+    for one, other in zip(there, old, strict=True):
+        if not one.strip():
+            continue
+        has, given = _indent(one), _indent(other)
+        if has.endswith(given):
+            mine = ("", has.removesuffix(given))
+        elif given.endswith(has):
+            mine = (given.removesuffix(has), "")
+        else:
+            return None
+        if shift not in (None, mine):
+            return None
+        shift = mine
+    return shift
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _shifted(line: str, shift: tuple[str, str]) -> str:
+    off, on = shift
+    if not line.strip():
+        return line
+    return on + (line.removeprefix(off) if line.startswith(off) else line.lstrip())
+
+
+def nearest(text: str, old: str) -> tuple[int, int] | None:
+    """First and last line of what is most like `old`, or None if nothing is."""
+    lines = text.split("\n")[:_LONGEST_SEARCHED]
+    old_lines, _ = _trim(_split(old), [])
+    if not old_lines:
+        return None
+    wanted = [line.strip() for line in old_lines]
+    rare = max(wanted, key=len)[:200]
+    offset = next(index for index, line in enumerate(wanted) if line[:200] == rare)
+    keys = {line.strip()[:200] for line in lines if line.strip()}
+    near = difflib.get_close_matches(rare, keys, n=3, cutoff=0.6)
+    starts = [index - offset for index, line in enumerate(lines) if line.strip()[:200] in near][:20]
+    windows = [(max(start, 0), min(start + len(wanted), len(lines))) for start in starts]
+    if not windows:
+        return None
+    best = max(windows, key=lambda window: _alike(lines[slice(*window)], wanted))
+    return best[0] + 1, best[1]
+
+
+def _alike(lines: list[str], wanted: list[str]) -> float:
+    return difflib.SequenceMatcher(None, "\n".join(line.strip() for line in lines), "\n".join(wanted), False).ratio()

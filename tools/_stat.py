@@ -1,0 +1,31 @@
+"""What differs between two trees, a line a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trajectories.trees import Trees
+
+MOST_FILES = 30
+WORDS = {"A": "new", "D": "deleted", "T": "of another type"}
+
+
+def stat(trees: Trees, old: str, new: str) -> list[str]:
+    """Each changed file with its added and removed lines: `aci/view.py +3 -1`, `notes.txt +2 -0 (new)`."""
+    changed = trees.changed(old, new)
+    rows = []
+    for change in changed[:MOST_FILES]:
+        added, removed = _count(trees.diff(old, new, [change.path]))
+        word = f" ({WORDS[change.status]})" if change.status in WORDS else ""
+        rows.append(f"{change.path} +{added} -{removed}{word}")
+    if len(changed) > MOST_FILES:
+        rows.append(f"… {len(changed) - MOST_FILES} more files")
+    return rows
+
+
+def _count(diff: str) -> tuple[int, int]:
+    """Added and removed lines of one file's diff (a binary file has none)."""
+    _, _, hunks = diff.partition("\n@@ ")
+    lines = hunks.split("\n")[1:]
+    return sum(line.startswith("+") for line in lines), sum(line.startswith("-") for line in lines)

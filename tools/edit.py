@@ -1,0 +1,167 @@
+"""`edit`: put new text for old in a file, or create one; answers with its own diff."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from dataclasses import dataclass
+from importlib.resources import files
+
+from aci.source import undefined
+from aci.view import clean, cut_lines, numbered
+from tools import _matching
+from tools.base import Context, tool
+from trajectories.errors import UsageError
+from trajectories.records import Observation
+
+SESSION = "tools"
+LONGEST_LINE = 300
+AROUND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why a file does not compile, and where (0 if unknown)."""
+
+    line: int
+    reason: str
+
+
+@tool
+def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Observation:
+    """Replace text in a file. With `old` empty, create a file.
+
+    `old` must stand in the file once, exactly; differences in spacing and indentation are overlooked where the place
+    is clear. Give just enough of it to be unique. Answers with the diff. An edit that adds a syntax error to a Python
+    file is taken back.
+
+    Args:
+        path: File, relative to the repository.
+        old: The text to replace, without line numbers.
+        new: The text to put there; empty to delete.
+        all: Replace every place where `old` stands.
+    """
+    try:
+        before = ctx.workspace.read(path)
+    except FileNotFoundError:
+        if old:
+            raise UsageError(f"There is no file {path}.", "To create it, leave `old` empty.") from None
+        return _create(ctx, path, new)
+    if not old and before:
+        raise UsageError(f"{path} exists already.", "Give the text to replace in `old`.")
+    if old == new:
+        raise UsageError("`old` and `new` are the same.", "Nothing was changed.")
+    text = before.decode("utf-8", "surrogateescape")
+    if not new.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError(f"{path} is not UTF-8, so only ASCII can be put into it.", "Use escapes, or the shell.")
+    done = _matching.replace(text, old, new, all) if old else _matching.Replaced(new)
+    if isinstance(done, _matching.Unclear):
+        return _not_found(path, text, old, new, done)
+    return _write(ctx, path, before, text, done)
+
+
+def _create(ctx: Context, path: str, text: str) -> Observation:
+    ctx.workspace.write(path, text.encode())
+    notes = []
+    if fault := _fault(ctx, path, text):
+        notes.append(f"It has a syntax error: {fault.reason}\n{_around(text, fault.line)}")
+    notes += _undefined(path, "", text)
+    return Observation("\n".join([f"Created {path} ({len(text.splitlines())} lines).", *notes]), data={"path": path})
+
+
+def _write(ctx: Context, path: str, before: bytes, text: str, done: _matching.Replaced) -> Observation:
+    after = done.text.encode("utf-8", "surrogateescape")
+    if after == before:
+        return Observation(f"{path} has that text already; nothing was changed.", ok=False)
+    ctx.workspace.write(path, after)
+    fault = _fault(ctx, path, done.text)
+    if fault:
+        ctx.workspace.write(path, before)
+        if not _fault(ctx, path, text):
+            return Observation(
+                f"The edit was taken back: with it {path} has a syntax error: {fault.reason}\n"
+                f"{_around(done.text, fault.line)}",
+                ok=False,
+            )
+        ctx.workspace.write(path, after)
+    notes = []
+    if done.overlooked:
+        notes.append(f"(found by overlooking {done.overlooked})")
+    if done.times > 1:
+        notes.append(f"({done.times} places)")
+    if fault:
+        notes.append(f"(it still has a syntax error, as before: {fault.reason})")
+    head = " ".join([f"Edited {path}", *notes])
+    return Observation(
+        "\n".join([head, _diff(text, done.text), *_undefined(path, text, done.text)]), data={"path": path}
+    )
+
+
+def _not_found(path: str, text: str, old: str, new: str, where: _matching.Unclear) -> Observation:
+    if where.lines:
+        shown = ", ".join(map(str, where.lines[:20])) + ", …" * (len(where.lines) > 20)
+        hint = "Add lines around it to name one, or set `all`."
+        return Observation(f"`old` stands {len(where.lines)} times in {path}, at lines {shown}. {hint}", ok=False)
+    parts = [f"`old` does not stand in {path}; nothing was changed."]
+    if len(new.strip()) > 10 and new.strip() in text:
+        parts.append(f"`new` stands there already, at line {text[: text.index(new.strip())].count(chr(10)) + 1}.")
+    elif near := _matching.nearest(text, old):
+        first, last = near
+        lines = text.split("\n")[first - 1 : min(last, first + 40)]
+        parts.append(f"The nearest is lines {first}-{last}:\n{_shown(lines, first)}")
+    return Observation("\n".join(parts), ok=False)
+
+
+def _fault(ctx: Context, path: str, text: str) -> _Fault | None:
+    """What the target's Python says is wrong with the file; None also where there is no Python to ask."""
+    if not path.endswith((".py", ".pyi")) and not re.match(r"#!.*\bpython", text):
+        return None
+    script = shlex.quote(files("aci.inside").joinpath("syntax.py").read_text())
+    full = shlex.quote(path if path.startswith("/") else f"{ctx.workspace.root}/{path}")
+    ran = ctx.workspace.run(
+        f"for python in python3 python; do command -v $python >/dev/null && break; done; $python -I -c {script} {full}",
+        timeout=30,
+        session=SESSION,
+    )
+    said = re.fullmatch(r"(\d+) (\w+: .*)", clean(ran.output).strip())
+    return _Fault(int(said[1]), f"line {said[1]}: {said[2]}" if said[1] != "0" else said[2]) if said else None
+
+
+def _undefined(path: str, before: str, after: str) -> list[str]:
+    """A remark on names that are read but defined nowhere, and were not before."""
+    if not path.endswith((".py", ".pyi")):
+        return []
+    known = undefined(before)
+    new = [f"{name} (line {line})" for name, line in undefined(after).items() if name not in known]
+    return [f"Not defined anywhere in the file: {', '.join(new[:10])}."] if new else []
+
+
+def _around(text: str, line: int) -> str:
+    lines = text.split("\n")
+    if not line:
+        return ""
+    first = max(min(line, len(lines)) - AROUND, 1)
+    return _shown(lines[first - 1 : line + AROUND], first)
+
+
+def _shown(lines: list[str], first: int) -> str:
+    return numbered((cut_lines(line, LONGEST_LINE) for line in lines), first)
+
+
+def _diff(before: str, after: str) -> str:
+    """A unified diff without its header. Equal lines at both ends are set aside first: difflib is slow on them."""
+    old, new = before.split("\n"), after.split("\n")
+    shorter = min(len(old), len(new))
+    head = next((index for index in range(shorter) if old[index] != new[index]), shorter)
+    head = max(head - AROUND, 0)
+    tail = next((index for index in range(shorter - head) if old[-1 - index] != new[-1 - index]), shorter - head)
+    tail = max(tail - AROUND, 0)
+    rows = difflib.unified_diff(old[head : len(old) - tail], new[head : len(new) - tail], n=AROUND, lineterm="")
+    shown = [_moved(row, head) if row.startswith("@@") else cut_lines(row, LONGEST_LINE) for row in list(rows)[2:]]
+    return "\n".join(shown)
+
+
+def _moved(header: str, by: int) -> str:
+    """A hunk's header with its line numbers moved."""
+    return re.sub(r"([-+])(\d+)", lambda found: f"{found[1]}{int(found[2]) + by}", header)

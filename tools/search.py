@@ -1,0 +1,154 @@
+"""`search`: git grep over the repository's files, grouped by file."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from dataclasses import dataclass, field
+
+from aci.view import CAPS, clean
+from aci.workspace import Ran
+from tools.base import Context, tool
+from trajectories.errors import UsageError
+from trajectories.records import Observation
+
+LONGEST_LINE = 200
+SESSION = "tools"
+NO_PATH = 66
+_OPTIONS = "-c core.fsmonitor=false -c core.quotepath=off -c grep.column=false -c grep.fallbackToNoIndex=false"
+_DEFINES = re.compile(
+    r"^\s*(?:export |public |static |async |pub |abstract )*(?:def|class|func|function|fn|struct|interface|type) "
+)
+_PERL = re.compile(r"\\[dDhHRAZz]|\(\?|[*+?]\?")
+
+
+@dataclass(slots=True)
+class _File:
+    path: str
+    lines: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def rank(self) -> tuple[bool, bool, str]:
+        """Files that define what is searched first, tests last."""
+        defines = any(_DEFINES.match(line) for _, line in self.lines)
+        return (not defines, "test" in self.path.lower(), self.path)
+
+
+@tool(writes=False, kind="search")
+def search(
+    ctx: Context, pattern: str, path: str = ".", glob: str = "", fixed: bool = False, ignore_case: bool = False
+) -> Observation:
+    """Search the repository's files (tracked and new ones, not ignored or binary ones) for a pattern.
+
+    Answers with matching lines by file, files that define it first.
+
+    Args:
+        pattern: Extended regular expression, or plain text if `fixed`. It matches within a line.
+        path: File or directory to search in.
+        glob: Only files of this name, like `*.py` or `src/**/*.js`.
+        fixed: Take the pattern as plain text.
+        ignore_case: Do not tell upper from lower case.
+    """
+    if not pattern or "\n" in pattern:
+        raise UsageError("The pattern must be one line of text.", "Search for one line of it.")
+    notes = []
+    for kind in _kinds(pattern, fixed):
+        ran = _grep(ctx, kind, pattern, path, glob, ignore_case)
+        if ran.code <= 1 or ran.code == NO_PATH:
+            break
+    if kind == "-F" and not fixed:
+        notes.append("not a regular expression, taken as plain text")
+    if ran.code == 1 and not ignore_case:
+        ran = _grep(ctx, kind, pattern, path, glob, ignore_case=True)
+        notes.append("ignoring case")
+    if ran.code == NO_PATH:
+        raise UsageError(f"There is no {path}.")
+    if ran.code > 1:
+        raise UsageError(f"The search failed: {clean(ran.output)[-300:] or f'exit code {ran.code}'}.")
+    files = sorted(_files(ran), key=lambda file: file.rank)
+    where = " in ".join(filter(None, ("", path if path != "." else "", glob)))
+    if not files:
+        return Observation(f"No match for {pattern!r}{where}.")
+    total = sum(len(file.lines) for file in files)
+    head = f"{_count(total, 'match', 'matches')} in {_count(len(files), 'file', 'files')}"
+    return Observation(f"{'; '.join([head, *notes])}\n{_grouped(files)}", data={"matches": total, "files": len(files)})
+
+
+def _kinds(pattern: str, fixed: bool) -> list[str]:
+    """The readings of a pattern to try until git takes one; not every git knows Perl's."""
+    if fixed:
+        return ["-F"]
+    return ["-P", "-E", "-F"] if _PERL.search(pattern) else ["-E", "-F"]
+
+
+def _grep(ctx: Context, kind: str, pattern: str, path: str, glob: str, ignore_case: bool) -> Ran:
+    pattern = pattern.replace("\\d", "[0-9]") if kind == "-E" else pattern
+    options = [kind, "-i"] if ignore_case else [kind]
+    words = ["grep", "-nIz", "--untracked", "--full-name", "--no-color", *options, "-e", pattern, "--"]
+    words.append(_spec(ctx, path, glob))
+    root, place = shlex.quote(ctx.workspace.root), shlex.quote(_relative(ctx, path))
+    there = f"cd {root} && {{ [ -e {place} ] || (exit {NO_PATH}); }}"
+    git = f"GIT_LITERAL_PATHSPECS=0 git {_OPTIONS} {shlex.join(words)} 2>&1"
+    return ctx.workspace.run(f"{there} && {git}", timeout=60, session=SESSION)
+
+
+def _relative(ctx: Context, path: str) -> str:
+    """The path below the root. Raises UsageError for one that leaves it."""
+    plain = posixpath.normpath(path or ".")
+    if plain.startswith("/"):
+        plain = posixpath.relpath(plain, ctx.workspace.root)
+    if plain == ".." or plain.startswith("../"):
+        raise UsageError(f"{path} is outside the repository.", "Use grep in the shell for other places.")
+    return f"./{plain}"
+
+
+def _spec(ctx: Context, path: str, glob: str) -> str:
+    place = _relative(ctx, path).removeprefix("./")
+    if not glob:
+        return f":(top,literal){'' if place == '.' else place}" if place != "." else ":/"
+    folder = "" if place == "." else re.sub(r"([*?\[\]\\])", r"\\\1", place) + "/"
+    return f":(top,glob){folder}{'' if '/' in glob else '**/'}{glob.lstrip('/')}"
+
+
+def _files(ran: Ran) -> list[_File]:
+    """The matches of an output of `git grep -nz`, in its order; lines torn by a cut are left out."""
+    found: dict[str, _File] = {}
+    for line in ran.output.decode("utf-8", "replace").split("\n"):
+        if match := re.match(r"([^\0]+)\0(\d+)[:\0](.*)", line):
+            text = clean(match[3])
+            shown = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
+            found.setdefault(match[1], _File(match[1])).lines.append((int(match[2]), shown))
+    return list(found.values())
+
+
+def _grouped(files: list[_File]) -> str:
+    """As many lines of each file as let most files be seen, and counts of the rest."""
+    room = CAPS["search"] - 400
+    for most in (10_000, 20, 10, 5, 3, 2, 1):
+        blocks = [_block(file, most) for file in files]
+        if sum(len(block) + 1 for block in blocks) <= room:
+            return "\n".join(blocks)
+    shown = 0
+    while shown < len(blocks) and room > len(blocks[shown]):
+        room -= len(blocks[shown]) + 1
+        shown += 1
+    rest = files[shown:]
+    names = ", ".join(file.path for file in rest[:5])
+    more = sum(len(file.lines) for file in rest)
+    return "\n".join(
+        [*blocks[:shown], f"… {more} more in {_count(len(rest), 'file', 'files')}: {names}{', …' * (len(rest) > 5)}"]
+    )
+
+
+def _block(file: _File, most: int) -> str:
+    """A file's matches, definitions before others where not all are shown."""
+    chosen = sorted(file.lines, key=lambda line: not _DEFINES.match(line[1]))[:most]
+    rows = [f"{number}\t{text}" for number, text in sorted(chosen)]
+    if len(rows) < len(file.lines):
+        rows.append(f"… {len(file.lines) - len(rows)} more here")
+    return "\n".join([file.path, *rows])
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

@@ -1,0 +1,43 @@
+"""`shell`: a command in the repository's persistent shell."""
+
+from __future__ import annotations
+
+from aci.workspace import Ran
+from tools.base import Context, tool
+from trajectories.records import Observation
+
+LONGEST = 3600
+
+
+@tool
+def shell(ctx: Context, command: str, timeout: int = 120) -> Observation:
+    """Run a command in one persistent shell: directory and exported variables last from call to call.
+
+    Standard input is empty and there is no terminal. The exit code is shown when it is not 0, the directory when it
+    is not the repository's root. Prefer `view`, `search`, `edit` and `run_tests` for what they do.
+
+    Args:
+        command: One command line or a script of several lines.
+        timeout: Seconds after which it is ended.
+    """
+    ran = ctx.workspace.run(command, timeout=min(max(timeout, 1), LONGEST))
+    shown, out = ctx.show(ran.output)
+    said = _said(ran, timeout, ctx.workspace.root)
+    text = "\n".join(filter(None, (shown, said))) or "(no output)"
+    return Observation(text, ok=ran.code == 0, out=out, data={"code": ran.code, "seconds": round(ran.seconds, 3)})
+
+
+def _said(ran: Ran, timeout: int, root: str) -> str:
+    """What happened beside the output, in brackets."""
+    parts = []
+    if ran.timed_out:
+        parts.append(f"ended after {timeout} s; run what takes long with a larger timeout or in the background")
+    elif ran.code:
+        parts.append(f"exit code {ran.code}")
+    if ran.restarted:
+        parts.append("the shell ended and was started anew with its last exported variables")
+    if ran.cwd != root:
+        parts.append(f"in {ran.cwd.removeprefix(root.rstrip('/') + '/')}")
+    if ran.cut:
+        parts.append(f"{ran.cut} bytes in the middle of the output were dropped")
+    return f"[{'; '.join(parts)}]" if parts else ""

@@ -1,0 +1,26 @@
+"""`submit`: the work is done; the changes against the base are the patch."""
+
+from __future__ import annotations
+
+from tools._stat import stat
+from tools.base import Context, tool
+from trajectories.errors import UsageError
+from trajectories.records import Observation
+
+
+@tool(writes=False)
+def submit(ctx: Context, summary: str) -> Observation:
+    """Submit the work: all changes in the repository are taken as the patch, and the session ends.
+
+    No diff needs to be made or shown before. Remove scratch files from the repository first.
+
+    Args:
+        summary: What was wrong and what was changed, in a few sentences.
+    """
+    tree = ctx.workspace.snapshot().tree
+    if tree == ctx.base.tree:
+        raise UsageError(
+            "Nothing is changed against the base, so there is no patch.", "Change files before you submit."
+        )
+    rows = stat(ctx.trees, ctx.base.tree, tree)
+    return Observation("\n".join(["Submitted:", *rows]), data={"submitted": True, "summary": summary, "tree": tree})

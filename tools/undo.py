@@ -1,0 +1,42 @@
+"""`undo`: back to an earlier state of the files."""
+
+from __future__ import annotations
+
+from tools._stat import stat
+from tools.base import Context, tool
+from trajectories.errors import UsageError
+from trajectories.records import Observation
+
+
+@tool
+def undo(ctx: Context, steps: int = 1) -> Observation:
+    """Take back the last changes of files, by `edit`, the shell or whatever made them.
+
+    All changes made by one reply count as one. Files that git ignores are not touched. An undo cannot be undone.
+
+    Args:
+        steps: How many changing steps to take back.
+    """
+    now = ctx.workspace.snapshot().tree
+    states = _states(ctx, now)
+    if steps < 1:
+        raise UsageError("`steps` must be at least 1.")
+    if steps >= len(states):
+        raise UsageError(
+            f"Only {len(states) - 1} changes can be undone." if states[1:] else "There is nothing to undo."
+        )
+    tree = states[-1 - steps]
+    ctx.workspace.restore(tree)
+    head = f"Undid the last {'change' if steps == 1 else f'{steps} changes'} (ignored files are not touched):"
+    return Observation("\n".join([head, *stat(ctx.trees, tree, now)]))
+
+
+def _states(ctx: Context, now: str) -> list[str]:
+    """The trees of this branch, each change one state; going back to an earlier one takes off what came after."""
+    states = [ctx.start or ctx.base.tree]
+    for tree in [*(step.tree for step in ctx.steps), now]:
+        if tree in states:
+            del states[states.index(tree) + 1 :]
+        else:
+            states.append(tree)
+    return states

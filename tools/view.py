@@ -1,0 +1,188 @@
+"""`view`: windows of files with line numbers, definitions by name, directories, and stored outputs."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from aci.source import Definition, definitions
+from aci.view import CAPS, cut_lines, numbered
+from tools.base import Context, tool
+from trajectories.errors import UsageError
+from trajectories.records import Observation
+
+ROOM = CAPS["view"] - 200
+OUTLINE_ROOM = 4_000
+HEAD_LINES = 40
+LONGEST_LINE = 500
+PYTHON = (".py", ".pyi", ".pyx")
+
+
+@tool(writes=False, kind="view")
+def view(
+    ctx: Context, path: str, start: int | None = None, end: int | None = None, symbol: str | None = None
+) -> Observation:
+    """Show a file with line numbers, or a part of it; a directory as a listing; a stored output (`out:17`).
+
+    Of a Python file name the function or class you want with `symbol`: it is shown whole. A long file without a
+    window is answered with its beginning and, for Python, the lines of its definitions.
+
+    Args:
+        path: File or directory, relative to the repository, or `out:N`.
+        start: First line.
+        end: Last line; -1 for the end of the file.
+        symbol: Dotted name of a function or class in the file, like `Class.method`.
+    """
+    if address := re.fullmatch(r"out:(\d+)", path):
+        return _window(path, _recall(ctx, int(address[1])).split("\n"), start, end)
+    try:
+        data = ctx.workspace.read(path)
+    except IsADirectoryError:
+        return _listing(ctx, path)
+    if b"\0" in data[:8000]:
+        return Observation(f"{path} is a binary file of {len(data)} bytes.", ok=False)
+    text = data.decode("utf-8", "replace")
+    lines = text.removesuffix("\n").split("\n")
+    if not data:
+        return Observation(f"{path} is empty.")
+    if symbol:
+        return _symbol(path, text, lines, symbol)
+    if start is None and end is None and not _fits(lines) and path.endswith(PYTHON):
+        return _outline(path, lines, definitions(text))
+    return _window(path, lines, start, end)
+
+
+def _recall(ctx: Context, number: int) -> str:
+    try:
+        return ctx.recall(number).decode("utf-8", "replace")
+    except (LookupError, FileNotFoundError):
+        raise UsageError(f"There is no stored output out:{number}.") from None
+
+
+def _window(path: str, lines: Sequence[str], start: int | None, end: int | None) -> Observation:
+    """The lines from `start` to `end`, as many as there is room for."""
+    total = len(lines)
+    first = max(start or 1, 1)
+    last = total if end is None or end < 0 else min(end, total)
+    if first > total:
+        return Observation(f"{path} has {total} lines; there is no line {first}.", ok=False)
+    if first > last:
+        return Observation(f"The window ends (line {end}) before it starts (line {first}).", ok=False)
+    wanted = lines[first - 1 : last]
+    count = _count(wanted)
+    text = f"{path}, lines {first}-{first + count - 1} of {total}\n{_numbered(wanted[:count], first)}"
+    if count < len(wanted):
+        text += f"\n… goes on at start={first + count}"
+    return Observation(text)
+
+
+def _symbol(path: str, text: str, lines: Sequence[str], symbol: str) -> Observation:
+    """The definitions of that name, whole where there is room."""
+    if not path.endswith(PYTHON):
+        named = [f"{at}\t{line}" for at, line in enumerate(lines, 1) if re.search(rf"\b{re.escape(symbol)}\b", line)]
+        shown = cut_lines("\n".join(named[:40]), LONGEST_LINE) or "none"
+        return Observation(f"`symbol` is for Python files. Lines of {path} with {symbol}:\n{shown}", ok=False)
+    known = definitions(text)
+    found = [one for one in known if one.name == symbol] or [
+        one for one in known if f".{one.name}".endswith(f".{symbol}")
+    ]
+    if not found:
+        return _no_symbol(path, symbol, known)
+    if len(found) == 1 and not _fits(lines[found[0].line - 1 : found[0].end]):
+        one = found[0]
+        return _outline(path, lines, [each for each in known if one.line <= each.line <= one.end], one)
+    if len(found) > 1 and not _fits([line for one in found for line in lines[one.line - 1 : one.end]]):
+        places = "\n".join(f"{one.line}-{one.end}\t{one.name}" for one in found)
+        return Observation(f"{path} has several {symbol}; view one by its lines:\n{places}", ok=False)
+    parts = [f"{path}, {one.name}, lines {one.line}-{one.end} of {len(lines)}" for one in found]
+    bodies = [_numbered(lines[one.line - 1 : one.end], one.line) for one in found]
+    return Observation("\n".join(f"{part}\n{body}" for part, body in zip(parts, bodies, strict=True)))
+
+
+def _no_symbol(path: str, symbol: str, known: Sequence[Definition]) -> Observation:
+    last = symbol.rpartition(".")[2]
+    near = [one.name for one in known if one.name.rpartition(".")[2] == last][:5]
+    near = near or difflib.get_close_matches(symbol, [one.name for one in known], n=5, cutoff=0.5)
+    has = (
+        f"Near: {', '.join(near)}."
+        if near
+        else f"It defines: {', '.join(one.name for one in known[:40]) or 'nothing'}."
+    )
+    return Observation(f"{path} does not define {symbol}. {has}", ok=False)
+
+
+def _outline(
+    path: str, lines: Sequence[str], known: Sequence[Definition], inside: Definition | None = None
+) -> Observation:
+    """The first lines of a long file or definition, and where its definitions stand."""
+    first, last = (inside.line, inside.end) if inside else (1, len(lines))
+    head = lines[first - 1 : min(first - 1 + HEAD_LINES, last)]
+    count = _count(head, ROOM - OUTLINE_ROOM)
+    what = f"{path}, {inside.name}" if inside else path
+    parts = [f"{what}, lines {first}-{first + count - 1} of {last if inside else len(lines)}"]
+    parts += [_numbered(head[:count], first), "… and then, by definition (view one with `symbol`, or a window):"]
+    rows = [row for row in map(_row, known) if row]
+    parts += _within(rows, OUTLINE_ROOM)
+    return Observation("\n".join(parts))
+
+
+def _row(definition: Definition) -> str:
+    depth = definition.name.count(".")
+    return f"{'  ' * depth}{definition.line}-{definition.end} {definition.kind} {definition.name.rpartition('.')[2]}"
+
+
+def _within(rows: list[str], room: int) -> list[str]:
+    """The rows if there is room, else first without the most deeply nested, then as many as fit."""
+    for depth in (4, 2, 1, 0):
+        kept = [row for row in rows if len(row) - len(row.lstrip()) <= 2 * depth]
+        if sum(len(row) + 1 for row in kept) <= room:
+            return kept
+    kept = rows
+    while sum(len(row) + 1 for row in kept) > room:
+        kept = kept[: len(kept) * 4 // 5]
+    return [*kept, f"… {len(rows) - len(kept)} more definitions"]
+
+
+def _listing(ctx: Context, path: str) -> Observation:
+    """The files of a directory, its subdirectories with the number of files in them."""
+    prefix, tree = _prefix(ctx, path), ctx.workspace.snapshot().tree
+    inside = [name.removeprefix(prefix) for name in ctx.trees.files(tree) if name.startswith(prefix)]
+    folders = Counter(name.split("/")[0] for name in inside if "/" in name)
+    rows = [f"{name}/ ({count} files)" if count > 1 else f"{name}/ (1 file)" for name, count in sorted(folders.items())]
+    rows += sorted(name for name in inside if "/" not in name)
+    if not rows:
+        return Observation(f"{path} holds no file that git sees (ignored files: `ls` in the shell).")
+    room, shown = CAPS["listing"], 0
+    while shown < len(rows) and room > len(rows[shown]):
+        room -= len(rows[shown]) + 1
+        shown += 1
+    more = [f"… {len(rows) - shown} more"] if shown < len(rows) else []
+    return Observation("\n".join([f"{path}: {len(inside)} files", *rows[:shown], *more]))
+
+
+def _prefix(ctx: Context, path: str) -> str:
+    """The directory as names in a tree begin; "" for the root."""
+    import posixpath
+
+    plain = posixpath.normpath(path)
+    plain = posixpath.relpath(plain, ctx.workspace.root) if plain.startswith("/") else plain
+    return "" if plain == "." else f"{plain}/"
+
+
+def _fits(lines: Sequence[str]) -> bool:
+    return _count(lines) == len(lines)
+
+
+def _count(lines: Sequence[str], room: int = ROOM) -> int:
+    """How many of the lines there is room for; one always."""
+    for count, line in enumerate(lines):
+        room -= min(len(line), LONGEST_LINE) + 7
+        if room < 0:
+            return max(count, 1)
+    return len(lines)
+
+
+def _numbered(lines: Sequence[str], first: int) -> str:
+    return numbered((cut_lines(line, LONGEST_LINE) for line in lines), first)
