@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
-import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
-from trajectories.errors import RunBroken, UsageError, WorkspaceError
+from trajectories.errors import WorkspaceError
 
 QUIET = {
     "LC_ALL": "C",
@@ -83,7 +79,7 @@ def git(
     ok: Sequence[int] = (0,),
 ) -> bytes:
     """Run git and return its stdout. Raises GitFailed for a status not in `ok`, or after `timeout` seconds."""
-    name = next((arg for arg in args if not arg.startswith("-") and "=" not in arg), "")
+    name = _command(args)
     try:
         done = subprocess.run(
             ["git", *map(encode, args)],
@@ -101,6 +97,11 @@ def git(
     if done.returncode not in ok:
         raise GitFailed(name, done.returncode, done.stderr)
     return done.stdout
+
+
+def _command(args: Sequence[str]) -> str:
+    values = {at + 1 for at, arg in enumerate(args) if arg in ("-c", "-C")}
+    return next((arg for at, arg in enumerate(args) if at not in values and not arg.startswith("-")), "")
 
 
 def no_git() -> WorkspaceError:
@@ -128,78 +129,12 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-class Reader:
-    """Objects of a store by id, through one `git cat-file --batch` that starts at the first question. Thread-safe."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = dict(env)
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._end: weakref.finalize[..., Reader] | None = None
-
-    def get(self, id: str, limit: int = 1 << 62) -> tuple[str, bytes] | None:
-        """(type, bytes), or None for an object that is not there. UsageError for one of more than `limit` bytes."""
-        with self._lock:
-            ask, answer = self._pipes()
-            try:
-                ask.write(id.encode() + b"\n")
-                ask.flush()
-                header = answer.readline().split()
-                if header[1:] == [b"missing"]:
-                    return None
-                kind, size = header[1].decode(), int(header[2])
-                data = self._take(answer, size, limit)
-            except (OSError, IndexError, ValueError) as error:
-                self._stop()
-                raise RunBroken(f"Object {id[:10]} of {self._env['GIT_DIR']} cannot be read.") from error
-        if data is None:
-            raise UsageError(f"Object {id[:10]} is too large to read here ({size:,} bytes, at most {limit:,}).")
-        return kind, data
-
-    @staticmethod
-    def _take(answer: IO[bytes], size: int, limit: int) -> bytes | None:
-        if size <= limit:
-            data = answer.read(size + 1)
-            if len(data) != size + 1:
-                raise ValueError("cut short")
-            return data[:-1]
-        left = size + 1
-        while left and (chunk := answer.read(min(left, 1 << 20))):
-            left -= len(chunk)
-        return None
-
-    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
-        if self._process is None or self._process.poll() is not None:
-            self._stop()
-            try:
-                self._process = subprocess.Popen(
-                    ["git", "cat-file", "--batch"],
-                    env=self._env,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                )
-            except FileNotFoundError:
-                raise no_git() from None
-            self._end = weakref.finalize(self, _end, self._process)
-        assert self._process.stdin
-        assert self._process.stdout
-        return self._process.stdin, self._process.stdout
-
-    def _stop(self) -> None:
-        if self._end:
-            self._end()
-        self._process = self._end = None
-
-    def close(self) -> None:
-        with self._lock:
-            self._stop()
+def folders(*paths: Path) -> str:
+    """A list of folders as GIT_ALTERNATE_OBJECT_DIRECTORIES takes it: one with a separator or quote in it is quoted."""
+    return os.pathsep.join(map(_quoted, map(str, paths)))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe:
-            with suppress(BrokenPipeError):
-                pipe.close()
+def _quoted(path: str) -> str:
+    if not set(path) & {os.pathsep, '"', "\\"}:
+        return path
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -8,12 +8,9 @@ surrogateescape, so that bytes that are not UTF-8 survive.
 from __future__ import annotations
 
 import io
-import os
 import re
 import shutil
-import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,35 +18,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from trajectories.errors import RunBroken, SweAgentError, UsageError
-from trajectories.plumbing import (
-    OWN,
-    GitFailed,
-    Reader,
-    create_store,
-    decode,
-    encode,
-    environment,
-    git,
-    no_git,
-    sync_folder,
-)
+from trajectories.errors import RunBroken, UsageError
+from trajectories.objects import Reader
+from trajectories.packs import PACK_LIMIT, PackRefused, index_pack
+from trajectories.plumbing import OWN, GitFailed, create_store, decode, encode, environment, folders, git, sync_folder
+
+__all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 FOLDER, SUBMODULE, SYMLINK = "040000", "160000", "120000"
-PACK_LIMIT = 200_000_000
-PACK_SECONDS = 120.0
-PACK_MEMORY = 1 << 30
 DEPTH_LIMIT = 500
 FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
 
 
 Line = tuple[str | None, str, str]
-
-
-class PackRefused(SweAgentError):
-    """Objects from a container were not taken: broken, dangerous (`.git` or `..` in a tree), or too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,22 +194,38 @@ class Trees:
 
     # Packs: objects on their way from and to a container, or from the user's repository
 
-    def add_pack(self, pack: bytes | BinaryIO, tree: str = "", limit: int = PACK_LIMIT, strict: bool = True) -> None:
-        """Take the objects of a (thin) pack; they are durable when this returns.
+    def add_pack(self, pack: bytes | BinaryIO, tree: str = "", limit: int = PACK_LIMIT) -> None:
+        """Take the objects of an untrusted (thin) pack; they are durable when this returns.
 
-        A pack without `strict` is one that we wrote ourselves. With `tree` given, that tree must be whole then and of
-        sane size. Raises PackRefused, with the store as it was, for a pack that is broken, dangerous, takes more than
-        `limit` bytes, too much memory or time.
+        With `tree` given, that tree must be whole then and of sane size. Raises PackRefused, with the store as it was,
+        for a pack that is broken, dangerous, or takes more than `limit` bytes, too much memory or time.
         """
         with self._scratch() as folder:
-            (folder / "pack").mkdir()
-            self._index_pack(io.BytesIO(pack) if isinstance(pack, bytes) else pack, folder, limit, strict)
-            arrived = sorted((folder / "pack").glob("pack-*"), key=lambda file: file.suffix == ".idx")
-            for file in arrived:  # the .idx last: with it the pack is there
-                file.rename(self.path / "objects" / "pack" / file.name)
-            sync_folder(self.path / "objects" / "pack")
+            index_pack(io.BytesIO(pack) if isinstance(pack, bytes) else pack, folder, self.path, self.env, limit)
         if tree:
             self._check(tree)
+
+    def adopt(self, listing: bytes, stores: Sequence[Path]) -> str:
+        """The tree of a listing (`ls-files --stage -z` or `ls-tree -r -z`) whose blobs lie in other object folders.
+
+        Its folders are written anew in canonical form, and all its objects are here afterwards. Raises GitFailed if a
+        blob is missing or a path is one that no tree may hold.
+        """
+        with self._scratch() as folder:
+            env = {
+                **self.env,
+                "GIT_INDEX_FILE": str(folder / "index"),
+                "GIT_OBJECT_DIRECTORY": str(folder),
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self.path / "objects", *stores),
+            }
+            git("update-index", "-z", "--index-info", env=env, input=listing)
+            tree = git("write-tree", env=env).decode().strip()
+            if not self.has(tree):
+                objects = git("rev-list", "--objects", tree, env=env)
+                packs = self.path / "objects" / "pack"
+                git("pack-objects", "-q", "--delta-base-offset", str(packs / "pack"), env=env, input=objects)
+                sync_folder(packs)
+        return tree
 
     def pack(self, tree: str, have: Sequence[str] = ()) -> bytes:
         """A thin pack of what `tree` holds and no tree of `have` does."""
@@ -234,44 +233,6 @@ class Trees:
         objects = self._git("rev-list", "--objects", "--stdin", input=revs.encode())
         bases = "".join(f"-{other}\n" for other in have).encode()  # deltas may lean on these; --thin knows commits only
         return self._git("pack-objects", "-q", "--stdout", "--delta-base-offset", input=bases + objects)
-
-    def _index_pack(self, stream: BinaryIO, objects: Path, limit: int, strict: bool) -> None:
-        """Feed the stream to `git index-pack` in a folder of its own, so that a refused pack leaves nothing."""
-        env = {
-            **self.env,
-            "GIT_OBJECT_DIRECTORY": str(objects),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(self.path / "objects"),
-        }
-        command = ["git", "index-pack", "--stdin", "--fix-thin", *(["--strict"] if strict else [])]
-        capped = ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(PACK_MEMORY >> 10), *command]
-        with tempfile.TemporaryFile() as said:
-            try:
-                process = subprocess.Popen(
-                    capped if strict else command,
-                    env=env,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=said,
-                )
-            except FileNotFoundError:
-                raise no_git() from None
-            timer = threading.Timer(PACK_SECONDS, process.kill)
-            timer.start()
-            try:
-                whole = _pump(stream, process, limit)
-                status = process.wait()
-            finally:
-                timer.cancel()
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
-            if not whole:
-                raise PackRefused(
-                    f"The files come to more than {limit / 1e6:,.0f} MB packed.", "Remove or ignore them."
-                )
-            if status:
-                said.seek(0)
-                raise PackRefused(f"git refuses the files: {_reason(said.read(20_000), status)}")
 
     def _check(self, tree: str) -> None:
         """Refuse trees whose listing would never end: a few nested folders can stand for billions of files."""
@@ -356,33 +317,3 @@ def _under(path: str, wanted: set[str]) -> bool:
 
 def _slashes(path: str) -> list[int]:
     return [at for at, char in enumerate(path) if char == "/"]
-
-
-def _quoted(path: Path) -> str:
-    """As git reads lists of folders: one with a separator or a quote in it is quoted."""
-    text = os.fspath(path)
-    if not set(text) & {os.pathsep, '"', "\\"}:
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _pump(stream: BinaryIO, process: subprocess.Popen[bytes], limit: int) -> bool:
-    """Copy to the process's stdin; False if there are more than `limit` bytes."""
-    assert process.stdin
-    left = limit
-    try:
-        with process.stdin as pipe:
-            while chunk := stream.read(1 << 16):
-                left -= len(chunk)
-                if left < 0:
-                    process.kill()
-                    return False
-                pipe.write(chunk)
-    except BrokenPipeError:
-        pass  # it ended early; its status and what it said tell why
-    return True
-
-
-def _reason(said: bytes, status: int) -> str:
-    lines = [line for line in decode(said).splitlines() if line.startswith(("error:", "fatal:"))]
-    return "; ".join(lines)[:1000] or f"index-pack ended with status {status}"

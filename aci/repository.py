@@ -1,0 +1,348 @@
+"""The user's own repository, on the host: what a run starts from, and the two ways its patch comes back.
+
+It is the user's, so git may run here, but never its hooks, file system monitor or remotes. Reading leaves no trace: not
+in the index, not among the objects.
+
+A tree holds each file as git stores it: a clean working tree is HEAD's tree, whatever line endings or filters
+(autocrlf, LFS) made of it on disk, and a changed file is what `git add` would store. So a patch fits the commits,
+a workspace is what a fresh clone without conversions is, and `git apply` converts on the way back.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from trajectories.errors import TryLater, UsageError
+from trajectories.plumbing import (
+    DURABLE,
+    QUIET,
+    GitFailed,
+    create_store,
+    decode,
+    encode,
+    environment,
+    folders,
+    git,
+    sync_folder,
+)
+from trajectories.records import Base
+from trajectories.trees import Trees
+
+OPTIONS = (
+    *("-c", f"core.hooksPath={os.devnull}"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.splitIndex=false"),  # a split index writes its shared part into the git directory
+    *("-c", "core.safecrlf=false"),
+    *("-c", "core.quotePath=false"),
+    *("-c", f"core.fsync={DURABLE}"),
+    *("-c", "gc.auto=0"),
+)
+IDENTITY = ("swe-agent", "swe-agent@localhost")
+LOCK_SECONDS = 60.0
+
+HISTORY_CONFIG = f"""[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tlogAllRefUpdates = false
+\tfsync = {DURABLE}
+[gc]
+\tauto = 0
+[user]
+\tname = {IDENTITY[0]}
+\temail = {IDENTITY[1]}
+"""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """`root` is the work tree's (of a bare repository, the git directory itself), `name` its folder's."""
+
+    root: Path
+    git_dir: Path
+    bare: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.root.name.removesuffix(".git") or "repository"
+
+    @staticmethod
+    def open(path: str | Path) -> Repository:
+        """The repository that holds `path`, which may be a folder inside it, or bare. Raises UsageError."""
+        from git import Repo
+        from git.exc import InvalidGitRepositoryError, NoSuchPathError
+
+        path = Path(path).expanduser()
+        if not path.is_dir():
+            raise UsageError(
+                f"There is no folder {path}." if not path.exists() else f"{path} is not a folder.",
+                "Give the path of a git repository.",
+            )
+        try:
+            with Repo(path, search_parent_directories=True) as found:
+                root, git_dir, bare = Path(found.working_tree_dir or found.git_dir), Path(found.git_dir), found.bare
+        except (InvalidGitRepositoryError, NoSuchPathError):
+            raise UsageError(
+                f"{path} is not in a git repository.",
+                f"Make it one: cd {path} && git init && git add -A && git commit -m 'first commit'",
+            ) from None
+        repository = Repository(root.resolve(), git_dir.resolve(), bare)
+        try:
+            kind = decode(repository._git("rev-parse", "--show-object-format").strip())
+        except GitFailed as error:
+            raise UsageError(f"git cannot use {root}: {error.stderr}", "Do what git says, then try again.") from error
+        if kind != "sha1":
+            raise UsageError(f"{root} names objects by {kind}.", "Only repositories with SHA-1 names are supported.")
+        if not repository._commit("HEAD"):
+            raise UsageError(f"{root} has no commit yet.", "Make one: git add -A && git commit -m 'first commit'")
+        return repository
+
+    # What a run starts from
+
+    def base(self, trees: Trees, rev: str | None = None) -> Base:
+        """Where a run starts, its tree with all objects in `trees`.
+
+        Without `rev` the working tree as the user sees it: HEAD with what is changed, staged or not, and untracked
+        files that are not ignored. Files that git cannot take (unreadable, sockets, nested repositories) stay as they
+        are in the index, submodules too. With `rev`, that commit's tree. Raises UsageError for an unknown one.
+        """
+        commit = self._commit(rev or "HEAD")
+        if not commit:
+            raise UsageError(f"There is no commit {rev!r} in {self.root}.", "Give a branch, tag or commit id.")
+        index = self._path("index")
+        if rev or self.bare or not index.exists():
+            with self._whole():
+                return Base(
+                    commit,
+                    trees.adopt(self._git("ls-tree", "-r", "-z", "--full-tree", commit), [self._path("objects")]),
+                )
+        with tempfile.TemporaryDirectory(prefix="base-", dir=trees.path) as folder, self._whole():
+            listing = self._worktree(index, Path(folder))
+            tree = trees.adopt(listing, [self._path("objects"), Path(folder)])
+        env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(trees.path / "objects")}
+        paths = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-only", f"{commit}^{{tree}}", tree, env=env)
+        return Base(commit, tree, paths.count(b"\0"))
+
+    def _worktree(self, index: Path, folder: Path) -> bytes:
+        """The working tree as `ls-files --stage` lists an index; new objects go to `folder`."""
+        shutil.copy2(index, folder / "index")  # with its time: git distrusts files that changed later
+        env = {
+            "GIT_INDEX_FILE": str(folder / "index"),
+            "GIT_OBJECT_DIRECTORY": str(folder),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self._path("objects")),
+        }
+        fields = self._git("diff-files", "-z", "--raw", "--no-renames", "--ignore-submodules=all", env=env).split(b"\0")
+        tracked = {path: about.endswith(b"D") for about, path in zip(fields[::2], fields[1::2], strict=False)}
+        untracked = self._git("ls-files", "-o", "-z", "--exclude-standard", env=env).split(b"\0")[:-1]
+        gone = {path for path, deleted in tracked.items() if deleted or not os.path.lexists(self._file(path))}
+        kept = [path for path in [*tracked, *untracked] if path not in gone and _readable(self._file(path))]
+        self._git("update-index", "--force-remove", "-z", "--stdin", env=env, input=_lines(gone))
+        self._git("update-index", "--add", "--remove", "--replace", "-z", "--stdin", env=env, input=_lines(kept))
+        return self._git("ls-files", "--stage", "-z", env=env)
+
+    def _file(self, path: bytes) -> Path:
+        return self.root / os.fsdecode(path)
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        try:
+            yield
+        except GitFailed as error:
+            raise UsageError(
+                f"The files of {self.root} cannot be taken over: {error.stderr}",
+                "See that `git status` and `git fsck` are content; a partial clone needs `git fetch --refetch` first.",
+            ) from error
+
+    def history(self, base: Base, into: Path) -> None:
+        """Write a git directory that knows the base commit's ancestors and nothing later, on a branch `main`.
+
+        No other branch, tag, remote, reflog or alternate is in it. It can be moved to be a `.git`; its attributes
+        switch off all conversion, its excludes are the user's own. Made whole or not at all; one that is there stays.
+        """
+        if into.exists():
+            return
+        into.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{into.name}-", dir=into.parent))
+        try:
+            self._write_history(base.commit, made)
+            made.rename(into)
+            sync_folder(into.parent)
+        except OSError:
+            if not (into / "HEAD").exists():  # else another process was first
+                raise
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+    def _write_history(self, commit: str, into: Path) -> None:
+        create_store(into, HISTORY_CONFIG)
+        pack = into / "objects" / "pack" / "pack"
+        with self._whole():
+            self._git("pack-objects", "-q", "--revs", "--no-use-bitmap-index", str(pack), input=f"{commit}\n".encode())
+        (into / "refs" / "heads" / "main").write_text(f"{commit}\n")
+        (into / "info" / "exclude").write_bytes(self._excludes())
+        shallow = self._path("shallow")
+        if shallow.exists():
+            ancestors = set(self._git("rev-list", commit).split())
+            roots = [line for line in shallow.read_bytes().split() if line in ancestors]
+            (into / "shallow").write_bytes(b"".join(root + b"\n" for root in roots))
+        sync_folder(into / "objects" / "pack")
+
+    def _excludes(self) -> bytes:
+        """What the user ignores besides the repository's own .gitignore files."""
+        default = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git" / "ignore"
+        configured = decode(self._git("config", "--type=path", "core.excludesFile", ok=(0, 1)).strip())
+        files = [Path(configured) if configured else default, self._path("info/exclude")]
+        return b"\n".join(file.read_bytes() for file in files if file.is_file())
+
+    # How a patch comes back
+
+    def apply(self, diff: str, base: Base, kept: Path | None = None) -> None:
+        """Apply a diff to the user's working tree; index and other edits stay as they are.
+
+        It applies whole and cleanly, or raises UsageError naming the files (and `kept`, where the patch lies) with
+        nothing changed. TryLater while another process applies.
+        """
+        fix = f"Apply it by hand: git apply --3way {kept}" if kept else "Use --branch, and merge."
+        if self.bare:
+            raise UsageError(f"{self.root} is bare: it has no working tree to apply the patch to.", "Use --branch.")
+        if not diff:
+            return
+        with self._lock():
+            try:
+                self._git("apply", "--check", "--whitespace=nowarn", input=encode(diff))
+            except GitFailed as error:
+                why = f"The patch for {base} does not apply to {self.root}: {_reasons(error)}."
+                raise UsageError(why, fix) from error
+            listed = self._git("apply", "--numstat", "-z", input=encode(diff)).split(b"\0")[:-1]
+            with self._saved([line.split(b"\t", 2)[2] for line in listed]):
+                self._git("apply", "--whitespace=nowarn", input=encode(diff))
+
+    def applied(self, diff: str) -> bool:
+        """Whether the working tree holds the diff's changes already."""
+        if self.bare or not diff:
+            return not self.bare
+        try:
+            self._git("apply", "--check", "--reverse", "--whitespace=nowarn", input=encode(diff))
+        except GitFailed:
+            return False
+        return True
+
+    def branch(self, name: str, base: Base, tree: str, trees: Trees, message: str) -> str:
+        """Make a branch at a new commit on top of `base.commit` that holds `tree`; returns the commit's id.
+
+        If the base had uncommitted changes they are in `tree`, and so in the commit. Working tree, index and current
+        branch are not touched. The author is the user git is configured for, or else swe-agent.
+        Raises UsageError for a name that is invalid or taken (by anything but this very tree on this very base).
+        """
+        ref = f"refs/heads/{name}"
+        try:
+            self._git("check-ref-format", ref)
+        except GitFailed:
+            raise UsageError(f"{name!r} cannot be the name of a branch.", "Choose another name.") from None
+        if name.startswith("-") or name == "HEAD":
+            raise UsageError(f"{name!r} cannot be the name of a branch.", "Choose another name.")
+        if taken := self._commit(ref):
+            if self._git("rev-parse", f"{taken}^{{tree}}", f"{taken}^@").decode().split() == [tree, base.commit]:
+                return taken
+            raise UsageError(f"The branch {name} exists already.", "Choose another name, or delete it.")
+        self._take(tree, base, trees)
+        commit = self._git(
+            *("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, "-p", base.commit, "-F", "-"),
+            env=self._identity(),
+            input=encode(message),
+        )
+        id = commit.decode().strip()
+        try:
+            self._git("update-ref", "-m", "swe-agent: patch", ref, id, "0" * 40)
+        except GitFailed as error:
+            raise UsageError(f"The branch {name} cannot be made: {error.stderr}", "Choose another name.") from error
+        return id
+
+    def _take(self, tree: str, base: Base, trees: Trees) -> None:
+        """Copy what `tree` has and the base commit has not into the user's repository."""
+        env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(trees.path / "objects")}
+        revs = f"{tree}\n^{base.commit}^{{tree}}\n".encode()
+        pack = self._git("pack-objects", "-q", "--revs", "--stdout", env=env, input=revs)
+        self._git("unpack-objects", "-q", input=pack)
+
+    def _identity(self) -> dict[str, str]:
+        """Nothing if git knows who the user is, else ours."""
+        known = {field: self._git("config", f"user.{field}", ok=(0, 1)).strip() for field in ("name", "email")}
+        if all(known.values()):
+            return {}
+        ours = {
+            f"GIT_{who}_{what}": value
+            for who in ("AUTHOR", "COMMITTER")
+            for what, value in zip(("NAME", "EMAIL"), IDENTITY, strict=True)
+        }
+        return {key: value for key, value in ours.items() if key not in os.environ}
+
+    @contextmanager
+    def _saved(self, paths: list[bytes]) -> Iterator[None]:
+        """Put these files back if applying fails half-way (disk full): git removes the old before it writes the new."""
+        with tempfile.TemporaryDirectory(prefix="swe-agent-", dir=self.git_dir) as folder:
+            copies = {}
+            for n, file in enumerate(map(self._file, paths)):
+                if file.is_symlink() or file.is_file():
+                    copies[file] = Path(shutil.copy2(file, Path(folder, str(n)), follow_symlinks=False))
+            try:
+                yield
+            except (GitFailed, KeyboardInterrupt):
+                for file, copy in copies.items():
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    copy.replace(file)
+                raise
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self.git_dir / "swe-agent.lock", timeout=LOCK_SECONDS):
+                yield
+        except Timeout:
+            raise TryLater(f"Another swe-agent is applying a patch to {self.root}.", "Try again in a minute.") from None
+
+    # Beneath
+
+    def _commit(self, rev: str) -> str:
+        """The id of a commit, or '' if there is none of that name."""
+        if not rev.strip() or rev.startswith("-") or "\0" in rev:
+            return ""
+        try:
+            return self._git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").decode().strip()
+        except GitFailed:
+            return ""
+
+    def _path(self, name: str) -> Path:
+        """Where a file of the git directory lies, which linked worktrees share in part."""
+        return self.root / decode(self._git("rev-parse", "--git-path", name).removesuffix(b"\n"))
+
+    def _git(
+        self, *args: str, env: dict[str, str] | None = None, input: bytes = b"", ok: tuple[int, ...] = (0,)
+    ) -> bytes:
+        own = environment({**QUIET, **(env or {})}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
+        return git("-C", str(self.root), *OPTIONS, *args, env=own, input=input, ok=ok)
+
+
+def _readable(file: Path) -> bool:
+    return file.is_symlink() or (file.is_file() and os.access(file, os.R_OK))
+
+
+def _lines(paths: Iterable[bytes]) -> bytes:
+    return b"".join(path + b"\0" for path in paths)
+
+
+def _reasons(error: GitFailed) -> str:
+    """What `git apply` said, one clause a file."""
+    lines = [
+        line.removeprefix("error: ") for line in error.stderr.splitlines() if line.startswith(("error:", "fatal:"))
+    ]
+    telling = [line for line in lines if not line.startswith("patch failed:")] or lines or ["git apply failed"]
+    more = f"; and {len(telling) - 10} more" if len(telling) > 10 else ""
+    return "; ".join(telling[:10]) + more
