@@ -3,7 +3,7 @@
     python -m benchmarks.startup [--runs 21] [--mini /path/to/mini] [--aider /path/to/aider] [--json]
 
 The commands run in turn, over and over, so that what else the machine does falls on all alike; the first round is not
-counted, since it writes .pyc files. A peer is found on PATH unless it is named; one that is not there is said to be missing.
+counted, since it writes .pyc files. A peer is found on PATH unless it is named; one that is not there is missing.
 """
 
 from __future__ import annotations
