@@ -27,7 +27,7 @@ _PUBLIC = {
     "solve": "agent.solve",
     "Result": "agent.solve",
 }
-__all__ = ["main", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["main", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:

@@ -41,6 +41,11 @@ class Token(Event):
         return super().is_set() or self.expired or (self._parent is not None and self._parent.is_set())
 
     @property
+    def stopped(self) -> bool:
+        """Whether somebody set it, whatever the clock says."""
+        return super().is_set()
+
+    @property
     def expired(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
 

@@ -116,4 +116,5 @@ def _recorded(engine: Engine, attempt: Attempt) -> Outcome | None:
 
 def load_verdict(value: dict[str, Any]) -> Verdict:
     """A verdict as the journal holds it."""
-    return Verdict(**{name: tuple(part) if isinstance(part, list) else part for name, part in value.items()})
+    parts: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
+    return Verdict(**parts)

@@ -101,11 +101,10 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
     try:
         strategy = find("agent.strategies", engine.trajectory.turns[-1].strategy, "solve", "strategy")
         outcome: Outcome = yield from strategy(task)
-    except Cancelled as error:
-        if not engine.cancel.expired:
+    except Cancelled:
+        if engine.cancel.stopped or not engine.cancel.expired:
             raise
         stop = LimitStop(f"The run has used its {engine.settings.max_time:g} seconds.", "Give more with --max-time.")
-        del error
     except Stop as error:
         stop = error
     except ModelError as error:

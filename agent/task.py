@@ -220,6 +220,14 @@ class Task:
 
         return (yield from run_all(self.engine, attempts))
 
+    def adopt(self, tree: str, why: str) -> Step:
+        """Go on from another branch's tree, as a step of its own."""
+        if not self._next():
+            if self.place.opened:
+                self.workspace.restore(tree)
+            return self._write("adopt", tree, None, (), (Observation(why),), "")
+        return self._advance()
+
     # What came of it
 
     def prove(self, reproduction: Sequence[str] = (), places: Sequence[str] = ()) -> Generator[Step, None, Verdict]:

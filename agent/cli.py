@@ -1,0 +1,106 @@
+"""The command line: one file a subcommand under `agent/run/`, imported only when it is called.
+
+Every error ends here: one sentence and what to do about it, the exit code of `trajectories/errors.py`, no traceback.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from trajectories.errors import SweAgentError
+
+COMMANDS = Path(__file__).parent / "run"
+
+
+class Subcommands(TyperGroup):
+    """Lists commands by file name and first docstring line; imports the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(file.stem.replace("_", "-") for file in COMMANDS.glob("[a-z]*.py"))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        return TyperCommand(cmd_name, help=_summary(COMMANDS / f"{cmd_name.replace('-', '_')}.py"))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name and listed else listed, rest
+
+
+def load(name: str) -> Any:
+    """The real command behind a name."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(name)(import_module(f"agent.run.{name.replace('-', '_')}").command)
+    return typer.main.get_command(app)
+
+
+def _summary(file: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+    return docstring.partition("\n")[0]
+
+
+def build() -> Any:
+    """The whole command line, without its subcommands' insides."""
+    app = typer.Typer(cls=Subcommands, add_completion=False, pretty_exceptions_enable=False)
+
+    @app.callback(invoke_without_command=True)
+    def main(
+        ctx: typer.Context,
+        version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
+    ) -> None:
+        """An issue and a repository go in, a verified patch comes out."""
+        if ctx.invoked_subcommand is None:
+            typer.echo(ctx.get_help())
+
+    return typer.main.get_command(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from agent.solve import VERSION
+
+        typer.echo(f"swe-agent {VERSION}")
+        raise typer.Exit
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit code."""
+    try:
+        code: Any = build().main(args=arguments, prog_name="swe-agent", standalone_mode=False)
+    except typer.TyperException as error:
+        return fail(arguments, getattr(error, "exit_code", 2), *_explained(error))
+    except SweAgentError as error:
+        return fail(arguments, error.code, error.message, error.fix)
+    except (KeyboardInterrupt, typer.Abort):
+        return fail(arguments, 130, "Interrupted.", "`swe-agent runs` lists what can be resumed.")
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def fail(arguments: list[str], code: int, message: str, fix: str) -> int:
+    """Say what is wrong and what to do: for a program on stdout, for a person on stderr."""
+    if "--json" in arguments:
+        typer.echo(json.dumps({"error": {"code": code, "message": message, "fix": fix}}))
+    else:
+        typer.echo(f"swe-agent: {message} {fix}".strip(), err=True)
+    return code
+
+
+def _explained(error: Any) -> tuple[str, str]:
+    """What was wrong with the words of a command line, and where to read on."""
+    message = error.format_message().strip()
+    ctx = getattr(error, "ctx", None)
+    return message if message.endswith(
+        (".", "?")
+    ) else f"{message}.", f"See `{ctx.command_path} --help`." if ctx else ""

@@ -1,0 +1,1 @@
+"""What we have to do with GitHub."""

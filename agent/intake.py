@@ -1,0 +1,64 @@
+"""What the user hands in: the issue's text and the repository. Everything wrong with them is said in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trajectories.errors import UsageError
+from trajectories.records import Issue
+
+MOST_BYTES = 1_000_000
+
+
+def issue_from(url: str = "", file: Path | None = None, text: str | None = None) -> Issue:
+    """The issue that one of the three gives. Raises UsageError for none, several, an empty or an unreadable one."""
+    given = [
+        name
+        for name, value in (("--issue", url or None), ("--issue-file", file), ("--text", text))
+        if value is not None
+    ]
+    if len(given) != 1:
+        what = f"{' and '.join(given)} were all given" if given else "No issue was given"
+        raise UsageError(f"{what}.", "Give one of --issue URL, --issue-file F, --text T.")
+    if url:
+        from agent.github.issue import fetch_issue
+
+        return fetch_issue(url)
+    return from_text(_read(file) if file is not None else text or "", file)
+
+
+def from_text(text: str, file: Path | None = None) -> Issue:
+    """First line the title, without Markdown's `#`; the rest the body."""
+    title, _, body = text.strip().partition("\n")
+    title = title.lstrip("#").strip()
+    if not title and not body.strip():
+        raise UsageError(
+            f"The issue{f' in {file}' if file else ''} is empty.", "Write what goes wrong and what should happen."
+        )
+    return Issue(title, body.strip())
+
+
+def _read(file: Path) -> str:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"The issue file {file} cannot be read: {error.strerror}.", "Name a text file.") from None
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"The issue file {file} has {len(data):,} bytes.", f"Keep it under {MOST_BYTES:,}.")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"The issue file {file} is not UTF-8 (byte {error.start} is 0x{data[error.start]:02x}).",
+            "Save it as UTF-8.",
+        ) from None
+
+
+def repository_from(name: str) -> Path:
+    """The folder of the user's repository. A URL is cloned once beside the runs. Raises UsageError."""
+    if "://" not in name and not name.startswith("git@"):
+        return Path(name)
+    from aci.repository import clone
+    from agent.settings import load_settings
+
+    return clone(name, load_settings().state / "clones")

@@ -1,0 +1,256 @@
+"""Repair without a model: candidates from templates, the likeliest first, run against the tests until time is up."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aci.candidates import Candidate, Evaluator, Limits
+from aci.spectrum import Observed, Spectrum, observe
+from agent.moves import template_expressions as expressions
+from agent.moves import template_statements as statements
+from agent.moves.template_donors import Donors
+from agent.moves.template_expressions import Drafts, Spot
+from agent.moves.template_source import Source, header
+from agent.moves.template_source import statements as statements_of
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from aci.workspace import Workspace
+    from trajectories.trees import Trees
+
+Template = Callable[[Spot], Drafts]
+TEMPLATES: tuple[tuple[float, Template], ...] = (
+    (1.0, expressions.comparison),
+    (0.95, expressions.arithmetic),
+    (0.8, expressions.off_by_one),
+    (0.8, expressions.swap),
+    (0.75, expressions.unwrap),
+    (0.75, expressions.variable),
+    (0.7, expressions.constant),
+    (0.7, expressions.logic),
+    (0.6, expressions.similar_name),
+    (0.6, statements.insert),
+    (0.5, expressions.cut),
+    (0.5, expressions.expression),
+    (0.5, expressions.extreme),
+    (0.5, statements.or_condition),
+    (0.5, statements.replace_condition),
+    (0.5, statements.leave),
+    (0.4, statements.drop),
+    (0.4, expressions.wrap),
+    (0.4, expressions.term),
+    (0.35, statements.guard),
+    (0.25, expressions.target),
+)
+"""How much each template pays, as its weight in the order of candidates."""
+FADE = 8
+"""After so many candidates a template at one place counts half."""
+MOST_FILES, MOST_SPOTS = 12, 400
+UNSEEN = 0.3
+"""The suspicion of a statement that no failing test reached, as a share of its function's."""
+FIRST_BATCH, LARGEST_BATCH, BATCH_SECONDS = 200, 4000, 10.0
+ENOUGH = 60
+MOST_PASSING = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Plausible:
+    """An edit with which all given tests pass; `new_text` is the whole file. `alike` others behave the same."""
+
+    path: str
+    new_text: str
+    description: str
+    function: str
+    line: int
+    alike: int = 0
+
+
+@dataclass
+class Search:
+    """What a search found and did: `plausible` best first, `suspects` as (path, line, suspicion)."""
+
+    plausible: list[Plausible] = field(default_factory=list)
+    suspects: list[tuple[str, int, float]] = field(default_factory=list)
+    tried: int = 0
+    seconds: float = 0.0
+
+
+def search(
+    workspace: Workspace,
+    trees: Trees,
+    base_tree: str,
+    failing: Sequence[str],
+    passing: Sequence[str],
+    command: str,
+    budget_seconds: float,
+    cancel: Event,
+) -> Search:
+    """Look for edits that make all `failing` tests pass and keep the `passing` ones that cover the edited file.
+
+    The workspace must stand at `base_tree`. Takes about `budget_seconds`, less if plausible edits come early; then
+    as long again as the first took is spent on rivals, and the one most others behave like comes first.
+    """
+    started = time.monotonic()
+    evaluator = Evaluator(workspace, command)
+    spectrum = observe(evaluator, failing, passing, budget_seconds / 3)
+    found = Search(suspects=[(path, line, score) for (path, line), score in list(spectrum.suspicion.items())[:20]])
+    if spectrum.failing:
+        sources = _sources(trees, base_tree, spectrum)
+        hunt = Hunt(evaluator, spectrum, started + budget_seconds, cancel)
+        hits = hunt.run(ordered(sources, spectrum))
+        found.tried = hunt.tried
+        found.plausible = [_plausible(sources, hit, alike) for hit, alike in hunt.ranked(hits)]
+    found.seconds = time.monotonic() - started
+    return found
+
+
+def ordered(sources: Sequence[Source], spectrum: Spectrum) -> Iterator[Candidate]:
+    """Candidates by suspicion of the place times weight of the template, each template fading as it goes on."""
+    queue: list[tuple[float, int, int, Iterator[Candidate], float]] = []
+    spots = sorted(_spots(sources, spectrum), key=lambda spot: -spot[0])[:MOST_SPOTS]
+    for suspicion, spot in spots:
+        for weight, template in TEMPLATES:
+            score = suspicion * weight
+            heapq.heappush(queue, (-score, len(queue), 0, _candidates(spot, template), score))
+    seen: set[tuple[str, tuple[tuple[int, int, str], ...]]] = set()
+    while queue:
+        _, order, count, candidates, score = heapq.heappop(queue)
+        candidate = next(candidates, None)
+        if candidate is None:
+            continue
+        heapq.heappush(queue, (-score / (1 + (count + 1) / FADE), order, count + 1, candidates, score))
+        key = (candidate.path, candidate.edits)
+        if key not in seen:
+            seen.add(key)
+            yield candidate
+
+
+class Hunt:
+    """Runs candidates in growing batches until time is up or enough were found."""
+
+    def __init__(self, evaluator: Evaluator, spectrum: Spectrum, end: float, cancel: Event) -> None:
+        self.evaluator, self.spectrum, self.end, self.cancel = evaluator, spectrum, end, cancel
+        self.tried = 0
+        self.failing = [one.test for one in sorted(spectrum.failing, key=lambda one: one.seconds)]
+        self.passing = _covering(spectrum)
+        self.limits = _limits(spectrum)
+
+    def run(self, candidates: Iterator[Candidate]) -> list[Candidate]:
+        hits: list[Candidate] = []
+        late: list[Candidate] = []
+        size, began = FIRST_BATCH, time.monotonic()
+        while (left := self.end - time.monotonic()) > 1 and not self.cancel.is_set() and len(hits) < ENOUGH:
+            batch = [candidate for candidate, _ in zip(candidates, range(size), strict=False)]
+            if not batch:
+                break
+            before = time.monotonic()
+            verdicts = self._evaluate(batch, self.limits, left)
+            took = time.monotonic() - before
+            hits += [batch[index] for index, verdict in verdicts.items() if verdict == "plausible"]
+            late += [batch[index] for index, verdict in verdicts.items() if verdict == "timeout"]
+            if hits and self.end > time.monotonic() + 2 * (time.monotonic() - began):
+                self.end = time.monotonic() + 2 * (time.monotonic() - began)
+            size = max(FIRST_BATCH, min(LARGEST_BATCH, 4 * size, int(size * BATCH_SECONDS / max(took, 0.1))))
+        if not hits and late and self.end - time.monotonic() > 1 and not self.cancel.is_set():
+            slow = Limits({test: 10 * seconds for test, seconds in self.limits.seconds.items()})
+            verdicts = self._evaluate(late, slow, self.end - time.monotonic())
+            hits = [late[index] for index, verdict in verdicts.items() if verdict == "plausible"]
+        return hits
+
+    def ranked(self, hits: Sequence[Candidate]) -> list[tuple[Candidate, int]]:
+        """One hit of each behaviour, the commonest behaviour first, with how many others share it; then the rest."""
+        alike: dict[object, list[Candidate]] = defaultdict(list)
+        for hit, behaviour in zip(hits, self._behaviours(hits), strict=True):
+            alike[behaviour].append(hit)
+        groups = sorted(alike.values(), key=lambda group: -len(group))
+        first = [(group[0], len(group) - 1) for group in groups]
+        return first + [(hit, len(group) - 1) for group in groups for hit in group[1:]]
+
+    def _evaluate(self, batch: Sequence[Candidate], limits: Limits, seconds: float) -> dict[int, str]:
+        verdicts = self.evaluator.evaluate(batch, self.failing, self.passing, limits, seconds)
+        self.tried += len(verdicts)
+        return dict(sorted(verdicts.items()))
+
+    def _behaviours(self, hits: Sequence[Candidate]) -> list[object]:
+        """What each hit answers on many inputs; hits that cannot be called so stand for themselves."""
+        found: list[object] = list(range(len(hits)))
+        places = {(hit.path, hit.function) for hit in hits if hit.function}
+        for path, function in sorted(places, key=str):
+            group = [index for index, hit in enumerate(hits) if (hit.path, hit.function) == (path, function)]
+            if len(group) > 1 and not self.cancel.is_set():
+                tests = [*self.failing, *self.passing[:20]]
+                limit = max(0.1, min(self.limits.seconds.values(), default=0.1))
+                answers = self.evaluator.behave([hits[index] for index in group], tests, limit, 30)
+                for place, index in enumerate(group):
+                    if answers.get(place):
+                        found[index] = (path, function and function.start, answers[place])
+        return found
+
+
+def _sources(trees: Trees, tree: str, spectrum: Spectrum) -> list[Source]:
+    found = []
+    for path in spectrum.paths[:MOST_FILES]:
+        try:
+            found.append(Source(path, trees.read(tree, path)))
+        except (SyntaxError, ValueError, FileNotFoundError, RecursionError):
+            continue
+    return found
+
+
+def _spots(sources: Sequence[Source], spectrum: Spectrum) -> Iterator[tuple[float, Spot]]:
+    """Statements of suspected functions, and of a module's own level, with their suspicion."""
+    for source in sources:
+        lines = {line: score for (path, line), score in spectrum.suspicion.items() if path == source.path}
+        for _, node in source.functions:
+            inside = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            top = max((lines.get(line, 0.0) for line in inside), default=0.0)
+            if top:
+                donors = Donors(source, node)
+                for statement in statements_of(node):
+                    own = max((lines.get(line, 0.0) for line in header(statement)), default=0.0)
+                    yield max(own, UNSEEN * top), Spot(source, donors, statement)
+
+
+def _candidates(spot: Spot, template: Template) -> Iterator[Candidate]:
+    line = spot.statement.lineno
+    function = next(
+        (one for one, node in spot.source.functions if node.lineno <= line <= (node.end_lineno or line)), None
+    )
+    for draft in template(spot):
+        if draft is not None:
+            yield spot.source.candidate(draft, spot.statement, function)
+
+
+def _covering(spectrum: Spectrum) -> list[str]:
+    """Passing tests that run a suspected line of the most suspected files, the quick ones first."""
+    suspected = defaultdict(set)
+    for path, line in spectrum.suspicion:
+        suspected[path].add(line)
+    near = [one for one in spectrum.passing if any(suspected[path] & lines for path, lines in one.lines.items())]
+    return [one.test for one in sorted(near, key=lambda one: one.seconds)][:MOST_PASSING]
+
+
+def _limits(spectrum: Spectrum) -> Limits:
+    """Ten times what a test took; for failing tests, which may stop early, what the longest of all took."""
+
+    def limit(seconds: float) -> float:
+        return min(5.0, max(0.12, 10 * seconds))
+
+    done: list[Observed] = [
+        one for one in (*spectrum.failing, *spectrum.passing) if one.outcome in ("passed", "failed")
+    ]
+    longest = max((one.seconds for one in done), default=0.02)
+    limits = {one.test: limit(one.seconds) for one in spectrum.passing}
+    return Limits(limits | {one.test: limit(min(longest, 0.1)) for one in spectrum.failing})
+
+
+def _plausible(sources: Sequence[Source], hit: Candidate, alike: int) -> Plausible:
+    source = next(source for source in sources if source.path == hit.path)
+    name = hit.function.qualname if hit.function else ""
+    return Plausible(hit.path, hit.apply(source.data).decode(), hit.description, name, hit.line, alike)

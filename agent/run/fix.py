@@ -1,0 +1,73 @@
+"""Solve an issue: a verified patch, or a plain word that there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.console import Console
+from agent.drive import drive
+from agent.intake import issue_from, repository_from
+from agent.settings import load_settings
+from agent.solve import begin, reopen
+from trajectories.errors import UsageError
+
+
+def command(
+    issue: Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")] = "",
+    issue_file: Annotated[Path | None, typer.Option(help="File with the issue's text.", metavar="F")] = None,
+    text: Annotated[str | None, typer.Option(help="The issue itself.", metavar="T")] = None,
+    repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
+    base: Annotated[
+        str | None, typer.Option(help="Start exactly here, not from the working tree.", metavar="REV")
+    ] = None,
+    test: Annotated[str | None, typer.Option(help="Command that runs the tests.", metavar="CMD")] = None,
+    reproduce: Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="scripted:FILE, replay:RUN, or a model's name.", metavar="M")
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="How to solve it.", metavar="S")] = None,
+    workspace: Annotated[str | None, typer.Option(help="docker, or local (no boundary).", metavar="W")] = None,
+    image: Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")] = None,
+    budget: Annotated[float | None, typer.Option(help="Most dollars to spend.", metavar="USD")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Most model replies.", metavar="N")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Most tokens, in and out.", metavar="N")] = None,
+    max_time: Annotated[float | None, typer.Option(help="Most seconds of live time.", metavar="S")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Apply the patch to the working tree.")] = False,
+    branch: Annotated[str | None, typer.Option(help="Put the patch on a new branch.", metavar="B")] = None,
+    update_tests: Annotated[
+        bool, typer.Option("--update-tests", help="Tests the issue contradicts may change.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="No colours.")] = False,
+) -> int:
+    """Solve an issue: a verified patch, or a plain word that there is none.
+
+    Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ended first, 1 no fix,
+    2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
+    """
+    if apply and branch:
+        raise UsageError("--apply and --branch were both given.", "Choose one.")
+    asked = issue_from(url=issue, file=issue_file, text=text)
+    folder = repository_from(repo)
+    settings = load_settings(
+        folder,
+        test=test,
+        reproduce=reproduce,
+        model=model,
+        strategy=strategy,
+        workspace=workspace,
+        image=image,
+        budget=budget,
+        max_steps=max_steps,
+        max_tokens=max_tokens,
+        max_time=max_time,
+        apply=apply or None,
+        branch=branch,
+        update_tests=update_tests or None,
+    )
+    console = Console(json=json, plain=plain)
+    directory = begin(asked, folder, settings, base)
+    return drive(lambda: reopen(directory, settings.state, console.happening), console)

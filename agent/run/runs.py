@@ -1,0 +1,33 @@
+"""List the runs, newest first."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from agent.settings import load_settings
+from agent.summary import summaries
+
+
+def command(json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> int:
+    """List the runs, newest first: what was asked, how it ended, what it cost, whether it can be resumed."""
+    found = summaries(load_settings().runs)
+    if json:
+        from json import dumps
+
+        typer.echo(dumps({"runs": found}))
+        return 0
+    if not found:
+        typer.echo("There are no runs yet; `swe-agent fix` makes one.")
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("run", "issue", "exit", "$", "steps", box=None, pad_edge=False)
+    for run in found:
+        ended = "resumable" if run["resumable"] else str(run["exit"])
+        cost = "?" if run["dollars"] is None else f"{run['dollars']:.4f}"
+        table.add_row(run["run"], run["issue"][:60], ended, cost, str(run["steps"]))
+    Console(highlight=False).print(table)
+    return 0

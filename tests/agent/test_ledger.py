@@ -1,0 +1,155 @@
+"""The purse: no order of replies, retries, cut streams and branches takes a run past what it was allowed."""
+
+from threading import Thread
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.ledger import PICO, Ledger, Price
+from trajectories.errors import BudgetStop
+from trajectories.records import Usage
+
+rates = st.floats(0, 100, allow_nan=False).map(lambda rate: round(rate, 4))
+prices = st.none() | st.builds(
+    Price, rates, rates, cached=st.none() | rates, write=st.none() | rates, own=st.booleans()
+)
+
+
+@st.composite
+def requests(draw):
+    """One request: what is asked for, and how it ends."""
+    return {
+        "branch": draw(st.sampled_from(["main", "main/a", "main/b"])),
+        "input": draw(st.integers(0, 200_000)),
+        "output": draw(st.integers(1, 8192)),
+        "ending": draw(st.sampled_from(["usage", "part", "own figure", "refused", "cut", "killed"])),
+        "share": draw(st.floats(0, 1)),
+        "later": draw(st.booleans()),
+    }
+
+
+def usage_within(hold_input: int, output: int, share: float) -> Usage:
+    read = int(hold_input * share)
+    return Usage(read, int(output * share), cached_tokens=int(read * share))
+
+
+@given(
+    prices,
+    st.floats(0, 5).map(lambda budget: round(budget, 6)),
+    st.none() | st.integers(1, 400_000),
+    st.lists(requests(), max_size=25),
+)
+@settings(max_examples=300, deadline=None)
+def test_usage_within_the_holds_never_passes_budget_or_tokens(price, budget, max_tokens, asked):
+    ledger = Ledger(budget, max_tokens)
+    holds, settles, waiting = [], {}, []
+
+    def settle(hold, usage, billed=True):
+        record = ledger.price_of(hold, usage, price, billed=billed)
+        ledger.settle(record)
+        settles[hold.id] = record
+
+    for number, request in enumerate(asked, 1):
+        try:
+            hold, output = ledger.hold(request["branch"], number, 1, "m", price, request["input"], request["output"])
+        except BudgetStop:
+            continue
+        holds.append(hold)
+        usage = usage_within(request["input"], output, request["share"])
+        match request["ending"]:
+            case "own figure" if hold.dollars is not None:
+                usage = Usage(usage.input_tokens, usage.output_tokens, 0, hold.dollars * request["share"])
+                finish = (hold, usage)
+            case "refused":
+                finish = (hold, None, False)
+            case "cut":
+                finish = (hold, None)
+            case "killed":
+                continue
+            case _:
+                finish = (hold, usage)
+        if request["later"]:
+            waiting.append(finish)
+        else:
+            settle(*finish)
+        spent = ledger.spent
+        assert spent.dollars is None or round(spent.dollars * PICO) <= round(budget * PICO)
+        assert max_tokens is None or ledger.tokens <= max_tokens
+    for finish in waiting:
+        settle(*finish)
+    assert ledger.overrun == ""
+    assert ledger.spent.dollars is None or round(ledger.spent.dollars * PICO) <= round(budget * PICO)
+
+    again = Ledger(budget, max_tokens)
+    again.replay(holds, settles)
+    assert (again.spent, again.tokens) == (ledger.spent, ledger.tokens)
+
+
+def test_parallel_branches_share_one_purse():
+    price = Price(1.0, 1.0)
+    ledger = Ledger(0.001)  # a thousand tokens
+    refused = []
+
+    def spend(branch):
+        for ask in range(100):
+            try:
+                hold, output = ledger.hold(branch, ask, 1, "m", price, 10, 20)
+            except BudgetStop:
+                refused.append(branch)
+                return
+            ledger.settle(ledger.price_of(hold, Usage(10, output), price))
+
+    threads = [Thread(target=spend, args=(f"main/{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 4
+    assert 970 * 10**6 <= round(ledger.spent.dollars * PICO) <= 1000 * 10**6
+
+
+def test_output_is_cut_to_what_the_purse_holds():
+    hold, output = Ledger(0.001).hold("main", 1, 1, "m", Price(1.0, 2.0), 500, 8192)
+    assert output == 250
+    assert hold.dollars == 0.001
+
+
+def test_a_request_is_held_at_the_dearest_rate():
+    hold, _ = Ledger(2.0).hold("main", 1, 1, "m", Price(1.0, 0.0, cached=0.1, write=1.25), 1_000_000 - 16, 16)
+    assert hold.dollars == pytest.approx(1.25, rel=1e-4)
+
+
+def test_a_provider_that_bills_above_the_hold_is_charged_named_and_ends_the_run():
+    ledger, price = Ledger(1.0), Price(1.0, 1.0)
+    hold, _ = ledger.hold("main", 1, 1, "greedy", price, 100, 100)
+    ledger.settle(ledger.price_of(hold, Usage(5000, 100), price))
+    assert ledger.spent.dollars == 0.0051
+    with pytest.raises(BudgetStop, match="greedy billed 5100 tokens"):
+        ledger.hold("main", 2, 1, "greedy", price, 1, 16)
+
+
+def test_the_users_price_wins_over_the_providers_figure_and_that_over_the_map():
+    usage = Usage(1000, 0, 0, dollars=0.5)
+    for price, dollars in ((Price(1.0, 1.0, own=True), 0.001), (Price(1.0, 1.0), 0.5)):
+        ledger = Ledger(5.0)
+        hold, _ = ledger.hold("main", 1, 1, "m", price, 1000, 16)
+        assert ledger.price_of(hold, usage, price).dollars == dollars
+
+
+def test_without_a_price_dollars_are_null_never_zero():
+    ledger = Ledger(2.0, max_tokens=1000)
+    hold, _ = ledger.hold("main", 1, 1, "m", None, 10, 20)
+    assert hold.dollars is None
+    ledger.settle(ledger.price_of(hold, Usage(10, 5), None))
+    assert ledger.spent.dollars is None
+    assert ledger.tokens == 15
+
+
+def test_settling_twice_is_refused():
+    ledger = Ledger(1.0)
+    hold, _ = ledger.hold("main", 1, 1, "m", Price(1, 1), 1, 16)
+    settle = ledger.price_of(hold, Usage(1, 1), Price(1, 1))
+    ledger.settle(settle)
+    with pytest.raises(KeyError):
+        ledger.settle(settle)

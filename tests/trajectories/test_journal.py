@@ -1,0 +1,174 @@
+"""The journal holds what was appended, whatever happens to the process that wrote it."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trajectories.errors import RunBroken, TryLater, UsageError
+from trajectories.journal import Journal, decode, encode, read
+from trajectories.records import (
+    Action,
+    Base,
+    Exit,
+    Hold,
+    Issue,
+    Note,
+    Observation,
+    Once,
+    Reply,
+    Run,
+    Settle,
+    Step,
+    Usage,
+    Verdict,
+)
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=6,
+)
+actions = st.builds(Action, tool=words, arguments=st.dictionaries(words, values, max_size=3), id=words, error=words)
+observations = st.builds(
+    Observation, text=words, ok=st.booleans(), out=st.none() | st.integers(1, 99), data=st.just({})
+)
+usages = st.builds(Usage, st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
+records = st.one_of(
+    st.builds(Reply, text=words, actions=st.lists(actions, max_size=3).map(tuple), blocks=st.lists(words).map(tuple)),
+    st.builds(
+        Step,
+        branch=words,
+        n=st.integers(1, 99),
+        parent=words,
+        author=words,
+        tree=words,
+        reply=st.none() | st.integers(1, 9),
+        actions=st.lists(actions, max_size=2).map(tuple),
+        observations=st.lists(observations, max_size=2).map(tuple),
+    ),
+    st.builds(Once, branch=words, name=words, value=values),
+    st.builds(Hold, words, st.integers(1, 9), st.integers(1, 9), words, st.none() | st.floats(0, 9), st.integers(0, 9)),
+    st.builds(Settle, words, usages, st.none() | st.floats(0, 9), st.sampled_from(["usage", "none"])),
+    st.builds(Note, branch=words, kind=words, text=words),
+    st.builds(Exit, kind=words, code=st.integers(0, 130), verdict=st.builds(Verdict, lost=st.lists(words).map(tuple))),
+)
+
+
+@given(records)
+def test_a_record_survives_the_way_to_disk_and_back(record):
+    line = encode(record)
+    assert line.count(b"\n") == 1
+    assert decode(line) == record
+
+
+@given(st.lists(records, min_size=1, max_size=6), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_torn_tail_is_cut_and_whole_records_stay(tmp_path_factory, written, data):
+    folder = tmp_path_factory.mktemp("run")
+    journal = Journal(folder)
+    journal.append(*written)
+    journal.close()
+    whole = journal.path.read_bytes()
+    cut = data.draw(st.integers(0, len(whole)))
+    journal.path.write_bytes(whole[:cut])
+    kept = whole[:cut].count(b"\n")
+
+    again = Journal(folder)
+    assert again.trajectory.records == written[:kept]
+    again.append(Note("main", "phase", "after the crash"))
+    again.close()
+    assert len(read(folder).records) == kept + 1
+
+
+def test_damage_before_the_end_is_said_and_nothing_is_cut(tmp_path):
+    journal = Journal(tmp_path)
+    journal.append(Note("main", "phase", "one"), Note("main", "phase", "two"))
+    journal.close()
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    journal.path.write_bytes(lines[0][:20] + b"\n" + lines[1])
+    with pytest.raises(RunBroken, match="Line 1"):
+        Journal(tmp_path)
+    assert len(journal.path.read_bytes().splitlines()) == 2
+
+
+def test_half_a_surrogate_pair_does_not_stop_the_journal(tmp_path):
+    journal = Journal(tmp_path)
+    journal.append(Note("main", "summary", "half \ud83d of it"))
+    assert journal.trajectory.notes[0].text == "half ? of it"
+    journal.close()
+    assert read(tmp_path).notes == journal.trajectory.notes
+
+
+def test_two_processes_on_one_run_are_refused(tmp_path):
+    journal = Journal(tmp_path)
+    code = f"from pathlib import Path\nfrom trajectories.journal import Journal\nJournal(Path({str(tmp_path)!r}))"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "TryLater: Another process is working on the run" in other.stderr
+    with pytest.raises(TryLater):
+        Journal(tmp_path)
+    journal.close()
+    Journal(tmp_path).close()
+
+
+def test_a_killed_writer_leaves_whole_records_and_no_lock(tmp_path):
+    code = textwrap.dedent(f"""
+        from pathlib import Path
+        from trajectories.journal import Journal
+        from trajectories.records import Note
+        journal = Journal(Path({str(tmp_path)!r}))
+        while True:
+            address = journal.keep(b"output " * 100)
+            journal.append(Note("main", "phase", str(address)))
+            print(address, flush=True)
+    """)
+    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    confirmed = [int(writer.stdout.readline()) for _ in range(50)]
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.wait()
+    writer.stdout.close()
+
+    journal = Journal(tmp_path)
+    named = [int(note.text) for note in journal.trajectory.notes]
+    assert named[: len(confirmed)] == confirmed
+    assert all(journal.recall(address) == b"output " * 100 for address in named)
+    assert journal.keep(b"more") > max(named)
+    journal.close()
+
+
+def test_a_folder_without_a_run_is_a_clear_sentence(tmp_path):
+    with pytest.raises(UsageError, match="There is no run in"):
+        read(tmp_path)
+
+
+def test_only_the_user_may_read_a_run(tmp_path):
+    journal = Journal(tmp_path / "run")
+    journal.append(Run("r", Issue("t"), "/repo", Base("c", "t")))
+    journal.close()
+    assert oct((tmp_path / "run").stat().st_mode & 0o777) == "0o700"
+    assert oct(journal.path.stat().st_mode & 0o777) == "0o600"
+
+
+def test_live_time_leaves_out_the_pause_before_a_resume(tmp_path):
+    journal = Journal(tmp_path)
+    journal.append(
+        Note("main", "phase", "a", at=100.0),
+        Note("main", "phase", "b", at=107.0),
+        Note("main", "resumed", "", at=500.0),
+        Note("main", "phase", "c", at=503.0),
+    )
+    assert journal.trajectory.live_seconds() == 10.0
+    journal.close()
+
+
+def test_records_are_plain_data():
+    assert asdict(Step("main", 1, "", "coder", "t"))["type"] == "step"
+    assert Step("main/try-2", 3, "", "coder", "t").id == "main/try-2#3"
+    assert Hold("main", 2, 1, "m", None, 10).id == "main?2.1"
