@@ -26,6 +26,8 @@ RANK = {"skipped": 0, "xfailed": 1, "xpassed": 2, "passed": 3, "error": 4, "fail
 SESSION = "tests"
 UNITTEST = re.compile(r"(?<=\s)-m\s+unittest(?=\s|$)", re.MULTILINE)
 RESULTS_LIMIT = 200_000_000
+TEST_LIMIT = 60.0
+"""Seconds that one test may take where an alarm can end it, so that a test that hangs does not hide the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,20 @@ def run_tests(workspace: Workspace, command: str = "", nodes: Sequence[str] = ()
     """Run the tests by `command`, or as the repository suggests, narrowed to `nodes` if any are given.
 
     A node is a pytest node id, a unittest dotted name, a file or a folder; nodes that do not exist are passed over.
-    A command that is judged by its exit code cannot be narrowed. Raises UsageError if no test command is given and
+    A command that is judged by its exit code cannot be narrowed. `timeout` is in seconds, for the whole command; a test
+    that takes a minute of it (or half) fails. Raises UsageError if no test command is given and
     none can be found.
     """
     command = command or detect_command(workspace, SESSION)
     folder = f"{workspace.harness}/results-{secrets.token_hex(8)}"
     out = f"{folder}/out.jsonl"
-    asked = {"out": out, "root": workspace.root, "nodes": list(nodes), "cache": f"{folder}/cache"}
+    asked = {
+        "out": out,
+        "root": workspace.root,
+        "nodes": list(nodes),
+        "cache": f"{folder}/cache",
+        "limit": min(TEST_LIMIT, timeout / 2),
+    }
     plugin = files("aci.inside").joinpath("results.py").read_bytes()
     workspace.write(f"{folder}/swe_agent_results.py", plugin)
     workspace.write(f"{folder}/run.json", json.dumps(asked).encode())
@@ -166,9 +175,9 @@ def _report(command: str, ran: Ran, lines: list[dict[str, Any]]) -> Report:
         return Report(
             (), command, ran.code, ran.output, "command", ran.timed_out, ran.seconds, not ran.timed_out, notes
         )
-    reported = sum("id" in line for line in lines)
+    begun = sum("running" in line for line in lines)
     expected = sum(_number(line.get("expected")) for line in finishes)
-    complete = len(starts) == len(finishes) and reported >= expected and not ran.timed_out
+    complete = len(starts) == len(finishes) and begun >= expected and not ran.timed_out
     notes = _trouble(ran) + _mismatches(ran, finishes, complete, any(result.bad for result in results.values()))
     if len(finishes) < len(starts) and (left := _left_running(lines)) and left not in results:
         reason = "still running when time was up" if ran.timed_out else f"the run ended here with exit code {ran.code}"

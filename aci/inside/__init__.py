@@ -1,1 +1,1 @@
-"""Files that are copied into a workspace and run there, under the target's Python: standard library only, 3.6 and later."""
+"""Files copied into a workspace that run under the target's Python: standard library only, 3.6 and later."""

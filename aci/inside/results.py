@@ -1,8 +1,9 @@
 """Test results as JSON lines: a pytest plug-in and a unittest runner in one file, copied into a workspace.
 
 It runs under the target's Python (3.6 and later) with the standard library only. The environment variable
-SWE_AGENT_RUN names a JSON file `{"out", "root", "nodes", "cache"}`; without it the plug-in does nothing, so nested
-test runs are not recorded. Every line is flushed, so a crash or a kill keeps what was there.
+SWE_AGENT_RUN names a JSON file `{"out", "root", "nodes", "cache", "limit"}`; without it the plug-in does nothing, so
+nested test runs are not recorded. Every line is flushed, so a crash or a kill keeps what was there. `limit` is how
+many seconds a test may take; one that hangs fails, and the others still run.
 
 Lines: {"start"} once a session, {"running": id} before a test, {"id", "outcome", ...} after it,
 {"finish": status, "expected": tests that were to run} at the session's end.
@@ -13,7 +14,9 @@ Lines: {"start"} once a session, {"running": id} before a test, {"id", "outcome"
 import json
 import os
 import re
+import signal
 import sys
+import threading
 import time
 import unittest
 
@@ -37,6 +40,7 @@ class Run:
             asked = json.load(opened)
         self.root = os.path.realpath(asked["root"])
         self.cache = asked["cache"]
+        self.limit = asked["limit"]
         self.nodes = [normal(node) for node in asked["nodes"]]
         self.out = open(asked["out"], "a", encoding="utf-8")  # noqa: SIM115  open until the process ends
         self.process = os.getpid()
@@ -78,6 +82,36 @@ def frames(root, traceback):
     return found[-FRAMES:]
 
 
+class RanTooLong(BaseException):
+    """Not an Exception: code under test that catches everything it expects must not catch this."""
+
+
+class Clock:
+    """Fails a test that takes longer than `limit` seconds; after each that did, the next may take half as long.
+
+    An alarm signal, so only where nothing else uses it; a hang in C code is left to the limit of the whole run.
+    """
+
+    def __init__(self, limit):
+        self.limit = limit
+        self.least = limit / 20
+
+    def start(self):
+        main = threading.current_thread() is threading.main_thread()
+        if self.limit and main and signal.getsignal(signal.SIGALRM) == signal.SIG_DFL:
+            signal.signal(signal.SIGALRM, self.ring)
+            signal.setitimer(signal.ITIMER_REAL, self.limit, 1)
+
+    def stop(self):
+        if signal.getsignal(signal.SIGALRM) == self.ring:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def ring(self, *_):
+        limit, self.limit = self.limit, max(self.limit / 2, self.least)
+        raise RanTooLong("ran longer than {:g} s".format(limit))
+
+
 def asked_run():
     """The run that the environment asks for; only the first asker gets it."""
     file = os.environ.pop("SWE_AGENT_RUN", "")
@@ -108,9 +142,10 @@ def is_wanted(names, nodes):
 class Selection:
     """Runs the asked tests only, and adds to each report what only the process that ran it knows."""
 
-    def __init__(self, root, nodes):
+    def __init__(self, root, nodes, limit):
         self.root = root
         self.nodes = set(nodes)
+        self.clock = Clock(limit)
 
     @hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
@@ -123,6 +158,18 @@ class Selection:
         relative = relative_to(self.root, str(getattr(item, "path", None) or item.fspath))
         rest = item.nodeid.partition("::")[2]
         return {item.nodeid, relative + "::" + rest, dotted(relative) + "." + rest.replace("::", ".")}
+
+    @hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_setup(self, item):
+        self.clock.start()
+        yield
+        self.clock.stop()
+
+    @hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_call(self, item):
+        self.clock.start()
+        yield
+        self.clock.stop()
 
     @hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
@@ -140,7 +187,7 @@ class Workers:
         self.run = run
 
     def pytest_configure_node(self, node):
-        node.workerinput["swe_agent"] = [self.run.root, self.run.nodes]
+        node.workerinput["swe_agent"] = [self.run.root, self.run.nodes, self.run.limit]
 
 
 class Recorder:
@@ -205,11 +252,11 @@ def pytest_configure(config):
     cache = getattr(config, "cache", None)
     if hasattr(cache, "_cachedir"):
         cache._cachedir = type(cache._cachedir)(run.cache)
-    select(config, run.root, run.nodes)
+    select(config, run.root, run.nodes, run.limit)
 
 
-def select(config, root, nodes):
-    config.pluginmanager.register(Selection(root, nodes), "swe-agent-selection")
+def select(config, root, nodes, limit):
+    config.pluginmanager.register(Selection(root, nodes, limit), "swe-agent-selection")
     if nodes:
         config.args = files_of(nodes, [root, str(config.rootdir), os.getcwd()]) or config.args
 
@@ -219,10 +266,10 @@ def files_of(nodes, folders):
     found = []
     for node in nodes:
         path = node.partition("::")[0]
-        there = [os.path.join(folder, path) for folder in folders if os.path.exists(os.path.join(folder, path))]
-        if there and there[0] not in found:
-            found.append(there[0])
-        elif not there and "/" not in path and not path.endswith(".py"):
+        places = {os.path.realpath(os.path.join(folder, path)) for folder in folders}
+        there = [place for place in sorted(places) if os.path.exists(place)]
+        found += [place for place in there if place not in found]
+        if not there and "/" not in path and not path.endswith(".py"):
             return []
     return found or [os.path.dirname(os.path.abspath(__file__))]
 
@@ -232,11 +279,17 @@ def files_of(nodes, folders):
 
 class Results(unittest.TextTestResult):
     run_of_host = None
+    clock = None
 
     def startTest(self, test):
         super().startTest(test)
         self.began = time.time()
+        self.clock.start()
         self.run_of_host.write(running=name_of(test))
+
+    def stopTest(self, test):
+        self.clock.stop()
+        super().stopTest(test)
 
     def record(self, test, outcome, error=None, message=""):
         kind, value, traceback = error or (None, None, None)
@@ -293,9 +346,8 @@ class Runner(unittest.TextTestRunner):
         run = Results.run_of_host
         if run.nodes:
             test = chosen(test, run)
-        expected = test.countTestCases()
         result = super().run(test)
-        run.write(finish=0 if result.wasSuccessful() else 1, expected=expected)
+        run.write(finish=0 if result.wasSuccessful() else 1, expected=result.testsRun)
         return result
 
 
@@ -359,6 +411,7 @@ def place_of(test):
 
 def main():
     Results.run_of_host = asked_run()
+    Results.clock = Clock(Results.run_of_host.limit)
     Results.run_of_host.write(start="unittest")
     sys.argv[0] = "python -m unittest"
     unittest.main(module=None, testRunner=Runner)

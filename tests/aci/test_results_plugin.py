@@ -1,0 +1,374 @@
+"""The results file as it runs at the target: by plain subprocesses, without a workspace."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+INSIDE = Path(__file__).parents[2] / "aci" / "inside"
+
+MIXED = """
+    import pytest, unittest
+
+    @pytest.mark.parametrize("v", [1, "a b", "x::y", "[", "t.py::n"])
+    def test_p(v): assert v
+
+    def helper(): raise KeyError("a")
+    def test_bad(): assert 1 == 3
+    def test_boom(): helper()
+
+    @pytest.mark.xfail
+    def test_x(): assert 0
+
+    @pytest.mark.xfail
+    def test_xp(): pass
+
+    @pytest.mark.xfail(strict=True)
+    def test_strict(): pass
+
+    def test_s(): pytest.skip("not here")
+
+    @pytest.fixture
+    def broken(): raise RuntimeError("set-up")
+    def test_setup(broken): pass
+
+    @pytest.fixture
+    def late():
+        yield
+        raise RuntimeError("tear-down")
+    def test_teardown(late): pass
+
+    class TestU(unittest.TestCase):
+        def test_sub(self):
+            for i in range(3):
+                with self.subTest(i=i): self.assertNotEqual(i, 1)
+        def test_ok(self): pass
+"""
+
+CASES = """
+    import unittest
+
+    def helper(): raise KeyError("a")
+
+    class T(unittest.TestCase):
+        def test_ok(self): pass
+        def test_bad(self): self.assertEqual(1, 2)
+        def test_boom(self): helper()
+        @unittest.skip("not here")
+        def test_s(self): pass
+        @unittest.expectedFailure
+        def test_x(self): self.fail()
+        @unittest.expectedFailure
+        def test_strict(self): pass
+        def test_sub(self):
+            for i in range(3):
+                with self.subTest(i=i): self.assertNotEqual(i, 1)
+
+    class Broken(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls): raise RuntimeError("set-up")
+        def test_never(self): pass
+"""
+
+
+class Place:
+    """A small repository and, beside it, the folder that holds our file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "repo"
+        self.harness = folder / "harness"
+        self.root.mkdir()
+        self.harness.mkdir()
+        (self.harness / "swe_agent_results.py").write_bytes((INSIDE / "results.py").read_bytes())
+        self.out = self.harness / "out.jsonl"
+
+    def add(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(dedent(text), encoding="utf-8")
+
+    def run(self, *command, nodes=(), limit=0, cwd="."):
+        """The lines written, and the exit code."""
+        asked = {"out": str(self.out), "root": str(self.root), "nodes": list(nodes), "limit": limit}
+        (self.harness / "run.json").write_text(json.dumps({**asked, "cache": str(self.harness / "cache")}))
+        self.out.unlink(missing_ok=True)
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "PYTHON"))}
+        env |= {
+            "PYTHONPATH": str(self.harness),
+            "PYTEST_PLUGINS": "swe_agent_results",
+            "SWE_AGENT_RUN": str(self.harness / "run.json"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
+        ran = subprocess.run(
+            [sys.executable, *command], cwd=self.root / cwd, env=env, capture_output=True, timeout=100, check=False
+        )
+        self.said = (ran.stdout + ran.stderr).decode()
+        text = self.out.read_text(encoding="utf-8") if self.out.exists() else ""
+        return [json.loads(line) for line in text.splitlines()], ran.returncode
+
+    def pytest(self, *options, **asked):
+        return self.run("-m", "pytest", "-q", *options, **asked)
+
+    def unittest(self, *options, **asked):
+        return self.run("-m", "swe_agent_results", *options, **asked)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+def outcomes(lines):
+    """The lines' ids without their file -> all outcomes."""
+    found = {}
+    for line in lines:
+        if "id" in line:
+            found.setdefault(line["id"].rpartition("::")[2], []).append(line["outcome"])
+    return found
+
+
+def by_id(lines):
+    return {line["id"]: line for line in lines if "id" in line}
+
+
+def test_every_outcome_of_pytest(place):
+    place.add("tests/test_a.py", MIXED)
+    lines, code = place.pytest()
+    assert code == 1
+    assert lines[0] == {"start": "pytest"}
+    assert lines[-1]["finish"] == 1
+    assert lines[-1]["expected"] == 15
+    found = outcomes(lines)
+    assert found["test_bad"] == found["test_boom"] == found["test_strict"] == ["failed"]
+    assert found["test_x"] == ["xfailed"]
+    assert found["test_xp"] == ["xpassed"]
+    assert found["test_s"] == ["skipped"]
+    assert found["test_setup"] == ["error"]
+    assert found["test_teardown"] == ["passed", "error"]
+    assert "failed" in found["test_sub"]
+    assert found["test_ok"] == ["passed"]
+
+
+def test_a_failure_has_its_message_type_place_and_frames(place):
+    place.add("tests/test_a.py", MIXED)
+    boom = by_id(place.pytest()[0])["tests/test_a.py::test_boom"]
+    assert boom["message"] == "KeyError: 'a'"
+    assert boom["error"] == "KeyError"
+    assert (boom["path"], boom["line"]) == ("tests/test_a.py", 9)
+    assert boom["trace"] == [["tests/test_a.py", 9, "test_boom"], ["tests/test_a.py", 7, "helper"]]
+
+
+def test_odd_ids_can_be_chosen(place):
+    place.add("tests/test_a.py", MIXED)
+    nodes = ["tests/test_a.py::test_p[a b]", "tests/test_a.py::test_p[x::y]", "tests/test_a.py::test_p[[]"]
+    assert sorted(by_id(place.pytest(nodes=nodes)[0])) == sorted(nodes)
+    assert len(by_id(place.pytest(nodes=["tests/test_a.py::test_p"])[0])) == 5
+    assert len(by_id(place.pytest(nodes=["./tests/test_a.py::TestU"])[0])) == 2
+    assert len(by_id(place.pytest(nodes=["tests.test_a.TestU.test_ok"])[0])) == 1
+    assert len(by_id(place.pytest(nodes=["tests"])[0])) == 15
+
+
+def test_nodes_that_are_gone_stop_nothing(place):
+    place.add("tests/test_a.py", "def test_a(): pass")
+    lines, _ = place.pytest(nodes=["tests/test_a.py::test_a", "tests/test_a.py::test_gone", "tests/test_gone.py"])
+    assert list(by_id(lines)) == ["tests/test_a.py::test_a"]
+    lines, code = place.pytest(nodes=["tests/test_gone.py"])
+    assert by_id(lines) == {}
+    assert code == 5
+
+
+def test_thousands_of_nodes(place):
+    place.add("test_a.py", "import pytest\n@pytest.mark.parametrize('n', range(3000))\ndef test_n(n): pass")
+    nodes = [f"test_a.py::test_n[{n}]" for n in range(0, 3000, 2)] + ["x" * 200] * 1000
+    assert len(by_id(place.pytest(nodes=nodes)[0])) == 1500
+
+
+def test_a_file_that_cannot_be_imported_hides_no_other(place):
+    place.add("tests/test_a.py", "def test_a(): pass")
+    place.add("tests/test_b.py", "from os import nope")
+    found = by_id(place.pytest()[0])
+    assert found["tests/test_b.py"]["outcome"] == "error"
+    assert "cannot import name 'nope'" in found["tests/test_b.py"]["message"]
+    assert found["tests/test_a.py::test_a"]["outcome"] == "passed"
+
+
+def test_all_failures_are_wanted_whatever_the_options(place):
+    place.add("tests/test_a.py", MIXED)
+    assert len(by_id(place.pytest("-x")[0])) == 15
+    place.add("test_b.py", CASES)
+    assert len(by_id(place.unittest("-f", "test_b")[0])) == 8
+
+
+def test_workers_of_xdist_choose_and_report(place):
+    place.add("tests/test_a.py", MIXED)
+    place.add("tests/test_b.py", "from os import nope")
+    lines, _ = place.pytest("-p", "xdist", "-n", "2", nodes=["tests/test_a.py::test_p", "tests/test_a.py::test_boom"])
+    found = by_id(lines)
+    assert len(found) == 6
+    assert found["tests/test_a.py::test_boom"]["trace"][-1] == ["tests/test_a.py", 7, "helper"]
+    assert lines[-1]["finish"] == 1
+
+
+def test_a_run_inside_a_run_is_not_recorded(place):
+    place.add("inner/test_inner.py", "def test_inner(): pass")
+    place.add(
+        "test_outer.py",
+        """
+        import pytest, subprocess, sys
+        def test_in_process(): assert pytest.main(["inner"]) == 0
+        def test_subprocess(): subprocess.run([sys.executable, "-m", "pytest", "inner"], check=True)
+        """,
+    )
+    lines, code = place.pytest("test_outer.py")
+    assert code == 0, place.said
+    assert list(by_id(lines)) == ["test_outer.py::test_in_process", "test_outer.py::test_subprocess"]
+    assert sum("start" in line for line in lines) == sum("finish" in line for line in lines) == 1
+
+
+def test_the_tree_stays_clean(place):
+    place.add("test_a.py", "def test_a(): assert 0")
+    place.pytest()
+    assert [file.name for file in place.root.iterdir()] == ["test_a.py"]
+
+
+@pytest.mark.parametrize(
+    "options", [("--strict-config",), ("-p", "no:cacheprovider", "--strict-config"), ("-W", "error")]
+)
+def test_strict_options_do_not_mind_us(place, options):
+    place.add("test_a.py", "def test_a(): pass")
+    lines, code = place.pytest(*options)
+    assert code == 0, place.said
+    assert len(by_id(lines)) == 1
+
+
+def test_a_root_directory_below_the_repository(place):
+    place.add("sub/pytest.ini", "[pytest]")
+    place.add("sub/tests/test_a.py", "def test_a(): pass")
+    for node in ("tests/test_a.py::test_a", "sub/tests/test_a.py::test_a"):
+        found = by_id(place.pytest(nodes=[node], cwd="sub")[0])
+        assert found["tests/test_a.py::test_a"]["path"] == "sub/tests/test_a.py"
+
+
+@pytest.mark.parametrize("ending", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
+def test_an_ended_interpreter_leaves_no_finish(place, ending):
+    place.add("test_a.py", f"import os\ndef test_a(): pass\ndef test_b(): {ending}\ndef test_c(): pass")
+    lines, _ = place.pytest()
+    assert lines[-1] == {"running": "test_a.py::test_b"}
+    place.add("test_u.py", f"import os, unittest\nclass T(unittest.TestCase):\n  def test_a(self): {ending}")
+    lines, _ = place.unittest("test_u")
+    assert lines == [{"start": "unittest"}, {"running": "test_u.T.test_a"}]
+
+
+def test_an_early_goodbye_shows_in_the_counts(place):
+    place.add("test_a.py", "import pytest\ndef test_a(): pytest.exit('enough', returncode=0)\ndef test_b(): assert 0")
+    lines, code = place.pytest()
+    assert code == 0
+    assert lines[-1]["finish"] == 0
+    assert lines[-1]["expected"] == 2 > len(by_id(lines))
+
+
+@pytest.mark.parametrize("body", ["while True: pass", "time.sleep(60)", "[spin() for _ in iter(int, 1)]"])
+def test_a_test_that_hangs_fails_and_the_others_run(place, body):
+    text = f"""
+        import time, unittest
+        def spin():
+            try: time.sleep(60)
+            except Exception: pass
+        class T(unittest.TestCase):
+            def test_a(self):
+                {body}
+            def test_b(self): pass
+    """
+    place.add("test_a.py", text)
+    for lines, _ in (place.pytest(limit=0.5), place.unittest("test_a", limit=0.5)):
+        first, second = by_id(lines).values()
+        assert first["outcome"] == "failed"
+        assert "ran longer than 0.5 s" in first["message"]
+        assert second["outcome"] == "passed"
+        assert "finish" in lines[-1]
+
+
+def test_an_alarm_that_the_test_uses_is_its_own(place):
+    place.add(
+        "test_a.py",
+        """
+        import signal
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        def test_a(): assert signal.getsignal(signal.SIGALRM) == signal.SIG_IGN
+        def test_b(): assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+        """,
+    )
+    assert place.pytest(limit=30)[1] == 0
+
+
+def test_every_outcome_of_unittest(place):
+    place.add("tests/test_a.py", CASES)
+    lines, code = place.unittest("discover", "-s", "tests")
+    assert code == 1
+    assert lines[-1] == {"finish": 1, "expected": 7}
+    found = by_id(lines)
+    assert {id.rpartition(".")[2]: line["outcome"] for id, line in found.items()} == {
+        "Broken": "error",
+        "test_ok": "passed",
+        "test_bad": "failed",
+        "test_boom": "failed",
+        "test_s": "skipped",
+        "test_x": "xfailed",
+        "test_strict": "failed",
+        "test_sub": "failed",
+    }
+    boom = found["test_a.T.test_boom"]
+    assert boom["message"] == "KeyError: 'a'"
+    assert (boom["path"], boom["line"]) == ("tests/test_a.py", 9)
+    assert boom["trace"][-1] == ["tests/test_a.py", 4, "helper"]
+
+
+def test_unittest_chooses_by_either_form(place):
+    place.add("tests/__init__.py", "")
+    place.add("tests/test_a.py", CASES)
+    place.add("tests/test_b.py", "from os import nope")
+    for nodes, expected in (
+        (["tests.test_a.T.test_ok"], ["tests.test_a.T.test_ok"]),
+        (["tests/test_a.py::T::test_ok", "gone.py", "tests.gone"], ["tests.test_a.T.test_ok"]),
+        (["tests/test_b.py"], ["tests.test_b"]),
+        (["tests.test_b.T.test_gone"], ["tests.test_b"]),
+        (["tests/test_a.py::Broken"], ["tests.test_a.Broken"]),
+    ):
+        assert list(by_id(place.unittest(nodes=nodes)[0])) == expected
+    assert len(by_id(place.unittest(nodes=["tests/test_a.py"])[0])) == 8
+
+
+def test_unittest_finds_an_asked_file_that_discovery_misses(place):
+    place.add("tests/test_a.py", CASES)
+    place.add("extra/check.py", "import unittest\nclass T(unittest.TestCase):\n  def test_it(self): pass")
+    found = by_id(place.unittest("discover", "-s", "tests", nodes=["extra/check.py"])[0])
+    assert list(found) == ["check.T.test_it"]
+    assert found["check.T.test_it"]["path"] == "extra/check.py"
+
+
+def test_a_suite_that_cannot_be_loaded_has_no_finish(place):
+    place.add("test_a.py", "import os; os._exit(0)")
+    lines, code = place.unittest()
+    assert code == 0
+    assert lines == [{"start": "unittest"}]
+
+
+def test_nobody_asked_nobody_answers(place):
+    place.add("test_a.py", "def test_a(): pass")
+    env = {**os.environ, "PYTHONPATH": str(place.harness), "PYTEST_PLUGINS": "swe_agent_results"}
+    env.pop("SWE_AGENT_RUN", None)
+    ran = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=place.root, env=env, check=False)
+    assert ran.returncode == 0
+    assert not place.out.exists()
+
+
+@pytest.mark.parametrize("name", ["results.py", "detect.py"])
+def test_old_pythons_can_read_it(name):
+    tree = ast.parse((INSIDE / name).read_text(encoding="utf-8"), feature_version=(3, 6))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
