@@ -1,0 +1,94 @@
+"""Files of a workspace read and written through its service shell, and never outside the folders they may lie in."""
+
+from __future__ import annotations
+
+import errno
+import posixpath
+from collections.abc import Sequence
+
+from aci.service import Service
+from aci.shell import quote
+from trajectories.errors import UsageError, WorkspaceError
+
+_ROOM = 100_000  # for what is said before a file's bytes
+
+
+class Files:
+    """The files under `roots`, real absolute paths; a relative path starts at the first."""
+
+    def __init__(self, service: Service, roots: Sequence[str]) -> None:
+        self._service, self._roots = service, tuple(roots)
+        self._inside = b"|".join(quote(root) + b"/*" for root in roots)
+
+    def read(self, path: str, limit: int) -> bytes:
+        """See `Workspace.read`. Of what is not a regular file nothing is read: a FIFO would block for ever."""
+        full = quote(self._within(path))
+        ran = self._service.run(
+            b"p=$(readlink -f -- %b 2>/dev/null) || p=\n"
+            b'case "$p/" in\n'
+            b"//*|/) echo missing ;;\n"
+            b"%b)\n"
+            b'    if [ -d "$p" ]; then echo folder; elif [ ! -e "$p" ]; then echo missing\n'
+            b'    elif [ ! -f "$p" ]; then echo special; elif [ ! -r "$p" ]; then echo forbidden\n'
+            b'    else echo file; head -c %d -- "$p"; fi ;;\n'
+            b"*) echo outside ;;\n"
+            b"esac" % (full, self._inside, limit + 1),
+            limit + _ROOM,
+        )
+        found, _, data = ran.output.partition(b"\n")
+        if found == b"file" and ran.code == 0:
+            if len(data) > limit or ran.cut:
+                raise UsageError(f"{path} is larger than {limit:,} bytes.", "Read a part of it with a shell command.")
+            return data
+        raise _trouble(found.decode("utf-8", "replace"), path)
+
+    def write(self, path: str, data: bytes) -> None:
+        """See `Workspace.write`."""
+        full = self._within(path)
+        ran = self._service.run(
+            b"p=%b; d=${p%%/*}\n"
+            b'while [ ! -d "$d" ] && [ -n "$d" ]; do d=${d%%/*}; done\n'
+            b'd=$(readlink -f -- "$d" 2>/dev/null)\n'
+            b'case "$d/" in %b) ;; *) echo outside; d= ;; esac\n'
+            b'if [ -n "$d" ]; then\n'
+            b'    [ -d "${p%%/*}" ] || mkdir -p -- "${p%%/*}"\n'
+            b'    r=$(readlink -f -- "$p")\n'
+            b'    case "$r/" in %b)\n'
+            b'        if [ -d "$r" ]; then echo folder\n'
+            b'        elif [ -e "$r" ] && [ ! -f "$r" ]; then echo special\n'
+            b'        else printf "file\\n%%s" "$r"; fi ;;\n'
+            b"    *) echo outside ;; esac\n"
+            b"fi 2>&1" % (quote(full), self._inside, self._inside)
+        )
+        found, _, real = ran.output.partition(b"\n")
+        if found != b"file":
+            raise _trouble(found.decode("utf-8", "replace"), path)
+        ran = self._service.put(quote(real), data)
+        if ran.code:
+            raise _trouble(ran.text, path)
+
+    def _within(self, path: str) -> str:
+        if "\0" in path or not path:
+            raise UsageError(f"{path!r} is not a path.", "Name a file in the repository.")
+        full = posixpath.normpath(posixpath.join(self._roots[0], path))
+        if not any(f"{full}/".startswith(f"{root}/") for root in self._roots):
+            raise _trouble("outside", path)
+        return full
+
+
+def _trouble(found: str, path: str) -> Exception:
+    """The exception for what was found in the place of a regular file."""
+    word = found.strip()
+    if word == "missing" or "No such file" in found or "nonexistent directory" in found:
+        return FileNotFoundError(errno.ENOENT, "No such file", path)
+    if word == "folder":
+        return IsADirectoryError(errno.EISDIR, "Is a directory", path)
+    if word == "outside":
+        return UsageError(f"{path} lies outside the repository.", "Use a path inside the repository.")
+    if word == "special":
+        return UsageError(f"{path} is not a regular file.", "Use a regular file.")
+    if "exists" in found or "Not a directory" in found:
+        return UsageError(f"{path} needs a folder where a file is.", "Use another path.")
+    if word == "forbidden" or any(said in found for said in ("ermission denied", "Read-only", "not permitted")):
+        return PermissionError(errno.EACCES, "Permission denied", path)
+    return WorkspaceError(f"{path} cannot be used: {word[-300:]}.", "See that the workspace's disk is not full.")

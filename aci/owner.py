@@ -1,0 +1,43 @@
+"""Who opened a workspace, so that what a dead process left behind can be told from what a living one uses."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+
+def me() -> str:
+    """`<machine>:<pid>:<start>`; the machine is this boot of it and this process namespace."""
+    return f"{_machine()}:{os.getpid()}:{_start(os.getpid())}"
+
+
+def gone(owner: str) -> bool:
+    """Whether the process named by `me()` has surely ended; one of another machine never has."""
+    machine, _, rest = owner.partition(":")
+    pid, _, start = rest.partition(":")
+    if machine != _machine() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return _start(int(pid)) != start
+
+
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}".replace(":", "")
+    except OSError:
+        return platform.node()
+
+
+def _start(pid: int) -> str:
+    """When a process began, in ticks since the boot; empty where there is no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

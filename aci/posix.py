@@ -1,0 +1,145 @@
+"""What every workspace is that has a POSIX shell and git: sessions, files and trees. A backend adds the place."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from threading import RLock
+from typing import Protocol
+
+from aci.files import Files
+from aci.processes import MARK, Processes
+from aci.service import Service
+from aci.shell import Shell, quote
+from aci.store import Store, environment
+from aci.workspace import Options, Ran, Snapshot
+from trajectories.errors import UsageError, WorkspaceError
+
+SESSION = {
+    "LANG": "C.UTF-8",
+    "PAGER": "cat",
+    "GIT_PAGER": "cat",
+    "GIT_TERMINAL_PROMPT": "0",
+    "TERM": "dumb",
+    "PIP_PROGRESS_BAR": "off",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",  # a .pyc would outlive a restore of its source within the second
+}
+"""In the environment of every session."""
+
+
+class Place(Protocol):
+    """Where commands run: a container, a folder of this machine. Its repository is at the base when it is opened.
+
+    The paths are real and absolute. `shared`: processes outlive the place unless they are ended one by one.
+    """
+
+    kind: str
+    root: str
+    scratch: str
+    harness: str
+    store: str
+    inbox: str
+    shared: bool
+
+    def launch(self, extra: Mapping[str, str], ours: bool) -> tuple[list[str], dict[str, str] | None]:
+        """(words before a command that runs in the place, environment) with `extra` set there; `ours`: the service."""
+        ...
+
+    def another(self) -> Place:
+        """A fresh place of the same kind at the same base."""
+        ...
+
+    def remove(self) -> None:
+        """Remove the place. May be called twice."""
+        ...
+
+
+class PosixWorkspace:
+    """A `Workspace` in `place`."""
+
+    def __init__(self, place: Place, options: Options) -> None:
+        self.kind, self.root, self.scratch, self.harness = place.kind, place.root, place.scratch, place.harness
+        self._place, self.options = place, options
+        self._mark = secrets.token_hex(8)
+        self._sessions: dict[str, Shell] = {}
+        self._lock = RLock()
+        self._closed = False
+        prefix, env = place.launch(environment(place.store, place.root), ours=True)
+        self._service = Service(prefix, "/", env)
+        self._files = Files(self._service, (place.root, place.scratch, place.harness))
+        self._store = Store(self._service, options.trees, place.root, options.base.tree, f"{place.inbox}/objects")
+
+    def run(self, command: str, timeout: float = 120.0, session: str = "main") -> Ran:
+        return self._session(session).run(command, timeout)
+
+    def read(self, path: str, limit: int = 50_000_000) -> bytes:
+        self._open()
+        return self._files.read(path, limit)
+
+    def write(self, path: str, data: bytes) -> None:
+        self._open()
+        self._files.write(path, data)
+
+    def snapshot(self, exact: bool = False) -> Snapshot:
+        self._open()
+        return self._store.snapshot(exact)
+
+    def restore(self, tree: str) -> None:
+        self._open()
+        self._store.restore(tree)
+        back = (b'\\command cd -- "$PWD" 2>/dev/null || \\command cd -- ' + quote(self.root)).decode()
+        for shell in self._sessions.values():  # one may stand in a folder that was made anew
+            shell.run(back, 10.0)
+
+    def fork(self, tree: str) -> PosixWorkspace:
+        self._open()
+        other = PosixWorkspace(self._place.another(), self.options)
+        try:
+            if tree != self.options.base.tree:
+                other.restore(tree)
+        except BaseException:
+            other.close()
+            raise
+        return other
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        try:
+            if self._place.shared:
+                with suppress(WorkspaceError):  # nothing can be ended through a service that is gone
+                    self._processes("").end_all()
+            for shell in self._sessions.values():
+                shell.close()
+            self._service.close()
+        finally:
+            self._place.remove()
+
+    def __enter__(self) -> PosixWorkspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _session(self, name: str) -> Shell:
+        self._open()
+        if not name.isidentifier():
+            raise UsageError(f"{name!r} cannot name a session.", "Use letters, digits and underscores.")
+        with self._lock:
+            if name not in self._sessions:
+                prefix, env = self._place.launch({MARK: f"{self._mark}.{name}."}, ours=False)
+                self._sessions[name] = Shell(
+                    prefix, cwd=self.root, env=env, cancel=self.options.cancel, helper=self._processes(f"{name}.")
+                )
+            return self._sessions[name]
+
+    def _processes(self, session: str) -> Processes:
+        return Processes(self._service, f"{self._mark}.{session}", f"{self._place.inbox}/{session}command")
+
+    def _open(self) -> None:
+        if self._closed:
+            raise WorkspaceError("The workspace is closed.", "Open another one.")

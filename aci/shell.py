@@ -1,0 +1,326 @@
+"""One persistent POSIX shell over pipes: directory, environment and background jobs last from command to command.
+
+A command is put into a variable and run by `eval` with an empty stdin; then the shell prints a frame between random
+marks: the command's number, exit status, directory and exported variables. Commands have neither the pipe that
+commands are read from nor the one that frames go to, so they cannot swallow or forge either by accident. Around the
+shell stands a wrapper that reports the shell's own end, which a background job holding the pipe would hide.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Event, Lock
+from typing import Literal, Protocol
+
+from aci.workspace import Ran
+from trajectories.errors import Cancelled, WorkspaceError
+
+CAP = 16_000_000
+"""Bytes of output kept of one command, half from its head and half from its tail."""
+
+TIMED_OUT = 124
+_BIG = 40_000  # a framed command of this size still fits an empty pipe; bash reads a bigger one slowly, byte by byte
+_TICK = 0.2  # how long a cancelled command may go on, in seconds
+_START = 60.0
+_LAST_WORDS = 1.0
+_WRAPPER = """\
+exec 2>/dev/null
+if [ "$3" = bash ] && command -v bash >/dev/null 2>&1; then bash; else sh; fi
+printf '%s%sbye %s%s%s' "$1" "$2" "$?" "$2" "$1"
+"""
+
+
+class Helper(Protocol):
+    """What a shell cannot do for itself while a command runs in it."""
+
+    def alive(self, pid: int) -> bool:
+        """Whether the shell's process is there."""
+        ...
+
+    def end(self, pid: int, seconds: float) -> None:
+        """End the shell `pid`, and of what it started those that are younger than `seconds`."""
+        ...
+
+    def deliver(self, data: bytes) -> str:
+        """Put `data` into a file where the shell finds it, and return its path."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    kind: Literal["end", "bye", "gone", "late", "cancelled", "idle"]
+    code: int = 0
+    cwd: str = ""
+    exports: bytes = b""
+
+
+class _Kept:
+    """The head and the tail of a stream, each at most half of `cap` bytes."""
+
+    def __init__(self, cap: int) -> None:
+        self.half = max(cap // 2, 1)
+        self.head, self.tail, self.cut = bytearray(), bytearray(), 0
+
+    def add(self, data: bytes) -> None:
+        room = self.half - len(self.head)
+        self.head += data[:room]
+        self.tail += data[room:]
+        if len(self.tail) > 2 * self.half:
+            self._trim()
+
+    def _trim(self) -> None:
+        over = max(len(self.tail) - self.half, 0)
+        self.cut += over
+        del self.tail[:over]
+
+    def bytes(self) -> bytes:
+        self._trim()
+        return bytes(self.head + self.tail)
+
+
+class Shell:
+    """A shell started by `prefix` (empty on this machine, `docker exec -i …` for a container) in the directory `cwd`.
+
+    `env` is its whole environment when it runs on this machine. `cancel` ends what runs and raises Cancelled.
+    """
+
+    def __init__(
+        self,
+        prefix: Sequence[str] = (),
+        *,
+        cwd: str,
+        env: Mapping[str, str] | None = None,
+        cancel: Event | None = None,
+        helper: Helper | None = None,
+        program: Literal["bash", "sh"] = "bash",
+    ) -> None:
+        self.cwd = self._first = cwd
+        self._exports = b""
+        self._prefix, self._env, self._program = list(prefix), env, program
+        self._cancel, self._helper = cancel or Event(), helper
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = Lock()
+        self._pid = self._number = 0
+        self._pending = b""
+
+    def run(self, command: str | bytes, timeout: float = 120.0, cap: int = CAP) -> Ran:
+        """Run `command`, for at most `timeout` seconds, keeping `cap` bytes of its output.
+
+        Raises Cancelled, and WorkspaceError when the shell has died and cannot be started again.
+        """
+        body = command.encode("utf-8", "replace") if isinstance(command, str) else command
+        with self._lock:
+            if b"\0" in body:
+                return Ran(b"sh: a command cannot hold a NUL byte\n", 2, 0.0, self.cwd)
+            if self._cancel.is_set():
+                raise _cancelled()
+            began = time.monotonic()
+            kept = _Kept(cap)
+            restarted = self._ready(kept)
+            frame = self._ask(body, kept, began + timeout)
+            seconds = time.monotonic() - began
+            if frame.kind == "end":
+                return Ran(kept.bytes(), frame.code, seconds, self.cwd, kept.cut, restarted=restarted)
+            code = self._finish(frame, kept, seconds)
+            if frame.kind == "cancelled":
+                raise _cancelled()
+            self._start()
+            late = frame.kind == "late"
+            return Ran(kept.bytes(), code, seconds, self.cwd, kept.cut, timed_out=late, restarted=True)
+
+    def close(self) -> None:
+        """End the shell; what it started in the background is the owner's to end. May be called twice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin
+        assert process.stdout
+        with suppress(OSError):
+            process.stdin.close()
+        if self._helper:
+            process.kill()  # not its group: background jobs are in it
+        else:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+    def _ready(self, kept: _Kept) -> bool:
+        """Have a living shell; true if one that had died since the last command was replaced."""
+        if self._process is None:
+            self._start()
+            return False
+        if self._read(kept, time.monotonic(), idle=True).kind in ("bye", "gone"):
+            self._start()
+            return True
+        return False
+
+    def _start(self) -> None:
+        self.close()
+        self._marks = secrets.token_hex(16), secrets.token_hex(16)
+        self._pending = b""
+        try:
+            self._process = subprocess.Popen(
+                [*self._prefix, "sh", "-c", _WRAPPER, "sh", *self._marks, self._program],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=self._env,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise WorkspaceError(f"A shell could not be started: {error}.", "Run `swe-agent doctor`.") from error
+        assert self._process.stdout
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._poll = select.poll()
+        self._poll.register(self._process.stdout, select.POLLIN)
+        self._send(b"exec 8>&1 9</dev/null >/dev/null 2>&1\n")
+        self._settle_in()
+
+    def _settle_in(self) -> None:
+        """Take up the last exported variables and directory, and learn the shell's pid."""
+        places = b" || ".join(b"\\command cd -- " + quote(place) for place in (self.cwd, self._first, "/"))
+        kept = _Kept(CAP)
+        deadline = time.monotonic() + _START
+        if self._exports:
+            self._ask(self._exports, kept, deadline)
+        kept = _Kept(CAP)
+        frame = self._ask(b"{ " + places + b"; } 2>/dev/null; \\command printf '%s' $$", kept, deadline)
+        said = kept.bytes()
+        if frame.kind == "cancelled":
+            self.close()
+            raise _cancelled()
+        if frame.kind != "end" or not said.isdigit():
+            self.close()
+            words = said.decode("utf-8", "replace").strip()[-300:]
+            raise WorkspaceError(
+                f"The workspace's shell ended and could not be started again{': ' + words if words else '.'}",
+                "`swe-agent resume` goes on in a new workspace.",
+            )
+        self._pid = int(said)
+
+    def _ask(self, body: bytes, kept: _Kept, deadline: float) -> _Frame:
+        self._number += 1
+        first, second = (mark.encode() for mark in self._marks)
+        if len(body) > _BIG and self._helper:
+            body = b". " + quote(self._helper.deliver(body))
+        self._send(
+            b"__swe_command=%b\n"
+            b'\\command eval "$__swe_command" <&9 >&8 2>&1 8>&- 9<&-\n'
+            b'\\command printf \'%%s%%send %d %%s %%s\\0\' %b %b "$?" "$PWD" >&8; \\command export -p >&8; '
+            b"\\command printf '%%s%%s' %b %b >&8; \\command set +e\n"
+            % (quote(body), self._number, first, second, second, first)
+        )
+        frame = self._read(kept, deadline)
+        if frame.kind == "end":
+            self.cwd, self._exports = frame.cwd, frame.exports
+        return frame
+
+    def _send(self, data: bytes) -> None:
+        assert self._process
+        assert self._process.stdin
+        with suppress(BrokenPipeError):  # a dead shell is found by reading
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+
+    def _read(self, kept: _Kept, deadline: float, idle: bool = False) -> _Frame:
+        """Read until the frame of the present command, or the shell's end; when `idle`, only what is there already."""
+        assert self._process
+        looked = time.monotonic()
+        while True:
+            if frame := self._take_frame(kept):
+                return frame
+            now = time.monotonic()
+            if not idle and self._cancel.is_set():
+                return _Frame("cancelled")
+            if not idle and now >= deadline:
+                return _Frame("late")
+            wait = 0.0 if idle else min(_TICK, deadline - now)
+            if self._poll.poll(wait * 1000):
+                if self._receive():
+                    continue
+                return self._gone(kept)
+            if self._process.poll() is not None:
+                return self._gone(kept)
+            if idle:
+                return _Frame("idle")
+            if self._helper and self._pid and now - looked > 1.0:
+                looked = now
+                if not self._helper.alive(self._pid):
+                    return self._gone(kept)
+
+    def _receive(self) -> bool:
+        """Take what the pipe holds; false at its end."""
+        assert self._process
+        assert self._process.stdout
+        try:
+            data = os.read(self._process.stdout.fileno(), 1 << 18)
+        except BlockingIOError:
+            return True
+        self._pending += data
+        return bool(data)
+
+    def _take_frame(self, kept: _Kept) -> _Frame | None:
+        """Move what is surely output from the pending bytes to `kept`; return a frame that is complete."""
+        opening, closing = "".join(self._marks).encode(), "".join(reversed(self._marks)).encode()
+        at = self._pending.find(opening)
+        if at < 0:
+            sure = max(len(self._pending) - len(opening) + 1, 0)
+            kept.add(self._pending[:sure])
+            self._pending = self._pending[sure:]
+            return None
+        end = self._pending.find(closing, at)
+        if end < 0:
+            return None
+        inside = self._pending[at + len(opening) : end]
+        kept.add(self._pending[:at])
+        self._pending = self._pending[end + len(closing) :]
+        if bye := re.fullmatch(rb"bye (\d+)", inside):
+            return _Frame("bye", int(bye[1]))
+        found = re.fullmatch(rb"end (\d+) (\d+) ([^\0]*)\0(.*)", inside, re.DOTALL)
+        if not found or int(found[1]) != self._number:
+            return self._take_frame(kept)
+        return _Frame("end", int(found[2]), os.fsdecode(found[3]), found[4])
+
+    def _gone(self, kept: _Kept) -> _Frame:
+        """The shell ended without a word of its wrapper."""
+        assert self._process
+        while self._poll.poll(0) and self._receive():
+            if frame := self._take_frame(kept):
+                return frame
+        with suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(_LAST_WORDS)
+            return _Frame("gone", code if code >= 0 else 128 - code)
+        return _Frame("gone", 128 + signal.SIGKILL)
+
+    def _finish(self, frame: _Frame, kept: _Kept, seconds: float) -> int:
+        """End what runs, collect its last words and return the exit status of the command."""
+        if frame.kind in ("late", "cancelled"):
+            if self._helper:
+                self._helper.end(self._pid, seconds)
+                self._cancel, cancel = Event(), self._cancel
+                self._read(kept, time.monotonic() + _LAST_WORDS)
+                self._cancel = cancel
+            kept.add(self._pending)
+        self._pending = b""
+        self.close()
+        return TIMED_OUT if frame.kind == "late" else frame.code
+
+
+def _cancelled() -> Cancelled:
+    return Cancelled("Interrupted while a command was running.", "`swe-agent resume` goes on from here.")
+
+
+def quote(text: str | bytes) -> bytes:
+    """`text` as one word of a POSIX shell."""
+    data = os.fsencode(text) if isinstance(text, str) else text
+    return b"'" + data.replace(b"'", b"'\\''") + b"'"

@@ -1,0 +1,228 @@
+"""Snapshots and restores: a git store of ours in the workspace, outside the repository, driven by the service shell.
+
+It has its own GIT_DIR, index, attributes and configuration, so nothing in the repository's `.git` has a say in it,
+and holds the base tree and what came after, without history. Objects leave as thin packs for the run's `trees.git`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aci.service import Service
+from aci.shell import quote
+from aci.workspace import Snapshot
+from trajectories.errors import WorkspaceError
+from trajectories.trees import PACK_LIMIT, SUBMODULE, PackRefused, Trees
+
+_CONFIG = """\
+[core]
+    repositoryformatversion = 0
+    bare = false
+    filemode = true
+    autocrlf = false
+    logallrefupdates = false
+    bigFileThreshold = 1m
+    attributesFile = /dev/null
+    excludesFile = /dev/null
+    hooksPath = /dev/null
+    fsmonitor = false
+    untrackedCache = false
+[gc]
+    auto = 0
+[advice]
+    addEmbeddedRepo = false
+[index]
+    threads = 1
+[pack]
+    threads = 1
+"""
+_ATTRIBUTES = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
+_NAMES_SHOWN = 20
+
+
+def environment(store: str, root: str) -> dict[str, str]:
+    """What git must be told to use the store at `store` for the files in `root`."""
+    return {
+        "GIT_DIR": store,
+        "GIT_WORK_TREE": root,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+        "PAGER": "cat",
+    }
+
+
+def creation(store: str, pack: str, history: str) -> bytes:
+    """The shell commands that make the store from the base tree's `pack`; they need its environment.
+
+    What the user ignores is taken from `history`, a git directory that no command of the agent has seen yet.
+    """
+    here = quote(store)
+    return b"\n".join(
+        [
+            b"set -e",
+            b"mkdir -p %b/objects/pack %b/refs %b/info" % (here, here, here),
+            b"echo 'ref: refs/heads/none' > %b/HEAD" % here,
+            b"printf %%s %b > %b/config" % (quote(_CONFIG), here),
+            b"printf %%s %b > %b/info/attributes" % (quote(_ATTRIBUTES), here),
+            b"cp %b/info/exclude %b/info/exclude" % (quote(history), here),
+            b"git index-pack --stdin < %b >/dev/null" % quote(pack),
+        ]
+    )
+
+
+def checkout(root: str, tree: str) -> bytes:
+    """The shell commands that make the files in `root` those of `tree`, ignored ones aside."""
+    return (
+        b"[ -d %(root)b ] || mkdir -p %(root)b\n"
+        b'rm -f "$GIT_DIR/index.lock"\n'
+        b"git -C %(root)b read-tree -u --reset %(tree)b && git -C %(root)b clean -ffdq"
+        % {b"root": quote(root), b"tree": quote(tree)}
+    )
+
+
+def adoption(root: str) -> bytes:
+    """The shell commands that make the history in `root`/.git the clone's own: what differs from HEAD is not committed.
+
+    To be run once, before any command of the agent, with the store's environment.
+    """
+    return (
+        b"(unset GIT_DIR GIT_WORK_TREE && cd %b && git config core.bare false &&\n"
+        b"git config user.name swe-agent && git config user.email swe-agent@localhost &&\n"
+        b"git read-tree HEAD && { git update-index -q --refresh || :; })" % quote(root)
+    )
+
+
+class Store:
+    """The store of a workspace whose files are the base's. `trees` is where its objects go to and come from."""
+
+    def __init__(self, service: Service, trees: Trees, root: str, base: str, inbox: str) -> None:
+        self._service, self._trees, self._root, self._inbox = service, trees, root, inbox
+        self._here = {base}  # trees that the store holds whole
+        self._index = base  # what the store's index was last
+        self.tree = base
+        """The last tree that `trees` has taken."""
+
+    def snapshot(self, exact: bool = False) -> Snapshot:
+        """See `Workspace.snapshot`."""
+        if exact:
+            self._ask(b'rm -f "$GIT_DIR/index" "$GIT_DIR/index.lock"; git read-tree ' + self._index.encode())
+        tree, troubles = self._write()
+        skipped = self._left_out(troubles) if troubles else ()
+        if tree != self._index and (nested := self._foreign_links(tree)):
+            tree = self._put_back(nested)
+            skipped = (*skipped, *(f"{_shown(path)} (a repository of its own)" for path in nested))
+        self._index = tree
+        self._here.add(tree)
+        if tree != self.tree:
+            if refusal := self._send(tree):
+                return Snapshot(self.tree, (*skipped, refusal))
+            self.tree = tree
+        return Snapshot(self.tree, skipped)
+
+    def restore(self, tree: str) -> None:
+        """See `Workspace.restore`."""
+        self._fetch(tree)
+        troubles = ""
+        for stubborn in (False, True):
+            if stubborn:  # a read-only folder keeps what is in it
+                self._service.run(b"find %b -type d ! -perm -700 -exec chmod u+rwx {} \\;" % quote(self._root))
+            self._service.run(checkout(self._root, tree))
+            self._index, troubles = self._write()
+            if self._index == tree:
+                self.tree = tree
+                return
+        raise WorkspaceError(
+            f"The workspace's files could not be made those of tree {tree[:10]}{': ' + troubles if troubles else '.'}",
+            "`swe-agent resume` goes on in a new workspace.",
+        )
+
+    def _write(self) -> tuple[str, str]:
+        """Take up every file and write the tree; also what git complained of."""
+        ran = self._service.run(
+            b"[ -d %(root)b ] || mkdir -p %(root)b\n"
+            b'rm -f "$GIT_DIR/index.lock"\n'
+            b"git -C %(root)b add -A --ignore-errors --no-warn-embedded-repo\n"
+            b"printf '\\n%%s ' $?; git write-tree" % {b"root": quote(self._root)}
+        )
+        said, _, last = ran.text.rstrip("\n").rpartition("\n")
+        status, _, tree = last.partition(" ")
+        if ran.code or len(tree) != 40:
+            raise WorkspaceError(
+                f"A snapshot of the workspace failed: {ran.text.strip()[-500:]}",
+                "See that its disk is not full; `swe-agent resume` goes on in a new workspace.",
+            )
+        said = said.strip()
+        return tree, said or ("git add failed" if status != "0" else "")
+
+    def _left_out(self, troubles: str) -> tuple[str, ...]:
+        """What differs still after everything was added, by name if git can tell, else in git's words."""
+        out = self._service.run(
+            b"cd %b && { git diff-files --name-only -z; git ls-files -z -o --exclude-standard; } 2>/dev/null; cd /"
+            % quote(self._root)
+        ).output
+        names = [_shown(name) for name in dict.fromkeys(out.split(b"\0")) if name]
+        return _few(names or [_shown(line.encode()) for line in troubles.splitlines()])
+
+    def _foreign_links(self, tree: str) -> list[bytes]:
+        """Paths that became repositories of their own since the last tree."""
+        fields = self._ask(f"git diff-tree -r -z --no-renames {self._index} {tree}".encode()).split(b"\0")
+        return [
+            path
+            for about, path in zip(fields[::2], fields[1::2], strict=False)
+            if about.split()[1] == SUBMODULE.encode()
+        ]
+
+    def _put_back(self, paths: Sequence[bytes]) -> str:
+        """Give `paths` their last state in the index, and write the tree again."""
+        words = b" ".join(quote(path) for path in paths)
+        before = self._ask(f"git ls-tree -r -z --full-tree {self._index} -- ".encode() + words)
+        lines = b"".join(b"0 %b\t%b\0" % (b"0" * 40, path) for path in paths) + before
+        self._put(lines)
+        return self._ask(b"git update-index -z --index-info < %b; git write-tree" % quote(self._inbox)).decode().strip()
+
+    def _send(self, tree: str) -> str:
+        """Bring a tree's new objects to `trees`; why they were refused, if so."""
+        ran = self._service.run(
+            f"printf '{tree}\\n^{self.tree}\\n' | "
+            "git pack-objects --revs --thin --stdout -q --delta-base-offset 2>/dev/null",
+            PACK_LIMIT + 1,
+        )
+        if ran.cut:
+            return f"all changes since the last step: they come to more than {PACK_LIMIT / 1e6:,.0f} MB"
+        if ran.code:
+            raise WorkspaceError("The workspace's changes could not be packed.", "See that its disk is not full.")
+        try:
+            self._trees.add_pack(ran.output, tree)
+        except PackRefused as refused:
+            return f"all changes since the last step: {refused.message}"
+        return ""
+
+    def _fetch(self, tree: str) -> None:
+        """Have `tree` in the store."""
+        if tree in self._here:
+            return
+        self._put(self._trees.pack(tree, sorted(self._here & {self.tree} or self._here)))
+        self._ask(b"git index-pack --stdin --fix-thin < %b" % quote(self._inbox))
+        self._here.add(tree)
+
+    def _put(self, data: bytes) -> None:
+        if self._service.put(quote(self._inbox), data).code:
+            raise WorkspaceError("Nothing can be written in the workspace.", "See that its disk is not full.")
+
+    def _ask(self, command: bytes) -> bytes:
+        return self._service.ask(command, "run git")
+
+
+def _few(names: list[str]) -> tuple[str, ...]:
+    more = len(names) - _NAMES_SHOWN
+    return tuple(names) if more <= 0 else (*names[:_NAMES_SHOWN], f"… and {more} more")
+
+
+def _shown(name: bytes) -> str:
+    """A name from the workspace without control characters."""
+    return "".join(char if char.isprintable() else "?" for char in name.decode("utf-8", "replace"))[:300]

@@ -1,0 +1,88 @@
+"""Fixtures that need a repository or a workspace: real git, real shells, real containers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aci.posix import PosixWorkspace
+from aci.repository import Repository
+from aci.workspace import Options, open_workspace
+from trajectories.trees import Trees
+
+IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
+WHEN = "1700000000 +0000"  # equal files give equal commits, so equal base images
+
+MakeRepo = Callable[[Mapping[str, str | bytes]], Path]
+OpenWorkspace = Callable[..., PosixWorkspace]
+
+
+def git(folder: Path, *args: str) -> str:
+    """What git says in `folder`, as somebody with a name, at a fixed time, with no configuration of the machine's."""
+    who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _PERSON.items()}
+    env = {**os.environ, **who, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    return subprocess.run(
+        ["git", "-C", str(folder), *args], env=env, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+_PERSON = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": WHEN}
+
+
+@pytest.fixture
+def make_repo(tmp_path: Path) -> MakeRepo:
+    """`make_repo({"a.py": "x = 1\\n"})` is the path of a fresh repository with one commit of these files."""
+    made = 0
+
+    def make(files: Mapping[str, str | bytes]) -> Path:
+        nonlocal made
+        made += 1
+        root = tmp_path / f"repo{made}"
+        root.mkdir()
+        git(root, "init", "-q", "-b", "main")
+        for name, content in files.items():
+            file = root / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content.encode() if isinstance(content, str) else content)
+        git(root, "add", "-A", "-f")
+        git(root, "commit", "-q", "--allow-empty", "-m", "The first commit")
+        return root
+
+    return make
+
+
+@pytest.fixture
+def open_ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenWorkspace]:
+    """`open_ws("local", repo, rev=None, cancel=…)`: a workspace at the base, closed after the test.
+
+    Its `options` hold repository, base and trees. Locally `python` is the one that runs the tests.
+    """
+    opened: list[tuple[PosixWorkspace, Trees]] = []
+
+    def open(kind: str, repo: Path, rev: str | None = None, **more: Any) -> PosixWorkspace:
+        if kind == "local" and not opened:
+            monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        trees = Trees(tmp_path / f"trees{len(opened)}.git")
+        repository = Repository.open(repo)
+        options = Options(repository, repository.base(trees, rev), trees, **{"image": IMAGE, "say": print, **more})
+        workspace = open_workspace(kind, options)
+        assert isinstance(workspace, PosixWorkspace)
+        opened.append((workspace, trees))
+        return workspace
+
+    yield open
+    for workspace, trees in opened:
+        workspace.close()
+        trees.close()
+
+
+@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.docker)])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of workspace in turn."""
+    return str(request.param)
