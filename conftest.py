@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-IMAGE = os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
+IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 
 contacted: list[str] = []
