@@ -102,23 +102,10 @@ class Engine:
 
     def model(self, role: str) -> Model:
         """The model of a role; one model has all roles unless the settings say otherwise. Raises ConfigError."""
-        if not self.settings.model:
-            raise ConfigError(
-                f"The strategy needs a model for its {role}, and none is configured.",
-                "Name one with --model, or use --strategy templates.",
-            )
         with self._lock:
             if role not in self._models:
-                self._models[role] = self._priced(load_model(self.settings.model, self.settings))
+                self._models[role] = chosen_model(self.settings)
             return self._models[role]
-
-    def _priced(self, model: Model) -> Model:
-        if model.price is None and self.settings.max_tokens is None:
-            raise ConfigError(
-                f"Nobody knows the price of {model.name}, so a budget in dollars cannot be kept.",
-                f'Add [models."{model.name}"] price_in = …, price_out = … to your config, or give --max-tokens.',
-            )
-        return model
 
     def check(self) -> None:
         """Raises what stops the run: the user, the clock, the number of steps."""
@@ -164,3 +151,19 @@ class Engine:
         finally:
             self.trees.close()
             self.journal.close()
+
+
+def chosen_model(settings: Settings) -> Model:
+    """The model that the settings name. Raises ConfigError for none, and for one whose budget cannot be kept."""
+    if not settings.model:
+        raise ConfigError(
+            "The strategy needs a model, and none is configured.",
+            "Name one with --model, or use --strategy templates, which needs none.",
+        )
+    model = load_model(settings.model, settings)
+    if model.price is None and settings.max_tokens is None:
+        raise ConfigError(
+            f"Nobody knows the price of {model.name}, so a budget in dollars cannot be kept.",
+            f'Add [models."{model.name}"] price_in = …, price_out = … to your config, or give --max-tokens.',
+        )
+    return model

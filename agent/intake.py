@@ -38,27 +38,36 @@ def from_text(text: str, file: Path | None = None) -> Issue:
     return Issue(title, body.strip())
 
 
-def _read(file: Path) -> str:
+def _read(file: Path, what: str = "issue file") -> str:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise UsageError(f"The issue file {file} cannot be read: {error.strerror}.", "Name a text file.") from None
+        raise UsageError(f"The {what} {file} cannot be read: {error.strerror}.", "Name a text file.") from None
     if len(data) > MOST_BYTES:
-        raise UsageError(f"The issue file {file} has {len(data):,} bytes.", f"Keep it under {MOST_BYTES:,}.")
+        raise UsageError(f"The {what} {file} has {len(data):,} bytes.", f"Keep it under {MOST_BYTES:,}.")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"The issue file {file} is not UTF-8 (byte {error.start} is 0x{data[error.start]:02x}).",
+            f"The {what} {file} is not UTF-8 (byte {error.start} is 0x{data[error.start]:02x}).",
             "Save it as UTF-8.",
         ) from None
+
+
+def reproduction_from(name: str | None, repository: Path) -> str | None:
+    """What `--reproduce` names: a test of the repository as it is, a file from outside it as an absolute path."""
+    file = (name or "").partition("::")[0]
+    if not name or (repository / file).is_file() or not ("/" in file or file.endswith(".py")):
+        return name
+    _read(Path(file), "reproduction test")
+    return str(Path(file).resolve())
 
 
 def repository_from(name: str) -> Path:
     """The folder of the user's repository. A URL is cloned once beside the runs. Raises UsageError."""
     if "://" not in name and not name.startswith("git@"):
         return Path(name)
-    from aci.repository import clone
+    from aci.clone import clone
     from agent.settings import load_settings
 
     return clone(name, load_settings().state / "clones")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aci.patch import split
 from aci.repository import Repository
-from agent.engine import Engine, Happening
+from agent.engine import Engine, Happening, chosen_model
 from agent.ledger import Spent
 from agent.settings import Settings
 from agent.task import Outcome, Task
@@ -43,7 +43,8 @@ class Result:
 def begin(issue: Issue, repository: Path, settings: Settings, rev: str | None = None) -> Path:
     """Write the first records of a new run and return its directory; nothing is left behind when that fails."""
     strategy = settings.strategy or ("react" if settings.model else "templates")
-    find("agent.strategies", strategy, "solve", "strategy")
+    if find("agent.strategies", strategy, "ROLES", "strategy") or settings.model:
+        chosen_model(settings)
     source = Repository.open(repository)
     directory = settings.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     directory.mkdir(parents=True, mode=0o700)

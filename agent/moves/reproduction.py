@@ -5,36 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trajectories.errors import UsageError
-
 if TYPE_CHECKING:
     from agent.task import Task
 
 
 def given_tests(task: Task) -> tuple[str, ...]:
-    """What `--reproduce` names: a test of the repository (node or file) or, from outside it, a file to be taken in.
+    """The test that `--reproduce` names; a file from outside the repository becomes a new test file in it.
 
-    Raises UsageError when it is neither.
+    Its content is on the record, so a resumed run does not need the user's file again.
     """
     name = task.settings.reproduce
-    if not name:
-        return ()
-    if name.partition("::")[0] in task.trees.files(task.base.tree) or not Path(name).suffix:
-        return (name,)
-    return (task.once("reproduce", lambda: _take_in(task, Path(name))),)
+    if not Path(name).is_absolute():
+        return (name,) if name else ()
+    content = task.once("reproduction test", lambda: Path(name).read_text("utf-8"))
+    return (task.once("reproduction place", lambda: _take_in(task, Path(name).name, content)),)
 
 
-def _take_in(task: Task, file: Path) -> str:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"The reproduction test {file} cannot be read: {error.strerror}.", "Name a file, or a test of the suite."
-        ) from None
-    folder = next(
-        (f"{path.partition('/')[0]}/" for path in sorted(task.trees.files(task.base.tree)) if path.startswith("test")),
-        "",
-    )
-    target = f"{folder if '/' in folder else ''}{file.name}"
-    task.workspace.write(target, content)
-    return target
+def _take_in(task: Task, name: str, content: str) -> str:
+    paths = sorted(task.trees.files(task.base.tree))
+    folder = next((path.partition("/")[0] + "/" for path in paths if path.startswith(("test/", "tests/"))), "")
+    task.workspace.write(folder + name, content.encode())
+    return folder + name

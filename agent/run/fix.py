@@ -9,7 +9,7 @@ import typer
 
 from agent.console import Console
 from agent.drive import drive
-from agent.intake import issue_from, repository_from
+from agent.intake import issue_from, repository_from, reproduction_from
 from agent.settings import load_settings
 from agent.solve import begin, reopen
 from trajectories.errors import UsageError
@@ -55,7 +55,7 @@ def command(
     settings = load_settings(
         folder,
         test=test,
-        reproduce=reproduce,
+        reproduce=reproduction_from(reproduce, folder),
         model=model,
         strategy=strategy,
         workspace=workspace,

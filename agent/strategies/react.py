@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from agent.task import Outcome, Task
     from trajectories.records import Step
 
+ROLES = ("coder",)
+
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask, act, until `submit`; prove what there is then."""

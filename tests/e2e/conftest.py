@@ -1,0 +1,128 @@
+"""A user's machine for whole-program cases: own state, own config, the command as a process."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+CALCULATOR = {
+    "calc/__init__.py": "",
+    "calc/core.py": 'def add(a, b):\n    """The sum of two numbers."""\n    return a - b\n\n\ndef double(a):\n    return add(a, a)\n',
+    "calc/text.py": "def shout(word):\n    return word.upper()\n",
+    "tests/__init__.py": "",
+    "tests/test_text.py": (
+        "import unittest\n\nfrom calc.text import shout\n\n\nclass TextTest(unittest.TestCase):\n"
+        '    def test_shout(self):\n        self.assertEqual(shout("a"), "A")\n'
+    ),
+    ".gitignore": "__pycache__/\n",
+}
+TEST_CORE = (
+    "import unittest\n\nfrom calc.core import add\n\n\nclass CoreTest(unittest.TestCase):\n"
+    "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
+)
+ISSUE = "# add() subtracts\n\nadd(2, 3) gives -1 but should give 5.\n"
+
+
+@dataclass
+class Machine:
+    """Where a user sits. `run` starts `swe-agent` as they would."""
+
+    home: Path
+    workspace: str = "local"
+    extra: dict[str, str] = field(default_factory=dict)
+    plugins: Path | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
+        return kept | {
+            "SWE_AGENT_STATE": str(self.home / "state"),
+            "SWE_AGENT_CONFIG": str(self.home / "config.toml"),
+            "SWE_AGENT_WORKSPACE": self.workspace,
+            "SWE_AGENT_IMAGE": os.environ.get("SWE_AGENT_TEST_IMAGE", "swe-agent-base:latest"),
+            **self.extra,
+        }
+
+    def command(self, *arguments: str) -> list[str]:
+        first = f"import sys; sys.path.insert(0, {str(self.plugins)!r}); " if self.plugins else ""
+        return [sys.executable, "-c", f"{first}from swe_agent import main; main()", *map(str, arguments)]
+
+    def run(self, *arguments: str, cwd: Path | None = None, timeout: float = 100) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environment,
+            cwd=cwd or self.home,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def json(self, *arguments: str, cwd: Path | None = None) -> dict:
+        done = self.run(*arguments, "--json", cwd=cwd)
+        assert done.stdout.count("\n") == 1, done.stdout + done.stderr
+        return json.loads(done.stdout) | {"returncode": done.returncode, "stderr": done.stderr}
+
+    def script(self, *lines: dict) -> str:
+        """A scripted model's file; its name as `--model` takes it."""
+        path = self.home / f"script-{len(list(self.home.glob('script-*')))}.jsonl"
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return f"scripted:{path}"
+
+    def runs(self) -> list[Path]:
+        return sorted((self.home / "state" / "runs").glob("*"))
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "init.defaultBranch=main"]
+    return subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "config.toml").write_text("[models.scripted]\nprice_in = 1.0\nprice_out = 5.0\nmax_output = 1000\n")
+    return Machine(home)
+
+
+@pytest.fixture
+def calculator(tmp_path: Path) -> Path:
+    """A repository with a bug, and an issue beside it."""
+    folder = write(tmp_path / "calculator", CALCULATOR)
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "A calculator")
+    (tmp_path / "issue.md").write_text(ISSUE)
+    return folder
+
+
+@pytest.fixture
+def issue_file(tmp_path: Path) -> str:
+    path = tmp_path / "issue.md"
+    path.write_text(ISSUE)
+    return str(path)
+
+
+def call(tool: str, **arguments: object) -> dict:
+    return {"tool": tool, "arguments": arguments}
+
+
+def answer(text: str, *actions: dict, **where: object) -> dict:
+    usage = {"input_tokens": 100, "output_tokens": 20}
+    return {**where, "reply": {"text": text, "actions": list(actions), "usage": usage}}

@@ -1,0 +1,138 @@
+"""kill -9 at any moment, and at every record: the resumed run ends as if nothing had happened."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import TEST_CORE, Machine, answer, call
+from tests.e2e.plugin import install
+from trajectories.journal import read
+from trajectories.records import Exit, Hold, Note, Reply, Run, Settle, Turn
+
+SEED = 20261120
+KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
+
+
+@pytest.fixture
+def script(machine: Machine) -> str:
+    """Two attempts, of which one is right; each branch edits, tests and submits."""
+    machine.plugins = install(machine.home / "site")
+    wrong = call("edit", path="calc/core.py", old="return a - b", new="return a * b")
+    right = call("edit", path="calc/core.py", old="return a - b", new="return a + b")
+    return machine.script(
+        answer("Look.", call("view", path="calc/core.py"), call("shell", command="echo note > notes.txt"), branch="main", n=1),
+        answer("A test.", call("edit", path="tests/test_core.py", old="", new=TEST_CORE), call("submit"), branch="main", n=2),
+        answer("Fine.", call("shell", command="rm notes.txt"), branch="main/review", n=1),
+        answer("Done.", call("submit"), branch="main/review", n=2),
+        answer("Times.", wrong, call("run_tests"), branch="main/try-1", n=1),
+        answer("Hm.", call("submit"), branch="main/try-1", n=2),
+        answer("Plus.", right, branch="main/try-2", n=1),
+        answer("Test it.", call("run_tests"), branch="main/try-2", n=2),
+        answer("Good.", call("submit"), branch="main/try-2", n=3),
+        answer("All there.", call("submit"), branch="main", n=3),
+    )
+
+
+def begin(machine: Machine, repository: Path, issue_file: str, script: str) -> list[str]:
+    return [
+        "fix", "--repo", str(repository), "--issue-file", issue_file, "--model", script, "--strategy", "all-structures",
+        "--test", "python3 -m unittest discover", "--json",
+    ]  # fmt: skip
+
+
+def account(directory: Path) -> dict:
+    """What the journal says about replies and money."""
+    records = read(directory).records
+    holds = {record.id: record for record in records if isinstance(record, Hold)}
+    settles = [record for record in records if isinstance(record, Settle)]
+    replies = [record for record in records if isinstance(record, Reply)]
+    assert len({record.hold for record in settles}) == len(settles), "a request was settled twice"
+    assert len({(reply.branch, reply.ask) for reply in replies}) == len(replies), "a recorded reply was asked again"
+    assert {record.hold for record in settles} <= holds.keys()
+    settled = sum(record.dollars for record in settles)
+    in_flight = sum(hold.dollars for name, hold in holds.items() if name not in {record.hold for record in settles})
+    return {"replies": [(r.branch, r.ask) for r in replies], "settled": settled, "in flight": in_flight, "calls": len(holds)}
+
+
+def check(done: dict, directory: Path, whole: dict) -> None:
+    """The resumed run against the one that was never interrupted."""
+    assert (done["exit"], done["patch"]) == (whole["exit"], whole["patch"]), done["stderr"]
+    assert done["verdict"]["kind"] == whole["verdict"]["kind"] == "verified"
+    money = account(directory)
+    assert sorted(money["replies"]) == sorted(whole["money"]["replies"])
+    assert money["settled"] == pytest.approx(whole["money"]["settled"])
+    assert done["usage"]["dollars"] == pytest.approx(money["settled"] + money["in flight"])
+    assert done["usage"]["calls"] == money["calls"]
+
+
+@pytest.fixture
+def whole(machine: Machine, calculator: Path, issue_file: str, script: str, request: pytest.FixtureRequest) -> dict:
+    """The run that nothing interrupts."""
+    machine.workspace = getattr(request, "param", "local")
+    started = time.monotonic()
+    done = machine.run(*begin(machine, calculator, issue_file, script))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    return told | {"seconds": time.monotonic() - started, "money": account(Path(told["directory"]))}
+
+
+def sample(moments: list, share: int) -> list:
+    """All of them in `make test-all`, a seeded few otherwise."""
+    if os.environ.get("SWE_AGENT_TEST_ALL"):
+        return moments
+    return sorted(random.Random(SEED).sample(moments, min(share, len(moments))))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("whole", KINDS, indirect=True)
+def test_killed_at_random_moments(machine, calculator, issue_file, script, whole):
+    chance = random.Random(SEED)
+    moments = [chance.uniform(0.2, whole["seconds"]) for _ in range(30)]
+    for moment in sample(moments, 4):
+        before = set(machine.runs())
+        process = subprocess.Popen(
+            machine.command(*begin(machine, calculator, issue_file, script)),
+            env=machine.environment, cwd=machine.home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(moment)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        for directory in set(machine.runs()) - before:
+            if not (directory / "journal.jsonl").exists() or not read(directory).run:
+                continue  # killed before the run's first record: there is nothing to resume
+            check(machine.json("resume", directory.name), directory, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("whole", KINDS, indirect=True)
+def test_killed_at_every_record(machine, whole):
+    directory = Path(whole["directory"])
+    lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    first = next(n for n, record in enumerate(read(directory).records) if not isinstance(record, Run | Turn))
+    for kept in sample(list(range(first, len(lines))), 6):
+        copy = directory.parent / f"cut-{kept}"
+        shutil.copytree(directory, copy)
+        torn = lines[kept][: len(lines[kept]) // 2]
+        (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + torn)
+        check(machine.json("resume", copy.name), copy, whole)
+        shutil.rmtree(copy)
+
+
+def test_resuming_a_finished_run_answers_as_it_ended(machine, whole):
+    again = machine.json("resume", Path(whole["directory"]).name)
+    for part in ("run", "exit", "patch", "verdict", "usage", "steps"):
+        assert again[part] == whole[part]
+    assert again["returncode"] == 0
+    records = read(Path(whole["directory"])).records
+    assert isinstance(records[-1], Exit)
+    assert not any(isinstance(record, Note) and record.kind == "resumed" for record in records)
