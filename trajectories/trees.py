@@ -11,7 +11,6 @@ import io
 import re
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ FOLDER, SUBMODULE, SYMLINK = "040000", "160000", "120000"
 DEPTH_LIMIT = 500
 FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
+SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anybody counts on them
 
 
 Line = tuple[str | None, str, str]
@@ -150,47 +150,55 @@ class Trees:
         Setting a file removes what is in its way: a folder of that name, a file where it needs a folder.
         Raises UsageError for a path that no tree may hold (`..`, `.git`, absolute, empty).
         """
-        gone = [path for path, data in files.items() if data is None]
-        kept = {path: data for path, data in files.items() if data is not None}
-        ids = self._blobs(list(kept.values()))
-        lines: list[Line] = [(None, "", path) for path in gone]
-        for path, id in zip(kept, ids, strict=True):
-            mode = (self.entry(tree, path) or ("", ""))[0]
-            lines.append((mode if mode not in ("", FOLDER, SUBMODULE) else "100644", id, path))
-        return self._edit(tree, lines)
+        with self._draft() as draft:
+            kept = {path: data for path, data in files.items() if data is not None}
+            ids = dict(zip(kept, self._blobs(list(kept.values()), draft), strict=True))
+            lines = [(self._mode(tree, path) if path in ids else None, ids.get(path, ""), path) for path in files]
+            return self._keep(self._edit(tree, lines, draft), draft, [tree])
 
     def overlay(self, tree: str, other: str, paths: Sequence[str]) -> str:
         """The tree with those paths (files or folders) as they are in `other`: absent there is removed here."""
         wanted = {path.rstrip("/") for path in paths}
         lines: list[Line] = [(None, "", path) for path in self.files(tree) if _under(path, wanted)]
         lines += [(entry.mode, entry.id, path) for path, entry in self.files(other).items() if _under(path, wanted)]
-        return self._edit(tree, lines)
+        with self._draft() as draft:
+            return self._keep(self._edit(tree, lines, draft), draft, [tree, other])
 
-    def _blobs(self, contents: list[bytes]) -> list[str]:
+    def adopt(self, listing: bytes, stores: Sequence[Path]) -> str:
+        """The tree of a listing (`ls-files --stage -z` or `ls-tree -r -z`) whose blobs lie in other object folders.
+
+        Its folders are written anew in canonical form, and all its objects are here afterwards. Raises GitFailed if a
+        blob is missing or a path is one that no tree may hold.
+        """
+        with self._draft(*stores) as draft:
+            git("update-index", "-z", "--index-info", env=draft, input=listing)
+            return self._keep(git(*SOON, "write-tree", env=draft).decode().strip(), draft)
+
+    def _mode(self, tree: str, path: str) -> str:
+        mode, _ = self.entry(tree, path) or ("", "")
+        return "100644" if mode in ("", FOLDER, SUBMODULE) else mode
+
+    def _blobs(self, contents: list[bytes], draft: Mapping[str, str]) -> list[str]:
         if not contents:
             return []
         with self._scratch() as folder:
             for n, data in enumerate(contents):
                 (folder / str(n)).write_bytes(data)
-            names = "".join(f"{folder / str(n)}\n" for n in range(len(contents)))
-            with self._durable():
-                out = self._git("hash-object", "-w", "--no-filters", "--stdin-paths", input=names.encode())
-        return out.decode().split()
+            names = "".join(f"{n}\n" for n in range(len(contents)))
+            command = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+            return self._git(*SOON, *command, env=draft, input=names.encode(), cwd=folder).decode().split()
 
-    def _edit(self, tree: str, lines: Sequence[Line]) -> str:
-        """The tree after (mode or None to remove, id, path) lines in turn, through an index of its own."""
+    def _edit(self, tree: str, lines: Sequence[Line], draft: Mapping[str, str]) -> str:
+        """The tree after (mode or None to remove, id, path) lines in turn."""
         feed = b"".join(
             f"{mode or 0} {id or '0' * 40}\t".encode() + encode(_checked(path)) + b"\0" for mode, id, path in lines
         )
-        with self._scratch() as folder:
-            env = {**self.env, "GIT_INDEX_FILE": str(folder / "index")}
-            self._git("read-tree", _id(tree), env=env)
-            try:
-                git("update-index", "--replace", "-z", "--index-info", env=env, input=feed)
-            except GitFailed as error:
-                raise UsageError(f"A tree cannot hold these paths: {error.stderr}") from error
-            with self._durable():
-                return self._git("write-tree", env=env).decode().strip()
+        self._git("read-tree", _id(tree), env=draft)
+        try:
+            git("update-index", "--replace", "-z", "--index-info", env=draft, input=feed)
+        except GitFailed as error:
+            raise UsageError(f"A tree cannot hold these paths: {error.stderr}") from error
+        return self._git(*SOON, "write-tree", env=draft).decode().strip()
 
     # Packs: objects on their way from and to a container, or from the user's repository
 
@@ -205,34 +213,15 @@ class Trees:
         if tree:
             self._check(tree)
 
-    def adopt(self, listing: bytes, stores: Sequence[Path]) -> str:
-        """The tree of a listing (`ls-files --stage -z` or `ls-tree -r -z`) whose blobs lie in other object folders.
-
-        Its folders are written anew in canonical form, and all its objects are here afterwards. Raises GitFailed if a
-        blob is missing or a path is one that no tree may hold.
-        """
-        with self._scratch() as folder:
-            env = {
-                **self.env,
-                "GIT_INDEX_FILE": str(folder / "index"),
-                "GIT_OBJECT_DIRECTORY": str(folder),
-                "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self.path / "objects", *stores),
-            }
-            git("update-index", "-z", "--index-info", env=env, input=listing)
-            tree = git("write-tree", env=env).decode().strip()
-            if not self.has(tree):
-                objects = git("rev-list", "--objects", tree, env=env)
-                packs = self.path / "objects" / "pack"
-                git("pack-objects", "-q", "--delta-base-offset", str(packs / "pack"), env=env, input=objects)
-                sync_folder(packs)
-        return tree
-
     def pack(self, tree: str, have: Sequence[str] = ()) -> bytes:
         """A thin pack of what `tree` holds and no tree of `have` does."""
-        revs = "".join([f"{_id(tree)}\n", *(f"^{_id(other)}\n" for other in have)])
-        objects = self._git("rev-list", "--objects", "--stdin", input=revs.encode())
         bases = "".join(f"-{other}\n" for other in have).encode()  # deltas may lean on these; --thin knows commits only
+        objects = self._objects(tree, have, self.env)
         return self._git("pack-objects", "-q", "--stdout", "--delta-base-offset", input=bases + objects)
+
+    def _objects(self, tree: str, have: Sequence[str], env: Mapping[str, str]) -> bytes:
+        revs = "".join([f"{_id(tree)}\n", *(f"^{_id(other)}\n" for other in have)])
+        return self._git("rev-list", "--objects", "--stdin", env=env, input=revs.encode())
 
     def _check(self, tree: str) -> None:
         """Refuse trees whose listing would never end: a few nested folders can stand for billions of files."""
@@ -272,9 +261,11 @@ class Trees:
             raise RunBroken(f"The {kind} {id[:10]} is not in {self.path}.", "The run cannot be used any more.")
         return found[1]
 
-    def _git(self, *args: str, input: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
+    def _git(
+        self, *args: str, input: bytes = b"", env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> bytes:
         try:
-            return git(*args, env=env or self.env, input=input)
+            return git(*args, env=env or self.env, input=input, cwd=cwd)
         except GitFailed as error:
             raise RunBroken(f"The trees at {self.path} cannot be used: {error}") from error
 
@@ -287,14 +278,24 @@ class Trees:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def _durable(self) -> Iterator[None]:
-        """Sync the folders that got new loose objects meanwhile (git has synced the objects)."""
-        start = time.time_ns() - 2_000_000_000
-        yield
-        objects = self.path / "objects"
-        for folder in [objects, *objects.glob("[0-9a-f][0-9a-f]")]:
-            if folder.stat().st_mtime_ns >= start:
-                sync_folder(folder)
+    def _draft(self, *stores: Path) -> Iterator[Mapping[str, str]]:
+        """An environment where git has an index and new objects of its own, which are gone unless kept."""
+        with self._scratch() as folder:
+            yield {
+                **self.env,
+                "GIT_INDEX_FILE": str(folder / "index"),
+                "GIT_OBJECT_DIRECTORY": str(folder),
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self.path / "objects", *stores),
+            }
+
+    def _keep(self, tree: str, draft: Mapping[str, str], have: Sequence[str] = ()) -> str:
+        """Bring a draft's tree in, durable, as one pack: that is four syncs, however many objects."""
+        if not self.has(tree):
+            packs = self.path / "objects" / "pack"
+            objects = self._objects(tree, have, draft)
+            self._git("pack-objects", "-q", "--delta-base-offset", str(packs / "pack"), env=draft, input=objects)
+            sync_folder(packs)
+        return tree
 
 
 def _id(id: str) -> str:
