@@ -50,11 +50,8 @@ def _last_object(text: str) -> dict[str, Any]:
 
 def narrowed(command: str, nodes: Sequence[str]) -> str:
     """A line for people that repeats `command` for `nodes` only."""
-    shown = " ".join(shlex.quote(node) for node in nodes[:SHOWN_NODES])
-    more = f" # and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""
+    more = f"  # and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""
+    quoted = [shlex.quote(node) for node in nodes[:SHOWN_NODES]]
     if "-m unittest" in command:
-        python = command.partition(" -m unittest")[0]
-        return f"{python} -m unittest {shown}{more}"
-    if "pytest" in command:
-        return f"{command} {shown}{more}"
-    return f"python3 -m pytest {shown}{more}"
+        return f"{command} {' '.join(f'-k {node}' for node in quoted)}{more}"
+    return f"{command if 'pytest' in command else 'python3 -m pytest'} {' '.join(quoted)}{more}"

@@ -12,7 +12,7 @@ import re
 import secrets
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, ClassVar, Literal, get_args
 
@@ -75,6 +75,10 @@ class Report:
     seconds: float = 0.0
     complete: bool = True
     notes: tuple[str, ...] = ()
+    _by_id: dict[str, TestResult] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {result.id: result for result in self.results})
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -95,6 +99,14 @@ class Report:
         """Whether everything ran to its end and nothing failed."""
         ran = bool(self.results) or self.granularity == "command"
         return ran and self.complete and not self.timed_out and not self.failed and self.code == 0
+
+    def find(self, id: str) -> TestResult | None:
+        """The test's result, else the error of the file, module or class that holds it."""
+        if id in self._by_id:
+            return self._by_id[id]
+        holders = [id[: cut.start()] for cut in re.finditer(r"::|[.\[/]", id)]
+        found = [self._by_id[holder] for holder in reversed(holders) if holder in self._by_id]
+        return next((result for result in found if result.outcome == "error"), None)
 
     def summary(self) -> str:
         """One line: `3 failed, 120 passed in 2.1 s`."""

@@ -1,0 +1,54 @@
+"""Part 4 of a proof: what passed before passes now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from aci import evidence
+from aci.testing import Report
+from aci.trial import Trial, passes
+from aci.workspace import Workspace
+from trajectories.records import Verdict
+
+REPEATS = 3
+
+
+def judge_loss(
+    trial: Trial, before: Workspace, baseline: Report | None, suite: Report | None, verdict: Verdict
+) -> Verdict:
+    """The verdict with `no_loss`, and the lost, flaky and contradicted tests by name.
+
+    Lost is what passed without the patch and did not with it: it failed, was skipped, or vanished. Flaky is what both
+    passes and fails on the base. Contradicted is what the issue itself says is wrong.
+    """
+    if baseline is None:
+        trial.note("The base has no tests, so nothing shows what else the patch may break.")
+        return replace(verdict, no_loss=True)
+    if baseline.granularity == "command" or (suite and suite.granularity == "command"):
+        return _by_code(trial, baseline, suite, verdict)
+    if not baseline.results:
+        trial.note("The suite did not run without the patch, so loss cannot be judged.")
+        return verdict
+    gone = [id for id in baseline.passed if not passes(suite, id)]
+    flaky = _flaky(trial, before, gone) if gone else []
+    paths = {result.id: result.path for result in baseline.results}
+    quotes = {id: evidence.contradiction(trial.issue.text, id, paths[id]) for id in gone if id not in flaky}
+    lost = tuple(id for id, quote in quotes.items() if not quote)
+    contradicted = tuple(f"{id}: “{quote}”" for id, quote in quotes.items() if quote)
+    return replace(verdict, no_loss=not lost, lost=lost, flaky=tuple(flaky), contradicted=contradicted)
+
+
+def _flaky(trial: Trial, before: Workspace, gone: Sequence[str]) -> list[str]:
+    trial.say(f"{len(gone)} tests that passed do not now: repeating them without the patch")
+    reports = [trial.only(before, gone, trial.base) for _ in range(REPEATS)]
+    return [id for id in gone if len({passes(report, id) for report in reports}) > 1]
+
+
+def _by_code(trial: Trial, baseline: Report, suite: Report | None, verdict: Verdict) -> Verdict:
+    verdict = replace(verdict, granularity="command")
+    if baseline.code:
+        trial.note(f"The command exits with {baseline.code} without the patch already, so loss cannot be judged by it.")
+        return verdict
+    no_loss = suite is not None and suite.code == 0 and suite.complete
+    return replace(verdict, no_loss=no_loss, lost=() if no_loss else (trial.command,))

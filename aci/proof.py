@@ -1,0 +1,101 @@
+"""The proof of a patch: red without it, green with it, red again without its source hunks, and nothing lost.
+
+Everything runs in fresh forks, with the tests, conftest and test configuration of the base: what a patch does to
+those is told and never counted, except that its new test files may reproduce the issue.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from aci import evidence
+from aci.commands import narrowed
+from aci.loss import judge_loss
+from aci.reproduction import mended, reproduce
+from aci.testing import Report
+from aci.trial import Parts, Trial, separate, some
+from aci.workspace import Workspace
+from trajectories.records import Issue, Verdict
+from trajectories.trees import Trees
+
+FORGERY = "The code under test runs in the process that reports on it, so a forged result cannot be ruled out."
+
+
+def prove(
+    fork: Callable[[str], Workspace],
+    trees: Trees,
+    base_tree: str,
+    tree: str,
+    *,
+    issue: Issue,
+    command: str = "",
+    reproduction: Sequence[str] = (),
+    places: Sequence[str] = (),
+    timeout: float = 600,
+    say: Callable[[str], None] = lambda _: None,
+) -> Verdict:
+    """Prove the patch from `base_tree` to `tree`.
+
+    `fork(tree)` opens a fresh workspace. `reproduction` are the tests (node ids, files) that show the issue; without
+    them, the new test files of the patch and those failing tests of the base that the patch mends and that are tied to
+    the issue: named in it, or covering one of `places` (paths, or `path:qualname`) or a file that the patch changes.
+    `timeout` is in seconds, for each run of tests. Raises WorkspaceError; tests that cannot be run are told in notes.
+    """
+    parts = separate(trees, base_tree, tree)
+    if not parts.source:
+        return Verdict("unproven" if parts.tests or parts.kept_out else "none", notes=_about(parts))
+    without = trees.overlay(base_tree, tree, parts.tests)
+    proved = trees.overlay(without, tree, parts.source)
+    trial = Trial(trees, issue, parts, base_tree, without, proved, command, timeout, say)
+    with closing(fork(base_tree)) as before, closing(fork(proved)) as after:
+        say("Running the tests without the patch")
+        baseline = trial.suite(before)
+        say("Running the tests with the patch")
+        partial = baseline and not baseline.complete and baseline.granularity == "test"
+        suite = trial.suite(after, baseline.passed if baseline and partial else ())
+        say("Running the tests that reproduce the issue without and with the patch")
+        nodes = tuple(reproduction) or (*parts.tests, *mended(trial, baseline, suite, places))
+        verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline)
+        verdict = judge_loss(trial, before, baseline, suite, verdict)
+    return _conclude(trial, baseline, suite, verdict)
+
+
+def _conclude(trial: Trial, baseline: Report | None, suite: Report | None, verdict: Verdict) -> Verdict:
+    startup = evidence.startup_files(trial.parts.source)
+    if startup:
+        trial.note(f"Every interpreter would run {some(startup)} by itself, so no result can be trusted.")
+    for why in evidence.special_cases(trial.parts.diff):
+        trial.note(f"The patch {why}: look at it before you trust it.")
+    proven = verdict.red and verdict.green and verdict.red_again and verdict.no_loss and not startup
+    notes = (*trial.notes, *_ran(baseline, suite), *_about(trial.parts), FORGERY)
+    return replace(verdict, kind="verified" if proven else "unproven", commands=_commands(trial, verdict), notes=notes)
+
+
+def _commands(trial: Trial, verdict: Verdict) -> tuple[str, ...]:
+    """Shell lines that repeat the proof: green and the suite with the patch, red with its source hunks taken out."""
+    tests = narrowed(trial.node_command or trial.command, verdict.tests) if verdict.tests else ""
+    taken_out = shlex.join(["git", "apply", "-R", *(f"--include={path}" for path in trial.parts.source), "patch.diff"])
+    return tuple(line for line in ("git apply patch.diff", tests, trial.command, taken_out, tests) if line)
+
+
+def _ran(baseline: Report | None, suite: Report | None) -> list[str]:
+    """How much of the suite stands behind "no loss"."""
+    told = []
+    for report, where in ((baseline, "without the patch"), (suite, "with the patch")):
+        if report:
+            told += [f"The suite {where}: {report.summary()}.", *report.notes]
+    if baseline and not baseline.complete and baseline.granularity == "test":
+        told.append(f"Only the {len(baseline.passed)} tests that had passed when it stopped could be compared.")
+    return told
+
+
+def _about(parts: Parts) -> tuple[str, ...]:
+    notes = []
+    if not parts.source:
+        notes.append("The patch changes no source file." if parts.tests or parts.kept_out else "Nothing was changed.")
+    if parts.kept_out:
+        notes.append(f"Changes to existing tests and test configuration were left out: {some(parts.kept_out)}.")
+    return tuple(notes)

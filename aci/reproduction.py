@@ -1,0 +1,106 @@
+"""Parts 1 to 3 of a proof: which tests show the issue; red without the patch, green with it, red again without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from aci import evidence
+from aci.testing import Report, TestResult
+from aci.trial import Trial, passes, some
+from aci.workspace import Workspace
+from trajectories.errors import UsageError
+from trajectories.records import Verdict
+
+
+def mended(trial: Trial, baseline: Report | None, suite: Report | None, places: Sequence[str]) -> tuple[str, ...]:
+    """The tests failing on the base that pass with the patch and are tied to the issue; says how they are."""
+    found = []
+    for result in baseline.results if baseline else ():
+        if result.bad and passes(suite, result.id):
+            how = _tie(trial, result, places)
+            trial.note(f"{result.id} failed before: {how or 'not tied to the issue, so not counted'}.")
+            found += [result.id] if how else []
+    return tuple(found)
+
+
+def _tie(trial: Trial, result: TestResult, places: Sequence[str]) -> str:
+    if evidence.named_in(trial.issue.text, result.id, result.path):
+        return "named in the issue"
+    try:
+        source = trial.trees.read(trial.base, result.path).decode("utf-8", "replace") if result.path else ""
+    except (OSError, UsageError):
+        source = ""
+    if place := evidence.touches(result, source, places):
+        return f"covers {place}, a likely place of the issue"
+    if place := evidence.touches(result, source, trial.parts.source):
+        return f"covers {place}, which the patch changes"
+    return ""
+
+
+def reproduce(
+    trial: Trial, before: Workspace, after: Workspace, nodes: Sequence[str], given: bool, baseline: Report | None
+) -> Verdict:
+    """Judge red, green and red again by these tests; `given` ones must all pass in the end.
+
+    Red again is tried where the patched code has run, and green once more after it: neither what that run left behind
+    nor a test that passes every other time can fake it.
+    """
+    red = trial.only(before, nodes, trial.without) if nodes else None
+    green = trial.only(after, nodes, trial.proved) if nodes else None
+    if red is None and green is None:
+        return _by_code(trial, before, after, baseline)
+    failing = [result.id for result in red.results if is_red(trial, red, result.id)] if red else []
+    tests = tuple(result.id for result in green.results if result.ok and is_red(trial, red, result.id)) if green else ()
+    left = _still_failing(red, green, baseline, given)
+    if left:
+        trial.note(f"Still failing with the patch: {some(left)}.")
+    if not tests:
+        trial.note("No test fails without the patch and passes with it.")
+        return Verdict(red=bool(failing), green=False if failing else None)
+    again = trial.only(after, tests, trial.without)
+    once_more = trial.only(after, tests, trial.proved)
+    if unmoved := [id for id in tests if not is_red(trial, again, id)]:
+        trial.note(f"Passing without the source hunks too, so for another reason: {some(unmoved)}.")
+    if unsteady := [id for id in tests if not passes(once_more, id)]:
+        trial.note(f"Passed with the patch once, and not the second time: {some(unsteady)}.")
+    complete = bool(green and green.complete)
+    return Verdict(red=True, green=complete and not left and not unsteady, red_again=not unmoved, tests=tests)
+
+
+def is_red(trial: Trial, report: Report | None, id: str) -> bool:
+    """Whether the test fails there for a reason that counts."""
+    result = report.find(id) if report else None
+    if result is None or not result.bad:
+        return False
+    name = evidence.missing_name(result)
+    if name and not evidence.adds_name(trial.parts.diff, trial.parts.added, name):
+        trial.note(f"{result.id} fails only because {name!r} is missing, which the patch does not add: not counted.")
+        return False
+    return True
+
+
+def _still_failing(red: Report | None, green: Report | None, baseline: Report | None, given: bool) -> list[str]:
+    """Tests that fail with the patch; if they were not given, only those that do not fail on the base anyway."""
+    known = set(baseline.failed) if baseline and not given else set()
+    broken = set(green.failed) - known if green else set()
+    vanished = {id for id in red.failed if not _has(green, id)} if red and given else set()
+    return sorted(broken | vanished)
+
+
+def _has(report: Report | None, id: str) -> bool:
+    """Whether a test, or one inside a file that could not be collected before, was reported."""
+    ids = [result.id for result in report.results] if report else []
+    return any(found == id or found.startswith((f"{id}::", f"{id}.", f"{id}[")) for found in ids)
+
+
+def _by_code(trial: Trial, before: Workspace, after: Workspace, baseline: Report | None) -> Verdict:
+    """Where no single test can be run: the command's exit code, if new tests of the patch turn a green base red."""
+    if baseline is None or baseline.granularity != "command" or not trial.parts.tests:
+        trial.note("No test reproduces the issue.")
+        return Verdict()
+    verdict = Verdict(granularity="command")
+    if baseline.code:
+        return verdict
+    red, green = trial.code(before, trial.without) != 0, trial.code(after, trial.proved) == 0
+    return replace(verdict, red=red, green=green, red_again=trial.code(after, trial.without) != 0)

@@ -1,0 +1,103 @@
+"""A proof under way: the trees that it compares, its two workspaces, and how tests are run in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from aci.patch import is_test, is_test_config
+from aci.testing import Report, run_tests
+from aci.workspace import Workspace
+from trajectories.errors import UsageError
+from trajectories.records import Issue
+from trajectories.trees import Trees
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A patch's paths: `source` (of which `added`), new `tests`, and `kept_out`: existing tests, test configuration."""
+
+    source: tuple[str, ...]
+    added: tuple[str, ...]
+    tests: tuple[str, ...]
+    kept_out: tuple[str, ...]
+    diff: str
+
+
+def separate(trees: Trees, base_tree: str, tree: str) -> Parts:
+    """Sort the paths of a patch; `diff` is that of its source."""
+    source, added, tests, kept_out = [], [], [], []
+    for change in trees.changed(base_tree, tree):
+        if is_test_config(change.path) or (is_test(change.path) and change.status != "A"):
+            kept_out.append(change.path)
+        elif is_test(change.path):
+            tests.append(change.path)
+        else:
+            source.append(change.path)
+            added += [change.path] if change.status == "A" else []
+    diff = trees.diff(base_tree, tree, source) if source else ""
+    return Parts(tuple(source), tuple(added), tuple(tests), tuple(kept_out), diff)
+
+
+@dataclass(slots=True)
+class Trial:
+    """`base` as it was, `without` the source hunks (base and the patch's new tests), `proved` with them.
+
+    `before` is a workspace in which the patched code never runs, `after` one in which it does.
+    """
+
+    trees: Trees
+    issue: Issue
+    parts: Parts
+    base: str
+    without: str
+    proved: str
+    command: str
+    timeout: float
+    say: Callable[[str], None]
+    node_command: str = ""
+    by_code: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def suite(self, workspace: Workspace, nodes: Sequence[str] = ()) -> Report | None:
+        """The suite as the command says, or these tests of it; None where there are no tests."""
+        try:
+            report = run_tests(workspace, self.command, nodes, self.timeout)
+        except UsageError as error:
+            self.note(error.message)
+            return None
+        self.command = report.command
+        self.by_code = report.granularity == "command"
+        nothing_found = not report.results and report.complete and not self.by_code
+        return None if nothing_found else report
+
+    def only(self, workspace: Workspace, nodes: Sequence[str], tree: str) -> Report | None:
+        """Single tests at `tree`, by the suite's command or as the repository suggests; None if neither can."""
+        workspace.restore(tree)
+        for command in [self.node_command] if self.node_command else [*([] if self.by_code else [self.command]), ""]:
+            try:
+                report = run_tests(workspace, command, nodes, self.timeout)
+            except UsageError:
+                continue
+            if report.results:
+                self.node_command = report.command
+                return report
+        return None
+
+    def code(self, workspace: Workspace, tree: str) -> int:
+        """The exit code of the suite's command at `tree`."""
+        workspace.restore(tree)
+        return run_tests(workspace, self.command, timeout=self.timeout).code
+
+
+def passes(report: Report | None, id: str) -> bool:
+    result = report.find(id) if report else None
+    return bool(result and result.ok)
+
+
+def some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
