@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,8 +68,9 @@ class Processes:
 
         The shell is stopped first, so that it does not go on with the rest of its command meanwhile.
         """
+        began = time.monotonic() - seconds
         self._service.run(f"kill -STOP {pid} 2>/dev/null")
-        self._end_until_none(lambda found: _younger(found, pid, seconds))
+        self._end_until_none(lambda found: _younger(found, pid, time.monotonic() - began))
         self._service.run(f"kill -KILL {pid} 2>/dev/null")
 
     def end_all(self) -> None:

@@ -131,9 +131,9 @@ class Store:
         for stubborn in (False, True):
             if stubborn:  # a read-only folder keeps what is in it
                 self._service.run(b"find %b -type d ! -perm -700 -exec chmod u+rwx {} \\;" % quote(self._root))
-            self._service.run(checkout(self._root, tree))
+            complete = self._service.run(checkout(self._root, tree)).code == 0
             self._index, troubles = self._write()
-            if self._index == tree:
+            if self._index == tree and (stubborn or (complete and not troubles)):
                 self.tree = tree
                 return
         raise WorkspaceError(

@@ -1,0 +1,173 @@
+"""Base images: what runs, forks and proofs of one base start from, made once for an image, a commit and a tree.
+
+Two layers: the repository with our store, then the indexes, which so hold valid stat data for the files of the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aci.daemon import Daemon, said
+from aci.store import adoption, checkout, creation, environment
+from aci.workspace import Options
+from trajectories.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+    from docker.models.images import Image
+
+IMAGE = "python:3.12"
+"""What is used when no image is named; it has git."""
+
+HOME = "/swe-agent"
+SCRATCH, HARNESS = "/workspace/scratch", f"{HOME}/harness"
+STORE, INBOX = f"{HOME}/store.git", f"{HOME}/inbox"
+_USER, _ROOT = "swe-agent.user", "swe-agent.root"
+_RECIPE = "1"  # part of a base image's name: raise it when they are made differently
+_LAYOUT = f"""\
+set -e
+root=/workspace/repo
+if [ -e /testbed/.git ]; then root=$(cd -P /testbed && pwd -P); fi
+mkdir -p "$root" {SCRATCH} {HARNESS} {INBOX}
+rm -rf "$root/.git"
+mv {HOME}/history.git "$root/.git"
+chown -R "$SESSION_USER" "$root" /workspace {HOME}
+printf %s "$root"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """`image` holds the repository in the folder `root`, owned by `user` (`uid:gid`), who runs the sessions."""
+
+    image: str
+    user: str
+    root: str
+
+
+def base_image(daemon: Daemon, options: Options) -> Base:
+    """The base image, made if it is not there; processes that need it at the same time make it once."""
+    from docker.errors import ImageNotFound
+    from filelock import FileLock
+    from platformdirs import user_cache_path
+
+    source = _source(daemon, options)
+    inputs = " ".join([_RECIPE, str(source.id), options.base.commit, options.base.tree])
+    key = hashlib.sha256(inputs.encode()).hexdigest()[:24]
+    locks = user_cache_path("swe-agent") / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / f"{key}.lock"):
+        try:
+            image = daemon.client.images.get(f"swe-agent-base/{key}:latest")
+        except ImageNotFound:
+            options.say("Preparing the base: the repository goes into an image, once.")
+            image = _make(daemon, source, f"swe-agent-base/{key}", options)
+    return Base(str(image.id), image.labels[_USER], image.labels[_ROOT])
+
+
+def _source(daemon: Daemon, options: Options) -> Image:
+    """The image that the base is made from, pulled if it is not here."""
+    from docker.errors import APIError, ImageNotFound
+
+    name = options.image or IMAGE
+    try:
+        return daemon.client.images.get(name)
+    except ImageNotFound:
+        options.say(f"Pulling the image {name}.")
+    except APIError as error:
+        raise WorkspaceError(f"{name!r} cannot name an image: {said(error)}.", "Give another --image.") from error
+    try:
+        found = daemon.client.images.pull(name)
+        return found[0] if isinstance(found, list) else found
+    except APIError as error:
+        raise WorkspaceError(
+            f"The image {name} is not here and cannot be pulled: {said(error)}.",
+            "Build or load it, or name another with --image.",
+        ) from error
+
+
+def _make(daemon: Daemon, source: Image, name: str, options: Options) -> Image:
+    with_git = _start(daemon, source, options)
+    try:
+        user = _session_user(with_git, source)
+        _send(with_git, options)
+        root = _run(with_git, _LAYOUT, "0", {"SESSION_USER": user})
+        files = [creation(STORE, f"{HOME}/base.pack", f"{root}/.git"), checkout(root, options.base.tree)]
+        _run(with_git, _script(*files, adoption(root), b"rm -f %b/base.pack" % HOME.encode()), user, _env(root))
+        repository = with_git.commit()
+    finally:
+        with_git.remove(force=True, v=True)
+    with_repository = daemon.start(str(repository.id), user=user)
+    try:
+        _run(with_repository, _script(checkout(root, options.base.tree), adoption(root)), user, _env(root))
+        labels = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in ((_USER, user), (_ROOT, root))]
+        return with_repository.commit(repository=name, tag="latest", changes=labels)
+    finally:
+        with_repository.remove(force=True, v=True)
+
+
+def _start(daemon: Daemon, source: Image, options: Options) -> Container:
+    """A container of the image, known to have a shell and git."""
+    from docker.errors import APIError
+
+    name = options.image or IMAGE
+    another = "Use an image that has both git and a POSIX shell, such as python:3.12."
+    try:
+        container = daemon.start(str(source.id), user="0")
+    except APIError as error:
+        if "executable file not found" in said(error) or "no such file" in said(error):
+            raise WorkspaceError(f"The image {name} has no POSIX shell.", another) from error
+        raise
+    if container.exec_run(["sh", "-c", "command -v git"], user="0").exit_code:
+        container.remove(force=True, v=True)
+        raise WorkspaceError(f"The image {name} has no git.", another)
+    return container
+
+
+def _session_user(container: Container, source: Image) -> str:
+    """`uid:gid` of the image's user, who need not have a name."""
+    named = str(source.attrs["Config"].get("User") or "0")
+    return ":".join(_run(container, "id -u && id -g", named, {}).split())
+
+
+def _send(container: Container, options: Options) -> None:
+    """Put the quarantined history and the pack of the base tree into the container."""
+    with tempfile.TemporaryDirectory(prefix="swe-agent-base-") as folder:
+        history, pack, archive = Path(folder, "history.git"), Path(folder, "base.pack"), Path(folder, "all.tar")
+        options.repository.history(options.base, history)
+        pack.write_bytes(options.trees.pack(options.base.tree))
+        with tarfile.open(archive, "w") as tar:
+            for path in (history, pack):
+                tar.add(path, f"{HOME[1:]}/{path.name}", filter=_of_root)
+        with archive.open("rb") as stream:
+            container.put_archive("/", stream)
+
+
+def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mode |= 0o700 if entry.isdir() else 0o400
+    return entry
+
+
+def _env(root: str) -> dict[str, str]:
+    return environment(STORE, root)
+
+
+def _script(*parts: bytes) -> str:
+    return b"\n".join([b"set -e", *parts]).decode("utf-8", "surrogateescape")
+
+
+def _run(container: Container, script: str, user: str, env: Mapping[str, str]) -> str:
+    done: Any = container.exec_run(["sh", "-c", script], user=user, environment=dict(env))
+    text = bytes(done.output or b"").decode("utf-8", "replace").strip()
+    if done.exit_code:
+        raise WorkspaceError(f"The base could not be prepared: {text[-500:]}", "See that Docker's disk is not full.")
+    return text
