@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -137,7 +137,7 @@ class Hunt:
     def __init__(self, evaluator: Evaluator, spectrum: Spectrum, end: float, cancel: Event) -> None:
         self.evaluator, self.spectrum, self.end, self.cancel = evaluator, spectrum, end, cancel
         self.tried = 0
-        self.failing = [one.test for one in sorted(spectrum.failing, key=lambda one: one.seconds)]
+        self.failing = [one.test for one in sorted(spectrum.failing, key=lambda one: one.seconds)] + [*spectrum.unseen]
         self.passing = _covering(spectrum)
         self.limits = _limits(spectrum)
 
@@ -164,33 +164,48 @@ class Hunt:
         return hits
 
     def ranked(self, hits: Sequence[Candidate]) -> list[tuple[Candidate, int]]:
-        """One hit of each behaviour, the commonest behaviour first, with how many others share it; then the rest."""
-        alike: dict[object, list[Candidate]] = defaultdict(list)
-        for hit, behaviour in zip(hits, self._behaviours(hits), strict=True):
-            alike[behaviour].append(hit)
-        groups = sorted(alike.values(), key=lambda group: -len(group))
-        first = [(group[0], len(group) - 1) for group in groups]
-        return first + [(hit, len(group) - 1) for group in groups for hit in group[1:]]
+        """One hit of each behaviour, the one that most others agree with first, then the rest; each with how many
+        others behave exactly like it."""
+        behaviours = self._behaviours(hits)
+        alike: dict[object, list[int]] = defaultdict(list)
+        for index, behaviour in enumerate(behaviours):
+            alike[behaviour].append(index)
+        agreed = agreements(behaviours)
+        groups = sorted(alike.values(), key=lambda group: -agreed[group[0]])
+        order = [group[0] for group in groups] + [index for group in groups for index in group[1:]]
+        return [(hits[index], len(alike[behaviours[index]]) - 1) for index in order]
 
     def _evaluate(self, batch: Sequence[Candidate], limits: Limits, seconds: float) -> dict[int, str]:
         verdicts = self.evaluator.evaluate(batch, self.failing, self.passing, limits, seconds)
         self.tried += len(verdicts)
         return dict(sorted(verdicts.items()))
 
-    def _behaviours(self, hits: Sequence[Candidate]) -> list[object]:
-        """What each hit answers on many inputs; hits that cannot be called so stand for themselves."""
-        found: list[object] = list(range(len(hits)))
-        places = {(hit.path, hit.function) for hit in hits if hit.function}
-        for path, function in sorted(places, key=str):
-            group = [index for index, hit in enumerate(hits) if (hit.path, hit.function) == (path, function)]
+    def _behaviours(self, hits: Sequence[Candidate]) -> list[tuple[str, ...]]:
+        """What each hit answers on many inputs of its function; hits that cannot be called so stand for themselves."""
+        found: list[tuple[str, ...]] = [(f"hit {index}",) for index in range(len(hits))]
+        for place in dict.fromkeys((hit.path, hit.function) for hit in hits if hit.function):
+            group = [index for index, hit in enumerate(hits) if (hit.path, hit.function) == place]
             if len(group) > 1 and not self.cancel.is_set():
                 tests = [*self.failing, *self.passing[:20]]
                 limit = max(0.1, min(self.limits.seconds.values(), default=0.1))
                 answers = self.evaluator.behave([hits[index] for index in group], tests, limit, 30)
-                for place, index in enumerate(group):
-                    if answers.get(place):
-                        found[index] = (path, function and function.start, answers[place])
+                for number, index in enumerate(group):
+                    if answers.get(number):
+                        found[index] = (str(place), *answers[number])
         return found
+
+
+def agreements(behaviours: Sequence[tuple[str, ...]]) -> list[int]:
+    """For each behaviour, over all inputs, how many give the same answer; a crash counts against it as much as the
+    commonest answer counts for others."""
+    scores = [0] * len(behaviours)
+    for place in range(max(map(len, behaviours), default=0)):
+        answers = [one[place] if place < len(one) else "" for one in behaviours]
+        votes = Counter(answer for answer in answers if answer and not answer.startswith("!"))
+        most = max(votes.values(), default=0)
+        for index, answer in enumerate(answers):
+            scores[index] += -most if answer.startswith("!") else votes[answer]
+    return scores
 
 
 def _sources(trees: Trees, tree: str, spectrum: Spectrum) -> list[Source]:
@@ -240,17 +255,32 @@ def _limits(spectrum: Spectrum) -> Limits:
     """Ten times what a test took; for failing tests, which may stop early, what the longest of all took."""
 
     def limit(seconds: float) -> float:
-        return min(5.0, max(0.12, 10 * seconds))
+        return min(5.0, max(0.06, 10 * seconds))
 
     done: list[Observed] = [
         one for one in (*spectrum.failing, *spectrum.passing) if one.outcome in ("passed", "failed")
     ]
-    longest = max((one.seconds for one in done), default=0.02)
-    limits = {one.test: limit(one.seconds) for one in spectrum.passing}
-    return Limits(limits | {one.test: limit(min(longest, 0.1)) for one in spectrum.failing})
+    longest = limit(min(0.1, max((one.seconds for one in done), default=0.0)))
+    limits = dict.fromkeys((*(one.test for one in spectrum.failing), *spectrum.unseen), longest)
+    return Limits(limits | {one.test: limit(one.seconds) for one in spectrum.passing})
 
 
 def _plausible(sources: Sequence[Source], hit: Candidate, alike: int) -> Plausible:
     source = next(source for source in sources if source.path == hit.path)
     name = hit.function.qualname if hit.function else ""
     return Plausible(hit.path, hit.apply(source.data).decode(), hit.description, name, hit.line, alike)
+
+
+def smallest_edit(before: str, after: str) -> tuple[str, str]:
+    """Old and new text of the lines that differ, with as many around as make the old text unique and not empty."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    head = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    most = min(len(old), len(new)) - head
+    tail = next(
+        (at for at, (a, b) in enumerate(zip(reversed(old), reversed(new), strict=False)) if a != b or at == most), most
+    )
+    while True:
+        text = "".join(old[head : len(old) - tail])
+        if (text and before.count(text) == 1) or (head == tail == 0):
+            return text, "".join(new[head : len(new) - tail])
+        head, tail = max(0, head - 1), max(0, tail - 1)

@@ -1,0 +1,192 @@
+"""Runs edits of the repository's Python against its tests, thousands a minute, in the workspace.
+
+The work is done by the files of `aci/inside/` under the target's own Python; here is the host's side: put those
+files into the workspace, hand over a job, read the answers. Works for pytest and unittest commands.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aci.workspace import Workspace
+from trajectories.errors import Cancelled, WorkspaceError
+
+PACKAGE = "swe_agent_repair"
+FILES = ("sandbox", "trace", "runners", "swap", "behave", "repair", "plugin")
+START_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """An outermost function of a file, in bytes: the line of its `def` starts at `start`, its body at `body`.
+
+    `lines` are those of the first decorator and of the `def`.
+    """
+
+    name: str
+    qualname: str
+    lines: tuple[int, int]
+    start: int
+    body: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Edits of one file, each (start, end, new text) in bytes, all inside `function` if there is one."""
+
+    path: str
+    edits: tuple[tuple[int, int, str], ...]
+    description: str
+    line: int
+    function: Function | None = None
+
+    def apply(self, data: bytes) -> bytes:
+        """The file's bytes with the edits made."""
+        for start, end, text in sorted(self.edits, reverse=True):
+            data = data[:start] + text.encode() + data[end:]
+        return data
+
+    def job(self, id: int) -> dict[str, Any]:
+        function = self.function
+        return {
+            "id": id,
+            "path": self.path,
+            "edits": [list(edit) for edit in self.edits],
+            "function": function
+            and {
+                "name": function.name,
+                "lines": function.lines,
+                "start": function.start,
+                "body": function.body,
+                "end": function.end,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a test may run: `seconds` of CPU by test name."""
+
+    seconds: dict[str, float]
+
+    def of(self, tests: Iterable[str]) -> list[list[Any]]:
+        return [[test, self.seconds[test]] for test in tests if test in self.seconds]
+
+
+class Evaluator:
+    """Hands jobs to the evaluator inside a workspace whose tests `command` runs."""
+
+    def __init__(self, workspace: Workspace, command: str) -> None:
+        self.workspace = workspace
+        self.command = command
+        self._installed = False
+
+    def trace(self, tests: Sequence[tuple[str, float]], seconds: float) -> list[dict[str, Any]]:
+        """Outcome, CPU seconds, lines run and frames raised of each test (with its CPU limit), as time allows."""
+        return self._run([name for name, _ in tests], {"mode": "trace", "tests": tests}, seconds)
+
+    def evaluate(
+        self,
+        candidates: Sequence[Candidate],
+        failing: Sequence[str],
+        passing: Sequence[str],
+        limits: Limits,
+        seconds: float,
+    ) -> dict[int, str]:
+        """Index of the candidate -> `plausible` (every test passes), `fail`, `timeout`, `crash`, `invalid`, `fluke`.
+
+        Candidates that time did not allow are not in it.
+        """
+        job = {
+            "mode": "evaluate",
+            "failing": limits.of(failing),
+            "passing": limits.of(passing),
+            "candidates": [candidate.job(index) for index, candidate in enumerate(candidates)],
+        }
+        answers = self._run([*failing, *passing], job, seconds)
+        return {answer["id"]: answer["verdict"] for answer in answers}
+
+    def behave(
+        self, candidates: Sequence[Candidate], tests: Sequence[str], limit: float, seconds: float
+    ) -> dict[int, tuple[str, ...]]:
+        """Index of the candidate -> digests of what it answers on inputs made from those seen in the tests.
+
+        All candidates must edit the same function.
+        """
+        job = {
+            "mode": "behave",
+            "tests": tests,
+            "limit": limit,
+            "candidates": [candidate.job(index) for index, candidate in enumerate(candidates)],
+        }
+        answers = self._run(tests, job, seconds)
+        return {answer["id"]: tuple(answer["answers"]) for answer in answers}
+
+    def _run(self, names: Sequence[str], job: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
+        self._install()
+        workspace = self.workspace
+        asked, answered = f"{workspace.harness}/repair-job.json", f"{workspace.harness}/repair-answers.jsonl"
+        job = {**job, "root": workspace.root, "out": answered, "names": list(names), "seconds": seconds}
+        workspace.write(asked, json.dumps(job).encode())
+        workspace.write(answered, b"")
+        ran = workspace.run(self._line(asked), timeout=seconds + START_SECONDS, session="repair")
+        if ran.code == 130:
+            raise Cancelled("The search for a repair was interrupted.")
+        answers = _lines(workspace.read(answered))
+        if not answers and not ran.timed_out:
+            raise WorkspaceError(
+                f"The tests cannot be run in one process: {ran.text.strip()[-500:]}",
+                "Check the test command (--test); pytest and unittest are known here.",
+            )
+        return [answer for answer in answers if "end" not in answer]
+
+    def _install(self) -> None:
+        if not self._installed:
+            inside = Path(__file__).parent / "inside"
+            folder = f"{self.workspace.harness}/{PACKAGE}"
+            self.workspace.write(f"{folder}/__init__.py", b"")
+            for name in FILES:
+                self.workspace.write(f"{folder}/{name}.py", (inside / f"{name}.py").read_bytes())
+            self._installed = True
+
+    def _line(self, asked: str) -> str:
+        harness = shlex.quote(self.workspace.harness)
+        settings = [
+            f"PYTHONPATH={harness}${{PYTHONPATH:+:$PYTHONPATH}}",
+            "PYTHONDONTWRITEBYTECODE=1",
+            f"SWE_AGENT_JOB={shlex.quote(asked)}",
+        ]
+        python = unittest_python(self.command)
+        if python is None:
+            settings += [
+                f"PYTEST_PLUGINS=${{PYTEST_PLUGINS:+$PYTEST_PLUGINS,}}{PACKAGE}.plugin",
+                'PYTEST_ADDOPTS="${PYTEST_ADDOPTS-} -s"',
+            ]
+        command = self.command if python is None else f"{python} -m {PACKAGE}.repair"
+        return f"(cd {shlex.quote(self.workspace.root)} && export {' '.join(settings)} && {command})"
+
+
+def unittest_python(command: str) -> str | None:
+    """The interpreter of a command that runs unittest (`A=1 python3 -m unittest -q` -> `A=1 python3`), else None."""
+    found = re.match(r"(.*\S)\s+-m\s+unittest\b", command.strip())
+    return found[1] if found else None
+
+
+def _lines(data: bytes) -> list[dict[str, Any]]:
+    """The whole lines that are JSON objects; the code under test may have written into the file as well."""
+    found = []
+    for line in data.split(b"\n")[:-1]:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found

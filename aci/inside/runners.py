@@ -1,0 +1,94 @@
+"""One test at a time, again and again in one process: pytest's items and unittest's cases.
+
+Standard library only, for the target's own Python (3.6 and later).
+"""
+
+import copy
+import importlib
+import unittest
+
+from .sandbox import TimeUp
+
+
+class PytestTest:
+    """A collected pytest item. Its hooks are called directly: no report, no traceback text, no explained assertion."""
+
+    def __init__(self, item):
+        self.item = item
+
+    def run(self):
+        """Run the test; answers (outcome, exception)."""
+        item = self.item
+        if hasattr(item, "_initrequest"):
+            item._initrequest()
+        if getattr(item, "_excinfo", None):
+            item._excinfo = None
+        try:
+            item.ihook.pytest_runtest_setup(item=item)
+            item.ihook.pytest_runtest_call(item=item)
+            # A TestCase under pytest does not raise: its failures are kept here.
+            error = item._excinfo[0].value if getattr(item, "_excinfo", None) else None
+        except TimeUp:
+            raise
+        except BaseException as caught:  # noqa: BLE001 - the code under test may raise anything, SystemExit too
+            error = caught
+        try:
+            item.ihook.pytest_runtest_teardown(item=item, nextitem=None)
+        except TimeUp:
+            raise
+        except BaseException as caught:  # noqa: BLE001 - as above
+            error = error or caught
+        return outcome(error), error
+
+    def data(self):
+        """What the test was given and could change: its parameters."""
+        callspec = getattr(self.item, "callspec", None)
+        return getattr(callspec, "params", None)
+
+
+class UnittestTest:
+    """A unittest case, run with its class and module fixtures."""
+
+    def __init__(self, case):
+        self.case = case
+
+    def run(self):
+        """Run the test; answers (outcome, exception)."""
+        error = None
+        try:
+            unittest.TestSuite([copy.copy(self.case)]).debug()
+        except TimeUp:
+            raise
+        except BaseException as caught:  # noqa: BLE001 - the code under test may raise anything, SystemExit too
+            error = caught
+        return outcome(error), error
+
+    def data(self):
+        return None
+
+
+def outcome(error):
+    if error is None:
+        return "passed"
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return "skipped" if "SkipTest" in kinds or "Skipped" in kinds else "failed"
+
+
+def unittest_tests(names):
+    """Name -> test, for the dotted names that can be loaded."""
+    found = {}
+    for name in names:
+        parts = name.split(".")
+        for cut in range(len(parts) - 1, 0, -1):
+            try:
+                module = importlib.import_module(".".join(parts[:cut]))
+            except ImportError:
+                continue
+            except Exception:  # noqa: BLE001 - a test module may fail to import in any way; then its tests are not used
+                break
+            if cut == len(parts) - 2 and hasattr(module, parts[-2]):
+                case = getattr(module, parts[-2])
+                if isinstance(case, type) and issubclass(case, unittest.TestCase) and hasattr(case, parts[-1]):
+                    found[name] = UnittestTest(case(parts[-1]))
+            break
+    return found
