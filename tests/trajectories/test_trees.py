@@ -1,0 +1,424 @@
+"""Trees hold bytes exactly, answer on the host, and take nothing dangerous from a container."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import struct
+import subprocess
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trajectories.errors import RunBroken, UsageError
+from trajectories.plumbing import decode, encode
+from trajectories.trees import EMPTY_TREE, Change, Entry, PackRefused, Trees
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Iterator[Trees]:
+    with Trees(tmp_path / "trees.git") as trees:
+        yield trees
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trees]:
+    """One store for all examples of a property: what one leaves in it changes nothing for the next."""
+    with Trees(tmp_path_factory.mktemp("shared") / "trees.git") as trees:
+        yield trees
+
+
+NOT_GITS = " "  # git cannot read its own diff of an empty file in a folder of that name
+NAMES = st.one_of(
+    st.sampled_from(
+        ["a", "b", "dir", " a", "a b", "-n", 'q"uote', "back\\slash", "new\nline", "tab\t", "é", ":(top)", "*"]
+    ),
+    st.binary(min_size=1, max_size=6).map(decode),
+).filter(lambda name: not set(name) & {"/", "\0"} and name not in (".", "..", NOT_GITS))
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+CONTENTS = st.one_of(
+    st.sampled_from(
+        [b"", b"\n", b"a\r\nb\r\n", b"no end", b"\xff\xfe\n\0", b"x\ry\r", b"diff --git a/a b/a\n", b"\xe9\n"]
+    ),
+    st.binary(max_size=40),
+    st.lists(st.sampled_from([b"one\n", b"two\n", b"three\r\n", b"\xff\n"]), max_size=30).map(b"".join),
+)
+SETTINGS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def _files(drawn: dict[str, bytes]) -> dict[str, bytes]:
+    """Without those that lie under another."""
+    return {
+        path: data
+        for path, data in drawn.items()
+        if not any(other != path and path.startswith(f"{other}/") for other in drawn)
+    }
+
+
+FILES = st.dictionaries(PATHS, CONTENTS, max_size=6).map(_files)
+
+
+def _content(trees: Trees, tree: str) -> dict[str, bytes]:
+    return {path: trees.read(tree, path) for path in trees.files(tree)}
+
+
+@SETTINGS
+@given(FILES)
+def test_what_was_written_is_read(shared: Trees, files: dict[str, bytes]) -> None:
+    tree = shared.write(files, EMPTY_TREE)
+    assert _content(shared, tree) == files
+    assert {path: entry.size for path, entry in shared.files(tree).items()} == {p: len(d) for p, d in files.items()}
+
+
+@SETTINGS
+@given(FILES, FILES)
+def test_a_diff_applies_anywhere(
+    shared: Trees, tmp_path_factory: pytest.TempPathFactory, old: dict[str, bytes], new: dict[str, bytes]
+) -> None:
+    work = tmp_path_factory.mktemp("work")
+    before = shared.write(old, EMPTY_TREE)
+    after = shared.write(new, EMPTY_TREE)
+    for diff in (shared.diff(EMPTY_TREE, before), shared.diff(before, after)):
+        if diff:
+            subprocess.run(["git", "apply", "--whitespace=nowarn"], cwd=work, input=encode(diff), check=True)
+    found = {
+        decode(os.fsencode(file.relative_to(work))): file.read_bytes() for file in work.rglob("*") if file.is_file()
+    }
+    assert found == new
+    assert {change.path for change in shared.changed(before, after)} == {
+        path for path in old.keys() | new.keys() if old.get(path) != new.get(path)
+    }
+
+
+@SETTINGS
+@given(FILES, FILES)
+def test_overlay_takes_paths_as_they_are_in_the_other(
+    shared: Trees, old: dict[str, bytes], new: dict[str, bytes]
+) -> None:
+    before, after = shared.write(old, EMPTY_TREE), shared.write(new, EMPTY_TREE)
+    assert shared.overlay(before, after, [*old, *new]) == after
+    assert shared.overlay(before, after, []) == before
+    tree = shared.overlay(before, after, list(new))
+    content = _content(shared, tree)
+    assert {path: content[path] for path in new} == new
+
+
+@SETTINGS
+@given(FILES, FILES)
+def test_a_pack_carries_a_tree_to_another_store(
+    shared: Trees, tmp_path_factory: pytest.TempPathFactory, old: dict[str, bytes], new: dict[str, bytes]
+) -> None:
+    new = {path: data for path, data in new.items() if "git" not in path.lower()}
+    before, after = shared.write(old, EMPTY_TREE), shared.write(new, EMPTY_TREE)
+    with Trees(tmp_path_factory.mktemp("other") / "trees.git") as other:
+        other.add_pack(shared.pack(before), before)
+        other.add_pack(io.BytesIO(shared.pack(after, [before])), after)
+        assert _content(other, after) == new
+        assert other.diff(before, after) == shared.diff(before, after)
+
+
+def test_write_sets_removes_and_keeps_modes(trees: Trees) -> None:
+    tree = _tree(trees, [("100755", b"#!/bin/sh\n", "run"), ("120000", b"run", "link"), ("100644", b"", "a/b/c")])
+    tree = trees.write({"run": b"new", "link": b"elsewhere", "a/b/c": None, "a/b/d": b"d"}, tree)
+    files = trees.files(tree)
+    assert {path: entry.mode for path, entry in files.items()} == {"run": "100755", "link": "120000", "a/b/d": "100644"}
+    assert trees.read(tree, "run") == b"new"
+    assert files["run"] == Entry("100755", files["run"].id, 3)
+    assert trees.write({"gone before": None}, tree) == tree
+
+
+def test_write_clears_what_is_in_the_way(trees: Trees) -> None:
+    tree = trees.write({"a": b"file", "b/c": b"folder"}, EMPTY_TREE)
+    assert list(trees.files(trees.write({"a/x": b"", "b": b""}, tree))) == ["a/x", "b"]
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".git/config", "a/.GIT/hooks", "nul\0", "."]
+)
+def test_paths_that_no_tree_may_hold(trees: Trees, path: str) -> None:
+    with pytest.raises(UsageError):
+        trees.write({path: b"x"}, EMPTY_TREE)
+
+
+def test_attributes_in_a_tree_change_no_byte(trees: Trees) -> None:
+    data = b"$Id: 1$ a\r\nb\n"
+    attributes = b"* text=auto eol=lf ident working-tree-encoding=UTF-16 filter=x diff=x -diff\n"
+    tree = trees.write({".gitattributes": attributes, "f": data}, EMPTY_TREE)
+    assert trees.read(tree, "f") == data
+    assert "+b\n" in trees.diff(EMPTY_TREE, tree)
+
+
+def test_read_says_what_is_wrong(trees: Trees) -> None:
+    tree = trees.write({"a/b": b"12345"}, EMPTY_TREE)
+    with pytest.raises(FileNotFoundError):
+        trees.read(tree, "a/c")
+    with pytest.raises(FileNotFoundError):
+        trees.read(tree, "a/b/c")
+    with pytest.raises(IsADirectoryError):
+        trees.read(tree, "a")
+    with pytest.raises(UsageError, match="too large"):
+        trees.read(tree, "a/b", limit=4)
+    assert trees.read(tree, "a/b", limit=5) == b"12345"
+    assert not trees.has("1" * 40)
+    assert not trees.has(trees.files(tree)["a/b"].id)
+    for broken in ("1" * 40, "--output=/tmp/x", "HEAD", tree[:39]):
+        with pytest.raises(RunBroken):
+            trees.files(broken)
+
+
+def test_diff_of_some_paths(trees: Trees) -> None:
+    tree = trees.write({f"d/{n}": b"x\n" for n in range(600)}, EMPTY_TREE)
+    assert trees.diff(EMPTY_TREE, tree, [f"d/{n}" for n in range(600)]).count("diff --git") == 600
+    assert trees.diff(EMPTY_TREE, tree, ["d/1"]).count("diff --git") == 1
+    assert trees.diff(EMPTY_TREE, tree, ["*"]) == ""
+
+
+def test_a_new_type_is_a_change(trees: Trees) -> None:
+    old = trees.write({"a": b"x"}, EMPTY_TREE)
+    new = _tree(trees, [("120000", b"x", "a")])
+    assert trees.changed(old, new) == [Change("T", "a")]
+
+
+def test_large_files_are_text_in_a_diff(trees: Trees) -> None:
+    old = trees.write({"big": b"line\n" * 500_000}, EMPTY_TREE)
+    new = trees.write({"big": b"line\n" * 500_000 + b"last\n"}, old)
+    assert trees.diff(old, new).endswith("+last\n")
+
+
+def test_a_store_is_private_and_opens_again(tmp_path: Path) -> None:
+    with Trees(tmp_path / "deep" / "trees.git") as trees:
+        tree = trees.write({"a": b"1"}, EMPTY_TREE)
+    assert stat.S_IMODE(trees.path.stat().st_mode) == 0o700
+    with Trees(tmp_path / "deep" / "trees.git") as again:
+        assert again.read(tree, "a") == b"1"
+    assert again.read(tree, "a") == b"1"  # closing ends the process only
+    again.close()
+
+
+def test_nobodys_configuration_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    (home / ".config" / "git").mkdir(parents=True)
+    (home / ".config" / "git" / "attributes").write_text("* text eol=crlf -diff\n")
+    (home / ".gitconfig").write_text("[diff]\n\tnoprefix = true\n[core]\n\tautocrlf = true\n[broken\n")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
+    monkeypatch.setenv("GIT_EXTERNAL_DIFF", "false")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.autocrlf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
+    with Trees(tmp_path / "trees.git") as trees:
+        tree = trees.write({"a": b"x\r\n"}, EMPTY_TREE)
+        assert trees.read(tree, "a") == b"x\r\n"
+        assert trees.diff(EMPTY_TREE, tree).endswith("+++ b/a\n@@ -0,0 +1 @@\n+x\r\n")
+
+
+def test_threads_read_and_write_at_once(trees: Trees) -> None:
+    found: dict[int, bytes] = {}
+
+    def work(n: int) -> None:
+        data = str(n).encode() * 10_000
+        tree = trees.write({f"f{n}": data}, EMPTY_TREE)
+        for _ in range(20):
+            found[n] = trees.read(tree, f"f{n}")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {n: str(n).encode() * 10_000 for n in range(4)}
+
+
+def test_the_reader_survives_the_death_of_its_process(trees: Trees) -> None:
+    tree = trees.write({"a": b"1"}, EMPTY_TREE)
+    assert trees.read(tree, "a") == b"1"
+    process = trees._reader._process
+    assert process
+    process.kill()
+    process.wait()
+    assert trees.read(tree, "a") == b"1"
+
+
+# Packs from a container
+
+
+def test_a_thin_pack_leans_on_what_the_store_has(trees: Trees, tmp_path: Path) -> None:
+    noise = b"".join(hashlib.sha256(str(n).encode()).hexdigest().encode() + b"\n" for n in range(4000))
+    old = trees.write({"big": noise}, EMPTY_TREE)
+    new = trees.write({"big": noise + b"more\n"}, old)
+    pack = trees.pack(new, [old])
+    assert len(pack) < 1000 < len(trees.pack(new))
+    with Trees(tmp_path / "other.git") as other:
+        with pytest.raises(PackRefused):
+            other.add_pack(pack, new)
+        other.add_pack(trees.pack(old))
+        other.add_pack(pack, new)
+        assert other.read(new, "big") == noise + b"more\n"
+
+
+@pytest.mark.parametrize("name", [b".git", b".GIT", b"..", b".", b"a/b", b"git~1", b".g\xe2\x80\x8cit", b""])
+def test_dangerous_names_are_refused(trees: Trees, name: bytes) -> None:
+    blob = b"#!/bin/sh\n"
+    tree = b"100644 " + name + b"\0" + hashlib.sha1(b"blob 10\0" + blob).digest()
+    _refused(trees, _pack(("blob", blob), ("tree", tree)))
+
+
+def test_a_link_named_gitmodules_is_refused(trees: Trees) -> None:
+    tree = b"120000 .gitmodules\0" + hashlib.sha1(b"blob 1\0x").digest()
+    _refused(trees, _pack(("blob", b"x"), ("tree", tree)))
+
+
+def test_a_tree_without_its_files_is_refused(trees: Trees) -> None:
+    _refused(trees, _pack(("tree", b"100644 a\0" + bytes(20 * [7]))))
+
+
+def test_duplicate_and_unsorted_names_are_refused(trees: Trees) -> None:
+    id = hashlib.sha1(b"blob 1\0x").digest()
+    for names in ((b"a", b"a"), (b"b", b"a")):
+        tree = b"".join(b"100644 " + name + b"\0" + id for name in names)
+        _refused(trees, _pack(("blob", b"x"), ("tree", tree)))
+
+
+@pytest.mark.parametrize("pack", [b"", b"PACK", b"garbage" * 100, b"PACK\0\0\0\2\xff\xff\xff\xff"])
+def test_broken_packs_are_refused(trees: Trees, pack: bytes) -> None:
+    _refused(trees, pack)
+
+
+def test_a_pack_with_a_flipped_bit_is_refused(trees: Trees) -> None:
+    pack = bytearray(_pack(("blob", os.urandom(1000))))
+    pack[500] ^= 1
+    _refused(trees, bytes(pack))
+
+
+def test_a_pack_over_the_limit_is_refused(trees: Trees) -> None:
+    pack = _pack(("blob", os.urandom(200_000)))
+    with pytest.raises(PackRefused, match="MB"):
+        trees.add_pack(pack, limit=100_000)
+    with pytest.raises(PackRefused, match="MB"):
+        trees.add_pack(_Endless(), limit=1_000_000)
+    assert not _leftovers(trees)
+    trees.add_pack(pack)
+
+
+def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trajectories.packs.PACK_MEMORY", 128 << 20)
+    size, packer, chunk = 200 << 20, zlib.compressobj(1), bytes(1 << 20)
+    squeezed = b"".join(packer.compress(chunk) for _ in range(200)) + packer.flush()
+    trees.add_pack(_sealed(1, _header("blob", size) + squeezed))
+    digest = hashlib.sha1(f"blob {size}\0".encode())
+    for _ in range(200):
+        digest.update(chunk)
+    with pytest.raises(UsageError, match="too large"):
+        trees.read_blob(digest.hexdigest())
+    assert trees.has(trees.write({"a": b"still answers"}, EMPTY_TREE))
+
+
+def test_a_delta_that_unfolds_is_refused(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trajectories.packs.PACK_MEMORY", 128 << 20)
+    base, copies = bytes(1 << 16), 8192
+    copy_all = bytes([0x80])  # of offset 0 and, in the absence of a size, 64 kB
+    delta = _number(len(base)) + _number(len(base) * copies) + copy_all * copies
+    first = _header("blob", len(base)) + zlib.compress(base)
+    second = _header("delta", len(delta)) + hashlib.sha1(b"blob 65536\0" + base).digest() + zlib.compress(delta)
+    _refused(trees, _sealed(2, first + second))
+
+
+def test_trees_that_stand_for_billions_of_files_are_refused(trees: Trees) -> None:
+    objects = [("blob", b"")]
+    id = hashlib.sha1(b"blob 0\0").digest()
+    for level in range(12):
+        mode = b"40000" if level else b"100644"
+        tree = b"".join(mode + b" %x\0" % n + id for n in range(10))
+        objects.append(("tree", tree))
+        id = hashlib.sha1(b"tree %d\0" % len(tree) + tree).digest()
+    with pytest.raises(PackRefused, match="too large"):
+        trees.add_pack(_pack(*objects), id.hex())
+
+
+def test_a_tree_that_is_too_deep_is_refused(trees: Trees) -> None:
+    objects = [("blob", b"")]
+    id, mode = hashlib.sha1(b"blob 0\0").digest(), b"100644"
+    for _ in range(2000):
+        tree = mode + b" a\0" + id
+        objects.append(("tree", tree))
+        id, mode = hashlib.sha1(b"tree %d\0" % len(tree) + tree).digest(), b"40000"
+    with pytest.raises(PackRefused, match="levels"):
+        trees.add_pack(_pack(*objects), id.hex())
+
+
+def test_the_tree_that_was_announced_must_have_come(trees: Trees) -> None:
+    with pytest.raises(PackRefused):
+        trees.add_pack(_pack(("blob", b"x")), "1" * 40)
+    with pytest.raises(PackRefused):
+        trees.add_pack(_pack(("blob", b"x")), "--upload-pack=evil")
+
+
+class _Endless(io.RawIOBase):
+    """A pack whose sender does not stop."""
+
+    def __init__(self) -> None:
+        self._next = struct.pack(">4sII", b"PACK", 2, 1) + _header("blob", 1 << 40)
+        self._squeeze = zlib.compressobj(0)
+
+    def read(self, size: int = -1) -> bytes:
+        chunk, self._next = self._next, b""
+        while not self._next:
+            self._next = self._squeeze.compress(bytes(100_000))
+        return chunk or self.read()
+
+
+def _refused(trees: Trees, pack: bytes) -> None:
+    with pytest.raises(PackRefused):
+        trees.add_pack(pack)
+    assert not _leftovers(trees)
+
+
+def _leftovers(trees: Trees) -> list[Path]:
+    return [file for file in trees.path.rglob("*") if "pack" in file.name and file.is_file()] + list(
+        trees.path.glob("new-*")
+    )
+
+
+def _tree(trees: Trees, entries: list[tuple[str, bytes, str]]) -> str:
+    """A tree with modes of one's own."""
+    plain = trees.files(trees.write({path: data for _, data, path in entries}, EMPTY_TREE))
+    lines = "".join(f"{mode} {plain[path].id}\t{path}\n" for mode, _, path in entries)
+    env = {**trees.env, "GIT_INDEX_FILE": str(trees.path / "test-index")}
+    (trees.path / "test-index").unlink(missing_ok=True)
+    subprocess.run(["git", "update-index", "--add", "--index-info"], env=env, input=lines.encode(), check=True)
+    return subprocess.check_output(["git", "write-tree"], env=env, text=True).strip()
+
+
+def _header(kind: str, size: int) -> bytes:
+    number = {"tree": 2, "blob": 3, "delta": 7}[kind]
+    first, size = (number << 4) | (size & 15), size >> 4
+    out = bytearray()
+    while size:
+        out.append(first | 128)
+        first, size = size & 127, size >> 7
+    return bytes([*out, first])
+
+
+def _number(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _sealed(count: int, body: bytes) -> bytes:
+    pack = struct.pack(">4sII", b"PACK", 2, count) + body
+    return pack + hashlib.sha1(pack).digest()
+
+
+def _pack(*objects: tuple[str, bytes]) -> bytes:
+    return _sealed(len(objects), b"".join(_header(kind, len(data)) + zlib.compress(data) for kind, data in objects))
