@@ -10,7 +10,9 @@ a workspace is what a fresh clone without conversions is, and `git apply` conver
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -95,7 +97,9 @@ class Repository:
         try:
             kind = decode(repository._git("rev-parse", "--show-object-format").strip())
         except GitFailed as error:
-            raise UsageError(f"git cannot use {root}: {error.stderr}", "Do what git says, then try again.") from error
+            trust = f"If you trust it: git config --global --add safe.directory {root}"
+            fix = trust if "safe.directory" in error.stderr else "See what `git status` says there."
+            raise UsageError(f"git cannot use {root}: {error.reason}.", fix) from error
         if kind != "sha1":
             raise UsageError(f"{root} names objects by {kind}.", "Only repositories with SHA-1 names are supported.")
         if not repository._commit("HEAD"):
@@ -154,7 +158,7 @@ class Repository:
             yield
         except GitFailed as error:
             raise UsageError(
-                f"The files of {self.root} cannot be taken over: {error.stderr}",
+                f"The files of {self.root} cannot be taken over: {error.reason}.",
                 "See that `git status` and `git fsck` are content; a partial clone needs `git fetch --refetch` first.",
             ) from error
 
@@ -260,7 +264,7 @@ class Repository:
         try:
             self._git("update-ref", "-m", "swe-agent: patch", ref, id, "0" * 40)
         except GitFailed as error:
-            raise UsageError(f"The branch {name} cannot be made: {error.stderr}", "Choose another name.") from error
+            raise UsageError(f"The branch {name} cannot be made: {error.reason}.", "Choose another name.") from error
         return id
 
     def _take(self, tree: str, base: Base, trees: Trees) -> None:
@@ -346,3 +350,29 @@ def _reasons(error: GitFailed) -> str:
     telling = [line for line in lines if not line.startswith("patch failed:")] or lines or ["git apply failed"]
     more = f"; and {len(telling) - 10} more" if len(telling) > 10 else ""
     return "; ".join(telling[:10]) + more
+
+
+def clone(url: str, folder: Path) -> Path:
+    """A bare clone of `url` under `folder`, made on first use and brought up to date on every other.
+
+    The only place where the user's remotes are contacted. Raises UsageError.
+    """
+    name = re.sub(r"\W+", "-", url.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1]).strip("-") or "repository"
+    place = folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:10]}.git"
+    env = environment(
+        {**QUIET, "GIT_ALLOW_PROTOCOL": "http:https:ssh:git:file"}, keep=("GIT_CONFIG", "GIT_SSH", "GIT_SSL")
+    )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        if place.exists():
+            git("-C", str(place), *OPTIONS, "fetch", "-q", "--prune", "origin", "+refs/heads/*:refs/heads/*", env=env)
+            return place
+        with tempfile.TemporaryDirectory(prefix="clone-", dir=folder) as made:
+            git(*OPTIONS, "clone", "-q", "--bare", "--", url, f"{made}/new", env=env, timeout=3600.0)
+            Path(made, "new").rename(place)
+    except GitFailed as error:
+        shown = re.sub(r"//[^/]*@", "//", url)  # without a password
+        raise UsageError(
+            f"{shown} cannot be cloned: {error.reason}.", "See that it is right and can be reached."
+        ) from error
+    return place

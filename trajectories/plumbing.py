@@ -47,12 +47,15 @@ CONFIG = f"""[core]
 
 
 class GitFailed(WorkspaceError):
-    """A git command that we expected to work did not; `stderr` is what it said, `status` its exit status."""
+    """A git command that we expected to work did not: its exit `status`, what it said (`stderr`) and the `reason`."""
 
     def __init__(self, command: str, status: int, stderr: bytes) -> None:
         self.status = status
         self.stderr = stderr.decode("utf-8", "replace").strip()
-        super().__init__(f"git {command} failed: {self.stderr.splitlines()[-1] if self.stderr else f'status {status}'}")
+        lines = self.stderr.splitlines() or [f"status {status}"]
+        telling = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1])
+        self.reason = telling.removeprefix("fatal: ").removeprefix("error: ").rstrip(".")
+        super().__init__(f"git {command} failed: {self.reason}.")
 
 
 def encode(text: str) -> bytes:

@@ -197,7 +197,7 @@ class Trees:
         try:
             git("update-index", "--replace", "-z", "--index-info", env=draft, input=feed)
         except GitFailed as error:
-            raise UsageError(f"A tree cannot hold these paths: {error.stderr}") from error
+            raise UsageError(f"A tree cannot hold these paths: {error.reason}.") from error
         return self._git(*SOON, "write-tree", env=draft).decode().strip()
 
     # Packs: objects on their way from and to a container, or from the user's repository
