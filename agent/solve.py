@@ -43,9 +43,9 @@ class Result:
 def begin(issue: Issue, repository: Path, settings: Settings, rev: str | None = None) -> Path:
     """Write the first records of a new run and return its directory; nothing is left behind when that fails."""
     strategy = settings.strategy or ("react" if settings.model else "templates")
+    source = Repository.open(repository)
     if find("agent.strategies", strategy, "ROLES", "strategy") or settings.model:
         chosen_model(settings)
-    source = Repository.open(repository)
     directory = settings.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     directory.mkdir(parents=True, mode=0o700)
     try:

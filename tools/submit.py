@@ -9,7 +9,7 @@ from trajectories.records import Observation
 
 
 @tool(writes=False)
-def submit(ctx: Context, summary: str) -> Observation:
+def submit(ctx: Context, summary: str = "") -> Observation:
     """Submit the work: all changes in the repository are taken as the patch, and the session ends.
 
     No diff needs to be made or shown before. Remove scratch files from the repository first.
