@@ -67,7 +67,7 @@ def search(
     if ran.code > 1:
         raise UsageError(f"The search failed: {clean(ran.output)[-300:] or f'exit code {ran.code}'}.")
     files = sorted(_files(ran), key=lambda file: file.rank)
-    where = " in ".join(filter(None, ("", path if path != "." else "", glob)))
+    where = "".join(f" in {place}" for place in (path, glob) if place not in ("", "."))
     if not files:
         return Observation(f"No match for {pattern!r}{where}.")
     total = sum(len(file.lines) for file in files)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aci.view import CAPS, Kind, clean, cut_lines, fold, mask, numbered, shorten, show
+
+CONTROL = [
+    "\r",
+    "\r\n",
+    "\b",
+    "\t",
+    "\x1b[31m",
+    "\x1b[0m",
+    "\x1b]0;t\x07",
+    "\x1b",
+    "\x9b1m",
+    "\x00",
+    "\ud800",
+    "\u202e",
+]
+LINES = ["\n", "\n\n", "same line\n" * 5, "line 1\nline 2\n" * 9, "x" * 2500, "… 3 equal lines\n"]
+PIECES = st.sampled_from(["a", "bc", " ", "1", "22", "é", *CONTROL, *LINES])
+TEXT = st.lists(PIECES, max_size=60).map("".join) | st.text(max_size=300)
+KINDS = st.sampled_from(sorted(CAPS))
+
+
+@given(TEXT | st.binary(max_size=300), KINDS)
+def test_what_is_shown_is_short_clean_and_stays_so(data: str | bytes, kind: Kind) -> None:
+    text, out = show(data, kind, lambda _: 17)
+    assert len(text) <= CAPS[kind] + 30
+    assert not set(text) & {"\x1b", "\x9b", "\r", "\b", "\0", "\u202e"}
+    text.encode()
+    assert (out is None) == (text == mask(clean(data)))
+    if len(text) <= CAPS[kind]:
+        assert show(text, kind, lambda _: 18) == (text, None)
+
+
+@given(TEXT)
+def test_each_step_done_twice_changes_nothing(text: str) -> None:
+    cleaned = clean(text)
+    assert clean(cleaned) == cleaned
+    folded = fold(cleaned)
+    assert fold(folded) == folded
+    cut = cut_lines(cleaned, 100)
+    assert cut_lines(cut, 100) == cut
+    assert shorten(shorten(cleaned, 300), 300) == shorten(cleaned, 300)
+
+
+@given(st.lists(st.text("ab1 ", min_size=1, max_size=40), min_size=1, max_size=400))
+def test_the_first_and_the_last_line_are_never_lost(lines: list[str]) -> None:
+    text = clean("\n".join(lines))
+    shown, _ = show(text, "listing", lambda _: 1)
+    rows = [row for row in shown.split("\n") if row != "… unfolded: out:1"]
+    assert rows[0] == text.split("\n")[0]
+    assert rows[-1] == text.split("\n")[-1]
+
+
+@given(st.text(max_size=2_000), st.integers(200, 1_000))
+def test_shortened_is_within_its_cap(text: str, cap: int) -> None:
+    assert len(shorten(text, cap, "out:123")) <= cap
+
+
+def test_escape_sequences_of_terminals() -> None:
+    assert clean("\x1b[1;31mred\x1b[0m \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\ \x1b(Bplain\x1b[2K") == "red link plain"
+    assert clean(b"caf\xe9 \xe2\x82\xac") == "caf\ufffd €"
+    assert clean("ab\b\bcd\x07e") == "cde"
+
+
+def test_progress_bars_fold_to_their_end() -> None:
+    assert clean("start\n 10%\r 50%\r100%\ndone\r\n") == "start\n100%\ndone"
+    assert clean("100%\r\x1b[K\r") == "100%"
+
+
+def test_equal_lines_groups_and_numbered_lines_fold() -> None:
+    assert fold("a\n" * 9 + "b") == "a\n… 7 equal lines\na\nb"
+    assert fold("a\nb\n" * 5 + "c") == "a\nb\n… 6 equal lines\na\nb\nc"
+    similar = "\n".join(f"copied file {n}" for n in range(20))
+    assert fold(similar).split("\n")[2:5] == ["copied file 2", "… 14 similar lines", "copied file 17"]
+    kept = "\n".join(f"item {n}" for n in range(8))
+    assert fold(kept) == kept
+
+
+def test_folded_output_has_an_address_and_is_kept_whole() -> None:
+    kept: list[bytes] = []
+    text, out = show("a\n" * 100, keep=lambda data: kept.append(data) or 3)
+    assert text == "a\n… 98 equal lines\na\n… unfolded: out:3"
+    assert out == 3
+    assert kept == [("a\n" * 100).strip().encode()]
+
+
+def test_long_output_is_head_and_tail() -> None:
+    text, out = show("\n".join(chr(97 + n % 26) * (n % 50 + 5) for n in range(1000)), "other", lambda _: 4)
+    lines = text.split("\n")
+    assert out == 4
+    assert lines[0] == "aaaaa"
+    assert lines[-1] == "l" * 54
+    mark = next(line for line in lines if line.startswith("…"))
+    assert "left out; the whole is out:4" in mark
+    assert 7_000 < len(text) <= 8_000
+
+
+def test_one_endless_line() -> None:
+    text, out = show("x" * 1_000_000, "other", lambda _: 1)
+    assert len(text) < 2_100
+    assert out == 1
+    assert " characters …" in text
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-ant-api03-" + "aB3-" * 20,
+        "sk-proj-" + "x_Y9" * 10,
+        "sk-" + "a1B2" * 12,
+        "ghp_" + "A1b2" * 9,
+        "github_pat_" + "A1b2_" * 10,
+        "AKIA" + "ABCD1234" * 2,
+        "AIza" + "a" * 35,
+        "xoxb-123456789012-abcdef",
+        "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEabc+/\n" * 20 + "-----END RSA PRIVATE KEY-----",
+    ],
+)
+def test_what_looks_like_a_key_is_masked(key: str) -> None:
+    assert mask(f"KEY={key}") == "KEY=[masked]"
+    assert mask(f"({key}) and") == "([masked]) and"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sk-estimator-doc-link-fitted-and-more",
+        "task-1234567890123456789012345678901234",
+        "AKIA",
+        "-----BEGIN PRIVATE KEY-----",
+    ],
+)
+def test_what_only_begins_like_a_key_stays(text: str) -> None:
+    assert mask(text) == text
+
+
+def test_known_secrets_are_masked_longest_first() -> None:
+    assert mask("a password123 b password123456 c", ["password123", "password123456", "a"]) == "a [masked] b [masked] c"
+
+
+def test_numbered() -> None:
+    assert numbered(["a", ""], 9) == "9\ta\n10\t"

@@ -1,0 +1,74 @@
+"""A bench for tools: a real workspace, and a step after each action as the loop writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from aci.workspace import Workspace
+from tools.base import Context, Toolbox
+from trajectories.records import Action, Base, Observation, Step
+from trajectories.trees import Trees
+
+
+class Bench:
+    def __init__(self, workspace: Workspace, trees: Trees, base: Base) -> None:
+        self.workspace, self.trees, self.base = workspace, trees, base
+        self.toolbox = Toolbox()
+        self.tree = base.tree
+        self.steps: list[Step] = []
+        self.outputs: list[bytes] = []
+        self.test_command = ""
+
+    def keep(self, data: bytes) -> int:
+        self.outputs.append(data)
+        return len(self.outputs)
+
+    def recall(self, number: int) -> bytes:
+        if not 0 < number <= len(self.outputs):
+            raise FileNotFoundError(number)
+        return self.outputs[number - 1]
+
+    def context(self) -> Context:
+        return Context(
+            workspace=self.workspace,
+            trees=self.trees,
+            base=self.base,
+            tree=self.tree,
+            steps=self.steps,
+            keep=self.keep,
+            recall=self.recall,
+            test_command=self.test_command,
+            secrets=("hunter2hunter2",),
+        )
+
+    def __call__(self, tool: str, **arguments: Any) -> Observation:
+        """One step of one action."""
+        return self.together(Action(tool, arguments))[0]
+
+    def together(self, *actions: Action) -> list[Observation]:
+        """One step of several actions."""
+        seen = [self.toolbox.run(action, self.context()) for action in actions]
+        if any(self.toolbox.writes(action) for action in actions):
+            self.tree = self.workspace.snapshot().tree
+        self.steps.append(Step("main", len(self.steps) + 1, "", "coder", self.tree, None, actions, tuple(seen)))
+        return seen
+
+    def read(self, path: str) -> bytes:
+        return self.workspace.read(path)
+
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+def make_bench(make_repo: Any, open_ws: Any) -> MakeBench:
+    """`make_bench({"a.py": "x = 1\\n"})`: a bench on a repository of these files."""
+
+    def make(files: Mapping[str, str | bytes], kind: str = "local") -> Bench:
+        workspace = open_ws(kind, make_repo(files))
+        return Bench(workspace, workspace.options.trees, workspace.options.base)
+
+    return make

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.tools.conftest import Bench, MakeBench
+
+GREET = "import os\n\n\ndef greet(name):\n    if name:\n        return 'hello ' + name\n    return 'hello'\n"
+
+
+@pytest.fixture
+def bench(make_bench: MakeBench) -> Bench:
+    return make_bench(
+        {
+            "greet.py": GREET,
+            "crlf.py": b"a = 1\r\nb = 2\r\nc = 3\r\n",
+            "latin.txt": "caf\xe9\nred\n".encode("latin-1"),
+            "broken.py": "def (:\n",
+            "run.sh": "echo one\necho two\n",
+            "notes.md": "# Notes\n",
+        }
+    )
+
+
+def test_an_exact_edit_answers_with_its_diff(bench: Bench) -> None:
+    seen = bench("edit", path="greet.py", old="    return 'hello'\n", new="    return 'hello you'\n")
+    assert seen.ok
+    assert (
+        seen.text
+        == (
+            "Edited greet.py\n@@ -4,5 +4,5 @@\n def greet(name):\n     if name:\n         return 'hello ' + name\n"
+            "-    return 'hello'\n+    return 'hello you'\n "
+        ).rstrip()
+    )
+    assert bench.read("greet.py").decode() == GREET.replace("'hello'\n", "'hello you'\n")
+
+
+def test_creating(bench: Bench) -> None:
+    seen = bench("edit", path="new/deep.py", old="", new="x = 1\ny = z\n")
+    assert seen.text == "Created new/deep.py (2 lines).\nNot defined anywhere in the file: z (line 2)."
+    assert bench.read("new/deep.py") == b"x = 1\ny = z\n"
+    assert not bench("edit", path="greet.py", old="", new="x").ok
+    assert not bench("edit", path="none.py", old="x", new="y").ok
+    assert "syntax error" in bench("edit", path="bad.py", old="", new="def f(:\n").text
+    bench("edit", path="notes.md", old="# Notes\n", new="")
+    assert bench("edit", path="notes.md", old="", new="again\n").ok
+    assert bench.read("notes.md") == b"again\n"
+
+
+def test_several_places_are_named(bench: Bench) -> None:
+    seen = bench("edit", path="greet.py", old="hello", new="hi")
+    assert not seen.ok
+    assert "2 times" in seen.text
+    assert "lines 6, 7" in seen.text
+    assert bench.read("greet.py").decode() == GREET
+    assert "(2 places)" in bench("edit", path="greet.py", old="hello", new="hi", all=True).text
+    assert b"hello" not in bench.read("greet.py")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("if name:\n    return 'hello ' + name", "if name:\n    return 'hi ' + name"),
+        (
+            "        if name:   \n            return 'hello ' + name\n",
+            "        if name:\n            return 'hi ' + name\n",
+        ),
+        ("\n    if name:\n        return   'hello '  + name\n\n", "\n    if name:\n        return 'hi ' + name\n\n"),
+        ("5\t    if name:\n6\t        return 'hello ' + name", "5\t    if name:\n6\t        return 'hi ' + name"),
+    ],
+)
+def test_spacing_shifts_and_line_numbers_are_overlooked(bench: Bench, old: str, new: str) -> None:
+    seen = bench("edit", path="greet.py", old=old, new=new)
+    assert seen.ok, seen.text
+    assert "overlooking" in seen.text
+    assert bench.read("greet.py").decode() == GREET.replace("'hello '", "'hi '")
+
+
+def test_a_miss_shows_what_is_nearest(bench: Bench) -> None:
+    seen = bench("edit", path="greet.py", old="    if names:\n        return 'hello' + names\n", new="x")
+    assert not seen.ok
+    assert "The nearest is lines 5-6:\n5\t    if name:\n6\t" in seen.text
+    done = bench("edit", path="greet.py", old="    return 'goodbye'", new="    return 'hello'")
+    assert "`new` stands there already, at line 7" in done.text
+
+
+def test_an_edit_that_breaks_the_syntax_is_taken_back(bench: Bench) -> None:
+    seen = bench("edit", path="greet.py", old="def greet(name):", new="def greet(name:")
+    assert not seen.ok
+    assert "taken back" in seen.text
+    assert "line 4: SyntaxError" in seen.text
+    assert "4\tdef greet(name:" in seen.text
+    assert bench.read("greet.py").decode() == GREET
+
+
+def test_what_was_broken_before_may_stay_so(bench: Bench) -> None:
+    seen = bench("edit", path="broken.py", old="def (:", new="def f(:")
+    assert seen.ok
+    assert "still has a syntax error" in seen.text
+    assert bench.read("broken.py") == b"def f(:\n"
+
+
+def test_new_undefined_names_are_reported_and_kept(bench: Bench) -> None:
+    seen = bench("edit", path="greet.py", old="return 'hello'\n", new="return sys.platform + othername\n")
+    assert seen.ok
+    assert seen.text.endswith("Not defined anywhere in the file: othername (line 7), sys (line 7).")
+    assert "Not defined" not in bench("edit", path="greet.py", old="import os", new="import os, sys").text
+
+
+def test_line_endings_bytes_and_modes_are_kept(bench: Bench) -> None:
+    assert bench("edit", path="crlf.py", old="a = 1\nb = 2\n", new="a = 1\nb = 20\nd = 4\n").ok
+    assert bench.read("crlf.py") == b"a = 1\r\nb = 20\r\nd = 4\r\nc = 3\r\n"
+    assert bench("edit", path="crlf.py", old="  c = 3", new="  c = 30\n  e = 5").ok
+    assert bench.read("crlf.py").endswith(b"d = 4\r\nc = 30\r\ne = 5\r\n")
+    assert bench("edit", path="latin.txt", old="red", new="blue").ok
+    assert bench.read("latin.txt") == "caf\xe9\nblue\n".encode("latin-1")
+    refused = bench("edit", path="latin.txt", old="blue", new="th\xe9")
+    assert not refused.ok
+    assert "not UTF-8" in refused.text
+    bench("shell", command="chmod +x run.sh")
+    assert bench("edit", path="run.sh", old="two", new="three").ok
+    assert bench("shell", command="./run.sh").text == "one\nthree"
+
+
+@pytest.mark.parametrize("path", ["../out.py", "/etc/passwd", "link.py", "linked/x.py", "sub"])
+def test_paths_outside_the_repository_are_refused(bench: Bench, path: str) -> None:
+    bench("shell", command="mkdir sub; touch sub/x; ln -s /tmp linked; ln -s /etc/hostname link.py")
+    for old in ("", "x"):
+        assert not bench("edit", path=path, old=old, new="y").ok
+
+
+def test_edits_that_change_nothing_are_told(bench: Bench) -> None:
+    assert not bench("edit", path="greet.py", old="import os", new="import os").ok
+
+
+def test_a_diff_of_places_far_apart(make_bench: MakeBench) -> None:
+    lines = [f"line {n}" for n in range(1, 5001)]
+    lines[9] = lines[4989] = "same"
+    bench = make_bench({"big.txt": "\n".join(lines) + "\n"})
+    text = bench("edit", path="big.txt", old="same", new="other", all=True).text
+    assert "@@ -7,7 +7,7 @@" in text
+    assert "@@ -4987,7 +4987,7 @@" in text
+
+
+@pytest.mark.docker
+def test_edits_in_a_container(make_bench: MakeBench) -> None:
+    bench = make_bench({"greet.py": GREET}, "docker")
+    assert "taken back" in bench("edit", path="greet.py", old="if name:", new="if name").text
+    assert bench("edit", path="greet.py", old="if name:", new="if not name:").ok
+    assert bench("search", pattern="not name").data["matches"] == 1
+    assert "greet.py" in bench("view", path=".").text
+    bench("undo")
+    assert bench.read("greet.py").decode() == GREET

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.tools.conftest import Bench, MakeBench
+
+
+@pytest.fixture
+def bench(make_bench: MakeBench) -> Bench:
+    return make_bench(
+        {
+            "src/core.py": "def total(items):\n    return sum(items)\n",
+            "src/use.py": "from core import total\nprint(total([1]))\n",
+            "tests/test_core.py": "from core import total\n",
+            "web/app.js": "function total(a) {}\n",
+            "odd name (1).txt": "total: 5\n",
+            ".gitignore": "ignored/\n",
+            "blob.bin": b"total\0total",
+        }
+    )
+
+
+def test_matches_by_file_definitions_first(bench: Bench) -> None:
+    text = bench("search", pattern="total").text
+    assert text.startswith("6 matches in 5 files\nsrc/core.py\n1\tdef total(items):\nweb/app.js\n")
+    assert text.endswith("tests/test_core.py\n1\tfrom core import total")
+    assert "blob.bin" not in text
+
+
+def test_path_glob_and_new_files(bench: Bench) -> None:
+    bench("shell", command="mkdir ignored; echo total > ignored/x; echo total > src/new.txt; cd src")
+    assert bench("search", pattern="total", path="src", glob="*.txt").text == "1 match in 1 file\nsrc/new.txt\n1\ttotal"
+    assert bench("search", pattern="total", glob="src/**/*.py").data["files"] == 2
+    assert bench("search", pattern="total", path="odd name (1).txt").data["matches"] == 1
+    assert bench("search", pattern="sum", path="./src/").data["matches"] == 1
+    assert "No match for 'total' in src in *.c." in bench("search", pattern="total", path="src", glob="*.c").text
+
+
+def test_what_is_no_regular_expression_is_taken_as_text(bench: Bench) -> None:
+    seen = bench("search", pattern="total([")
+    assert "taken as plain text" in seen.text
+    assert "2\tprint(total([1]))" in seen.text
+    assert bench("search", pattern="total(", fixed=True).data["matches"] == 3
+    assert bench("search", pattern=r"total: \d+").data["matches"] == 1
+
+
+def test_case_is_ignored_where_nothing_is_found_else(bench: Bench) -> None:
+    assert "ignoring case" in bench("search", pattern="TOTAL").text
+    seen = bench("search", pattern="nowhere")
+    assert seen.ok
+    assert seen.text == "No match for 'nowhere'."
+
+
+def test_patterns_and_paths_are_only_data(bench: Bench) -> None:
+    for pattern in ["$(touch hacked)", "`touch hacked`", "'; touch hacked; '", "--open-files-in-pager=touch", "-e"]:
+        bench("search", pattern=pattern)
+        bench("search", pattern="total", path=pattern)
+        bench("search", pattern="total", glob=pattern)
+    assert not bench("view", path="hacked").ok
+
+
+@pytest.mark.parametrize("path", ["nowhere", "../x", "/etc", "src/../../x"])
+def test_places_that_cannot_be_searched(bench: Bench, path: str) -> None:
+    assert not bench("search", pattern="x", path=path).ok
+
+
+def test_many_matches_are_counted(make_bench: MakeBench) -> None:
+    lines = "".join(f"needle number {n} in a haystack of lines\n" for n in range(50))
+    bench = make_bench({f"dir/file{n:03}.txt": lines for n in range(60)})
+    seen = bench("search", pattern="needle")
+    assert seen.text.startswith("3000 matches in 60 files\n")
+    assert len(seen.text) <= 4_000
+    assert "more here" in seen.text
+    assert "files: dir/" in seen.text.splitlines()[-1]
+    assert seen.out is None

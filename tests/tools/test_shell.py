@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from tests.tools.conftest import MakeBench
+
+
+def test_output_directory_and_exit_code(make_bench: MakeBench) -> None:
+    bench = make_bench({"src/a.py": "x = 1\n"})
+    assert bench("shell", command="echo hello").text == "hello"
+    assert bench("shell", command="true").text == "(no output)"
+    failed = bench("shell", command="cd src; echo oops >&2; false")
+    assert not failed.ok
+    assert failed.data["code"] == 1
+    assert failed.text == "oops\n[exit code 1; in src]"
+    assert bench("shell", command="ls").text == "a.py\n[in src]"
+
+
+def test_variables_last_and_stdin_is_empty(make_bench: MakeBench) -> None:
+    bench = make_bench({"a": ""})
+    bench("shell", command="export COLOUR=blue")
+    assert bench("shell", command="cat; echo $COLOUR").text == "blue"
+
+
+def test_a_command_that_takes_too_long_is_ended(make_bench: MakeBench) -> None:
+    bench = make_bench({"a": ""})
+    seen = bench("shell", command="echo begun; sleep 60", timeout=1)
+    assert not seen.ok
+    assert seen.text.startswith("begun\n[ended after 1 s")
+    assert "started anew" in seen.text
+    assert bench("shell", command="echo alive").text == "alive"
+
+
+def test_an_ended_shell_is_told(make_bench: MakeBench) -> None:
+    bench = make_bench({"a": ""})
+    assert "started anew" in bench("shell", command="exit 3").text
+
+
+def test_long_output_is_cut_and_kept_whole(make_bench: MakeBench) -> None:
+    bench = make_bench({"a": ""})
+    command = """awk 'BEGIN { for (i = 1; i <= 3000; i++) printf "%d: %xq\\n", i, i * 7919 }'"""
+    seen = bench("shell", command=command)
+    assert len(seen.text) <= 8_000
+    assert seen.text.startswith("1: 1eef")
+    assert seen.text.splitlines()[-1].startswith("3000:")
+    assert seen.out == 1
+    assert "out:1" in seen.text
+    assert len(bench.outputs[0].splitlines()) == 3000
+    window = bench("view", path="out:1", start=1500, end=1501)
+    assert window.text.startswith("out:1, lines 1500-1501 of 3000\n1500\t1500: ")
+
+
+def test_escapes_and_secrets_do_not_reach_the_model(make_bench: MakeBench) -> None:
+    bench = make_bench({"a": ""})
+    text = bench("shell", command="printf '\\033[31mred\\033[0m\\rgreen hunter2hunter2 \\377'").text
+    assert text == "green [masked] \ufffd"

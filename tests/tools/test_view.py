@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.tools.conftest import Bench, MakeBench
+
+MODULE = """\
+import os
+
+
+class Shape:
+    sides = 0
+
+    @property
+    def area(self):
+        return 0
+
+    def scale(self, by):
+        def inner():
+            return by
+        return inner()
+
+
+def scale(shape):
+    return shape
+"""
+
+
+@pytest.fixture
+def bench(make_bench: MakeBench) -> Bench:
+    body = "".join(f"def f{n}(x):\n    return {'x + ' * 20}{n}\n\n\n" for n in range(300))
+    return make_bench(
+        {
+            "shape.py": MODULE,
+            "long.py": f"class Big:\n    one = 1\n{'    # filler' * 3}\n\n\n{body}",
+            "long.txt": "".join(f"line {n} {'x' * 50}\n" for n in range(1, 1001)),
+            "pkg/a.py": "",
+            "pkg/deep/b.py": "b = 1\n",
+            "pkg/deep/c.txt": "c\n",
+            "wide.txt": "y" * 50_000 + "\nend\n",
+            "binary.bin": b"\0\1\2" * 10,
+            "latin.py": "name = 'é'\n".encode("latin-1"),
+        }
+    )
+
+
+def test_a_short_file_is_shown_whole(bench: Bench) -> None:
+    text = bench("view", path="shape.py").text
+    assert text.startswith("shape.py, lines 1-18 of 18\n1\timport os\n2\t\n")
+    assert text.endswith("18\t    return shape")
+
+
+def test_windows(bench: Bench) -> None:
+    assert bench("view", path="shape.py", start=4, end=5).text == (
+        "shape.py, lines 4-5 of 18\n4\tclass Shape:\n5\t    sides = 0"
+    )
+    assert bench("view", path="shape.py", start=17, end=-1).text.startswith("shape.py, lines 17-18 of 18")
+    assert bench("view", path="shape.py", start=17, end=900).text.startswith("shape.py, lines 17-18 of 18")
+    beyond = bench("view", path="shape.py", start=30)
+    assert not beyond.ok
+    assert "18 lines" in beyond.text
+    assert not bench("view", path="shape.py", start=9, end=3).ok
+
+
+def test_a_long_text_says_where_to_go_on(bench: Bench) -> None:
+    seen = bench("view", path="long.txt")
+    last = int(seen.text.rsplit("start=", 1)[1]) - 1
+    assert seen.text.startswith(f"long.txt, lines 1-{last} of 1000\n")
+    assert 10_000 < len(seen.text) <= 12_000
+    assert (
+        bench("view", path="long.txt", start=last + 1).text.splitlines()[1].startswith(f"{last + 1}\tline {last + 1} ")
+    )
+
+
+def test_a_long_python_file_is_outlined(bench: Bench) -> None:
+    text = bench("view", path="long.py").text
+    assert text.startswith("long.py, lines 1-40 of ")
+    assert "\n1-2 class Big\n" in text
+    assert "def f12\n" in text
+    assert "more definitions" in text
+    assert len(text) <= 12_500
+
+
+def test_symbols(bench: Bench) -> None:
+    text = bench("view", path="shape.py", symbol="Shape.area").text
+    assert text.startswith("shape.py, Shape.area, lines 7-9 of 18\n7\t    @property\n")
+    both = bench("view", path="shape.py", symbol="scale").text
+    assert "scale, lines 17-18" in both
+    assert "Shape.scale" not in both
+    assert "lines 12-13" in bench("view", path="shape.py", symbol="inner").text
+    missing = bench("view", path="shape.py", symbol="Shape.skale")
+    assert not missing.ok
+    assert "Shape.scale" in missing.text
+    other = bench("view", path="long.txt", symbol="line")
+    assert not other.ok
+    assert "1\tline 1 " in other.text
+
+
+def test_directories_are_listed_short(bench: Bench) -> None:
+    text = bench("view", path=".").text
+    assert text.startswith(".: 9 files\npkg/ (3 files)\n")
+    assert "shape.py" in text.splitlines()
+    assert bench("view", path="pkg/deep/").text == "pkg/deep/: 2 files\nb.py\nc.txt"
+    bench("shell", command="mkdir empty")
+    assert "holds no file" in bench("view", path="empty").text
+
+
+def test_odd_files(bench: Bench) -> None:
+    assert "binary file of 30 bytes" in bench("view", path="binary.bin").text
+    assert bench("view", path="latin.py").text.endswith("1\tname = '\ufffd'")
+    assert bench("view", path="pkg/a.py").text == "pkg/a.py is empty."
+    wide = bench("view", path="wide.txt").text
+    assert len(wide) < 1_000
+    assert wide.endswith("2\tend")
+
+
+@pytest.mark.parametrize("path", ["none.py", "../outside", "/etc/passwd", "link", "out:9", "shape.py/x"])
+def test_what_cannot_be_viewed_is_an_observation(bench: Bench, path: str) -> None:
+    bench("shell", command="ln -s /etc/hostname link")
+    seen = bench("view", path=path)
+    assert not seen.ok
+    assert seen.text
