@@ -244,11 +244,7 @@ class Repository:
         Raises UsageError for a name that is invalid or taken (by anything but this very tree on this very base).
         """
         ref = f"refs/heads/{name}"
-        try:
-            self._git("check-ref-format", ref)
-        except GitFailed:
-            raise UsageError(f"{name!r} cannot be the name of a branch.", "Choose another name.") from None
-        if name.startswith("-") or name == "HEAD":
+        if not self._is_branch_name(name):
             raise UsageError(f"{name!r} cannot be the name of a branch.", "Choose another name.")
         if taken := self._commit(ref):
             if self._git("rev-parse", f"{taken}^{{tree}}", f"{taken}^@").decode().split() == [tree, base.commit]:
@@ -266,6 +262,15 @@ class Repository:
         except GitFailed as error:
             raise UsageError(f"The branch {name} cannot be made: {error.reason}.", "Choose another name.") from error
         return id
+
+    def _is_branch_name(self, name: str) -> bool:
+        if name.startswith("-") or name == "HEAD" or "\0" in name:
+            return False
+        try:
+            self._git("check-ref-format", f"refs/heads/{name}")
+        except GitFailed:
+            return False
+        return True
 
     def _take(self, tree: str, base: Base, trees: Trees) -> None:
         """Copy what `tree` has and the base commit has not into the user's repository."""
@@ -290,13 +295,16 @@ class Repository:
     def _saved(self, paths: list[bytes]) -> Iterator[None]:
         """Put these files back if applying fails half-way (disk full): git removes the old before it writes the new."""
         with tempfile.TemporaryDirectory(prefix="swe-agent-", dir=self.git_dir) as folder:
-            copies = {}
-            for n, file in enumerate(map(self._file, paths)):
-                if file.is_symlink() or file.is_file():
-                    copies[file] = Path(shutil.copy2(file, Path(folder, str(n)), follow_symlinks=False))
+            files = [self._file(path) for path in paths]
+            new = [file for file in files if not os.path.lexists(file)]
+            copies = {file: Path(folder, str(n)) for n, file in enumerate(files) if file.is_symlink() or file.is_file()}
+            for file, copy in copies.items():
+                shutil.copy2(file, copy, follow_symlinks=False)
             try:
                 yield
             except (GitFailed, KeyboardInterrupt):
+                for file in new:
+                    file.unlink(missing_ok=True)
                 for file, copy in copies.items():
                     file.parent.mkdir(parents=True, exist_ok=True)
                     copy.replace(file)
