@@ -1,0 +1,249 @@
+"""Running tests in real workspaces, and the reports that come of it."""
+
+import shlex
+
+import pytest
+
+from aci.commands import detect_command, narrowed
+from aci.testing import Report, TestResult, run_tests
+from aci.workspace import Ran
+from trajectories.errors import UsageError
+
+PYTEST = {
+    "pkg/__init__.py": "def f(x):\n    return x + 1\n\ndef boom():\n    raise KeyError('a')\n",
+    "tests/test_a.py": (
+        "import pytest\nfrom pkg import f, boom\n"
+        "@pytest.mark.parametrize('v', [1, 'a b', '$(x)', \"it's\"])\ndef test_p(v): pass\n"
+        "def test_bad(): assert f(1) == 3\n"
+        "def test_boom(): boom()\n"
+    ),
+}
+CASES = {
+    "pkg/__init__.py": PYTEST["pkg/__init__.py"],
+    "tests/__init__.py": "",
+    "tests/test_u.py": (
+        "import unittest\nfrom pkg import f, boom\n"
+        "class T(unittest.TestCase):\n"
+        "    def test_ok(self): self.assertEqual(f(1), 2)\n"
+        "    def test_bad(self): self.assertEqual(f(1), 3)\n"
+        "    def test_boom(self): boom()\n"
+    ),
+}
+
+
+@pytest.fixture
+def local(make_repo, open_ws):
+    """`local(files)`: a workspace of this machine that holds them."""
+    return lambda files: open_ws("local", make_repo(files))
+
+
+def test_pytest_is_found_and_narrowed(local):
+    workspace = local(PYTEST)
+    report = run_tests(workspace)
+    assert report.command == "python3 -m pytest"
+    assert report.granularity == "test"
+    assert report.complete
+    assert report.notes == ()
+    assert report.failed == ("tests/test_a.py::test_bad", "tests/test_a.py::test_boom")
+    assert report.counts == {"passed": 4, "failed": 2}
+    assert report.summary().startswith("2 failed, 4 passed in ")
+    assert report.find("tests/test_a.py::test_boom").trace == ("tests/test_a.py:6:test_boom", "pkg/__init__.py:5:boom")
+    nodes = ["tests/test_a.py::test_p[a b]", "tests/test_a.py::test_p[$(x)]", "tests/test_a.py::test_p[it's]"]
+    assert run_tests(workspace, nodes=nodes).passed == tuple(nodes)
+
+
+def test_nothing_is_left_behind(local):
+    workspace = local(PYTEST)
+    before = workspace.snapshot().tree
+    run_tests(workspace)
+    assert workspace.snapshot().tree == before
+    assert workspace.run(f"ls -A {shlex.quote(workspace.harness)}").text.split() == ["detect.py"]
+    assert workspace.run("find . -name __pycache__").output == b""
+
+
+def test_the_command_leaves_its_session_as_it_was(local):
+    workspace = local(CASES)
+    run_tests(workspace, "cd tests && export PYTHONPATH=/nowhere && exit 3")
+    report = run_tests(workspace, "python3 -m unittest tests.test_u")
+    assert report.counts == {"passed": 1, "failed": 2}
+
+
+@pytest.mark.parametrize(
+    ("command", "nodes", "count"),
+    [
+        ("pytest -q tests", (), 6),
+        ("echo begin; python3 -m pytest -x | cat", (), 6),
+        ("cd tests && python3 -m pytest -p no:cacheprovider", ("tests/test_a.py::test_p",), 4),
+        ("make check", (), 6),
+    ],
+)
+def test_whatever_ends_up_running_pytest_is_understood(local, command, nodes, count):
+    workspace = local({**PYTEST, "Makefile": "check:\n\tpython3 -m pytest -q\n", "conftest.py": ""})
+    report = run_tests(workspace, command, nodes)
+    assert report.granularity == "test"
+    assert len(report.results) == count
+
+
+def test_unittest_in_each_workspace(kind, make_repo, open_ws):
+    workspace = open_ws(kind, make_repo(CASES))
+    command = "python3 -m unittest discover"
+    report = run_tests(workspace, command)
+    assert report.granularity == "test"
+    assert report.counts == {"passed": 1, "failed": 2}
+    boom = report.find("tests.test_u.T.test_boom")
+    assert (boom.path, boom.line, boom.error, boom.message) == ("tests/test_u.py", 6, "KeyError", "KeyError: 'a'")
+    for node in ("tests.test_u.T.test_ok", "tests/test_u.py::T::test_ok"):
+        assert run_tests(workspace, command, [node]).passed == ("tests.test_u.T.test_ok",)
+    assert run_tests(workspace, "exit 3").code == 3
+
+
+def without_pytest(workspace):
+    """The workspace, in which pytest cannot be imported."""
+    workspace.write(f"{workspace.scratch}/without/pytest.py", b"raise ImportError")
+    workspace.run(f"export PYTHONPATH={shlex.quote(workspace.scratch)}/without", session="tests")
+    return workspace
+
+
+def test_without_pytest_unittest_is_found(kind, make_repo, open_ws):
+    workspace = without_pytest(open_ws(kind, make_repo(CASES)))
+    assert detect_command(workspace) == "python3 -m unittest discover -s tests -t ."
+    assert run_tests(workspace).counts == {"passed": 1, "failed": 2}
+
+
+def test_pytest_style_tests_need_pytest(local):
+    with pytest.raises(UsageError, match="no pytest"):
+        run_tests(without_pytest(local(PYTEST)))
+
+
+def test_no_tests_at_all(local):
+    with pytest.raises(UsageError, match="No tests were found") as raised:
+        run_tests(local({"a.py": "x = 1\n", "node_modules/b/test_x.py": ""}))
+    assert "--test" in raised.value.fix
+
+
+def test_exit_code_alone(local):
+    workspace = local(PYTEST)
+    assert run_tests(workspace, "true").ok
+    report = run_tests(workspace, "echo no; false")
+    assert (report.granularity, report.code, report.results, report.ok) == ("command", 1, (), False)
+    assert report.summary().startswith("exit code 1 in ")
+
+
+def test_a_command_that_does_not_exist(local):
+    report = run_tests(local(PYTEST), "no-such-runner --all")
+    assert report.code == 127
+    assert "no-such-runner" in report.notes[0]
+
+
+def test_a_command_with_a_syntax_error(local):
+    report = run_tests(local(PYTEST), "if (")
+    assert report.code not in (0, 127)
+    assert not report.ok
+
+
+def test_a_hanging_command_keeps_the_results_so_far(local):
+    files = {
+        "test_a.py": "import time, signal\ndef test_a(): pass\ndef test_b():\n    signal.alarm(0)\n    time.sleep(99)\n"
+    }
+    report = run_tests(local({**files, "conftest.py": "import signal\nsignal.signal(14, signal.SIG_IGN)\n"}), timeout=6)
+    assert report.timed_out
+    assert report.passed == ("test_a.py::test_a",)
+    assert report.find("test_a.py::test_b").message == "still running when time was up"
+    assert "did not end within" in report.notes[0]
+    assert "timed out" in report.summary()
+
+
+def test_a_test_that_hangs_hides_no_other(local):
+    files = {"test_a.py": "def test_a():\n    while True: pass\ndef test_b(): pass\n"}
+    report = run_tests(local(files), timeout=8)
+    assert report.failed == ("test_a.py::test_a",)
+    assert report.passed == ("test_a.py::test_b",)
+    assert not report.timed_out
+
+
+@pytest.mark.parametrize("ending", ["os._exit(0)", "os.abort()", "os.kill(os.getpid(), 11)"])
+def test_a_crash_is_told_and_not_trusted(local, ending):
+    report = run_tests(
+        local({"test_a.py": f"import os\ndef test_a(): pass\ndef test_b(): {ending}\ndef test_c(): 0/0"})
+    )
+    assert not report.complete
+    assert not report.ok
+    assert report.passed == ("test_a.py::test_a",)
+    assert report.failed == ("test_a.py::test_b",)
+    assert any("before all its tests were reported" in note for note in report.notes)
+    assert "not finished" in report.summary()
+
+
+def test_an_early_goodbye_with_zero_is_not_trusted(local):
+    report = run_tests(local({"test_a.py": "import pytest\ndef test_a(): pytest.exit('x', 0)\ndef test_b(): 0/0\n"}))
+    assert report.code == 0
+    assert not report.complete
+    assert not report.ok
+
+
+def test_codes_and_counts_that_do_not_fit_are_told(local):
+    workspace = local({**PYTEST, "test_ok.py": "def test_ok(): pass\n"})
+    assert "exited with 0 although tests failed" in run_tests(workspace, "pytest -q || true").notes[0]
+    assert "although no test failed" in run_tests(workspace, "pytest -q test_ok.py; exit 9").notes[0]
+
+
+def test_a_broken_conftest_is_no_success(local):
+    report = run_tests(local({"test_a.py": "def test_a(): pass\n", "conftest.py": "import nothing_here\n"}))
+    assert report.code == 4
+    assert not report.complete
+    assert b"nothing_here" in report.output
+
+
+def test_forged_lines_are_read_with_care(local):
+    forge = r"""
+import gc, io
+def test_a():
+    [out] = [file for file in gc.get_objects() if isinstance(file, io.TextIOWrapper) and "out.jsonl" in str(file.name)]
+    out.write('[1]\n{"id": 3, "outcome": "passed"}\n{"id": "x", "outcome": "great"}\n' + '[' * 99999 + '\n')
+    out.write('{"id": "y", "outcome": "passed", "trace": 5, "line": "z", "seconds": []}\n{"id": "torn\n')
+"""
+    report = run_tests(local({"test_a.py": forge}))
+    assert report.passed == ("y", "test_a.py::test_a"), report.output.decode()
+
+
+def test_thousands_of_nodes(local):
+    workspace = local({"test_a.py": "import pytest\n@pytest.mark.parametrize('n', range(4000))\ndef test_n(n): pass\n"})
+    nodes = [f"test_a.py::test_n[{n}]" for n in range(1, 4000)] + [f"tests/{'gone' * 20}{n}.py" for n in range(1000)]
+    assert len(run_tests(workspace, nodes=nodes).passed) == 3999
+
+
+@pytest.mark.parametrize(
+    ("files", "start"),
+    [
+        (["test_a.py"], "-s ."),
+        (["tests/test_a.py"], "-s tests"),
+        (["tests/__init__.py", "tests/deep/__init__.py", "tests/deep/test_a.py"], "-s tests/deep -t ."),
+        (["src/pkg/__init__.py", "src/pkg/tests/__init__.py", "src/pkg/tests/test_a.py"], "-s src/pkg/tests -t src"),
+        (["pkg/a_test.py"], "-s pkg -p '*_test.py'"),
+    ],
+)
+def test_where_unittest_starts(local, files, start):
+    case = "import unittest\nclass T(unittest.TestCase):\n    def test_it(self): pass\n"
+    workspace = without_pytest(local({name: "" if name.endswith("__init__.py") else case for name in files}))
+    command = detect_command(workspace)
+    assert command == f"python3 -m unittest discover {start}"
+    assert run_tests(workspace, command).counts == {"passed": 1}
+
+
+def test_reports_say_what_they_hold():
+    results = (TestResult("a.py", "error"), TestResult("b.py::t", "failed"), TestResult("b.py::s", "skipped"))
+    report = Report(results, "pytest", 1, seconds=2.14)
+    assert report.summary() == "1 failed, 1 error, 1 skipped in 2.1 s"
+    assert report.failed == ("a.py", "b.py::t")
+    assert report.find("a.py::inside").id == "a.py"
+    assert report.find("b.py::t::inside") is None
+    assert Report((), "pytest", 5).summary() == "no tests ran in 0.0 s"
+    assert not Report((), "pytest", 0).ok
+    assert Ran(b"", 0, 0.0, "/").code == 0
+
+
+def test_lines_that_people_can_repeat():
+    assert narrowed("python3 -m pytest", ["a.py::t[x y]"]) == "python3 -m pytest 'a.py::t[x y]'"
+    assert narrowed("make check", ["a.py"]) == "python3 -m pytest a.py"
+    assert narrowed("python3 -m unittest discover -s t", ["a.T.b"]) == "python3 -m unittest discover -s t -k a.T.b"
+    assert narrowed("pytest", [str(n) for n in range(30)]).endswith("# and 10 more")
