@@ -6,6 +6,7 @@ one answer compare with one another only.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections import Counter, defaultdict
@@ -209,6 +210,7 @@ def _bm25(documents: Sequence[Counter[str]], query: Mapping[str, float]) -> list
     from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]
 
     index = BM25Okapi([list(Counter(found).elements()) for found in asked])
+    index.idf = _rarity(asked)
     index.doc_len = [document.total() for document in documents]
     index.avgdl = sum(index.doc_len) / len(documents)
     weights = {term: weight * index.idf.get(term, 0.0) for term, weight in query.items()}
@@ -216,6 +218,12 @@ def _bm25(documents: Sequence[Counter[str]], query: Mapping[str, float]) -> list
     scores = np.sum([query[term] * index.get_scores([term]) for term in heaviest], axis=0)
     best = float(scores.max())
     return [float(score) / best if best > 0 else 0.0 for score in scores]
+
+
+def _rarity(documents: Sequence[Mapping[str, int]]) -> dict[str, float]:
+    """Inverse document frequency that stays above 0, as Lucene has it: few functions are candidates at times."""
+    holders = Counter(term for document in documents for term in document)
+    return {term: math.log(1 + (len(documents) - count + 0.5) / (count + 0.5)) for term, count in holders.items()}
 
 
 def _follow_paths(repository: _Repository, said: Mentions, files: dict[str, _Evidence]) -> None:

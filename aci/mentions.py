@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from trajectories.records import Issue
 
-LONGEST = 100_000
+LONGEST = 50_000
 TITLE_WEIGHT = 3
 _CODE = """
 py pyi pyx pxd js jsx mjs cjs ts tsx mts vue svelte java kt kts scala groovy go rs c h cc cpp cxx hh hpp hxx m mm cs php

@@ -105,7 +105,7 @@ def undefined(source: str) -> dict[str, int]:
     missing = read - defined
     lines: dict[str, int] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in missing:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in missing:
             lines[node.id] = min(node.lineno, lines.get(node.id, node.lineno))
     return dict(sorted(lines.items(), key=lambda item: (item[1], item[0])))
 

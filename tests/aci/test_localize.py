@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aci.localize import Places, locate
+from aci.mentions import Frame, mentions, split
+from tests.conftest import MakeRepo, OpenWorkspace
+from trajectories.records import Issue
+
+FILES = {
+    "src/shop/__init__.py": "",
+    "src/shop/cart.py": (
+        "class Cart:\n    def add(self, item):\n        self.items.append(item)\n\n"
+        "    def total(self):\n        return sum(price(i) for i in self.items)\n"
+    ),
+    "src/shop/price.py": (
+        "def price(item):\n    return item.net * (1 + vat_rate(item))\n\n\n"
+        "def vat_rate(item):\n    return RATES[item.country]\n"
+    ),
+    "src/shop/mail.py": "def send_receipt(order):\n    body = render(order)\n    deliver(body)\n",
+    "src/shop/models/order.py": "class OrderLine:\n    def quantity(self):\n        return self._quantity\n",
+    "tests/test_cart.py": "from shop.cart import Cart\n\ndef test_total_of_cart():\n    assert Cart().total() == 0\n",
+    "web/totals.js": "function showTotals(cart) { return cart.total }\n",
+}
+
+
+def find(title: str, body: str = "", files: dict[str, str] = FILES) -> Places:
+    return locate(files, "", Issue(title, body))
+
+
+def best(title: str, body: str = "") -> tuple[str, str]:
+    places = find(title, body)
+    return places.files[0].path, f"{places.functions[0].path}:{places.functions[0].name}" if places.functions else ""
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "file", "function"),
+    [
+        ("Total of a cart is wrong", "", "src/shop/cart.py", "src/shop/cart.py:Cart.total"),
+        ("KeyError for Norway", "VAT rates are missing", "src/shop/price.py", "src/shop/price.py:vat_rate"),
+        ("It fails", "Look at `shop/mail.py`.", "src/shop/mail.py", "src/shop/mail.py:send_receipt"),
+        ("Cannot add", "`Cart.add` loses items", "src/shop/cart.py", "src/shop/cart.py:Cart.add"),
+        ("Wrong", "shop.models.order.OrderLine.quantity() is None", "src/shop/models/order.py",
+         "src/shop/models/order.py:OrderLine.quantity"),
+        ("Wrong", "https://github.com/x/shop/blob/0a1b2c/src/shop/mail.py#L2", "src/shop/mail.py",
+         "src/shop/mail.py:send_receipt"),
+        ("showTotals shows nothing", "", "web/totals.js", ""),
+    ],
+)  # fmt: skip
+def test_what_the_issue_points_at_comes_first(title: str, body: str, file: str, function: str) -> None:
+    found = best(title, body)
+    assert found[0] == file
+    assert not function or found[1] == function
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        '  File "/usr/lib/python3/site-packages/shop/price.py", line 6, in vat_rate\n    return',
+        "src/shop/price.py:6: in vat_rate\n    return",
+        "~/src/shop/price.py in vat_rate(item)\n      5 def",
+        "File ~/work/src/shop/price.py:6, in vat_rate(item)\n",
+    ],
+)
+def test_tracebacks_of_all_forms(trace: str) -> None:
+    body = f"```\n  File \"/home/me/app.py\", line 3, in main\n{trace}\nKeyError: 'no'\n```"
+    places = find("Crash with an order", body)
+    assert places.files[0].path == "src/shop/price.py"
+    assert "traceback" in places.files[0].why
+    assert (places.functions[0].name, places.functions[0].line) == ("vat_rate", 5)
+    assert "traceback" in places.functions[0].why
+
+
+def test_tests_are_ranked_down() -> None:
+    paths = [hit.path for hit in find("test_total_of_cart fails", "total of Cart").files]
+    assert paths.index("src/shop/cart.py") < paths.index("tests/test_cart.py")
+
+
+def test_answers_are_ordered_capped_and_repeatable() -> None:
+    first, second = (locate(FILES, "", Issue("cart total price item order"), top=2) for _ in range(2))
+    assert (first.files, first.functions) == (second.files, second.functions)
+    assert len(first.files) == len(first.functions) == 2
+    assert first.files[0].score >= first.files[1].score
+
+
+def test_nothing_to_find() -> None:
+    assert find("", "").files == ()
+    assert find("Qwertz uiop").files == ()
+    assert locate({}, "", Issue("anything")).functions == ()
+
+
+def test_files_that_say_nothing_are_skipped() -> None:
+    odd = {
+        "gen.py": "# @generated\ncart total\n",
+        "lib.min.js": "cart total",
+        "data.txt": "cart total",
+        "huge.py": "cart = total\n" * 100_000,
+        "node_modules/x.js": "cart total",
+        "nul.py": "cart\0total",
+        "broken.py": "def total_of_cart(:\n  pass\n",
+        "deep.py": "x = " + "(" * 5000 + ")" * 5000 + "  # cart total\n",
+    }
+    assert {hit.path for hit in find("total of cart", files=odd).files} <= {"broken.py", "deep.py"}
+
+
+@given(st.text(max_size=300), st.text(max_size=2_000))
+def test_any_issue_is_answered(title: str, body: str) -> None:
+    find(title, body)
+
+
+def test_a_huge_issue_is_read_in_part() -> None:
+    assert find("Total of cart", "a.b/c\\" * 2_000_000).files[0].path == "src/shop/cart.py"
+
+
+def test_the_files_of_a_tree(make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {**FILES, "latin.py": "cart = 'é'".encode("latin-1"), "b.py": b"cart\0"}
+    options = open_ws("local", make_repo(files)).options
+    places = locate(options.trees, options.base.tree, Issue("Total of the cart is wrong"))
+    assert places.files[0].path == "src/shop/cart.py"
+    assert places.functions[0].name == "Cart.total"
+    assert {hit.path for hit in places.files} <= FILES.keys()
+
+
+def test_mentions() -> None:
+    said = mentions(
+        Issue(
+            "Regression in `Foo.bar()`",
+            "<!-- please fill in hidden_name -->\nSee https://github.com/a/b/blob/main/pkg/x.py#L10-L20 and "
+            "https://example.com/path/file.py. In ./pkg/y.py `get_value(3)` gives pkg.sub.Thing\n"
+            'File "/a/z.py", line 7, in run\nz.py:9: Error\n',
+        )
+    )
+    assert said.links == (Frame("pkg/x.py", 10),)
+    assert said.paths == ("pkg/y.py",)
+    assert said.frames == (Frame("/a/z.py", 7, "run"), Frame("z.py", 9))
+    assert "pkg.sub.Thing" in said.dotted
+    assert said.identifiers["Foo"] is True
+    assert said.identifiers["get_value"] is False
+    assert {"bar", "get_value"} <= said.called
+    assert "hidden_name" not in said.terms
+    assert said.terms["regression"] > said.terms["gives"]
+
+
+@pytest.mark.parametrize(
+    ("word", "terms"),
+    [
+        ("sendHTTPResponse", ("sendhttpresponse", "send", "http", "response")),
+        ("_snake_case", ("snake_case", "snake", "case")),
+        ("simple", ("simple",)),
+        ("the", ()),
+        ("utf8Decoder", ("utf8decoder", "utf", "decoder")),
+    ],
+)
+def test_words_are_split_and_kept_whole(word: str, terms: tuple[str, ...]) -> None:
+    assert split(word) == terms
