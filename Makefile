@@ -16,7 +16,7 @@ test: $(READY)  ## run the tests, with coverage
 	$(PYTHON_OF_VENV) -m pytest -m "not slow" --numprocesses auto --cov --cov-report term
 
 test-all: $(READY)  ## run the tests with the long matrices too
-	$(PYTHON_OF_VENV) -m pytest --numprocesses auto --cov --cov-report term
+	SWE_AGENT_TEST_ALL=1 $(PYTHON_OF_VENV) -m pytest --numprocesses auto --cov --cov-report term
 
 check: $(READY)  ## lint, format, types, import contracts, file lengths
 	.venv/bin/ruff check

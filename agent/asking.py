@@ -45,7 +45,7 @@ def send(engine: Engine, model: Model, ask: Ask) -> Reply:
         asked = error.wait if isinstance(error, ModelError) else None
         return float(backoff(state) if asked is None else asked)
 
-    backoff = wait_exponential_jitter(initial=engine.settings.retry_wait, max=LONGEST_WAIT)
+    backoff = wait_exponential_jitter(multiplier=engine.settings.retry_wait, max=LONGEST_WAIT)
     retrying = Retrying(
         retry=retry_if_exception(_worth_another),
         stop=stop_after_attempt(ATTEMPTS),

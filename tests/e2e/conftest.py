@@ -38,7 +38,11 @@ class Machine:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in ("PATH", "HOME", "LANG", "DOCKER_HOST") or name.startswith("COVERAGE_")
+        }
         return kept | {
             "SWE_AGENT_STATE": str(self.home / "state"),
             "SWE_AGENT_CONFIG": str(self.home / "config.toml"),

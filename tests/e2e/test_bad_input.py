@@ -35,7 +35,7 @@ def fixing(machine):
     ("arguments", "code", "said"),
     [
         (["--repo", "/nowhere/at/all", "--text", "x"], 2, "/nowhere/at/all"),
-        (["--repo", "{plain}", "--text", "x"], 2, "not a git repository"),
+        (["--repo", "{plain}", "--text", "x"], 2, "not in a git repository"),
         (["--repo", "{empty}", "--text", "x"], 2, "no commit"),
         (["--repo", "{repo}", "--text", "x", "--base", "v9"], 2, "v9"),
         (["--repo", "{repo}", "--text", "  \n"], 2, "is empty"),
@@ -60,7 +60,12 @@ def test_a_clear_sentence_and_the_right_code(machine, calculator, tmp_path, argu
     (tmp_path / "latin.md").write_bytes("caf\xe9".encode("latin-1"))
     write(tmp_path / "plain", {"a.py": ""})
     git(write(tmp_path / "empty", {}) if (tmp_path / "empty").mkdir() else tmp_path / "empty", "init", "-q")
-    places = {"repo": calculator, "plain": tmp_path / "plain", "empty": tmp_path / "empty", "latin": tmp_path / "latin.md"}
+    places = {
+        "repo": calculator,
+        "plain": tmp_path / "plain",
+        "empty": tmp_path / "empty",
+        "latin": tmp_path / "latin.md",
+    }
     done = machine.run("fix", *(argument.format(**places) for argument in arguments))
     refused(done, code, said)
     told = machine.run("fix", *(argument.format(**places) for argument in arguments), "--json")
@@ -76,7 +81,9 @@ def test_bad_settings_are_named(machine, calculator):
     refused(machine.run("runs"), 3, "config.toml cannot be read")
     (machine.home / "config.toml").write_text("")
     write(calculator, {".swe-agent.toml": 'model = "expensive"\n'})
-    refused(machine.run("fix", "--repo", calculator, "--text", "x"), 3, "a repository may set image, setup and test only")
+    refused(
+        machine.run("fix", "--repo", calculator, "--text", "x"), 3, "a repository may set image, setup and test only"
+    )
 
 
 def test_no_tests_in_the_repository(machine, tmp_path):
@@ -228,7 +235,10 @@ def test_a_run_that_another_process_works_on(machine, calculator, issue_file):
 
 @pytest.mark.parametrize(
     ("setting", "said"),
-    [({"DOCKER_HOST": "unix:///nowhere/docker.sock"}, "Docker"), ({"SWE_AGENT_IMAGE": "swe-agent/not-there:1"}, "not-there")],
+    [
+        ({"DOCKER_HOST": "unix:///nowhere/docker.sock"}, "Docker"),
+        ({"SWE_AGENT_IMAGE": "swe-agent/not-there:1"}, "not-there"),
+    ],
 )
 @pytest.mark.docker
 def test_docker_that_cannot_be_used(machine, calculator, issue_file, fixing, setting, said):

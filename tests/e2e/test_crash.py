@@ -27,8 +27,20 @@ def script(machine: Machine) -> str:
     wrong = call("edit", path="calc/core.py", old="return a - b", new="return a * b")
     right = call("edit", path="calc/core.py", old="return a - b", new="return a + b")
     return machine.script(
-        answer("Look.", call("view", path="calc/core.py"), call("shell", command="echo note > notes.txt"), branch="main", n=1),
-        answer("A test.", call("edit", path="tests/test_core.py", old="", new=TEST_CORE), call("submit"), branch="main", n=2),
+        answer(
+            "Look.",
+            call("view", path="calc/core.py"),
+            call("shell", command="echo note > notes.txt"),
+            branch="main",
+            n=1,
+        ),
+        answer(
+            "A test.",
+            call("edit", path="tests/test_core.py", old="", new=TEST_CORE),
+            call("submit"),
+            branch="main",
+            n=2,
+        ),
         answer("Fine.", call("shell", command="rm notes.txt"), branch="main/review", n=1),
         answer("Done.", call("submit"), branch="main/review", n=2),
         answer("Times.", wrong, call("run_tests"), branch="main/try-1", n=1),
@@ -58,7 +70,12 @@ def account(directory: Path) -> dict:
     assert {record.hold for record in settles} <= holds.keys()
     settled = sum(record.dollars for record in settles)
     in_flight = sum(hold.dollars for name, hold in holds.items() if name not in {record.hold for record in settles})
-    return {"replies": [(r.branch, r.ask) for r in replies], "settled": settled, "in flight": in_flight, "calls": len(holds)}
+    return {
+        "replies": [(r.branch, r.ask) for r in replies],
+        "settled": settled,
+        "in flight": in_flight,
+        "calls": len(holds),
+    }
 
 
 def check(done: dict, directory: Path, whole: dict) -> None:
@@ -90,7 +107,6 @@ def sample(moments: list, share: int) -> list:
     return sorted(random.Random(SEED).sample(moments, min(share, len(moments))))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("whole", KINDS, indirect=True)
 def test_killed_at_random_moments(machine, calculator, issue_file, script, whole):
@@ -112,7 +128,6 @@ def test_killed_at_random_moments(machine, calculator, issue_file, script, whole
             check(machine.json("resume", directory.name), directory, whole)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("whole", KINDS, indirect=True)
 def test_killed_at_every_record(machine, whole):

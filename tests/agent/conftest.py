@@ -1,0 +1,66 @@
+"""A run in a local workspace whose strategy a test writes in place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from agent.engine import Engine, Happening
+from agent.settings import Settings
+from agent.solve import begin, reopen
+from agent.task import Outcome, Task
+from trajectories.records import Issue, Step
+
+Strategy = Callable[[Task], Generator[Step, None, Outcome]]
+
+
+class Bench:
+    """`begin(lines)` starts a run with a scripted model, `drive(strategy)` runs a strategy on it, again and again."""
+
+    def __init__(self, folder: Path, repository: Path) -> None:
+        self.folder, self.repository = folder, repository
+        self.directory = Path()
+        self.heard: list[Happening] = []
+
+    def begin(self, *lines: dict, rev: str | None = None, **settings: object) -> Path:
+        script = self.folder / "script.jsonl"
+        script.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        self.settings = Settings(
+            model=f"scripted:{script}", workspace="local", state=self.folder / "state", retry_wait=0, **settings
+        )
+        self.directory = begin(Issue("add() subtracts"), self.repository, self.settings, rev)
+        return self.directory
+
+    def engine(self) -> Engine:
+        return reopen(self.directory, self.settings.state, self.heard.append)
+
+    def drive(self, strategy: Strategy) -> tuple[list[Step], Outcome]:
+        """The steps and the outcome of one process's life."""
+        engine = self.engine()
+        steps: list[Step] = []
+        try:
+            running = strategy(Task(engine))
+            while True:
+                try:
+                    steps.append(next(running))
+                except StopIteration as end:
+                    return steps, end.value
+        finally:
+            engine.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, make_repo) -> Bench:
+    repository = make_repo({"calc.py": "def add(a, b):\n    return a - b\n", ".gitignore": "*.pyc\n"})
+    return Bench(tmp_path, repository)
+
+
+def act(tool: str, **arguments: object) -> dict:
+    return {"tool": tool, "arguments": arguments}
+
+
+def line(text: str, *actions: dict, usage: dict | None = None, **where: object) -> dict:
+    return {**where, "reply": {"text": text, "actions": list(actions), "usage": usage or {"input_tokens": 50}}}

@@ -1,0 +1,170 @@
+"""Every request on the wire is held before and settled after, whatever becomes of it."""
+
+import threading
+import time
+
+import pytest
+
+from agent.ledger import Price
+from agent.loop import loop
+from agent.task import Task
+from tests.agent.conftest import act, line
+from trajectories.errors import BudgetStop, Cancelled, ModelError
+from trajectories.journal import read
+from trajectories.records import Action, Reply, Usage
+
+
+class Temperamental:
+    """A model that goes through its moods: an error is raised, a usage is what a good reply was billed."""
+
+    name, price, max_output = "temperamental", Price(1.0, 10.0), 100
+
+    def __init__(self, *moods):
+        self.moods = list(moods)
+        self.asked = 0
+
+    def reply(self, messages, tools, asking):
+        self.asked += 1
+        mood = self.moods.pop(0)
+        if isinstance(mood, Exception):
+            raise mood
+        if callable(mood):
+            return mood(asking)
+        return Reply("ok", (Action("submit"),), usage=mood)
+
+
+@pytest.fixture
+def ask(bench):
+    """Ask a model once in a fresh run; the engine stays open for a look."""
+    bench.begin(line("unused"))
+    engine = bench.engine()
+
+    def once(model):
+        engine._models["coder"] = model
+        return Task(engine).ask()
+
+    once.engine = engine
+    yield once
+    engine.close()
+
+
+def busy(**more):
+    return ModelError("Busy.", retryable=True, **more)
+
+
+def test_retries_are_held_each_and_the_refused_cost_nothing(ask):
+    model = Temperamental(busy(billed=False), busy(billed=False, wait=0), Usage(10, 5))
+    assert ask(model).text == "ok"
+    trajectory = ask.engine.trajectory
+    assert [hold.id for hold in trajectory.holds.values()] == ["main?1.1", "main?1.2", "main?1.3"]
+    assert [settle.dollars for settle in trajectory.settles.values()] == [0.0, 0.0, 0.00006]
+    assert ask.engine.ledger.spent.dollars == 0.00006
+    assert ask.engine.ledger.spent.calls == 3
+
+
+def test_a_cut_stream_is_charged_at_its_hold(ask):
+    ask(Temperamental(busy(billed=True), Usage(10, 5)))
+    first, second = ask.engine.trajectory.holds.values()
+    settle = ask.engine.trajectory.settles[first.id]
+    assert (settle.source, settle.dollars) == ("none", first.dollars)
+    assert second.attempt == 2
+
+
+def test_a_reply_without_usage_is_charged_at_its_hold(ask):
+    ask(Temperamental(None))
+    (hold,) = ask.engine.trajectory.holds.values()
+    assert ask.engine.ledger.spent.dollars == hold.dollars
+
+
+def test_tries_are_bounded_and_the_last_error_is_told(ask):
+    model = Temperamental(*[busy(billed=False) for _ in range(9)])
+    with pytest.raises(ModelError, match="Busy"):
+        ask(model)
+    assert model.asked == 5
+
+
+@pytest.mark.parametrize("error", [ModelError("Wrong key.", billed=False), busy(wait=3600)])
+def test_some_errors_are_not_tried_again(ask, error):
+    model = Temperamental(error)
+    with pytest.raises(ModelError):
+        ask(model)
+    assert model.asked == 1
+    assert len(ask.engine.trajectory.settles) == 1
+
+
+def test_usage_above_the_hold_is_charged_recorded_and_ends_the_run(ask):
+    with pytest.raises(BudgetStop, match="temperamental billed"):
+        ask(Temperamental(Usage(10**6, 100)))
+    assert ask.engine.trajectory.replies["main", 1].text == "ok"
+    assert ask.engine.ledger.spent.dollars == pytest.approx(1.001)
+    with pytest.raises(BudgetStop):
+        Task(ask.engine, "main/other").ask()
+
+
+def test_the_hold_is_durable_before_the_request_leaves(ask):
+    seen = []
+
+    def look(asking):
+        seen.append([hold.id for hold in read(ask.engine.journal.directory).holds.values()])
+        return Reply("ok", usage=Usage(1, 1))
+
+    ask(Temperamental(look))
+    assert seen == [["main?1.1"]]
+
+
+def test_output_is_cut_to_the_purse(bench):
+    bench.begin(line("unused"), budget=0.02)
+    engine = bench.engine()
+    allowed = []
+
+    def answer(asking):
+        allowed.append(asking.max_output)
+        return Reply("ok", usage=Usage(1, 1))
+
+    model = Temperamental(answer)
+    model.price, model.max_output = Price(1.0, 10.0), 100_000
+    engine._models["coder"] = model
+    Task(engine).ask()
+    assert 16 < allowed[0] < 2000
+    engine.close()
+
+
+def test_an_interrupt_does_not_wait_for_a_provider_that_hangs(ask):
+    release = threading.Event()
+
+    def hang(asking):
+        ask.engine.cancel.set()
+        release.wait(30)
+        return Reply("late")
+
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        ask(Temperamental(hang))
+    release.set()
+    assert time.monotonic() - started < 10
+    (hold,) = ask.engine.trajectory.holds.values()
+    assert hold.id not in ask.engine.trajectory.settles
+    assert ask.engine.ledger.spent.dollars == hold.dollars
+
+
+def test_a_bug_in_a_model_is_not_swallowed(ask):
+    with pytest.raises(ZeroDivisionError):
+        ask(Temperamental(lambda asking: 1 / 0))
+
+
+def test_later_asks_are_held_at_what_the_last_was_billed(bench):
+    bench.begin(
+        line("Look.", act("view", path="calc.py"), usage={"input_tokens": 40, "output_tokens": 10}, n=1), line("x")
+    )
+
+    def strategy(task):
+        yield task.say("Fix it. " + "words " * 4000)
+        steps = loop(task)
+        yield next(steps)
+        yield next(steps)
+        return task.best()
+
+    bench.drive(strategy)
+    first, second = read(bench.directory).holds.values()
+    assert first.tokens > 24_000
+    assert second.tokens < 12_000
