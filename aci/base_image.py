@@ -10,12 +10,13 @@ import json
 import tarfile
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci.daemon import Daemon, said
-from aci.store import adoption, checkout, creation, environment
+from aci.store import adoption, checkout, creation, environment, refresh
 from aci.workspace import Options
 from trajectories.errors import WorkspaceError
 
@@ -30,7 +31,8 @@ HOME = "/swe-agent"
 SCRATCH, HARNESS = "/workspace/scratch", f"{HOME}/harness"
 STORE, INBOX = f"{HOME}/store.git", f"{HOME}/inbox"
 _USER, _ROOT = "swe-agent.user", "swe-agent.root"
-_RECIPE = "1"  # part of a base image's name: raise it when they are made differently
+_RECIPE = "2"  # part of a base image's name: raise it when they are made differently
+_KEPT = 30  # base images; an old one costs disk, a missing one a few seconds
 _LAYOUT = f"""\
 set -e
 root=/workspace/repo
@@ -69,7 +71,19 @@ def base_image(daemon: Daemon, options: Options) -> Base:
         except ImageNotFound:
             options.say("Preparing the base: the repository goes into an image, once.")
             image = _make(daemon, source, f"swe-agent-base/{key}", options)
+            _remove_old(daemon)
     return Base(str(image.id), image.labels[_USER], image.labels[_ROOT])
+
+
+def _remove_old(daemon: Daemon) -> None:
+    """Keep the newest base images; one that a container uses stays too."""
+    from docker.errors import APIError
+
+    found = daemon.client.images.list(filters={"label": _ROOT})
+    found.sort(key=lambda image: str(image.attrs["Created"]), reverse=True)
+    for image in found[_KEPT:]:
+        with suppress(APIError):
+            daemon.client.images.remove(str(image.id))
 
 
 def _source(daemon: Daemon, options: Options) -> Image:
@@ -106,7 +120,7 @@ def _make(daemon: Daemon, source: Image, name: str, options: Options) -> Image:
         with_git.remove(force=True, v=True)
     with_repository = daemon.start(str(repository.id), user=user)
     try:
-        _run(with_repository, _script(checkout(root, options.base.tree), adoption(root)), user, _env(root))
+        _run(with_repository, _script(refresh(root), adoption(root)), user, _env(root))
         labels = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in ((_USER, user), (_ROOT, root))]
         return with_repository.commit(repository=name, tag="latest", changes=labels)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -56,6 +57,10 @@ class Daemon:
             raise
         return container
 
+    def rest(self) -> None:
+        """Close the connections to the daemon; the next request opens one again."""
+        self.client.close()
+
     def remove_leftovers(self) -> None:
         """Remove the containers of processes that did not live to do it."""
         from docker.errors import APIError
@@ -102,11 +107,22 @@ def _of_context() -> str:
         return ""
 
 
+def _listens(address: str) -> bool:
+    """False if `address` is a socket that nobody listens at; docker-py would leak one in finding out."""
+    scheme, _, path = address.partition("://")
+    if scheme != "unix":
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
 def _at(address: str) -> Daemon | None:
     import docker
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 
+    if not _listens(address):
+        return None
     try:
         client = docker.from_env(timeout=_PATIENCE, environment={**os.environ, "DOCKER_HOST": address})
     except (DockerException, RequestException):

@@ -131,6 +131,7 @@ class PosixWorkspace:
             raise UsageError(f"{name!r} cannot name a session.", "Use letters, digits and underscores.")
         with self._lock:
             if name not in self._sessions:
+                self._service.run(":")  # there before a command can use up processes or memory
                 prefix, env = self._place.launch({MARK: f"{self._mark}.{name}."}, ours=False)
                 self._sessions[name] = Shell(
                     prefix, cwd=self.root, env=env, cancel=self.options.cancel, helper=self._processes(f"{name}.")

@@ -64,21 +64,22 @@ class _Frame:
 
 
 class _Kept:
-    """The head and the tail of a stream, each at most half of `cap` bytes."""
+    """The head and the tail of a stream, `cap` bytes in all."""
 
     def __init__(self, cap: int) -> None:
-        self.half = max(cap // 2, 1)
+        self.last = max(cap // 2, 1)
+        self.first = cap - self.last
         self.head, self.tail, self.cut = bytearray(), bytearray(), 0
 
     def add(self, data: bytes) -> None:
-        room = self.half - len(self.head)
+        room = self.first - len(self.head)
         self.head += data[:room]
         self.tail += data[room:]
-        if len(self.tail) > 2 * self.half:
+        if len(self.tail) > 2 * self.last:
             self._trim()
 
     def _trim(self) -> None:
-        over = max(len(self.tail) - self.half, 0)
+        over = max(len(self.tail) - self.last, 0)
         self.cut += over
         del self.tail[:over]
 
@@ -167,7 +168,7 @@ class Shell:
     def _start(self) -> None:
         self.close()
         self._marks = secrets.token_hex(16), secrets.token_hex(16)
-        self._pending = b""
+        self._pid, self._pending = 0, b""
         try:
             self._process = subprocess.Popen(
                 [*self._prefix, "sh", "-c", _WRAPPER, "sh", *self._marks, self._program],
@@ -195,6 +196,7 @@ class Shell:
             self._ask(self._exports, kept, deadline)
         kept = _Kept(CAP)
         frame = self._ask(b"{ " + places + b"; } 2>/dev/null; \\command printf '%s' $$", kept, deadline)
+        self._keep_rest(kept)
         said = kept.bytes()
         if frame.kind == "cancelled":
             self.close()
@@ -291,6 +293,11 @@ class Shell:
             return self._take_frame(kept)
         return _Frame("end", int(found[2]), os.fsdecode(found[3]), found[4])
 
+    def _keep_rest(self, kept: _Kept) -> None:
+        """Nothing more will come: what might have begun a frame is output."""
+        kept.add(self._pending.partition("".join(self._marks).encode())[0])
+        self._pending = b""
+
     def _gone(self, kept: _Kept) -> _Frame:
         """The shell ended without a word of its wrapper."""
         assert self._process
@@ -304,14 +311,12 @@ class Shell:
 
     def _finish(self, frame: _Frame, kept: _Kept, seconds: float) -> int:
         """End what runs, collect its last words and return the exit status of the command."""
-        if frame.kind in ("late", "cancelled"):
-            if self._helper:
-                self._helper.end(self._pid, seconds)
-                self._cancel, cancel = Event(), self._cancel
-                self._read(kept, time.monotonic() + _LAST_WORDS)
-                self._cancel = cancel
-            kept.add(self._pending)
-        self._pending = b""
+        if frame.kind in ("late", "cancelled") and self._helper:
+            self._helper.end(self._pid, seconds)
+            self._cancel, cancel = Event(), self._cancel
+            self._read(kept, time.monotonic() + _LAST_WORDS)
+            self._cancel = cancel
+        self._keep_rest(kept)
         self.close()
         return TIMED_OUT if frame.kind == "late" else frame.code
 

@@ -12,7 +12,8 @@ from aci.service import Service
 from aci.shell import quote
 from aci.workspace import Snapshot
 from trajectories.errors import WorkspaceError
-from trajectories.trees import PACK_LIMIT, SUBMODULE, PackRefused, Trees
+from trajectories.packs import PACK_LIMIT, PackRefused
+from trajectories.trees import SUBMODULE, Trees
 
 _CONFIG = """\
 [core]
@@ -83,6 +84,11 @@ def checkout(root: str, tree: str) -> bytes:
         b"git -C %(root)b read-tree -u --reset %(tree)b && git -C %(root)b clean -ffdq"
         % {b"root": quote(root), b"tree": quote(tree)}
     )
+
+
+def refresh(root: str) -> bytes:
+    """The shell commands that renew the stat data of the store's index and touch no file."""
+    return b"git -C %b update-index -q --refresh || :" % quote(root)
 
 
 def adoption(root: str) -> bytes:

@@ -21,10 +21,13 @@ _FILE_BYTES = 20 << 30
 def open(options: Options) -> Workspace:
     """See `open_workspace`. Containers that dead processes left are removed on the way."""
     daemon = connect()
-    with trouble():
-        daemon.remove_leftovers()
-        base = base_image(daemon, options)
-    return PosixWorkspace(Box(daemon, base, options), options)
+    try:
+        with trouble():
+            daemon.remove_leftovers()
+            base = base_image(daemon, options)
+        return PosixWorkspace(Box(daemon, base, options), options)
+    finally:
+        daemon.rest()
 
 
 class Box:
@@ -45,11 +48,15 @@ class Box:
         return ["docker", "exec", "-i", *words, str(self._container.id)], self._daemon.environment()
 
     def another(self) -> Box:
-        return Box(self._daemon, self._base, self._options)
+        try:
+            return Box(self._daemon, self._base, self._options)
+        finally:
+            self._daemon.rest()
 
     def remove(self) -> None:
         with suppress(WorkspaceError), trouble():  # gone already, or a leftover that the next run removes
             self._container.remove(force=True, v=True)
+        self._daemon.rest()
 
 
 def _start(daemon: Daemon, base: Base, options: Options) -> Container:

@@ -1,0 +1,177 @@
+"""What only a container promises, and what is said when Docker or an image is not what it should be."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tarfile
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aci import daemon
+from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
+from trajectories.errors import WorkspaceError
+
+pytestmark = pytest.mark.docker
+
+
+def docker(*args: str, input: bytes = b"") -> str:
+    return subprocess.run(["docker", *args], input=input, check=True, capture_output=True).stdout.decode().strip()
+
+
+@pytest.fixture
+def repo(make_repo: MakeRepo) -> Path:
+    return make_repo({"README": "hello\n", ".gitignore": "*.so\n"})
+
+
+@pytest.fixture
+def image() -> Iterator[str]:
+    """A name for an image of the test's own."""
+    name = f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest"
+    yield name
+    subprocess.run(["docker", "image", "rm", "-f", name], capture_output=True)
+
+
+def build(name: str, commands: str, *changes: str) -> None:
+    container = docker("create", "--label=swe-agent=1", "--network=none", "--entrypoint=sh", IMAGE, "-ec", commands)
+    try:
+        docker("start", "-a", container)
+        docker("commit", *(f"--change={change}" for change in changes), container, name)
+    finally:
+        docker("rm", "-f", container)
+
+
+def container_of(workspace: object) -> str:
+    return str(workspace._place._container.id)  # type: ignore[attr-defined]
+
+
+def test_the_container_is_shut_in(repo: Path, open_ws: OpenWorkspace) -> None:
+    ws = open_ws("docker", repo, memory="256m", processes=64)
+    status = ws.run("cat /proc/self/status").text.split()
+    assert {"CapEff:", "CapPrm:", "CapBnd:"} < set(status)
+    for name in ("CapEff:", "CapPrm:", "CapBnd:"):
+        assert int(status[status.index(name) + 1], 16) == 0
+    assert status[status.index("NoNewPrivs:") + 1] == "1"
+    assert ws.run("ls /sys/class/net").text.split() == ["lo"]
+    limits = docker("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{.Mounts}}", container_of(ws))
+    assert limits == f"{256 << 20} 64 []"
+
+
+def test_too_many_processes_end_the_command_not_the_workspace(repo: Path, open_ws: OpenWorkspace) -> None:
+    ws = open_ws("docker", repo, processes=40)
+    ran = ws.run("for i in $(seq 100); do sleep 60 & done; wait", timeout=1)
+    assert ran.timed_out or ran.code
+    ws.run("true")
+    assert ws.run("echo alive").text == "alive\n"
+
+
+def test_a_killed_container_is_a_workspace_error(repo: Path, open_ws: OpenWorkspace) -> None:
+    ws = open_ws("docker", repo)
+    ws.run("true")
+    docker("kill", container_of(ws))
+    for use in (lambda: ws.run("true"), ws.snapshot, lambda: ws.read("README")):
+        with pytest.raises(WorkspaceError) as caught:
+            use()
+        assert "resume" in caught.value.fix
+
+
+def test_a_container_killed_during_a_command(repo: Path, open_ws: OpenWorkspace) -> None:
+    ws = open_ws("docker", repo)
+    ws.run("true")
+    threading.Timer(0.3, docker, ["kill", container_of(ws)]).start()
+    with pytest.raises(WorkspaceError):
+        ws.run("sleep 30")
+
+
+def test_closing_removes_the_container(repo: Path, open_ws: OpenWorkspace) -> None:
+    ws = open_ws("docker", repo)
+    ws.close()
+    assert docker("ps", "-aq", "--no-trunc", "--filter", f"id={container_of(ws)}") == ""
+
+
+def test_what_dead_processes_left_is_removed(repo: Path, open_ws: OpenWorkspace) -> None:
+    make = "import sys; from aci.daemon import connect; print(connect().start(sys.argv[1]).id)"
+    left = subprocess.run(
+        [sys.executable, "-c", make, IMAGE], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    here = daemon.connect()
+    ours = str(here.start(IMAGE).id)
+    here.rest()
+    try:
+        open_ws("docker", repo)
+        there = docker("ps", "-aq", "--no-trunc").split()
+        assert left not in there
+        assert ours in there
+    finally:
+        docker("rm", "-f", ours)
+
+
+def test_the_base_image_is_made_once(repo: Path, open_ws: OpenWorkspace, make_repo: MakeRepo) -> None:
+    (repo / "unique").write_text(uuid.uuid4().hex)
+    said: list[str] = []
+    images = {open_ws("docker", repo, say=said.append)._place._base.image for _ in range(2)}  # type: ignore[attr-defined]
+    assert len(images) == len(said) == 1
+    subprocess.run(["docker", "image", "rm", "-f", images.pop()], capture_output=True)
+
+
+def test_the_first_snapshot_trusts_the_index(repo: Path, open_ws: OpenWorkspace) -> None:
+    ws = open_ws("docker", repo)
+    shown = ws._service.run("git -C /workspace/repo diff-files --name-only").text
+    assert shown + ws.run("git diff-files --name-only").text == ""
+
+
+def test_an_image_with_the_repository_inside(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+    inside = "cd /testbed && git init -q && echo built > ext.so && echo stray > stray && echo old > README"
+    late = "git add -A && git -c user.name=a -c user.email=a@b commit -qm secret-fix && git tag v9"
+    build(image, f"mkdir /testbed && {inside} && {late} && chown -R 1234:1234 /testbed")
+    ws = open_ws("docker", repo, image=image)
+    assert ws.root == "/testbed"
+    assert ws.run("cat README ext.so; ls; git tag; git status -s").text == "hello\nbuilt\nREADME\next.so\n"
+    assert ws.run("git log --all | grep secret-fix; git fsck --lost-found").text == ""
+    ws.write("README", b"new\n")
+    assert ws.snapshot(exact=True).tree != ws.options.base.tree
+
+
+def test_an_image_with_a_user(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+    build(image, "useradd -m -u 1500 someone", "USER someone", "ENV FROM_IMAGE=yes", 'ENTRYPOINT ["/bin/false"]')
+    ws = open_ws("docker", repo, image=image)
+    assert ws.run("id -u; echo $HOME $FROM_IMAGE; git status -s; touch new").text == "1500\n/home/someone yes\n"
+    assert ws.snapshot().tree != ws.options.base.tree
+    ws.restore(ws.options.base.tree)
+
+
+def test_an_image_that_is_not_there(repo: Path, open_ws: OpenWorkspace) -> None:
+    with pytest.raises(WorkspaceError, match=r"localhost:1/no/such:image"):
+        open_ws("docker", repo, image="localhost:1/no/such:image")
+    with pytest.raises(WorkspaceError):
+        open_ws("docker", repo, image="Not An Image")
+
+
+def test_an_image_without_git(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+    build(image, "rm -f /usr/bin/git")
+    with pytest.raises(WorkspaceError, match="has no git"):
+        open_ws("docker", repo, image=image)
+
+
+def test_an_image_without_a_shell(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+    with io.BytesIO() as archive:
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo("empty"))
+        docker("import", "-", image, input=archive.getvalue())
+    with pytest.raises(WorkspaceError, match="no POSIX shell"):
+        open_ws("docker", repo, image=image)
+
+
+def test_no_daemon_and_no_docker(repo: Path, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    with pytest.raises(WorkspaceError, match="not running") as caught:
+        open_ws("docker", repo)
+    assert "--workspace local" in caught.value.fix
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(WorkspaceError, match="not installed"):
+        open_ws("docker", repo)
