@@ -29,6 +29,7 @@ FOLDER, SUBMODULE, SYMLINK = "040000", "160000", "120000"
 DEPTH_LIMIT = 500
 FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
+PACKS_PER_INDEX = 32
 SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anybody counts on them
 
 
@@ -61,6 +62,7 @@ class Trees:
         self.env = environment({**OWN, "GIT_DIR": str(self.path)})
         self._reader = Reader(self.env)
         self._sound: dict[str, tuple[int, int]] = {}
+        self._packs = 0
 
     def close(self) -> None:
         """End the process that reads objects; the next read starts another."""
@@ -210,6 +212,7 @@ class Trees:
         """
         with self._scratch() as folder:
             index_pack(io.BytesIO(pack) if isinstance(pack, bytes) else pack, folder, self.path, self.env, limit)
+        self._pack_came()
         if tree:
             self._check(tree)
 
@@ -295,7 +298,14 @@ class Trees:
             objects = self._objects(tree, have, draft)
             self._git("pack-objects", "-q", "--delta-base-offset", str(packs / "pack"), env=draft, input=objects)
             sync_folder(packs)
+            self._pack_came()
         return tree
+
+    def _pack_came(self) -> None:
+        """Index all packs together now and then, since git opens each of them in every command otherwise."""
+        self._packs += 1
+        if self._packs % PACKS_PER_INDEX == 0:
+            git("multi-pack-index", "write", env=self.env, ok=range(256))  # nothing depends on it
 
 
 def _id(id: str) -> str:

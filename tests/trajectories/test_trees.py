@@ -237,6 +237,17 @@ def test_threads_read_and_write_at_once(trees: Trees) -> None:
     assert found == {n: str(n).encode() * 10_000 for n in range(4)}
 
 
+def test_many_packs_are_indexed_together(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trajectories.trees.PACKS_PER_INDEX", 2)
+    (trees.path / "objects" / "pack" / "multi-pack-index.lock").write_text("left by a process that was killed")
+    made = [trees.write({"a": b"%d" % n}, EMPTY_TREE) for n in range(3)]
+    (trees.path / "objects" / "pack" / "multi-pack-index.lock").unlink()
+    made += [trees.write({"a": b"%d" % n}, EMPTY_TREE) for n in range(3, 6)]
+    assert (trees.path / "objects" / "pack" / "multi-pack-index").exists()
+    with Trees(trees.path) as again:
+        assert [again.read(tree, "a") for tree in made] == [b"%d" % n for n in range(6)]
+
+
 def test_the_reader_survives_the_death_of_its_process(trees: Trees) -> None:
     tree = trees.write({"a": b"1"}, EMPTY_TREE)
     assert trees.read(tree, "a") == b"1"
