@@ -79,7 +79,7 @@ def _once(engine: Engine, model: Model, ask: Ask) -> Reply:
     reply = replace(_bounded(reply), branch=ask.branch, ask=ask.number)
     settle = ledger.price_of(hold, reply.usage, model.price)
     ledger.settle(settle)
-    journal.append(settle, reply)
+    journal.append(reply, settle)
     if ledger.overrun:
         raise BudgetStop(ledger.overrun, "Check the model's price and max_output in your config.")
     return journal.trajectory.replies[ask.branch, ask.number]

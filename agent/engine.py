@@ -97,6 +97,16 @@ class Engine:
         """Live time of the run, earlier processes included."""
         return time.monotonic() - self.started
 
+    def settle_late(self) -> None:
+        """Settle the requests whose reply is on the record but whose settle was lost with the process."""
+        trajectory = self.trajectory
+        for hold in [hold for name, hold in trajectory.holds.items() if name not in trajectory.settles]:
+            reply = trajectory.replies.get((hold.branch, hold.ask))
+            if reply is not None and hold.attempt == trajectory.attempts[hold.branch, hold.ask]:
+                settle = self.ledger.price_of(hold, reply.usage, self.model("coder").price)
+                self.ledger.settle(settle)
+                self.journal.append(settle)
+
     def tell(self, kind: str, branch: str, text: str) -> None:
         self.notify(Happening(kind, branch, text))
 

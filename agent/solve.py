@@ -97,6 +97,7 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
         return result(engine)
     if engine.resumed:
         engine.journal.append(Note("main", "resumed", "The run was resumed."))
+        engine.settle_late()
     task = Task(engine)
     stop: Stop | ModelError | None = None
     try:

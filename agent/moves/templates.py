@@ -6,7 +6,8 @@ import heapq
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from aci.candidates import Candidate, Evaluator, Limits
@@ -54,7 +55,7 @@ FADE = 8
 MOST_FILES, MOST_SPOTS = 12, 400
 UNSEEN = 0.3
 """The suspicion of a statement that no failing test reached, as a share of its function's."""
-FIRST_BATCH, LARGEST_BATCH, BATCH_SECONDS = 200, 4000, 10.0
+BATCH, BATCH_SECONDS, RIVAL_SECONDS = 3000, 8.0, 6.0
 ENOUGH = 60
 MOST_PASSING = 120
 
@@ -120,7 +121,7 @@ def ordered(sources: Sequence[Source], spectrum: Spectrum) -> Iterator[Candidate
             heapq.heappush(queue, (-score, len(queue), 0, _candidates(spot, template), score))
     seen: set[tuple[str, tuple[tuple[int, int, str], ...]]] = set()
     while queue:
-        _, order, count, candidates, score = heapq.heappop(queue)
+        now, order, count, candidates, score = heapq.heappop(queue)
         candidate = next(candidates, None)
         if candidate is None:
             continue
@@ -128,7 +129,7 @@ def ordered(sources: Sequence[Source], spectrum: Spectrum) -> Iterator[Candidate
         key = (candidate.path, candidate.edits)
         if key not in seen:
             seen.add(key)
-            yield candidate
+            yield replace(candidate, score=-now)
 
 
 class Hunt:
@@ -142,26 +143,30 @@ class Hunt:
         self.limits = _limits(spectrum)
 
     def run(self, candidates: Iterator[Candidate]) -> list[Candidate]:
+        """The plausible ones. After the first, as long again as it took is spent on rivals of it."""
         hits: list[Candidate] = []
         late: list[Candidate] = []
-        size, began = FIRST_BATCH, time.monotonic()
-        while (left := self.end - time.monotonic()) > 1 and not self.cancel.is_set() and len(hits) < ENOUGH:
-            batch = [candidate for candidate, _ in zip(candidates, range(size), strict=False)]
-            if not batch:
+        waiting: list[Candidate] = []
+        began = time.monotonic()
+        while self._goes_on() and len(hits) < ENOUGH:
+            waiting += islice(candidates, BATCH - len(waiting))
+            if not waiting:
                 break
-            before = time.monotonic()
-            verdicts = self._evaluate(batch, self.limits, left)
-            took = time.monotonic() - before
-            hits += [batch[index] for index, verdict in verdicts.items() if verdict == "plausible"]
-            late += [batch[index] for index, verdict in verdicts.items() if verdict == "timeout"]
-            if hits and self.end > time.monotonic() + 2 * (time.monotonic() - began):
-                self.end = time.monotonic() + 2 * (time.monotonic() - began)
-            size = max(FIRST_BATCH, min(LARGEST_BATCH, 4 * size, int(size * BATCH_SECONDS / max(took, 0.1))))
-        if not hits and late and self.end - time.monotonic() > 1 and not self.cancel.is_set():
+            verdicts = self._evaluate(waiting, self.limits, min(BATCH_SECONDS, self.end - time.monotonic()))
+            plausible = [index for index, verdict in verdicts.items() if verdict == "plausible"]
+            if plausible and not hits:
+                self.end = min(self.end, time.monotonic() + max(RIVAL_SECONDS, time.monotonic() - began))
+            hits += [waiting[index] for index in plausible]
+            late += [waiting[index] for index, verdict in verdicts.items() if verdict == "timeout"]
+            waiting = [candidate for index, candidate in enumerate(waiting) if index not in verdicts]
+        if not hits and late and self._goes_on():
             slow = Limits({test: 10 * seconds for test, seconds in self.limits.seconds.items()})
             verdicts = self._evaluate(late, slow, self.end - time.monotonic())
             hits = [late[index] for index, verdict in verdicts.items() if verdict == "plausible"]
         return hits
+
+    def _goes_on(self) -> bool:
+        return self.end - time.monotonic() > 1 and not self.cancel.is_set()
 
     def ranked(self, hits: Sequence[Candidate]) -> list[tuple[Candidate, int]]:
         """One hit of each behaviour, the one that most others agree with first, then the rest; each with how many
