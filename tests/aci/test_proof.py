@@ -1,0 +1,337 @@
+"""The proof, on small real repositories: what it grants, and what it must not."""
+
+from textwrap import dedent
+
+import pytest
+
+from aci.proof import prove
+from trajectories.records import Issue, Verdict
+
+UNITTEST = "python3 -m unittest discover -s tests -t ."
+CASE = "import unittest\nfrom shop import price, stock\nclass T(unittest.TestCase):\n"
+WRONG = "def total(items):\n    return sum(items[1:])\n\ndef tax(x):\n    return x / 5\n"
+RIGHT = WRONG.replace("items[1:]", "items")
+BASE = {
+    "shop/__init__.py": "",
+    "shop/price.py": WRONG,
+    "shop/stock.py": "def left(n):\n    return max(n, 0)\n",
+    "tests/__init__.py": "",
+    "tests/test_price.py": CASE + "    def test_tax(self): self.assertEqual(price.tax(10), 2)\n",
+    "tests/test_stock.py": CASE + "    def test_left(self): self.assertEqual(stock.left(-1), 0)\n",
+}
+NEW_TEST = {"tests/test_issue.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}
+FAILING = {"tests/test_total.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}
+SOLVED = {"shop/price.py": RIGHT, **NEW_TEST}
+ISSUE = Issue("The total is too low", "`total([1, 2])` is 2, it should be 3.")
+REPRODUCED = "tests.test_issue.T.test_total"
+
+
+@pytest.fixture
+def judge(make_repo, open_ws):
+    """`judge(patch, base)`: the verdict on a patch, both as files (None deletes), by unittest."""
+
+    def judge(patch, base=BASE, kind="local", issue=ISSUE, command=UNITTEST, timeout=60, **more) -> Verdict:
+        workspace = open_ws(kind, make_repo({name: dedent(text) for name, text in base.items()}))
+        trees, start = workspace.options.trees, workspace.options.base.tree
+        files = {name: None if text is None else dedent(text).encode() for name, text in patch.items()}
+        tree = trees.write(files, start)
+        return prove(workspace.fork, trees, start, tree, issue=issue, command=command, timeout=timeout, **more)
+
+    return judge
+
+
+def parts(verdict):
+    return verdict.red, verdict.green, verdict.red_again, verdict.no_loss
+
+
+def told(verdict, *words):
+    """Whether one note holds all these words."""
+    return any(all(word in note for word in words) for note in verdict.notes)
+
+
+def test_the_right_patch_is_verified(judge, kind):
+    verdict = judge(SOLVED, kind=kind)
+    assert verdict.kind == "verified", verdict.notes
+    assert parts(verdict) == (True, True, True, True)
+    assert verdict.tests == (REPRODUCED,)
+    assert verdict.granularity == "test"
+    assert verdict.commands == (
+        "git apply patch.diff",
+        f"{UNITTEST} -k {REPRODUCED}",
+        UNITTEST,
+        "git apply -R --include=shop/price.py patch.diff",
+        f"{UNITTEST} -k {REPRODUCED}",
+    )
+    assert told(verdict, "suite without the patch: 2 passed")
+    assert told(verdict, "forged result cannot be ruled out")
+
+
+def test_the_right_patch_is_verified_by_pytest(judge):
+    test = "from shop.price import total\ndef test_total(): assert total([1, 2]) == 3\n"
+    verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": test}, command="")
+    assert verdict.kind == "verified", verdict.notes
+    assert verdict.tests == ("tests/test_issue.py::test_total",)
+    assert "python3 -m pytest tests/test_issue.py::test_total" in verdict.commands
+
+
+def test_a_patch_that_solves_nothing(judge):
+    verdict = judge({**SOLVED, "shop/price.py": WRONG + "\n# done\n"})
+    assert verdict.kind == "unproven"
+    assert parts(verdict) == (True, False, None, True)
+    assert verdict.rank == 1
+
+
+def test_no_patch_and_no_source(judge):
+    assert judge({}).kind == "none"
+    verdict = judge(NEW_TEST)
+    assert verdict.kind == "unproven"
+    assert told(verdict, "changes no source file")
+
+
+@pytest.mark.parametrize("gone", [None, CASE + "    def test_total(self): pass\n"])
+def test_deleting_or_editing_the_test_counts_for_nothing(judge, gone):
+    verdict = judge(
+        {"tests/test_total.py": gone, "shop/stock.py": "def left(n):\n    return n if n > 0 else 0\n"},
+        {**BASE, **FAILING},
+    )
+    assert verdict.kind == "unproven"
+    assert verdict.green is not True
+    assert verdict.no_loss is True
+    assert told(verdict, "left out: tests/test_total.py")
+
+
+def test_a_loss_cannot_be_hidden_by_editing_its_test(judge):
+    broken = RIGHT.replace("x / 5", "x / 6")
+    loose = CASE + "    def test_tax(self): self.assertTrue(price.tax(10))\n"
+    verdict = judge({**NEW_TEST, "shop/price.py": broken, "tests/test_price.py": loose})
+    assert verdict.kind == "unproven"
+    assert parts(verdict) == (True, True, True, False)
+    assert verdict.lost == ("tests.test_price.T.test_tax",)
+
+
+def test_a_test_that_passes_for_another_reason(judge):
+    """Its first run leaves an ignored file, and with that it passes without the patch as well."""
+    state = """
+        import os, unittest
+        class T(unittest.TestCase):
+            def test_total(self):
+                from shop import price
+                again = os.path.exists("seen.tmp")
+                if price.total([1]) == 1: open("seen.tmp", "w").close()
+                self.assertTrue(again or price.total([1]) == 1)
+    """
+    verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": state}, {**BASE, ".gitignore": "*.tmp\n"})
+    assert verdict.kind == "unproven"
+    assert parts(verdict)[:3] == (True, True, False)
+    assert told(verdict, "for another reason", REPRODUCED)
+
+
+def test_a_test_that_passes_every_other_time(judge):
+    odd = """
+        import os, unittest
+        class T(unittest.TestCase):
+            def test_total(self):
+                count = os.path.getsize("runs.tmp") if os.path.exists("runs.tmp") else 0
+                with open("runs.tmp", "a") as file: file.write("x")
+                self.assertEqual(count, EXPECTED)
+    """
+    with_suite = odd.replace("EXPECTED", "1")  # run 1 is the suite with the patch, run 2 the green one
+    verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": with_suite}, {**BASE, ".gitignore": "*.tmp\n"})
+    assert verdict.kind == "unproven"
+    assert verdict.green is False
+    assert told(verdict, "not the second time")
+
+
+def test_a_test_that_never_failed(judge):
+    test = CASE + "    def test_total(self): self.assertEqual(price.total([0, 2]), 2)\n"
+    verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": test})
+    assert verdict.kind == "unproven"
+    assert verdict.red is False
+    assert told(verdict, "No test fails without the patch")
+
+
+def test_a_patch_that_breaks_another_test(judge):
+    verdict = judge({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"})
+    assert verdict.kind == "unproven"
+    assert verdict.lost == ("tests.test_stock.T.test_left",)
+    assert (verdict.green, verdict.no_loss, verdict.rank) == (True, False, 0)
+
+
+@pytest.mark.parametrize(
+    "cause",
+    ["raise ImportError('no')\n", "import os; os._exit(0)\n", "import unittest\nraise unittest.SkipTest('later')\n"],
+    ids=["cannot be collected", "ends the run", "is skipped"],
+)
+def test_tests_that_vanish_are_lost(judge, cause):
+    verdict = judge({**SOLVED, "shop/stock.py": cause})
+    assert verdict.kind == "unproven"
+    assert verdict.no_loss is False
+    assert "tests.test_stock.T.test_left" in verdict.lost
+
+
+def test_flaky_tests_are_left_out_by_name(judge):
+    flaky = """
+        import os, unittest
+        class T(unittest.TestCase):
+            def test_odd(self):
+                count = os.path.getsize("runs.tmp") if os.path.exists("runs.tmp") else 0
+                with open("runs.tmp", "a") as file: file.write("x")
+                from shop import price
+                self.assertTrue(count % 2 == 0 and price.total([1]) == 0)
+    """
+    base = {**BASE, "tests/test_flaky.py": flaky, ".gitignore": "*.tmp\n"}
+    verdict = judge(SOLVED, base)
+    assert verdict.kind == "verified", verdict.notes
+    assert verdict.flaky == ("tests.test_flaky.T.test_odd",)
+    assert verdict.lost == ()
+
+
+def test_a_contradicted_test_is_no_loss(judge):
+    old = {"tests/test_old.py": CASE + "    def test_first_is_free(self): self.assertEqual(price.total([1, 2]), 2)\n"}
+    body = "`total([1, 2])` should be 3. So test_first_is_free is wrong: nothing is free."
+    verdict = judge(SOLVED, {**BASE, **old}, issue=Issue("The total is too low", body))
+    assert verdict.kind == "verified", verdict.notes
+    assert verdict.lost == ()
+    assert verdict.contradicted == (
+        "tests.test_old.T.test_first_is_free: “So test_first_is_free is wrong: nothing is free.”",
+    )
+    verdict = judge(SOLVED, {**BASE, **old}, issue=Issue("Too low", "But test_first_is_free should still pass."))
+    assert verdict.lost == ("tests.test_old.T.test_first_is_free",)
+
+
+@pytest.mark.parametrize(
+    ("issue", "more", "tie"),
+    [
+        (Issue("tests/test_total.py fails"), {}, "named in the issue"),
+        (Issue("Too low"), {"places": ["shop/price.py:total"]}, "a likely place of the issue"),
+        (Issue("Too low"), {}, "covers shop/price.py, which the patch changes"),
+    ],
+)
+def test_a_failing_test_of_the_base_reproduces_if_it_is_tied(judge, issue, more, tie):
+    verdict = judge({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=issue, **more)
+    assert verdict.kind == "verified", verdict.notes
+    assert verdict.tests == ("tests.test_total.T.test_total",)
+    assert told(verdict, "tests.test_total.T.test_total failed before", tie)
+
+
+def test_a_failing_test_that_nothing_ties_is_not_counted(judge):
+    far = """
+        import unittest
+        class T(unittest.TestCase):
+            def test_it(self):
+                with open("shop/price.py") as file: self.assertIn("# fixed", file.read())
+    """
+    verdict = judge({"shop/price.py": WRONG + "# fixed\n"}, {**BASE, "tests/test_far.py": far})
+    assert verdict.kind == "unproven"
+    assert verdict.red is None
+    assert told(verdict, "tests.test_far.T.test_it", "not counted")
+
+
+def test_given_tests_count_and_must_all_pass(judge):
+    base = {**BASE, **FAILING}
+    assert judge({"shop/price.py": RIGHT}, base, reproduction=["tests/test_total.py"]).kind == "verified"
+    two = {"tests/test_total.py": FAILING["tests/test_total.py"] + "    def test_no(self): self.fail()\n"}
+    verdict = judge({"shop/price.py": RIGHT}, {**BASE, **two}, reproduction=["tests/test_total.py"])
+    assert verdict.green is False
+    assert told(verdict, "Still failing", "test_no")
+    verdict = judge({"shop/price.py": RIGHT}, base, reproduction=["tests/test_gone.py"])
+    assert (verdict.kind, verdict.red) == ("unproven", None)
+
+
+def test_a_missing_name_counts_only_if_the_patch_adds_it(judge):
+    test = CASE + "    def test_it(self): self.assertEqual(price.discount(10), 9)\n"
+    added = {"shop/price.py": RIGHT + "\ndef discount(x):\n    return x * 9 // 10\n", "tests/test_issue.py": test}
+    assert judge(added).kind == "verified"
+    forged = "import builtins, unittest\nclass T(unittest.TestCase):\n    def test_it(self): self.assertTrue(magic)\n"
+    hidden = {
+        "shop/__init__.py": "import builtins\nvars(builtins)['ma' + 'gic'] = 1\n",
+        "tests/test_issue.py": "import shop\n" + forged,
+    }
+    verdict = judge(hidden)
+    assert verdict.red is False
+    assert told(verdict, "'magic' is missing")
+
+
+def test_conftest_cannot_forge(judge):
+    forge = """
+        import pytest
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_runtest_makereport(item, call):
+            outcome = yield
+            outcome.get_result().outcome = "passed"
+    """
+    test = "from shop.price import total\ndef test_total(): assert total([1, 2]) == 3\n"
+    patch = {"conftest.py": forge, "tests/test_issue.py": test, "shop/price.py": WRONG + "# done\n"}
+    verdict = judge(patch, command="")
+    assert verdict.kind == "unproven"
+    assert verdict.green is False
+    assert told(verdict, "left out: conftest.py")
+
+
+def test_ending_the_interpreter_with_zero_forges_nothing(judge):
+    verdict = judge({**NEW_TEST, "shop/price.py": "import os\nos._exit(0)\n" + WRONG})
+    assert verdict.kind == "unproven"
+    assert verdict.green is not True
+    assert verdict.no_loss is False
+    assert told(verdict, "ends the interpreter at once")
+
+
+def test_files_that_every_interpreter_runs_are_not_trusted(judge):
+    verdict = judge({**SOLVED, "sitecustomize.py": "x = 1\n"})
+    assert parts(verdict) == (True, True, True, True)
+    assert verdict.kind == "unproven"
+    assert told(verdict, "sitecustomize.py", "no result can be trusted")
+
+
+def test_special_cases_for_tests_are_told(judge):
+    special = "import os\ndef total(items):\n    return 3 if 'PYTEST_CURRENT_TEST' in os.environ else 0\n"
+    verdict = judge({**SOLVED, "shop/price.py": special + WRONG[WRONG.index("def tax") :]})
+    assert told(verdict, "asks whether pytest runs it")
+
+
+def test_by_exit_code_a_red_base_is_never_verified(judge):
+    command = "python3 tests/run.py"
+    run = {"tests/run.py": "import unittest\nunittest.main(module=None, argv='x discover -s tests -t .'.split())\n"}
+    verdict = judge(SOLVED, {**BASE, **run}, command=command)
+    assert (verdict.kind, verdict.granularity) == ("verified", "command"), verdict.notes
+    verdict = judge(SOLVED, {**BASE, **run, **FAILING}, command=command)
+    assert (verdict.kind, verdict.granularity, verdict.no_loss) == ("unproven", "command", None)
+    assert told(verdict, "without the patch already")
+    verdict = judge({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"}, {**BASE, **run}, command=command)
+    assert verdict.no_loss is False
+
+
+def test_a_command_that_is_not_python_at_all(judge):
+    base = {"price.sh": "echo 2\n", "run.sh": "for t in tests/*.sh; do sh $t || exit 1; done\n", "tests/a.sh": "true\n"}
+    patch = {"price.sh": "echo 3\n", "tests/b.sh": '[ "$(sh price.sh)" = 3 ]\n'}
+    verdict = judge(patch, base, command="sh run.sh")
+    assert (verdict.kind, verdict.granularity) == ("verified", "command"), verdict.notes
+    assert verdict.tests == ()
+    assert judge({**patch, "price.sh": "echo 4\n"}, base, command="sh run.sh").green is False
+
+
+def test_a_base_without_tests(judge):
+    base = {"shop/__init__.py": "", "shop/price.py": WRONG}
+    test = "import unittest\nfrom shop import price\n" + FAILING["tests/test_total.py"].partition("stock\n")[2]
+    verdict = judge({"shop/price.py": RIGHT, "tests/__init__.py": "", "tests/test_issue.py": test}, base, command="")
+    assert verdict.kind == "verified", verdict.notes
+    assert told(verdict, "The base has no tests")
+
+
+def test_a_command_that_does_not_exist_proves_nothing(judge):
+    verdict = judge(SOLVED, command="no-such-runner")
+    assert verdict.kind == "unproven"
+    assert verdict.no_loss is None
+    assert told(verdict, "no-such-runner")
+
+
+def test_a_suite_that_is_cut_short_says_how_much_ran(judge):
+    slow = """
+        import signal, time, unittest
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        class T(unittest.TestCase):
+            def test_z(self): time.sleep(30)
+    """
+    verdict = judge(SOLVED, {**BASE, "tests/test_z.py": slow}, timeout=5)
+    assert verdict.kind == "verified", verdict.notes
+    assert told(verdict, "Only the 2 tests")
