@@ -39,13 +39,17 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Edits of one file, each (start, end, new text) in bytes, all inside `function` if there is one."""
+    """Edits of one file, each (start, end, new text) in bytes, all inside `function` if there is one.
+
+    `score` is how likely it seemed before it was run.
+    """
 
     path: str
     edits: tuple[tuple[int, int, str], ...]
     description: str
     line: int
     function: Function | None = None
+    score: float = 0.0
 
     def apply(self, data: bytes) -> bytes:
         """The file's bytes with the edits made."""

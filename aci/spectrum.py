@@ -61,11 +61,11 @@ def observe(evaluator: Evaluator, failing: Sequence[str], passing: Sequence[str]
     A test whose outcome in our harness is not the one given is left out.
     """
     chosen = list(failing[:MOST_FAILING])
-    red = evaluator.trace([(test, FAILING_LIMIT) for test in chosen], seconds / 2)
     near = nearest(chosen, passing)[:MOST_PASSING]
-    green = evaluator.trace([(test, PASSING_LIMIT) for test in near], seconds / 2) if near else []
-    failed = tuple(_observed(answer) for answer in red if answer["outcome"] in ("failed", "timeout", "died"))
-    passed = tuple(_observed(answer) for answer in green if answer["outcome"] == "passed")
+    limits = [(test, FAILING_LIMIT) for test in chosen] + [(test, PASSING_LIMIT) for test in near]
+    seen = [_observed(answer) for answer in evaluator.trace(limits, seconds)]
+    failed = tuple(one for one in seen if one.test in set(chosen) and one.outcome in ("failed", "timeout", "died"))
+    passed = tuple(one for one in seen if one.test not in set(chosen) and one.outcome == "passed")
     return Spectrum(failed, passed, ochiai(failed, passed), tuple(failing[MOST_FAILING:]))
 
 

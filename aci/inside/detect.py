@@ -58,8 +58,9 @@ def start(paths, root):
 
 
 def has_pytest(python):
+    look = "import importlib.util as u, sys; sys.exit(u.find_spec('pytest') is None)"
     try:
-        return subprocess.call([python, "-c", "import pytest"], stderr=subprocess.DEVNULL) == 0
+        return subprocess.call([python, "-c", look], stderr=subprocess.DEVNULL) == 0
     except OSError:
         return False
 
