@@ -23,7 +23,7 @@ def judge_loss(
     passes and fails on the base. Contradicted is what the issue itself says is wrong.
     """
     if baseline is None:
-        trial.note("The base has no tests, so nothing shows what else the patch may break.")
+        trial.note("No test ran without the patch, so nothing shows what else it may break.")
         return replace(verdict, no_loss=True)
     if baseline.granularity == "command" or (suite and suite.granularity == "command"):
         return _by_code(trial, baseline, suite, verdict)

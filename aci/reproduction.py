@@ -15,13 +15,13 @@ from trajectories.records import Verdict
 
 def mended(trial: Trial, baseline: Report | None, suite: Report | None, places: Sequence[str]) -> tuple[str, ...]:
     """The tests failing on the base that pass with the patch and are tied to the issue; says how they are."""
-    found = []
-    for result in baseline.results if baseline else ():
-        if result.bad and passes(suite, result.id):
-            how = _tie(trial, result, places)
-            trial.note(f"{result.id} failed before: {how or 'not tied to the issue, so not counted'}.")
-            found += [result.id] if how else []
-    return tuple(found)
+    found: dict[str, list[str]] = {}
+    for result in baseline.results if baseline and suite else ():
+        if result.bad and (passes(suite, result.id) or _all_inside_pass(suite, result.id)):
+            found.setdefault(_tie(trial, result, places), []).append(result.id)
+    for how, ids in found.items():
+        trial.note(f"Failing before and mended, {how or 'but not tied to the issue, so not counted'}: {some(ids)}.")
+    return tuple(id for how, ids in found.items() if how for id in ids)
 
 
 def _tie(trial: Trial, result: TestResult, places: Sequence[str]) -> str:
@@ -32,9 +32,9 @@ def _tie(trial: Trial, result: TestResult, places: Sequence[str]) -> str:
     except (OSError, UsageError):
         source = ""
     if place := evidence.touches(result, source, places):
-        return f"covers {place}, a likely place of the issue"
+        return f"covering {place}, a likely place of the issue"
     if place := evidence.touches(result, source, trial.parts.source):
-        return f"covers {place}, which the patch changes"
+        return f"covering {place}, which the patch changes"
     return ""
 
 
@@ -75,7 +75,7 @@ def is_red(trial: Trial, report: Report | None, id: str) -> bool:
         return False
     name = evidence.missing_name(result)
     if name and not evidence.adds_name(trial.parts.diff, trial.parts.added, name):
-        trial.note(f"{result.id} fails only because {name!r} is missing, which the patch does not add: not counted.")
+        trial.note(f"Failing only because {name!r} is missing, which the patch does not add, is not counted.")
         return False
     return True
 
@@ -84,14 +84,21 @@ def _still_failing(red: Report | None, green: Report | None, baseline: Report | 
     """Tests that fail with the patch; if they were not given, only those that do not fail on the base anyway."""
     known = set(baseline.failed) if baseline and not given else set()
     broken = set(green.failed) - known if green else set()
-    vanished = {id for id in red.failed if not _has(green, id)} if red and given else set()
+    vanished = (
+        {id for id in red.failed if not (green and (green.find(id) or _inside(green, id)))} if red and given else set()
+    )
     return sorted(broken | vanished)
 
 
-def _has(report: Report | None, id: str) -> bool:
-    """Whether a test, or one inside a file that could not be collected before, was reported."""
-    ids = [result.id for result in report.results] if report else []
-    return any(found == id or found.startswith((f"{id}::", f"{id}.", f"{id}[")) for found in ids)
+def _inside(report: Report | None, id: str) -> list[TestResult]:
+    """The tests of a file, module or class that could not be loaded elsewhere."""
+    holders = (f"{id}::", f"{id}.", f"{id}[")
+    return [result for result in report.results if result.id.startswith(holders)] if report else []
+
+
+def _all_inside_pass(report: Report | None, id: str) -> bool:
+    inside = _inside(report, id)
+    return bool(inside) and all(result.ok for result in inside)
 
 
 def _by_code(trial: Trial, before: Workspace, after: Workspace, baseline: Report | None) -> Verdict:

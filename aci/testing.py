@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, ClassVar, Literal, get_args
@@ -190,7 +190,7 @@ def _report(command: str, ran: Ran, lines: list[dict[str, Any]]) -> Report:
     begun = sum("running" in line for line in lines)
     expected = sum(_number(line.get("expected")) for line in finishes)
     complete = len(starts) == len(finishes) and begun >= expected and not ran.timed_out
-    notes = _trouble(ran) + _mismatches(ran, finishes, complete, any(result.bad for result in results.values()))
+    notes = _trouble(ran) + _mismatches(ran, complete, results.values())
     if len(finishes) < len(starts) and (left := _left_running(lines)) and left not in results:
         reason = "still running when time was up" if ran.timed_out else f"the run ended here with exit code {ran.code}"
         results[left] = TestResult(left, "error", reason, left.partition("::")[0] if "::" in left else "")
@@ -240,8 +240,11 @@ def _trouble(ran: Ran) -> tuple[str, ...]:
     return ()
 
 
-def _mismatches(ran: Ran, finishes: list[dict[str, Any]], complete: bool, any_bad: bool) -> tuple[str, ...]:
+def _mismatches(ran: Ran, complete: bool, results: Collection[TestResult]) -> tuple[str, ...]:
     notes = []
+    any_bad = any(result.bad for result in results)
+    if ended := [result.id for result in results if result.error == "RanTooLong"]:
+        notes.append(f"Ended because they ran too long: {', '.join(ended[:5])}{' …' if len(ended) > 5 else ''}.")
     if not complete and not ran.timed_out:
         notes.append(f"The test run ended with exit code {ran.code} before all its tests were reported.")
     if complete and any_bad and ran.code == 0:

@@ -78,7 +78,8 @@ class Trial:
     def only(self, workspace: Workspace, nodes: Sequence[str], tree: str) -> Report | None:
         """Single tests at `tree`, by the suite's command or as the repository suggests; None if neither can."""
         workspace.restore(tree)
-        for command in [self.node_command] if self.node_command else [*([] if self.by_code else [self.command]), ""]:
+        suited = [] if self.by_code else [self.command]
+        for command in [self.node_command] if self.node_command else dict.fromkeys([*suited, ""]):
             try:
                 report = run_tests(workspace, command, nodes, self.timeout)
             except UsageError:

@@ -204,14 +204,14 @@ def test_a_contradicted_test_is_no_loss(judge):
     [
         (Issue("tests/test_total.py fails"), {}, "named in the issue"),
         (Issue("Too low"), {"places": ["shop/price.py:total"]}, "a likely place of the issue"),
-        (Issue("Too low"), {}, "covers shop/price.py, which the patch changes"),
+        (Issue("Too low"), {}, "covering shop/price.py, which the patch changes"),
     ],
 )
 def test_a_failing_test_of_the_base_reproduces_if_it_is_tied(judge, issue, more, tie):
     verdict = judge({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=issue, **more)
     assert verdict.kind == "verified", verdict.notes
     assert verdict.tests == ("tests.test_total.T.test_total",)
-    assert told(verdict, "tests.test_total.T.test_total failed before", tie)
+    assert told(verdict, "Failing before and mended", tie, "tests.test_total.T.test_total")
 
 
 def test_a_failing_test_that_nothing_ties_is_not_counted(judge):
@@ -242,6 +242,10 @@ def test_a_missing_name_counts_only_if_the_patch_adds_it(judge):
     test = CASE + "    def test_it(self): self.assertEqual(price.discount(10), 9)\n"
     added = {"shop/price.py": RIGHT + "\ndef discount(x):\n    return x * 9 // 10\n", "tests/test_issue.py": test}
     assert judge(added).kind == "verified"
+    uncollected = {"tests/test_old.py": "from shop.price import discount\n" + test.replace("price.disc", "disc")}
+    verdict = judge({"shop/price.py": added["shop/price.py"]}, {**BASE, **uncollected})
+    assert verdict.tests == ("tests.test_old.T.test_it",), verdict.notes
+    assert verdict.kind == "verified"
     forged = "import builtins, unittest\nclass T(unittest.TestCase):\n    def test_it(self): self.assertTrue(magic)\n"
     hidden = {
         "shop/__init__.py": "import builtins\nvars(builtins)['ma' + 'gic'] = 1\n",
@@ -315,7 +319,7 @@ def test_a_base_without_tests(judge):
     test = "import unittest\nfrom shop import price\n" + FAILING["tests/test_total.py"].partition("stock\n")[2]
     verdict = judge({"shop/price.py": RIGHT, "tests/__init__.py": "", "tests/test_issue.py": test}, base, command="")
     assert verdict.kind == "verified", verdict.notes
-    assert told(verdict, "The base has no tests")
+    assert told(verdict, "No test ran without the patch")
 
 
 def test_a_command_that_does_not_exist_proves_nothing(judge):

@@ -10,6 +10,7 @@ from textwrap import dedent
 
 import pytest
 
+PYTHON = os.environ.get("SWE_AGENT_TEST_PYTHON") or sys.executable
 INSIDE = Path(__file__).parents[2] / "aci" / "inside"
 
 MIXED = """
@@ -106,7 +107,7 @@ class Place:
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
         ran = subprocess.run(
-            [sys.executable, *command], cwd=self.root / cwd, env=env, capture_output=True, timeout=100, check=False
+            [PYTHON, *command], cwd=self.root / cwd, env=env, capture_output=True, timeout=100, check=False
         )
         self.said = (ran.stdout + ran.stderr).decode()
         text = self.out.read_text(encoding="utf-8") if self.out.exists() else ""
@@ -363,7 +364,7 @@ def test_nobody_asked_nobody_answers(place):
     place.add("test_a.py", "def test_a(): pass")
     env = {**os.environ, "PYTHONPATH": str(place.harness), "PYTEST_PLUGINS": "swe_agent_results"}
     env.pop("SWE_AGENT_RUN", None)
-    ran = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=place.root, env=env, check=False)
+    ran = subprocess.run([PYTHON, "-m", "pytest", "-q"], cwd=place.root, env=env, check=False)
     assert ran.returncode == 0
     assert not place.out.exists()
 

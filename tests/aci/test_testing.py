@@ -98,9 +98,12 @@ def test_unittest_in_each_workspace(kind, make_repo, open_ws):
 
 
 def without_pytest(workspace):
-    """The workspace, in which pytest cannot be imported."""
-    workspace.write(f"{workspace.scratch}/without/pytest.py", b"raise ImportError")
-    workspace.run(f"export PYTHONPATH={shlex.quote(workspace.scratch)}/without", session="tests")
+    """The workspace, whose Python sees the standard library only."""
+    bin = f"{workspace.scratch}/bin"
+    real = workspace.run("python3 -c 'import sys; print(sys.executable)'").text.strip()
+    workspace.write(f"{bin}/python3", f'#!/bin/sh\nexec {shlex.quote(real)} -S "$@"\n'.encode())
+    workspace.run(f"cd {shlex.quote(bin)} && chmod +x python3 && ln -s python3 python")
+    workspace.run(f"export PATH={shlex.quote(bin)}:$PATH", session="tests")
     return workspace
 
 
@@ -159,6 +162,7 @@ def test_a_test_that_hangs_hides_no_other(local):
     assert report.failed == ("test_a.py::test_a",)
     assert report.passed == ("test_a.py::test_b",)
     assert not report.timed_out
+    assert report.notes == ("Ended because they ran too long: test_a.py::test_a.",)
 
 
 @pytest.mark.parametrize("ending", ["os._exit(0)", "os.abort()", "os.kill(os.getpid(), 11)"])

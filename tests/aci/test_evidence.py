@@ -1,0 +1,120 @@
+"""What results, diffs and issues say about each other."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aci import evidence
+from aci.testing import TestResult
+
+IN_TEST = ("tests/test_a.py:3:test_a",)
+IN_SOURCE = ("tests/test_a.py:3:test_a", "shop/price.py:9:total")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "trace", "name"),
+    [
+        ("ImportError", "ImportError: cannot import name 'x' from 'shop'", IN_TEST, "x"),
+        ("ModuleNotFoundError", "ModuleNotFoundError: No module named 'shop.x'", IN_TEST, "shop.x"),
+        ("AttributeError", "AttributeError: module 'shop' has no attribute 'x'", IN_TEST, "x"),
+        ("AttributeError", "AttributeError: 'Cart' object has no attribute 'x'", IN_TEST, "x"),
+        ("AttributeError", "AttributeError: 'stream' object has no attribute 'x'", IN_TEST, "x"),
+        ("AttributeError", "AttributeError: 'NoneType' object has no attribute 'x'", IN_TEST, ""),
+        ("NameError", "NameError: name 'x' is not defined", IN_TEST, "x"),
+        ("NameError", "NameError: name 'x' is not defined", IN_SOURCE, ""),
+        ("AssertionError", "AssertionError: name 'x' is not defined", IN_TEST, ""),
+        (
+            "",
+            "Traceback:\ntests/test_a.py:1: in <module>\nE   ImportError: cannot import name 'x' from 'shop'",
+            (),
+            "x",
+        ),
+        ("", "Traceback:\nshop/a.py:1: in <module>\nE   ImportError: cannot import name 'x' from 'shop'", (), ""),
+        ("ImportError", "File \"/r/tests/test_a.py\", line 1, in <module>\nImportError: No module named 'x'", (), "x"),
+    ],
+)
+def test_a_name_that_the_test_itself_lacks(error, message, trace, name):
+    assert evidence.missing_name(TestResult("a", "failed", message, error=error, trace=trace)) == name
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["def x(self):", "class x:", "x = 1", "    x: int", "from a import b, x", "import y as x", "    x,", "f('x')"],
+)
+def test_a_patch_adds_a_name(line):
+    assert evidence.adds_name(f"--- a/a.py\n+++ b/a.py\n+{line}\n", (), "x")
+    assert not evidence.adds_name(f"--- a/x.py\n+++ b/x.py\n-{line}\n {line}\n+xx = max\n", (), "x")
+
+
+def test_a_patch_adds_a_module():
+    assert evidence.adds_name("", ("src/shop/x.py",), "shop.x")
+    assert evidence.adds_name("", ("shop/x/__init__.py",), "shop.x")
+    assert not evidence.adds_name("", ("src/notshop/y.py",), "shop.x")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("See tests/test_a.py::test_total[1].", True),
+        ("test_total fails", True),
+        ("tests/test_a.py fails", True),
+        ("test_totally other", False),
+        ("my.test_total_x", False),
+        ("", False),
+    ],
+)
+def test_a_text_names_a_test(text, named):
+    assert evidence.named_in(text, "tests/test_a.py::test_total[1]", "tests/test_a.py") == named
+
+
+def test_a_short_name_is_not_a_name():
+    assert not evidence.named_in("I ran a test and it failed", "tests/b.py::T::test", "tests/b.py")
+
+
+def test_what_a_test_covers():
+    failed = TestResult("a", "failed", trace=IN_SOURCE)
+    assert evidence.touches(failed, "", ["shop/price.py:total", "shop/stock.py"]) == "shop/price.py"
+    imports = "import os, shop.stock as s\nfrom shop import (price,\n"
+    failed = TestResult("a", "failed", trace=IN_TEST)
+    assert evidence.touches(failed, imports, ["src/shop/stock.py"]) == "src/shop/stock.py"
+    assert evidence.touches(failed, imports, ["shop/price.py"]) == "shop/price.py"
+    assert evidence.touches(failed, imports, ["lib/os/__init__.py"]) == "lib/os/__init__.py"
+    assert evidence.touches(failed, imports, ["shop/other.py"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("All is well. But test_total is wrong.\nMore.", "But test_total is wrong."),
+        ("- test_total should\n  expect 3\n- more", "- test_total should expect 3"),
+        ("test_total should still pass, not be changed.", ""),
+        ("The total is wrong. See test_total.", ""),
+        ("test_other is wrong.", ""),
+    ],
+)
+def test_a_contradiction_needs_its_sentence(text, quote):
+    assert evidence.contradiction(text, "tests/test_a.py::test_total", "tests/test_a.py") == quote
+
+
+def test_startup_files():
+    paths = ["sitecustomize.py", "src/usercustomize.py", "a/b.pth", "not_sitecustomize.py", "pth.py"]
+    assert evidence.startup_files(paths) == ["sitecustomize.py", "src/usercustomize.py", "a/b.pth"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["if 'pytest' in sys.modules:", "os.environ['PYTEST_CURRENT_TEST']", "os._exit(0)", "import swe_agent_results"],
+)
+def test_special_cases(line):
+    assert evidence.special_cases(f"+{line}\n")
+    assert not evidence.special_cases(f"-{line}\n {line}\n")
+
+
+@given(st.text(), st.text(min_size=1))
+def test_any_text_is_judged(text, other):
+    result = TestResult(other, "failed", text, error=other, trace=(other,))
+    assert isinstance(evidence.missing_name(result), str)
+    assert isinstance(evidence.contradiction(text, other, other), str)
+    assert isinstance(evidence.touches(result, text, [other]), str)
+    assert isinstance(evidence.imported(text), set)
+    assert isinstance(evidence.adds_name(text, (other,), other), bool)
