@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import re
 import shlex
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
         new: The text to put there; empty to delete.
         all: Replace every place where `old` stands.
     """
+    _refuse_links(ctx, path)
     try:
         before = ctx.workspace.read(path)
     except FileNotFoundError:
@@ -59,6 +61,16 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
     if isinstance(done, _matching.Unclear):
         return _not_found(path, text, old, new, done)
     return _write(ctx, path, before, text, done)
+
+
+def _refuse_links(ctx: Context, path: str) -> None:
+    """Raises UsageError if the path goes through a symbolic link: what would change is another file than it names."""
+    root = ctx.workspace.root
+    parts = posixpath.normpath(path.removeprefix(f"{root}/")).split("/")
+    places = [shlex.quote("/".join(["./" + parts[0], *parts[1:end]])) for end in range(1, len(parts) + 1) if parts[0]]
+    links = " || ".join(f"[ -L {place} ]" for place in places)
+    if links and ctx.workspace.run(f"cd {shlex.quote(root)} && {{ {links}; }}", 30, SESSION).code == 0:
+        raise UsageError(f"{path} is, or goes through, a symbolic link.", "Edit the file that it points to.")
 
 
 def _create(ctx: Context, path: str, text: str) -> Observation:

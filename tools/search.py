@@ -15,6 +15,7 @@ from trajectories.records import Observation
 
 LONGEST_LINE = 200
 SESSION = "tools"
+SECONDS = 60
 NO_PATH = 66
 _OPTIONS = "-c core.fsmonitor=false -c core.quotepath=off -c grep.column=false -c grep.fallbackToNoIndex=false"
 _DEFINES = re.compile(
@@ -55,13 +56,15 @@ def search(
     notes = []
     for kind in _kinds(pattern, fixed):
         ran = _grep(ctx, kind, pattern, path, glob, ignore_case)
-        if ran.code <= 1 or ran.code == NO_PATH:
+        if ran.code <= 1 or ran.code == NO_PATH or ran.timed_out:
             break
     if kind == "-F" and not fixed:
         notes.append("not a regular expression, taken as plain text")
     if ran.code == 1 and not ignore_case:
         ran = _grep(ctx, kind, pattern, path, glob, ignore_case=True)
         notes.append("ignoring case")
+    if ran.timed_out:
+        raise UsageError(f"The search took longer than {SECONDS} s.", "Narrow it with `path` or `glob`.")
     if ran.code == NO_PATH:
         raise UsageError(f"There is no {path}.")
     if ran.code > 1:
@@ -90,7 +93,7 @@ def _grep(ctx: Context, kind: str, pattern: str, path: str, glob: str, ignore_ca
     root, place = shlex.quote(ctx.workspace.root), shlex.quote(_relative(ctx, path))
     there = f"cd {root} && {{ [ -e {place} ] || (exit {NO_PATH}); }}"
     git = f"GIT_LITERAL_PATHSPECS=0 git {_OPTIONS} {shlex.join(words)} 2>&1"
-    return ctx.workspace.run(f"{there} && {git}", timeout=60, session=SESSION)
+    return ctx.workspace.run(f"{there} && {git}", timeout=SECONDS, session=SESSION)
 
 
 def _relative(ctx: Context, path: str) -> str:

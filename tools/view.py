@@ -150,7 +150,7 @@ def _listing(ctx: Context, path: str) -> Observation:
     prefix, tree = _prefix(ctx, path), ctx.workspace.snapshot().tree
     inside = [name.removeprefix(prefix) for name in ctx.trees.files(tree) if name.startswith(prefix)]
     folders = Counter(name.split("/")[0] for name in inside if "/" in name)
-    rows = [f"{name}/ ({count} files)" if count > 1 else f"{name}/ (1 file)" for name, count in sorted(folders.items())]
+    rows = [f"{name}/ ({_files(count)})" for name, count in sorted(folders.items())]
     rows += sorted(name for name in inside if "/" not in name)
     if not rows:
         return Observation(f"{path} holds no file that git sees (ignored files: `ls` in the shell).")
@@ -159,7 +159,11 @@ def _listing(ctx: Context, path: str) -> Observation:
         room -= len(rows[shown]) + 1
         shown += 1
     more = [f"… {len(rows) - shown} more"] if shown < len(rows) else []
-    return Observation("\n".join([f"{path}: {len(inside)} files", *rows[:shown], *more]))
+    return Observation("\n".join([f"{path}: {_files(len(inside))}", *rows[:shown], *more]))
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _prefix(ctx: Context, path: str) -> str:

@@ -121,9 +121,12 @@ def test_line_endings_bytes_and_modes_are_kept(bench: Bench) -> None:
     assert bench("shell", command="./run.sh").text == "one\nthree"
 
 
-@pytest.mark.parametrize("path", ["../out.py", "/etc/passwd", "link.py", "linked/x.py", "sub"])
+@pytest.mark.parametrize(
+    "path", ["../out.py", "/etc/passwd", "link.py", "linked/x.py", "sub", "inside.py", "inner/new.py"]
+)
 def test_paths_outside_the_repository_are_refused(bench: Bench, path: str) -> None:
     bench("shell", command="mkdir sub; touch sub/x; ln -s /tmp linked; ln -s /etc/hostname link.py")
+    bench("shell", command="ln -s greet.py inside.py; ln -s sub inner")
     for old in ("", "x"):
         assert not bench("edit", path=path, old=old, new="y").ok
 
