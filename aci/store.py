@@ -135,8 +135,8 @@ class Store:
         self._fetch(tree)
         troubles = ""
         for stubborn in (False, True):
-            if stubborn:  # a read-only folder keeps what is in it
-                self._service.run(b"find %b -type d ! -perm -700 -exec chmod u+rwx {} \\;" % quote(self._root))
+            if stubborn:
+                self._clear_the_way(tree)
             complete = self._service.run(checkout(self._root, tree)).code == 0
             self._index, troubles = self._write()
             if self._index == tree and (stubborn or (complete and not troubles)):
@@ -145,6 +145,17 @@ class Store:
         raise WorkspaceError(
             f"The workspace's files could not be made those of tree {tree[:10]}{': ' + troubles if troubles else '.'}",
             "`swe-agent resume` goes on in a new workspace.",
+        )
+
+    def _clear_the_way(self, tree: str) -> None:
+        """Open read-only folders, which keep what is in them; empty submodules, where git would see other commits."""
+        listed = self._ask(f"git ls-tree -r -z --full-tree {tree}".encode()).split(b"\0")
+        links = [line.partition(b"\t")[2] for line in listed if line.startswith(SUBMODULE.encode())]
+        words = b" ".join(quote(path) for path in links)
+        folder = quote(self._root)
+        self._service.run(
+            b"find %b -type d ! -perm -700 -exec chmod u+rwx {} \\;\n" % folder
+            + (b"(cd %b && rm -rf -- %b; mkdir -p -- %b) 2>/dev/null" % (folder, words, words) if links else b"")
         )
 
     def _write(self) -> tuple[str, str]:

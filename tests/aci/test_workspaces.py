@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,43 @@ def test_restore_removes_what_resists(ws: PosixWorkspace) -> None:
     ws.restore(ws.options.base.tree)
     assert ws.snapshot(exact=True) == ws.snapshot()
     assert out(ws, f"cd {ws.root}; ls -A") == ".git\n.gitignore\nREADME\npkg\nrun.sh"
+
+
+def test_a_submodule_keeps_its_commit(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    repo = make_repo({"README": "x\n"})
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendor/sub")
+    git(repo, "commit", "-q", "-m", "a submodule that is not checked out")
+    (repo / "vendor" / "sub").mkdir(parents=True)
+    ws = open_ws(kind, repo)
+    base = ws.options.base.tree
+    assert ws.options.trees.files(base)["vendor/sub"].mode == "160000"
+    ws.run("cd vendor/sub; git init -q; echo 1 > f; git add .; git -c user.name=a -c user.email=b commit -qm x")
+    snapshot = ws.snapshot()
+    assert snapshot.tree == base
+    assert "vendor/sub" in snapshot.skipped[0]
+    ws.restore(base)
+    assert ws.snapshot(exact=True) == ws.snapshot()
+    ws.run('rm -rf "$PWD"')
+    assert changed(ws, ws.snapshot().tree) == {"vendor/sub": "D"}
+    ws.restore(base)
+    assert ws.snapshot(exact=True).tree == base
+
+
+def test_attempts_in_parallel(ws: PosixWorkspace) -> None:
+    base, trees = ws.options.base.tree, ws.options.trees
+
+    def attempt(number: int) -> None:
+        with ws.fork(base) as fork:
+            fork.run(f"echo {number} > mine")
+            tree = fork.snapshot().tree
+            assert trees.read(tree, "mine") == f"{number}\n".encode()
+            fork.restore(base)
+            with fork.fork(tree) as second:
+                assert second.read("mine") == f"{number}\n".encode()
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(attempt, number) for number in range(3)]:
+            done.result()
 
 
 def test_a_removed_repository_comes_back(ws: PosixWorkspace) -> None:
