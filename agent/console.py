@@ -106,6 +106,8 @@ class Console:
         if result.patch:
             self.out.print(Syntax(result.patch.diff, "diff", background_color="default", word_wrap=True))
         self.ending(result.exit, result.directory)
+        for effect in result.effects:
+            self.out.print(escape(effect), soft_wrap=True)
         spent = result.spent
         if spent.calls:
             cost = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trajectories.records import Note, Patch
@@ -11,32 +12,33 @@ if TYPE_CHECKING:
 
 
 def deliver(engine: Engine, patch: Patch) -> None:
-    """Apply the patch or put it on a branch, as the settings say; a delivery that was made is not made again.
+    """Apply the patch or put it on a branch, as the settings say; both look before they act, so twice is once.
 
     Raises UsageError when the user's repository has changed in the way; the run stays resumable.
     """
     if not patch:
         return
     if engine.settings.apply:
-        _once(engine, "apply", lambda: _apply(engine, patch))
-    if engine.settings.branch:
-        _once(engine, f"branch {engine.settings.branch}", lambda: _branch(engine, patch))
+        _recorded(engine, "apply", lambda: _apply(engine, patch))
+    if name := engine.settings.branch:
+        _recorded(engine, f"branch {name}", lambda: _branch(engine, patch, name))
 
 
-def _once(engine: Engine, what: str, do: object) -> None:
-    assert callable(do)
-    notes = [note.kind for note in engine.trajectory.notes if note.text == what]
-    if "done" in notes:
+def _recorded(engine: Engine, what: str, do: Callable[[], str]) -> None:
+    if any(note.kind == "done" and note.data.get("effect") == what for note in engine.trajectory.notes):
         return
-    engine.journal.append(Note("main", "intent", what))
-    do()
-    engine.journal.append(Note("main", "done", what))
+    engine.journal.append(Note("main", "intent", what, {"effect": what}))
+    engine.journal.append(Note("main", "done", do(), {"effect": what}))
 
 
-def _apply(engine: Engine, patch: Patch) -> None:
-    engine.repository.apply(patch.diff, engine.run.base)
+def _apply(engine: Engine, patch: Patch) -> str:
+    if engine.repository.applied(patch.diff):
+        return f"{engine.repository.root} holds the patch already."
+    engine.repository.apply(patch.diff, engine.run.base, engine.journal.directory / "patch.diff")
+    return f"The patch is applied to {engine.repository.root}."
 
 
-def _branch(engine: Engine, patch: Patch) -> None:
-    title = engine.run.issue.title.strip().splitlines()[0][:72] if engine.run.issue.title.strip() else "Fix the issue"
-    engine.repository.branch(engine.settings.branch, engine.run.base, patch.tree, engine.trees, title)
+def _branch(engine: Engine, patch: Patch, name: str) -> str:
+    title = engine.run.issue.title[:72] or "Fix the issue"
+    commit = engine.repository.branch(name, engine.run.base, patch.tree, engine.trees, title)
+    return f"Branch {name} is at {commit[:10]}."

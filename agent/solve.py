@@ -38,6 +38,8 @@ class Result:
     spent: Spent
     steps: int
     ended: bool
+    effects: tuple[str, ...] = ()
+    """What was done to the user's repository, in words."""
 
 
 def begin(issue: Issue, repository: Path, settings: Settings, rev: str | None = None) -> Path:
@@ -184,4 +186,5 @@ def result(engine: Engine, error: Stop | None = None) -> Result:
         spent=engine.ledger.spent,
         steps=len(trajectory.all_steps()),
         ended=trajectory.exit is not None,
+        effects=tuple(note.text for note in trajectory.notes if note.kind == "done"),
     )

@@ -55,18 +55,26 @@ def guard(spot: Spot) -> Drafts:
 
 
 def insert(spot: Spot) -> Drafts:
-    """A statement of the function again, as it is or with another name; an update; an assignment of names."""
-    lines = list(spot.donors.simple)
-    updates = []
+    """A statement of the function again, before this one: as it is, or with another name."""
+    renamed = [text for line in spot.donors.simple for text in spot.donors.renamed(line)]
+    yield from _inserted(spot, [*spot.donors.simple, *renamed])
+
+
+def update(spot: Spot) -> Drafts:
+    """A statement that brings a container or a name up to date: `seen.add(node)`, `last = node`, `n += 1`."""
     values = [name for name in spot.donors.names if name not in spot.donors.containers and name != "self"]
+    lines: list[str] = []
     for name, kind in spot.donors.containers.items():
         for method in METHODS[kind]:
-            updates += [f"{name}.{method.format(value)}" for value in (values if "{" in method else [""])]
-    moves = [f"{left} = {right}" for left in values for right in values if left != right]
-    steps = [f"{name} {sign}= 1" for name in values for sign in "+-"]
-    renamed = [text for line in spot.donors.simple for text in spot.donors.renamed(line)]
+            lines += [f"{name}.{method.format(value)}" for value in (values if "{" in method else [""])]
+    lines += [f"{left} = {right}" for left in values for right in values if left != right]
+    lines += [f"{name} {sign}= 1" for name in values for sign in "+-"]
+    yield from _inserted(spot, lines)
+
+
+def _inserted(spot: Spot, lines: list[str]) -> Drafts:
     own = spot.text(spot.statement)
-    for text in unique([*lines, *updates, *moves, *renamed, *steps]):
+    for text in unique(lines):
         if text != own:
             yield spot.source.insert(spot.statement, [text])
             if _is_last(spot):

@@ -37,6 +37,7 @@ TEMPLATES: tuple[tuple[float, Template], ...] = (
     (0.7, expressions.logic),
     (0.6, expressions.similar_name),
     (0.6, statements.insert),
+    (0.6, statements.update),
     (0.5, expressions.cut),
     (0.5, expressions.expression),
     (0.5, expressions.extreme),
@@ -55,7 +56,7 @@ FADE = 8
 MOST_FILES, MOST_SPOTS = 12, 400
 UNSEEN = 0.3
 """The suspicion of a statement that no failing test reached, as a share of its function's."""
-BATCH, BATCH_SECONDS, RIVAL_SECONDS = 3000, 8.0, 6.0
+BATCH, BATCH_SECONDS, RIVAL_SECONDS = 3000, 8.0, 10.0
 ENOUGH = 60
 MOST_PASSING = 120
 
