@@ -29,11 +29,11 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
     report = run(ctx.workspace, command or ctx.test_command, nodes or (), min(max(timeout, 1), LONGEST))
     data = {"failed": list(report.failed), "passed": len(report.passed), "counts": report.counts, "code": report.code}
     head = [report.summary(), *report.notes]
+    if nodes and report.granularity == "test":
+        head += [f"No such test: {node}" for node in nodes[:MOST_IDS] if not _ran(node, report)]
     if not report.results:
         output, out = ctx.show(report.output)
         return Observation("\n".join([*head, output]), ok=report.ok, out=out, data=data)
-    if nodes:
-        head += [f"No such test: {node}" for node in nodes[:MOST_IDS] if not _ran(node, report)]
     failed = [result for result in report.results if result.bad]
     if not failed and report.ok:
         return Observation("\n".join(head), data=data)

@@ -51,6 +51,10 @@ def test_chosen_tests(bench: Bench) -> None:
     assert seen.text.startswith("1 passed in ")
     assert seen.data == {"failed": [], "passed": 1, "counts": {"passed": 1}, "code": 0}
     assert "No such test: test_none.py" in bench("run_tests", nodes=["test_ok.py", "test_none.py"]).text
+    hostile = bench("run_tests", nodes=["'; touch hacked; $(touch hacked)"])
+    assert not hostile.ok
+    assert "No such test: '; touch" in hostile.text
+    assert not bench("view", path="hacked").ok
 
 
 def test_other_commands_are_judged_by_their_exit_code(bench: Bench) -> None:
