@@ -80,6 +80,17 @@ def test_importing_everything_says_and_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_help_imports_no_heavy_package() -> None:
+    code = (
+        "import sys, swe_agent\nsys.argv = ['swe-agent', '--help']\n"
+        "try: swe_agent.main()\nfinally: print(sorted(sys.modules), file=sys.stderr)"
+    )
+    result = run(sys.executable, "-c", code)
+    assert result.returncode == 0
+    loaded = set(ast.literal_eval(result.stderr))
+    assert not loaded & {"docker", "git", "litellm", "networkx", "pydantic", "rank_bm25", "textual", "tree_sitter"}
+
+
 # What is locked
 
 
