@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
@@ -18,6 +20,10 @@ from trajectories.errors import Cancelled, ConfigError, LimitStop, RunBroken
 from trajectories.journal import Journal
 from trajectories.records import Run
 from trajectories.trees import Trees
+
+
+SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
+SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class Engine:
         self.trees = Trees(directory / "trees.git")
         self.repository = Repository.open(self.run.repository)
         self.toolbox = Toolbox()
+        self.secrets = known_secrets(os.environ)
         self.cancel = Token()
         self.ledger = Ledger(settings.budget, settings.max_tokens)
         self.ledger.replay(self.trajectory.holds.values(), self.trajectory.settles)
@@ -161,6 +168,11 @@ class Engine:
         finally:
             self.trees.close()
             self.journal.close()
+
+
+def known_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Values of the host's environment that must not be seen by a model, by the names they go under."""
+    return tuple(value for name, value in environment.items() if SECRET.search(name) and len(value) >= SHORTEST_SECRET)
 
 
 def chosen_model(settings: Settings) -> Model:

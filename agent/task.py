@@ -319,6 +319,7 @@ class Task:
             test_command=self.settings.test,
             notify=self.notify,
             start=self.start,
+            secrets=self.engine.secrets,
         )
 
 

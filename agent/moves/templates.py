@@ -249,12 +249,13 @@ def _candidates(spot: Spot, template: Template) -> Iterator[Candidate]:
 
 
 def _covering(spectrum: Spectrum) -> list[str]:
-    """Passing tests that run a suspected line of the most suspected files, the quick ones first."""
+    """Passing tests that run a suspected line, in the suite's order: some lean on what those before them left."""
     suspected = defaultdict(set)
     for path, line in spectrum.suspicion:
         suspected[path].add(line)
     near = [one for one in spectrum.passing if any(suspected[path] & lines for path, lines in one.lines.items())]
-    return [one.test for one in sorted(near, key=lambda one: one.seconds)][:MOST_PASSING]
+    quick = {one.test for one in sorted(near, key=lambda one: one.seconds)[:MOST_PASSING]}
+    return [one.test for one in near if one.test in quick]
 
 
 def _limits(spectrum: Spectrum) -> Limits:
