@@ -15,13 +15,16 @@ from trajectories.records import Verdict
 
 def mended(trial: Trial, baseline: Report | None, suite: Report | None, places: Sequence[str]) -> tuple[str, ...]:
     """The tests failing on the base that pass with the patch and are tied to the issue; says how they are."""
-    found: dict[str, list[str]] = {}
-    for result in baseline.results if baseline and suite else ():
-        if result.bad and (passes(suite, result.id) or _all_inside_pass(suite, result.id)):
-            found.setdefault(_tie(trial, result, places), []).append(result.id)
-    for how, ids in found.items():
+    mended_by: dict[str, list[str]] = {}
+    failing = [result for result in baseline.results if result.bad] if baseline else []
+    for result in failing:
+        now = _tests_of(suite, result.id)
+        if now and all(test.ok for test in now):
+            how = _tie(trial, replace(result, path=result.path or now[0].path), places)
+            mended_by.setdefault(how, []).append(result.id)
+    for how, ids in mended_by.items():
         trial.note(f"Failing before and mended, {how or 'but not tied to the issue, so not counted'}: {some(ids)}.")
-    return tuple(id for how, ids in found.items() if how for id in ids)
+    return tuple(id for how, ids in mended_by.items() if how for id in ids)
 
 
 def _tie(trial: Trial, result: TestResult, places: Sequence[str]) -> str:
@@ -84,21 +87,18 @@ def _still_failing(red: Report | None, green: Report | None, baseline: Report | 
     """Tests that fail with the patch; if they were not given, only those that do not fail on the base anyway."""
     known = set(baseline.failed) if baseline and not given else set()
     broken = set(green.failed) - known if green else set()
-    vanished = (
-        {id for id in red.failed if not (green and (green.find(id) or _inside(green, id)))} if red and given else set()
-    )
+    vanished = {id for id in red.failed if not _tests_of(green, id)} if red and given else set()
     return sorted(broken | vanished)
 
 
-def _inside(report: Report | None, id: str) -> list[TestResult]:
-    """The tests of a file, module or class that could not be loaded elsewhere."""
-    holders = (f"{id}::", f"{id}.", f"{id}[")
-    return [result for result in report.results if result.id.startswith(holders)] if report else []
-
-
-def _all_inside_pass(report: Report | None, id: str) -> bool:
-    inside = _inside(report, id)
-    return bool(inside) and all(result.ok for result in inside)
+def _tests_of(report: Report | None, id: str) -> list[TestResult]:
+    """The test's result; for a file, module or class that could not be loaded elsewhere, those of its tests."""
+    if report is None:
+        return []
+    if same := report.find(id):
+        return [same]
+    inside = (f"{id}::", f"{id}.", f"{id}[")
+    return [result for result in report.results if result.id.startswith(inside)]
 
 
 def _by_code(trial: Trial, before: Workspace, after: Workspace, baseline: Report | None) -> Verdict:
