@@ -21,19 +21,24 @@ class TimeUp(BaseException):
     """The CPU time of a test is used up."""
 
 
-def _time_up(signum, frame):
-    raise TimeUp()
-
-
 @contextlib.contextmanager
 def cpu_limit(seconds):
-    """Raise TimeUp after `seconds` of CPU time, and again every 50 ms where the code under test catches it."""
-    signal.signal(signal.SIGVTALRM, _time_up)
+    """Raise TimeUp after `seconds` of CPU time, and again every 50 ms where the code under test catches it, and in
+    the end where all of that was caught."""
+    late = []
+
+    def time_up(signum, frame):
+        late.append(signum)
+        raise TimeUp()
+
+    signal.signal(signal.SIGVTALRM, time_up)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 0.05)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        if late:
+            raise TimeUp()
 
 
 def forked(work, receive, patience):
@@ -51,15 +56,12 @@ def forked(work, receive, patience):
     with contextlib.suppress(OSError):
         os.setpgid(child, child)
     try:
-        finished = _listen(out, receive, patience)
+        return _listen(out, receive, patience)
     finally:
         os.close(out)
         with contextlib.suppress(OSError):
             os.killpg(child, signal.SIGKILL)
-        status = os.waitpid(child, 0)[1]
-    if not finished:
-        return "killed"
-    return "done" if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0 else "died"
+        os.waitpid(child, 0)
 
 
 def _live(work, out, into):
@@ -105,16 +107,16 @@ def _address_space():
 
 
 def _listen(out, receive, patience):
-    """Whether the child said that it was done, before it fell silent or died."""
+    """How the child ended: it said that it was `done`, fell silent, or died."""
     buffer = b""
     last = time.monotonic()
     while True:
         ready = select.select([out], [], [], max(0.0, patience - (time.monotonic() - last)))[0]
         if not ready:
-            return False
+            return "killed"
         data = os.read(out, 1 << 16)
         if not data:
-            return True
+            return "died"
         last = time.monotonic()
         buffer += data
         lines = buffer.split(b"\n")
@@ -122,5 +124,5 @@ def _listen(out, receive, patience):
         for line in lines:
             value = json.loads(line.decode())
             if value is None:
-                return True
+                return "done"
             receive(value)

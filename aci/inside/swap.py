@@ -1,6 +1,6 @@
 """Puts an edit into a running program: the code object of one function, or a whole module run again.
 
-Standard library only, for the target's own Python (3.6 and later). There is no way back: work in a forked child.
+Standard library only, for the target's own Python (3.6 and later). A module run again stays so: work in a forked child.
 """
 
 import __future__
@@ -13,6 +13,7 @@ import types
 FUTURE = sum(
     getattr(__future__, name).compiler_flag for name in __future__.all_feature_names if name != "nested_scopes"
 )
+BOOKKEEPING = ("tearDown_exceptions", "_classSetupFailed", "_class_cleanups")
 DATA = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset)
 
 
@@ -31,6 +32,7 @@ class Editor:
         self.root = os.path.realpath(root)
         self._files = {}
         self._functions = {}
+        self._swapped = []
 
     def source(self, path):
         if path not in self._files:
@@ -62,6 +64,10 @@ class Editor:
             self.rerun(candidate)
 
     def swap(self, candidate):
+        """Give the function the code of its edited text; the one swapped before gets its own code back."""
+        while self._swapped:
+            one, code = self._swapped.pop()
+            one.__code__ = code
         function = candidate["function"]
         if function is None:
             raise CannotSwap("the edit is outside of functions")
@@ -76,6 +82,7 @@ class Editor:
         if new is None or new.co_freevars != old.co_freevars:
             raise CannotSwap("the function closes over other names")
         for one in found:
+            self._swapped.append((one, old))
             one.__code__ = new
 
     def rerun(self, candidate):
@@ -173,12 +180,17 @@ class Canary:
     def __init__(self, modules, extra):
         self.holders = list(extra)
         for module in modules:
-            self.holders.append(vars(module))
+            self._hold(vars(module))
             for value in list(vars(module).values()):
                 if isinstance(value, type) and value.__module__ == module.__name__:
-                    self.holders.append(vars(value))
-                elif isinstance(value, types.FunctionType) and value.__defaults__:
-                    self.holders.append({"defaults": value.__defaults__})
+                    self._hold(vars(value))
+
+    def _hold(self, holder):
+        self.holders.append(holder)
+        for value in list(holder.values()):
+            value = getattr(value, "__func__", value)
+            if isinstance(value, types.FunctionType) and value.__defaults__:
+                self.holders.append({"defaults": value.__defaults__})
 
     def look(self):
         """A value that differs when any of the data does. Callables and what cannot be pickled are left out."""
@@ -187,7 +199,9 @@ class Canary:
         seen = []
         for holder in self.holders:
             for name, value in list(holder.items()):
-                if name.startswith("__") or callable(value) or isinstance(value, types.ModuleType):
+                if name.startswith("__") or name in BOOKKEEPING or callable(value):
+                    continue
+                if isinstance(value, types.ModuleType):
                     continue
                 if isinstance(value, DATA) and not isinstance(value, (tuple, frozenset)):
                     seen.append(value)

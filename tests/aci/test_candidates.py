@@ -1,0 +1,267 @@
+"""Edits run against real tests in a real workspace: what loops, pollutes, hides in a class or closes over names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from aci.candidates import Candidate, Evaluator, Limits, unittest_python
+from agent.moves.template_source import Source
+from trajectories.errors import WorkspaceError
+
+PYTEST = "python -m pytest -q -p no:cacheprovider"
+UNITTEST = "python -m unittest discover -s tests -t ."
+
+LIBRARY = """\
+import functools
+
+LIMIT = 3
+SEEN = []
+
+
+def noisy(function):
+    @functools.wraps(function)
+    def inner(*args):
+        return function(*args)
+
+    return inner
+
+
+def count(n):
+    total = 0
+    while n > 0:
+        total += 1
+        n -= 2
+    return total
+
+
+def evens(n):
+    for i in range(n):
+        if i % 2 == 1:
+            yield i
+
+
+@noisy
+def double(x):
+    return x + x + 1
+
+
+def outer(x):
+    def inner(y):
+        return x - y
+
+    return inner(1)
+
+
+def bounded(x):
+    return min(x, LIMIT)
+
+
+class Base:
+    def name(self):
+        return "base"
+
+
+class Child(Base):
+    def name(self):
+        return super().name() + "?"
+
+    @staticmethod
+    def twice(x):
+        return x * 3
+
+    @property
+    def __secret(self):
+        return 1
+"""
+TESTS = """\
+import unittest
+
+import lib
+from lib import Child, bounded, count, double, evens, outer
+
+
+class LibTest(unittest.TestCase):
+    def test_count(self):
+        self.assertEqual(count(3), 3)
+
+    def test_evens(self):
+        self.assertEqual(list(evens(4)), [0, 2])
+
+    def test_double(self):
+        self.assertEqual(double(2), 4)
+
+    def test_outer(self):
+        self.assertEqual(outer(2), 3)
+
+    def test_bounded(self):
+        self.assertEqual(bounded(9), 5)
+
+    def test_name(self):
+        self.assertEqual(Child().name(), "base!")
+
+    def test_twice(self):
+        self.assertEqual(Child.twice(2), 4)
+
+    def test_seen(self):
+        self.assertEqual(lib.SEEN, [])
+"""
+FILES = {"lib.py": LIBRARY, "tests/__init__.py": "", "tests/test_lib.py": TESTS}
+
+
+def candidate(source: str, old: str, new: str) -> Candidate:
+    """The edit that puts `new` for the only `old`, in the function that holds it."""
+    assert source.count(old) == 1
+    start = source.index(old)
+    held = [
+        function
+        for function, _ in Source("lib.py", source.encode()).functions
+        if function.start <= start < function.end
+    ]
+    line = source.count("\n", 0, start) + 1
+    return Candidate("lib.py", ((start, start + len(old), new),), "", line, held[0] if held else None)
+
+
+def name_of(test: str, command: str) -> str:
+    return f"tests/test_lib.py::LibTest::{test}" if command == PYTEST else f"tests.test_lib.LibTest.{test}"
+
+
+@pytest.fixture(params=[PYTEST, UNITTEST], ids=["pytest", "unittest"])
+def command(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def evaluator(make_repo, open_ws, command: str) -> Evaluator:
+    return Evaluator(open_ws("local", make_repo(FILES)), command)
+
+
+def verdicts(evaluator: Evaluator, failing: str, candidates: list[Candidate], passing: str = "") -> list[str]:
+    red, green = name_of(failing, evaluator.command), name_of(passing, evaluator.command)
+    limits = Limits({red: 0.2, green: 0.2})
+    found = evaluator.evaluate(candidates, [red], [green] if passing else [], limits, 30)
+    return [found[index] for index in range(len(candidates))]
+
+
+@pytest.mark.parametrize(
+    ("test", "old", "new"),
+    [
+        pytest.param("test_count", "n -= 2", "n -= 1", id="function"),
+        pytest.param("test_evens", "i % 2 == 1", "i % 2 == 0", id="generator"),
+        pytest.param("test_double", "x + x + 1", "x + x", id="decorated"),
+        pytest.param("test_outer", "x - y", "x + y", id="nested"),
+        pytest.param("test_name", '+ "?"', '+ "!"', id="super"),
+        pytest.param("test_twice", "x * 3", "x * 2", id="static method"),
+        pytest.param("test_bounded", "LIMIT = 3", "LIMIT = 5", id="module level"),
+        pytest.param("test_bounded", "bounded(x)", "bounded(x, LIMIT=5)", id="signature"),
+    ],
+)
+def test_a_right_edit_is_plausible(evaluator: Evaluator, test: str, old: str, new: str) -> None:
+    wrong = candidate(LIBRARY, old, "None" if test != "test_bounded" else old)
+    right = candidate(LIBRARY, old, new)
+    assert verdicts(evaluator, test, [wrong, right])[1] == "plausible"
+
+
+def test_what_loops_dies_or_does_not_compile_does_not_stop_the_others(evaluator: Evaluator) -> None:
+    bodies = [
+        "while True: pass",
+        "return count(n)",
+        "import os; os._exit(0)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+        "x = [0] * 10 ** 12; return 3",
+        "import time; time.sleep(1000)",
+        "raise SystemExit(0)",
+        "return (",
+        "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
+    ]
+    edits = [candidate(LIBRARY, "total = 0\n", f"{body}\n") for body in bodies]
+    found = verdicts(evaluator, "test_count", [*edits, candidate(LIBRARY, "n -= 2", "n -= 1")])
+    assert found[:2] == ["timeout", "fail"]
+    assert found[2:4] == ["crash", "crash"]
+    assert found[4:8] == ["fail", "timeout", "fail", "invalid"]
+    assert found[8] == "timeout"
+    assert found[9] == "plausible"
+
+
+def test_what_one_candidate_leaves_behind_the_next_does_not_see(evaluator: Evaluator) -> None:
+    dirty = candidate(LIBRARY, "total = 0\n", "total = 0; SEEN.append(1)\n")
+    clean = candidate(LIBRARY, "n -= 2", "n -= 1")
+    assert verdicts(evaluator, "test_count", [dirty, clean], passing="test_seen") == ["fail", "plausible"]
+
+
+def test_an_edit_of_one_function_is_gone_when_the_next_edits_another(evaluator: Evaluator) -> None:
+    other = candidate(LIBRARY, "x + x + 1", "None")
+    right = candidate(LIBRARY, "n -= 2", "n -= 1")
+    assert verdicts(evaluator, "test_count", [other, right], passing="test_seen") == ["fail", "plausible"]
+    assert verdicts(evaluator, "test_double", [right, candidate(LIBRARY, "x + x + 1", "x + x")])[1] == "plausible"
+    both = [candidate(LIBRARY, "x + x + 1", "x * 2"), candidate(LIBRARY, "x - y", "x + y")]
+    assert verdicts(evaluator, "test_double", both)[1] == "fail"
+
+
+def test_a_candidate_that_loses_a_passing_test_is_not_plausible(evaluator: Evaluator) -> None:
+    losing = candidate(LIBRARY, "n -= 2\n", "n -= 1; SEEN.append(1)\n")
+    assert verdicts(evaluator, "test_count", [losing], passing="test_seen") == ["fail"]
+
+
+def test_behaviours_tell_candidates_apart(evaluator: Evaluator) -> None:
+    edits = [candidate(LIBRARY, "n -= 2", new) for new in ("n -= 1", "n = n - 1", "n = 0 if total > 2 else n - 1")]
+    found = evaluator.behave(edits, [name_of("test_count", evaluator.command)], 0.1, 30)
+    assert found[0] == found[1] != found[2]
+
+
+def test_parameters_changed_in_place_are_noticed(make_repo, open_ws) -> None:
+    files: Mapping[str, str] = {
+        "lib.py": "def first(items):\n    return items[1]\n",
+        "test_lib.py": "import pytest\nfrom lib import first\n\nDATA = [([3, 1], 3), ([2, 9], 2)]\n\n\n"
+        "@pytest.mark.parametrize('items,expected', DATA, ids=['a', 'b'])\n"
+        "def test_first(items, expected):\n    assert first(items) == expected\n",
+    }
+    evaluator = Evaluator(open_ws("local", make_repo(files)), PYTEST)
+    source = files["lib.py"]
+    edits = [candidate(source, "items[1]", new) for new in ("items.pop(1)", "items.clear()", "items[0]")]
+    tests = ["test_lib.py::test_first[a]", "test_lib.py::test_first[b]"]
+    found = evaluator.evaluate(edits, tests, [], Limits(dict.fromkeys(tests, 0.2)), 30)
+    assert found == {0: "fail", 1: "fail", 2: "plausible"}
+
+
+def test_tracing_gives_outcome_lines_and_where_it_raised(evaluator: Evaluator) -> None:
+    tests = [name_of(test, evaluator.command) for test in ("test_count", "test_seen")]
+    failed, passed = evaluator.trace([(test, 1.0) for test in [*tests, "no::such"]], 30)
+    assert (failed["outcome"], passed["outcome"]) == ("failed", "passed")
+    body = LIBRARY[: LIBRARY.index("while n > 0")].count("\n") + 1
+    assert body in failed["lines"]["lib.py"]
+    assert "lib.py" not in passed["lines"]
+    assert failed["raised"][0][0] == "tests/test_lib.py"
+
+
+def test_a_command_that_runs_nothing_we_know_is_told(make_repo, open_ws) -> None:
+    evaluator = Evaluator(open_ws("local", make_repo(FILES)), "echo no tests here")
+    with pytest.raises(WorkspaceError, match="no tests here"):
+        evaluator.trace([("x", 1.0)], 5)
+
+
+@pytest.mark.parametrize(
+    ("command", "python"),
+    [
+        ("python3 -m unittest discover -s tests", "python3"),
+        ("A=1 /usr/bin/python -W error -m unittest", "A=1 /usr/bin/python -W error"),
+        ("python -m pytest -q", None),
+        ("make test", None),
+    ],
+)
+def test_the_interpreter_of_a_unittest_command(command: str, python: str | None) -> None:
+    assert unittest_python(command) == python
+
+
+def test_an_edit_changes_only_its_bytes() -> None:
+    edit = Candidate("a.py", ((1, 2, "ä"), (4, 4, "-")), "", 1)
+    assert edit.apply(b"012345") == "0ä23-45".encode()
+
+
+def test_evaluator_files_stay_within_old_python() -> None:
+    import ast
+
+    for file in (Path(__file__).parents[2] / "aci" / "inside").glob("*.py"):
+        ast.parse(file.read_bytes(), feature_version=(3, 6))
