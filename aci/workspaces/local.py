@@ -151,13 +151,11 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder that may hold read-only folders."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        for path, _, _ in os.walk(folder):
-            with suppress(OSError):
-                Path(path).chmod(0o700)
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove a folder that may hold read-only folders, or thousands of them in each other (rm does not recurse)."""
+    open_up = ["find", str(folder), "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"]
+    for command in (["rm", "-rf", "--", str(folder)], open_up, ["rm", "-rf", "--", str(folder)]):
+        if folder.exists():
+            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
 
 
 def _remove_leftovers() -> None:
