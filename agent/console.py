@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from trajectories.errors import SweAgentError
 from trajectories.records import Exit, Note, Reply, Step, Verdict
 from trajectories.trajectory import Trajectory
 
+FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
 MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]not judged[/]"}
 ENDINGS = {
     "verified": "[bold green]Verified:[/] the patch solves the issue, and a test proves it.",
@@ -104,7 +106,8 @@ class Console:
             sys.stdout.write(dumps(as_json(result, error)) + "\n")
             return
         if result.patch:
-            self.out.print(Syntax(result.patch.diff, "diff", background_color="default", word_wrap=True))
+            shown = FULL_INDEX.sub(r"index \1..\2", result.patch.diff)
+            self.out.print(Syntax(shown, "diff", background_color="default", word_wrap=True))
         self.ending(result.exit, result.directory)
         for effect in result.effects:
             self.out.print(escape(effect), soft_wrap=True)

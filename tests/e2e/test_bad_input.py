@@ -66,12 +66,18 @@ def test_a_clear_sentence_and_the_right_code(machine, calculator, tmp_path, argu
         "empty": tmp_path / "empty",
         "latin": tmp_path / "latin.md",
     }
-    done = machine.run("fix", *(argument.format(**places) for argument in arguments))
+    done = machine.run("fix", *(argument.format(**places) for argument in arguments), "--json")
     refused(done, code, said)
-    told = machine.run("fix", *(argument.format(**places) for argument in arguments), "--json")
-    error = json.loads(told.stdout)["error"]
-    assert error["code"] == told.returncode == code
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == code
     assert error["message"].endswith((".", "?"))
+
+
+def test_without_json_the_sentence_is_on_stderr(machine, calculator):
+    done = machine.run("fix", "--repo", calculator)
+    refused(done, 2, "No issue was given")
+    assert done.stdout == ""
+    assert done.stderr.startswith("swe-agent: ")
 
 
 def test_bad_settings_are_named(machine, calculator):
