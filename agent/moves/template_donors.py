@@ -32,8 +32,7 @@ class Donors:
                 bound.append(node.arg)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 bound.append(node.id)
-        used = {node.id for node in ast.walk(self.holder) if isinstance(node, ast.Name)}
-        return [name for name in unique(bound) if name in used or name == "self"][:MOST_NAMES]
+        return unique(bound)[:MOST_NAMES]
 
     @cached_property
     def called(self) -> list[str]:

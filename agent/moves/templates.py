@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -176,7 +176,7 @@ class Hunt:
         alike: dict[object, list[int]] = defaultdict(list)
         for index, behaviour in enumerate(behaviours):
             alike[behaviour].append(index)
-        agreed = agreements(behaviours)
+        agreed = agreements(behaviours, [hit.score**2 for hit in hits])
         groups = sorted(alike.values(), key=lambda group: -agreed[group[0]])
         order = [group[0] for group in groups] + [index for group in groups for index in group[1:]]
         return [(hits[index], len(alike[behaviours[index]]) - 1) for index in order]
@@ -201,16 +201,21 @@ class Hunt:
         return found
 
 
-def agreements(behaviours: Sequence[tuple[str, ...]]) -> list[int]:
-    """For each behaviour, over all inputs, how many give the same answer; a crash counts against it as much as the
-    commonest answer counts for others."""
-    scores = [0] * len(behaviours)
+def agreements(behaviours: Sequence[tuple[str, ...]], weights: Sequence[float]) -> list[float]:
+    """For each behaviour the weight of those that answer alike, as a share, summed over all inputs.
+
+    A crash counts against it as much as the commonest answer counts for others.
+    """
+    scores = [0.0] * len(behaviours)
     for place in range(max(map(len, behaviours), default=0)):
         answers = [one[place] if place < len(one) else "" for one in behaviours]
-        votes = Counter(answer for answer in answers if answer and not answer.startswith("!"))
-        most = max(votes.values(), default=0)
+        votes: dict[str, float] = defaultdict(float)
+        for answer, weight in zip(answers, weights, strict=True):
+            if answer and not answer.startswith("!"):
+                votes[answer] += weight
+        most, total = max(votes.values(), default=0.0), sum(votes.values()) or 1.0
         for index, answer in enumerate(answers):
-            scores[index] += -most if answer.startswith("!") else votes[answer]
+            scores[index] += (-most if answer.startswith("!") else votes.get(answer, 0.0)) / total
     return scores
 
 
@@ -243,8 +248,9 @@ def _candidates(spot: Spot, template: Template) -> Iterator[Candidate]:
     function = next(
         (one for one, node in spot.source.functions if node.lineno <= line <= (node.end_lineno or line)), None
     )
+    data = spot.source.data
     for draft in template(spot):
-        if draft is not None:
+        if draft is not None and any(data[start:end] != text.encode() for start, end, text in draft.edits):
             yield spot.source.candidate(draft, spot.statement, function)
 
 
@@ -288,6 +294,7 @@ def smallest_edit(before: str, after: str) -> tuple[str, str]:
     )
     while True:
         text = "".join(old[head : len(old) - tail])
-        if (text and before.count(text) == 1) or (head == tail == 0):
+        at = len("".join(old[:head]))
+        if (text and before.find(text) == at == before.rfind(text)) or (head == tail == 0):
             return text, "".join(new[head : len(new) - tail])
         head, tail = max(0, head - 1), max(0, tail - 1)
