@@ -51,6 +51,11 @@ class Candidate:
     function: Function | None = None
     score: float = 0.0
 
+    @property
+    def growth(self) -> int:
+        """By how many bytes the file grows."""
+        return sum(len(text.encode()) - (end - start) for start, end, text in self.edits)
+
     def apply(self, data: bytes) -> bytes:
         """The file's bytes with the edits made."""
         for start, end, text in sorted(self.edits, reverse=True):
@@ -104,7 +109,8 @@ class Evaluator:
         limits: Limits,
         seconds: float,
     ) -> dict[int, str]:
-        """Index of the candidate -> `plausible` (every test passes), `fail`, `timeout`, `crash`, `invalid`, `fluke`.
+        """Index of the candidate -> `plausible` (every test passes), `fail`, `timeout`, `slow` (a time-out after other
+        tests passed), `crash`, `invalid` (cannot be run), `fluke` (passed, but not alone in a fresh process).
 
         Candidates that time did not allow are not in it.
         """

@@ -3,7 +3,8 @@
 A job is a JSON file named by SWE_AGENT_JOB; answers are JSON lines appended to its `out`. Modes:
 
     trace      for each test: outcome, CPU seconds, the lines it ran, where it raised
-    evaluate   for each candidate: `plausible`, or which test `fail`ed, or `timeout`, `invalid`, `crash`
+    evaluate   for each candidate: `plausible`, or which test `fail`ed, or was `slow` after others had passed, or
+               `timeout`, `crash`, `invalid`, `fluke`
     behave     for each plausible candidate: what it answers on inputs made from those seen in the tests
 
 Standard library only, for the target's own Python (3.6 and later). Under pytest it is a plug-in (`plugin.py`),
@@ -186,12 +187,12 @@ class Job:
                 self.editor.rerun(candidate)
             except Exception:  # noqa: BLE001 - an edited module may raise anything when it is run
                 return verdict, False
-        for name, limit in self.failing + self.passing:
+        for before, (name, limit) in enumerate(self.failing + self.passing):
             try:
                 with cpu_limit(limit):
                     result = self.tests[name].run()[0]
             except TimeUp:
-                return dict(verdict, verdict="timeout", test=name), False
+                return dict(verdict, verdict="slow" if before else "timeout", test=name), False
             if result != "passed":
                 return dict(verdict, verdict="fail", test=name), clean
         return dict(verdict, verdict="plausible"), clean

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from aci.candidates import Candidate, Evaluator, Limits
 from aci.spectrum import Observed, Spectrum, observe
-from agent.moves import template_expressions as expressions
-from agent.moves import template_statements as statements
-from agent.moves.template_donors import Donors
-from agent.moves.template_expressions import Drafts, Spot
-from agent.moves.template_source import Source, header
-from agent.moves.template_source import statements as statements_of
+from agent.moves.template_order import ordered
+from agent.moves.template_source import Source
 
 if TYPE_CHECKING:
     from threading import Event
@@ -25,37 +20,7 @@ if TYPE_CHECKING:
     from aci.workspace import Workspace
     from trajectories.trees import Trees
 
-Template = Callable[[Spot], Drafts]
-TEMPLATES: tuple[tuple[float, Template], ...] = (
-    (1.0, expressions.comparison),
-    (0.95, expressions.arithmetic),
-    (0.8, expressions.off_by_one),
-    (0.8, expressions.swap),
-    (0.75, expressions.unwrap),
-    (0.75, expressions.variable),
-    (0.7, expressions.constant),
-    (0.7, expressions.logic),
-    (0.6, expressions.similar_name),
-    (0.6, statements.insert),
-    (0.6, statements.update),
-    (0.5, expressions.cut),
-    (0.5, expressions.expression),
-    (0.5, expressions.extreme),
-    (0.5, statements.or_condition),
-    (0.5, statements.replace_condition),
-    (0.5, statements.leave),
-    (0.4, statements.drop),
-    (0.4, expressions.wrap),
-    (0.4, expressions.term),
-    (0.35, statements.guard),
-    (0.25, expressions.target),
-)
-"""How much each template pays, as its weight in the order of candidates."""
-FADE = 8
-"""After so many candidates a template at one place counts half."""
-MOST_FILES, MOST_SPOTS = 12, 400
-UNSEEN = 0.3
-"""The suspicion of a statement that no failing test reached, as a share of its function's."""
+MOST_FILES = 12
 BATCH, BATCH_SECONDS, RIVAL_SECONDS = 3000, 8.0, 10.0
 ENOUGH = 60
 MOST_PASSING = 120
@@ -112,27 +77,6 @@ def search(
     return found
 
 
-def ordered(sources: Sequence[Source], spectrum: Spectrum) -> Iterator[Candidate]:
-    """Candidates by suspicion of the place times weight of the template, each template fading as it goes on."""
-    queue: list[tuple[float, int, int, Iterator[Candidate], float]] = []
-    spots = sorted(_spots(sources, spectrum), key=lambda spot: -spot[0])[:MOST_SPOTS]
-    for suspicion, spot in spots:
-        for weight, template in TEMPLATES:
-            score = suspicion * weight
-            heapq.heappush(queue, (-score, len(queue), 0, _candidates(spot, template), score))
-    seen: set[tuple[str, tuple[tuple[int, int, str], ...]]] = set()
-    while queue:
-        now, order, count, candidates, score = heapq.heappop(queue)
-        candidate = next(candidates, None)
-        if candidate is None:
-            continue
-        heapq.heappush(queue, (-score / (1 + (count + 1) / FADE), order, count + 1, candidates, score))
-        key = (candidate.path, candidate.edits)
-        if key not in seen:
-            seen.add(key)
-            yield replace(candidate, score=-now)
-
-
 class Hunt:
     """Runs candidates in growing batches until time is up or enough were found."""
 
@@ -142,46 +86,47 @@ class Hunt:
         self.failing = [one.test for one in sorted(spectrum.failing, key=lambda one: one.seconds)] + [*spectrum.unseen]
         self.passing = _covering(spectrum)
         self.limits = _limits(spectrum)
+        self.patient = Limits({test: max(5.0, 2 * seconds) for test, seconds in self.limits.seconds.items()})
 
     def run(self, candidates: Iterator[Candidate]) -> list[Candidate]:
         """The plausible ones. After the first, as long again as it took is spent on rivals of it."""
         hits: list[Candidate] = []
-        late: list[Candidate] = []
         waiting: list[Candidate] = []
         began = time.monotonic()
         while self._goes_on() and len(hits) < ENOUGH:
             waiting += islice(candidates, BATCH - len(waiting))
             if not waiting:
                 break
-            verdicts = self._evaluate(waiting, self.limits, min(BATCH_SECONDS, self.end - time.monotonic()))
-            plausible = [index for index, verdict in verdicts.items() if verdict == "plausible"]
-            if plausible and not hits:
+            verdicts = self._evaluate(waiting, self.limits, BATCH_SECONDS)
+            found = _those(waiting, verdicts, "plausible")
+            slow = _those(waiting, verdicts, "slow")
+            if slow and not hits and not found and self._goes_on():
+                found = _those(slow, self._evaluate(slow, self.patient, 2 * BATCH_SECONDS), "plausible")
+            if found and not hits:
                 self.end = min(self.end, time.monotonic() + max(RIVAL_SECONDS, time.monotonic() - began))
-            hits += [waiting[index] for index in plausible]
-            late += [waiting[index] for index, verdict in verdicts.items() if verdict == "timeout"]
+            hits += found
             waiting = [candidate for index, candidate in enumerate(waiting) if index not in verdicts]
-        if not hits and late and self._goes_on():
-            slow = Limits({test: 10 * seconds for test, seconds in self.limits.seconds.items()})
-            verdicts = self._evaluate(late, slow, self.end - time.monotonic())
-            hits = [late[index] for index, verdict in verdicts.items() if verdict == "plausible"]
         return hits
 
     def _goes_on(self) -> bool:
         return self.end - time.monotonic() > 1 and not self.cancel.is_set()
 
     def ranked(self, hits: Sequence[Candidate]) -> list[tuple[Candidate, int]]:
-        """One hit of each behaviour, the one that most others agree with first, then the rest; each with how many
-        others behave exactly like it."""
+        """The hit that adds least of each behaviour, the one that most others agree with first, then the rest; each
+        with how many others behave exactly like it."""
         behaviours = self._behaviours(hits)
         alike: dict[object, list[int]] = defaultdict(list)
         for index, behaviour in enumerate(behaviours):
             alike[behaviour].append(index)
         agreed = agreements(behaviours, [hit.score**2 for hit in hits])
         groups = sorted(alike.values(), key=lambda group: -agreed[group[0]])
+        for group in groups:
+            group.sort(key=lambda index: hits[index].growth)
         order = [group[0] for group in groups] + [index for group in groups for index in group[1:]]
         return [(hits[index], len(alike[behaviours[index]]) - 1) for index in order]
 
     def _evaluate(self, batch: Sequence[Candidate], limits: Limits, seconds: float) -> dict[int, str]:
+        seconds = min(seconds, self.end - time.monotonic())
         verdicts = self.evaluator.evaluate(batch, self.failing, self.passing, limits, seconds)
         self.tried += len(verdicts)
         return dict(sorted(verdicts.items()))
@@ -199,6 +144,10 @@ class Hunt:
                     if answers.get(number):
                         found[index] = (str(place), *answers[number])
         return found
+
+
+def _those(batch: Sequence[Candidate], verdicts: dict[int, str], wanted: str) -> list[Candidate]:
+    return [batch[index] for index, verdict in verdicts.items() if verdict == wanted]
 
 
 def agreements(behaviours: Sequence[tuple[str, ...]], weights: Sequence[float]) -> list[float]:
@@ -227,31 +176,6 @@ def _sources(trees: Trees, tree: str, spectrum: Spectrum) -> list[Source]:
         except (SyntaxError, ValueError, FileNotFoundError, RecursionError):
             continue
     return found
-
-
-def _spots(sources: Sequence[Source], spectrum: Spectrum) -> Iterator[tuple[float, Spot]]:
-    """Statements of suspected functions, and of a module's own level, with their suspicion."""
-    for source in sources:
-        lines = {line: score for (path, line), score in spectrum.suspicion.items() if path == source.path}
-        for _, node in source.functions:
-            inside = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            top = max((lines.get(line, 0.0) for line in inside), default=0.0)
-            if top:
-                donors = Donors(source, node)
-                for statement in statements_of(node):
-                    own = max((lines.get(line, 0.0) for line in header(statement)), default=0.0)
-                    yield max(own, UNSEEN * top), Spot(source, donors, statement)
-
-
-def _candidates(spot: Spot, template: Template) -> Iterator[Candidate]:
-    line = spot.statement.lineno
-    function = next(
-        (one for one, node in spot.source.functions if node.lineno <= line <= (node.end_lineno or line)), None
-    )
-    data = spot.source.data
-    for draft in template(spot):
-        if draft is not None and any(data[start:end] != text.encode() for start, end, text in draft.edits):
-            yield spot.source.candidate(draft, spot.statement, function)
 
 
 def _covering(spectrum: Spectrum) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from aci.patch import is_test
 from agent.moves.opening import describe_places, places
 from agent.moves.reproduction import given_tests
 
@@ -47,7 +48,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             yield _act(task, "undo", {"steps": 1})
         task.note("candidate", f"{edit['path']}:{edit['line']} {edit['description']}", alike=edit["alike"])
         yield _act(task, "edit", {"path": edit["path"], "old": edit["old"], "new": edit["new"]})
-        verdict = yield from task.prove(given, [hit["path"] for hit in likely["files"]])
+        verdict = yield from task.prove(given, [hit["path"] for hit in likely["files"] if not is_test(hit["path"])])
         if verdict.verified:
             break
     return task.best()

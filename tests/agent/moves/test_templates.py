@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aci.spectrum import Spectrum
+from agent.moves.template_order import TEMPLATES, ordered
 from agent.moves.template_source import Source
-from agent.moves.templates import TEMPLATES, agreements, ordered, search, smallest_edit
+from agent.moves.templates import agreements, search, smallest_edit
 
 SAMPLE = '''\
 import math
