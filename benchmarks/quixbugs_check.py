@@ -20,7 +20,8 @@ from pathlib import Path
 from types import GeneratorType, ModuleType
 from typing import Any
 
-WANTED, TRIES, SECONDS = 200, 3000, 0.5
+WANTED, TRIES = 200, 3000
+REFERENCE_SECONDS, CANDIDATE_SECONDS = 0.5, 5.0
 Arguments = list[Any]
 
 
@@ -31,11 +32,11 @@ def check(quixbugs: Path, program: str, repaired: Path) -> dict[str, Any]:
     candidate = getattr(_load(repaired, "repaired"), program)
     agree, differ, total = 0, "", 0
     for arguments in _inputs(quixbugs, program, node):
-        expected = _answer(reference, arguments)
+        expected = _answer(reference, arguments, REFERENCE_SECONDS)
         if expected is None:
             continue
         total += 1
-        found = _answer(candidate, arguments)
+        found = _answer(candidate, arguments, CANDIDATE_SECONDS)
         if found is not None and _alike(expected, found, _tolerance(arguments)):
             agree += 1
         elif not differ:
@@ -55,14 +56,14 @@ def _load(path: Path, name: str) -> ModuleType:
     return module
 
 
-def _answer(function: Callable[..., Any], arguments: Arguments) -> list[Any] | None:
+def _answer(function: Callable[..., Any], arguments: Arguments, seconds: float) -> list[Any] | None:
     """The answer in a list, or None where there is none: it raised, or took too long."""
 
     def late(*_: object) -> None:
         raise TimeoutError
 
     signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         answer = function(*deepcopy(arguments))
         return [_plain(list(answer) if isinstance(answer, GeneratorType) else answer)]

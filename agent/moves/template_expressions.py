@@ -1,45 +1,14 @@
-"""Templates that change one expression: operators, constants, names, calls, slices, terms.
-
-A template is a function of a Spot that yields Drafts, the likeliest first.
-"""
+"""Templates that change an expression: constants, names, calls, slices, terms."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
 
-from agent.moves.template_donors import Donors, unique
-from agent.moves.template_source import Draft, Source, own
+from agent.moves.template_donors import unique
+from agent.moves.template_source import Draft
+from agent.moves.template_spot import Drafts, Spot
 
-Drafts = Iterator[Draft | None]
-COMPARISONS: dict[type[ast.cmpop], tuple[str, str, tuple[str, ...]]] = {
-    ast.Lt: ("<", r"<", ("<=", ">", ">=", "!=", "==")),
-    ast.LtE: ("<=", r"<=", ("<", ">=", ">", "==", "!=")),
-    ast.Gt: (">", r">", (">=", "<", "<=", "!=", "==")),
-    ast.GtE: (">=", r">=", (">", "<=", "<", "==", "!=")),
-    ast.Eq: ("==", r"==", ("!=", "<=", ">=", "<", ">", "in", "is")),
-    ast.NotEq: ("!=", r"!=", ("==", "<", ">", "<=", ">=", "not in", "is not")),
-    ast.In: ("in", r"\bin\b", ("not in", "==")),
-    ast.NotIn: ("not in", r"\bnot\s+in\b", ("in", "!=")),
-    ast.Is: ("is", r"\bis\b", ("is not", "==")),
-    ast.IsNot: ("is not", r"\bis\s+not\b", ("is", "!=")),
-}
-OPERATORS: dict[type[ast.operator], tuple[str, tuple[str, ...]]] = {
-    ast.Add: ("+", ("-", "*")),
-    ast.Sub: ("-", ("+", "//", "%", "*")),
-    ast.Mult: ("*", ("/", "+", "**", "//")),
-    ast.Div: ("/", ("*", "//", "%")),
-    ast.FloorDiv: ("//", ("/", "*", "%", "-")),
-    ast.Mod: ("%", ("//", "/", "*")),
-    ast.Pow: ("**", ("*",)),
-    ast.BitAnd: ("&", ("|", "^", "-")),
-    ast.BitOr: ("|", ("&", "^")),
-    ast.BitXor: ("^", ("&", "|")),
-    ast.LShift: ("<<", (">>",)),
-    ast.RShift: (">>", ("<<",)),
-}
 SIBLINGS = {
     "any": ("all",),
     "all": ("any",),
@@ -76,95 +45,6 @@ SIBLINGS = {
     "list": ("sorted", "set"),
     "int": ("round", "float"),
 }
-
-
-@dataclass
-class Spot:
-    """A statement and what may be put into it."""
-
-    source: Source
-    donors: Donors
-    statement: ast.stmt
-
-    @cached_property
-    def nodes(self) -> list[ast.AST]:
-        return own(self.statement)
-
-    @cached_property
-    def values(self) -> list[ast.expr]:
-        """Expressions that are read, those that name what is called left out."""
-        return [node for node in self.nodes if isinstance(node, ast.expr) and self._is_value(node)]
-
-    @cached_property
-    def tests(self) -> list[ast.expr]:
-        """Expressions whose truth is asked for."""
-        found: list[ast.expr] = []
-        for node in [self.statement, *self.nodes]:
-            if isinstance(node, ast.If | ast.While | ast.IfExp | ast.Assert):
-                found.append(node.test)
-            elif isinstance(node, ast.comprehension):
-                found += node.ifs
-            elif isinstance(node, ast.BoolOp):
-                found += node.values
-        return found
-
-    def text(self, node: ast.expr | ast.stmt) -> str:
-        return self.source.text(node)
-
-    def _is_value(self, node: ast.expr) -> bool:
-        if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load) or isinstance(node, ast.Slice | ast.Starred):
-            return False
-        parent = self.source.parents.get(node)
-        return not (isinstance(parent, ast.Call) and parent.func is node)
-
-
-def comparison(spot: Spot) -> Drafts:
-    """`<` → `<=`, `==` → `!=`, `in` → `not in`."""
-    for node in spot.nodes:
-        if isinstance(node, ast.Compare):
-            left = node.left
-            for kind, right in zip(node.ops, node.comparators, strict=True):
-                _, pattern, others = COMPARISONS[type(kind)]
-                for new in others:
-                    yield spot.source.operator(left, right, pattern, new)
-                left = right
-
-
-def arithmetic(spot: Spot) -> Drafts:
-    """`+` → `-`, `/` → `//`, `^=` → `&=`, `+=` → `=`."""
-    statement = spot.statement
-    if isinstance(statement, ast.AugAssign):
-        old, others = OPERATORS.get(type(statement.op), ("@", ()))
-        for new in [*(f"{one}=" for one in others), "="]:
-            yield spot.source.operator(statement.target, statement.value, _escaped(f"{old}="), new)
-    for node in spot.nodes:
-        if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-            old, others = OPERATORS[type(node.op)]
-            for new in others:
-                yield spot.source.operator(node.left, node.right, _escaped(old), new)
-
-
-def logic(spot: Spot) -> Drafts:
-    """`and` ↔ `or`, `not` put in or taken out."""
-    for node in spot.nodes:
-        if isinstance(node, ast.BoolOp):
-            old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
-            for left, right in zip(node.values, node.values[1:], strict=False):
-                yield spot.source.operator(left, right, rf"\b{old}\b", new)
-        elif isinstance(node, ast.UnaryOp):
-            yield spot.source.replace(node, spot.text(node.operand))
-    for test in spot.tests:
-        text = spot.text(test)
-        yield spot.source.replace(test, f"not ({text})" if isinstance(test, ast.BoolOp) else f"not {text}")
-
-
-def off_by_one(spot: Spot) -> Drafts:
-    """`e` → `e + 1`, `e - 1`, where `e` may be a number."""
-    numbers = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp
-    for step in ("+ 1", "- 1"):
-        for node in spot.values:
-            if isinstance(node, numbers):
-                yield spot.source.replace(node, f"{spot.text(node)} {step}")
 
 
 def constant(spot: Spot) -> Drafts:
@@ -290,8 +170,8 @@ def cut(spot: Spot) -> Drafts:
         if isinstance(node, ast.Name | ast.Attribute):
             text = spot.text(node)
             bounds = ["1:", ":-1", "::-1", ":", *(f"{name}:" for name in names), *(f":{name}" for name in names)]
-            for bound in bounds:
-                yield spot.source.replace(node, f"{text}[{bound}]")
+            for part in bounds:
+                yield spot.source.replace(node, f"{text}[{part}]")
 
 
 def term(spot: Spot) -> Drafts:
@@ -349,12 +229,6 @@ def target(spot: Spot) -> Drafts:
             for text in unique([*stores, *made]):
                 if "(" not in text and text != spot.text(place):
                     yield spot.source.replace(place, text)
-
-
-def _escaped(operator: str) -> str:
-    """A pattern for exactly this operator: `*` but not `**`."""
-    body = "".join(f"\\{letter}" for letter in operator)
-    return rf"(?<![*/<>]){body}(?![*/<>])"
 
 
 def _near(name: str) -> Callable[[str], tuple[int, str]]:

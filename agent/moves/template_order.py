@@ -9,22 +9,23 @@ from dataclasses import replace
 from aci.candidates import Candidate
 from aci.spectrum import Spectrum
 from agent.moves import template_expressions as expressions
+from agent.moves import template_operators as operators
 from agent.moves import template_statements as statements
 from agent.moves.template_donors import Donors
-from agent.moves.template_expressions import Drafts, Spot
 from agent.moves.template_source import Source, header
 from agent.moves.template_source import statements as statements_of
+from agent.moves.template_spot import Drafts, Spot
 
 Template = Callable[[Spot], Drafts]
 TEMPLATES: tuple[tuple[float, Template], ...] = (
-    (1.0, expressions.comparison),
-    (0.95, expressions.arithmetic),
-    (0.8, expressions.off_by_one),
+    (1.0, operators.comparison),
+    (0.95, operators.arithmetic),
+    (0.8, operators.off_by_one),
     (0.8, expressions.swap),
     (0.75, expressions.unwrap),
     (0.75, expressions.variable),
     (0.7, expressions.constant),
-    (0.7, expressions.logic),
+    (0.7, operators.logic),
     (0.6, expressions.similar_name),
     (0.6, statements.insert),
     (0.6, statements.update),

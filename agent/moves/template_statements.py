@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from agent.moves.template_donors import unique
-from agent.moves.template_expressions import Drafts, Spot
 from agent.moves.template_source import Definition, Draft
+from agent.moves.template_spot import Drafts, Spot
 
 METHODS = {
     "list": ("append({})", "pop()"),
