@@ -25,6 +25,8 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 RANK = {"skipped": 0, "xfailed": 1, "xpassed": 2, "passed": 3, "error": 4, "failed": 5}
 SESSION = "tests"
 UNITTEST = re.compile(r"(?<=\s)-m\s+unittest(?=\s|$)", re.MULTILINE)
+PYTHONPATH = re.compile(r"(?<![\w$])PYTHONPATH=([\"']?)")
+UNREACHABLE = b"No module named 'swe_agent_results'"
 RESULTS_LIMIT = 200_000_000
 TEST_LIMIT = 60.0
 """Seconds that one test may take where an alarm can end it, so that a test that hangs does not hide the others."""
@@ -142,9 +144,14 @@ def run_tests(workspace: Workspace, command: str = "", nodes: Sequence[str] = ()
     plugin = files("aci.inside").joinpath("results.py").read_bytes()
     workspace.write(f"{folder}/swe_agent_results.py", plugin)
     workspace.write(f"{folder}/run.json", json.dumps(asked).encode())
-    workspace.write(f"{folder}/command.sh", UNITTEST.sub("-m swe_agent_results", command).encode() + b"\n")
+    words = PYTHONPATH.sub(rf"PYTHONPATH=\1{folder}:", UNITTEST.sub("-m swe_agent_results", command))
+    workspace.write(f"{folder}/command.sh", words.encode() + b"\n")
     ran = workspace.run(_shell_line(workspace.root, folder), timeout, SESSION)
     report = _report(command, ran, _lines(workspace, out))
+    if not report.results and UNREACHABLE in ran.output:
+        # The command hides our file from Python (-I, env -i, tox): then its exit code must do.
+        workspace.write(f"{folder}/command.sh", b"unset PYTEST_PLUGINS\n" + command.encode() + b"\n")
+        report = _report(command, workspace.run(_shell_line(workspace.root, folder), timeout, SESSION), [])
     workspace.run(f"rm -rf {shlex.quote(folder)}", session=SESSION)
     return report
 
@@ -183,14 +190,14 @@ def _report(command: str, ran: Ran, lines: list[dict[str, Any]]) -> Report:
     finishes = [line for line in lines if "finish" in line]
     results = _results(lines)
     if not starts:
-        notes = _trouble(ran)
+        notes = _trouble(ran, any_results=False)
         return Report(
             (), command, ran.code, ran.output, "command", ran.timed_out, ran.seconds, not ran.timed_out, notes
         )
     begun = sum("running" in line for line in lines)
     expected = sum(_number(line.get("expected")) for line in finishes)
     complete = len(starts) == len(finishes) and begun >= expected and not ran.timed_out
-    notes = _trouble(ran) + _mismatches(ran, complete, results.values())
+    notes = _trouble(ran, any_results=True) + _mismatches(ran, complete, results.values())
     if len(finishes) < len(starts) and (left := _left_running(lines)) and left not in results:
         reason = "still running when time was up" if ran.timed_out else f"the run ended here with exit code {ran.code}"
         results[left] = TestResult(left, "error", reason, left.partition("::")[0] if "::" in left else "")
@@ -230,13 +237,15 @@ def _left_running(lines: list[dict[str, Any]]) -> str:
     return ""
 
 
-def _trouble(ran: Ran) -> tuple[str, ...]:
+def _trouble(ran: Ran, any_results: bool) -> tuple[str, ...]:
     if ran.timed_out:
         return (f"The test command did not end within {ran.seconds:.0f} s.",)
     if ran.code in (126, 127):
         return (f"The test command could not be run: {ran.text.strip()[-300:]}",)
     if ran.code > 128:
         return (f"The test command was ended by signal {ran.code - 128}.",)
+    if ran.code and not any_results:
+        return (f"The test command ended with exit code {ran.code}: {ran.text.strip()[-300:]}",)
     return ()
 
 

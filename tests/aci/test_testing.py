@@ -251,3 +251,27 @@ def test_lines_that_people_can_repeat():
     assert narrowed("make check", ["a.py"]) == "python3 -m pytest a.py"
     assert narrowed("python3 -m unittest discover -s t", ["a.T.b"]) == "python3 -m unittest discover -s t -k a.T.b"
     assert narrowed("pytest", [str(n) for n in range(30)]).endswith("# and 10 more")
+
+
+def test_a_command_that_sets_pythonpath_is_still_read_test_by_test(make_repo, open_ws):
+    repo = make_repo(
+        {
+            "src/shop.py": "def total():\n    return 3\n",
+            "tests/test_shop.py": "import shop\n\n\ndef test_total():\n    assert shop.total() == 3\n",
+        }
+    )
+    workspace = open_ws("local", repo)
+    for command in (
+        "PYTHONPATH=src python -m pytest tests",
+        'env PYTHONPATH="src" python -m pytest tests',
+        "export PYTHONPATH=src; pytest",
+    ):
+        report = run_tests(workspace, command)
+        assert (report.granularity, report.passed) == ("test", ("tests/test_shop.py::test_total",)), report
+
+
+def test_a_command_that_hides_our_file_is_judged_by_its_exit_code(make_repo, open_ws):
+    repo = make_repo({"test_a.py": "def test_a():\n    assert True\n"})
+    workspace = open_ws("local", repo)
+    report = run_tests(workspace, 'env -u PYTHONPATH "$(command -v python)" -m pytest -q')
+    assert (report.granularity, report.code, report.ok) == ("command", 0, True), report.output
