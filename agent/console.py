@@ -108,6 +108,8 @@ class Console:
         if result.patch:
             shown = FULL_INDEX.sub(r"index \1..\2", result.patch.diff)
             self.out.print(Syntax(shown, "diff", background_color="default", word_wrap=True))
+        if result.word:
+            self.out.print(Text(result.word))
         self.ending(result.exit, result.directory)
         for effect in result.effects:
             self.out.print(escape(effect), soft_wrap=True)

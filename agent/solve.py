@@ -22,6 +22,7 @@ from trajectories.errors import Cancelled, ConfigError, LimitStop, ModelError, S
 from trajectories.journal import Journal
 from trajectories.plugins import find
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn
+from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
 VERSION = "0.1.0"
@@ -40,6 +41,8 @@ class Result:
     ended: bool
     effects: tuple[str, ...] = ()
     """What was done to the user's repository, in words."""
+    word: str = ""
+    """What the strategy says to the user at the end, if it has more to say than the patch."""
 
 
 def begin(issue: Issue, repository: Path, settings: Settings, rev: str | None = None) -> Path:
@@ -170,6 +173,14 @@ def _write_patch(engine: Engine, patch: Patch) -> None:
     beside.replace(target)
 
 
+def _last_word(trajectory: Trajectory) -> str:
+    """The text of the last step, if it is the strategy's own and nobody's action."""
+    steps = trajectory.steps["main"]
+    if not steps or steps[-1].actions or steps[-1].author != trajectory.turns[-1].strategy:
+        return ""
+    return "\n".join(observation.text for observation in steps[-1].observations)
+
+
 def result(engine: Engine, error: Stop | None = None) -> Result:
     """The run as it stands now, ended or not; `error` is what stopped it."""
     trajectory = engine.trajectory
@@ -187,4 +198,5 @@ def result(engine: Engine, error: Stop | None = None) -> Result:
         steps=len(trajectory.all_steps()),
         ended=trajectory.exit is not None,
         effects=tuple(note.text for note in trajectory.notes if note.kind == "done"),
+        word=_last_word(trajectory),
     )

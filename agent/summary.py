@@ -70,6 +70,7 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
         "steps": result.steps,
         "seconds": round(result.exit.seconds, 3),
         "directory": str(result.directory),
+        "word": result.word,
     }
     if error is not None:
         told["error"] = {"code": error.code, "message": error.message, "fix": error.fix}
