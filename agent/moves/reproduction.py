@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trajectories.records import Action
+
 if TYPE_CHECKING:
     from agent.task import Task
+    from trajectories.records import Step
 
 
-def given_tests(task: Task) -> tuple[str, ...]:
-    """The test that `--reproduce` names; a file from outside the repository becomes a new test file in it.
+def given_tests(task: Task) -> Generator[Step, None, tuple[str, ...]]:
+    """The test that `--reproduce` names; a file from outside the repository becomes a new test file, as a step.
 
     Its content is on the record, so a resumed run does not need the user's file again.
     """
@@ -18,11 +22,14 @@ def given_tests(task: Task) -> tuple[str, ...]:
     if not Path(name).is_absolute():
         return (name,) if name else ()
     content = task.once("reproduction test", lambda: Path(name).read_text("utf-8"))
-    return (task.once("reproduction place", lambda: _take_in(task, Path(name).name, content)),)
+    target = _place(set(task.trees.files(task.base.tree)), Path(name).name)
+    actions = (Action("edit", {"path": target, "old": "", "new": content}),)
+    yield task.step(None, task.act(actions), actions, author="reproduction")
+    return (target,)
 
 
-def _take_in(task: Task, name: str, content: str) -> str:
-    paths = sorted(task.trees.files(task.base.tree))
-    folder = next((path.partition("/")[0] + "/" for path in paths if path.startswith(("test/", "tests/"))), "")
-    task.workspace.write(folder + name, content.encode())
-    return folder + name
+def _place(taken: set[str], name: str) -> str:
+    """Beside the other tests, under a name that is free."""
+    folder = next((path.partition("/")[0] + "/" for path in sorted(taken) if path.startswith(("test/", "tests/"))), "")
+    names = (name, *(f"test_reproduction_{number}_{name}" for number in range(len(taken) + 1)))
+    return next(folder + free for free in names if folder + free not in taken)

@@ -18,7 +18,7 @@ ROLES = ("coder",)
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask, act, until `submit`; prove what there is then."""
-    given = given_tests(task)
+    given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task)))
     yield from loop(task)
     yield from task.prove(given)

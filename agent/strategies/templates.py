@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aci.patch import is_test
 from agent.moves.opening import describe_places, places
 from agent.moves.reproduction import given_tests
+from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from agent.task import Outcome, Task
@@ -25,14 +26,13 @@ FEW = 2
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Test, search, then prove one plausible edit after the other; without a failing test only say where to look."""
-    given = given_tests(task)
+    given = yield from given_tests(task)
     likely = places(task)
     task.note("phase", "test the base")
     tests = task.once("tests", lambda: _test(task, given))
     task.note("summary", tests["summary"])
     if not tests["failing"]:
-        task.note("summary", f"No failing test to search with. Likeliest places:\n{describe_places(likely)}")
-        yield task.say(f"Likeliest places:\n{describe_places(likely)}", author=AUTHOR)
+        yield task.say(f"No failing test to search with. Likeliest places:\n{describe_places(likely)}", author=AUTHOR)
         return task.best()
 
     task.note("phase", "search for edits")
@@ -65,14 +65,17 @@ def _test(task: Task, given: tuple[str, ...]) -> dict[str, Any]:
     """The outcomes on the base. To mend are the tests that the user gave or the issue names, else all that fail."""
     from aci.testing import run_tests
 
-    report = run_tests(task.workspace, task.settings.test, (), task.settings.test_timeout)
+    try:
+        report = run_tests(task.workspace, task.settings.test, (), task.settings.test_timeout)
+    except UsageError as error:
+        return {"command": "", "failing": [], "passing": [], "summary": f"{error.message} {error.fix}"}
     failing = list(run_tests(task.workspace, report.command, given, task.settings.test_timeout).failed if given else ())
     named = [test for test in report.failed if _is_named(test, task.issue.text)]
     return {
         "command": report.command,
         "failing": failing or named or list(report.failed) if report.granularity == "test" else [],
         "passing": list(report.passed),
-        "summary": f"On the base: {report.summary()}.",
+        "summary": " ".join([f"On the base: {report.summary()}.", *report.notes]),
     }
 
 
@@ -88,7 +91,7 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
     found = search(
         task.workspace,
         task.trees,
-        task.base.tree,
+        task.tree,
         tests["failing"],
         tests["passing"],
         tests["command"],
@@ -98,7 +101,7 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
     task.cancel.check()
     edits = []
     for plausible in found.plausible[:PROOFS]:
-        before = task.trees.read(task.base.tree, plausible.path).decode()
+        before = task.trees.read(task.tree, plausible.path).decode()
         old, new = smallest_edit(before, plausible.new_text)
         edits.append({**asdict(plausible), "old": old, "new": new})
         del edits[-1]["new_text"]
