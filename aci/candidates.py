@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ class Evaluator:
             "candidates": [candidate.job(index) for index, candidate in enumerate(candidates)],
         }
         answers = self._run([*failing, *passing], job, seconds)
-        return {answer["id"]: answer["verdict"] for answer in answers}
+        return {id: str(answer.get("verdict")) for id, answer in _by_id(answers, len(candidates)).items()}
 
     def behave(
         self, candidates: Sequence[Candidate], tests: Sequence[str], limit: float, seconds: float
@@ -137,13 +138,16 @@ class Evaluator:
             "candidates": [candidate.job(index) for index, candidate in enumerate(candidates)],
         }
         answers = self._run(tests, job, seconds)
-        return {answer["id"]: tuple(answer["answers"]) for answer in answers}
+        return {
+            id: tuple(map(str, answer.get("answers") or ())) for id, answer in _by_id(answers, len(candidates)).items()
+        }
 
     def _run(self, names: Sequence[str], job: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
         self._install()
         workspace = self.workspace
         asked, answered = f"{workspace.harness}/repair-job.json", f"{workspace.harness}/repair-answers.jsonl"
         job = {**job, "root": workspace.root, "out": answered, "names": list(names), "seconds": seconds}
+        job["folders"] = unittest_folders(self.command)
         workspace.write(asked, json.dumps(job).encode())
         workspace.write(answered, b"")
         ran = workspace.run(self._line(asked), timeout=seconds + START_SECONDS, session="repair")
@@ -187,6 +191,24 @@ def unittest_python(command: str) -> str | None:
     """The interpreter of a command that runs unittest (`A=1 python3 -m unittest -q` -> `A=1 python3`), else None."""
     found = re.match(r"(.*\S)\s+-m\s+unittest\b", command.strip())
     return found[1] if found else None
+
+
+def unittest_folders(command: str) -> list[str]:
+    """The folders that `unittest discover` puts on the import path: start (-s) and top level (-t)."""
+    try:
+        words = shlex.split(command.partition(" discover ")[2])
+    except ValueError:
+        return []
+    options = ("-s", "--start-directory", "-t", "--top-level-directory")
+    pairs = [(word, after) for word, after in pairwise(words) if word in options]
+    return [folder for _, folder in pairs] + [word for word in words[:1] if not word.startswith("-")]
+
+
+def _by_id(answers: list[dict[str, Any]], count: int) -> dict[int, dict[str, Any]]:
+    """Answers by the index of their candidate; the code under test could have written others."""
+    return {
+        answer["id"]: answer for answer in answers if isinstance(answer.get("id"), int) and 0 <= answer["id"] < count
+    }
 
 
 def _lines(data: bytes) -> list[dict[str, Any]]:

@@ -63,7 +63,8 @@ def observe(evaluator: Evaluator, failing: Sequence[str], passing: Sequence[str]
     chosen = list(failing[:MOST_FAILING])
     near = nearest(chosen, passing)[:MOST_PASSING]
     limits = [(test, FAILING_LIMIT) for test in chosen] + [(test, PASSING_LIMIT) for test in near]
-    seen = [_observed(answer) for answer in evaluator.trace(limits, seconds)]
+    answers = [_observed(answer) for answer in evaluator.trace(limits, seconds)]
+    seen = [one for one in answers if one is not None]
     failed = tuple(one for one in seen if one.test in set(chosen) and one.outcome in ("failed", "timeout", "died"))
     passed = tuple(one for one in seen if one.test not in set(chosen) and one.outcome == "passed")
     return Spectrum(failed, passed, ochiai(failed, passed), tuple(failing[MOST_FAILING:]))
@@ -102,11 +103,15 @@ def _counts(observed: Iterable[Observed]) -> Counter[tuple[str, int]]:
     )
 
 
-def _observed(answer: dict[str, Any]) -> Observed:
-    return Observed(
-        test=str(answer["test"]),
-        outcome=str(answer["outcome"]),
-        seconds=float(answer["seconds"]),
-        lines={path: frozenset(lines) for path, lines in answer["lines"].items()},
-        raised=tuple((path, line) for path, line in answer["raised"] if not _is_test(path)),
-    )
+def _observed(answer: dict[str, Any]) -> Observed | None:
+    """What the evaluator says of a test, or None if it is none of its answers (the code under test writes too)."""
+    try:
+        return Observed(
+            test=str(answer["test"]),
+            outcome=str(answer["outcome"]),
+            seconds=float(answer["seconds"]),
+            lines={str(path): frozenset(map(int, lines)) for path, lines in answer["lines"].items()},
+            raised=tuple((str(path), int(line)) for path, line in answer["raised"] if not _is_test(str(path))),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

@@ -218,7 +218,8 @@ def read_job():
 
 def main():
     spec = read_job()
-    sys.path.insert(0, spec["root"])
+    for folder in [*spec["folders"], spec["root"]]:
+        sys.path.insert(0, os.path.realpath(os.path.join(spec["root"], folder)))
     os.chdir(spec["root"])
     Job(spec, unittest_tests(spec["names"])).run()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.candidates import Candidate, Evaluator, Limits, unittest_python
+from aci.candidates import Candidate, Evaluator, Limits, unittest_folders, unittest_python
 from agent.moves.template_source import Source
 from trajectories.errors import WorkspaceError
 
@@ -253,6 +253,28 @@ def test_a_command_that_runs_nothing_we_know_is_told(make_repo, open_ws) -> None
 )
 def test_the_interpreter_of_a_unittest_command(command: str, python: str | None) -> None:
     assert unittest_python(command) == python
+
+
+@pytest.mark.parametrize(
+    ("command", "folders"),
+    [
+        ("python -m unittest discover -s tests -t .", ["tests", "."]),
+        ("python -m unittest discover tests -v", ["tests"]),
+        ("python -m unittest discover --start-directory 'my tests'", ["my tests"]),
+        ("python -m unittest", []),
+        ("python -m unittest discover 'x", []),
+    ],
+)
+def test_the_folders_of_a_unittest_command(command: str, folders: list[str]) -> None:
+    assert unittest_folders(command) == folders
+
+
+def test_a_unittest_suite_outside_a_package(make_repo, open_ws) -> None:
+    files = {"lib.py": LIBRARY, "tests/test_lib.py": TESTS}
+    evaluator = Evaluator(open_ws("local", make_repo(files)), "python -m unittest discover -s tests")
+    test = "test_lib.LibTest.test_count"
+    found = evaluator.evaluate([candidate(LIBRARY, "n -= 2", "n -= 1")], [test], [], Limits({test: 0.2}), 30)
+    assert found == {0: "plausible"}
 
 
 def test_an_edit_changes_only_its_bytes() -> None:
