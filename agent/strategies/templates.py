@@ -32,7 +32,8 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     tests = task.once("tests", lambda: _test(task, given))
     task.note("summary", tests["summary"])
     if not tests["failing"]:
-        yield task.say(f"No failing test to search with. Likeliest places:\n{describe_places(likely)}", author=AUTHOR)
+        words = f"{tests['summary']} There is no failing test to search with. Likeliest places:"
+        yield task.say(f"{words}\n{describe_places(likely)}", author=AUTHOR)
         return task.best()
 
     task.note("phase", "search for edits")

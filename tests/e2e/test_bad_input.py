@@ -98,7 +98,7 @@ def test_no_tests_in_the_repository(machine, tmp_path):
     git(bare, "add", "-A")
     git(bare, "commit", "-qm", "x")
     done = machine.run("fix", "--repo", bare, "--text", "f() in a.py is wrong")
-    refused(done, 1, "no test")
+    refused(done, 1, "No tests were found", "a.py")
 
 
 @pytest.mark.parametrize(
