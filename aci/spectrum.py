@@ -30,8 +30,10 @@ class Observed:
     lines: dict[str, frozenset[int]]
     raised: tuple[tuple[str, int], ...] = ()
 
-    def covers(self, path: str, lines: range) -> bool:
-        return not self.lines.get(path, frozenset()).isdisjoint(lines)
+    @property
+    def reaches_source(self) -> bool:
+        """Whether the repository's own code ran at all; if not, no edit of it can help."""
+        return any(lines and not _is_test(path) for path, lines in self.lines.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,19 @@ class Spectrum:
 def observe(evaluator: Evaluator, failing: Sequence[str], passing: Sequence[str], seconds: float) -> Spectrum:
     """Trace failing tests, then the passing ones nearest to them, within about `seconds`.
 
-    A test whose outcome in our harness is not the one given is left out.
+    A test whose outcome in our harness is not the one given is left out, and so is a failing one that runs nothing of
+    the repository's own (no network, a missing tool): no edit can mend it.
     """
     chosen = list(failing[:MOST_FAILING])
     near = nearest(chosen, passing)[:MOST_PASSING]
     limits = [(test, FAILING_LIMIT) for test in chosen] + [(test, PASSING_LIMIT) for test in near]
     answers = [_observed(answer) for answer in evaluator.trace(limits, seconds)]
     seen = [one for one in answers if one is not None]
-    failed = tuple(one for one in seen if one.test in set(chosen) and one.outcome in ("failed", "timeout", "died"))
-    passed = tuple(one for one in seen if one.test not in set(chosen) and one.outcome == "passed")
+    red = set(chosen)
+    failed = tuple(
+        one for one in seen if one.test in red and one.outcome in ("failed", "timeout", "died") and one.reaches_source
+    )
+    passed = tuple(one for one in seen if one.test not in red and one.outcome == "passed")
     return Spectrum(failed, passed, ochiai(failed, passed), tuple(failing[MOST_FAILING:]))
 
 

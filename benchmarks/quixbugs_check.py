@@ -62,7 +62,7 @@ def _answer(function: Callable[..., Any], arguments: Arguments, seconds: float) 
     def late(*_: object) -> None:
         raise TimeoutError
 
-    signal.signal(signal.SIGALRM, late)
+    before = signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         answer = function(*deepcopy(arguments))
@@ -71,6 +71,7 @@ def _answer(function: Callable[..., Any], arguments: Arguments, seconds: float) 
         return None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _plain(value: Any) -> Any:

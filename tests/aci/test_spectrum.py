@@ -37,6 +37,10 @@ def test_zero():
     assert classify(0) == "zero"
 
 
+def test_elsewhere():
+    raise ConnectionError("no network")
+
+
 def test_skipped():
     import pytest
 
@@ -83,7 +87,8 @@ def test_passing_tests_near_a_failing_one_come_first_in_their_order() -> None:
 def test_a_real_suite(make_repo, open_ws) -> None:
     workspace = open_ws("local", make_repo({"lib.py": LIBRARY, "test_lib.py": TESTS}))
     tests = [f"test_lib.py::test_{name}" for name in ("positive", "zero", "skipped")]
-    spectrum = observe(Evaluator(workspace, "python -m pytest -q"), ["test_lib.py::test_negative", "gone"], tests, 60)
+    failing = ["test_lib.py::test_negative", "test_lib.py::test_elsewhere", "gone"]
+    spectrum = observe(Evaluator(workspace, "python -m pytest -q"), failing, tests, 60)
     assert [one.test for one in spectrum.failing] == ["test_lib.py::test_negative"]
     assert [one.test for one in spectrum.passing] == tests[:2]
     assert spectrum.paths == ["lib.py"]
