@@ -15,8 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from aci.commands import importing
 from aci.workspace import Workspace
-from trajectories.errors import Cancelled, WorkspaceError
+from trajectories.errors import Cancelled, UsageError
 
 PACKAGE = "swe_agent_repair"
 FILES = ("sandbox", "trace", "runners", "swap", "behave", "repair", "plugin")
@@ -155,7 +156,7 @@ class Evaluator:
             raise Cancelled("The search for a repair was interrupted.")
         answers = _lines(workspace.read(answered))
         if not answers and not ran.timed_out:
-            raise WorkspaceError(
+            raise UsageError(
                 f"The tests cannot be run in one process: {ran.text.strip()[-500:]}",
                 "Check the test command (--test); pytest and unittest are known here.",
             )
@@ -184,6 +185,7 @@ class Evaluator:
                 'PYTEST_ADDOPTS="${PYTEST_ADDOPTS-} -s"',
             ]
         command = self.command if python is None else f"{python} -m {PACKAGE}.repair"
+        command = importing(self.workspace.harness, command)
         return f"(cd {shlex.quote(self.workspace.root)} && export {' '.join(settings)} && {command})"
 
 

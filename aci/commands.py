@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from importlib.resources import files
@@ -12,6 +13,7 @@ from aci.workspace import Workspace
 from trajectories.errors import UsageError
 
 SHOWN_NODES = 20
+PYTHONPATH = re.compile(r"(?<![\w$])PYTHONPATH=([\"']?)")
 NEEDS_TEST = "Give the command that runs the tests with --test."
 
 
@@ -46,6 +48,11 @@ def _last_object(text: str) -> dict[str, Any]:
         if isinstance(value, dict) and {"python", "pytest", "tests", "start"} <= set(value):
             return value
     return {}
+
+
+def importing(folder: str, command: str) -> str:
+    """The command with `folder` first wherever it sets PYTHONPATH itself, which would hide our files there."""
+    return PYTHONPATH.sub(rf"PYTHONPATH=\1{folder}:", command)
 
 
 def narrowed(command: str, nodes: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, ClassVar, Literal, get_args
 
-from aci.commands import detect_command
+from aci.commands import detect_command, importing
 from aci.workspace import Ran, Workspace
 from trajectories.errors import UsageError
 
@@ -25,7 +25,6 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 RANK = {"skipped": 0, "xfailed": 1, "xpassed": 2, "passed": 3, "error": 4, "failed": 5}
 SESSION = "tests"
 UNITTEST = re.compile(r"(?<=\s)-m\s+unittest(?=\s|$)", re.MULTILINE)
-PYTHONPATH = re.compile(r"(?<![\w$])PYTHONPATH=([\"']?)")
 UNREACHABLE = b"No module named 'swe_agent_results'"
 RESULTS_LIMIT = 200_000_000
 TEST_LIMIT = 60.0
@@ -144,7 +143,7 @@ def run_tests(workspace: Workspace, command: str = "", nodes: Sequence[str] = ()
     plugin = files("aci.inside").joinpath("results.py").read_bytes()
     workspace.write(f"{folder}/swe_agent_results.py", plugin)
     workspace.write(f"{folder}/run.json", json.dumps(asked).encode())
-    words = PYTHONPATH.sub(rf"PYTHONPATH=\1{folder}:", UNITTEST.sub("-m swe_agent_results", command))
+    words = importing(folder, UNITTEST.sub("-m swe_agent_results", command))
     workspace.write(f"{folder}/command.sh", words.encode() + b"\n")
     ran = workspace.run(_shell_line(workspace.root, folder), timeout, SESSION)
     report = _report(command, ran, _lines(workspace, out))

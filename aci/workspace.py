@@ -63,8 +63,8 @@ class Options:
 class Workspace(Protocol):
     """A repository and a shell, cut off from the user's own files.
 
-    Paths are relative to `root`; an absolute path must lie under `root`, `scratch` or `harness`. A path that leaves them,
-    by `..` or through a symbolic link, raises UsageError. Machine trouble raises WorkspaceError.
+    Paths are relative to `root`; an absolute path must lie under `root`, `scratch` or `harness`. A path that leaves
+    them, by `..` or through a symbolic link, raises UsageError. Machine trouble raises WorkspaceError.
     """
 
     kind: str

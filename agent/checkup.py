@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.settings import Settings
+from trajectories.errors import WorkspaceError
 
 LEAST_GIT = (2, 34)
 LEAST_DISK = 2.0
@@ -63,25 +64,24 @@ def _state(state: Path) -> Finding:
 
 
 def _docker(image: str) -> list[Finding]:
-    import docker
     from docker.errors import DockerException, ImageNotFound
 
-    fix = "Install and start Docker (on Debian: apt install docker.io), or use --workspace local, which is no boundary."
+    from aci.daemon import connect
+
     try:
-        client = docker.from_env(timeout=10)
-        version = client.version()["Version"]
-    except DockerException as error:
-        return [Finding("docker", False, f"no daemon answers ({str(error).splitlines()[0][:120]})", fix)]
-    findings = [Finding("docker", True, f"daemon {version}")]
+        daemon = connect()
+    except WorkspaceError as error:
+        fix = "Install and start Docker (on Debian: apt install docker.io), or use --workspace local, which is no boundary."
+        return [Finding("docker", False, error.message, fix)]
+    findings = [Finding("docker", True, f"daemon {daemon.client.version()['Version']} at {daemon.address}")]
     try:
-        client.images.get(image)
+        daemon.client.images.get(image)
         findings.append(Finding("image", True, f"{image} is here"))
     except ImageNotFound:
-        findings.append(
-            Finding("image", False, f"{image} is not here", f"docker pull {image}, or name another with --image.")
-        )
+        fix = f"docker pull {image}, or name another with --image."
+        findings.append(Finding("image", False, f"{image} is not here", fix))
     except DockerException as error:
-        findings.append(Finding("image", False, str(error).splitlines()[0][:120], fix))
+        findings.append(Finding("image", False, str(error).splitlines()[0][:120], "Name another with --image."))
     finally:
-        client.close()
+        daemon.client.close()
     return findings

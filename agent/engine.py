@@ -21,7 +21,6 @@ from trajectories.journal import Journal
 from trajectories.records import Run
 from trajectories.trees import Trees
 
-
 SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
 SHORTEST_SECRET = 8
 

@@ -68,8 +68,7 @@ def _start(daemon: Daemon, base: Base, options: Options) -> Container:
         "pids_limit": options.processes,
         "ulimits": [_ulimit("fsize", _FILE_BYTES), _ulimit("core", 0)],
     }
-    with trouble():
-        return daemon.start(base.image, user=base.user, init=True, **limits)
+    return daemon.start(base.image, user=base.user, init=True, **limits)
 
 
 def _ulimit(name: str, limit: int) -> Any:

@@ -40,7 +40,8 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     found = task.once("search", lambda: _search(task, tests))
     task.note("summary", _told(found, tests))
     if not found["edits"]:
-        yield task.say(f"{_told(found, tests)}\n{_suspects(found)}", author=AUTHOR)
+        listed = f"{_suspects(found)}\nLikeliest places:\n{describe_places(likely)}".strip()
+        yield task.say(f"{_told(found, tests)}\n{listed}", author=AUTHOR)
         return task.best()
 
     task.note("phase", "prove")
@@ -89,16 +90,19 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
     """The search's result as JSON, each edit as the `edit` tool takes it."""
     from agent.moves.templates import search, smallest_edit
 
-    found = search(
-        task.workspace,
-        task.trees,
-        task.tree,
-        tests["failing"],
-        tests["passing"],
-        tests["command"],
-        SEARCH_SECONDS,
-        task.cancel,
-    )
+    try:
+        found = search(
+            task.workspace,
+            task.trees,
+            task.tree,
+            tests["failing"],
+            tests["passing"],
+            tests["command"],
+            SEARCH_SECONDS,
+            task.cancel,
+        )
+    except UsageError as error:
+        return {"edits": [], "plausible": 0, "tried": 0, "suspects": [], "seconds": 0.0, "why": error.message}
     task.cancel.check()
     edits = []
     for plausible in found.plausible[:PROOFS]:
@@ -112,10 +116,13 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
         "tried": found.tried,
         "suspects": found.suspects[:10],
         "seconds": round(found.seconds, 1),
+        "why": "",
     }
 
 
 def _told(found: dict[str, Any], tests: dict[str, Any]) -> str:
+    if found["why"]:
+        return str(found["why"])
     text = f"{found['tried']} edits tried in {found['seconds']:.0f} s, {found['plausible']} pass the tests."
     if found["edits"] and len(tests["failing"]) <= FEW:
         count = "One failing test" if len(tests["failing"]) == 1 else f"{len(tests['failing'])} failing tests"
