@@ -71,7 +71,7 @@ def _docker(image: str) -> list[Finding]:
     try:
         daemon = connect()
     except WorkspaceError as error:
-        fix = "Install and start Docker (on Debian: apt install docker.io), or use --workspace local, which is no boundary."
+        fix = "Install and start Docker (on Debian: apt install docker.io), or use --workspace local."
         return [Finding("docker", False, error.message, fix)]
     findings = [Finding("docker", True, f"daemon {daemon.client.version()['Version']} at {daemon.address}")]
     try:

@@ -17,6 +17,11 @@ BOOKKEEPING = ("tearDown_exceptions", "_classSetupFailed", "_class_cleanups")
 DATA = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset)
 
 
+def is_a(value, kinds):
+    """`isinstance` that does not ask the object: a proxy may raise when it is looked at."""
+    return issubclass(type(value), kinds)
+
+
 class CannotSwap(Exception):
     """The edited function has another shape (closure, defaults, not found): the module must be run again."""
 
@@ -49,7 +54,7 @@ class Editor:
             self._functions[key] = [
                 found
                 for found in gc.get_objects()
-                if isinstance(found, types.FunctionType)
+                if is_a(found, types.FunctionType)
                 and found.__code__.co_name == function["name"]
                 and first <= found.__code__.co_firstlineno <= last
                 and os.path.realpath(found.__code__.co_filename) == full
@@ -102,7 +107,8 @@ class Editor:
         return [
             module
             for module in list(sys.modules.values())
-            if isinstance(getattr(module, "__file__", None), str)
+            if is_a(module, types.ModuleType)
+            and is_a(getattr(module, "__file__", None), str)
             and os.path.realpath(module.__file__).startswith(prefix)
         ]
 
@@ -112,12 +118,12 @@ class Editor:
             after = new.get(name)
             if after is before or name.startswith("__"):
                 continue
-            if isinstance(before, types.FunctionType) and isinstance(after, types.FunctionType):
+            if is_a(before, types.FunctionType) and is_a(after, types.FunctionType):
                 if len(before.__code__.co_freevars) == len(after.__code__.co_freevars) == 0:
                     _transplant(after, before)
                     new[name] = before
                     continue
-            elif isinstance(before, type) and isinstance(after, type) and after.__module__ == before.__module__:
+            elif is_a(before, type) and is_a(after, type) and after.__module__ == before.__module__:
                 _refit(after, before)
                 new[name] = before
                 continue
@@ -139,7 +145,7 @@ def _refit(source, target):
             continue
         before = vars(target).get(name)
         try:
-            if isinstance(before, types.FunctionType) and isinstance(value, types.FunctionType):
+            if is_a(before, types.FunctionType) and is_a(value, types.FunctionType):
                 if not before.__code__.co_freevars and not value.__code__.co_freevars:
                     _transplant(value, before)
                 elif before.__code__.co_freevars == value.__code__.co_freevars:
@@ -182,14 +188,15 @@ class Canary:
         for module in modules:
             self._hold(vars(module))
             for value in list(vars(module).values()):
-                if isinstance(value, type) and value.__module__ == module.__name__:
+                if is_a(value, type) and value.__module__ == module.__name__:
                     self._hold(vars(value))
 
     def _hold(self, holder):
         self.holders.append(holder)
         for value in list(holder.values()):
-            value = getattr(value, "__func__", value)
-            if isinstance(value, types.FunctionType) and value.__defaults__:
+            if is_a(value, (staticmethod, classmethod)):
+                value = value.__func__
+            if is_a(value, types.FunctionType) and value.__defaults__:
                 self.holders.append({"defaults": value.__defaults__})
 
     def look(self):
@@ -201,9 +208,9 @@ class Canary:
             for name, value in list(holder.items()):
                 if name.startswith("__") or name in BOOKKEEPING or callable(value):
                     continue
-                if isinstance(value, types.ModuleType):
+                if is_a(value, types.ModuleType):
                     continue
-                if isinstance(value, DATA) and not isinstance(value, (tuple, frozenset)):
+                if is_a(value, DATA) and not is_a(value, (tuple, frozenset)):
                     seen.append(value)
                     continue
                 try:

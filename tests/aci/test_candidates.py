@@ -9,7 +9,7 @@ import pytest
 
 from aci.candidates import Candidate, Evaluator, Limits, unittest_folders, unittest_python
 from agent.moves.template_source import Source
-from trajectories.errors import WorkspaceError
+from trajectories.errors import UsageError
 
 PYTEST = "python -m pytest -q -p no:cacheprovider"
 UNITTEST = "python -m unittest discover -s tests -t ."
@@ -238,7 +238,7 @@ def test_tracing_gives_outcome_lines_and_where_it_raised(evaluator: Evaluator) -
 
 def test_a_command_that_runs_nothing_we_know_is_told(make_repo, open_ws) -> None:
     evaluator = Evaluator(open_ws("local", make_repo(FILES)), "echo no tests here")
-    with pytest.raises(WorkspaceError, match="no tests here"):
+    with pytest.raises(UsageError, match="no tests here"):
         evaluator.trace([("x", 1.0)], 5)
 
 
@@ -287,3 +287,34 @@ def test_evaluator_files_stay_within_old_python() -> None:
 
     for file in (Path(__file__).parents[2] / "aci" / "inside").glob("*.py"):
         ast.parse(file.read_bytes(), feature_version=(3, 6))
+
+
+PROXY = """\
+class Proxy:
+    @property
+    def __class__(self):
+        raise RuntimeError("outside of the application context")
+
+    def __getattr__(self, name):
+        raise RuntimeError("outside of the application context")
+
+
+current = Proxy()
+
+
+def half(x):
+    return x // 3
+"""
+
+
+def test_objects_that_raise_when_they_are_looked_at_are_left_alone(open_ws, make_repo):
+    repo = make_repo(
+        {"lib.py": PROXY, "test_lib.py": "import lib\n\n\ndef test_half():\n    assert lib.half(4) == 2\n"}
+    )
+    workspace = open_ws("local", repo)
+    evaluator = Evaluator(workspace, PYTEST)
+    (answer,) = evaluator.trace([("test_lib.py::test_half", 5.0)], 30.0)
+    assert answer["outcome"] == "failed"
+    mended = candidate(PROXY, "x // 3", "x // 2")
+    test = "test_lib.py::test_half"
+    assert evaluator.evaluate([mended], [test], [], Limits({test: 1.0}), 30) == {0: "plausible"}

@@ -11,7 +11,10 @@ import pytest
 
 CALCULATOR = {
     "calc/__init__.py": "",
-    "calc/core.py": 'def add(a, b):\n    """The sum of two numbers."""\n    return a - b\n\n\ndef double(a):\n    return add(a, a)\n',
+    "calc/core.py": (
+        'def add(a, b):\n    """The sum of two numbers."""\n    return a - b\n\n\n'
+        "def double(a):\n    return add(a, a)\n"
+    ),
     "calc/text.py": "def shout(word):\n    return word.upper()\n",
     "tests/__init__.py": "",
     "tests/test_text.py": (
