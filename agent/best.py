@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agent.engine import Engine
     from agent.task import Outcome, Task
 
+TOLD = {True: "yes", False: "NO", None: "not judged"}
 PARTS = {
     "red": "a test fails without the patch",
     "green": "it passes with the patch",
@@ -51,9 +52,8 @@ def verdict_of(step: Step) -> Verdict:
 
 def in_words(verdict: Verdict) -> str:
     """The verdict as a model reads it."""
-    told = {True: "yes", False: "NO", None: "not judged"}
     lines = [f"Proof: {verdict.kind}."]
-    lines += [f"- {meaning}: {told[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
+    lines += [f"- {meaning}: {TOLD[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
     for title, names in (("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
         if names:
             lines.append(f"- {title}: {', '.join(names[:20])}{' …' if len(names) > 20 else ''}")

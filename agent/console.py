@@ -14,7 +14,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from agent.best import PARTS, verdict_of
+from agent.best import PARTS, TOLD, verdict_of
 from agent.engine import Happening
 from agent.solve import Result
 from agent.summary import as_json
@@ -70,13 +70,15 @@ class Console:
         seen = next((line for o in reversed(step.observations) for line in o.text.splitlines() if line.strip()), "")
         if step.author == "proof":
             verdict = verdict_of(step)
-            done, seen = "", f"{verdict.kind} " + " ".join(f"{part}={getattr(verdict, part)}" for part in PARTS)
+            parts = (f"{part.replace('_', ' ')} {TOLD[getattr(verdict, part)]}" for part in PARTS)
+            done, seen = "", f"{verdict.kind}: {', '.join(parts)}"
         elif step.author == "task":
             done, seen = "", "asked the model"
         self._line(step.branch, step.author, f"{done} → {seen}" if done else seen)
 
     def _line(self, branch: str, who: str, text: str) -> None:
-        line = Text(f"{time.monotonic() - self.started:7.1f}s ", style="dim")
+        line = Text()
+        line.append(f"{time.monotonic() - self.started:7.1f}s ", style="dim")
         line.append(f"{branch} " if branch != "main" else "", style="magenta")
         line.append(f"{who} " if who else "", style="cyan")
         line.append(" ".join(text.split()))
@@ -127,6 +129,10 @@ class Console:
             self.out.print(f"{escape(exit.message)} {escape(exit.fix)}", soft_wrap=True)
         if exit.verdict.kind != "none":
             self._proof(exit.verdict)
+        if (directory / "proof.sh").exists():
+            self.out.print(
+                f"Repeat the proof in a checkout of the base: sh {escape(str(directory / 'proof.sh'))}", soft_wrap=True
+            )
         self.out.print(f"[dim]The run lies in {escape(str(directory))} ({exit.seconds:.1f} s).[/]", soft_wrap=True)
 
     def _proof(self, verdict: Verdict) -> None:
@@ -134,12 +140,12 @@ class Console:
         for part, meaning in PARTS.items():
             table.add_row(meaning, MARK[getattr(verdict, part)])
         self.out.print(table)
-        for title, names in (("shown by", verdict.tests), ("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
+        named = "\n".join(verdict.notes)
+        shown = tuple(test for test in verdict.tests if test not in named)
+        for title, names in (("shown by", shown), ("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
             if names:
                 self.out.print(
                     f"{title}: {escape(', '.join(names[:10]))}{' …' if len(names) > 10 else ''}", soft_wrap=True
                 )
         for note in verdict.notes:
             self.out.print(f"[dim]· {escape(note)}[/]", soft_wrap=True)
-        for number, command in enumerate(verdict.commands):
-            self.out.print(f"{'repeat it:' if not number else '          '} {escape(command)}", soft_wrap=True)

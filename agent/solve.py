@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import shutil
 import sys
 import time
@@ -21,7 +22,7 @@ from tools.base import Toolbox
 from trajectories.errors import Cancelled, ConfigError, LimitStop, ModelError, Stop, TryLater
 from trajectories.journal import Journal
 from trajectories.plugins import find
-from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn
+from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
@@ -129,7 +130,10 @@ def _finish(engine: Engine, outcome: Outcome, stop: Stop | ModelError | None) ->
     from agent.deliver import deliver
 
     patch = split(engine.trees, engine.run.base.tree, outcome.tree)
-    _write_patch(engine, patch)
+    folder = engine.journal.directory
+    _write(folder / "patch.diff", patch.diff)
+    if outcome.verdict.commands:
+        _write(folder / "proof.sh", _script(engine, outcome.verdict))
     deliver(engine, patch)
     engine.journal.append(
         Exit(
@@ -163,11 +167,21 @@ def _code(outcome: Outcome, patch: Patch, stop: Stop | ModelError | None) -> int
     return stop.code if stop else 1
 
 
-def _write_patch(engine: Engine, patch: Patch) -> None:
-    target = engine.journal.directory / "patch.diff"
+def _script(engine: Engine, verdict: Verdict) -> str:
+    """The commands that repeat the proof, to be run in a checkout of the base."""
+    patch = shlex.quote(str(engine.journal.directory / "patch.diff"))
+    commands = [
+        f"{command.removesuffix('patch.diff')}{patch}" if command.startswith("git apply ") else command
+        for command in verdict.commands
+    ]
+    return "\n".join(["#!/bin/sh", f"# Run this in a checkout of {engine.run.base.commit}.", "set -x", *commands, ""])
+
+
+def _write(target: Path, text: str) -> None:
+    """Whole and on disk when this returns."""
     beside = target.with_suffix(".new")
     with beside.open("wb") as file:
-        file.write(patch.diff.encode("utf-8", "surrogateescape"))
+        file.write(text.encode("utf-8", "surrogateescape"))
         file.flush()
         os.fsync(file.fileno())
     beside.replace(target)

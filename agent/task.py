@@ -325,5 +325,5 @@ class Task:
 
 def describe(action: Action) -> str:
     """An action as one short line."""
-    values = " ".join(" ".join(str(value).split()) for value in action.arguments.values())
-    return f"{action.tool} {values}"[:200].strip()
+    values = (" ".join(str(value).split()) for value in action.arguments.values())
+    return " ".join([action.tool, *(value if len(value) <= 60 else f"{value[:59]}…" for value in values)])[:200].strip()
