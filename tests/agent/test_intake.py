@@ -1,0 +1,113 @@
+"""What the user hands in."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.intake import from_text, issue_from, reproduction_from
+from trajectories.errors import ConfigError, TryLater, UsageError
+
+ADDRESS = "https://github.com/ada/engine/issues/7"
+
+
+@pytest.fixture
+def github(monkeypatch):
+    """GitHub's API on this machine: `answer(status, body)` sets what it says, `asked` is what it heard."""
+
+    class Api(BaseHTTPRequestHandler):
+        status, body = 200, b"{}"
+        asked: ClassVar[list] = []
+
+        def do_GET(self):
+            Api.asked.append((self.path, self.headers.get("Authorization")))
+            self.send_response(self.status)
+            self.send_header("Content-Length", str(len(self.body)))
+            self.end_headers()
+            self.wfile.write(self.body)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Api)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("GITHUB_API_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    monkeypatch.delenv("GH_TOKEN", raising=False)
+    yield Api
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_issue_from_github(github, monkeypatch):
+    body = "It breaks.\n\n![shot](https://example.org/a.png)"
+    github.body = json.dumps(
+        {"title": "Engine stalls", "body": body, "user": {"login": "bob"}, "author_association": "NONE"}
+    ).encode()
+    monkeypatch.setenv("GITHUB_TOKEN", "secret-token")
+    issue = issue_from(url=ADDRESS)
+    assert (issue.title, issue.author, issue.trust) == ("Engine stalls", "bob", "stranger")
+    assert issue.images == ("https://example.org/a.png",)
+    assert github.asked == [("/repos/ada/engine/issues/7", "Bearer secret-token")]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, UsageError), (410, UsageError), (401, ConfigError), (403, TryLater), (502, TryLater)]
+)
+def test_what_github_refuses_is_said(github, status, error):
+    github.status = status
+    with pytest.raises(error):
+        issue_from(url=ADDRESS)
+
+
+def test_a_github_that_does_not_answer_or_talks_nonsense(github, monkeypatch):
+    github.body = b"<html>"
+    with pytest.raises(TryLater):
+        issue_from(url=ADDRESS)
+    monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
+    with pytest.raises(TryLater, match="could not be reached"):
+        issue_from(url=ADDRESS)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://github.com/a/b", "https://github.com/a/b/pull/1", "ftp://x", "github.com/a/b/issues/1"]
+)
+def test_other_addresses_are_refused(url):
+    with pytest.raises(UsageError, match="not the address"):
+        issue_from(url=url)
+
+
+@given(st.text())
+def test_any_text_is_an_issue_or_a_clear_no(text):
+    if not text.strip().lstrip("#").strip():
+        with pytest.raises(UsageError, match="empty"):
+            from_text(text)
+        return
+    issue = from_text(text)
+    assert issue.text.strip()
+    assert "\n" not in issue.title
+
+
+def test_a_heading_is_the_title():
+    issue = from_text("\n## It breaks\n\nWhen I press it.\n")
+    assert (issue.title, issue.body) == ("It breaks", "When I press it.")
+
+
+def test_what_reproduce_names(tmp_path):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_a.py").write_text("")
+    (tmp_path / "outside.py").write_text("def test(): pass")
+    repository = tmp_path / "repo"
+    (repository / "tests").mkdir(parents=True)
+    (repository / "tests/test_b.py").write_text("")
+    for name in ("tests/test_b.py", "tests/test_b.py::test_x", "tests.test_b.T.test_x", "", None):
+        assert reproduction_from(name, repository) == name
+    assert reproduction_from(str(tmp_path / "outside.py"), repository) == str(tmp_path / "outside.py")
+    with pytest.raises(UsageError, match="cannot be read"):
+        reproduction_from("nowhere/test_x.py", repository)

@@ -1,0 +1,83 @@
+"""Where a value comes from: policy > flag > environment > user's config > repository's file > default."""
+
+import pytest
+
+from agent import settings
+from agent.ledger import Price
+from agent.settings import load_settings
+from trajectories.errors import ConfigError, UsageError
+
+
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """Writes one value for `image` per source named."""
+    monkeypatch.setattr(settings, "POLICY", tmp_path / "policy.toml")
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.delenv("SWE_AGENT_IMAGE", raising=False)
+
+    def write(*names):
+        if "policy" in names:
+            (tmp_path / "policy.toml").write_text('image = "of policy"')
+        if "environment" in names:
+            monkeypatch.setenv("SWE_AGENT_IMAGE", "of environment")
+        if "user" in names:
+            (tmp_path / "config.toml").write_text('image = "of user"')
+        if "repository" in names:
+            (tmp_path / ".swe-agent.toml").write_text('image = "of repository"')
+        return load_settings(tmp_path, image="of flag" if "flag" in names else None).image
+
+    return write
+
+
+ORDER = ["policy", "flag", "environment", "user", "repository"]
+
+
+@pytest.mark.parametrize("first", range(len(ORDER)))
+def test_the_higher_source_wins(sources, first):
+    assert sources(*ORDER[first:]) == f"of {ORDER[first]}"
+
+
+def test_the_default_is_an_image_with_git(sources):
+    assert sources() == "python:3.12"
+
+
+@pytest.mark.parametrize(
+    "text", ["budget = 99\n", 'workspace = "local"\n', "[models.x]\nprice_in = 1\n", 'memory = "1t"\n']
+)
+def test_a_repository_cannot_raise_its_own_limits(tmp_path, sources, text):
+    (tmp_path / ".swe-agent.toml").write_text(text)
+    with pytest.raises(ConfigError, match="may set image, setup and test only"):
+        load_settings(tmp_path)
+
+
+def test_a_link_for_the_repositorys_file_is_refused(tmp_path, sources):
+    (tmp_path / "elsewhere.toml").write_text('image = "x"')
+    (tmp_path / ".swe-agent.toml").symlink_to(tmp_path / "elsewhere.toml")
+    with pytest.raises(ConfigError, match="symbolic link"):
+        load_settings(tmp_path)
+
+
+def test_a_bad_flag_is_usage_and_a_bad_file_is_configuration(tmp_path, sources, monkeypatch):
+    with pytest.raises(UsageError, match="max_steps"):
+        load_settings(tmp_path, max_steps=0)
+    monkeypatch.setenv("SWE_AGENT_MAX_STEPS", "many")
+    with pytest.raises(ConfigError, match="max_steps"):
+        load_settings(tmp_path)
+
+
+def test_prices_of_the_users_table(tmp_path, sources):
+    (tmp_path / "config.toml").write_text("[models.scripted]\nprice_in = 1\nprice_out = 5\nprice_cached = 0.1\n")
+    loaded = load_settings(tmp_path)
+    assert loaded.model_table("scripted:x", "scripted").price() == Price(1, 5, 0.1, own=True)
+    assert loaded.model_table("other").price() is None
+
+
+def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path, sources):
+    loaded = load_settings(tmp_path, state=tmp_path / "state")
+    for name in ("20260101-a", "20260102-b", "20260102-bb"):
+        (loaded.runs / name).mkdir(parents=True)
+    assert loaded.run_directory("20260101").name == "20260101-a"
+    assert loaded.run_directory("20260102-b").name == "20260102-b"
+    for wrong in ("20260102", "nothing", "", ".."):
+        with pytest.raises(UsageError):
+            loaded.run_directory(wrong)

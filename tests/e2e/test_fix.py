@@ -1,0 +1,156 @@
+"""The main job from the outside: what a user sees, gets and keeps."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import TEST_CORE, answer, call, git, write
+from trajectories.journal import read
+
+KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
+FIX = call("edit", path="calc/core.py", old="return a - b", new="return a + b")
+ADD_TEST = call("edit", path="tests/test_core.py", old="", new=TEST_CORE)
+
+
+@pytest.fixture
+def fixing(machine):
+    return machine.script(answer("Both.", ADD_TEST, FIX, call("run_tests"), call("submit")))
+
+
+@pytest.mark.parametrize("workspace", KINDS)
+def test_a_scripted_model_ends_verified(machine, calculator, issue_file, fixing, workspace):
+    machine.workspace = workspace
+    before = git(calculator, "status", "--porcelain")
+    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
+    assert told["returncode"] == told["exit"] == 0
+    assert told["verdict"] | {"red": True, "green": True, "red_again": True, "no_loss": True} == told["verdict"]
+    assert told["verdict"]["kind"] == "verified"
+    assert set(told) >= {"run", "exit", "patch", "verdict", "usage", "steps", "seconds", "directory"}
+    assert told["usage"] == {
+        "dollars": 0.0002, "input_tokens": 100, "cached_tokens": 0, "output_tokens": 20, "calls": 1
+    }  # fmt: skip
+    assert Path(told["directory"], "patch.diff").read_text() == told["patch"]
+    assert git(calculator, "status", "--porcelain") == before, "nothing of the user's is touched unless asked"
+    git(calculator, "apply", str(Path(told["directory"], "patch.diff")))
+    assert "return a + b" in (calculator / "calc/core.py").read_text()
+
+
+def test_a_person_sees_steps_diff_proof_and_where_it_lies(machine, calculator, issue_file, fixing):
+    done = machine.run("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--plain")
+    assert "coder edit tests/test_core.py" in done.stderr
+    assert "+    return a + b" in done.stdout
+    assert "Verified" in done.stdout
+    assert "it fails again with the source hunks taken out  yes" in done.stdout
+    assert "\x1b[" not in done.stdout + done.stderr
+    directory = machine.runs()[0]
+    assert str(directory) in done.stdout
+    git(calculator, "diff", "--exit-code")
+    script = directory / "proof.sh"
+    assert f"git apply {directory}/patch.diff" in script.read_text()
+
+
+def test_uncommitted_work_is_the_base_and_stays(machine, calculator, issue_file, fixing):
+    write(calculator, {"calc/text.py": "def shout(word):\n    return word.upper() + ''\n", "new.txt": "mine\n"})
+    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--apply")
+    assert told["exit"] == 0, told["stderr"]
+    assert "calc/text.py" not in told["patch"]
+    assert "return a + b" in (calculator / "calc/core.py").read_text()
+    assert (calculator / "new.txt").read_text() == "mine\n"
+    assert read(Path(told["directory"])).run.base.changes == 2
+
+
+def test_exactly_from_a_revision(machine, calculator, issue_file, fixing):
+    write(calculator, {"calc/core.py": "broken ="})
+    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--base", "HEAD")
+    assert told["verdict"]["kind"] == "verified", told["stderr"]
+
+
+def test_a_branch_of_it(machine, calculator, issue_file, fixing):
+    arguments = ("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--branch", "mend")
+    told = machine.json(*arguments)
+    assert told["exit"] == 0
+    assert git(calculator, "show", "mend:calc/core.py").count("a + b") == 1
+    assert git(calculator, "log", "-1", "--format=%s", "mend") == "add() subtracts"
+    assert git(calculator, "rev-parse", "mend^") == git(calculator, "rev-parse", "HEAD")
+    assert git(calculator, "status", "--porcelain") == ""
+    assert machine.json(*arguments)["returncode"] == 0, "the same patch on the same base is that branch"
+    other = machine.script(answer("Else.", call("shell", command="echo 1 > one.txt"), call("submit")))
+    taken = machine.json(*arguments[:-3], other, "--branch", "mend")
+    assert taken["returncode"] == 2
+    assert "mend exists already" in taken["error"]["message"]
+
+
+def test_a_given_reproduction_test_counts(machine, calculator, issue_file, tmp_path):
+    (tmp_path / "test_mine.py").write_text(TEST_CORE)
+    model = machine.script(answer("Fix.", FIX, call("submit")))
+    told = machine.json(
+        "fix", "--repo", calculator, "--issue-file", issue_file, "--model", model,
+        "--reproduce", tmp_path / "test_mine.py",
+    )  # fmt: skip
+    assert told["verdict"]["kind"] == "verified", told["stderr"]
+    assert "tests/test_mine.py" in told["patch"]
+
+
+def test_a_wrong_patch_is_not_verified(machine, calculator, issue_file):
+    wrong = call("edit", path="calc/core.py", old="return a - b", new="return 6")
+    told = machine.json(
+        "fix", "--repo", calculator, "--issue-file", issue_file,
+        "--model", machine.script(answer("Six.", ADD_TEST, wrong, call("submit"))),
+    )  # fmt: skip
+    assert (told["exit"], told["verdict"]["kind"], told["verdict"]["green"]) == (6, "unproven", False)
+
+
+def test_nothing_changed_is_no_fix(machine, calculator, issue_file):
+    model = machine.script(answer("Nothing.", call("submit"), n=1), answer("Hm."))
+    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
+    assert (told["exit"], told["patch"], told["verdict"]["kind"]) == (1, "", "none")
+
+
+def test_runs_show_and_replay(machine, calculator, issue_file, fixing):
+    first = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
+    again = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", f"replay:{first['run']}")
+    assert again["patch"] == first["patch"]
+    assert again["usage"]["dollars"] == 0
+    listed = machine.json("runs")["runs"]
+    assert [run["run"] for run in listed] == [again["run"], first["run"]]
+    assert listed[1] | {"exit": 0, "dollars": 0.0002, "resumable": False, "issue": "add() subtracts"} == listed[1]
+    shown = machine.run("show", first["run"], "--plain")
+    assert shown.returncode == 0
+    assert "main#2" in shown.stdout
+    assert "+    return a + b" in shown.stdout
+    assert first["run"] in machine.run("runs").stdout
+
+
+def test_templates_need_no_model(machine, calculator):
+    write(calculator, {"tests/test_core.py": TEST_CORE})
+    git(calculator, "add", "-A")
+    git(calculator, "commit", "-qm", "A failing test")
+    told = machine.json("fix", "--repo", calculator, "--text", "add() in calc/core.py subtracts", "--apply")
+    assert told["verdict"]["kind"] == "verified", told["stderr"]
+    assert told["usage"]["calls"] == 0
+    assert (calculator / "calc/core.py").read_text().startswith("def add(a, b):")
+
+
+def test_without_a_failing_test_templates_claim_nothing(machine, calculator):
+    told = machine.json("fix", "--repo", calculator, "--text", "add() in calc/core.py subtracts")
+    assert (told["exit"], told["patch"]) == (1, "")
+    assert "calc/core.py" in told["word"]
+
+
+def test_keys_of_the_host_reach_neither_workspace_nor_run(machine, calculator, issue_file):
+    canary = "canary-4f1d9c27ab"
+    machine.extra |= {"OPENAI_API_KEY": canary, "MY_TOKEN": canary, "UNRELATED": f"x{canary}"}
+    model = machine.script(
+        answer("Look.", call("shell", command="env; cat /proc/$PPID/environ; true"), FIX, call("submit"))
+    )
+    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
+    found = [
+        file for file in Path(told["directory"]).rglob("*") if file.is_file() and canary.encode() in file.read_bytes()
+    ]
+    assert found == []
+    assert canary not in told["stderr"]
+
+
+def test_a_repository_by_its_url(machine, calculator, issue_file, fixing):
+    told = machine.json("fix", "--repo", calculator.as_uri(), "--issue-file", issue_file, "--model", fixing)
+    assert told["verdict"]["kind"] == "verified", told["stderr"]
