@@ -31,7 +31,7 @@ HOME = "/swe-agent"
 SCRATCH, HARNESS = "/workspace/scratch", f"{HOME}/harness"
 STORE, INBOX = f"{HOME}/store.git", f"{HOME}/inbox"
 _USER, _ROOT = "swe-agent.user", "swe-agent.root"
-_RECIPE = "2"  # part of a base image's name: raise it when they are made differently
+_RECIPE = "3"  # part of a base image's name: raise it when they are made differently
 _KEPT = 30  # base images; an old one costs disk, a missing one a few seconds
 _LAYOUT = f"""\
 set -e

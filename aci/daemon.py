@@ -45,6 +45,7 @@ class Daemon:
             command=[],
             tty=False,
             network_mode="none",
+            use_config_proxy=False,  # of `docker login`'s file; they may hold a password
             working_dir="/",
             name=f"swe-agent-{uuid.uuid4().hex[:12]}",
             labels={LABEL: "1", OWNER: owner.me()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -60,6 +61,22 @@ def test_the_container_is_shut_in(repo: Path, open_ws: OpenWorkspace) -> None:
     assert ws.run("ls /sys/class/net").text.split() == ["lo"]
     limits = docker("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{.Mounts}}", container_of(ws))
     assert limits == f"{256 << 20} 64 []"
+
+
+def test_the_proxies_of_the_machine_stay_outside(
+    repo: Path, open_ws: OpenWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies = {"proxies": {"default": {"httpProxy": "http://user:hunter2@proxy:3128", "noProxy": "localhost"}}}
+    (tmp_path / "config.json").write_text(json.dumps(proxies))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (repo / "unique").write_text(uuid.uuid4().hex)
+    ws = open_ws("docker", repo)
+    try:
+        assert ws.run("env | grep -i proxy").text == ""
+        assert "hunter2" not in docker("image", "inspect", ws._place._base.image)  # type: ignore[attr-defined]
+    finally:
+        ws.close()
+        docker("image", "rm", "-f", ws._place._base.image)  # type: ignore[attr-defined]
 
 
 def test_too_many_processes_end_the_command_not_the_workspace(repo: Path, open_ws: OpenWorkspace) -> None:
