@@ -58,7 +58,7 @@ def prove(
         suite = trial.suite(after, baseline.passed if baseline and partial else ())
         say("Running the tests that reproduce the issue without and with the patch")
         nodes = tuple(reproduction) or (*parts.tests, *mended(trial, baseline, suite, places))
-        verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline)
+        verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, baseline, suite, verdict)
     return _conclude(trial, baseline, suite, verdict)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from aci import evidence
 from aci.testing import Report, TestResult
-from aci.trial import Trial, passes, some
+from aci.trial import Trial, fails, passes, some
 from aci.workspace import Workspace
 from trajectories.errors import UsageError
 from trajectories.records import Verdict
@@ -42,12 +42,18 @@ def _tie(trial: Trial, result: TestResult, places: Sequence[str]) -> str:
 
 
 def reproduce(
-    trial: Trial, before: Workspace, after: Workspace, nodes: Sequence[str], given: bool, baseline: Report | None
+    trial: Trial,
+    before: Workspace,
+    after: Workspace,
+    nodes: Sequence[str],
+    given: bool,
+    baseline: Report | None,
+    suite: Report | None,
 ) -> Verdict:
     """Judge red, green and red again by these tests; `given` ones must all pass in the end.
 
-    Red again is tried where the patched code has run, and green once more after it: neither what that run left behind
-    nor a test that passes every other time can fake it.
+    Red must be seen twice in a row, so that a test that passes every other time shows nothing. Red again is tried where
+    the patched code has run, and green once more after it, so that what that run left behind shows nothing either.
     """
     red = trial.only(before, nodes, trial.without) if nodes else None
     green = trial.only(after, nodes, trial.proved) if nodes else None
@@ -61,12 +67,16 @@ def reproduce(
     if not tests:
         trial.note("No test fails without the patch and passes with it.")
         return Verdict(red=bool(failing), green=False if failing else None)
+    red_twice = trial.only(before, tests, trial.without)
+    if passing := [id for id in tests if not is_red(trial, red_twice, id)]:
+        trial.note(f"Failed without the patch once, and not the second time: {some(passing)}.")
+        return Verdict(red=False, green=False)
     again = trial.only(after, tests, trial.without)
     once_more = trial.only(after, tests, trial.proved)
     if unmoved := [id for id in tests if not is_red(trial, again, id)]:
         trial.note(f"Passing without the source hunks too, so for another reason: {some(unmoved)}.")
-    if unsteady := [id for id in tests if not passes(once_more, id)]:
-        trial.note(f"Passed with the patch once, and not the second time: {some(unsteady)}.")
+    if unsteady := [id for id in tests if not passes(once_more, id) or fails(suite, id)]:
+        trial.note(f"Passed with the patch once, and not every time: {some(unsteady)}.")
     complete = bool(green and green.complete)
     return Verdict(red=True, green=complete and not left and not unsteady, red_again=not unmoved, tests=tests)
 
@@ -109,5 +119,6 @@ def _by_code(trial: Trial, before: Workspace, after: Workspace, baseline: Report
     verdict = Verdict(granularity="command")
     if baseline.code:
         return verdict
-    red, green = trial.code(before, trial.without) != 0, trial.code(after, trial.proved) == 0
+    red = all(trial.code(before, trial.without) != 0 for _ in range(2))
+    green = trial.code(after, trial.proved) == 0
     return replace(verdict, red=red, green=green, red_again=trial.code(after, trial.without) != 0)

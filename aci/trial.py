@@ -100,5 +100,10 @@ def passes(report: Report | None, id: str) -> bool:
     return bool(result and result.ok)
 
 
+def fails(report: Report | None, id: str) -> bool:
+    result = report.find(id) if report else None
+    return bool(result and result.bad)
+
+
 def some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

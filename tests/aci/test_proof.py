@@ -126,20 +126,35 @@ def test_a_test_that_passes_for_another_reason(judge):
     assert told(verdict, "for another reason", REPRODUCED)
 
 
-def test_a_test_that_passes_every_other_time(judge):
-    odd = """
+@pytest.mark.parametrize("parity", [0, 1])
+@pytest.mark.parametrize("shared", [True, False], ids=["across workspaces", "in each workspace"])
+def test_a_test_that_passes_every_other_time(judge, tmp_path, parity, shared):
+    runs = str(tmp_path / "runs") if shared else "runs.tmp"
+    odd = f"""
         import os, unittest
         class T(unittest.TestCase):
             def test_total(self):
-                count = os.path.getsize("runs.tmp") if os.path.exists("runs.tmp") else 0
-                with open("runs.tmp", "a") as file: file.write("x")
-                self.assertEqual(count, EXPECTED)
+                with open({runs!r}, "a") as file: file.write("x")
+                self.assertEqual(os.path.getsize({runs!r}) % 2, {parity})
     """
-    with_suite = odd.replace("EXPECTED", "1")  # run 1 is the suite with the patch, run 2 the green one
-    verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": with_suite}, {**BASE, ".gitignore": "*.tmp\n"})
+    patch = {"shop/price.py": WRONG + "# done\n", "tests/test_issue.py": odd}
+    verdict = judge(patch, {**BASE, ".gitignore": "*.tmp\n"})
     assert verdict.kind == "unproven"
-    assert verdict.green is False
-    assert told(verdict, "not the second time")
+    assert not (verdict.red and verdict.green)
+
+
+def test_a_reproduction_that_fails_among_the_others_is_not_green(judge):
+    among = """
+        import sys
+        from shop import price
+        def test_total():
+            assert price.total([1, 2]) == 3 and not any(name.endswith("test_stock") for name in sys.modules)
+    """
+    verdict = judge(
+        {"shop/price.py": RIGHT}, {**BASE, "tests/test_z.py": among}, command="", reproduction=["tests/test_z.py"]
+    )
+    assert (verdict.kind, verdict.red, verdict.green) == ("unproven", True, False)
+    assert told(verdict, "not every time")
 
 
 def test_a_test_that_never_failed(judge):
