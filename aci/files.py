@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from aci.service import Service
+from aci.service import NoAnswer, Service
 from aci.shell import quote
+from aci.workspace import Ran
 from trajectories.errors import UsageError, WorkspaceError
 
 _ROOM = 100_000  # for what is said before a file's bytes
+_PATIENCE = 30.0  # seconds; a FIFO that took a file's place after it was looked at would block for ever
 
 
 class Files:
@@ -21,9 +24,10 @@ class Files:
         self._inside = b"|".join(quote(root) + b"/*" for root in roots)
 
     def read(self, path: str, limit: int) -> bytes:
-        """See `Workspace.read`. Of what is not a regular file nothing is read: a FIFO would block for ever."""
+        """See `Workspace.read`. Of what is not a regular file nothing is read."""
         full = quote(self._within(path))
-        ran = self._service.run(
+        ran = self._run(
+            path,
             b"p=$(readlink -f -- %b 2>/dev/null) || p=\n"
             b'case "$p/" in\n'
             b"//*|/) echo missing ;;\n"
@@ -40,12 +44,13 @@ class Files:
             if len(data) > limit or ran.cut:
                 raise UsageError(f"{path} is larger than {limit:,} bytes.", "Read a part of it with a shell command.")
             return data
-        raise _trouble(found.decode("utf-8", "replace"), path)
+        raise _trouble((data if found == b"file" else found).decode("utf-8", "replace"), path)
 
     def write(self, path: str, data: bytes) -> None:
         """See `Workspace.write`."""
         full = self._within(path)
-        ran = self._service.run(
+        ran = self._run(
+            path,
             b"p=%b; d=${p%%/*}\n"
             b'while [ ! -d "$d" ] && [ -n "$d" ]; do d=${d%%/*}; done\n'
             b'd=$(readlink -f -- "$d" 2>/dev/null)\n'
@@ -58,14 +63,19 @@ class Files:
             b'        elif [ -e "$r" ] && [ ! -f "$r" ]; then echo special\n'
             b'        else printf "file\\n%%s" "$r"; fi ;;\n'
             b"    *) echo outside ;; esac\n"
-            b"fi 2>&1" % (quote(full), self._inside, self._inside)
+            b"fi 2>&1" % (quote(full), self._inside, self._inside),
         )
         found, _, real = ran.output.partition(b"\n")
         if found != b"file":
             raise _trouble(found.decode("utf-8", "replace"), path)
-        ran = self._service.put(quote(real), data)
+        with _bounded(path):
+            ran = self._service.put(quote(real), data, _PATIENCE)
         if ran.code:
             raise _trouble(ran.text, path)
+
+    def _run(self, path: str, script: bytes, cap: int = _ROOM) -> Ran:
+        with _bounded(path):
+            return self._service.run(script, cap, _PATIENCE)
 
     def _within(self, path: str) -> str:
         if "\0" in path or not path:
@@ -76,12 +86,20 @@ class Files:
         return full
 
 
+@contextmanager
+def _bounded(path: str) -> Iterator[None]:
+    try:
+        yield
+    except NoAnswer as error:
+        raise _trouble("special", path) from error
+
+
 def _trouble(found: str, path: str) -> Exception:
     """The exception for what was found in the place of a regular file."""
     word = found.strip()
     if word == "missing" or "No such file" in found or "nonexistent directory" in found:
         return FileNotFoundError(errno.ENOENT, "No such file", path)
-    if word == "folder":
+    if word == "folder" or "s a directory" in found:
         return IsADirectoryError(errno.EISDIR, "Is a directory", path)
     if word == "outside":
         return UsageError(f"{path} lies outside the repository.", "Use a path inside the repository.")

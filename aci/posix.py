@@ -67,7 +67,7 @@ class PosixWorkspace:
         self._lock = RLock()
         self._closed = False
         prefix, env = place.launch(environment(place.store, place.root), ours=True)
-        self._service = Service(prefix, "/", env)
+        self._service = Service(prefix, "/", env, options.cancel)
         self._files = Files(self._service, (place.root, place.scratch, place.harness))
         self._store = Store(self._service, options.trees, place.root, options.base.tree, f"{place.inbox}/objects")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aci.service import Service
 from aci.shell import quote
+from aci.workspace import Ran
 from trajectories.errors import WorkspaceError
 
 MARK = "SWE_AGENT_SESSION"
@@ -61,10 +62,10 @@ class Processes:
         self._service, self._mark, self._inbox = service, mark, inbox
 
     def alive(self, pid: int) -> bool:
-        return self._service.run(f"kill -0 {pid} 2>/dev/null").code == 0
+        return self._run(f"kill -0 {pid} 2>/dev/null").code == 0
 
     def deliver(self, data: bytes) -> str:
-        if self._service.put(quote(self._inbox), data).code:
+        if self._service.put(quote(self._inbox), data, heed=False).code:
             raise WorkspaceError("A command could not be put into the workspace.", "See that its disk is not full.")
         return self._inbox
 
@@ -74,11 +75,11 @@ class Processes:
         The shell is stopped first, so that it does not go on with the rest of its command meanwhile.
         """
         began = time.monotonic() - seconds
-        self._service.run(f"kill -STOP {pid} 2>/dev/null")
+        self._run(f"kill -STOP {pid} 2>/dev/null")
         since = began + self._clock() - _SLACK
         self._kill(_begun(self.table(marks=False), pid, since))  # needs no new process
         self._end_until_none(lambda found: _begun(found, pid, since))
-        self._service.run(f"kill -KILL {pid} 2>/dev/null")
+        self._run(f"kill -KILL {pid} 2>/dev/null")
 
     def end_all(self) -> None:
         """End everything that has the mark, whatever its age."""
@@ -86,8 +87,8 @@ class Processes:
 
     def table(self, marks: bool = True) -> list[Process]:
         """The processes that can be seen. Without `marks` none is marked, and no process is started to find out."""
-        clock, *rows = self._service.run(_TABLE).text.splitlines() or ["0"]
-        found = self._service.run(_MARKED.format(mark=f"{MARK}={self._mark}")).text if marks else ""
+        clock, *rows = self._run(_TABLE).text.splitlines() or ["0"]
+        found = self._run(_MARKED.format(mark=f"{MARK}={self._mark}")).text if marks else ""
         marked = {int(digits) for line in found.splitlines() if (digits := "".join(filter(str.isdigit, line)))}
         fields = [row.split() for row in rows]
         return [
@@ -100,7 +101,7 @@ class Processes:
         answers = []
         for _ in range(3):
             before = time.monotonic()
-            theirs = float(self._service.run(_CLOCK).text)
+            theirs = float(self._run(_CLOCK).text)
             after = time.monotonic()
             answers.append((after - before, theirs - (before + after) / 2))
         return min(answers)[1]
@@ -112,9 +113,13 @@ class Processes:
                 return
             self._kill(doomed)
 
+    def _run(self, command: str) -> Ran:
+        """Run a command of ours even when the session was cancelled: that is when processes are to be ended."""
+        return self._service.run(command, heed=False)
+
     def _kill(self, pids: set[int]) -> None:
         if pids:
-            self._service.run(f"kill -KILL {' '.join(map(str, sorted(pids)))} 2>/dev/null")
+            self._run(f"kill -KILL {' '.join(map(str, sorted(pids)))} 2>/dev/null")
 
 
 def _begun(found: list[Process], shell: int, since: float) -> set[int]:

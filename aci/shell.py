@@ -15,8 +15,8 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Literal, Protocol
@@ -34,9 +34,10 @@ _START = 60.0
 _LAST_WORDS = 1.0
 _WRAPPER = """\
 exec 2>/dev/null
-if [ "$3" = bash ] && command -v bash >/dev/null 2>&1; then bash; else sh; fi
-printf '%s%sbye %s%s%s' "$1" "$2" "$?" "$2" "$1"
-"""
+read -r first second
+if [ "$1" = bash ] && command -v bash >/dev/null 2>&1; then bash; else sh; fi
+printf '%s%sbye %s%s%s' "$first" "$second" "$?" "$second" "$first"
+"""  # the marks are not in its arguments, which commands can read
 
 
 class Helper(Protocol):
@@ -113,13 +114,14 @@ class Shell:
         self._pid = self._number = 0
         self._pending = b""
 
-    def run(self, command: str | bytes, timeout: float = 120.0, cap: int = CAP) -> Ran:
+    def run(self, command: str | bytes, timeout: float = 120.0, cap: int = CAP, heed: bool = True) -> Ran:
         """Run `command`, for at most `timeout` seconds, keeping `cap` bytes of its output.
 
-        Raises Cancelled, and WorkspaceError when the shell has died and cannot be started again.
+        Raises Cancelled, unless told not to `heed` that, and WorkspaceError when the shell has died and cannot be
+        started again.
         """
         body = command.encode("utf-8", "replace") if isinstance(command, str) else command
-        with self._lock:
+        with self._lock, nullcontext() if heed else self._deaf():
             if b"\0" in body:
                 return Ran(b"sh: a command cannot hold a NUL byte\n", 2, 0.0, self.cwd)
             if self._cancel.is_set():
@@ -171,7 +173,7 @@ class Shell:
         self._pid, self._pending = 0, b""
         try:
             self._process = subprocess.Popen(
-                [*self._prefix, "sh", "-c", _WRAPPER, "sh", *self._marks, self._program],
+                [*self._prefix, "sh", "-c", _WRAPPER, "sh", self._program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -184,7 +186,7 @@ class Shell:
         os.set_blocking(self._process.stdout.fileno(), False)
         self._poll = select.poll()
         self._poll.register(self._process.stdout, select.POLLIN)
-        self._send(b"exec 8>&1 9</dev/null >/dev/null 2>&1\n")
+        self._send(" ".join(self._marks).encode() + b"\nexec 8>&1 9</dev/null >/dev/null 2>&1\n")
         self._settle_in()
 
     def _settle_in(self) -> None:
@@ -218,7 +220,8 @@ class Shell:
         self._send(
             b"__swe_command=%b\n"
             b'\\command eval "$__swe_command" <&9 >&8 2>&1 8>&- 9<&-\n'
-            b'\\command printf \'%%s%%send %d %%s %%s\\0\' %b %b "$?" "$PWD" >&8; \\command export -p >&8; '
+            b"__swe_code=$?; \\unset -f command\n"
+            b'\\command printf \'%%s%%send %d %%s %%s\\0\' %b %b "$__swe_code" "$PWD" >&8; \\command export -p >&8; '
             b"\\command printf '%%s%%s' %b %b >&8; \\command set +e\n"
             % (quote(body), self._number, first, second, second, first)
         )
@@ -309,13 +312,21 @@ class Shell:
             return _Frame("gone", code if code >= 0 else 128 - code)
         return _Frame("gone", 128 + signal.SIGKILL)
 
+    @contextmanager
+    def _deaf(self) -> Iterator[None]:
+        """Within it, nothing is cancelled."""
+        self._cancel, cancel = Event(), self._cancel
+        try:
+            yield
+        finally:
+            self._cancel = cancel
+
     def _finish(self, frame: _Frame, kept: _Kept, seconds: float) -> int:
         """End what runs, collect its last words and return the exit status of the command."""
         if frame.kind in ("late", "cancelled") and self._helper:
             self._helper.end(self._pid, seconds)
-            self._cancel, cancel = Event(), self._cancel
-            self._read(kept, time.monotonic() + _LAST_WORDS)
-            self._cancel = cancel
+            with self._deaf():
+                self._read(kept, time.monotonic() + _LAST_WORDS)
         self._keep_rest(kept)
         self.close()
         return TIMED_OUT if frame.kind == "late" else frame.code

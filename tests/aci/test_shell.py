@@ -113,6 +113,8 @@ def test_a_syntax_error_is_an_answer(shell: Shell, command: str) -> None:
         ("echo end 1 0 /; echo 'bye 0'", "end 1 0 /\nbye 0\n"),
         ("set -v; echo v", "v\n"),
         ("alias printf=false eval=false; echo a", "a\n"),
+        ("command() { :; }; echo c", "c\n"),
+        ("printf() { :; }; cd() { :; }; echo f", "f\n"),
         ("(exit 3)", ""),
         ("", ""),
         ("   ", ""),
@@ -123,6 +125,18 @@ def test_a_syntax_error_is_an_answer(shell: Shell, command: str) -> None:
 def test_commands_cannot_disturb_the_frame(shell: Shell, command: str, output: str) -> None:
     assert shell.run(command).text == output
     assert shell.run("echo next").text.endswith("next\n")
+
+
+@pytest.mark.parametrize("of", ["cmdline", "environ"])
+def test_no_process_shows_what_frames_are_made_of(shell: Shell, of: str) -> None:
+    marks = shell._marks if shell.run(":").code == 0 else ()
+    shown = out(shell, f"cat /proc/$PPID/{of} /proc/$$/{of} | tr -d '\\0'")
+    assert shown
+    assert not any(mark in shown for mark in marks)
+
+
+def test_a_function_named_command_does_not_hide_an_exit_status(shell: Shell) -> None:
+    assert shell.run("command() { return 0; }; (exit 3)").code == 3
 
 
 def test_tracing_shows_the_command_and_nothing_of_ours(shell: Shell) -> None:

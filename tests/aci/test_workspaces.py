@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from aci.posix import PosixWorkspace
+from aci.service import Service
+from aci.workspace import Ran
 from tests.conftest import MakeRepo, OpenWorkspace, git
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
@@ -35,6 +39,11 @@ def ws(kind: str, repo: Path, open_ws: OpenWorkspace) -> PosixWorkspace:
 def changed(ws: PosixWorkspace, tree: str) -> dict[str, str]:
     """Path -> status of what differs from the base."""
     return {change.path: change.status for change in ws.options.trees.changed(ws.options.base.tree, tree)}
+
+
+def ended(pid: str) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def out(ws: PosixWorkspace, command: str) -> str:
@@ -193,7 +202,69 @@ def test_what_is_not_a_file(ws: PosixWorkspace) -> None:
     assert ws.read("README", limit=6) == b"hello\n"
 
 
+def swap(folder: Path, program: str, commands: str) -> None:
+    """A `program` of the workspace's that first runs `commands`, its last argument in `$last`."""
+    folder.mkdir()
+    (folder / program).write_text(f'#!/bin/sh\nfor last; do :; done\n{commands}\nexec {shutil.which(program)} "$@"\n')
+    (folder / program).chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("commands", "raised"),
+    [
+        ('rm "$last"', FileNotFoundError),
+        ('rm "$last"; mkdir "$last"', IsADirectoryError),
+        ('rm "$last"; mkfifo "$last"', UsageError),
+    ],
+)
+def test_a_file_that_changes_while_it_is_read(
+    repo: Path,
+    open_ws: OpenWorkspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    commands: str,
+    raised: type[Exception],
+) -> None:
+    swap(tmp_path / "bin", "head", commands)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr("aci.files._PATIENCE", 2.0)
+    ws = open_ws("local", repo)
+    with pytest.raises(raised):
+        ws.read("README")
+    with pytest.raises(FileNotFoundError):
+        ws.read("none")
+
+
+def test_a_file_that_becomes_a_pipe_before_it_is_written(ws: PosixWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = Service.put
+
+    def late(service: Service, path: bytes, data: bytes, *more: float) -> Ran:
+        ws.run("rm README; mkfifo README")
+        return put(service, path, data, *more)
+
+    monkeypatch.setattr("aci.files._PATIENCE", 2.0)
+    monkeypatch.setattr(Service, "put", late)
+    with pytest.raises(UsageError):
+        ws.write("README", b"x")
+    assert ws.read("pkg/mod.py")
+
+
 # Trees
+
+
+def test_cancelling_ends_a_snapshot_and_closing_works(kind: str, repo: Path, open_ws: OpenWorkspace) -> None:
+    cancel = threading.Event()
+    ws = open_ws(kind, repo, cancel=cancel)
+    job = out(ws, "head -c 150000000 /dev/urandom > big; sleep 303 >/dev/null 2>&1 & echo $!")
+    threading.Timer(0.2, cancel.set).start()
+    with pytest.raises(Cancelled):
+        ws.snapshot()
+    with pytest.raises(Cancelled):
+        ws.read("README")
+    ws.close()
+    if kind == "local":
+        assert not Path(ws.root).exists()
+        assert ended(job)
 
 
 def test_snapshot_and_restore(ws: PosixWorkspace) -> None:
@@ -349,9 +420,7 @@ def test_local_leaves_nothing_behind(repo: Path, open_ws: OpenWorkspace) -> None
     ws.run("mkdir ro; touch ro/x; chmod 500 ro")
     ws.close()
     assert not Path(ws.root).parent.parent.exists()
-    for pid in pids:
-        stat = Path(f"/proc/{pid}/stat")
-        assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    assert all(map(ended, pids))
 
 
 def test_local_says_that_it_is_no_boundary_and_what_is_imported_from_elsewhere(
