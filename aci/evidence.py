@@ -31,13 +31,17 @@ SPECIAL_CASES = {
     re.compile(r"\bos\._exit\b"): "ends the interpreter at once",
 }
 AGAINST = re.compile(
-    r"\b(?:wrong(?:ly)?|incorrect(?:ly)?|outdated|obsolete|no longer|contradicts?|instead"
-    r"|(?:should|must|needs? to|has to|have to)\s+"
-    r"(?:not|be (?:changed|updated|removed|adapted)|change|expect|assert))\b",
-    re.IGNORECASE,
+    r"\b(?:outdated|obsolete|contradicts?|no longer (?:valid|right|correct|true|applies|holds)"
+    r"|(?:expects?|asserts?)\b.*\b(?:wrong|incorrect|old|instead of|outdated)"
+    r"|(?:wrong|incorrect)ly (?:expects?|asserts?)|(?:should|must|needs? to|has to|have to)\s+"
+    r"(?:(?:not )?(?:expect|assert|require)|(?:be )?(?:changed?|updated?|removed|adapt(?:ed)?|rewritten)))\b",
+    re.IGNORECASE | re.DOTALL,
 )
+"""That a test expects what it should not: not merely that something is wrong."""
 IN_FAVOUR = re.compile(
-    r"\b(?:still|continues?|keeps?|(?:should|must|has to) pass|not break|regress\w*)\b", re.IGNORECASE
+    r"\b(?:still|continues?|keeps?|(?:should|must|has to) pass|not break|regress\w*|not (?:be )?(?:changed?|removed)"
+    r"|fails|but (?:it |I )?(?:gets?|got|returns?))\b",
+    re.IGNORECASE,
 )
 
 
@@ -80,7 +84,7 @@ def added_lines(diff: str) -> list[str]:
     return [line[1:] for line in diff.splitlines() if line.startswith("+") and not line.startswith("+++ ")]
 
 
-def named_in(text: str, id: str, path: str) -> bool:
+def named_in(text: str, id: str, path: str = "") -> bool:
     """Whether a text names the test: its id, its function or its file."""
     function = re.split(r"::|\.", id.partition("[")[0])[-1]
     names = [id, path, function] if function.startswith("test") and len(function) > len("test_x") else [id, path]
@@ -115,10 +119,13 @@ def _module_of(path: str, modules: set[str]) -> bool:
     return any(".".join(parts[at:]) in modules for at in range(len(parts)))
 
 
-def contradiction(text: str, id: str, path: str) -> str:
-    """The sentence of an issue that names the test and says that what it expects is wrong; "" if there is none."""
+def contradiction(text: str, id: str) -> str:
+    """The sentence of an issue that names the test and says that what it expects is wrong; "" if there is none.
+
+    A sentence that names only the test's file may mean any of its tests, or none.
+    """
     for sentence in re.split(r"(?<=[.!?])\s+|\n{2,}|\n(?=\s*[-*#])", text):
-        if named_in(sentence, id, path) and AGAINST.search(sentence) and not IN_FAVOUR.search(sentence):
+        if named_in(sentence, id) and AGAINST.search(sentence) and not IN_FAVOUR.search(sentence):
             return " ".join(sentence.split())
     return ""
 

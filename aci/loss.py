@@ -32,8 +32,7 @@ def judge_loss(
         return verdict
     gone = [id for id in baseline.passed if not passes(suite, id)]
     flaky = _flaky(trial, before, gone) if gone else []
-    paths = {result.id: result.path for result in baseline.results}
-    quotes = {id: evidence.contradiction(trial.issue.text, id, paths[id]) for id in gone if id not in flaky}
+    quotes = {id: evidence.contradiction(trial.issue.text, id) for id in gone if id not in flaky}
     lost = tuple(id for id, quote in quotes.items() if not quote)
     contradicted = tuple(f"{id}: “{quote}”" for id, quote in quotes.items() if quote)
     return replace(verdict, no_loss=not lost, lost=lost, flaky=tuple(flaky), contradicted=contradicted)

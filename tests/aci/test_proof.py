@@ -203,15 +203,19 @@ def test_flaky_tests_are_left_out_by_name(judge):
 
 def test_a_contradicted_test_is_no_loss(judge):
     old = {"tests/test_old.py": CASE + "    def test_first_is_free(self): self.assertEqual(price.total([1, 2]), 2)\n"}
-    body = "`total([1, 2])` should be 3. So test_first_is_free is wrong: nothing is free."
+    body = "`total([1, 2])` should be 3. So test_first_is_free is outdated: nothing is free."
     verdict = judge(SOLVED, {**BASE, **old}, issue=Issue("The total is too low", body))
     assert verdict.kind == "verified", verdict.notes
     assert verdict.lost == ()
     assert verdict.contradicted == (
-        "tests.test_old.T.test_first_is_free: “So test_first_is_free is wrong: nothing is free.”",
+        "tests.test_old.T.test_first_is_free: “So test_first_is_free is outdated: nothing is free.”",
     )
-    verdict = judge(SOLVED, {**BASE, **old}, issue=Issue("Too low", "But test_first_is_free should still pass."))
-    assert verdict.lost == ("tests.test_old.T.test_first_is_free",)
+    for other in (
+        "But test_first_is_free should still pass.",
+        "When I run tests/test_old.py with my data I get the wrong number. It should be 3.",
+    ):
+        verdict = judge(SOLVED, {**BASE, **old}, issue=Issue("Too low", other))
+        assert verdict.lost == ("tests.test_old.T.test_first_is_free",)
 
 
 @pytest.mark.parametrize(
