@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from threading import RLock
-from typing import Protocol
+from dataclasses import replace
+from threading import Event, RLock
+from typing import Protocol, TypeVar
 
 from aci.files import Files
 from aci.processes import MARK, Processes
-from aci.service import Service
+from aci.service import NoAnswer, Service
 from aci.shell import Shell, quote
 from aci.store import Store, environment
 from aci.workspace import Options, Ran, Snapshot
-from trajectories.errors import UsageError, WorkspaceError
+from trajectories.errors import RunBroken, UsageError, WorkspaceError
 
 SESSION = {
     "LANG": "C.UTF-8",
@@ -27,6 +28,9 @@ SESSION = {
     "PYTHONDONTWRITEBYTECODE": "1",  # a .pyc would outlive a restore of its source within the second
 }
 """In the environment of every session."""
+
+_ENDED = b"[The processes in the background left no room for others: all were ended.]\n"
+Done = TypeVar("Done")
 
 
 class Place(Protocol):
@@ -51,6 +55,10 @@ class Place(Protocol):
         """A fresh place of the same kind at the same base."""
         ...
 
+    def relieve(self) -> bool:
+        """End every process in it, if the place can do that without a process of its own; false if it cannot."""
+        ...
+
     def remove(self) -> None:
         """Remove the place. May be called twice."""
         ...
@@ -65,37 +73,41 @@ class PosixWorkspace:
         self._mark = secrets.token_hex(8)
         self._sessions: dict[str, Shell] = {}
         self._lock = RLock()
-        self._closed = False
+        self._closed = self._relieved = False
         prefix, env = place.launch(environment(place.store, place.root), ours=True)
         self._service = Service(prefix, "/", env, options.cancel)
         self._files = Files(self._service, (place.root, place.scratch, place.harness))
         self._store = Store(self._service, options.trees, place.root, options.base.tree, f"{place.inbox}/objects")
 
     def run(self, command: str, timeout: float = 120.0, session: str = "main") -> Ran:
-        return self._session(session).run(command, timeout)
+        try:
+            ran = self._session(session).run(command, timeout)
+        except WorkspaceError as error:
+            self._relieve(error)
+            ran = Ran(b"", 1, 0.0, self._session(session).cwd, restarted=True)
+        if self._relieved and session == "main":
+            self._relieved = False
+            ran = replace(ran, output=_ENDED + ran.output)
+        return ran
 
     def read(self, path: str, limit: int = 50_000_000) -> bytes:
-        self._open()
-        return self._files.read(path, limit)
+        return self._steadily(lambda: self._files.read(path, limit))
 
     def write(self, path: str, data: bytes) -> None:
-        self._open()
-        self._files.write(path, data)
+        self._steadily(lambda: self._files.write(path, data))
 
     def snapshot(self, exact: bool = False) -> Snapshot:
-        self._open()
-        return self._store.snapshot(exact)
+        return self._steadily(lambda: self._store.snapshot(exact))
 
     def restore(self, tree: str) -> None:
-        self._open()
-        self._store.restore(tree)
+        self._steadily(lambda: self._store.restore(tree))
         back = (b'\\command cd -- "$PWD" 2>/dev/null || \\command cd -- ' + quote(self.root)).decode()
         for shell in self._sessions.values():  # one may stand in a folder that was made anew
             shell.run(back, 10.0)
 
-    def fork(self, tree: str) -> PosixWorkspace:
+    def fork(self, tree: str, cancel: Event | None = None) -> PosixWorkspace:
         self._open()
-        other = PosixWorkspace(self._place.another(), self.options)
+        other = PosixWorkspace(self._place.another(), replace(self.options, cancel=cancel or self.options.cancel))
         try:
             if tree != self.options.base.tree:
                 other.restore(tree)
@@ -137,6 +149,28 @@ class PosixWorkspace:
                     prefix, cwd=self.root, env=env, cancel=self.options.cancel, helper=self._processes(f"{name}.")
                 )
             return self._sessions[name]
+
+    def _steadily(self, do: Callable[[], Done]) -> Done:
+        """Do it, and once more when the agent's processes had left no room for it."""
+        self._open()
+        try:
+            return do()
+        except WorkspaceError as error:
+            self._relieve(error)
+            return do()
+
+    def _relieve(self, error: WorkspaceError) -> None:
+        """End what the agent has running, which may be what caused `error`: a fork bomb lets nothing else start."""
+        if self._closed or isinstance(error, (RunBroken, NoAnswer)):
+            raise error
+        try:
+            if self._place.shared:
+                self._processes("").end_all()
+            elif not self._place.relieve():
+                raise error
+        except WorkspaceError:
+            raise error from None
+        self._relieved = True
 
     def _processes(self, session: str) -> Processes:
         return Processes(self._service, f"{self._mark}.{session}", f"{self._place.inbox}/{session}command")

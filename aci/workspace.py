@@ -95,8 +95,11 @@ class Workspace(Protocol):
         """Make the repository's files those of `tree`. Ignored files stay."""
         ...
 
-    def fork(self, tree: str) -> Workspace:
-        """A fresh workspace of the same environment at `tree`; nothing else of this one's life is in it."""
+    def fork(self, tree: str, cancel: Event | None = None) -> Workspace:
+        """A fresh workspace of the same environment at `tree`; nothing else of this one's life is in it.
+
+        What runs in it stops when `cancel` is set, or else with this one's.
+        """
         ...
 
     def close(self) -> None:

@@ -53,6 +53,14 @@ class Box:
         finally:
             self._daemon.rest()
 
+    def relieve(self) -> bool:
+        with suppress(WorkspaceError), trouble():
+            self._container.reload()
+            if self._container.status == "running":
+                self._container.restart(timeout=0)
+                return True
+        return False
+
     def remove(self) -> None:
         with suppress(WorkspaceError), trouble():  # gone already, or a leftover that the next run removes
             self._container.remove(force=True, v=True)

@@ -96,7 +96,13 @@ class Family:
     def shell(self, script: bytes, store: Path, root: Path) -> None:
         """Run commands of ours in our own folder, before any command of the agent."""
         env = {"PATH": os.environ.get("PATH", os.defpath), **environment(str(store), str(root))}
-        done = subprocess.run(["sh", "-c", os.fsdecode(script)], env=env, capture_output=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            ["sh", "-c", os.fsdecode(script)],
+            env=env,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip()[-500:]
             raise WorkspaceError(
@@ -133,6 +139,9 @@ class Folder:
     def another(self) -> Folder:
         return self._family.place()
 
+    def relieve(self) -> bool:
+        return False
+
     def remove(self) -> None:
         self._family.leave(self._home.name)
 
@@ -155,7 +164,7 @@ def _remove(folder: Path) -> None:
     open_up = ["find", str(folder), "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"]
     for command in (["rm", "-rf", "--", str(folder)], open_up, ["rm", "-rf", "--", str(folder)]):
         if folder.exists():
-            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True)
 
 
 def _remove_leftovers() -> None:

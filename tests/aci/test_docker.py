@@ -87,6 +87,20 @@ def test_too_many_processes_end_the_command_not_the_workspace(repo: Path, open_w
     assert ws.run("echo alive").text == "alive\n"
 
 
+def test_processes_that_leave_no_room_are_ended(repo: Path, open_ws: OpenWorkspace) -> None:
+    ws = open_ws("docker", repo, processes=100)
+    fill = "sh -c 'while :; do sleep 60 & done' >/dev/null 2>&1"
+    ws.run(f"export A=kept; echo new > new; {fill}")
+    changed = ws.options.trees.changed(ws.options.base.tree, ws.snapshot().tree)
+    assert [change.path for change in changed] == ["new"]
+    ran = ws.run("echo $A")
+    assert "all were ended" in ran.text
+    assert ran.text.endswith("\nkept\n")
+    ran = ws.run(f"{fill}; sleep 60", timeout=1)
+    assert "all were ended" in ran.text or ran.timed_out
+    assert ws.run("echo $A").text.endswith("kept\n")
+
+
 def test_a_killed_container_is_a_workspace_error(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.run("true")
