@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import shlex
 from collections.abc import Sequence
@@ -14,6 +15,12 @@ from trajectories.errors import UsageError
 
 SHOWN_NODES = 20
 PYTHONPATH = re.compile(r"(?<![\w$])PYTHONPATH=([\"']?)")
+WORD = re.compile(r"[^\s\"'`=:,;&|()<>]+")
+ENTERED = re.compile(r"(?:\bcd|-C|--(?:directory|prefix|cwd))[\s=]+[\"']?([^\s\"';&|]+)")
+MODULE = re.compile(r"-m\s*([\w.]+)")
+RUNNERS = re.compile(
+    r"(?:.*/)?(?:GNUmakefile|[Mm]akefile|.*\.mk|\.?[Jj]ustfile|package\.json|.*run[-_]?(?:all[-_]?)?tests?[^/]*)"
+)
 NEEDS_TEST = "Give the command that runs the tests with --test."
 
 
@@ -53,6 +60,20 @@ def _last_object(text: str) -> dict[str, Any]:
 def importing(folder: str, command: str) -> str:
     """The command with `folder` first wherever it sets PYTHONPATH itself, which would hide our files there."""
     return PYTHONPATH.sub(rf"PYTHONPATH=\1{folder}:", command)
+
+
+def is_run_by(command: str, path: str) -> bool:
+    """Whether a test command runs this file itself: it names it, or the file is a Makefile or the like.
+
+    The latter where the command is neither pytest nor unittest: what else it runs, nobody can tell.
+    """
+    folders = ["", *ENTERED.findall(command)]
+    modules = [name.replace(".", "/") for name in MODULE.findall(command)]
+    named = [*WORD.findall(command), *(name + end for name in modules for end in (".py", "/__main__.py"))]
+    if any(posixpath.normpath(posixpath.join(folder, name)) == path for folder in folders for name in named):
+        return True
+    direct = not command or re.search(r"\b(?:py\.?test|unittest)\b", command)
+    return not direct and bool(RUNNERS.fullmatch(path))
 
 
 def narrowed(command: str, nodes: Sequence[str]) -> str:

@@ -44,13 +44,14 @@ def prove(
     the issue: named in it, or covering one of `places` (paths, or `path:qualname`) or a file that the patch changes.
     `timeout` is in seconds, for each run of tests. Raises WorkspaceError; tests that cannot be run are told in notes.
     """
-    parts = separate(trees, base_tree, tree)
+    parts = separate(trees, base_tree, tree, command)
     if not parts.source:
         return Verdict("unproven" if parts.tests or parts.kept_out else "none", notes=_about(parts))
+    shipped = trees.overlay(base_tree, tree, parts.source)
     without = trees.overlay(base_tree, tree, parts.tests)
     proved = trees.overlay(without, tree, parts.source)
-    trial = Trial(trees, issue, parts, base_tree, without, proved, command, timeout, say)
-    with closing(fork(base_tree)) as before, closing(fork(proved)) as after:
+    trial = Trial(trees, issue, parts, base_tree, shipped, without, proved, command, timeout, say)
+    with closing(fork(base_tree)) as before, closing(fork(shipped)) as after:
         say("Running the tests without the patch")
         baseline = trial.suite(before)
         say("Running the tests with the patch")
@@ -97,5 +98,6 @@ def _about(parts: Parts) -> tuple[str, ...]:
     if not parts.source:
         notes.append("The patch changes no source file." if parts.tests or parts.kept_out else "Nothing was changed.")
     if parts.kept_out:
-        notes.append(f"Changes to existing tests and test configuration were left out: {some(parts.kept_out)}.")
+        what = "Changes to existing tests, test configuration and what runs the tests"
+        notes.append(f"{what} were left out: {some(parts.kept_out)}.")
     return tuple(notes)

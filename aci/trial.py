@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from aci.commands import is_run_by
 from aci.patch import is_test, is_test_config
 from aci.testing import Report, run_tests
 from aci.workspace import Workspace
@@ -15,7 +16,8 @@ from trajectories.trees import Trees
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A patch's paths: `source` (of which `added`), new `tests`, and `kept_out`: existing tests, test configuration."""
+    """A patch's paths: `source` (of which `added`), new `tests`, and `kept_out`: existing tests, test configuration,
+    and what the test command itself runs."""
 
     source: tuple[str, ...]
     added: tuple[str, ...]
@@ -24,14 +26,16 @@ class Parts:
     diff: str
 
 
-def separate(trees: Trees, base_tree: str, tree: str) -> Parts:
-    """Sort the paths of a patch; `diff` is that of its source."""
+def separate(trees: Trees, base_tree: str, tree: str, command: str = "") -> Parts:
+    """Sort the paths of a patch; `diff` is that of its source. What the test `command` itself runs is kept out."""
     source, added, tests, kept_out = [], [], [], []
     for change in trees.changed(base_tree, tree):
         if is_test_config(change.path) or (is_test(change.path) and change.status != "A"):
             kept_out.append(change.path)
         elif is_test(change.path):
             tests.append(change.path)
+        elif is_run_by(command, change.path):
+            kept_out.append(change.path)
         else:
             source.append(change.path)
             added += [change.path] if change.status == "A" else []
@@ -41,8 +45,9 @@ def separate(trees: Trees, base_tree: str, tree: str) -> Parts:
 
 @dataclass(slots=True)
 class Trial:
-    """`base` as it was, `without` the source hunks (base and the patch's new tests), `proved` with them.
+    """`base` as it was, `shipped` with the source hunks, `without` them but with the new tests, `proved` with both.
 
+    The suite runs at `shipped`: a new file among the tests could stand in for a module that the patch breaks.
     `before` is a workspace in which the patched code never runs, `after` one in which it does.
     """
 
@@ -50,6 +55,7 @@ class Trial:
     issue: Issue
     parts: Parts
     base: str
+    shipped: str
     without: str
     proved: str
     command: str

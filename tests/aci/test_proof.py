@@ -333,6 +333,27 @@ def test_a_command_that_is_not_python_at_all(judge):
     assert judge({**patch, "price.sh": "echo 4\n"}, base, command="sh run.sh").green is False
 
 
+@pytest.mark.parametrize(("command", "script"), [("sh ci.sh", "ci.sh"), ("make -f Makefile check", "Makefile")])
+def test_the_script_that_runs_the_tests_is_the_bases(judge, command, script):
+    line = "for t in tests/*.sh; do sh $$t || exit 1; done"
+    texts = {"ci.sh": line.replace("$$", "$") + "\n", "Makefile": f"check:\n\t{line}\n"}
+    base = {"price.sh": "echo 2\n", "tests/a.sh": '[ "$(sh price.sh)" = 2 ]\n', script: texts[script]}
+    patch = {"price.sh": "echo 3\n", "tests/b.sh": "false\n", script: texts[script].replace("exit 1", "exit 0")}
+    verdict = judge(patch, base, command=command)
+    assert (verdict.kind, verdict.no_loss, verdict.green) == ("unproven", False, False)
+    assert told(verdict, f"left out: {script}")
+
+
+def test_a_new_test_file_cannot_stand_in_for_a_broken_module(judge):
+    test = "from m import f\ndef test_f(): assert f() == 1\n"
+    base = {"m.py": "def f(): return 1\n", "conftest.py": "", "tests/test_m.py": test}
+    new = "def test_n(): assert 'broken' in open('m.py').read()\n"
+    patch = {"m.py": "def f(): return 'broken'\n", "tests/m.py": base["m.py"], "tests/test_n.py": new}
+    verdict = judge(patch, base, command="")
+    assert (verdict.kind, verdict.no_loss) == ("unproven", False)
+    assert verdict.lost == ("tests/test_m.py::test_f",)
+
+
 def test_a_base_without_tests(judge):
     base = {"shop/__init__.py": "", "shop/price.py": WRONG}
     test = "import unittest\nfrom shop import price\n" + FAILING["tests/test_total.py"].partition("stock\n")[2]

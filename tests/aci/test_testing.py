@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from aci.commands import detect_command, narrowed
+from aci.commands import detect_command, is_run_by, narrowed
 from aci.testing import Report, TestResult, run_tests
 from aci.workspace import Ran
 from trajectories.errors import UsageError
@@ -275,3 +275,29 @@ def test_a_command_that_hides_our_file_is_judged_by_its_exit_code(make_repo, ope
     workspace = open_ws("local", repo)
     report = run_tests(workspace, 'env -u PYTHONPATH "$(command -v python)" -m pytest -q')
     assert (report.granularity, report.code, report.ok) == ("command", 0, True), report.output
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "runs"),
+    [
+        ("sh ci.sh", "ci.sh", True),
+        ("bash -c './scripts/ci.sh;true'", "scripts/ci.sh", True),
+        ("cd scripts && ./ci.sh", "scripts/ci.sh", True),
+        ("make -C sub --file=x.inc check", "sub/x.inc", True),
+        ("python3 -m tools.check", "tools/check.py", True),
+        ("python3 -m tools", "tools/__main__.py", True),
+        ("make check", "Makefile", True),
+        ("make check", "build/rules.mk", True),
+        ("npm test", "package.json", True),
+        ("sh ci.sh", "scripts/run_tests.sh", True),
+        ("sh ci.sh", "runtests.py", True),
+        ("", "Makefile", False),
+        ("python3 -m pytest tests", "Makefile", False),
+        ("pytest shop", "shop/price.py", False),
+        ("make price", "price.py", False),
+        ("sh ci.sh", "src/running.py", False),
+        ("sh ci.sh", "other/ci.sh", False),
+    ],
+)
+def test_what_a_command_itself_runs(command, path, runs):
+    assert is_run_by(command, path) == runs
