@@ -1,5 +1,8 @@
 """Base images: what runs, forks and proofs of one base start from, made once for an image, a commit and a tree.
 
+The history that an image has of its own goes first, with what lies outside: the directory that a `.git` file names and
+what it borrows objects from. So do the `.git` of repositories inside it; a submodule's files stay.
+
 Two layers: the repository with our store, then the indexes, which so hold valid stat data for the files of the first.
 """
 
@@ -31,14 +34,28 @@ HOME = "/swe-agent"
 SCRATCH, HARNESS = "/workspace/scratch", f"{HOME}/harness"
 STORE, INBOX = f"{HOME}/store.git", f"{HOME}/inbox"
 _USER, _ROOT = "swe-agent.user", "swe-agent.root"
-_RECIPE = "3"  # part of a base image's name: raise it when they are made differently
+_RECIPE = "4"  # part of a base image's name: raise it when they are made differently
 _KEPT = 30  # base images; an old one costs disk, a missing one a few seconds
 _LAYOUT = f"""\
 set -e
 root=/workspace/repo
 if [ -e /testbed/.git ]; then root=$(cd -P /testbed && pwd -P); fi
 mkdir -p "$root" {SCRATCH} {HARNESS} {INBOX}
-rm -rf "$root/.git"
+elsewhere() {{
+    unset GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY
+    cd "$root" && common=$(git rev-parse --git-common-dir) && cd -P "$common" || return 0
+    pwd -P
+    git --git-dir=. count-objects -v | sed -n 's/^alternate: //p'
+}}
+printf '[safe]\\n    directory = *\\n' > {HOME}/trusting
+found=$(export GIT_CONFIG_GLOBAL={HOME}/trusting; elsewhere 2>/dev/null)
+rm {HOME}/trusting
+printf '%s\\n' "$found" | while IFS= read -r path; do
+    [ -d "$path" ] || continue
+    case $root/ in "$path"/*) echo "the repository lies in $path, which holds its history" >&2; exit 1 ;; esac
+    rm -rf -- "$path"
+done
+find "$root" -name .git -prune -exec rm -rf {{}} +
 mv {HOME}/history.git "$root/.git"
 chown -R "$SESSION_USER" "$root" /workspace {HOME}
 printf %s "$root"

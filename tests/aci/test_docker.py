@@ -168,6 +168,27 @@ def test_an_image_with_the_repository_inside(repo: Path, open_ws: OpenWorkspace,
     assert ws.snapshot(exact=True).tree != ws.options.base.tree
 
 
+GIT = "git config --global user.email a@b && git config --global user.name a &&"
+
+
+def test_the_history_of_an_image_goes_wherever_it_lies(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+    later = "echo later > fix && git add fix && git commit -qm secret-fix"
+    build(
+        image,
+        f"{GIT} mkdir /origin && cd /origin && git init -q . && {later} &&"
+        "git clone -q --shared --separate-git-dir /opt/history /origin /testbed && cd /testbed &&"
+        "mkdir -p vendor/x && cp -r /origin/.git vendor/x/.git && echo vendor/ > .gitignore &&"
+        "echo more >> fix && git commit -qam secret-fix",
+    )
+    (repo / ".gitignore").write_text("vendor/\n")
+    ws = open_ws("docker", repo, image=image)
+    assert ws.root == "/testbed"
+    assert ws.run("git log --all --format=%s").text == "The first commit\n"
+    assert ws.run("ls -d /opt/history /origin/.git/objects vendor/x/.git 2>/dev/null").text == ""
+    assert ws.run("ls -d vendor/x").code == 0
+    assert ws.snapshot().tree == ws.options.base.tree
+
+
 def test_an_image_with_a_user(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "useradd -m -u 1500 someone", "USER someone", "ENV FROM_IMAGE=yes", 'ENTRYPOINT ["/bin/false"]')
     ws = open_ws("docker", repo, image=image)
