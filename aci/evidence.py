@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePosixPath
 
 from aci.patch import is_test
@@ -22,6 +23,8 @@ MISSING_ERRORS = {"ImportError", "ModuleNotFoundError", "AttributeError", "NameE
 ERROR_LINE = re.compile(r"^(?:E\s+)?(?:\w+\.)*(\w+(?:Error|Exception)): ", re.MULTILINE)
 FRAME_IN_TEXT = re.compile(r'(?:File "([^"]+)", line \d+|^(\S[^:\n]*):\d+: in )', re.MULTILINE)
 STARTUP = re.compile(r"(?:.*/)?(?:sitecustomize\.py|usercustomize\.py|[^/]+\.pth)")
+STAND_IN = re.compile(r"(?:src/)?(\w+)(?:/__init__)?(?:\.py|\.pyc|(?:\.[^/]*)?\.(?:so|pyd))")
+RUNNER_MODULES = {"pytest", "_pytest", "pluggy", "iniconfig", "swe_agent_results"}
 SPECIAL_CASES = {
     re.compile(r"PYTEST_CURRENT_TEST|PYTEST_VERSION"): "asks whether pytest runs it",
     re.compile(r"sys\.modules\b.*\b(?:_?pytest|unittest)\b|\b(?:_?pytest|unittest)\b.*\bsys\.modules"): (
@@ -91,14 +94,27 @@ def named_in(text: str, id: str, path: str = "") -> bool:
     return any(name and re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) for name in names)
 
 
-def touches(result: TestResult, test_source: str, paths: Sequence[str]) -> str:
-    """Which of `paths` (files, or `file:name`) the failing test runs through or imports; "" if none."""
-    wanted = {place.partition(":")[0] for place in paths}
-    ran = {frame.rsplit(":", 2)[0] for frame in result.trace}
-    if hit := sorted(wanted & ran):
-        return hit[0]
-    modules = imported(test_source)
-    return next((path for path in sorted(wanted) if _module_of(path, modules)), "")
+def touches(result: TestResult, test_source: str, places: Sequence[str]) -> str:
+    """How a failing test touches one of `places` (paths, or `path:qualname`): "covering a.py", "importing a.py", or "".
+
+    It covers a place if its failure runs through it. It imports one if its file does, and names the function if the
+    place has one: a wrong value is seen in the test only, when the function has returned.
+    """
+    ran = {(path, function) for path, _, function in (frame.rsplit(":", 2) for frame in result.trace if _full(frame))}
+    paths, modules = {path for path, _ in ran}, imported(test_source)
+    wanted = [(place, *place.partition(":")[::2]) for place in sorted(set(places))]
+    for place, path, name in wanted:
+        if (path, name.rpartition(".")[2]) in ran if name else path in paths:
+            return f"covering {place}"
+    for place, path, name in wanted:
+        last = name.rpartition(".")[2]
+        if _module_of(path, modules) and re.search(rf"(?<!\w){re.escape(last)}(?!\w)" if last else "", test_source):
+            return f"importing {place}"
+    return ""
+
+
+def _full(frame: str) -> bool:
+    return frame.count(":") >= 2
 
 
 def imported(source: str) -> set[str]:
@@ -133,6 +149,18 @@ def contradiction(text: str, id: str) -> str:
 def startup_files(paths: Iterable[str]) -> list[str]:
     """Files that every interpreter would run by itself: with them in a patch no result can be trusted."""
     return [path for path in paths if STARTUP.fullmatch(path)]
+
+
+def stand_ins(added: Iterable[str], existing: Collection[str]) -> list[str]:
+    """New modules that Python would import in place of the test runner's or the standard library's own."""
+    found = []
+    for path in added:
+        match = STAND_IN.fullmatch(path)
+        name = match[1] if match else ""
+        known = any(f"{folder}{name}{end}" in existing for folder in ("", "src/") for end in (".py", "/__init__.py"))
+        if (name in RUNNER_MODULES or name in sys.stdlib_module_names) and not known:
+            found.append(path)
+    return found
 
 
 def special_cases(diff: str) -> list[str]:

@@ -15,12 +15,12 @@ REPEATS = 3
 
 
 def judge_loss(
-    trial: Trial, before: Workspace, baseline: Report | None, suite: Report | None, verdict: Verdict
+    trial: Trial, before: Workspace, after: Workspace, baseline: Report | None, suite: Report | None, verdict: Verdict
 ) -> Verdict:
     """The verdict with `no_loss`, and the lost, flaky and contradicted tests by name.
 
     Lost is what passed without the patch and did not with it: it failed, was skipped, or vanished. Flaky is what both
-    passes and fails on the base. Contradicted is what the issue itself says is wrong.
+    passes and fails on the base, or with the patch. Contradicted is what the issue itself says is wrong.
     """
     if baseline is None:
         trial.note("No test ran without the patch, so nothing shows what else it may break.")
@@ -31,17 +31,40 @@ def judge_loss(
         trial.note("The suite did not run without the patch, so loss cannot be judged.")
         return verdict
     gone = [id for id in baseline.passed if not passes(suite, id)]
-    flaky = _flaky(trial, before, gone) if gone else []
+    flaky = _flaky(trial, before, after, baseline, gone) if gone else []
     quotes = {id: evidence.contradiction(trial.issue.text, id) for id in gone if id not in flaky}
     lost = tuple(id for id, quote in quotes.items() if not quote)
     contradicted = tuple(f"{id}: “{quote}”" for id, quote in quotes.items() if quote)
     return replace(verdict, no_loss=not lost, lost=lost, flaky=tuple(flaky), contradicted=contradicted)
 
 
-def _flaky(trial: Trial, before: Workspace, gone: Sequence[str]) -> list[str]:
-    trial.say(f"{len(gone)} tests that passed do not now: repeating them without the patch")
-    reports = [trial.only(before, gone, trial.base) for _ in range(REPEATS)]
-    return [id for id in gone if len({passes(report, id) for report in reports}) > 1]
+def _flaky(trial: Trial, before: Workspace, after: Workspace, baseline: Report, gone: Sequence[str]) -> list[str]:
+    """Which of the tests that passed on the base and not with the patch do now this and now that at one place.
+
+    One that never passes alone there, or always passes alone with the patch, may hang on the others it ran with: for it
+    the suite is run once more, so that a loss seen only in company stays a loss.
+    """
+    trial.say(f"{len(gone)} tests that passed do not now: repeating them without and with the patch")
+    together = () if baseline.complete else baseline.passed
+    found = _unsteady(trial, before, trial.base, gone, True, together)
+    found |= _unsteady(trial, after, trial.shipped, [id for id in gone if id not in found], False, together)
+    return [id for id in gone if id in found]
+
+
+def _unsteady(
+    trial: Trial, workspace: Workspace, tree: str, ids: Sequence[str], passed: bool, together: Sequence[str]
+) -> set[str]:
+    """Those of `ids`, which in the suite at `tree` all passed, or all did not, whose repetition differs from that."""
+    if not ids:
+        return set()
+    reports = [trial.only(workspace, ids, tree) for _ in range(REPEATS)]
+    others = {id: sum(passes(report, id) != passed for report in reports) for id in ids}
+    unlike = {id for id in ids if others[id] == REPEATS}
+    if unlike:
+        workspace.restore(tree)
+        again = trial.suite(workspace, together)
+        unlike = {id for id in unlike if passes(again, id) != passed}
+    return unlike | {id for id in ids if 0 < others[id] < REPEATS}
 
 
 def _by_code(trial: Trial, baseline: Report, suite: Report | None, verdict: Verdict) -> Verdict:

@@ -6,18 +6,21 @@ those is told and never counted, except that its new test files may reproduce th
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 
 from aci import evidence
 from aci.commands import narrowed
 from aci.loss import judge_loss
+from aci.patch import is_test
 from aci.reproduction import mended, reproduce
 from aci.testing import Report
 from aci.trial import Parts, Trial, separate, some
 from aci.workspace import Workspace
+from trajectories.errors import UsageError
 from trajectories.records import Issue, Verdict
 from trajectories.trees import Trees
 
@@ -41,12 +44,14 @@ def prove(
 
     `fork(tree)` opens a fresh workspace. `reproduction` are the tests (node ids, files) that show the issue; without
     them, the new test files of the patch and those failing tests of the base that the patch mends and that are tied to
-    the issue: named in it, or covering one of `places` (paths, or `path:qualname`) or a file that the patch changes.
+    the issue: named in it, or covering or importing one of `places` (paths, or `path:qualname`).
     `timeout` is in seconds, for each run of tests. Raises WorkspaceError; tests that cannot be run are told in notes.
     """
     parts = separate(trees, base_tree, tree, command)
     if not parts.source:
-        return Verdict("unproven" if parts.tests or parts.kept_out else "none", notes=_about(parts))
+        return Verdict(
+            "unproven" if parts.tests or parts.kept_out else "none", notes=_about(trees, base_tree, tree, parts)
+        )
     shipped = trees.overlay(base_tree, tree, parts.source)
     without = trees.overlay(base_tree, tree, parts.tests)
     proved = trees.overlay(without, tree, parts.source)
@@ -60,19 +65,33 @@ def prove(
         say("Running the tests that reproduce the issue without and with the patch")
         nodes = tuple(reproduction) or (*parts.tests, *mended(trial, baseline, suite, places))
         verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline, suite)
-        verdict = judge_loss(trial, before, baseline, suite, verdict)
+        verdict = judge_loss(trial, before, after, baseline, suite, verdict)
     return _conclude(trial, baseline, suite, verdict)
 
 
 def _conclude(trial: Trial, baseline: Report | None, suite: Report | None, verdict: Verdict) -> Verdict:
+    trusted = _is_trusted(trial, baseline, suite)
+    for why in evidence.special_cases(trial.parts.diff):
+        trial.note(f"The patch {why}: look at it before you trust it.")
+    proven = verdict.red and verdict.green and verdict.red_again and verdict.no_loss and trusted
+    notes = (*trial.notes, *_ran(baseline, suite), *_about(trial.trees, trial.base, trial.proved, trial.parts), FORGERY)
+    return replace(verdict, kind="verified" if proven else "unproven", commands=_commands(trial, verdict), notes=notes)
+
+
+def _is_trusted(trial: Trial, baseline: Report | None, suite: Report | None) -> bool:
+    """Whether nothing speaks against what the runs with the patch report about themselves."""
     startup = evidence.startup_files(trial.parts.source)
     if startup:
         trial.note(f"Every interpreter would run {some(startup)} by itself, so no result can be trusted.")
-    for why in evidence.special_cases(trial.parts.diff):
-        trial.note(f"The patch {why}: look at it before you trust it.")
-    proven = verdict.red and verdict.green and verdict.red_again and verdict.no_loss and not startup
-    notes = (*trial.notes, *_ran(baseline, suite), *_about(trial.parts), FORGERY)
-    return replace(verdict, kind="verified" if proven else "unproven", commands=_commands(trial, verdict), notes=notes)
+    stand_ins = evidence.stand_ins(trial.parts.added, trial.trees.files(trial.base))
+    if stand_ins:
+        trial.note(
+            f"{some(stand_ins)} would be imported in place of Python's or the runner's, so no result is trusted."
+        )
+    ended_badly = bool(baseline and suite and baseline.ended_well and not suite.ended_well)
+    if ended_badly and suite:
+        trial.note(f"With the patch the suite exits with {suite.code}, which its results do not explain.")
+    return not startup and not stand_ins and not ended_badly
 
 
 def _commands(trial: Trial, verdict: Verdict) -> tuple[str, ...]:
@@ -93,11 +112,26 @@ def _ran(baseline: Report | None, suite: Report | None) -> list[str]:
     return told
 
 
-def _about(parts: Parts) -> tuple[str, ...]:
+def _about(trees: Trees, base: str, tree: str, parts: Parts) -> tuple[str, ...]:
     notes = []
     if not parts.source:
         notes.append("The patch changes no source file." if parts.tests or parts.kept_out else "Nothing was changed.")
     if parts.kept_out:
         what = "Changes to existing tests, test configuration and what runs the tests"
         notes.append(f"{what} were left out: {some(parts.kept_out)}.")
+    by_name = [path for path in (*parts.tests, *parts.kept_out) if _is_test_by_name_only(trees, (base, tree), path)]
+    if by_name:
+        notes.append(f"{some(by_name)} looks like a test by its name, but holds none: it is not counted as source.")
     return tuple(notes)
+
+
+def _is_test_by_name_only(trees: Trees, versions: Sequence[str], path: str) -> bool:
+    """Whether a Python module lies outside the tests' folders and has no test in it."""
+    folder, _, name = path.rpartition("/")
+    if not name.startswith("test_") or not name.endswith(".py") or is_test(f"{folder}/x.py"):
+        return False
+    texts = []
+    for tree in versions:
+        with suppress(OSError, UsageError):
+            texts.append(trees.read(tree, path))
+    return bool(texts) and not any(re.search(rb"\bdef test|\bclass \w*Test|\bTestCase\b|>>> ", text) for text in texts)

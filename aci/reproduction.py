@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -34,11 +36,8 @@ def _tie(trial: Trial, result: TestResult, places: Sequence[str]) -> str:
         source = trial.trees.read(trial.base, result.path).decode("utf-8", "replace") if result.path else ""
     except (OSError, UsageError):
         source = ""
-    if place := evidence.touches(result, source, places):
-        return f"covering {place}, a likely place of the issue"
-    if place := evidence.touches(result, source, trial.parts.source):
-        return f"covering {place}, which the patch changes"
-    return ""
+    how = evidence.touches(result, source, places)
+    return how and f"{how}, a likely place of the issue"
 
 
 def reproduce(
@@ -57,6 +56,9 @@ def reproduce(
     """
     red = trial.only(before, nodes, trial.without) if nodes else None
     green = trial.only(after, nodes, trial.proved) if nodes else None
+    missing = [node for node in nodes if not _is_found(node, red, green)] if given else []
+    if missing and (baseline is None or baseline.granularity != "command"):
+        trial.note(f"Not found among the tests, without or with the patch: {some(missing)}.")
     if red is None and green is None:
         return _by_code(trial, before, after, baseline)
     failing = [result.id for result in red.results if is_red(trial, red, result.id)] if red else []
@@ -78,7 +80,13 @@ def reproduce(
     if unsteady := [id for id in tests if not passes(once_more, id) or fails(suite, id)]:
         trial.note(f"Passed with the patch once, and not every time: {some(unsteady)}.")
     complete = bool(green and green.complete)
-    return Verdict(red=True, green=complete and not left and not unsteady, red_again=not unmoved, tests=tests)
+    if crashed := bool(green and green.code > 2 and baseline and baseline.ended_well and not green.ended_well):
+        trial.note(
+            f"With the patch the tests exit with {green.code if green else 0}, which their results do not explain."
+        )
+    return Verdict(
+        red=True, green=complete and not (left or unsteady or crashed or missing), red_again=not unmoved, tests=tests
+    )
 
 
 def is_red(trial: Trial, report: Report | None, id: str) -> bool:
@@ -109,6 +117,31 @@ def _tests_of(report: Report | None, id: str) -> list[TestResult]:
         return [same]
     inside = (f"{id}::", f"{id}.", f"{id}[")
     return [result for result in report.results if result.id.startswith(inside)]
+
+
+def _is_found(node: str, *reports: Report | None) -> bool:
+    """Whether a node (a file, folder, test or group of tests) has a result in one of the reports."""
+    wanted = dotted(node)
+    below = re.compile(rf"{re.escape(wanted)}(?:[.\[]|$)")
+    for report in reports:
+        if report and report.find(node):
+            return True
+        for result in report.results if report else ():
+            module = result.path.rpartition("/")[2].removesuffix(".py")
+            inside = result.id.partition("::")[2] or result.id.rpartition(f"{module}.")[2]
+            names = [dotted(result.id), dotted(f"{result.path}::{inside}")]
+            not_loaded = not result.path and f".{wanted}".endswith(f".{result.id}")
+            if not_loaded or any(below.match(name) for name in names):
+                return True
+    return False
+
+
+def dotted(node: str) -> str:
+    """A node's name in the form that pytest's and unittest's ids share."""
+    path, colons, rest = node.partition("::")
+    if "/" in path or path.endswith(".py"):
+        path = re.sub(r"\.py$", "", posixpath.normpath(path)).strip("/").replace("/", ".")
+    return path + colons.replace("::", ".") + rest.replace("::", ".")
 
 
 def _by_code(trial: Trial, before: Workspace, after: Workspace, baseline: Report | None) -> Verdict:

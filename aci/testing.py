@@ -101,6 +101,13 @@ class Report:
         ran = bool(self.results) or self.granularity == "command"
         return ran and self.complete and not self.timed_out and not self.failed and self.code == 0
 
+    @property
+    def ended_well(self) -> bool:
+        """Whether the exit code tells no trouble that the results do not: a crash at the very end, a plug-in's no."""
+        if self.granularity == "command":
+            return True
+        return self.complete and (0 <= self.code <= 2 if self.failed else self.code in (0, 5))
+
     def find(self, id: str) -> TestResult | None:
         """The test's result, else the error of the file, module or class that holds it."""
         if id in self._by_id:

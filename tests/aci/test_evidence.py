@@ -73,12 +73,19 @@ def test_a_short_name_is_not_a_name():
 
 def test_what_a_test_covers():
     failed = TestResult("a", "failed", trace=IN_SOURCE)
-    assert evidence.touches(failed, "", ["shop/price.py:total", "shop/stock.py"]) == "shop/price.py"
-    imports = "import os, shop.stock as s\nfrom shop import (price,\n"
+    assert evidence.touches(failed, "", ["shop/price.py", "shop/stock.py"]) == "covering shop/price.py"
+    assert evidence.touches(failed, "", ["shop/price.py:Price.total"]) == "covering shop/price.py:Price.total"
+    assert evidence.touches(failed, "", ["shop/price.py:tax"]) == ""
+
+
+def test_what_a_test_imports():
+    imports = "import os, shop.stock as s\nfrom shop import (price,\n    total(3)\n"
     failed = TestResult("a", "failed", trace=IN_TEST)
-    assert evidence.touches(failed, imports, ["src/shop/stock.py"]) == "src/shop/stock.py"
-    assert evidence.touches(failed, imports, ["shop/price.py"]) == "shop/price.py"
-    assert evidence.touches(failed, imports, ["lib/os/__init__.py"]) == "lib/os/__init__.py"
+    assert evidence.touches(failed, imports, ["src/shop/stock.py"]) == "importing src/shop/stock.py"
+    assert evidence.touches(failed, imports, ["shop/price.py"]) == "importing shop/price.py"
+    assert evidence.touches(failed, imports, ["shop/price.py:Price.total"]) == "importing shop/price.py:Price.total"
+    assert evidence.touches(failed, imports, ["shop/price.py:tax"]) == ""
+    assert evidence.touches(failed, imports, ["lib/os/__init__.py"]) == "importing lib/os/__init__.py"
     assert evidence.touches(failed, imports, ["shop/other.py"]) == ""
 
 
@@ -103,6 +110,26 @@ def test_what_a_test_covers():
 )
 def test_a_contradiction_needs_its_sentence(text, quote):
     assert evidence.contradiction(text, "tests/test_a.py::test_total") == quote
+
+
+@pytest.mark.parametrize(
+    ("path", "existing", "stands_in"),
+    [
+        ("pytest.py", (), True),
+        ("src/_pytest/__init__.py", (), True),
+        ("pluggy/__init__.py", (), True),
+        ("unittest/__init__.py", (), True),
+        ("json.cpython-311-x86_64-linux-gnu.so", (), True),
+        ("swe_agent_results.py", (), True),
+        ("json.py", ("src/json/__init__.py",), False),
+        ("shop/json.py", (), False),
+        ("json/data.py", (), False),
+        ("json.md", (), False),
+        ("shop.py", (), False),
+    ],
+)
+def test_modules_that_stand_in_for_the_runners(path, existing, stands_in):
+    assert evidence.stand_ins([path], existing) == [path] * stands_in
 
 
 def test_startup_files():

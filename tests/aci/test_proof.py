@@ -127,7 +127,7 @@ def test_a_test_that_passes_for_another_reason(judge):
 
 
 @pytest.mark.parametrize("parity", [0, 1])
-@pytest.mark.parametrize("shared", [True, False], ids=["across workspaces", "in each workspace"])
+@pytest.mark.parametrize("shared", [True, False])
 def test_a_test_that_passes_every_other_time(judge, tmp_path, parity, shared):
     runs = str(tmp_path / "runs") if shared else "runs.tmp"
     odd = f"""
@@ -201,6 +201,50 @@ def test_flaky_tests_are_left_out_by_name(judge):
     assert verdict.lost == ()
 
 
+def test_a_test_that_never_passes_again_on_the_base_is_flaky(judge, tmp_path):
+    once = f"""
+        import os, unittest
+        class T(unittest.TestCase):
+            def test_once(self):
+                with open({str(tmp_path / "runs")!r}, "a") as file: file.write("x")
+                self.assertEqual(os.path.getsize({str(tmp_path / "runs")!r}), 1)
+    """
+    verdict = judge(SOLVED, {**BASE, "tests/test_once.py": once})
+    assert verdict.kind == "verified", verdict.notes
+    assert (verdict.flaky, verdict.lost) == (("tests.test_once.T.test_once",), ())
+
+
+def test_a_test_that_is_unsteady_with_the_patch_only_is_flaky(judge):
+    odd = """
+        import os, unittest
+        from shop import price
+        class T(unittest.TestCase):
+            def test_odd(self):
+                with open("runs.tmp", "a") as file: file.write("x")
+                self.assertTrue(price.total([1]) == 0 or os.path.getsize("runs.tmp") % 2 == 0)
+    """
+    verdict = judge(SOLVED, {**BASE, "tests/test_odd.py": odd, ".gitignore": "*.tmp\n"})
+    assert verdict.kind == "verified", verdict.notes
+    assert (verdict.flaky, verdict.lost) == (("tests.test_odd.T.test_odd",), ())
+
+
+def test_a_loss_in_company_only_is_a_loss(judge):
+    company = CASE + "    def test_twice(self): self.assertEqual(price.tax(10), 2)\n"
+    needs = """
+        import unittest
+        from shop import stock
+        class T(unittest.TestCase):
+            def test_a(self): stock.seen = 1
+            def test_b(self): self.assertEqual((stock.seen, stock.left(-1)), (1, 0))
+    """
+    base = {**BASE, "tests/test_twice.py": company, "tests/test_needs.py": needs}
+    caching = RIGHT.replace("    return x / 5", "    SEEN.append(x)\n    return x / 5 / len(SEEN)") + "SEEN = []\n"
+    verdict = judge({**NEW_TEST, "shop/price.py": caching}, base)
+    assert verdict.lost == ("tests.test_twice.T.test_twice",)
+    verdict = judge({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"}, base)
+    assert "tests.test_needs.T.test_b" in verdict.lost
+
+
 def test_a_contradicted_test_is_no_loss(judge):
     old = {"tests/test_old.py": CASE + "    def test_first_is_free(self): self.assertEqual(price.total([1, 2]), 2)\n"}
     body = "`total([1, 2])` should be 3. So test_first_is_free is outdated: nothing is free."
@@ -223,7 +267,7 @@ def test_a_contradicted_test_is_no_loss(judge):
     [
         (Issue("tests/test_total.py fails"), {}, "named in the issue"),
         (Issue("Too low"), {"places": ["shop/price.py:total"]}, "a likely place of the issue"),
-        (Issue("Too low"), {}, "covering shop/price.py, which the patch changes"),
+        (Issue("Too low"), {"places": ["shop/price.py"]}, "importing shop/price.py, a likely place of the issue"),
     ],
 )
 def test_a_failing_test_of_the_base_reproduces_if_it_is_tied(judge, issue, more, tie):
@@ -231,6 +275,14 @@ def test_a_failing_test_of_the_base_reproduces_if_it_is_tied(judge, issue, more,
     assert verdict.kind == "verified", verdict.notes
     assert verdict.tests == ("tests.test_total.T.test_total",)
     assert told(verdict, "Failing before and mended", tie, "tests.test_total.T.test_total")
+
+
+@pytest.mark.parametrize("places", [(), ["shop/price.py:tax"], ["shop/stock.py:left"]])
+def test_that_the_patch_changes_its_file_ties_no_test(judge, places):
+    body = "tax(-1) is negative, it must be 0."
+    verdict = judge({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=Issue("Tax", body), places=places)
+    assert (verdict.kind, verdict.red) == ("unproven", None)
+    assert told(verdict, "tests.test_total.T.test_total", "not counted")
 
 
 def test_a_failing_test_that_nothing_ties_is_not_counted(judge):
@@ -253,8 +305,10 @@ def test_given_tests_count_and_must_all_pass(judge):
     verdict = judge({"shop/price.py": RIGHT}, {**BASE, **two}, reproduction=["tests/test_total.py"])
     assert verdict.green is False
     assert told(verdict, "Still failing", "test_no")
-    verdict = judge({"shop/price.py": RIGHT}, base, reproduction=["tests/test_gone.py"])
-    assert (verdict.kind, verdict.red) == ("unproven", None)
+    for given in (["tests/test_gone.py"], ["tests/test_total.py::T::test_total", "tests/test_gone.py"]):
+        verdict = judge({"shop/price.py": RIGHT}, base, reproduction=given)
+        assert verdict.kind == "unproven"
+        assert told(verdict, "Not found", "patch: tests/test_gone.py.")
 
 
 def test_a_missing_name_counts_only_if_the_patch_adds_it(judge):
@@ -304,6 +358,30 @@ def test_files_that_every_interpreter_runs_are_not_trusted(judge):
     assert parts(verdict) == (True, True, True, True)
     assert verdict.kind == "unproven"
     assert told(verdict, "sitecustomize.py", "no result can be trusted")
+
+
+def test_a_module_in_place_of_the_runners_is_not_trusted(judge):
+    verdict = judge({**SOLVED, "pluggy.py": "raise SystemExit(0)\n"})
+    assert verdict.kind == "unproven"
+    assert told(verdict, "pluggy.py", "no result is trusted")
+
+
+@pytest.mark.parametrize("place", ["patch", "base"])
+def test_a_crash_at_the_end_that_the_base_has_not(judge, place):
+    crash = "import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
+    stock = {"shop/stock.py": crash + BASE["shop/stock.py"]}
+    base, patch = (BASE, {**SOLVED, **stock}) if place == "patch" else ({**BASE, **stock}, SOLVED)
+    verdict = judge(patch, base)
+    assert verdict.kind == ("unproven" if place == "patch" else "verified"), verdict.notes
+    assert told(verdict, "exits with 137") == (place == "patch")
+
+
+def test_source_that_is_named_like_a_test_is_told(judge):
+    base = {"web/__init__.py": "", "web/test_client.py": "def f():\n    return 1\n", **BASE}
+    verdict = judge({"web/test_client.py": "def f():\n    return 2\n"}, base)
+    assert verdict.kind == "unproven"
+    assert told(verdict, "web/test_client.py looks like a test by its name")
+    assert not told(judge(SOLVED, base), "by its name")
 
 
 def test_special_cases_for_tests_are_told(judge):

@@ -301,3 +301,11 @@ def test_a_command_that_hides_our_file_is_judged_by_its_exit_code(make_repo, ope
 )
 def test_what_a_command_itself_runs(command, path, runs):
     assert is_run_by(command, path) == runs
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "well"),
+    [("passed", 0, True), ("passed", 139, False), ("passed", 1, False), ("failed", 1, True), ("failed", 134, False)],
+)
+def test_an_exit_code_that_its_results_explain(outcome, code, well):
+    assert Report((TestResult("a.py::t", outcome),), "pytest", code).ended_well == well
