@@ -12,9 +12,14 @@ from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
+
+# On a loaded machine generating data takes its time; that is no finding.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 contacted: list[str] = []
 """Addresses outside this machine that the present test tried to reach. Trying fails; so does the test."""

@@ -1,6 +1,6 @@
 """The door: `main()` is the command `swe-agent`; the public names are what library users may import.
 
-    from swe_agent import Issue, load_settings, run
+    from swe_agent import Issue, Repository, Settings, begin, reopen, solve
 
 Everything is imported when it is first used.
 """
@@ -19,6 +19,7 @@ _PUBLIC = {
     "Verdict": "trajectories.records",
     "Trajectory": "trajectories.trajectory",
     "SweAgentError": "trajectories.errors",
+    "Repository": "aci.repository",
     "Settings": "agent.settings",
     "load_settings": "agent.settings",
     "Engine": "agent.engine",

@@ -236,6 +236,28 @@ class Repository:
             return False
         return True
 
+    def file(self, name: str, rev: str | None = None) -> bytes | None:
+        """A file as it is in the working tree, or in the commit `rev`; None where there is none (a link is none)."""
+        if commit := self._commit(rev or "HEAD") if rev or self.bare else "":
+            try:
+                return self._git("cat-file", "blob", f"{commit}:{name}")
+            except GitFailed:
+                return None
+        path = self.root / name
+        try:
+            return None if path.is_symlink() else path.read_bytes()
+        except OSError:
+            return None
+
+    def check_delivery(self, apply: bool, branch: str) -> None:
+        """Raises UsageError, before a run is paid for, where its patch could not be delivered so."""
+        if apply and self.bare:
+            raise UsageError(f"{self.root} is bare: it has no working tree to apply a patch to.", "Use --branch.")
+        if branch and not self._is_branch_name(branch):
+            raise UsageError(f"{branch!r} cannot be the name of a branch.", "Choose another name.")
+        if branch and self._commit(f"refs/heads/{branch}"):
+            raise UsageError(f"The branch {branch} exists already.", "Choose another name, or delete it.")
+
     def branch(self, name: str, base: Base, tree: str, trees: Trees, message: str) -> str:
         """Make a branch at a new commit on top of `base.commit` that holds `tree`; returns the commit's id.
 

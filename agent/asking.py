@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.context import input_bound
 from agent.models.base import Asking, Message, Model
-from trajectories.errors import BudgetStop, Cancelled, ModelError
+from trajectories.errors import Cancelled, ModelError
+from trajectories.journal import decode, encode
 from trajectories.records import Reply
 
 if TYPE_CHECKING:
@@ -65,23 +66,22 @@ def _once(engine: Engine, model: Model, ask: Ask) -> Reply:
     """One request: its hold is durable before it leaves, its settle and reply are written together."""
     journal, ledger = engine.journal, engine.ledger
     attempt = journal.trajectory.attempts[ask.branch, ask.number] + 1
-    bound = input_bound(ask.messages, ask.tools, ask.last)
+    last = ask.last if ask.last and ask.last.model == model.name else None
+    bound = input_bound(ask.messages, ask.tools, last)
     hold, output = ledger.hold(ask.branch, ask.number, attempt, model.name, model.price, bound, model.max_output)
     journal.append(hold)
     asking = Asking(ask.branch, ask.number, output, ask.cancel, lambda text: engine.tell("delta", ask.branch, text))
     try:
-        reply = _on_wire(model, ask, asking)
+        reply = _readable(replace(_on_wire(model, ask, asking), branch=ask.branch, ask=ask.number))
     except ModelError as error:
         settle = ledger.price_of(hold, None, model.price, billed=error.billed)
         ledger.settle(settle)
         journal.append(settle)
         raise
-    reply = replace(_bounded(reply), branch=ask.branch, ask=ask.number)
     settle = ledger.price_of(hold, reply.usage, model.price)
     ledger.settle(settle)
     journal.append(reply, settle)
-    if ledger.overrun:
-        raise BudgetStop(ledger.overrun, "Check the model's price and max_output in your config.")
+    ledger.check()
     return journal.trajectory.replies[ask.branch, ask.number]
 
 
@@ -106,6 +106,24 @@ def _on_wire(model: Model, ask: Ask, asking: Asking) -> Reply:
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+
+def _readable(reply: Reply) -> Reply:
+    """The reply as the journal can hold it, or ModelError. Usage below nothing is no usage."""
+    actions = tuple(
+        action
+        if isinstance(action.arguments, dict)
+        else replace(action, arguments={}, error=f"they must be an object, not {type(action.arguments).__name__}")
+        for action in reply.actions
+    )
+    try:
+        read: Reply = decode(encode(replace(reply, actions=actions)))  # type: ignore[assignment]
+    except (TypeError, ValueError) as error:
+        wrong = str(error).splitlines()
+        raise ModelError(f"A reply of {reply.model} cannot be read: {' '.join(wrong[1:3]) or wrong[0]}.") from None
+    if read.usage and min(read.usage.input_tokens, read.usage.output_tokens, read.usage.cached_tokens) < 0:
+        read = replace(read, usage=None)
+    return _bounded(read)
 
 
 def _bounded(reply: Reply) -> Reply:

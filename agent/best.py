@@ -11,7 +11,6 @@ from agent.parallel import load_verdict
 from trajectories.records import Observation, Step, Verdict
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
     from agent.task import Outcome, Task
 
 TOLD = {True: "yes", False: "NO", None: "not judged"}
@@ -23,15 +22,16 @@ PARTS = {
 }
 
 
-def proof_step(engine: Engine, tree: str, reproduction: Sequence[str], places: Sequence[str]) -> Observation:
+def proof_step(task: Task, tree: str, reproduction: Sequence[str], places: Sequence[str]) -> Observation:
     """Prove `tree` against the run's base, as an observation that carries the verdict."""
     from aci.proof import prove
 
+    engine = task.engine
     if tree == engine.run.base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
     else:
         verdict = prove(
-            engine.fork,
+            lambda at: engine.fork(at, task.cancel),
             engine.trees,
             engine.run.base.tree,
             tree,

@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.settings import Settings
 from trajectories.errors import WorkspaceError
 
-LEAST_GIT = (2, 34)
+LEAST_GIT = (2, 36)
 LEAST_DISK = 2.0
 """GiB: a base image layer, a store of trees, and room for tests."""
 
@@ -55,7 +55,7 @@ def _git() -> Finding:
 
 def _state(state: Path) -> Finding:
     folder = next(parent for parent in (state, *state.parents) if parent.exists())
-    if not os.access(folder, os.W_OK):
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
         return Finding("disk", False, f"{folder} cannot be written", "Set SWE_AGENT_STATE to a folder of yours.")
     free = shutil.disk_usage(folder).free / 2**30
     return Finding(
@@ -78,8 +78,7 @@ def _docker(image: str) -> list[Finding]:
         daemon.client.images.get(image)
         findings.append(Finding("image", True, f"{image} is here"))
     except ImageNotFound:
-        fix = f"docker pull {image}, or name another with --image."
-        findings.append(Finding("image", False, f"{image} is not here", fix))
+        findings.append(Finding("image", True, f"{image} is not here yet; `fix` pulls it"))
     except DockerException as error:
         findings.append(Finding("image", False, str(error).splitlines()[0][:120], "Name another with --image."))
     finally:

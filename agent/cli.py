@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 import json
-import sys
+from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from trajectories.errors import SweAgentError
+from trajectories.errors import Cancelled, SweAgentError
 
 COMMANDS = Path(__file__).parent / "run"
 
@@ -39,8 +40,21 @@ class Subcommands(TyperGroup):
 def load(name: str) -> Any:
     """The real command behind a name."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(name)(import_module(f"agent.run.{name.replace('-', '_')}").command)
+    app.command(name)(_interruptible(import_module(f"agent.run.{name.replace('-', '_')}").command))
     return typer.main.get_command(app)
+
+
+def _interruptible(command: Callable[..., int]) -> Callable[..., int]:
+    """Typer ends silently on Ctrl-C; we say so."""
+
+    @wraps(command)
+    def guarded(*args: Any, **options: Any) -> int:
+        try:
+            return command(*args, **options)
+        except KeyboardInterrupt:
+            raise Cancelled("Interrupted.", "`swe-agent runs` lists what can be resumed.") from None
+
+    return guarded
 
 
 def _summary(file: Path) -> str:
@@ -80,11 +94,6 @@ def run(arguments: list[str]) -> int:
         return fail(arguments, getattr(error, "exit_code", 2), *_explained(error))
     except SweAgentError as error:
         return fail(arguments, error.code, error.message, error.fix)
-    except (KeyboardInterrupt, typer.Abort):
-        return fail(arguments, 130, "Interrupted.", "`swe-agent runs` lists what can be resumed.")
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
     return code if isinstance(code, int) else 0
 
 

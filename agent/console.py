@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console as Rich
+from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from aci.view import clean
 from agent.best import PARTS, TOLD, verdict_of
 from agent.engine import Happening
 from agent.solve import Result
@@ -37,6 +39,14 @@ ENDINGS = {
 }
 
 
+class Rich(RichConsole):
+    """Goes on in silence when nobody reads any more: a run does not end because a pipe did."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 class Console:
     """Progress goes to stderr, the result to stdout; with `json` stdout gets exactly one object."""
 
@@ -53,9 +63,9 @@ class Console:
             return
         turn = trajectory.turns[-1]
         model = turn.models.get("coder", "no model")
-        self.progress.print(f"[bold]{escape(run.issue.title)}[/]", soft_wrap=True)
+        self.progress.print(f"[bold]{escape(clean(run.issue.title))}[/]", soft_wrap=True)
         self.progress.print(
-            f"[dim]{escape(run.repository)} at {run.base} · {turn.strategy} · {escape(model)} · "
+            f"[dim]{escape(clean(run.repository))} at {run.base} · {turn.strategy} · {escape(model)} · "
             f"{run.settings['workspace']} · run {run.id}[/]",
             soft_wrap=True,
         )
@@ -81,7 +91,7 @@ class Console:
         line.append(f"{time.monotonic() - self.started:7.1f}s ", style="dim")
         line.append(f"{branch} " if branch != "main" else "", style="magenta")
         line.append(f"{who} " if who else "", style="cyan")
-        line.append(" ".join(text.split()))
+        line.append(" ".join(clean(text).split()))
         line.truncate(max(40, self.progress.width), overflow="ellipsis")
         self.progress.print(line, soft_wrap=True)
 
@@ -89,16 +99,16 @@ class Console:
         """A step with everything in it, for `show`."""
         self.out.print(f"\n[bold cyan]{step.id}[/] [dim]{step.author} · tree {step.tree[:10]}[/]")
         if reply is not None and reply.text:
-            self.out.print(Text(reply.text))
+            self.out.print(Text(clean(reply.text)))
         for number, observation in enumerate(step.observations):
             if number < len(step.actions):
-                self.out.print(Text(f"$ {describe(step.actions[number])}", style="bold"))
-            self.out.print(Text(observation.text, style="" if observation.ok else "yellow"))
+                self.out.print(Text(f"$ {clean(describe(step.actions[number]))}", style="bold"))
+            self.out.print(Text(clean(observation.text), style="" if observation.ok else "yellow"))
         for action in step.actions[len(step.observations) :]:
-            self.out.print(Text(f"$ {describe(action)}", style="bold"))
+            self.out.print(Text(f"$ {clean(describe(action))}", style="bold"))
 
     def note(self, note: Note) -> None:
-        self.out.print(Text(f"{note.branch} {note.kind}: {note.text}", style="dim"))
+        self.out.print(Text(clean(f"{note.branch} {note.kind}: {note.text}"), style="dim"))
 
     def result(self, result: Result, error: SweAgentError | None = None) -> None:
         """The last word on a run, for a program or a person."""
@@ -108,10 +118,10 @@ class Console:
             sys.stdout.write(dumps(as_json(result, error)) + "\n")
             return
         if result.patch:
-            shown = FULL_INDEX.sub(r"index \1..\2", result.patch.diff)
+            shown = FULL_INDEX.sub(r"index \1..\2", clean(result.patch.diff))
             self.out.print(Syntax(shown, "diff", background_color="default", word_wrap=True))
         if result.word:
-            self.out.print(Text(result.word))
+            self.out.print(Text(clean(result.word)))
         self.ending(result.exit, result.directory)
         for effect in result.effects:
             self.out.print(escape(effect), soft_wrap=True)

@@ -10,38 +10,62 @@ from types import FrameType
 from agent.console import Console
 from agent.engine import Engine
 from agent.solve import result, solve
-from trajectories.errors import Cancelled, SweAgentError
+from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def drive(open_engine: Callable[[], Engine], console: Console) -> int:
-    """Solve what `open_engine` opens, show it, return the exit code. What fails before the run is open is raised."""
-    engine = open_engine()
-    try:
-        console.heading(engine.trajectory)
-        with stopped_by_signals(engine):
-            for step in solve(engine):
-                console.step(step)
-        console.result(result(engine))
-        return result(engine).exit.code
-    except SweAgentError as error:
-        if isinstance(error, Cancelled):
-            error.fix = f"Go on with `swe-agent resume {engine.run.id}`."
-        console.result(result(engine), error)
-        return error.code
-    finally:
-        engine.close()
+def drive(start: Callable[[], Engine], console: Console) -> int:
+    """Solve what `start` opens, show it, and return the exit code. What fails before the run is open is raised."""
+    opened: list[Engine] = []
+    with stopped_by_signals(opened):
+        try:
+            opened.append(start())
+            return _solve(opened[0], console)
+        except SweAgentError as error:
+            return _stopped(opened, console, error)
+        except KeyboardInterrupt:
+            return _stopped(opened, console, Cancelled("Interrupted at once."))
+        except OSError as error:
+            what = f"This machine failed: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
+            return _stopped(opened, console, WorkspaceError(what, "Mend it, then resume the run."))
+        finally:
+            for engine in opened:
+                engine.close()
+
+
+def _solve(engine: Engine, console: Console) -> int:
+    console.heading(engine.trajectory)
+    steps = solve(engine)
+    while True:
+        try:
+            console.step(next(steps))
+        except StopIteration as end:
+            console.result(end.value)
+            code: int = end.value.exit.code
+            return code
+
+
+def _stopped(opened: list[Engine], console: Console, error: SweAgentError) -> int:
+    """What is there of the run, and why it stopped; without a run the error is raised as it is."""
+    if not opened:
+        raise error
+    if isinstance(error, Cancelled):
+        error.fix = f"Go on with `swe-agent resume {opened[0].run.id}`."
+    console.result(result(opened[0]), error)
+    return error.code
 
 
 @contextmanager
-def stopped_by_signals(engine: Engine) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) ends the run in order, a second one at once."""
+def stopped_by_signals(opened: list[Engine]) -> Iterator[None]:
+    """The first signal ends the run in order; one before it is open, or a second one, at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if engine.cancel.stopped:
+        if not opened or opened[0].cancel.stopped:
             raise KeyboardInterrupt
-        engine.cancel.set()
+        opened[0].cancel.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
         yield
     finally:

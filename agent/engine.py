@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Event, Lock
 
@@ -16,8 +17,8 @@ from agent.ledger import Ledger
 from agent.models.base import Model, load_model
 from agent.settings import Settings
 from tools.base import Toolbox
-from trajectories.errors import Cancelled, ConfigError, LimitStop, RunBroken
-from trajectories.journal import Journal
+from trajectories.errors import Cancelled, ConfigError, LimitStop
+from trajectories.journal import Journal, first_record
 from trajectories.records import Run
 from trajectories.trees import Trees
 
@@ -79,18 +80,19 @@ class Engine:
         self.notify = notify
         self.journal = Journal(directory)
         self.trajectory = self.journal.trajectory
-        if self.trajectory.run is None:
+        try:
+            self.run: Run = first_record(self.trajectory, directory)
+            self.trees = Trees(directory / "trees.git")
+            self.ledger = Ledger(settings.budget, settings.max_tokens)
+            self.ledger.replay(self.trajectory.holds.values(), self.trajectory.settles)
+        except BaseException:
             self.journal.close()
-            raise RunBroken(f"The run {directory.name} has no first record.", "Start it again with `swe-agent fix`.")
-        self.run: Run = self.trajectory.run
+            raise
         self.resumed = bool(self.trajectory.holds or self.trajectory.steps or self.trajectory.results)
-        self.trees = Trees(directory / "trees.git")
-        self.repository = Repository.open(self.run.repository)
         self.toolbox = Toolbox()
         self.secrets = known_secrets(os.environ)
         self.cancel = Token()
-        self.ledger = Ledger(settings.budget, settings.max_tokens)
-        self.ledger.replay(self.trajectory.holds.values(), self.trajectory.settles)
+        self._asked = len(self.trajectory.replies)
         self._models: dict[str, Model] = {}
         self._root: Workspace | None = None
         self._lock = Lock()
@@ -123,29 +125,34 @@ class Engine:
                 self._models[role] = chosen_model(self.settings)
             return self._models[role]
 
-    def check(self) -> None:
-        """Raises what stops the run: the user, the clock, the number of steps."""
-        self.cancel.check()
-        if len(self.trajectory.replies) >= self.settings.max_steps:
-            raise LimitStop(f"The run has taken its {self.settings.max_steps} steps.", "Give more with --max-steps.")
+    @cached_property
+    def repository(self) -> Repository:
+        """The user's own repository. Raises UsageError when it is gone."""
+        return Repository.open(self.run.repository)
 
-    def workspace(self, tree: str, apart: bool = False) -> Workspace:
-        """A workspace at `tree`: the run's own, or one `apart` from it for a branch beside the main one."""
+    def take_step(self) -> None:
+        """Count one more reply. Raises LimitStop when the run has had all it may have, in whatever branch."""
+        with self._lock:
+            if self._asked >= self.settings.max_steps:
+                raise LimitStop(
+                    f"The run has taken its {self.settings.max_steps} steps.", "Give more with --max-steps."
+                )
+            self._asked += 1
+
+    def root(self) -> Workspace:
+        """The run's own workspace, opened at the base by the first who needs it."""
         with self._lock:
             if self._root is None:
                 self._root = self._open()
-            root = self._root
-        if apart:
-            return root.fork(tree)
-        if tree != self.run.base.tree:
-            root.restore(tree)
-        return root
+            return self._root
 
-    def fork(self, tree: str) -> Workspace:
-        """A fresh workspace at `tree`, for a proof."""
-        return self.workspace(tree, apart=True)
+    def fork(self, tree: str, cancel: Token) -> Workspace:
+        """A fresh workspace at `tree`, for a proof or a branch beside the main one; it stops with `cancel`."""
+        return self.root().fork(tree, cancel)
 
     def _open(self) -> Workspace:
+        if self.settings.setup:
+            self.tell("say", "main", "Set-up commands are not run by this version; name a prepared image with --image.")
         options = Options(
             repository=self.repository,
             base=self.run.base,

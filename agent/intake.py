@@ -54,13 +54,23 @@ def _read(file: Path, what: str = "issue file") -> str:
         ) from None
 
 
-def reproduction_from(name: str | None, repository: Path) -> str | None:
-    """What `--reproduce` names: a test of the repository as it is, a file from outside it as an absolute path."""
-    file = (name or "").partition("::")[0]
-    if not name or (repository / file).is_file() or not ("/" in file or file.endswith(".py")):
+def reproduction_from(name: str | None, root: Path) -> str | None:
+    """What `--reproduce` names: a test of the repository at `root`, or a file from outside it as an absolute path.
+
+    A path counts from the present folder, else from the root; what is no path is a test's dotted name.
+    Raises UsageError for a path where there is no readable file.
+    """
+    file, mark, node = (name or "").partition("::")
+    found = next((path for path in (Path(file), root / file) if path.is_file()), None) if file else None
+    if found is None:
+        if "/" in file or file.endswith(".py"):
+            _read(Path(file), "reproduction test")
         return name
-    _read(Path(file), "reproduction test")
-    return str(Path(file).resolve())
+    path = found.resolve()
+    if path.is_relative_to(root):
+        return f"{path.relative_to(root).as_posix()}{mark}{node}"
+    _read(path, "reproduction test")
+    return f"{path}{mark}{node}"
 
 
 def repository_from(name: str) -> Path:

@@ -20,17 +20,16 @@ SMALLEST_OUTPUT = 16
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars per million tokens. `write` is what a provider takes for putting input into its cache."""
+    """Dollars per million tokens."""
 
     input: float
     output: float
     cached: float | None = None
-    write: float | None = None
     own: bool = False
     """From the user's own table, which wins over the provider's figure when settling."""
 
     def dearest_input(self) -> int:
-        return max(_pico(self.input), _pico(self.write or 0.0), _pico(self.cached or 0.0))
+        return max(_pico(self.input), _pico(self.cached or 0.0))
 
     def cost(self, usage: Usage) -> int:
         cached = min(usage.cached_tokens, usage.input_tokens)
@@ -91,8 +90,7 @@ class Ledger:
         Raises BudgetStop when that is next to nothing.
         """
         with self._lock:
-            if self.overrun:
-                raise BudgetStop(self.overrun, "Check the model's price and its max_output in the settings.")
+            self.check()
             output = min(max_output, self._affordable(price, input_tokens))
             if output < min(SMALLEST_OUTPUT, max_output):
                 raise BudgetStop(
@@ -103,6 +101,11 @@ class Ledger:
             hold = Hold(branch, ask, attempt, model, None if cost is None else dollars(cost), input_tokens + output)
             self._take(hold)
             return hold, output
+
+    def check(self) -> None:
+        """Raises BudgetStop once a provider has billed more than was held."""
+        if self.overrun:
+            raise BudgetStop(self.overrun, "Check the model's price and max_output in your config.")
 
     def _affordable(self, price: Price | None, input_tokens: int) -> int:
         """Output tokens that the purse pays for after the input."""

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from trajectories.errors import Cancelled, Stop, WorkspaceError
+from trajectories.errors import Cancelled, ModelError, Stop, WorkspaceError
 from trajectories.records import Once, Step, Verdict
 
 if TYPE_CHECKING:
@@ -97,9 +97,11 @@ def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _Ended]) -
         # A workspace that was closed under a cancelled attempt is no trouble of the machine's.
         task.cancel.check()
         raise
-    except Stop as stop:
+    except (Stop, ModelError) as stop:
+        if isinstance(stop, ModelError) and stop.retryable:
+            raise  # the whole run waits and is resumed
         best = task.best()
-        outcome = type(best)(best.tree, best.verdict, stop.kind)
+        outcome = type(best)(best.tree, best.verdict, stop.kind if isinstance(stop, Stop) else "error")
     engine.journal.append(Once(task.branch, "outcome", asdict(outcome)))
     return outcome
 

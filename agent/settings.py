@@ -14,11 +14,13 @@ from typing import Any, Literal
 from platformdirs import user_config_path, user_state_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from agent.ledger import Price
 from trajectories.errors import ConfigError, UsageError
 
 POLICY = Path("/etc/swe-agent/policy.toml")
+HELP = "`swe-agent fix --help` says what it takes."
 OF_REPOSITORY = frozenset({"image", "setup", "test"})
 
 
@@ -42,9 +44,9 @@ class ModelTable(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Dollars in `budget`, seconds in `max_time` and `timeout` (of one command) and `test_timeout` (of a test run)."""
+    """Dollars in `budget`, seconds in `max_time` and `test_timeout` (of one run of the tests)."""
 
-    model_config = SettingsConfigDict(env_prefix="SWE_AGENT_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SWE_AGENT_", extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: str = ""
     strategy: str = ""
@@ -57,7 +59,6 @@ class Settings(BaseSettings):
     max_steps: int = Field(default=100, gt=0)
     max_tokens: int | None = Field(default=None, gt=0)
     max_time: float | None = Field(default=None, gt=0)
-    timeout: float = Field(default=120.0, gt=0)
     test_timeout: float = Field(default=600.0, gt=0)
     memory: str = Field(default="4g", pattern=r"^\d+[kmg]?$")
     processes: int = Field(default=1024, gt=0)
@@ -99,37 +100,43 @@ class Settings(BaseSettings):
         return next((self.models[name] for name in names if name in self.models), ModelTable())
 
 
-def load_settings(repository: Path | None = None, **flags: Any) -> Settings:
-    """Settings from all sources; a flag that is None was not given. Raises ConfigError naming file and value."""
+def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
+    """Settings from all sources; a flag that is None was not given, `of_repository` is its `.swe-agent.toml`.
+
+    Raises UsageError for a bad flag, ConfigError for a bad value elsewhere, naming it and where it is from.
+    """
     given = {name: value for name, value in flags.items() if value is not None}
-    low = _repository_file(repository) | _toml(_user_file())
+    sources = {
+        "the repository's .swe-agent.toml": _of_repository(of_repository),
+        str(_user_file()): _toml(_user_file()),
+    }
+    low = {name: value for values in sources.values() for name, value in values.items()}
     low = {name: value for name, value in low.items() if f"SWE_AGENT_{name.upper()}" not in os.environ}
     try:
         return Settings(**(low | given | _toml(POLICY)))
+    except SettingsError as error:
+        raise ConfigError(f"The environment cannot be used: {error}.", "Unset the variable, or mend it.") from None
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        kind = UsageError if where in given else ConfigError
-        raise kind(
-            f"The setting {where} cannot be used: {problem['msg'].lower()}.",
-            "`swe-agent fix --help` says what it takes.",
-        ) from None
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["loc"][0] in given:
+            raise UsageError(f"--{name.replace('_', '-')} cannot be used: {problem['msg']}.", HELP) from None
+        where = next((source for source, values in sources.items() if problem["loc"][0] in values), "the environment")
+        raise ConfigError(f"{name} in {where} cannot be used: {problem['msg']}.", HELP) from None
 
 
 def _user_file() -> Path:
     return Path(os.environ.get("SWE_AGENT_CONFIG") or user_config_path("swe-agent") / "config.toml")
 
 
-def _repository_file(repository: Path | None) -> dict[str, Any]:
-    if repository is None:
-        return {}
-    path = repository / ".swe-agent.toml"
-    if path.is_symlink():
-        raise ConfigError(f"{path} is a symbolic link.", "Make it a file.")
-    values = _toml(path)
+def _of_repository(text: bytes) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(text.decode("utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"The repository's .swe-agent.toml cannot be read: {error}.", "Mend the file.") from None
     if foreign := sorted(values.keys() - OF_REPOSITORY):
         raise ConfigError(
-            f"{path} sets {', '.join(foreign)}; a repository may set image, setup and test only.",
+            f"The repository's .swe-agent.toml sets {', '.join(foreign)}; it may set image, setup and test only.",
             "Move the rest to your own config.",
         )
     return values

@@ -9,18 +9,27 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aci.patch import split
+from aci.patch import is_test, split
 from aci.repository import Repository
-from agent.engine import Engine, Happening, chosen_model
+from aci.view import mask
+from agent.engine import Engine, Happening, chosen_model, known_secrets
 from agent.ledger import Spent
 from agent.settings import Settings
 from agent.task import Outcome, Task
 from tools.base import Toolbox
-from trajectories.errors import Cancelled, ConfigError, LimitStop, ModelError, Stop, TryLater
-from trajectories.journal import Journal
+from trajectories.errors import (
+    Cancelled,
+    LimitStop,
+    ModelError,
+    Stop,
+    TryLater,
+    UsageError,
+    WorkspaceError,
+)
+from trajectories.journal import Journal, first_record, read, write_durably
 from trajectories.plugins import find
 from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
@@ -46,24 +55,27 @@ class Result:
     """What the strategy says to the user at the end, if it has more to say than the patch."""
 
 
-def begin(issue: Issue, repository: Path, settings: Settings, rev: str | None = None) -> Path:
-    """Write the first records of a new run and return its directory; nothing is left behind when that fails."""
+def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None = None) -> Path:
+    """Write the first records of a new run and return its directory; nothing is left behind when that fails.
+
+    What would make the run fail later is found here: a model that cannot be had, a patch that could not be delivered.
+    """
     strategy = settings.strategy or ("react" if settings.model else "templates")
-    source = Repository.open(repository)
     if find("agent.strategies", strategy, "ROLES", "strategy") or settings.model:
-        chosen_model(settings)
+        settings = settings.model_copy(update={"model": chosen_model(settings).name})
+    source.check_delivery(settings.apply, settings.branch)
     directory = settings.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-    directory.mkdir(parents=True, mode=0o700)
     try:
-        trees = Trees(directory / "trees.git")
-        base = source.base(trees, rev)
-        trees.close()
+        directory.mkdir(parents=True, mode=0o700)
+        with Trees(directory / "trees.git") as trees:
+            base = source.base(trees, rev)
+            known = trees.files(base.tree)
         run = Run(
             id=directory.name,
-            issue=issue,
-            repository=str(source.root),
+            issue=_masked(issue),
+            repository=_as_text(source.root),
             base=base,
-            settings=settings.model_dump(mode="json", exclude={"state"}),
+            settings=_placed(settings, source, set(known)).model_dump(mode="json", exclude={"state"}),
             versions={"swe-agent": VERSION, "python": sys.version.split()[0]},
             prompts=prompts_of(strategy),
             tools=Toolbox().schemas(),
@@ -71,26 +83,50 @@ def begin(issue: Issue, repository: Path, settings: Settings, rev: str | None = 
         journal = Journal(directory)
         journal.append(run, Turn("fix", strategy, {"coder": settings.model} if settings.model else {}))
         journal.close()
+    except OSError as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise WorkspaceError(
+            f"A run cannot be kept in {settings.runs}: {error.strerror}.",
+            "Make room, or set SWE_AGENT_STATE to a folder of yours.",
+        ) from error
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
     return directory
 
 
+def _masked(issue: Issue) -> Issue:
+    """A key that the user pasted with the issue goes no further."""
+    secrets = known_secrets(os.environ)
+    return replace(issue, title=mask(issue.title, secrets), body=mask(issue.body, secrets))
+
+
+def _as_text(root: Path) -> str:
+    try:
+        str(root).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"The path of {str(root)!a} is not UTF-8.", "Move or rename the folder.") from None
+    return str(root)
+
+
+def _placed(settings: Settings, source: Repository, known: set[str]) -> Settings:
+    """A reproduction test that the base does not have is taken from the working tree."""
+    file, mark, node = settings.reproduce.partition("::")
+    if file in known or not (source.root / file).is_file() or not file:
+        return settings
+    return settings.model_copy(update={"reproduce": f"{source.root / file}{mark}{node}"})
+
+
 def prompts_of(strategy: str) -> dict[str, str]:
-    """The system prompt of each role: the text files `<strategy>.<role>.txt` beside the strategy."""
-    folder = Path(__file__).parent / "strategies"
-    files = sorted(folder.glob(f"{strategy.replace('-', '_')}.*.txt"))
+    """The system prompt of each role: the text files `<strategy>.<role>.txt` beside the strategy's module."""
+    module = Path(sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__].__file__ or "")
+    files = sorted(module.parent.glob(f"{module.stem}.*.txt"))
     return {file.name.split(".")[1]: file.read_text("utf-8").strip() for file in files}
 
 
 def reopen(directory: Path, state: Path, notify: Callable[[Happening], object] = lambda _: None) -> Engine:
     """The engine of a run on disk, under the settings it began with. Raises TryLater if another process has it."""
-    from trajectories.journal import read
-
-    run = read(directory).run
-    if run is None:
-        raise ConfigError(f"The run {directory.name} has no first record.", "Start it again with `swe-agent fix`.")
+    run = first_record(read(directory), directory)
     return Engine(directory, Settings(**run.settings, state=state), notify)
 
 
@@ -101,9 +137,8 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
     """
     if engine.trajectory.exit is not None:
         return result(engine)
-    if engine.resumed:
-        engine.journal.append(Note("main", "resumed", "The run was resumed."))
-        engine.settle_late()
+    engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
+    engine.settle_late()
     task = Task(engine)
     stop: Stop | ModelError | None = None
     try:
@@ -129,23 +164,36 @@ def _finish(engine: Engine, outcome: Outcome, stop: Stop | ModelError | None) ->
     """The patch is durable and delivered before the exit record says so."""
     from agent.deliver import deliver
 
-    patch = split(engine.trees, engine.run.base.tree, outcome.tree)
+    tree = without_edited_tests(engine, outcome.tree)
+    patch = split(engine.trees, engine.run.base.tree, tree)
     folder = engine.journal.directory
-    _write(folder / "patch.diff", patch.diff)
-    if outcome.verdict.commands:
-        _write(folder / "proof.sh", _script(engine, outcome.verdict))
+    try:
+        write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
+        if outcome.verdict.commands:
+            write_durably(folder / "proof.sh", _script(engine, outcome.verdict).encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise WorkspaceError(f"The patch cannot be written: {error.strerror}.", "Make room, then resume.") from error
     deliver(engine, patch)
     engine.journal.append(
         Exit(
             kind=_kind(outcome, patch, stop),
             code=_code(outcome, patch, stop),
-            tree=outcome.tree,
+            tree=tree,
             verdict=outcome.verdict,
             message=stop.message if stop else "",
             fix=stop.fix if stop else "",
             seconds=engine.seconds,
         )
     )
+
+
+def without_edited_tests(engine: Engine, tree: str) -> str:
+    """The tree with the base's own tests as they were, unless the user allowed their change (`--update-tests`)."""
+    base = engine.run.base.tree
+    if engine.settings.update_tests or tree == base:
+        return tree
+    edited = [c.path for c in engine.trees.changed(base, tree) if c.status != "A" and is_test(c.path)]
+    return engine.trees.overlay(tree, base, edited) if edited else tree
 
 
 def _kind(outcome: Outcome, patch: Patch, stop: Stop | ModelError | None) -> str:
@@ -174,17 +222,10 @@ def _script(engine: Engine, verdict: Verdict) -> str:
         f"{command.removesuffix('patch.diff')}{patch}" if command.startswith("git apply ") else command
         for command in verdict.commands
     ]
-    return "\n".join(["#!/bin/sh", f"# Run this in a checkout of {engine.run.base.commit}.", "set -x", *commands, ""])
-
-
-def _write(target: Path, text: str) -> None:
-    """Whole and on disk when this returns."""
-    beside = target.with_suffix(".new")
-    with beside.open("wb") as file:
-        file.write(text.encode("utf-8", "surrogateescape"))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(target)
+    base = engine.run.base
+    where = f"# Run this in a checkout of {base.commit}"
+    where += f", with the {base.changes} uncommitted changes that the run began with." if base.changes else "."
+    return "\n".join(["#!/bin/sh", where, "set -x", *commands, ""])
 
 
 def _last_word(trajectory: Trajectory) -> str:
@@ -195,14 +236,14 @@ def _last_word(trajectory: Trajectory) -> str:
     return "\n".join(observation.text for observation in steps[-1].observations)
 
 
-def result(engine: Engine, error: Stop | None = None) -> Result:
-    """The run as it stands now, ended or not; `error` is what stopped it."""
+def result(engine: Engine) -> Result:
+    """The run as it stands now, ended or not."""
     trajectory = engine.trajectory
     exit = trajectory.exit
     if exit is None:
         outcome = Task(engine).best()
-        code = error.code if error else Cancelled.code
-        exit = Exit("open", code, outcome.tree, outcome.verdict, seconds=engine.seconds)
+        tree = without_edited_tests(engine, outcome.tree)
+        exit = Exit("open", Cancelled.code, tree, outcome.verdict, seconds=engine.seconds)
     return Result(
         run=engine.run.id,
         directory=engine.journal.directory,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 INSERTED = frozenset({"user", "resume"})
 """Authors of steps that come between a strategy's own: a user's message, the note after a resume."""
-EFFECTS = frozenset({"message", "intent", "done", "resumed"})
+EFFECTS = frozenset({"message", "intent", "done", "life"})
 """Notes that strategies do not write."""
 MOST_ACTIONS = 32
 RESUMED = (
@@ -58,7 +58,9 @@ class Place:
 
     def at(self, tree: str) -> Workspace:
         if self._workspace is None:
-            self._workspace = self._engine.workspace(tree, self._apart)
+            self._workspace = self._engine.fork(tree, self._cancel) if self._apart else self._engine.root()
+            if not self._apart and tree != self._engine.run.base.tree:
+                self._workspace.restore(tree)
         return self._workspace
 
     def close(self) -> None:
@@ -122,11 +124,14 @@ class Task:
         self._insert_messages()
         self._asks += 1
         if recorded := self.engine.trajectory.replies.get((self.branch, self._asks)):
+            if not self._next():
+                self.engine.ledger.check()
             return recorded
-        self.engine.check()
+        self.cancel.check()
         model = self.engine.model(role)
         said = messages(self.engine.run.prompts.get(role, ""), self.steps, self.engine.trajectory.replies, model.name)
         last = self.engine.trajectory.replies.get((self.branch, self._asks - 1))
+        self.engine.take_step()
         ask = Ask(self.branch, self._asks, said, self.engine.run.tools, last, self.cancel)
         self.engine.tell("ask", self.branch, role)
         return send(self.engine, model, ask)
@@ -238,7 +243,7 @@ class Task:
             self.cancel.check()
             tree = self.workspace.snapshot(exact=True).tree if self.place.opened else self.tree
             self.tree = tree
-            observation = proof_step(self.engine, tree, reproduction, places)
+            observation = proof_step(self, tree, reproduction, places)
             self._write("proof", tree, None, (), (observation,), "")
         else:
             self._advance()

@@ -66,7 +66,8 @@ def repository(example: Path, folder: Path) -> Path:
 
 
 def main() -> int:
-    name, *flags = sys.argv[1:] or ["invoices"]
+    flags = sys.argv[1:]
+    name = flags.pop(0) if flags and not flags[0].startswith("-") else "invoices"
     example = HOUSE / "examples" / name
     if not (example / "ISSUE.md").is_file():
         known = ", ".join(sorted(issue.parent.name for issue in (HOUSE / "examples").glob("*/ISSUE.md")))

@@ -6,7 +6,9 @@ What a model gets wrong is an observation. What a user, the machine or we get wr
     ├── UsageError            2     a flag, path, revision or text of the user's that cannot be used
     ├── ConfigError           3     configuration, credentials, price
     ├── WorkspaceError        5     Docker missing or stopped, no image, disk full, container gone
-    │   └── RunBroken         5     a run's journal or trees cannot be read
+    │   ├── RunBroken         5     a run's journal or trees cannot be read
+    │   └── GitFailed         5     git on the host ended with an error (`trajectories/plumbing.py`)
+    ├── PackRefused           1     what came from a workspace is not taken; becomes an observation (`packs.py`)
     ├── TryLater             75     another process works on this run; the provider asks to wait
     ├── ModelError            1     a request to a model failed for good
     └── Stop                        ends an attempt; raised through strategies, caught by `solve` and `map`

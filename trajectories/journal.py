@@ -15,7 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
-from trajectories.records import Record
+from trajectories.records import Record, Run
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -86,8 +86,11 @@ class Journal:
         self.directory = directory
         self.path = directory / "journal.jsonl"
         self.outputs = directory / "out"
-        self.outputs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        directory.chmod(0o700)
+        try:
+            self.outputs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            directory.chmod(0o700)
+        except OSError as error:
+            raise _no_room(directory, error) from error
         self._file_lock = FileLock(directory / "lock")
         try:
             self._file_lock.acquire(timeout=0)
@@ -114,8 +117,12 @@ class Journal:
         self._next_output = 1 + max((int(f.name) for f in self.outputs.iterdir() if f.name.isdigit()), default=0)
 
     def append(self, *records: Record) -> None:
-        """Write the records, in order, and return when they are on disk. Raises WorkspaceError when they cannot be."""
+        """Write the records, in order, and return when they are on disk.
+
+        Raises WorkspaceError when they cannot be; ValueError or TypeError, with nothing written, for what is no record.
+        """
         lines = [encode(record) for record in records]
+        read_back = [decode(line) for line in lines]  # what could not be read again is not written
         with self._lock:
             end = os.fstat(self._file).st_size
             try:
@@ -123,11 +130,9 @@ class Journal:
                 os.fsync(self._file)
             except OSError as error:
                 os.ftruncate(self._file, end)
-                raise WorkspaceError(
-                    f"The journal {self.path} cannot be written: {error.strerror}.", "Make room, then resume the run."
-                ) from error
-            for line in lines:
-                self.trajectory.add(decode(line))
+                raise _no_room(self.path, error) from error
+            for record in read_back:
+                self.trajectory.add(record)
 
     def keep(self, output: bytes) -> int:
         """Store a full output and return its address; on disk when this returns."""
@@ -135,13 +140,10 @@ class Journal:
             number = self._next_output
             self._next_output += 1
         target = self.outputs / str(number)
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            _write_whole(descriptor, output)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        _sync_folder(self.outputs)
+            write_durably(target, output)
+        except OSError as error:
+            raise _no_room(target, error) from error
         return number
 
     def recall(self, number: int) -> bytes:
@@ -153,6 +155,30 @@ class Journal:
             os.close(self._file)
             self._file = -1
             self._file_lock.release()
+
+
+def first_record(trajectory: Trajectory, directory: Path) -> Run:
+    """The record every run begins with. Raises RunBroken where a crash came before it was whole."""
+    if trajectory.run is None or not trajectory.turns:
+        raise RunBroken(f"The run {directory.name} was not begun.", "Start it again with `swe-agent fix`.")
+    return trajectory.run
+
+
+def write_durably(target: Path, data: bytes) -> None:
+    """Make `target` hold `data`, whole and on disk when this returns, or as it was before. Raises OSError."""
+    beside = target.with_name(f".{target.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        _write_whole(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    beside.replace(target)
+    _sync_folder(target.parent)
+
+
+def _no_room(path: Path, error: OSError) -> WorkspaceError:
+    return WorkspaceError(f"{path} cannot be written: {error.strerror}.", "Make room, then resume the run.")
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:

@@ -63,6 +63,7 @@ class Reader:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
+                    start_new_session=True,
                 )
             except FileNotFoundError:
                 raise no_git() from None

@@ -38,7 +38,14 @@ def index_pack(stream: BinaryIO, scratch: Path, store: Path, env: Mapping[str, s
     command = ["sh", "-c", CAPPED, str(PACK_MEMORY >> 10), "git", "index-pack", "--strict", "--fix-thin", "--stdin"]
     with tempfile.TemporaryFile() as said:
         try:
-            process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+            process = subprocess.Popen(
+                command,
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
+            )
         except FileNotFoundError:
             raise no_git() from None
         whole, status = _feed(stream, process, limit)

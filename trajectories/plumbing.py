@@ -92,6 +92,7 @@ def git(
             timeout=timeout,
             capture_output=True,
             check=False,
+            start_new_session=True,  # Ctrl-C at the terminal is for us, who end the run in order
         )
     except FileNotFoundError:
         raise no_git() from None

@@ -58,7 +58,7 @@ class Trajectory:
         """How long processes worked on the run: the time between stopping and resuming does not count."""
         total, start, last = 0.0, None, 0.0
         for record in self.records:
-            if start is None or (isinstance(record, Note) and record.kind == "resumed"):
+            if start is None or (isinstance(record, Note) and record.kind == "life"):
                 total += last - start if start is not None else 0.0
                 start = record.at
             last = max(record.at, start)

@@ -6,42 +6,44 @@ import json
 import os
 import re
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from trajectories.errors import ConfigError, TryLater, UsageError
+from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 from trajectories.records import Issue
 
+API = "https://api.github.com"
 TIMEOUT = 30.0
 MOST_BYTES = 5_000_000
 MEMBERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
-ADDRESS = re.compile(r"https?://(?P<host>[^/]+)/(?P<repo>[\w.-]+/[\w.-]+)/issues/(?P<number>\d+)(?:[/?#].*)?")
+ADDRESS = re.compile(r"https://(?P<host>[^/]+)/(?P<repo>[\w.-]+/[\w.-]+)/issues/(?P<number>\d+)(?:[/?#].*)?")
 IMAGE = re.compile(r"!\[[^\]]*\]\((https?://[^\s)]+)")
 
 
 def fetch_issue(url: str) -> Issue:
-    """The issue at `url`. GITHUB_API_URL names another server's API, as in GitHub's own actions.
+    """The issue at `url`. GITHUB_SERVER_URL and GITHUB_API_URL name another server, as in GitHub's own actions.
 
-    Raises UsageError for what is not an issue, ConfigError for a missing right, TryLater when GitHub does not answer.
+    Raises UsageError for what is not an issue there, ConfigError for a missing right, TryLater when GitHub does not
+    answer. The token goes to that server only.
     """
     match = ADDRESS.fullmatch(url.strip())
-    if match is None:
-        raise UsageError(f"{url} is not the address of a GitHub issue.", "Give https://github.com/OWNER/NAME/issues/N.")
-    found = _get(f"{_api(match['host'])}/repos/{match['repo']}/issues/{match['number']}", url)
-    body = found.get("body") or ""
+    server = os.environ.get("GITHUB_SERVER_URL") or "https://github.com"
+    if match is None or f"https://{match['host']}" != server.rstrip("/"):
+        raise UsageError(f"{url} is not the address of an issue on {server}.", f"Give {server}/OWNER/NAME/issues/N.")
+    api = os.environ.get("GITHUB_API_URL") or (API if server == "https://github.com" else f"{server}/api/v3")
+    found = _get(f"{api.rstrip('/')}/repos/{match['repo']}/issues/{match['number']}", url)
+    title, body = str(found.get("title") or "").strip(), str(found.get("body") or "")
+    if not title and not body.strip():
+        raise UsageError(f"The issue at {url} is empty.", "Write what goes wrong and what should happen.")
+    user = found.get("user")
     return Issue(
-        title=str(found.get("title", "")),
+        title=title,
         body=body,
         url=url,
-        author=str((found.get("user") or {}).get("login", "")),
+        author=str(user.get("login", "")) if isinstance(user, dict) else "",
         trust="member" if found.get("author_association") in MEMBERS else "stranger",
         images=tuple(IMAGE.findall(body)),
     )
-
-
-def _api(host: str) -> str:
-    given = os.environ.get("GITHUB_API_URL", "").rstrip("/")
-    return given or ("https://api.github.com" if host == "github.com" else f"https://{host}/api/v3")
 
 
 def _get(address: str, url: str) -> dict[str, Any]:
@@ -50,18 +52,20 @@ def _get(address: str, url: str) -> dict[str, Any]:
         request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
         with urlopen(request, timeout=TIMEOUT) as answer:
-            found: dict[str, Any] = json.loads(answer.read(MOST_BYTES))
-            return found
+            found = json.loads(answer.read(MOST_BYTES))
     except HTTPError as error:
-        error.close()
-        if error.code in (404, 410):
-            raise UsageError(
-                f"There is no issue at {url}, or it is private.", "Check it, or set GITHUB_TOKEN."
-            ) from None
-        if error.code == 401:
-            raise ConfigError("GitHub does not take the token.", "Set GITHUB_TOKEN anew, or unset it.") from None
-        raise TryLater(
-            f"GitHub answered {error.code} for {url}.", "Wait, or set GITHUB_TOKEN for a higher limit."
-        ) from None
-    except (URLError, TimeoutError, ValueError) as error:
+        with error:
+            raise _refused(error, url) from None
+    except (OSError, ValueError) as error:
         raise TryLater(f"GitHub could not be reached for {url}: {error}.", "Try again, or use --issue-file.") from None
+    if not isinstance(found, dict):
+        raise TryLater(f"GitHub's answer for {url} is not an issue.", "Try again, or use --issue-file.")
+    return found
+
+
+def _refused(error: HTTPError, url: str) -> SweAgentError:
+    if error.code in (404, 410):
+        return UsageError(f"There is no issue at {url}, or it is private.", "Check it, or set GITHUB_TOKEN.")
+    if error.code == 401 or (error.code == 403 and error.headers.get("x-ratelimit-remaining") != "0"):
+        return ConfigError(f"GitHub does not let you read {url}.", "Set GITHUB_TOKEN anew, or unset it.")
+    return TryLater(f"GitHub answered {error.code} for {url}.", "Wait, or set GITHUB_TOKEN for a higher limit.")

@@ -11,7 +11,7 @@ from agent.ledger import Price
 from agent.models.base import Asking, Message
 from trajectories.errors import ModelError
 from trajectories.journal import read
-from trajectories.records import Reply
+from trajectories.records import Reply, Usage
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -24,7 +24,7 @@ class Replay:
     max_output = 100_000
 
     def __init__(self, directory: Path) -> None:
-        self.name = f"replay:{directory.name}"
+        self.name = f"replay:{directory.resolve()}"
         self.replies = read(directory).replies
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
@@ -35,7 +35,7 @@ class Replay:
                 "Use `swe-agent show` on both to see where.",
                 billed=False,
             )
-        return replace(recorded, model=self.name)
+        return replace(recorded, model=self.name, usage=Usage())
 
 
 def load(name: str, settings: Settings) -> Replay:

@@ -25,7 +25,7 @@ class Scripted:
     """`price` is nothing unless the settings' `[models]` table gives one."""
 
     def __init__(self, path: Path, price: Price | None, max_output: int) -> None:
-        self.name = f"scripted:{path}"
+        self.name = f"scripted:{path.resolve()}"
         self.price = price
         self.max_output = max_output
         self.lines = _read(path)
@@ -45,7 +45,7 @@ class Scripted:
 
 
 def load(name: str, settings: Settings) -> Scripted:
-    table = settings.model_table(f"scripted:{name}", "scripted")
+    table = settings.model_table(f"scripted:{name}", f"scripted:{Path(name).name}", "scripted")
     return Scripted(Path(name), table.price() or Price(0.0, 0.0), table.max_output)
 
 

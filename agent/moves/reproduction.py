@@ -19,13 +19,14 @@ def given_tests(task: Task) -> Generator[Step, None, tuple[str, ...]]:
     Its content is on the record, so a resumed run does not need the user's file again.
     """
     name = task.settings.reproduce
-    if not Path(name).is_absolute():
+    file, mark, node = name.partition("::")
+    if not Path(file).is_absolute():
         return (name,) if name else ()
-    content = task.once("reproduction test", lambda: Path(name).read_text("utf-8"))
-    target = _place(set(task.trees.files(task.base.tree)), Path(name).name)
+    content = task.once("reproduction test", lambda: Path(file).read_text("utf-8"))
+    target = _place(set(task.trees.files(task.base.tree)), Path(file).name)
     actions = (Action("edit", {"path": target, "old": "", "new": content}),)
     yield task.step(None, task.act(actions), actions, author="reproduction")
-    return (target,)
+    return (f"{target}{mark}{node}",)
 
 
 def _place(taken: set[str], name: str) -> str:

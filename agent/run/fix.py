@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from aci.repository import Repository
 from agent.console import Console
 from agent.drive import drive
+from agent.engine import Engine
 from agent.intake import issue_from, repository_from, reproduction_from
 from agent.settings import load_settings
 from agent.solve import begin, reopen
@@ -35,10 +37,10 @@ def command(
     max_steps: Annotated[int | None, typer.Option(help="Most model replies.", metavar="N")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Most tokens, in and out.", metavar="N")] = None,
     max_time: Annotated[float | None, typer.Option(help="Most seconds of live time.", metavar="S")] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Apply the patch to the working tree.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Apply the patch, verified or not.")] = False,
     branch: Annotated[str | None, typer.Option(help="Put the patch on a new branch.", metavar="B")] = None,
     update_tests: Annotated[
-        bool, typer.Option("--update-tests", help="Tests the issue contradicts may change.")
+        bool, typer.Option("--update-tests", help="Keep changes to existing tests in the patch.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="No colours.")] = False,
@@ -51,11 +53,11 @@ def command(
     if apply and branch:
         raise UsageError("--apply and --branch were both given.", "Choose one.")
     asked = issue_from(url=issue, file=issue_file, text=text)
-    folder = repository_from(repo)
+    source = Repository.open(repository_from(repo))
     settings = load_settings(
-        folder,
+        source.file(".swe-agent.toml", base) or b"",
         test=test,
-        reproduce=reproduction_from(reproduce, folder),
+        reproduce=reproduction_from(reproduce, source.root),
         model=model,
         strategy=strategy,
         workspace=workspace,
@@ -69,5 +71,8 @@ def command(
         update_tests=update_tests or None,
     )
     console = Console(json=json, plain=plain)
-    directory = begin(asked, folder, settings, base)
-    return drive(lambda: reopen(directory, settings.state, console.happening), console)
+
+    def start() -> Engine:
+        return reopen(begin(asked, source, settings, base), settings.state, console.happening)
+
+    return drive(start, console)

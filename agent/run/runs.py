@@ -21,13 +21,16 @@ def command(json: Annotated[bool, typer.Option("--json", help="One JSON object o
     if not found:
         typer.echo("There are no runs yet; `swe-agent fix` makes one.")
         return 0
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
+
+    from aci.view import clean
+    from agent.console import Rich
 
     table = Table("run", "issue", "exit", "$", "steps", box=None, pad_edge=False)
     for run in found:
         ended = "resumable" if run["resumable"] else str(run["exit"])
         cost = "?" if run["dollars"] is None else f"{run['dollars']:.4f}"
-        table.add_row(run["run"], run["issue"][:60], ended, cost, str(run["steps"]))
-    Console(highlight=False).print(table)
+        table.add_row(run["run"], escape(clean(run["issue"])[:60]), ended, cost, str(run["steps"]))
+    Rich(highlight=False).print(table)
     return 0

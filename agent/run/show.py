@@ -8,7 +8,7 @@ import typer
 
 from agent.console import Console
 from agent.settings import load_settings
-from trajectories.journal import read
+from trajectories.journal import first_record, read
 from trajectories.records import Note, Step
 
 
@@ -19,6 +19,7 @@ def command(
     """Show a run step by step: what was thought, done and seen, and the proof."""
     directory = load_settings().run_directory(run)
     trajectory = read(directory)
+    first_record(trajectory, directory)
     console = Console(plain=plain, out=True)
     console.heading(trajectory)
     for record in trajectory.records:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aci.repository import Repository
 from agent.engine import Engine, Happening
 from agent.settings import Settings
 from agent.solve import begin, reopen
@@ -31,7 +32,7 @@ class Bench:
         self.settings = Settings(
             model=f"scripted:{script}", workspace="local", state=self.folder / "state", retry_wait=0, **settings
         )
-        self.directory = begin(Issue("add() subtracts"), self.repository, self.settings, rev)
+        self.directory = begin(Issue("add() subtracts"), Repository.open(self.repository), self.settings, rev)
         return self.directory
 
     def engine(self) -> Engine:

@@ -168,3 +168,37 @@ def test_later_asks_are_held_at_what_the_last_was_billed(bench):
     first, second = read(bench.directory).holds.values()
     assert first.tokens > 24_000
     assert second.tokens < 12_000
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(5, model="odd"),
+        Reply("x", (Action("view", {"path": object()}),), model="odd"),
+        Reply("x", usage=Usage("many", 1), model="odd"),
+    ],
+)
+def test_a_reply_that_is_none_is_paid_and_told(ask, reply):
+    with pytest.raises(ModelError, match="cannot be read"):
+        ask(Temperamental(lambda asking: reply))
+    trajectory = ask.engine.trajectory
+    assert len(trajectory.settles) == len(trajectory.holds) == 1
+    assert read(ask.engine.journal.directory).holds
+
+
+def test_arguments_that_are_no_object_are_told_to_the_model(ask):
+    reply = ask(Temperamental(lambda asking: Reply("x", (Action("view", ["a.py"]),), usage=Usage(1, 1))))
+    assert "must be an object, not list" in reply.actions[0].error
+
+
+def test_usage_below_nothing_is_no_usage(ask):
+    ask(Temperamental(Usage(-(10**6), 0)))
+    (hold,) = ask.engine.trajectory.holds.values()
+    assert ask.engine.ledger.spent.dollars == hold.dollars
+
+
+def test_an_overrun_ends_the_run_on_resume_as_it_did_before(ask):
+    with pytest.raises(BudgetStop):
+        ask(Temperamental(Usage(10**6, 100)))
+    with pytest.raises(BudgetStop, match="billed"):
+        Task(ask.engine).ask()

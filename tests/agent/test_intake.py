@@ -58,7 +58,7 @@ def test_an_issue_from_github(github, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(404, UsageError), (410, UsageError), (401, ConfigError), (403, TryLater), (502, TryLater)]
+    ("status", "error"), [(404, UsageError), (410, UsageError), (401, ConfigError), (403, ConfigError), (502, TryLater)]
 )
 def test_what_github_refuses_is_said(github, status, error):
     github.status = status

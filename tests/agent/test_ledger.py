@@ -11,9 +11,7 @@ from trajectories.errors import BudgetStop
 from trajectories.records import Usage
 
 rates = st.floats(0, 100, allow_nan=False).map(lambda rate: round(rate, 4))
-prices = st.none() | st.builds(
-    Price, rates, rates, cached=st.none() | rates, write=st.none() | rates, own=st.booleans()
-)
+prices = st.none() | st.builds(Price, rates, rates, cached=st.none() | rates, own=st.booleans())
 
 
 @st.composite
@@ -116,7 +114,7 @@ def test_output_is_cut_to_what_the_purse_holds():
 
 
 def test_a_request_is_held_at_the_dearest_rate():
-    hold, _ = Ledger(2.0).hold("main", 1, 1, "m", Price(1.0, 0.0, cached=0.1, write=1.25), 1_000_000 - 16, 16)
+    hold, _ = Ledger(2.0).hold("main", 1, 1, "m", Price(1.0, 0.0, cached=1.25), 1_000_000 - 16, 16)
     assert hold.dollars == pytest.approx(1.25, rel=1e-4)
 
 

@@ -1,5 +1,7 @@
 """A task answers from the record where there is one, and does the rest."""
 
+import time
+
 import pytest
 
 from agent.loop import loop
@@ -146,20 +148,48 @@ def test_a_stop_in_an_attempt_is_its_outcome_and_the_others_go_on(bench):
     assert bench.drive(strategy)[1] == first[1]
 
 
-def test_closing_a_map_cancels_its_attempts(bench):
+def test_closing_a_map_ends_what_its_attempts_run(bench, tmp_path):
+    begun = tmp_path / "begun"
     bench.begin(
         line("Quick.", act("submit"), branch="main/quick"),
-        line("Slow.", act("shell", command="sleep 60"), branch="main/slow"),
+        line("Slow.", act("shell", command=f"touch {begun}; sleep 60"), branch="main/slow"),
     )
 
     def strategy(task):
         running = task.map([task.attempt("quick", plain), task.attempt("slow", plain)])
         yield next(running)
+        while not begun.exists():
+            time.sleep(0.05)
+        started = time.monotonic()
         running.close()
+        assert time.monotonic() - started < 30, "the command had a minute to go"
         return task.best()
 
     bench.drive(strategy)
     assert not [step for step in read(bench.directory).steps["main/slow"] if step.reply]
+
+
+def test_a_model_that_fails_in_one_attempt_leaves_the_others(bench):
+    bench.begin(line("Done.", RIGHT, act("submit"), branch="main/good"))
+
+    def strategy(task):
+        outcomes = yield from task.map([task.attempt("mute", plain), task.attempt("good", plain)])
+        assert [outcome.exit for outcome in outcomes] == ["error", ""]
+        return task.best()
+
+    assert bench.drive(strategy)[1].tree != read(bench.directory).run.base.tree
+
+
+def test_parallel_attempts_share_the_steps(bench):
+    bench.begin(line("Look.", act("view", path="calc.py")), max_steps=2)
+
+    def strategy(task):
+        outcomes = yield from task.map([task.attempt(str(n), plain) for n in range(3)])
+        assert {outcome.exit for outcome in outcomes} == {"limit"}
+        return task.best()
+
+    bench.drive(strategy)
+    assert len(read(bench.directory).replies) == 2
 
 
 def test_a_failure_in_an_attempt_fails_the_run(bench):
@@ -234,7 +264,7 @@ def test_cancelled_stops_a_running_command(bench):
 
     def strategy(task):
         yield task.say("x")
-        task.engine.cancel.deadline = __import__("time").monotonic() + 0.5
+        task.engine.cancel.deadline = time.monotonic() + 0.5
         yield from loop(task)
 
     with pytest.raises(Cancelled):

@@ -43,7 +43,7 @@ def fixing(machine):
         (["--repo", "{repo}", "--issue-file", "/nowhere"], 2, "cannot be read"),
         (["--repo", "{repo}"], 2, "No issue was given"),
         (["--repo", "{repo}", "--text", "a", "--issue-file", "{latin}"], 2, "--issue-file and --text"),
-        (["--repo", "{repo}", "--issue", "https://example.org/x"], 2, "not the address of a GitHub issue"),
+        (["--repo", "{repo}", "--issue", "https://example.org/x"], 2, "not the address of an issue on"),
         (["--repo", "{repo}", "--text", "x", "--strategy", "magic"], 2, "no strategy named 'magic'"),
         (["--repo", "{repo}", "--text", "x", "--workspace", "cloud"], 2, "workspace"),
         (["--repo", "{repo}", "--text", "x", "--budget", "-1"], 2, "budget"),
@@ -87,9 +87,10 @@ def test_bad_settings_are_named(machine, calculator):
     refused(machine.run("runs"), 3, "config.toml cannot be read")
     (machine.home / "config.toml").write_text("")
     write(calculator, {".swe-agent.toml": 'model = "expensive"\n'})
-    refused(
-        machine.run("fix", "--repo", calculator, "--text", "x"), 3, "a repository may set image, setup and test only"
-    )
+    for folder in (calculator, calculator / "calc"):
+        refused(machine.run("fix", "--repo", folder, "--text", "x"), 3, "it may set image, setup and test only")
+    done = machine.run("fix", "--repo", calculator, "--text", "x", "--base", "HEAD", "--strategy", "react")
+    refused(done, 3, "needs a model")  # the base has no such file
 
 
 def test_no_tests_in_the_repository(machine, tmp_path):
@@ -209,20 +210,53 @@ def test_interrupted_at_any_moment(machine, calculator, issue_file, seconds):
     process = subprocess.Popen(
         machine.command("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--json"),
         env=machine.environment, cwd=machine.home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
     time.sleep(seconds)
-    os.kill(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody in the group gets it
     out, err = process.communicate(timeout=30)
-    if not machine.runs():
-        assert process.returncode in (130, -signal.SIGINT)
+    if process.returncode == -signal.SIGINT or "KeyboardInterrupt" in err:
+        assert not machine.runs(), "Python itself was still starting"
         return
     assert process.returncode == 130, err
-    assert "Traceback" not in err
     assert json.loads(out)["error"]["code"] == 130
+    assert "Traceback" not in err
+    if not machine.runs():
+        return
     listed = machine.json("runs")["runs"]
     assert [run["resumable"] for run in listed] == [True]
     told = machine.json("resume", listed[0]["run"])
     assert told["verdict"]["kind"] == "verified", told["stderr"]
+
+
+def test_a_state_folder_that_cannot_be_used(machine, calculator, issue_file, fixing):
+    for state in ("/etc/passwd", "/proc/nope"):
+        machine.extra["SWE_AGENT_STATE"] = state
+        done = machine.run("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--json")
+        refused(done, 5, "cannot be kept")
+        assert json.loads(done.stdout)["error"]["code"] == 5
+
+
+def test_a_finished_run_needs_the_users_repository_no_more(machine, calculator, issue_file, fixing):
+    first = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
+    calculator.rename(calculator.with_name("gone"))
+    again = machine.json("resume", first["run"])
+    assert (again["returncode"], again["patch"]) == (0, first["patch"])
+
+
+def test_a_run_that_was_never_begun_is_said(machine):
+    folder = machine.home / "state" / "runs" / "20260101-empty"
+    folder.mkdir(parents=True)
+    (folder / "journal.jsonl").write_text("")
+    for command in ("show", "resume"):
+        refused(machine.run(command, "20260101-empty"), 5, "was not begun")
+    assert machine.run("runs").returncode == 0
+
+
+def test_escape_sequences_of_strangers_stay_out_of_the_terminal(machine, calculator, fixing):
+    done = machine.run("fix", "--repo", calculator, "--text", "\x1b[2J\x1b]0;mine\x07title", "--model", fixing)
+    assert "\x1b]" not in done.stdout + done.stderr
+    assert "\x1b[2J" not in done.stdout + done.stderr
 
 
 def test_a_run_that_another_process_works_on(machine, calculator, issue_file):

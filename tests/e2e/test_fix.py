@@ -73,11 +73,10 @@ def test_a_branch_of_it(machine, calculator, issue_file, fixing):
     assert git(calculator, "log", "-1", "--format=%s", "mend") == "add() subtracts"
     assert git(calculator, "rev-parse", "mend^") == git(calculator, "rev-parse", "HEAD")
     assert git(calculator, "status", "--porcelain") == ""
-    assert machine.json(*arguments)["returncode"] == 0, "the same patch on the same base is that branch"
-    other = machine.script(answer("Else.", call("shell", command="echo 1 > one.txt"), call("submit")))
-    taken = machine.json(*arguments[:-3], other, "--branch", "mend")
-    assert taken["returncode"] == 2
-    assert "mend exists already" in taken["error"]["message"]
+    for name, said in (("mend", "exists already"), ("bad name..", "cannot be the name")):
+        refused = machine.json(*arguments[:-1], name)
+        assert (refused["returncode"], set(refused) - {"returncode", "stderr"}) == (2, {"error"}), "before it costs"
+        assert said in refused["error"]["message"]
 
 
 def test_a_given_reproduction_test_counts(machine, calculator, issue_file, tmp_path):
@@ -89,6 +88,35 @@ def test_a_given_reproduction_test_counts(machine, calculator, issue_file, tmp_p
     )  # fmt: skip
     assert told["verdict"]["kind"] == "verified", told["stderr"]
     assert "tests/test_mine.py" in told["patch"]
+
+
+def test_edits_of_existing_tests_are_in_the_patch_only_when_allowed(machine, calculator, issue_file):
+    weaken = call("edit", path="tests/test_text.py", old='"A"', new='"A" or 1')
+    model = machine.script(answer("Both.", ADD_TEST, FIX, weaken, call("submit")))
+    for flags, edited in (([], False), (["--update-tests"], True)):
+        told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, *flags)
+        assert told["verdict"]["kind"] == "verified", told["stderr"]
+        assert ("tests/test_text.py" in told["patch"]) is edited
+        assert "tests/test_core.py" in told["patch"]
+
+
+@pytest.mark.parametrize("where", ["inside", "from a subfolder", "a node", "only in the working tree"])
+def test_reproduction_tests_by_any_path(machine, calculator, issue_file, tmp_path, where):
+    write(calculator, {"tests/test_core.py": TEST_CORE})
+    if where != "only in the working tree":
+        git(calculator, "add", "-A")
+        git(calculator, "commit", "-qm", "A failing test")
+    name, cwd, more = {
+        "inside": (calculator / "tests/test_core.py", None, []),
+        "from a subfolder": ("test_core.py", calculator / "tests", []),
+        "a node": (f"{calculator}/tests/test_core.py::CoreTest::test_add", None, []),
+        "only in the working tree": ("tests/test_core.py", None, ["--base", "HEAD"]),
+    }[where]
+    model = machine.script(answer("Fix.", FIX, call("submit")))
+    arguments = ("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--reproduce", name, *more)
+    told = machine.json(*arguments, cwd=cwd)
+    assert told["verdict"]["kind"] == "verified", told["stderr"]
+    assert ("tests/test_core.py" in told["patch"]) is (where == "only in the working tree")
 
 
 def test_a_wrong_patch_is_not_verified(machine, calculator, issue_file):

@@ -161,7 +161,7 @@ def test_live_time_leaves_out_the_pause_before_a_resume(tmp_path):
     journal.append(
         Note("main", "phase", "a", at=100.0),
         Note("main", "phase", "b", at=107.0),
-        Note("main", "resumed", "", at=500.0),
+        Note("main", "life", "", at=500.0),
         Note("main", "phase", "c", at=503.0),
     )
     assert journal.trajectory.live_seconds() == 10.0

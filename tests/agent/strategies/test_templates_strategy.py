@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aci.repository import Repository
 from agent.engine import Engine
 from agent.settings import Settings
 from agent.solve import begin, reopen, solve
@@ -45,7 +46,7 @@ def run(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch):
     settings = Settings(workspace="local", strategy="templates", test=COMMAND, state=tmp_path / "state")
 
     def start(files: dict[str, str], issue: str = "add() subtracts"):
-        directory = begin(Issue(issue), make_repo(files), settings)
+        directory = begin(Issue(issue), Repository.open(make_repo(files)), settings)
         return lambda: reopen(directory, settings.state)
 
     return start
