@@ -12,8 +12,8 @@ import hashlib
 import json
 import tarfile
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from aci.daemon import Daemon, said
 from aci.store import adoption, checkout, creation, environment, refresh
 from aci.workspace import Options
-from trajectories.errors import WorkspaceError
+from trajectories.errors import Cancelled, WorkspaceError
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -35,6 +35,8 @@ SCRATCH, HARNESS = "/workspace/scratch", f"{HOME}/harness"
 STORE, INBOX = f"{HOME}/store.git", f"{HOME}/inbox"
 _USER, _ROOT = "swe-agent.user", "swe-agent.root"
 _RECIPE = "4"  # part of a base image's name: raise it when they are made differently
+_OTHER = "other files"
+_TICK = 0.5  # seconds between looks at whether a wait was cancelled
 _KEPT = 30  # base images; an old one costs disk, a missing one a few seconds
 _LAYOUT = f"""\
 set -e
@@ -58,7 +60,7 @@ done
 find "$root" -name .git -prune -exec rm -rf {{}} +
 mv {HOME}/history.git "$root/.git"
 chown -R "$SESSION_USER" "$root" /workspace {HOME}
-printf %s "$root"
+printf '\\n%s' "$root"
 """
 
 
@@ -74,7 +76,6 @@ class Base:
 def base_image(daemon: Daemon, options: Options) -> Base:
     """The base image, made if it is not there; processes that need it at the same time make it once."""
     from docker.errors import ImageNotFound
-    from filelock import FileLock
     from platformdirs import user_cache_path
 
     source = _source(daemon, options)
@@ -82,7 +83,7 @@ def base_image(daemon: Daemon, options: Options) -> Base:
     key = hashlib.sha256(inputs.encode()).hexdigest()[:24]
     locks = user_cache_path("swe-agent") / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / f"{key}.lock"):
+    with _alone(locks / f"{key}.lock", options):
         try:
             image = daemon.client.images.get(f"swe-agent-base/{key}:latest")
         except ImageNotFound:
@@ -90,6 +91,23 @@ def base_image(daemon: Daemon, options: Options) -> Base:
             image = _make(daemon, source, f"swe-agent-base/{key}", options)
             _remove_old(daemon)
     return Base(str(image.id), image.labels[_USER], image.labels[_ROOT])
+
+
+@contextmanager
+def _alone(path: Path, options: Options) -> Iterator[None]:
+    """Hold a lock between processes. Raises Cancelled while it waits."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    while not lock.is_locked:
+        if options.cancel.is_set():
+            raise Cancelled("Interrupted while another run prepared the base.", "`swe-agent resume` goes on from here.")
+        with suppress(Timeout):
+            lock.acquire(timeout=_TICK)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _remove_old(daemon: Daemon) -> None:
@@ -127,21 +145,50 @@ def _source(daemon: Daemon, options: Options) -> Image:
 def _make(daemon: Daemon, source: Image, name: str, options: Options) -> Image:
     with_git = _start(daemon, source, options)
     try:
-        user = _session_user(with_git, source)
+        user = _session_user(with_git, source, options)
         _send(with_git, options)
-        root = _run(with_git, _LAYOUT, "0", {"SESSION_USER": user})
+        root = _run(with_git, _LAYOUT, "0", {"SESSION_USER": user}).rpartition("\n")[2]
+        _refuse_volumes(source, root, options)
         files = [creation(STORE, f"{HOME}/base.pack", f"{root}/.git"), checkout(root, options.base.tree)]
         _run(with_git, _script(*files, adoption(root), b"rm -f %b/base.pack" % HOME.encode()), user, _env(root))
         repository = with_git.commit()
     finally:
         with_git.remove(force=True, v=True)
-    with_repository = daemon.start(str(repository.id), user=user)
     try:
-        _run(with_repository, _script(refresh(root), adoption(root)), user, _env(root))
-        labels = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in ((_USER, user), (_ROOT, root))]
-        return with_repository.commit(repository=name, tag="latest", changes=labels)
+        return _with_indexes(daemon, repository, Base(name, user, root), options)
+    except BaseException:
+        with suppress(Exception):  # whatever it is, the first trouble is to be told
+            daemon.client.images.remove(str(repository.id))
+        raise
+
+
+def _with_indexes(daemon: Daemon, repository: Image, base: Base, options: Options) -> Image:
+    """The second layer, named `base.image`. Raises WorkspaceError if the files are not those of the base."""
+    container = daemon.start(str(repository.id), user=base.user)
+    try:
+        same = f'[ "$(git write-tree)" = {options.base.tree} ] && git diff-files --quiet || echo {_OTHER}'
+        renew = _script(refresh(base.root), adoption(base.root), same.encode())
+        if _run(container, renew, base.user, _env(base.root)).endswith(_OTHER):
+            raise WorkspaceError(
+                f"The image {options.image or IMAGE} does not keep the repository's files as they are put into it.",
+                "Name another with --image.",
+            )
+        labels = [
+            f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in ((_USER, base.user), (_ROOT, base.root))
+        ]
+        return container.commit(repository=base.image, tag="latest", changes=labels)
     finally:
-        with_repository.remove(force=True, v=True)
+        container.remove(force=True, v=True)
+
+
+def _refuse_volumes(source: Image, root: str, options: Options) -> None:
+    """A volume is in no image: its history would not be removed, and what we put there would be lost."""
+    for volume in source.attrs["Config"].get("Volumes") or {}:
+        if any(f"{path}/".startswith(f"{volume.rstrip('/')}/") for path in (root, "/workspace", HOME)):
+            raise WorkspaceError(
+                f"The image {options.image or IMAGE} declares {volume} a volume, so nothing there can be prepared.",
+                f"Build it without `VOLUME {volume}`, or name another with --image.",
+            )
 
 
 def _start(daemon: Daemon, source: Image, options: Options) -> Container:
@@ -162,10 +209,16 @@ def _start(daemon: Daemon, source: Image, options: Options) -> Container:
     return container
 
 
-def _session_user(container: Container, source: Image) -> str:
+def _session_user(container: Container, source: Image, options: Options) -> str:
     """`uid:gid` of the image's user, who need not have a name."""
     named = str(source.attrs["Config"].get("User") or "0")
-    return ":".join(_run(container, "id -u && id -g", named, {}).split())
+    try:
+        return ":".join(_run(container, "id -u && id -g", named, {}).split())
+    except WorkspaceError as error:
+        raise WorkspaceError(
+            f"The image {options.image or IMAGE} has no user {named}, as whom it is to run.",
+            "Build it with a USER that exists, or name another with --image.",
+        ) from error
 
 
 def _send(container: Container, options: Options) -> None:

@@ -63,13 +63,18 @@ class Daemon:
         self.client.close()
 
     def remove_leftovers(self) -> None:
-        """Remove the containers of processes that did not live to do it."""
+        """Remove the containers, and half-made images, of processes that did not live to do it."""
         from docker.errors import APIError
 
-        for found in self.client.api.containers(all=True, filters={"label": [f"{LABEL}=1", OWNER]}):
+        ours = {"label": [f"{LABEL}=1", OWNER]}
+        for found in self.client.api.containers(all=True, filters=ours):
             if owner.gone(found["Labels"][OWNER]):
                 with suppress(APIError):  # another process was faster
                     self.client.api.remove_container(found["Id"], force=True, v=True)
+        for found in self.client.api.images(filters={**ours, "dangling": True}):
+            if owner.gone(found["Labels"][OWNER]):
+                with suppress(APIError):
+                    self.client.api.remove_image(found["Id"])
 
 
 def connect() -> Daemon:

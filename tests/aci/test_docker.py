@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from aci import daemon
+from aci.base_image import _alone
+from aci.owner import me
+from aci.workspace import Options
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
-from trajectories.errors import WorkspaceError
+from trajectories.errors import Cancelled, WorkspaceError
 
 pytestmark = pytest.mark.docker
 
@@ -195,6 +199,53 @@ def test_an_image_with_a_user(repo: Path, open_ws: OpenWorkspace, image: str) ->
     assert ws.run("id -u; echo $HOME $FROM_IMAGE; git status -s; touch new").text == "1500\n/home/someone yes\n"
     assert ws.snapshot().tree != ws.options.base.tree
     ws.restore(ws.options.base.tree)
+
+
+@pytest.mark.parametrize("volume", ["/testbed", "/workspace", "/swe-agent/"])
+def test_an_image_with_a_volume_where_the_repository_goes(
+    repo: Path, open_ws: OpenWorkspace, image: str, volume: str
+) -> None:
+    build(image, "mkdir /testbed && cd /testbed && git init -q", f"VOLUME {volume}")
+    with pytest.raises(WorkspaceError, match=volume) as caught:
+        open_ws("docker", repo, image=image)
+    assert "VOLUME" in caught.value.fix
+
+
+def test_an_image_that_does_not_keep_the_files(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+    build(image, "mkdir /testbed && cd /testbed && git init -q", "VOLUME /testbed/kept")
+    (repo / "kept").mkdir()
+    (repo / "kept" / uuid.uuid4().hex).write_text("")
+    before = docker("images", "-aq", "--no-trunc").split()
+    with pytest.raises(WorkspaceError, match="does not keep"):
+        open_ws("docker", repo, image=image)
+    left = set(
+        docker("images", "-aq", "--no-trunc", "--filter=dangling=true", "--filter=label=swe-agent.owner").split()
+    )
+    assert not [one for one in left - set(before) if me() in docker("image", "inspect", one)]
+
+
+def test_an_image_whose_user_is_not_there(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+    build(image, ":", "USER nobodyhere")
+    with pytest.raises(WorkspaceError, match="no user nobodyhere") as caught:
+        open_ws("docker", repo, image=image)
+    assert "USER" in caught.value.fix
+
+
+def test_half_made_images_of_dead_processes_are_removed(repo: Path, open_ws: OpenWorkspace) -> None:
+    make = (
+        "import sys; from aci.daemon import connect\n"
+        "c = connect().start(sys.argv[1]); print(c.commit().id); c.remove(force=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", make, IMAGE], check=True, capture_output=True, text=True)
+    open_ws("docker", repo)
+    assert done.stdout.strip() not in docker("images", "-aq", "--no-trunc")
+
+
+def test_waiting_for_a_base_can_be_cancelled(tmp_path: Path) -> None:
+    options = Options(*[None] * 3, cancel=threading.Event())  # type: ignore[arg-type]
+    threading.Timer(0.3, options.cancel.set).start()
+    with FileLock(tmp_path / "lock"), pytest.raises(Cancelled), _alone(tmp_path / "lock", options):
+        pass
 
 
 def test_an_image_that_is_not_there(repo: Path, open_ws: OpenWorkspace) -> None:
