@@ -8,9 +8,10 @@ anything done anew (the idea is Temporal's durable execution; the records are ou
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from aci.view import mask
 from agent.asking import Ask, send
 from agent.context import messages
 from agent.engine import Engine, Token
@@ -286,7 +287,8 @@ class Task:
     ) -> Step:
         parent = self._recorded[-1].id if self._recorded else ""
         ask = reply.ask if reply else None
-        step = Step(self.branch, self._at + 1, parent, author, tree, ask, actions, observations, error)
+        seen = tuple(replace(seen, text=mask(seen.text, self.engine.secrets)) for seen in observations)
+        step = Step(self.branch, self._at + 1, parent, author, tree, ask, actions, seen, error)
         self.engine.journal.append(step)
         return self._advance()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import TEST_CORE, Machine, answer, call
+from tests.e2e.conftest import TEST_CORE, Machine, answer, call, git, write
 from tests.e2e.plugin import install
 from trajectories.journal import read
 from trajectories.records import Exit, Hold, Note, Reply, Run, Settle, Turn
@@ -141,6 +141,24 @@ def test_killed_at_every_record(machine, whole):
         (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + torn)
         check(machine.json("resume", copy.name), copy, whole)
         shutil.rmtree(copy)
+
+
+@pytest.mark.timeout(3600)
+def test_templates_killed_at_every_record(machine, calculator):
+    write(calculator, {"tests/test_core.py": TEST_CORE})
+    git(calculator, "add", "-A")
+    git(calculator, "commit", "-qm", "A failing test")
+    arguments = ["fix", "--repo", str(calculator), "--text", "add() in calc/core.py subtracts"]
+    whole = machine.json(*arguments)
+    assert whole["verdict"]["kind"] == "verified", whole["stderr"]
+    directory = Path(whole["directory"])
+    lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    for kept in sample(list(range(2, len(lines))), 4):
+        copy = directory.parent / f"cut-{kept}"
+        shutil.copytree(directory, copy)
+        (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:7])
+        again = machine.json("resume", copy.name)
+        assert (again["exit"], again["patch"]) == (0, whole["patch"]), (kept, again["stderr"])
 
 
 def test_resuming_a_finished_run_answers_as_it_ended(machine, whole):

@@ -179,6 +179,20 @@ def test_keys_of_the_host_reach_neither_workspace_nor_run(machine, calculator, i
     assert canary not in told["stderr"]
 
 
+def test_a_key_in_the_issue_goes_no_further(machine, calculator):
+    canary = "canary-4f1d9c27ab"
+    machine.extra |= {"SHOP_API_KEY": canary}
+    model = machine.script(answer("Fix.", FIX, call("submit")))
+    told = machine.json(
+        "fix", "--repo", calculator, "--text", f"With the key {canary} add() subtracts.", "--model", model
+    )
+    assert told["exit"] == 6, told
+    found = [
+        file for file in Path(told["directory"]).rglob("*") if file.is_file() and canary.encode() in file.read_bytes()
+    ]
+    assert found == []
+
+
 def test_a_repository_by_its_url(machine, calculator, issue_file, fixing):
     told = machine.json("fix", "--repo", calculator.as_uri(), "--issue-file", issue_file, "--model", fixing)
     assert told["verdict"]["kind"] == "verified", told["stderr"]
