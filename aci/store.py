@@ -214,7 +214,7 @@ class Store:
         if ran.code:
             raise WorkspaceError("The workspace's changes could not be packed.", "See that its disk is not full.")
         try:
-            self._trees.add_pack(ran.output, tree)
+            self._trees.add_pack(ran.output, tree, before=self.tree)
         except PackRefused as refused:
             return f"all changes since the last step: {refused.message}"
         return ""

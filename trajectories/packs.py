@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -23,24 +23,38 @@ class PackRefused(SweAgentError):
     """Objects from a container were not taken: broken, dangerous (`.git` or `..` in a tree), or too large."""
 
 
-def index_pack(stream: BinaryIO, scratch: Path, store: Path, env: Mapping[str, str], limit: int) -> None:
+def index_pack(
+    stream: BinaryIO, scratch: Path, store: Path, env: Mapping[str, str], limit: int, spared: Sequence[str]
+) -> None:
     """Check a thin pack in the empty folder `scratch`, complete it from `store`, and move it there, durable.
 
     Raises PackRefused, the store as it was, for more than `limit` bytes, PACK_MEMORY or PACK_SECONDS, and for objects
-    that git finds broken, incomplete or dangerous.
+    that git finds broken, incomplete or dangerous; what is in the blobs `spared` is no reason.
     """
     (scratch / "pack").mkdir()
+    (scratch / "spared").write_text("".join(f"{id}\n" for id in spared))
     env = {
         **env,
         "GIT_OBJECT_DIRECTORY": str(scratch),
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(store / "objects"),
     }
-    command = ["sh", "-c", CAPPED, str(PACK_MEMORY >> 10), "git", "index-pack", "--strict", "--fix-thin", "--stdin"]
+    command = [
+        "sh",
+        "-c",
+        CAPPED,
+        str(PACK_MEMORY >> 10),
+        "git",
+        "index-pack",
+        "--strict=skiplist=spared",
+        "--fix-thin",
+        "--stdin",
+    ]
     with tempfile.TemporaryFile() as said:
         try:
             process = subprocess.Popen(
                 command,
                 env=env,
+                cwd=scratch,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=said,

@@ -25,10 +25,11 @@ from trajectories.plumbing import OWN, GitFailed, create_store, decode, encode, 
 __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-FOLDER, SUBMODULE, SYMLINK = "040000", "160000", "120000"
+FOLDER, SUBMODULE = "040000", "160000"
 DEPTH_LIMIT = 500
 FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
+SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
 SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anybody counts on them
 
@@ -204,17 +205,32 @@ class Trees:
 
     # Packs: objects on their way from and to a container, or from the user's repository
 
-    def add_pack(self, pack: bytes | BinaryIO, tree: str = "", limit: int = PACK_LIMIT) -> None:
+    def add_pack(self, pack: bytes | BinaryIO, tree: str = "", limit: int = PACK_LIMIT, before: str = "") -> None:
         """Take the objects of an untrusted (thin) pack; they are durable when this returns.
 
         With `tree` given, that tree must be whole then and of sane size. Raises PackRefused, with the store as it was,
-        for a pack that is broken, dangerous, or takes more than `limit` bytes, too much memory or time.
+        for a pack that is broken, dangerous, or takes more than `limit` bytes, too much memory or time. What git
+        dislikes in files that are so in the tree `before` is no reason.
         """
-        with self._scratch() as folder:
-            index_pack(io.BytesIO(pack) if isinstance(pack, bytes) else pack, folder, self.path, self.env, limit)
+        try:
+            self._take(pack, limit)
+        except PackRefused:
+            spared = self._special(before) if before and isinstance(pack, bytes) else []
+            if not spared:
+                raise
+            self._take(pack, limit, spared)
         self._pack_came()
         if tree:
             self._check(tree)
+
+    def _take(self, pack: bytes | BinaryIO, limit: int, spared: Sequence[str] = ()) -> None:
+        stream = io.BytesIO(pack) if isinstance(pack, bytes) else pack
+        with self._scratch() as folder:
+            index_pack(stream, folder, self.path, self.env, limit, spared)
+
+    def _special(self, tree: str) -> list[str]:
+        """The ids of the files that git reads for itself."""
+        return [entry.id for path, entry in self.files(tree).items() if path.rpartition("/")[2].lower() in SPECIAL]
 
     def pack(self, tree: str, have: Sequence[str] = ()) -> bytes:
         """A thin pack of what `tree` holds and no tree of `have` does."""

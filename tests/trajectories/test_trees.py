@@ -287,6 +287,24 @@ def test_a_link_named_gitmodules_is_refused(trees: Trees) -> None:
     _refused(trees, _pack(("blob", b"x"), ("tree", tree)))
 
 
+def test_what_was_there_before_is_no_reason_to_refuse(trees: Trees, tmp_path: Path) -> None:
+    bad = b'[submodule "../x"]\n path = x\n url = -u\n'
+    odd = {".gitmodules": bad, "sub/.gitattributes": b"*.x " + b"a" * 3000 + b"\n", "sub/b": b"1"}
+    with Trees(tmp_path / "from.git") as source:
+        before = source.write(odd, EMPTY_TREE)
+        after = source.write({"sub/b": b"2"}, before)
+        worse = source.write({"sub/.gitmodules": bad + b"#"}, before)
+        trees.write(odd, EMPTY_TREE)
+        with pytest.raises(PackRefused):
+            trees.add_pack(source.pack(after, [before]), after)
+        trees.add_pack(source.pack(after, [before]), after, before=before)
+        assert trees.read(after, "sub/b") == b"2"
+        dangerous = _pack(("tree", b"100644 .git\0" + hashlib.sha1(b"blob 1\0x").digest()), ("blob", b"x"))
+        for pack in (source.pack(worse, [before]), dangerous):
+            with pytest.raises(PackRefused):
+                trees.add_pack(pack, before=before)
+
+
 def test_a_tree_without_its_files_is_refused(trees: Trees) -> None:
     _refused(trees, _pack(("tree", b"100644 a\0" + bytes(20 * [7]))))
 
