@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from agent.parallel import load_verdict
+from agent.outcome import Outcome, load_verdict
 from trajectories.records import Observation, Step, Verdict
 
 if TYPE_CHECKING:
-    from agent.task import Outcome, Task
+    from agent.task import Task
 
 TOLD = {True: "yes", False: "NO", None: "not judged"}
 PARTS = {
@@ -62,8 +62,6 @@ def in_words(verdict: Verdict) -> str:
 
 def best(task: Task) -> Outcome:
     """The best tree of a branch and those under it: verified > green > no loss > parses; the later of equals."""
-    from agent.task import Outcome
-
     under = [step for step in task.engine.trajectory.all_steps() if f"{step.branch}/".startswith(f"{task.branch}/")]
     proven = [(verdict_of(step), step.tree) for step in under if step.author == "proof"]
     if proven:

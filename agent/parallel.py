@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from agent.outcome import Outcome, load_outcome
 from trajectories.errors import Cancelled, ModelError, Stop, WorkspaceError
-from trajectories.records import Once, Step, Verdict
+from trajectories.records import Once, Step
 
 if TYPE_CHECKING:
     from agent.engine import Engine
-    from agent.task import Outcome, Task
+    from agent.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +101,11 @@ def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _Ended]) -
     except (Stop, ModelError) as stop:
         if isinstance(stop, ModelError) and stop.retryable:
             raise  # the whole run waits and is resumed
-        best = task.best()
-        outcome = type(best)(best.tree, best.verdict, stop.kind if isinstance(stop, Stop) else "error")
+        outcome = replace(task.best(), exit=stop.kind if isinstance(stop, Stop) else "error")
     engine.journal.append(Once(task.branch, "outcome", asdict(outcome)))
     return outcome
 
 
 def _recorded(engine: Engine, attempt: Attempt) -> Outcome | None:
-    from agent.task import Outcome
-
     result = engine.trajectory.results.get((attempt.task.branch, "outcome"))
-    if result is None:
-        return None
-    value: dict[str, Any] = result.value
-    return Outcome(value["tree"], load_verdict(value["verdict"]), value["exit"])
-
-
-def load_verdict(value: dict[str, Any]) -> Verdict:
-    """A verdict as the journal holds it."""
-    parts: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
-    return Verdict(**parts)
+    return load_outcome(result.value) if result else None

@@ -17,8 +17,9 @@ from aci.repository import Repository
 from aci.view import mask
 from agent.engine import Engine, Happening, chosen_model, known_secrets
 from agent.ledger import Spent
+from agent.outcome import Outcome
 from agent.settings import Settings
-from agent.task import Outcome, Task
+from agent.task import Task
 from tools.base import Toolbox
 from trajectories.errors import (
     Cancelled,

@@ -8,21 +8,23 @@ anything done anew (the idea is Temporal's durable execution; the records are ou
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aci.view import mask
 from agent.asking import Ask, send
+from agent.best import best, proof_step, verdict_of
 from agent.context import messages
 from agent.engine import Engine, Token
 from agent.loop import loop, submitted
+from agent.outcome import Outcome
+from agent.parallel import Attempt, run_all
 from tools.base import Context
 from trajectories.errors import RunBroken
 from trajectories.records import Action, Base, Issue, Note, Observation, Once, Reply, Step, Verdict
 
 if TYPE_CHECKING:
     from aci.workspace import Workspace
-    from agent.parallel import Attempt
     from agent.settings import Settings
     from trajectories.trees import Trees
 
@@ -35,15 +37,6 @@ RESUMED = (
     "[This run was interrupted and resumed in a new workspace: the repository is as you left it, "
     "ignored files, running processes and side sessions are gone.]"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an attempt came to: the best tree, what its proof found, and how it ended (see `Exit.kind`)."""
-
-    tree: str
-    verdict: Verdict
-    exit: str = ""
 
 
 class Place:
@@ -214,16 +207,12 @@ class Task:
 
     def attempt(self, name: str, strategy: Callable[[Task], Generator[Step, None, Outcome]]) -> Attempt:
         """A strategy on a branch of its own, in its own fork of the workspace as it is now; run it with `map`."""
-        from agent.parallel import Attempt
-
         cancel = Token(self.cancel)
         place = Place(self.engine, cancel, apart=True)
         return Attempt(Task(self.engine, f"{self.branch}/{name}", self.tree, place, cancel), strategy)
 
     def map(self, attempts: Sequence[Attempt]) -> Generator[Step, None, list[Outcome]]:
         """Run attempts side by side, yielding their steps as they come; outcomes in the order of the arguments."""
-        from agent.parallel import run_all
-
         return (yield from run_all(self.engine, attempts))
 
     def adopt(self, tree: str, why: str) -> Step:
@@ -238,8 +227,6 @@ class Task:
 
     def prove(self, reproduction: Sequence[str] = (), places: Sequence[str] = ()) -> Generator[Step, None, Verdict]:
         """The whole proof of the present tree, in a fresh fork; a step of author `proof` tells what it found."""
-        from agent.best import proof_step, verdict_of
-
         if not self._next():
             self.cancel.check()
             tree = self.workspace.snapshot(exact=True).tree if self.place.opened else self.tree
@@ -255,8 +242,6 @@ class Task:
 
     def best(self) -> Outcome:
         """The best tree of this branch and those under it: verified > green > no loss > parses."""
-        from agent.best import best
-
         return best(self)
 
     def notify(self, text: str) -> None:

@@ -10,7 +10,8 @@ from agent.moves.opening import opening
 from agent.moves.reproduction import given_tests
 
 if TYPE_CHECKING:
-    from agent.task import Outcome, Task
+    from agent.outcome import Outcome
+    from agent.task import Task
     from trajectories.records import Step
 
 ROLES = ("coder",)

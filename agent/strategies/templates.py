@@ -12,7 +12,8 @@ from agent.moves.reproduction import given_tests
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.task import Outcome, Task
+    from agent.outcome import Outcome
+    from agent.task import Task
     from trajectories.records import Step
 
 ROLES = ()

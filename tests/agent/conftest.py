@@ -10,9 +10,10 @@ import pytest
 
 from aci.repository import Repository
 from agent.engine import Engine, Happening
+from agent.outcome import Outcome
 from agent.settings import Settings
 from agent.solve import begin, reopen
-from agent.task import Outcome, Task
+from agent.task import Task
 from trajectories.records import Issue, Step
 
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]
