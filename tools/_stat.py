@@ -1,10 +1,11 @@
-"""What differs between two trees, a line a file."""
+"""What differs between two trees, a line a file, and what no tree holds."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from aci.workspace import Snapshot
     from trajectories.trees import Trees
 
 MOST_FILES = 30
@@ -22,6 +23,11 @@ def stat(trees: Trees, old: str, new: str) -> list[str]:
     if len(changed) > MOST_FILES:
         rows.append(f"… {len(changed) - MOST_FILES} more files")
     return rows
+
+
+def unrecorded(snapshot: Snapshot) -> list[str]:
+    """A line on what of the files is in no tree, if anything is not."""
+    return [f"Not recorded, kept in its last state: {', '.join(snapshot.skipped)}"] if snapshot.skipped else []
 
 
 def _count(diff: str) -> tuple[int, int]:

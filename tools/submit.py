@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools._stat import stat
+from tools._stat import stat, unrecorded
 from tools.base import Context, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -17,10 +17,12 @@ def submit(ctx: Context, summary: str = "") -> Observation:
     Args:
         summary: What was wrong and what was changed, in a few sentences.
     """
-    tree = ctx.workspace.snapshot().tree
+    snapshot = ctx.workspace.snapshot()
+    tree, left_out = snapshot.tree, unrecorded(snapshot)
     if tree == ctx.base.tree:
         raise UsageError(
-            "Nothing is changed against the base, so there is no patch.", "Change files before you submit."
+            "\n".join(["Nothing is changed against the base, so there is no patch.", *left_out]),
+            "Change files before you submit." if not left_out else "Remove or ignore these, then submit again.",
         )
-    rows = stat(ctx.trees, ctx.base.tree, tree)
+    rows = [*stat(ctx.trees, ctx.base.tree, tree), *left_out]
     return Observation("\n".join(["Submitted:", *rows]), data={"submitted": True, "summary": summary, "tree": tree})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools._stat import stat
+from tools._stat import stat, unrecorded
 from tools.base import Context, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -17,18 +17,20 @@ def undo(ctx: Context, steps: int = 1) -> Observation:
     Args:
         steps: How many changing steps to take back.
     """
-    now = ctx.workspace.snapshot().tree
+    snapshot = ctx.workspace.snapshot()
+    now, left_out = snapshot.tree, unrecorded(snapshot)
     states = _states(ctx, now)
     if steps < 1:
         raise UsageError("`steps` must be at least 1.")
     if steps >= len(states):
         raise UsageError(
-            f"Only {len(states) - 1} changes can be undone." if states[1:] else "There is nothing to undo."
+            f"Only {len(states) - 1} changes can be undone." if states[1:] else "There is nothing to undo.",
+            "\n".join(left_out),
         )
     tree = states[-1 - steps]
     ctx.workspace.restore(tree)
     head = f"Undid the last {'change' if steps == 1 else f'{steps} changes'} (ignored files are not touched):"
-    return Observation("\n".join([head, *stat(ctx.trees, tree, now)]))
+    return Observation("\n".join([head, *stat(ctx.trees, tree, now), *left_out]))
 
 
 def _states(ctx: Context, now: str) -> list[str]:

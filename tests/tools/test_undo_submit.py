@@ -67,3 +67,17 @@ def test_submit_of_many_and_of_binary_files(bench: Bench) -> None:
     assert rows[1] == "a0.bin +0 -0 (new)"
     assert "b.txt +0 -0" in rows
     assert rows[-1] == "… 12 more files"
+
+
+def test_what_is_not_recorded_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aci.store.PACK_LIMIT", 1000)
+    bench("shell", command="echo small > new; head -c 100000 /dev/urandom > big")
+    for tool in ("submit", "undo"):
+        seen = bench(tool)
+        assert not seen.ok
+        assert "Not recorded" in seen.text
+        assert "all changes since the last step" in seen.text
+    bench("shell", command="rm big; mkfifo b.fifo; rm a.txt; mkfifo a.txt")
+    seen = bench("submit")
+    assert seen.ok
+    assert seen.text.splitlines()[1:] == ["new +1 -0 (new)", "Not recorded, kept in its last state: a.txt"]
