@@ -29,6 +29,8 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
     report = run(ctx.workspace, command or ctx.test_command, nodes or (), min(max(timeout, 1), LONGEST))
     data = {"failed": list(report.failed), "passed": len(report.passed), "counts": report.counts, "code": report.code}
     head = [report.summary(), *report.notes]
+    if nodes and report.granularity == "command":
+        head.append("This command cannot be narrowed to what was named: everything was run.")
     if nodes and report.granularity == "test":
         head += [f"No such test: {node}" for node in nodes[:MOST_IDS] if not _ran(node, report)]
     if not report.results:

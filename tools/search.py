@@ -72,7 +72,8 @@ def search(
     files = sorted(_files(ran), key=lambda file: file.rank)
     where = "".join(f" in {place}" for place in (path, glob) if place not in ("", "."))
     if not files:
-        return Observation(f"No match for {pattern!r}{where}.")
+        hidden = " (it is ignored by git; use grep in the shell)" if _ignored(ctx, path) else ""
+        return Observation(f"No match for {pattern!r}{where}{hidden}.")
     total = sum(len(file.lines) for file in files)
     head = f"{_count(total, 'match', 'matches')} in {_count(len(files), 'file', 'files')}"
     return Observation(f"{'; '.join([head, *notes])}\n{_grouped(files)}", data={"matches": total, "files": len(files)})
@@ -94,6 +95,14 @@ def _grep(ctx: Context, kind: str, pattern: str, path: str, glob: str, ignore_ca
     there = f"cd {root} && {{ [ -e {place} ] || (exit {NO_PATH}); }}"
     git = f"GIT_LITERAL_PATHSPECS=0 git {_OPTIONS} {shlex.join(words)} 2>&1"
     return ctx.workspace.run(f"{there} && {git}", timeout=SECONDS, session=SESSION)
+
+
+def _ignored(ctx: Context, path: str) -> bool:
+    place = _relative(ctx, path)
+    if place == "./.":
+        return False
+    asked = f"cd {shlex.quote(ctx.workspace.root)} && git {_OPTIONS} check-ignore -q {shlex.quote(place)}"
+    return ctx.workspace.run(asked, timeout=SECONDS, session=SESSION).code == 0
 
 
 def _relative(ctx: Context, path: str) -> str:

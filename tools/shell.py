@@ -20,7 +20,8 @@ def shell(ctx: Context, command: str, timeout: int = 120) -> Observation:
         command: One command line or a script of several lines.
         timeout: Seconds after which it is ended.
     """
-    ran = ctx.workspace.run(command, timeout=min(max(timeout, 1), LONGEST))
+    timeout = min(max(timeout, 1), LONGEST)
+    ran = ctx.workspace.run(command, timeout=timeout)
     shown, out = ctx.show(ran.output)
     said = _said(ran, timeout, ctx.workspace.root)
     text = "\n".join(filter(None, (shown, said))) or "(no output)"

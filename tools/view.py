@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aci.source import Definition, definitions
 from aci.view import CAPS, cut_lines, numbered
+from tools._stat import unrecorded
 from tools.base import Context, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -147,19 +149,33 @@ def _within(rows: list[str], room: int) -> list[str]:
 
 def _listing(ctx: Context, path: str) -> Observation:
     """The files of a directory, its subdirectories with the number of files in them."""
-    prefix, tree = _prefix(ctx, path), ctx.workspace.snapshot().tree
-    inside = [name.removeprefix(prefix) for name in ctx.trees.files(tree) if name.startswith(prefix)]
+    snapshot = ctx.workspace.snapshot()
+    names = ctx.trees.files(snapshot.tree)
+    inside = _inside(names, _prefix(ctx, path)) or _inside(names, _prefix(ctx, _real(ctx, path)))
     folders = Counter(name.split("/")[0] for name in inside if "/" in name)
     rows = [f"{name}/ ({_files(count)})" for name, count in sorted(folders.items())]
     rows += sorted(name for name in inside if "/" not in name)
     if not rows:
-        return Observation(f"{path} holds no file that git sees (ignored files: `ls` in the shell).")
+        if _prefix(ctx, _real(ctx, path)).startswith("../"):
+            return Observation(f"{path} is outside the repository; use `ls` in the shell.", ok=False)
+        nothing = f"{path} holds no file that git sees (ignored files: `ls` in the shell)."
+        return Observation("\n".join([nothing, *unrecorded(snapshot)]))
     room, shown = CAPS["listing"], 0
     while shown < len(rows) and room > len(rows[shown]):
         room -= len(rows[shown]) + 1
         shown += 1
     more = [f"… {len(rows) - shown} more"] if shown < len(rows) else []
-    return Observation("\n".join([f"{path}: {_files(len(inside))}", *rows[:shown], *more]))
+    return Observation("\n".join([f"{path}: {_files(len(inside))}", *rows[:shown], *more, *unrecorded(snapshot)]))
+
+
+def _inside(names: Iterable[str], prefix: str) -> list[str]:
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+
+def _real(ctx: Context, path: str) -> str:
+    """The directory that a path leads to through symbolic links."""
+    command = f"cd {shlex.quote(ctx.workspace.root)} && readlink -f -- {shlex.quote(path)}"
+    return ctx.workspace.run(command, timeout=30, session="tools").text.rstrip("\n") or path
 
 
 def _files(count: int) -> str:

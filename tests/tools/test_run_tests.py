@@ -69,3 +69,10 @@ def test_a_suite_that_hangs_is_ended(bench: Bench) -> None:
     seen = bench("run_tests", nodes=["test_ok.py"], timeout=2)
     assert not seen.ok
     assert "timed out" in seen.text
+
+
+def test_a_command_that_cannot_be_narrowed_says_so(bench: Bench) -> None:
+    seen = bench("run_tests", nodes=["test_calc.py::test_good"], command="echo checking; exit 3")
+    assert "cannot be narrowed" in seen.text
+    assert "cannot be narrowed" not in bench("run_tests", nodes=["test_ok.py"]).text
+    assert "cannot be narrowed" not in bench("run_tests", nodes=["nowhere.py"]).text

@@ -29,6 +29,8 @@ def test_matches_by_file_definitions_first(bench: Bench) -> None:
 
 def test_path_glob_and_new_files(bench: Bench) -> None:
     bench("shell", command="mkdir ignored; echo total > ignored/x; echo total > src/new.txt; cd src")
+    assert "ignored by git" in bench("search", pattern="total", path="ignored/x").text
+    assert "ignored by git" not in bench("search", pattern="nothing", path="src").text
     assert bench("search", pattern="total", path="src", glob="*.txt").text == "1 match in 1 file\nsrc/new.txt\n1\ttotal"
     assert bench("search", pattern="total", glob="src/**/*.py").data["files"] == 2
     assert bench("search", pattern="total", path="odd name (1).txt").data["matches"] == 1

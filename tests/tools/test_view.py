@@ -103,6 +103,11 @@ def test_directories_are_listed_short(bench: Bench) -> None:
     assert bench("view", path="pkg/deep/").text == "pkg/deep/: 2 files\nb.py\nc.txt"
     bench("shell", command="mkdir empty")
     assert "holds no file" in bench("view", path="empty").text
+    bench("shell", command="ln -s pkg/deep deep")
+    assert bench("view", path="deep").text == "deep: 2 files\nb.py\nc.txt"
+    scratch = bench("view", path=bench.workspace.scratch)
+    assert not scratch.ok
+    assert "outside the repository" in scratch.text
 
 
 def test_odd_files(bench: Bench) -> None:
