@@ -53,8 +53,7 @@ def test_the_right_patch_is_verified(judge, kind):
     verdict = judge(SOLVED, kind=kind)
     assert verdict.kind == "verified", verdict.notes
     assert parts(verdict) == (True, True, True, True)
-    assert verdict.tests == (REPRODUCED,)
-    assert verdict.granularity == "test"
+    assert (verdict.granularity, verdict.tests) == ("test", (REPRODUCED,))
     assert verdict.commands == (
         "git apply patch.diff",
         f"{UNITTEST} -k {REPRODUCED}",
@@ -94,9 +93,7 @@ def test_deleting_or_editing_the_test_counts_for_nothing(judge, gone):
         {"tests/test_total.py": gone, "shop/stock.py": "def left(n):\n    return n if n > 0 else 0\n"},
         {**BASE, **FAILING},
     )
-    assert verdict.kind == "unproven"
-    assert verdict.green is not True
-    assert verdict.no_loss is True
+    assert (verdict.kind, verdict.green, verdict.no_loss) == ("unproven", None, True)
     assert told(verdict, "left out: tests/test_total.py")
 
 
@@ -160,8 +157,7 @@ def test_a_reproduction_that_fails_among_the_others_is_not_green(judge):
 def test_a_test_that_never_failed(judge):
     test = CASE + "    def test_total(self): self.assertEqual(price.total([0, 2]), 2)\n"
     verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": test})
-    assert verdict.kind == "unproven"
-    assert verdict.red is False
+    assert (verdict.kind, verdict.red) == ("unproven", False)
     assert told(verdict, "No test fails without the patch")
 
 
@@ -179,8 +175,7 @@ def test_a_patch_that_breaks_another_test(judge):
 )
 def test_tests_that_vanish_are_lost(judge, cause):
     verdict = judge({**SOLVED, "shop/stock.py": cause})
-    assert verdict.kind == "unproven"
-    assert verdict.no_loss is False
+    assert (verdict.kind, verdict.no_loss) == ("unproven", False)
     assert "tests.test_stock.T.test_left" in verdict.lost
 
 
@@ -197,8 +192,7 @@ def test_flaky_tests_are_left_out_by_name(judge):
     base = {**BASE, "tests/test_flaky.py": flaky, ".gitignore": "*.tmp\n"}
     verdict = judge(SOLVED, base)
     assert verdict.kind == "verified", verdict.notes
-    assert verdict.flaky == ("tests.test_flaky.T.test_odd",)
-    assert verdict.lost == ()
+    assert (verdict.flaky, verdict.lost) == (("tests.test_flaky.T.test_odd",), ())
 
 
 def test_a_test_that_never_passes_again_on_the_base_is_flaky(judge, tmp_path):
@@ -249,8 +243,7 @@ def test_a_contradicted_test_is_no_loss(judge):
     old = {"tests/test_old.py": CASE + "    def test_first_is_free(self): self.assertEqual(price.total([1, 2]), 2)\n"}
     body = "`total([1, 2])` should be 3. So test_first_is_free is outdated: nothing is free."
     verdict = judge(SOLVED, {**BASE, **old}, issue=Issue("The total is too low", body))
-    assert verdict.kind == "verified", verdict.notes
-    assert verdict.lost == ()
+    assert (verdict.kind, verdict.lost) == ("verified", ()), verdict.notes
     assert verdict.contradicted == (
         "tests.test_old.T.test_first_is_free: “So test_first_is_free is outdated: nothing is free.”",
     )
@@ -316,7 +309,8 @@ def test_a_missing_name_counts_only_if_the_patch_adds_it(judge):
     added = {"shop/price.py": RIGHT + "\ndef discount(x):\n    return x * 9 // 10\n", "tests/test_issue.py": test}
     assert judge(added).kind == "verified"
     uncollected = {"tests/test_old.py": "from shop.price import discount\n" + test.replace("price.disc", "disc")}
-    verdict = judge({"shop/price.py": added["shop/price.py"]}, {**BASE, **uncollected})
+    patch = {"shop/price.py": added["shop/price.py"]}
+    verdict = judge(patch, {**BASE, **uncollected}, places=["shop/price.py"])
     assert verdict.tests == ("tests.test_old.T.test_it",), verdict.notes
     assert verdict.kind == "verified"
     forged = "import builtins, unittest\nclass T(unittest.TestCase):\n    def test_it(self): self.assertTrue(magic)\n"
@@ -427,9 +421,7 @@ def test_a_new_test_file_cannot_stand_in_for_a_broken_module(judge):
     base = {"m.py": "def f(): return 1\n", "conftest.py": "", "tests/test_m.py": test}
     new = "def test_n(): assert 'broken' in open('m.py').read()\n"
     patch = {"m.py": "def f(): return 'broken'\n", "tests/m.py": base["m.py"], "tests/test_n.py": new}
-    verdict = judge(patch, base, command="")
-    assert (verdict.kind, verdict.no_loss) == ("unproven", False)
-    assert verdict.lost == ("tests/test_m.py::test_f",)
+    assert judge(patch, base, command="").lost == ("tests/test_m.py::test_f",)
 
 
 def test_a_base_without_tests(judge):
@@ -442,8 +434,7 @@ def test_a_base_without_tests(judge):
 
 def test_a_command_that_does_not_exist_proves_nothing(judge):
     verdict = judge(SOLVED, command="no-such-runner")
-    assert verdict.kind == "unproven"
-    assert verdict.no_loss is None
+    assert (verdict.kind, verdict.no_loss) == ("unproven", None)
     assert told(verdict, "no-such-runner")
 
 
