@@ -28,7 +28,7 @@ class Files:
         full = quote(self._within(path))
         ran = self._run(
             path,
-            b"p=$(readlink -f -- %b 2>/dev/null) || p=\n"
+            b"p=$(readlink -f -- %b 2>/dev/null && echo .) && p=${p%%??} || p=\n"  # a name may end in newlines
             b'case "$p/" in\n'
             b"//*|/) echo missing ;;\n"
             b"%b)\n"
@@ -53,11 +53,11 @@ class Files:
             path,
             b"p=%b; d=${p%%/*}\n"
             b'while [ ! -d "$d" ] && [ -n "$d" ]; do d=${d%%/*}; done\n'
-            b'd=$(readlink -f -- "$d" 2>/dev/null)\n'
+            b'd=$(readlink -f -- "$d" 2>/dev/null && echo .); d=${d%%??}\n'
             b'case "$d/" in %b) ;; *) echo outside; d= ;; esac\n'
             b'if [ -n "$d" ]; then\n'
             b'    [ -d "${p%%/*}" ] || mkdir -p -- "${p%%/*}"\n'
-            b'    r=$(readlink -f -- "$p")\n'
+            b'    r=$(readlink -f -- "$p" && echo .); r=${r%%??}\n'
             b'    case "$r/" in %b)\n'
             b'        if [ -d "$r" ]; then echo folder\n'
             b'        elif [ -e "$r" ] && [ ! -f "$r" ]; then echo special\n'

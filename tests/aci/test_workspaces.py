@@ -163,6 +163,16 @@ def test_what_is_written_is_read(ws: PosixWorkspace, data: bytes) -> None:
     assert ws.read(f"{ws.root}/deep/er/file name'") == b"short"
 
 
+def test_a_name_may_end_in_newlines(ws: PosixWorkspace) -> None:
+    for name in ("n", "n\n", "n\n\n", "dir\n/n\n"):
+        ws.write(name, name.encode())
+    ws.run("ln -s 'n\n' link")
+    assert ws.read("link") == b"n\n"
+    for name in ("n", "n\n", "n\n\n", "dir\n/n\n"):
+        assert ws.read(name) == name.encode()
+    assert set(changed(ws, ws.snapshot().tree)) == {"n", "n\n", "n\n\n", "dir\n/n\n", "link"}
+
+
 def test_writing_keeps_the_mode(ws: PosixWorkspace) -> None:
     ws.run("chmod 755 run.sh")
     ws.write("run.sh", b"#!/bin/sh\necho new\n")
