@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from aci.localize import locate
+from aci.patch import is_test
 
 if TYPE_CHECKING:
     from agent.task import Task
@@ -25,6 +26,11 @@ def _located(task: Task, top: int) -> dict[str, Any]:
             {"path": hit.path, "name": hit.name, "line": hit.line, "why": list(hit.why)} for hit in found.functions
         ],
     }
+
+
+def likely_sources(task: Task) -> list[str]:
+    """The likeliest files that are not tests: a failing test that covers one of them is tied to the issue."""
+    return [hit["path"] for hit in places(task)["files"] if not is_test(hit["path"])]
 
 
 def opening(task: Task) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from agent.loop import loop
-from agent.moves.opening import opening
+from agent.moves.opening import likely_sources, opening
 from agent.moves.reproduction import given_tests
 
 if TYPE_CHECKING:
@@ -22,5 +22,5 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task)))
     yield from loop(task)
-    yield from task.prove(given)
+    yield from task.prove(given, likely_sources(task))
     return task.best()

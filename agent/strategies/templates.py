@@ -6,8 +6,7 @@ from collections.abc import Generator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from aci.patch import is_test
-from agent.moves.opening import describe_places, places
+from agent.moves.opening import describe_places, likely_sources, places
 from agent.moves.reproduction import given_tests
 from trajectories.errors import UsageError
 
@@ -51,7 +50,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             yield _act(task, "undo", {"steps": 1})
         task.note("candidate", f"{edit['path']}:{edit['line']} {edit['description']}", alike=edit["alike"])
         yield _act(task, "edit", {"path": edit["path"], "old": edit["old"], "new": edit["new"]})
-        verdict = yield from task.prove(given, [hit["path"] for hit in likely["files"] if not is_test(hit["path"])])
+        verdict = yield from task.prove(given, likely_sources(task))
         if verdict.verified:
             return task.best()
     yield task.say(f"No edit is proven. Likeliest places:\n{describe_places(likely)}", author=AUTHOR)
