@@ -109,7 +109,8 @@ class Store:
     def __init__(self, service: Service, trees: Trees, root: str, base: str, inbox: str) -> None:
         self._service, self._trees, self._root, self._inbox = service, trees, root, inbox
         self._here = {base}  # trees that the store holds whole
-        self._index = base  # what the store's index was last
+        self._base = self._index = base  # the index: what the store's was last
+        self._links: list[bytes] | None = None  # submodules of the base, once they are known
         self.tree = base
         """The last tree that `trees` has taken."""
 
@@ -119,11 +120,13 @@ class Store:
             self._ask(b'rm -f "$GIT_DIR/index" "$GIT_DIR/index.lock"; git read-tree ' + self._index.encode())
         tree, troubles = self._write()
         skipped = self._left_out(troubles) if troubles else ()
-        if tree != self._index and (nested := self._foreign_links(tree)):
+        nested = self._foreign_links(tree) if tree != self._index else []
+        if nested:
             tree = self._put_back(nested)
             skipped = (*skipped, *(f"{_shown(path)} (a repository of its own)" for path in nested))
         self._index = tree
         self._here.add(tree)
+        skipped = (*skipped, *self._in_submodules(nested))
         if tree != self.tree:
             if refusal := self._send(tree):
                 return Snapshot(self.tree, (*skipped, refusal))
@@ -138,6 +141,7 @@ class Store:
             if stubborn:
                 self._clear_the_way(tree)
             complete = self._service.run(checkout(self._root, tree)).code == 0
+            self._clear_submodules()
             self._index, troubles = self._write()
             if self._index == tree and (stubborn or (complete and not troubles)):
                 self.tree = tree
@@ -149,14 +153,41 @@ class Store:
 
     def _clear_the_way(self, tree: str) -> None:
         """Open read-only folders, which keep what is in them; empty submodules, where git would see other commits."""
-        listed = self._ask(f"git ls-tree -r -z --full-tree {tree}".encode()).split(b"\0")
-        links = [line.partition(b"\t")[2] for line in listed if line.startswith(SUBMODULE.encode())]
+        links = self._submodules(tree)
         words = b" ".join(quote(path) for path in links)
         folder = quote(self._root)
         self._service.run(
             b"find %b -type d ! -perm -700 -exec chmod u+rwx {} \\;\n" % folder
             + (b"(cd %b && rm -rf -- %b; mkdir -p -- %b) 2>/dev/null" % (folder, words, words) if links else b"")
         )
+
+    def _submodules(self, tree: str) -> list[bytes]:
+        listed = self._ask(f"git ls-tree -r -z --full-tree {tree}".encode()).split(b"\0")
+        return [line.partition(b"\t")[2] for line in listed if line.startswith(SUBMODULE.encode())]
+
+    def _in_submodules(self, nested: Sequence[bytes]) -> tuple[str, ...]:
+        """Files in submodules of the base that are newer than the store; git passes over them in silence."""
+        if self._links is None:
+            self._links = self._submodules(self._base)
+        links = b" ".join(quote(b"./" + path) for path in self._links if path not in nested)
+        if not links:
+            return ()
+        found = self._service.run(
+            b"(cd %b && find %b -mindepth 1 ! -type d -newer \"$GIT_DIR/config\" ! -path '*/.git/*') 2>/dev/null"
+            % (quote(self._root), links)
+        ).output
+        return _few([f"{_shown(name.removeprefix(b'./'))} (in a submodule)" for name in found.splitlines()])
+
+    def _clear_submodules(self) -> None:
+        """Remove what is newer than the store from submodules that lie in their place and are no repositories."""
+        if self._links:
+            words = b" ".join(quote(path) for path in self._links)
+            self._service.run(
+                b'for link in %b; do there=%b/$link; [ "$(cd -P "$there" && pwd -P)" = "$there" ] &&\n'
+                b'[ ! -e "$there/.git" ] && for depth in "-maxdepth 1" "! -type d"; do\n'
+                b'find "$there" -mindepth 1 $depth -newer "$GIT_DIR/config" -exec rm -rf {} +\n'
+                b"done; done 2>/dev/null" % (words, quote(self._root))
+            )
 
     def _write(self) -> tuple[str, str]:
         """Take up every file and write the tree; also what git complained of."""

@@ -13,7 +13,7 @@ import pytest
 
 from aci.posix import PosixWorkspace
 from aci.service import Service
-from aci.workspace import Ran
+from aci.workspace import Ran, Snapshot
 from tests.conftest import MakeRepo, OpenWorkspace, git
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
@@ -320,6 +320,11 @@ def test_a_submodule_keeps_its_commit(kind: str, make_repo: MakeRepo, open_ws: O
     assert "vendor/sub" in snapshot.skipped[0]
     ws.restore(base)
     assert ws.snapshot(exact=True) == ws.snapshot()
+    ws.run(f"cd {ws.root}; mkdir -p vendor/sub/d; echo 1 > 'vendor/sub/d/a b'")
+    assert ws.snapshot() == Snapshot(base, ("vendor/sub/d/a b (in a submodule)",))
+    ws.restore(base)
+    assert ws.snapshot() == Snapshot(base)
+    assert out(ws, "cd vendor/sub; ls") == ""
     ws.run('rm -rf "$PWD"')
     assert changed(ws, ws.snapshot().tree) == {"vendor/sub": "D"}
     ws.restore(base)
