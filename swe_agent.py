@@ -40,9 +40,15 @@ def __getattr__(name: str) -> Any:
 def main() -> None:
     """The command line. Exits with the codes that README lists."""
     _only_our_floors()
-    from agent.cli import run
+    try:
+        from agent.cli import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while the command line itself was still being imported
+        from agent.cli import INTERRUPTED, fail
+
+        code = fail(sys.argv[1:], *INTERRUPTED)
+    sys.exit(code)
 
 
 def _only_our_floors() -> None:

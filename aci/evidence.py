@@ -130,7 +130,7 @@ def imported(source: str) -> set[str]:
 
 
 def _module_of(path: str, modules: set[str]) -> bool:
-    parts = PurePosixPath(path).with_suffix("").parts
+    parts = PurePosixPath(path.removesuffix(".py")).parts
     parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
     return any(".".join(parts[at:]) in modules for at in range(len(parts)))
 

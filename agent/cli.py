@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from trajectories.errors import Cancelled, SweAgentError
 
+INTERRUPTED = Cancelled.code, "Interrupted.", "`swe-agent runs` lists what can be resumed."
 COMMANDS = Path(__file__).parent / "run"
 
 
@@ -40,21 +41,20 @@ class Subcommands(TyperGroup):
 def load(name: str) -> Any:
     """The real command behind a name."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(name)(_interruptible(import_module(f"agent.run.{name.replace('-', '_')}").command))
+    app.command(name)(_marked(import_module(f"agent.run.{name.replace('-', '_')}").command))
     return typer.main.get_command(app)
 
 
-def _interruptible(command: Callable[..., int]) -> Callable[..., int]:
-    """Typer ends silently on Ctrl-C; we say so."""
+class Returned(int):
+    """An exit code that a command gave; Typer gives 130, without a word, for a Ctrl-C anywhere."""
 
+
+def _marked(command: Callable[..., int]) -> Callable[..., Returned]:
     @wraps(command)
-    def guarded(*args: Any, **options: Any) -> int:
-        try:
-            return command(*args, **options)
-        except KeyboardInterrupt:
-            raise Cancelled("Interrupted.", "`swe-agent runs` lists what can be resumed.") from None
+    def marked(*args: Any, **options: Any) -> Returned:
+        return Returned(command(*args, **options))
 
-    return guarded
+    return marked
 
 
 def _summary(file: Path) -> str:
@@ -94,6 +94,8 @@ def run(arguments: list[str]) -> int:
         return fail(arguments, getattr(error, "exit_code", 2), *_explained(error))
     except SweAgentError as error:
         return fail(arguments, error.code, error.message, error.fix)
+    if code == Cancelled.code and not isinstance(code, Returned):
+        return fail(arguments, *INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 

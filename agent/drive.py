@@ -25,7 +25,7 @@ def drive(start: Callable[[], Engine], console: Console) -> int:
         except SweAgentError as error:
             return _stopped(opened, console, error)
         except KeyboardInterrupt:
-            return _stopped(opened, console, Cancelled("Interrupted at once."))
+            return _stopped(opened, console, Cancelled("Interrupted.", "`swe-agent runs` lists what can be resumed."))
         except OSError as error:
             what = f"This machine failed: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
             return _stopped(opened, console, WorkspaceError(what, "Mend it, then resume the run."))

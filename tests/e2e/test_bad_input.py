@@ -210,8 +210,8 @@ def test_interrupted_at_any_moment(machine, calculator, issue_file, seconds):
     process = subprocess.Popen(
         machine.command("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--json"),
         env=machine.environment, cwd=machine.home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip  # a shell's background jobs, and so these tests in one, begin with SIGINT ignored
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody in the group gets it
     out, err = process.communicate(timeout=30)
