@@ -63,7 +63,7 @@ def test_what_the_issue_points_at_comes_first(title: str, body: str, file: str, 
         '  File "/usr/lib/python3/site-packages/shop/price.py", line 6, in vat_rate\n    return',
         "src/shop/price.py:6: in vat_rate\n    return",
         "~/src/shop/price.py in vat_rate(item)\n      5 def",
-        "File ~/work/src/shop/price.py:6, in vat_rate(item)\n",
+        "File ~/code/src/shop/price.py:6, in vat_rate(item)\n",
     ],
 )
 def test_tracebacks_of_all_forms(trace: str) -> None:

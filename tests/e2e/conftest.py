@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import IMAGE, git
+
 CALCULATOR = {
     "calc/__init__.py": "",
     "calc/core.py": (
@@ -50,7 +52,7 @@ class Machine:
             "SWE_AGENT_STATE": str(self.home / "state"),
             "SWE_AGENT_CONFIG": str(self.home / "config.toml"),
             "SWE_AGENT_WORKSPACE": self.workspace,
-            "SWE_AGENT_IMAGE": os.environ.get("SWE_AGENT_TEST_IMAGE", "swe-agent-base:latest"),
+            "SWE_AGENT_IMAGE": IMAGE,
             **self.extra,
         }
 
@@ -83,13 +85,6 @@ class Machine:
 
     def runs(self) -> list[Path]:
         return sorted((self.home / "state" / "runs").glob("*"))
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "init.defaultBranch=main"]
-    return subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout.strip()
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:

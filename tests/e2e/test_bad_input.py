@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import TEST_CORE, answer, call, git, write
+from tests.conftest import git
+from tests.e2e.conftest import TEST_CORE, answer, call, write
 from trajectories.journal import read
 
 FIX = call("edit", path="calc/core.py", old="return a - b", new="return a + b")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import TEST_CORE, Machine, answer, call, git, write
+from tests.conftest import git
+from tests.e2e.conftest import TEST_CORE, Machine, answer, call, write
 from tests.e2e.plugin import install
 from trajectories.journal import read
 from trajectories.records import Exit, Hold, Note, Reply, Run, Settle, Turn

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import TEST_CORE, answer, call, git, write
+from tests.conftest import git
+from tests.e2e.conftest import TEST_CORE, answer, call, write
 from trajectories.journal import read
 
 KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
