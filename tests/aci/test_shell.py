@@ -273,4 +273,5 @@ def test_any_bytes_pass_through(lasting: Callable[[str], Shell], program: str, d
 def test_any_syntax_leaves_a_shell_that_answers(lasting: Callable[[str], Shell], program: str, text: str) -> None:
     shell = lasting(program)
     shell.run(text, timeout=5)
-    assert shell.run("\\command echo alive").output.endswith(b"alive\n")
+    # What the text put in the background may still be writing.
+    assert b"alive\n" in shell.run("\\command echo alive").output
