@@ -20,22 +20,25 @@ SMALLEST_OUTPUT = 16
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars per million tokens."""
+    """Dollars per million tokens; `cached` for input read from the provider's cache, `written` for input put there."""
 
     input: float
     output: float
     cached: float | None = None
+    written: float | None = None
     own: bool = False
     """From the user's own table, which wins over the provider's figure when settling."""
 
     def dearest_input(self) -> int:
-        return max(_pico(self.input), _pico(self.cached or 0.0))
+        return max(_pico(rate or 0.0) for rate in (self.input, self.cached, self.written))
 
     def cost(self, usage: Usage) -> int:
+        """Picodollars that the usage comes to."""
         cached = min(usage.cached_tokens, usage.input_tokens)
-        rate = self.input if self.cached is None else self.cached
-        fresh = usage.input_tokens - cached
-        return cached * _pico(rate) + fresh * _pico(self.input) + usage.output_tokens * _pico(self.output)
+        written = min(usage.written_tokens, usage.input_tokens - cached)
+        rates = [(self.cached, cached), (self.written, written), (self.input, usage.input_tokens - cached - written)]
+        paid = sum(count * _pico(self.input if rate is None else rate) for rate, count in rates)
+        return paid + usage.output_tokens * _pico(self.output)
 
 
 def _pico(dollars_per_million: float) -> int:

@@ -25,7 +25,12 @@ OF_REPOSITORY = frozenset({"image", "setup", "test"})
 
 
 class ModelTable(BaseModel):
-    """`[models.NAME]` of the user's config: prices in dollars per million tokens."""
+    """`[models.NAME]` of the user's config.
+
+    Prices in dollars per million tokens; `context` and `max_output` in tokens. `key_env` names the environment variable
+    with the key. `calls` says how tools are called: natively, or in fenced text for models that know no tools.
+    `fallback` is the model asked when this one fails.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,17 +39,25 @@ class ModelTable(BaseModel):
     price_in: float | None = Field(default=None, ge=0)
     price_out: float | None = Field(default=None, ge=0)
     price_cached: float | None = Field(default=None, ge=0)
-    max_output: int = Field(default=8192, gt=0)
+    price_written: float | None = Field(default=None, ge=0)
+    max_output: int | None = Field(default=None, gt=0)
+    context: int | None = Field(default=None, gt=0)
+    calls: Literal["auto", "native", "fenced"] = "auto"
+    images: bool | None = None
+    effort: Literal["", "none", "minimal", "low", "medium", "high"] = ""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    fallback: str = ""
 
     def price(self) -> Price | None:
         """The user's own price; null unless both directions are given."""
         if self.price_in is None or self.price_out is None:
             return None
-        return Price(self.price_in, self.price_out, self.price_cached, own=True)
+        return Price(self.price_in, self.price_out, self.price_cached, self.price_written, own=True)
 
 
 class Settings(BaseSettings):
-    """Dollars in `budget`, seconds in `max_time` and `test_timeout` (of one run of the tests)."""
+    """Dollars in `budget`, seconds in `max_time`, `test_timeout` (of one run of the tests) and `model_timeout` (of
+    silence from a provider). `rounds` is how often a strategy may come back with failing evidence."""
 
     model_config = SettingsConfigDict(env_prefix="SWE_AGENT_", extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -62,7 +75,11 @@ class Settings(BaseSettings):
     test_timeout: float = Field(default=600.0, gt=0)
     memory: str = Field(default="4g", pattern=r"^\d+[kmg]?$")
     processes: int = Field(default=1024, gt=0)
+    prompts: Path | None = None
+    effort: Literal["", "none", "minimal", "low", "medium", "high"] = ""
+    rounds: int = Field(default=3, gt=0)
     retry_wait: float = Field(default=2.0, ge=0)
+    model_timeout: float = Field(default=300.0, gt=0)
     update_tests: bool = False
     apply: bool = False
     branch: str = ""

@@ -10,12 +10,22 @@ What a model gets wrong is an observation. What a user, the machine or we get wr
     │   └── GitFailed         5     git on the host ended with an error (`trajectories/plumbing.py`)
     ├── PackRefused           1     what came from a workspace is not taken; becomes an observation (`packs.py`)
     ├── TryLater             75     another process works on this run; the provider asks to wait
-    ├── ModelError            1     a request to a model failed for good
+    ├── ModelError            1     a request to a model failed
+    │   └── Refused           3     credentials, rights or the model's name: the user mends it and resumes
     └── Stop                        ends an attempt; raised through strategies, caught by `solve` and `map`
         ├── BudgetStop        4     the purse (dollars or tokens) is empty
-        ├── LimitStop         1     steps or time are used up, or the loop is stuck
+        ├── LimitStop         1     steps or time are used up
+        ├── Stuck             1     the conversation goes round in circles, or only talks
         └── Cancelled       130     the user interrupted; the run is resumable
 """
+
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trajectories.records import Usage
 
 
 class SweAgentError(Exception):
@@ -53,16 +63,30 @@ class ModelError(SweAgentError):
     """A request failed. `retryable`: another try may succeed, after `wait` seconds if given.
 
     `billed`: the provider may have charged for it (a stream that was cut, a time-out); then the
-    whole hold is charged unless usage is known.
+    whole hold is charged unless `usage` is known. `overflow`: the request is longer than the model takes.
     """
 
     def __init__(
-        self, message: str, fix: str = "", *, retryable: bool = False, wait: float | None = None, billed: bool = True
+        self,
+        message: str,
+        fix: str = "",
+        *,
+        retryable: bool = False,
+        wait: float | None = None,
+        billed: bool = True,
+        usage: Usage | None = None,
+        overflow: bool = False,
     ) -> None:
         super().__init__(message, fix)
         self.retryable = retryable
         self.wait = wait
         self.billed = billed
+        self.usage = usage
+        self.overflow = overflow
+
+
+class Refused(ModelError):
+    code = 3
 
 
 class Stop(SweAgentError):
@@ -79,6 +103,11 @@ class BudgetStop(Stop):
 class LimitStop(Stop):
     code = 1
     kind = "limit"
+
+
+class Stuck(Stop):
+    code = 1
+    kind = "stuck"
 
 
 class Cancelled(Stop):

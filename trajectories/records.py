@@ -66,12 +66,14 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request as billed; `input_tokens` counts the cached too, `dollars` is the provider's own figure."""
+    """Tokens of one request as billed. `input_tokens` counts those read from the provider's cache (`cached_tokens`)
+    and those written to it (`written_tokens`); `dollars` is the provider's own figure."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     dollars: float | None = None
+    written_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

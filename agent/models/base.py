@@ -33,11 +33,18 @@ class Asking:
 
 
 class Model(Protocol):
-    """`price` is null where nobody knows it; `max_output` is the most tokens one reply may have."""
+    """`price` is null where nobody knows it; `max_output` is the most tokens one reply may have, `window` the most that
+    request and reply may have together (0: nobody knows). `images`: it takes pictures. `fallback` names another model.
+    `secrets` are keys that nothing shown or written down may hold.
+    """
 
     name: str
     price: Price | None
     max_output: int
+    window: int
+    images: bool
+    fallback: str
+    secrets: tuple[str, ...]
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
         """Answer. Raises ModelError, whose `retryable` and `billed` say what may be done and what it cost."""

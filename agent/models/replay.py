@@ -22,6 +22,10 @@ class Replay:
 
     price: Price | None = Price(0.0, 0.0)
     max_output = 100_000
+    window = 0
+    images = False
+    fallback = ""
+    secrets: tuple[str, ...] = ()
 
     def __init__(self, directory: Path) -> None:
         self.name = f"replay:{directory.resolve()}"

@@ -18,16 +18,23 @@ from trajectories.errors import ConfigError, ModelError
 from trajectories.records import Action, Reply, Usage
 
 if TYPE_CHECKING:
-    from agent.settings import Settings
+    from agent.settings import ModelTable, Settings
+
+MAX_OUTPUT = 8192
 
 
 class Scripted:
     """`price` is nothing unless the settings' `[models]` table gives one."""
 
-    def __init__(self, path: Path, price: Price | None, max_output: int) -> None:
+    images = False
+    secrets: tuple[str, ...] = ()
+
+    def __init__(self, path: Path, price: Price | None, table: ModelTable) -> None:
         self.name = f"scripted:{path.resolve()}"
         self.price = price
-        self.max_output = max_output
+        self.max_output = table.max_output or MAX_OUTPUT
+        self.window = table.context or 0
+        self.fallback = table.fallback
         self.lines = _read(path)
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
@@ -46,7 +53,7 @@ class Scripted:
 
 def load(name: str, settings: Settings) -> Scripted:
     table = settings.model_table(f"scripted:{name}", f"scripted:{Path(name).name}", "scripted")
-    return Scripted(Path(name), table.price() or Price(0.0, 0.0), table.max_output)
+    return Scripted(Path(name), table.price() or Price(0.0, 0.0), table)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
