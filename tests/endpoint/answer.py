@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 PIECES = 3
 """In how many pieces a stream gives a text, a tool call's arguments, or a body that is not streamed."""
@@ -36,10 +36,12 @@ class Answer:
     `finish` is stop, length, tool_calls, content_filter or refusal in each protocol's word; others go out as they are.
 
     A `status` of 400 and more gives `error`: a message, a whole body, or what the protocol says at that status.
+
     Faults: `hang` sends nothing until the endpoint closes; `drop` closes instead of answering; `raw` is the whole
-    body; `slow` waits so many seconds before each piece (a stream's event, a third of a body); `cut` closes the
-    socket after so many pieces, or after the first that holds the given text. With `error` too, a stream that is cut
-    ends with an error event, as from an overloaded provider. `keepalive` puts a comment ahead of each event.
+    body; `slow` waits so many seconds before each piece (a stream's event, a third of a body); `keepalive` puts a
+    comment ahead of each event. `cut` ends the answer after so many pieces, or after the first that holds the given
+    text; `then` is how: the socket is closed, nothing more comes (hang), the body ends as if it were whole (end), or
+    an event says `error`, as from an overloaded provider (error; what is not streamed is closed).
     """
 
     text: str = ""
@@ -55,6 +57,7 @@ class Answer:
     drop: bool = False
     slow: float = 0.0
     cut: int | str | None = None
+    then: Literal["close", "hang", "end", "error"] = "close"
     raw: bytes | None = None
     keepalive: bool = False
 

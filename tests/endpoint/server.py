@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType, TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, NoReturn, Self, TextIO
 
 from tests.endpoint import chat, messages, responses
 from tests.endpoint.answer import PIECES, Answer, Request
@@ -124,13 +124,21 @@ class _Server(ThreadingHTTPServer):
     endpoint: Endpoint
 
 
-class _Gone(Exception):
-    """Nothing more is sent: the answer is at the fault it asks for, or the endpoint closes."""
+class _Closed(Exception):
+    """The endpoint closes while it still answers."""
+
+
+class _Cut(Exception):
+    """The answer ends here, as it asks to."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # so that a stream is chunked, and one cut short is seen to be
     server: _Server
+
+    @property
+    def _closed(self) -> threading.Event:
+        return self.server.endpoint.closed
 
     def do_GET(self) -> None:
         endpoint = self.server.endpoint
@@ -148,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         protocol = PROTOCOLS.get(request.path)
         answer = self.server.endpoint.answer(request)
         # A client that was killed, or had enough, is no fault of the endpoint's.
-        with contextlib.suppress(_Gone, ConnectionError):
+        with contextlib.suppress(_Cut, _Closed, ConnectionError):
             self._send(answer, request, protocol or chat)
 
     def _request(self) -> Request:
@@ -159,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer, request: Request, protocol: ModuleType) -> None:
         if answer.hang:
-            self.server.endpoint.closed.wait()
+            self._closed.wait()
         if answer.hang or answer.drop:
             self.close_connection = True
         elif answer.status >= 400:
@@ -189,22 +197,29 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             for frame in self._until_cut(frames, answer):
                 self._chunk(b": keepalive\n\n" + frame if answer.keepalive else frame)
-        except _Gone:
-            if not answer.error:
+        except _Cut:
+            if answer.then not in ("end", "error"):
                 raise
-            given = answer.error
-            body = dict(given) if isinstance(given, Mapping) else protocol.error(529, given)
-            self._chunk(protocol.error_frame(body))
+            if answer.then == "error":
+                given = answer.error
+                self._chunk(protocol.error_frame(given if isinstance(given, Mapping) else protocol.error(529, given)))
         self._chunk(b"")
 
     def _until_cut(self, parts: Iterable[bytes], answer: Answer) -> Iterator[bytes]:
-        """The parts that are sent, in the answer's own time; raises _Gone where it is cut."""
+        """The parts that are sent, in the answer's own time; raises _Cut where it is cut."""
         for sent, part in enumerate(parts):
-            if answer.cut == sent or self.server.endpoint.closed.wait(answer.slow):
-                raise _Gone
+            if answer.cut == sent:
+                self._cut(answer)
+            if self._closed.wait(answer.slow):
+                raise _Closed
             yield part
             if isinstance(answer.cut, str) and answer.cut.encode() in part:
-                raise _Gone
+                self._cut(answer)
+
+    def _cut(self, answer: Answer) -> NoReturn:
+        if answer.then == "hang":
+            self._closed.wait()
+        raise _Cut
 
     def _head(self, status: int, headers: Mapping[str, str]) -> None:
         self.send_response(status)
