@@ -4,21 +4,76 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from agent.models.base import Message
 from trajectories.records import Reply, Step
 
+IMAGE_TOKENS = 8_000
+"""What a picture counts in a bound, whatever the length of its data: URL."""
 
-def messages(system: str, steps: Sequence[Step], replies: Mapping[tuple[str, int], Reply], model: str) -> list[Message]:
-    """The conversation of a branch in OpenAI's chat form; `blocks` go back to the model they came from only."""
+FRAME = 20
+"""Characters that a message's frame is taken to have."""
+SAFE = 3
+"""Characters a token, where nothing tells better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The model that will read: what the conversation is made for.
+
+    Opaque blocks go back to `model` only. `window` is the tokens a request may have (0: nobody knows), `cached` the
+    price of a cached input token relative to a fresh one (1.0: no cache), `images` whether it takes pictures.
+    """
+
+    model: str
+    window: int = 0
+    cached: float = 0.1
+    images: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the next request says. `last` is the reply to the request that is this one's beginning, to the same model;
+    None where there is none, or where something was folded since."""
+
+    messages: list[Message]
+    last: Reply | None = None
+
+    @property
+    def characters(self) -> int:
+        """Its length in the unit of `limits`."""
+        return sum(map(characters, self.messages))
+
+    def input_bound(self, tools: Sequence[dict[str, Any]] = ()) -> int:
+        """The most input tokens that the request can be billed."""
+        return input_bound(self.messages, tools, self.last)
+
+
+def messages(
+    system: str,
+    steps: Sequence[Step],
+    replies: Mapping[tuple[str, int], Reply],
+    reader: Reader,
+    limits: Sequence[tuple[int, int]] = (),
+    images: Sequence[str] = (),
+) -> Said:
+    """The conversation of a branch in OpenAI's chat form.
+
+    `limits` are (ask number, most characters): from that ask on the conversation must fit. `images` are data: URLs.
+    """
     said: list[Message] = [{"role": "system", "content": system}] if system else []
+    pictures = list(images)
+    last: Reply | None = None
     for step in steps:
-        if step.reply is None:
-            said.append({"role": "user", "content": _told(step)})
-        else:
-            said += _exchange(step, replies[step.branch, step.reply], model)
-    return said
+        if step.reply is not None:
+            last = replies[step.branch, step.reply]
+            said += _exchange(step, last, reader.model)
+            continue
+        said.append({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
+        pictures = []
+    return Said(said, last if last and last.model == reader.model else None)
 
 
 def _exchange(step: Step, reply: Reply, model: str) -> list[Message]:
@@ -33,26 +88,61 @@ def _exchange(step: Step, reply: Reply, model: str) -> list[Message]:
     if reply.blocks and reply.model == model:
         assistant["blocks"] = list(reply.blocks)
     if not calls:
-        return [assistant, {"role": "user", "content": _told(step)}]
+        return [assistant, {"role": "user", "content": told(step)}]
     answers = (observation.text for observation in step.observations)
     return [assistant, *({"role": "tool", "tool_call_id": id, "content": next(answers, "")} for id in ids)]
 
 
-def _told(step: Step) -> str:
+def told(step: Step) -> str:
     """What a step without a model's actions says to the next ask."""
     done = [f"{step.author} called {action.tool}({json.dumps(action.arguments)})" for action in step.actions]
     return "\n".join([*done, *(observation.text for observation in step.observations)])
 
 
+def _illustrated(text: str, images: Sequence[str], shown: bool) -> str | list[dict[str, Any]]:
+    """A text with its pictures, or with one line that says they could not be shown."""
+    if not images:
+        return text
+    if not shown:
+        what = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
+        return f"{text}\n[{what} could not be shown: this model takes none]"
+    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in images]
+    return [{"type": "text", "text": text}, *pictures]
+
+
+def characters(message: Message) -> int:
+    """What a message takes of a request: its words, calls and blocks, and a frame; a picture as its tokens would."""
+    content, calls = message["content"], message.get("tool_calls", ())
+    count = FRAME + (len(content) if isinstance(content, str) else sum(map(_part, content)))
+    count += sum(len(call["function"]["name"]) + len(call["function"]["arguments"]) + FRAME for call in calls)
+    return count + sum(map(len, message.get("blocks", ())))
+
+
+def _part(part: dict[str, Any]) -> int:
+    return len(part["text"]) if part["type"] == "text" else IMAGE_TOKENS * SAFE
+
+
 def size(said: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
-    """An upper bound of the tokens in a request: no token is shorter than a byte, and each message has a frame."""
-    return len(json.dumps([*said, *tools], ensure_ascii=False).encode("utf-8", "replace")) + 16 * len(said) + 64
+    """An upper bound of the tokens in a request: no token is shorter than a byte, each message has a frame.
+
+    A picture counts `IMAGE_TOKENS`, not the bytes of its data: URL.
+    """
+    pictures = 0
+    plain: list[Message] = []
+    for message in said:
+        if isinstance(message["content"], list):
+            texts = [part for part in message["content"] if part["type"] != "image_url"]
+            pictures += len(message["content"]) - len(texts)
+            message = {**message, "content": texts}
+        plain.append(message)
+    text = json.dumps([*plain, *tools], ensure_ascii=False)
+    return len(text.encode("utf-8", "replace")) + 16 * len(said) + 64 + IMAGE_TOKENS * pictures
 
 
 def input_bound(said: Sequence[Message], tools: Sequence[dict[str, Any]], last: Reply | None) -> int:
     """The most input tokens a request can be billed: what the last one was, and the bytes added since.
 
-    `last` is the reply to the request that ended before the latest assistant message.
+    `last` is the reply to the request that ended before the latest assistant message (`Said.last`).
     """
     whole = size(said, tools)
     if last is None or last.usage is None or not last.usage.input_tokens:

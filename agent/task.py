@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aci.view import mask
 from agent.asking import Ask, send
 from agent.best import best, proof_step, verdict_of
-from agent.context import messages
+from agent.context import Reader, messages
 from agent.engine import Engine, Token
 from agent.loop import loop, submitted
 from agent.outcome import Outcome
@@ -123,7 +123,8 @@ class Task:
             return recorded
         self.cancel.check()
         model = self.engine.model(role)
-        said = messages(self.engine.run.prompts.get(role, ""), self.steps, self.engine.trajectory.replies, model.name)
+        system, replies = self.engine.run.prompts.get(role, ""), self.engine.trajectory.replies
+        said = messages(system, self.steps, replies, Reader(model.name)).messages
         last = self.engine.trajectory.replies.get((self.branch, self._asks - 1))
         self.engine.take_step()
         ask = Ask(self.branch, self._asks, said, self.engine.run.tools, last, self.cancel)
