@@ -1,12 +1,37 @@
-"""Keys of model providers: from the environment variable that the user names, else the provider's usual one."""
+"""Keys of model providers: where one is found, and where the user may keep one.
+
+Looked for in this order: the environment variable that the model's table names, the provider's usual variable, the
+system's keyring, the file in clear. In the last two it lies under the model's name or its provider's.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import stat
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trajectories.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from agent.settings import ModelTable
+
+SERVICE = "swe-agent"
+"""The name under which the system's keyring shows our entries."""
+OTHER_NAMES = {"together_ai": "TOGETHERAI", "hosted_vllm": "VLLM"}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`where` says in words where `value` was found, or that it is missing (then `value` is empty)."""
+
+    value: str
+    where: str
+
+    def __repr__(self) -> str:
+        return f"Key({self.where!r})"
 
 
 def key_for(model: str, table: ModelTable) -> str:
@@ -14,20 +39,137 @@ def key_for(model: str, table: ModelTable) -> str:
 
     Raises ConfigError when the table names a variable that is not set.
     """
-    from trajectories.errors import ConfigError
-
-    if table.key_env:
-        if key := os.environ.get(table.key_env, ""):
-            return key
+    key = find_key(model, table)
+    if table.key_env and not key.value:
         raise ConfigError(
             f"The key of {model} should be in ${table.key_env}, which is not set.",
             f"Set it, or mend key_env in [models.{model!r}].",
         )
-    return os.environ.get(usual_variable(model), "")
+    return key.value
+
+
+def find_key(model: str, table: ModelTable) -> Key:
+    """The key for a model and where it lies. A table that names a variable means that one and no other."""
+    variable = table.key_env or usual_variable(model)
+    if value := os.environ.get(variable, "").strip():
+        return Key(value, f"set in ${variable}")
+    if table.key_env:
+        return Key("", f"missing: ${variable} is not set")
+    names = (model, provider_of(model))
+    if value := next(filter(None, map(_from_keyring, names)), ""):
+        return Key(value, "in the system's keyring")
+    clear = _from_file()
+    if value := next((clear[name] for name in names if name in clear), ""):
+        return Key(value, f"in clear in {clear_file()}")
+    return Key("", f"missing: neither in ${variable} nor in the system's keyring")
+
+
+def provider_of(model: str) -> str:
+    """The provider in a model's litellm name; names without one are OpenAI's or Anthropic's."""
+    provider, slash, _ = model.partition("/")
+    return provider if slash else "anthropic" if model.startswith("claude") else "openai"
 
 
 def usual_variable(model: str) -> str:
     """The environment variable in which a provider's key usually lies: `ANTHROPIC_API_KEY` for `anthropic/…`."""
-    provider = model.partition("/")[0] if "/" in model else "claude" * model.startswith("claude") or "openai"
-    known = {"claude": "ANTHROPIC", "together_ai": "TOGETHERAI", "fireworks_ai": "FIREWORKS_AI", "hosted_vllm": "VLLM"}
-    return f"{known.get(provider, provider.upper().replace('-', '_'))}_API_KEY"
+    provider = provider_of(model)
+    return f"{OTHER_NAMES.get(provider, provider.upper().replace('-', '_'))}_API_KEY"
+
+
+# Keeping one
+
+
+def store(name: str, key: str, in_clear: bool = False) -> str:
+    """Keep the key of a provider or model; returns where, in words. Raises ConfigError when the keyring cannot."""
+    if in_clear:
+        _write_file(_from_file() | {name: key})
+        return f"in clear in {clear_file()}, readable by you alone and by every program you run"
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        if not has_keyring():
+            raise _no_keyring("it has none", name)
+        keyring.set_password(SERVICE, name, key)
+        kept = keyring.get_password(SERVICE, name)
+    except KeyringError as error:
+        raise _no_keyring(str(error).partition("\n")[0] or type(error).__name__, name) from None
+    if kept != key:
+        raise _no_keyring("it did not keep the key", name)
+    return "in the system's keyring"
+
+
+def delete(name: str) -> list[str]:
+    """Forget the key of a provider or model; returns where it lay. Raises UsageError when there was none."""
+    gone = []
+    if _from_keyring(name):
+        import keyring
+
+        keyring.delete_password(SERVICE, name)
+        gone.append("the system's keyring")
+    clear = _from_file()
+    if clear.pop(name, ""):
+        _write_file(clear)
+        gone.append(str(clear_file()))
+    if not gone:
+        raise UsageError(f"No key of {name} is kept here.", "Keys in environment variables are yours to unset.")
+    return gone
+
+
+def has_keyring() -> bool:
+    """Whether this machine has a keyring that keeps keys safe: not one that fails, forgets, or writes in clear."""
+    import keyring
+
+    return float(getattr(keyring.get_keyring(), "priority", 0)) >= 1
+
+
+def _no_keyring(why: str, name: str) -> ConfigError:
+    return ConfigError(
+        f"The system's keyring cannot be used: {why}.",
+        f"Set {usual_variable(f'{name}/' if '/' not in name else name)} in your environment, or, to have the key in a "
+        "file in clear, give --in-clear.",
+    )
+
+
+def _from_keyring(name: str) -> str:
+    """The key in the system's keyring; a machine without one, or one that is locked, has none."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        return (has_keyring() and keyring.get_password(SERVICE, name)) or ""
+    except (KeyringError, OSError, RuntimeError):  # backends raise what their desktop does
+        return ""
+
+
+# The file in clear: beside the user's config, written only when asked for
+
+
+def clear_file() -> Path:
+    """Where keys lie that the user wanted in clear."""
+    from agent.settings import user_file
+
+    return user_file().with_name("keys.toml")
+
+
+def _from_file() -> dict[str, str]:
+    path = clear_file()
+    try:
+        text = path.read_text("utf-8")
+        mode = stat.S_IMODE(path.stat().st_mode)
+        kept: dict[str, Any] = tomllib.loads(text)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.", "Mend the file, or remove it.") from None
+    if mode & 0o077:
+        raise ConfigError(f"{path} holds keys, and others may read it.", f"chmod 600 {path}")
+    return {name: value for name, value in kept.items() if isinstance(value, str)}
+
+
+def _write_file(keys: dict[str, str]) -> None:
+    import tomlkit
+
+    from agent.userconfig import write
+
+    write(clear_file(), tomlkit.dumps(keys))

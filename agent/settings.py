@@ -21,6 +21,8 @@ from trajectories.errors import ConfigError, UsageError
 
 POLICY = Path("/etc/swe-agent/policy.toml")
 HELP = "`swe-agent fix --help` says what it takes."
+PREFIX = "SWE_AGENT_"
+REPOSITORY = "the repository's .swe-agent.toml"
 OF_REPOSITORY = frozenset({"image", "setup", "test"})
 
 
@@ -59,7 +61,7 @@ class Settings(BaseSettings):
     """Dollars in `budget`, seconds in `max_time`, `test_timeout` (of one run of the tests) and `model_timeout` (of
     silence from a provider). `rounds` is how often a strategy may come back with failing evidence."""
 
-    model_config = SettingsConfigDict(env_prefix="SWE_AGENT_", extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: str = ""
     strategy: str = ""
@@ -123,14 +125,10 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     Raises UsageError for a bad flag, ConfigError for a bad value elsewhere, naming it and where it is from.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    sources = {
-        "the repository's .swe-agent.toml": _of_repository(of_repository),
-        str(_user_file()): _toml(_user_file()),
-    }
-    low = {name: value for values in sources.values() for name, value in values.items()}
-    low = {name: value for name, value in low.items() if f"SWE_AGENT_{name.upper()}" not in os.environ}
+    low = _of_repository(of_repository) | read_toml(user_file())
+    low = {name: value for name, value in low.items() if not in_environment(name)}
     try:
-        return Settings(**(low | given | _toml(POLICY)))
+        return Settings(**(low | given | read_toml(POLICY)))
     except SettingsError as error:
         raise ConfigError(f"The environment cannot be used: {error}.", "Unset the variable, or mend it.") from None
     except ValidationError as error:
@@ -138,11 +136,25 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
         name = ".".join(str(part) for part in problem["loc"])
         if problem["loc"][0] in given:
             raise UsageError(f"--{name.replace('_', '-')} cannot be used: {problem['msg']}.", HELP) from None
-        where = next((source for source, values in sources.items() if problem["loc"][0] in values), "the environment")
+        where = origins(of_repository).get(str(problem["loc"][0]), "the environment")
         raise ConfigError(f"{name} in {where} cannot be used: {problem['msg']}.", HELP) from None
 
 
-def _user_file() -> Path:
+def origins(of_repository: bytes = b"") -> dict[str, str]:
+    """Where the value of each setting is from, in words; what is not named here is its default. Raises ConfigError."""
+    found = dict.fromkeys(_of_repository(of_repository), REPOSITORY)
+    found |= dict.fromkeys(read_toml(user_file()), str(user_file()))
+    found |= {name: f"${PREFIX}{name.upper()}" for name in Settings.model_fields if in_environment(name)}
+    return found | dict.fromkeys(read_toml(POLICY), f"the administrator's {POLICY}")
+
+
+def in_environment(name: str) -> bool:
+    """Whether an environment variable gives this setting; as in pydantic, in capitals or not."""
+    return f"{PREFIX}{name}".lower() in {variable.lower() for variable in os.environ}
+
+
+def user_file() -> Path:
+    """The user's own config file, which need not be there."""
     return Path(os.environ.get("SWE_AGENT_CONFIG") or user_config_path("swe-agent") / "config.toml")
 
 
@@ -159,7 +171,8 @@ def _of_repository(text: bytes) -> dict[str, Any]:
     return values
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a config file says; nothing where there is none. Raises ConfigError."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):

@@ -1,0 +1,58 @@
+"""Every setting, its value, and where it comes from; of keys only where they lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.keys import find_key
+from agent.settings import ModelTable, Settings, load_settings, origins, user_file
+
+DEFAULT = "default"
+
+
+def values(of_repository: bytes = b"") -> dict[str, Any]:
+    """What `config show --json` prints. Raises ConfigError for settings that cannot be used."""
+    settings, where = load_settings(of_repository), origins(of_repository)
+    told = settings.model_dump(mode="json", exclude={"models"})
+    return {
+        "path": str(user_file()),
+        "settings": {name: {"value": told[name], "from": where.get(name, DEFAULT)} for name in told},
+        "models": {name: _table(name, settings, where) for name in _models(settings)},
+    }
+
+
+def _models(settings: Settings) -> list[str]:
+    """Those with a table, and the one that is used."""
+    return list(dict.fromkeys([*settings.models, *([settings.model] if _has_key(settings.model) else [])]))
+
+
+def _has_key(model: str) -> bool:
+    return bool(model) and model.partition(":")[0] not in ("scripted", "replay")
+
+
+def _table(name: str, settings: Settings, where: dict[str, str]) -> dict[str, Any]:
+    table = settings.models.get(name, ModelTable())
+    return {
+        "values": table.model_dump(mode="json", exclude_unset=True),
+        "from": where.get("models", DEFAULT) if name in settings.models else DEFAULT,
+        "key": find_key(name, table).where if _has_key(name) else "none is needed",
+    }
+
+
+def table_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The same as lines of name, value and origin, each safe to print as rich markup."""
+    from rich.markup import escape
+
+    from aci.view import clean
+
+    rows = [(name, _shown(entry["value"]), entry["from"]) for name, entry in found["settings"].items()]
+    for name, table in found["models"].items():
+        rows += [(f"models.{name}.{field}", _shown(value), table["from"]) for field, value in table["values"].items()]
+        rows.append((f"key of {name}", "-", table["key"]))
+    return [tuple(escape(clean(part)) for part in row) for row in rows]  # type: ignore[misc]
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    return str(value).lower() if isinstance(value, bool) else str(value)

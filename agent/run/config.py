@@ -1,0 +1,140 @@
+"""Show and change settings, and keep the keys of model providers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from trajectories.errors import UsageError
+
+Verb = Literal["show", "set", "unset", "path", "key"]
+WORDS: dict[str, tuple[str, ...]] = {
+    "show": (),
+    "set": ("NAME", "VALUE"),
+    "unset": ("NAME",),
+    "path": (),
+    "key": ("NAME",),
+}
+"""What each verb takes after it."""
+
+
+def command(
+    verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="show|set|unset|path|key")] = "show",
+    name: Annotated[
+        str | None, typer.Argument(help="A setting; for `key` a provider or model.", metavar="NAME")
+    ] = None,
+    value: Annotated[str | None, typer.Argument(help="What `set` sets it to.", metavar="VALUE")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="key: forget it.")] = False,
+    in_clear: Annotated[bool, typer.Option("--in-clear", help="key: keep it in a file, in clear.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="show: one JSON object on stdout.")] = False,
+) -> int:
+    """Show and change settings, and keep the keys of model providers.
+
+    `config show`: every setting, its value, and where that comes from. Keys are never shown, only where they lie.
+
+    `config set NAME VALUE`, `config unset NAME`: change the user's config file, whose place `config path` tells.
+    A model's table is set as models.MODEL.FIELD, without quotes:
+    swe-agent config set models.openai/gpt-4.1.price_in 2.5
+
+    `config key NAME`: ask for the key of a provider (openai) or model (openai/gpt-4.1), or read it from stdin,
+    and keep it in the system's keyring. `config key NAME --delete` forgets it.
+    """
+    words = [word for word in (name, value) if word is not None]
+    if len(words) != len(WORDS[verb]):
+        raise UsageError(
+            f"`config {verb}` takes {' '.join(WORDS[verb]) or 'nothing'} after it.", "See `swe-agent config --help`."
+        )
+    if (delete or in_clear) and verb != "key":
+        raise UsageError("--delete and --in-clear are for `config key`.", "See `swe-agent config --help`.")
+    if verb == "show":
+        _show(json)
+    elif verb == "path":
+        from agent.settings import user_file
+
+        typer.echo(user_file())
+    elif verb == "key":
+        _key(words[0], delete, in_clear)
+    else:
+        _change(words[0], value)
+    return 0
+
+
+def _show(json: bool) -> None:
+    from agent.provenance import table_rows, values
+
+    found = values(_of_repository())
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(found))
+        return
+    from rich.table import Table
+
+    from agent.console import Rich
+
+    wide = None if sys.stdout.isatty() else 200
+    table = Table("setting", "value", "from", box=None, pad_edge=False)
+    for row in table_rows(found):
+        table.add_row(*row)
+    Rich(highlight=False, width=wide).print(table)
+
+
+def _of_repository() -> bytes:
+    """The file that `fix` would read here; nothing where there is no repository."""
+    from aci.repository import Repository
+    from trajectories.errors import SweAgentError
+
+    try:
+        return Repository.open(Path()).file(".swe-agent.toml") or b""
+    except SweAgentError:
+        return b""
+
+
+def _change(name: str, value: str | None) -> None:
+    from agent.settings import POLICY, in_environment, read_toml, user_file
+    from agent.userconfig import change, name_of, remove
+
+    if value is None:
+        remove(name)
+        typer.echo(f"{name} is no longer set in {user_file()}.", err=True)
+        return
+    typer.echo(f"{name} = {_shown(change(name, value))} in {user_file()}.", err=True)
+    setting = name_of(name).setting
+    if setting in read_toml(POLICY):
+        typer.echo(f"It has no effect: the administrator's {POLICY} sets {setting}.", err=True)
+    elif in_environment(setting):
+        typer.echo(f"It has no effect while SWE_AGENT_{setting.upper()} is in the environment.", err=True)
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _key(name: str, delete: bool, in_clear: bool) -> None:
+    from agent import keys
+
+    if delete:
+        typer.echo(f"The key of {name} is gone from {' and '.join(keys.delete(name))}.", err=True)
+    else:
+        typer.echo(f"The key of {name} is now {keys.store(name, _asked(name), in_clear)}.", err=True)
+
+
+def _asked(name: str) -> str:
+    """The key: from a hidden prompt, or the first line of stdin when that is no terminal."""
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        try:
+            key = getpass(f"Key of {name} (not shown): ", stream=sys.stderr)
+        except EOFError:
+            key = ""
+    else:
+        key = sys.stdin.readline()
+    key = key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        what = "No key was given" if not key else "That is no key: it has blanks, or characters that no key has"
+        raise UsageError(f"{what}.", "Type or paste it at the prompt, or pipe it in: a key is one line.")
+    return key

@@ -1,0 +1,139 @@
+"""Changing the user's config file: one value at a time, checked first, comments and order kept.
+
+A setting is named as in the file: `budget`. A model's is `models.MODEL.FIELD`; a field has no dot, so MODEL may have
+some and needs no quotes: `models.openai/gpt-4.1.price_in`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from agent.settings import ModelTable, Settings, read_toml, user_file
+from trajectories.errors import ConfigError, UsageError
+
+LISTED = "`swe-agent config show` lists them."
+BY_HAND = "Change it by hand; nothing was written."
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A setting, or a model's `field`; without one, the model's whole table."""
+
+    setting: str
+    model: str = ""
+    field: str = ""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return tuple(part for part in (self.setting, self.model, self.field) if part)
+
+
+def name_of(written: str) -> Name:
+    """The setting that the user means. Raises UsageError where there is none of that name."""
+    first, dot, rest = written.strip().partition(".")
+    if not dot or first != "models":
+        if written not in Settings.model_fields:
+            raise UsageError(f"There is no setting named {written!r}.", LISTED)
+        return Name(written)
+    model, dot, field = rest.rpartition(".")
+    if not dot or field not in ModelTable.model_fields:
+        model, field = rest, ""
+    model = model.strip("\"'")
+    if not model:
+        raise UsageError(
+            f"{written!r} names no model.", "Write models.MODEL.FIELD, as in models.openai/gpt-4.1.effort."
+        )
+    return Name("models", model, field)
+
+
+def change(written: str, value: str) -> Any:
+    """Set a value in the user's file; returns it as it stands there. Raises UsageError, with the file untouched."""
+    name = name_of(written)
+    if name.setting == "models" and not name.field:
+        fields = ", ".join(ModelTable.model_fields)
+        raise UsageError(f"{written} is a table, not a value.", f"Set one of its fields: {fields}.")
+    checked = _checked(name, written, value)
+    _edit(name.path, checked)
+    return checked
+
+
+def remove(written: str) -> None:
+    """Take a value, or a model's whole table, out of the user's file. Raises UsageError when it is not there."""
+    path = name_of(written).path
+    if _at(read_toml(user_file()), path) is None:
+        raise UsageError(f"{written} is not set in {user_file()}.", LISTED)
+    _edit(path, None)
+
+
+def write(target: Path, text: str) -> None:
+    """Put a file of the user's in place, whole or not at all; a link to it stays one. Raises ConfigError.
+
+    A new file is for its owner only.
+    """
+    from trajectories.journal import write_durably
+
+    target = target.resolve()
+    try:
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_durably(target, text.encode())
+        target.chmod(mode)
+    except OSError as error:
+        raise ConfigError(f"{target} cannot be written: {error.strerror}.", "Make it writable for you.") from None
+
+
+def _checked(name: Name, written: str, value: str) -> Any:
+    """The value as the settings' own model takes it, in a type that TOML has. Raises UsageError."""
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    model = ModelTable if name.field else Settings
+    field = model.model_fields[name.field or name.setting]
+    kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    adapter: TypeAdapter[Any] = TypeAdapter(kind, config=ConfigDict(allow_inf_nan=False))
+    try:
+        taken = adapter.validate_python(value)
+    except ValidationError as error:
+        said = error.errors()[0]["msg"]
+        raise UsageError(f"{written} cannot be {value!r}: {said}.", "Nothing was written.") from None
+    return str(taken.expanduser().absolute()) if isinstance(taken, Path) else taken
+
+
+def _edit(path: tuple[str, ...], value: Any) -> None:
+    """Set or (None) remove what is at `path`. What comes out must be the file as it was but for that."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    file = user_file()
+    meant = read_toml(file)
+    _put(meant, path, value)
+    try:
+        document = tomlkit.parse(file.read_bytes().decode() if file.exists() else "")
+        _put(document, path, value, lambda last: tomlkit.table(is_super_table=not last))
+        text = tomlkit.dumps(document)
+        same = tomllib.loads(text) == meant
+    except (TOMLKitError, ValueError, OSError) as error:
+        raise ConfigError(f"{file} cannot be changed by this command: {error}.", BY_HAND) from None
+    if not same:
+        raise ConfigError(f"{file} is written in a way that this command cannot change.", BY_HAND)
+    write(file, text)
+
+
+def _put(table: Any, path: tuple[str, ...], value: Any, new: Any = lambda last: {}) -> None:
+    *parents, name = path
+    for depth, parent in enumerate(parents, 1):
+        if parent not in table:
+            table[parent] = new(depth == len(parents))
+        table = table[parent]
+    if value is None:
+        del table[name]
+    else:
+        table[name] = value
+
+
+def _at(table: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        table = table.get(name) if isinstance(table, dict) else None
+    return table

@@ -1,0 +1,129 @@
+"""Where keys are looked for, in which order, and where they are kept."""
+
+import sys
+from pathlib import Path
+
+import keyring.core
+import pytest
+
+from agent import keys
+from agent.keys import Key, delete, find_key, key_for, store, usual_variable
+from agent.settings import ModelTable
+from trajectories.errors import ConfigError, UsageError
+
+MODEL = "acme/large"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A user's config folder, no keyring, no key in the environment."""
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.delenv("ACME_API_KEY", raising=False)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
+    return tmp_path
+
+
+@pytest.fixture
+def ring(home, monkeypatch):
+    """A keyring that works; the file it keeps its entries in."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "filering.Keyring")
+    monkeypatch.setenv("FILERING", str(home / "ring.json"))
+    yield home / "ring.json"
+    sys.modules.pop("filering", None)
+
+
+def test_the_order_of_places(ring, monkeypatch):
+    assert find_key(MODEL, ModelTable()).value == ""
+    store("acme", "in-clear-1", in_clear=True)
+    assert key_for(MODEL, ModelTable()) == "in-clear-1"
+    store("acme", "of-provider")
+    assert key_for(MODEL, ModelTable()) == "of-provider"
+    store(MODEL, "of-model")
+    assert key_for(MODEL, ModelTable()) == "of-model"
+    assert key_for("acme/small", ModelTable()) == "of-provider"
+    assert find_key(MODEL, ModelTable()).where == "in the system's keyring"
+    monkeypatch.setenv("ACME_API_KEY", "of-environment\n")
+    assert find_key(MODEL, ModelTable()) == Key("of-environment", "set in $ACME_API_KEY")
+    monkeypatch.setenv("MINE", "named")
+    assert key_for(MODEL, ModelTable(key_env="MINE")) == "named"
+
+
+def test_a_variable_that_is_named_and_not_set_is_an_error_not_another_key(ring, monkeypatch):
+    store("acme", "other")
+    monkeypatch.setenv("ACME_API_KEY", "another")
+    with pytest.raises(ConfigError, match=r"\$MINE, which is not set"):
+        key_for(MODEL, ModelTable(key_env="MINE"))
+    assert find_key(MODEL, ModelTable(key_env="MINE")).where == "missing: $MINE is not set"
+
+
+def test_a_key_is_not_shown_by_accident(ring):
+    store("acme", "very-secret-1")
+    assert "very-secret-1" not in repr(find_key(MODEL, ModelTable()))
+
+
+def test_no_keyring_is_one_sentence_and_two_ways_out(home):
+    with pytest.raises(ConfigError, match="keyring cannot be used") as raised:
+        store(MODEL, "k")
+    assert "ACME_API_KEY" in raised.value.fix
+    assert "--in-clear" in raised.value.fix
+    assert not keys.clear_file().exists()
+    assert key_for(MODEL, ModelTable()) == ""
+
+
+@pytest.mark.parametrize("backend", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring"])
+def test_a_keyring_that_forgets_is_none(home, monkeypatch, backend):
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
+    with pytest.raises(ConfigError):
+        store("acme", "k")
+
+
+def test_a_locked_keyring_is_said_when_storing_and_passed_over_when_looking(ring):
+    store("acme", "k-locked")
+    ring.with_name("locked").touch()
+    with pytest.raises(ConfigError, match="locked"):
+        store("acme", "k-2")
+    assert key_for(MODEL, ModelTable()) == ""
+
+
+def test_the_file_in_clear_is_for_its_owner_and_refused_otherwise(home):
+    said = store("acme", "k-1", in_clear=True)
+    assert "in clear" in said
+    assert keys.clear_file().stat().st_mode & 0o777 == 0o600
+    store("other", "k-2", in_clear=True)
+    assert key_for(MODEL, ModelTable()) == "k-1"
+    keys.clear_file().chmod(0o640)
+    with pytest.raises(ConfigError, match="others may read"):
+        key_for(MODEL, ModelTable())
+
+
+def test_deleting_everywhere_it_lies(ring):
+    store("acme", "k-1")
+    store("acme", "k-1", in_clear=True)
+    assert len(delete("acme")) == 2
+    assert key_for(MODEL, ModelTable()) == ""
+    with pytest.raises(UsageError, match="No key of acme"):
+        delete("acme")
+
+
+def test_a_file_in_clear_that_cannot_be_read(home):
+    keys.clear_file().write_text("acme = [")
+    keys.clear_file().chmod(0o600)
+    with pytest.raises(ConfigError, match=r"keys\.toml cannot be read"):
+        key_for(MODEL, ModelTable())
+
+
+@pytest.mark.parametrize(
+    ("model", "variable"),
+    [
+        ("openai/gpt-4.1", "OPENAI_API_KEY"),
+        ("gpt-4.1", "OPENAI_API_KEY"),
+        ("claude-sonnet-4", "ANTHROPIC_API_KEY"),
+        ("anthropic/claude-sonnet-4", "ANTHROPIC_API_KEY"),
+        ("together_ai/x/y", "TOGETHERAI_API_KEY"),
+        ("some-one/x", "SOME_ONE_API_KEY"),
+    ],
+)
+def test_usual_variables(model, variable):
+    assert usual_variable(model) == variable

@@ -1,0 +1,36 @@
+"""A keyring for tests, given through keyring's own mechanism: PYTHON_KEYRING_BACKEND=filering.Keyring."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked, PasswordDeleteError
+
+
+class Keyring(KeyringBackend):
+    """Keeps entries in the file that $FILERING names; one called `locked` makes it refuse."""
+
+    priority = 5
+
+    def _read(self) -> dict[str, str]:
+        if self._file().with_name("locked").exists():
+            raise KeyringLocked("The collection is locked")
+        return json.loads(self._file().read_text()) if self._file().exists() else {}
+
+    def _file(self) -> Path:
+        return Path(os.environ["FILERING"])
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self._read().get(f"{service} {username}")
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._file().write_text(json.dumps(self._read() | {f"{service} {username}": password}))
+
+    def delete_password(self, service: str, username: str) -> None:
+        kept = self._read()
+        if kept.pop(f"{service} {username}", None) is None:
+            raise PasswordDeleteError(username)
+        self._file().write_text(json.dumps(kept))
