@@ -1,18 +1,19 @@
-"""One ask on the wire: hold, send, settle, record. Retries draw on the same purse, each with its own hold."""
+"""One ask on the wire: hold, send, settle, record. Retries, shorter requests and fallback models draw on one purse."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from agent.context import input_bound
-from agent.models.base import Asking, Message, Model
+from aci.view import MASKED
+from agent.context import Said
+from agent.models.base import Asking, Model
 from trajectories.errors import Cancelled, ModelError
 from trajectories.journal import decode, encode
-from trajectories.records import Reply
+from trajectories.records import Note, Reply
 
 if TYPE_CHECKING:
     from agent.engine import Engine, Token
@@ -23,22 +24,55 @@ LONGEST_WAIT = 60.0
 TICK = 0.1
 MOST_TEXT = 256_000
 MOST_ARGUMENTS = 1_000_000
+SHORTENINGS = 3
+SHORTER = 0.7
+"""What is left of a conversation's characters after a provider called it too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask number `number` of `branch`; `last` is the reply before it in the same conversation, if any."""
+    """Ask number `number` of `branch`; `said(model)` is the conversation as that model is to read it."""
 
     branch: str
     number: int
-    messages: Sequence[Message]
+    said: Callable[[Model], Said]
     tools: Sequence[dict[str, Any]]
-    last: Reply | None
     cancel: Token
 
 
 def send(engine: Engine, model: Model, ask: Ask) -> Reply:
-    """The reply, recorded and paid. Raises ModelError when no try succeeds, BudgetStop when the purse is empty."""
+    """The reply, recorded and paid. Raises ModelError when no try of any model succeeds, BudgetStop when the purse
+    is empty."""
+    tried = {model.name}
+    while True:
+        try:
+            return _fitting(engine, model, ask)
+        except ModelError as error:
+            other = engine.model_named(model.fallback) if model.fallback else None
+            if other is None or other.name in tried:
+                raise
+            why = f"{model.name} failed ({error.message}), asking {other.name}"
+            engine.journal.append(Note(ask.branch, "fallback", why, {"ask": ask.number}))
+            engine.tell("say", ask.branch, why)
+            tried.add(other.name)
+            model = other
+
+
+def _fitting(engine: Engine, model: Model, ask: Ask) -> Reply:
+    """The reply; a conversation that the provider calls too long is folded more and sent again, a few times."""
+    for last_try in [False] * SHORTENINGS + [True]:
+        try:
+            return _retried(engine, model, ask)
+        except ModelError as error:
+            if not error.overflow or last_try:
+                raise
+            most = int(ask.said(model).characters * SHORTER)
+            data = {"ask": ask.number, "characters": most}
+            engine.journal.append(Note(ask.branch, "overflow", f"{model.name}: {error.message}", data))
+    raise AssertionError("unreachable")
+
+
+def _retried(engine: Engine, model: Model, ask: Ask) -> Reply:
     from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
     def wait(state: RetryCallState) -> float:
@@ -46,11 +80,17 @@ def send(engine: Engine, model: Model, ask: Ask) -> Reply:
         asked = error.wait if isinstance(error, ModelError) else None
         return float(backoff(state) if asked is None else asked)
 
+    def before(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        seconds = state.next_action.sleep if state.next_action else 0
+        engine.tell("say", ask.branch, f"{error} Asking again in {seconds:.0f} s.")
+
     backoff = wait_exponential_jitter(multiplier=engine.settings.retry_wait, max=LONGEST_WAIT)
     retrying = Retrying(
         retry=retry_if_exception(_worth_another),
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait,
+        before_sleep=before,
         sleep=lambda seconds: ask.cancel.sleep(seconds),
         reraise=True,
     )
@@ -66,15 +106,16 @@ def _once(engine: Engine, model: Model, ask: Ask) -> Reply:
     """One request: its hold is durable before it leaves, its settle and reply are written together."""
     journal, ledger = engine.journal, engine.ledger
     attempt = journal.trajectory.attempts[ask.branch, ask.number] + 1
-    last = ask.last if ask.last and ask.last.model == model.name else None
-    bound = input_bound(ask.messages, ask.tools, last)
+    said = ask.said(model)
+    bound = said.input_bound(ask.tools)
     hold, output = ledger.hold(ask.branch, ask.number, attempt, model.name, model.price, bound, model.max_output)
     journal.append(hold)
     asking = Asking(ask.branch, ask.number, output, ask.cancel, lambda text: engine.tell("delta", ask.branch, text))
     try:
-        reply = _readable(replace(_on_wire(model, ask, asking), branch=ask.branch, ask=ask.number))
+        reply = replace(_on_wire(model, said, ask, asking), branch=ask.branch, ask=ask.number)
+        reply = _readable(reply, engine.secrets)
     except ModelError as error:
-        settle = ledger.price_of(hold, None, model.price, billed=error.billed)
+        settle = ledger.price_of(hold, error.usage, model.price, billed=error.billed)
         ledger.settle(settle)
         journal.append(settle)
         raise
@@ -85,13 +126,13 @@ def _once(engine: Engine, model: Model, ask: Ask) -> Reply:
     return journal.trajectory.replies[ask.branch, ask.number]
 
 
-def _on_wire(model: Model, ask: Ask, asking: Asking) -> Reply:
+def _on_wire(model: Model, said: Said, ask: Ask, asking: Asking) -> Reply:
     """The model call in a daemon thread, so that a provider that hangs does not hold up an interrupt."""
     answers: SimpleQueue[Reply | BaseException] = SimpleQueue()
 
     def work() -> None:
         try:
-            answers.put(model.reply(ask.messages, ask.tools, asking))
+            answers.put(model.reply(said.messages, ask.tools, asking))
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             answers.put(error)
 
@@ -108,8 +149,8 @@ def _on_wire(model: Model, ask: Ask, asking: Asking) -> Reply:
         return answer
 
 
-def _readable(reply: Reply) -> Reply:
-    """The reply as the journal can hold it, or ModelError. Usage below nothing is no usage."""
+def _readable(reply: Reply, secrets: Sequence[str]) -> Reply:
+    """The reply as the journal can hold it, without our keys, or ModelError. Usage below nothing is no usage."""
     actions = tuple(
         action
         if isinstance(action.arguments, dict)
@@ -123,7 +164,24 @@ def _readable(reply: Reply) -> Reply:
         raise ModelError(f"A reply of {reply.model} cannot be read: {' '.join(wrong[1:3]) or wrong[0]}.") from None
     if read.usage and min(read.usage.input_tokens, read.usage.output_tokens, read.usage.cached_tokens) < 0:
         read = replace(read, usage=None)
-    return _bounded(read)
+    return _bounded(_without(read, secrets))
+
+
+def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
+    """The reply with a mark where it says one of our keys. Blocks are the provider's, and go back to it alone."""
+
+    def masked(value: Any) -> Any:
+        if isinstance(value, str):
+            for secret in secrets:
+                value = value.replace(secret, MASKED)
+        elif isinstance(value, dict):
+            value = {masked(name): masked(part) for name, part in value.items()}
+        elif isinstance(value, list):
+            value = [masked(part) for part in value]
+        return value
+
+    actions = tuple(replace(action, arguments=masked(action.arguments)) for action in reply.actions)
+    return replace(reply, text=masked(reply.text), reasoning=masked(reply.reasoning), actions=actions)
 
 
 def _bounded(reply: Reply) -> Reply:

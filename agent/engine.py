@@ -90,7 +90,7 @@ class Engine:
             raise
         self.resumed = bool(self.trajectory.holds or self.trajectory.steps or self.trajectory.results)
         self.toolbox = Toolbox()
-        self.secrets = known_secrets(os.environ)
+        self._known_secrets = known_secrets(os.environ)
         self.cancel = Token()
         self._asked = len(self.trajectory.replies)
         self._models: dict[str, Model] = {}
@@ -111,7 +111,7 @@ class Engine:
         for hold in [hold for name, hold in trajectory.holds.items() if name not in trajectory.settles]:
             reply = trajectory.replies.get((hold.branch, hold.ask))
             if reply is not None and hold.attempt == trajectory.attempts[hold.branch, hold.ask]:
-                settle = self.ledger.price_of(hold, reply.usage, self.model("coder").price)
+                settle = self.ledger.price_of(hold, reply.usage, self.model_named(hold.model).price)
                 self.ledger.settle(settle)
                 self.journal.append(settle)
 
@@ -119,11 +119,20 @@ class Engine:
         self.notify(Happening(kind, branch, text))
 
     def model(self, role: str) -> Model:
-        """The model of a role; one model has all roles unless the settings say otherwise. Raises ConfigError."""
+        """The model of a role; one model has all roles. Raises ConfigError."""
+        return self.model_named(self.settings.model)
+
+    def model_named(self, name: str) -> Model:
+        """A model by its name, loaded once. Raises ConfigError for one that cannot be had, or paid."""
         with self._lock:
-            if role not in self._models:
-                self._models[role] = chosen_model(self.settings)
-            return self._models[role]
+            if name not in self._models:
+                self._models[name] = chosen_model(self.settings, name)
+            return self._models[name]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nothing shown, recorded or sent may hold: keys of the host's environment and of the models."""
+        return (*self._known_secrets, *(key for model in tuple(self._models.values()) for key in model.secrets))
 
     @cached_property
     def repository(self) -> Repository:
@@ -181,14 +190,14 @@ def known_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(value for name, value in environment.items() if SECRET.search(name) and len(value) >= SHORTEST_SECRET)
 
 
-def chosen_model(settings: Settings) -> Model:
-    """The model that the settings name. Raises ConfigError for none, and for one whose budget cannot be kept."""
-    if not settings.model:
+def chosen_model(settings: Settings, name: str) -> Model:
+    """The model of that name. Raises ConfigError for none, and for one whose budget cannot be kept."""
+    if not name:
         raise ConfigError(
             "The strategy needs a model, and none is configured.",
             "Name one with --model, or use --strategy templates, which needs none.",
         )
-    model = load_model(settings.model, settings)
+    model = load_model(name, settings)
     if model.price is None and settings.max_tokens is None:
         raise ConfigError(
             f"Nobody knows the price of {model.name}, so a budget in dollars cannot be kept.",

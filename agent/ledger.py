@@ -14,6 +14,8 @@ from trajectories.errors import BudgetStop
 from trajectories.records import Hold, Settle, Usage
 
 PICO = 10**12
+UNKNOWN = 0.1
+"""The price of a cached token relative to a fresh one, where nobody says."""
 SMALLEST_OUTPUT = 16
 """A purse that cannot pay for this many tokens of output is empty."""
 
@@ -31,6 +33,13 @@ class Price:
 
     def dearest_input(self) -> int:
         return max(_pico(rate or 0.0) for rate in (self.input, self.cached, self.written))
+
+    @property
+    def cached_share(self) -> float:
+        """The price of a cached token relative to a fresh one."""
+        if not self.input:
+            return UNKNOWN
+        return 1.0 if self.cached is None else min(1.0, self.cached / self.input)
 
     def cost(self, usage: Usage) -> int:
         """Picodollars that the usage comes to."""

@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from trajectories.errors import LimitStop
+from agent.stuck import HINT, circling
 from trajectories.records import Observation, Step
 
 if TYPE_CHECKING:
     from agent.task import Task
-
-IDLE = 3
-"""Replies in a row without an action after which a conversation is stuck."""
 
 NUDGE = "Your reply had no action, so nothing happened. Call a tool; when the issue is solved, call `submit`."
 
@@ -28,9 +25,8 @@ def submitted(step: Step) -> bool:
 def loop(task: Task, until: Callable[[Step], bool] = submitted) -> Generator[Step, None, Step]:
     """Go on until a step satisfies `until`; that step is the result.
 
-    Raises LimitStop when the model only talks; what the task's limits raise passes through.
+    Raises Stuck when the model goes round in circles; what the task's limits raise passes through.
     """
-    idle = 0
     while True:
         reply = task.ask()
         observations = task.act(reply.actions) if reply.actions else (Observation(NUDGE, ok=False),)
@@ -38,6 +34,5 @@ def loop(task: Task, until: Callable[[Step], bool] = submitted) -> Generator[Ste
         yield step
         if until(step):
             return step
-        idle = 0 if reply.actions else idle + 1
-        if idle == IDLE:
-            raise LimitStop(f"The model gave {IDLE} replies without an action.", "Try another model or strategy.")
+        if hint := circling(task.steps):
+            yield task.say(hint, author=HINT)

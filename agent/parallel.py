@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from agent.outcome import Outcome, load_outcome
-from trajectories.errors import Cancelled, ModelError, Stop, WorkspaceError
+from trajectories.errors import Cancelled, ModelError, Refused, Stop, WorkspaceError
 from trajectories.records import Once, Step
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _Ended]) -
         task.cancel.check()
         raise
     except (Stop, ModelError) as stop:
-        if isinstance(stop, ModelError) and stop.retryable:
+        if isinstance(stop, Refused) or (isinstance(stop, ModelError) and stop.retryable):
             raise  # the whole run waits and is resumed
         outcome = replace(task.best(), exit=stop.kind if isinstance(stop, Stop) else "error")
     engine.journal.append(Once(task.branch, "outcome", asdict(outcome)))

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from aci.patch import is_test, split
@@ -23,8 +24,10 @@ from agent.task import Task
 from tools.base import Toolbox
 from trajectories.errors import (
     Cancelled,
+    ConfigError,
     LimitStop,
     ModelError,
+    Refused,
     Stop,
     TryLater,
     UsageError,
@@ -61,9 +64,10 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
 
     What would make the run fail later is found here: a model that cannot be had, a patch that could not be delivered.
     """
-    strategy = settings.strategy or ("react" if settings.model else "templates")
+    strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
     if find("agent.strategies", strategy, "ROLES", "strategy") or settings.model:
-        settings = settings.model_copy(update={"model": chosen_model(settings).name})
+        settings = settings.model_copy(update={"model": chosen_model(settings, settings.model).name})
+    prompts = prompts_of(strategy, settings.prompts)
     source.check_delivery(settings.apply, settings.branch)
     directory = settings.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     try:
@@ -77,8 +81,8 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
             repository=_as_text(source.root),
             base=base,
             settings=_placed(settings, source, set(known)).model_dump(mode="json", exclude={"state"}),
-            versions={"swe-agent": VERSION, "python": sys.version.split()[0]},
-            prompts=prompts_of(strategy),
+            versions={"swe-agent": VERSION, "python": sys.version.split()[0], **_hashes(prompts)},
+            prompts=prompts,
             tools=Toolbox().schemas(),
         )
         journal = Journal(directory)
@@ -118,11 +122,35 @@ def _placed(settings: Settings, source: Repository, known: set[str]) -> Settings
     return settings.model_copy(update={"reproduce": f"{source.root / file}{mark}{node}"})
 
 
-def prompts_of(strategy: str) -> dict[str, str]:
-    """The system prompt of each role: the text files `<strategy>.<role>.txt` beside the strategy's module."""
+def prompts_of(strategy: str, own: Path | None = None) -> dict[str, str]:
+    """The strategy's prompts by name (a role's is its system prompt): the text files `<strategy>.<name>.txt` beside
+    its module, each replaced by the file of that name in `own`, if there is one. Raises UsageError for bad files."""
     module = Path(sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__].__file__ or "")
-    files = sorted(module.parent.glob(f"{module.stem}.*.txt"))
-    return {file.name.split(".")[1]: file.read_text("utf-8").strip() for file in files}
+    files = {file.name: file for file in sorted(module.parent.glob(f"{module.stem}.*.txt"))}
+    if own is not None:
+        files |= _own_prompts(own, set(files))
+    try:
+        return {name.split(".")[1]: file.read_text("utf-8").strip() for name, file in files.items()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"A prompt cannot be read: {error}.", "Mend the file.") from None
+
+
+def _own_prompts(folder: Path, known: set[str]) -> dict[str, Path]:
+    """The user's prompts for this strategy. A file that looks like one, and is none, would be overlooked in silence."""
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder} with prompts.", "Name a folder with --prompts.")
+    files = {file.name: file for file in folder.glob("*.txt")}
+    stems = {name.partition(".")[0] for name in known}
+    if strange := sorted(name for name in files.keys() - known if name.partition(".")[0] in stems):
+        raise UsageError(
+            f"{folder / strange[0]} overrides no prompt.", f"The strategy's prompts are {', '.join(sorted(known))}."
+        )
+    return {name: file for name, file in files.items() if name in known}
+
+
+def _hashes(prompts: dict[str, str]) -> dict[str, str]:
+    """What the prompts were, in short: two runs with equal hashes were told the same."""
+    return {f"prompt {name}": sha256(text.encode()).hexdigest()[:16] for name, text in prompts.items()}
 
 
 def reopen(directory: Path, state: Path, notify: Callable[[Happening], object] = lambda _: None) -> Engine:
@@ -151,6 +179,8 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
         stop = LimitStop(f"The run has used its {engine.settings.max_time:g} seconds.", "Give more with --max-time.")
     except Stop as error:
         stop = error
+    except Refused as error:
+        raise ConfigError(error.message, f"{error.fix} Then go on with `swe-agent resume {engine.run.id}`.") from error
     except ModelError as error:
         if error.retryable:
             raise TryLater(error.message, f"Then go on with `swe-agent resume {engine.run.id}`.") from error

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from functools import partial
+from string import Template
 from typing import TYPE_CHECKING, Any
 
 from aci.view import mask
 from agent.asking import Ask, send
 from agent.best import best, proof_step, verdict_of
-from agent.context import Reader, messages
+from agent.context import Reader, Said, messages
 from agent.engine import Engine, Token
+from agent.ledger import UNKNOWN
 from agent.loop import loop, submitted
 from agent.outcome import Outcome
 from agent.parallel import Attempt, run_all
@@ -25,12 +28,13 @@ from trajectories.records import Action, Base, Issue, Note, Observation, Once, R
 
 if TYPE_CHECKING:
     from aci.workspace import Workspace
+    from agent.models.base import Model
     from agent.settings import Settings
     from trajectories.trees import Trees
 
 INSERTED = frozenset({"user", "resume"})
 """Authors of steps that come between a strategy's own: a user's message, the note after a resume."""
-EFFECTS = frozenset({"message", "intent", "done", "life"})
+EFFECTS = frozenset({"message", "intent", "done", "life", "overflow", "fallback", "forked"})
 """Notes that strategies do not write."""
 MOST_ACTIONS = 32
 RESUMED = (
@@ -122,14 +126,37 @@ class Task:
                 self.engine.ledger.check()
             return recorded
         self.cancel.check()
-        model = self.engine.model(role)
-        system, replies = self.engine.run.prompts.get(role, ""), self.engine.trajectory.replies
-        said = messages(system, self.steps, replies, Reader(model.name)).messages
-        last = self.engine.trajectory.replies.get((self.branch, self._asks - 1))
         self.engine.take_step()
-        ask = Ask(self.branch, self._asks, said, self.engine.run.tools, last, self.cancel)
         self.engine.tell("ask", self.branch, role)
-        return send(self.engine, model, ask)
+        ask = Ask(self.branch, self._asks, partial(self._said, role), self.engine.run.tools, self.cancel)
+        return send(self.engine, self._answering(role), ask)
+
+    def _said(self, role: str, model: Model) -> Said:
+        """The conversation as the model is to read it."""
+        engine, branch = self.engine, self.branch
+        limits = [
+            (note.data["ask"], note.data["characters"])
+            for note in engine.trajectory.notes
+            if note.kind == "overflow" and note.branch == branch
+        ]
+        reader = Reader(
+            model=model.name,
+            window=max(0, model.window - model.max_output),
+            cached=model.price.cached_share if model.price else UNKNOWN,
+            images=model.images,
+        )
+        system = engine.run.prompts.get(role, "")
+        return messages(system, self.steps, engine.trajectory.replies, reader, limits, self.issue.images)
+
+    def _answering(self, role: str) -> Model:
+        """The model of the role; or its fallback, once that has answered here: the conversation is in its cache."""
+        first = model = self.engine.model(role)
+        last = self.engine.trajectory.replies.get((self.branch, self._asks - 1))
+        seen = set()
+        while last and model.name != last.model and model.fallback and model.name not in seen:
+            seen.add(model.name)
+            model = self.engine.model_named(model.fallback)
+        return model if last and model.name == last.model else first
 
     def act(self, actions: Sequence[Action]) -> tuple[Observation, ...]:
         """Run the actions in order, in this branch's workspace; what a model got wrong is an observation."""
@@ -145,7 +172,8 @@ class Task:
             else:
                 self.engine.tell("action", self.branch, describe(action))
                 self._wrote |= self.engine.toolbox.writes(action)
-                done.append(self.engine.toolbox.run(action, self._context()))
+                before = tuple(zip(actions, done, strict=False))
+                done.append(self.engine.toolbox.run(action, self._context(before)))
         if self._stale and done:
             self._stale = False
             done[0] = Observation(f"{RESUMED}\n{done[0].text}", done[0].ok, done[0].out, done[0].data)
@@ -193,6 +221,10 @@ class Task:
         if self._noted > recorded:
             self.engine.journal.append(Note(self.branch, kind, text, data))
             self.engine.tell(kind, self.branch, text)
+
+    def prompt(self, name: str, **values: str) -> str:
+        """A prompt of the strategy's, from the file `<strategy>.<name>.txt`, with `$names` filled in."""
+        return Template(self.engine.run.prompts[name]).safe_substitute(values)
 
     def phase(
         self, name: str, prompt: str = "", until: Callable[[Step], bool] = submitted, fresh: bool = False
@@ -300,7 +332,7 @@ class Task:
         text = f"{last.text}\n[Not recorded, kept in its last state: {', '.join(snapshot.skipped)}]"
         return snapshot.tree, (*observations[:-1], Observation(text, last.ok, last.out, last.data))
 
-    def _context(self) -> Context:
+    def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:
         return Context(
             workspace=self.workspace,
             trees=self.trees,
@@ -313,6 +345,7 @@ class Task:
             notify=self.notify,
             start=self.start,
             secrets=self.engine.secrets,
+            before=before,
         )
 
 

@@ -47,6 +47,7 @@ class Context:
 
     `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back.
     `start` is the tree the branch began with (the base's when empty). `secrets` are masked in all that is shown.
+    `before` is what was done before in the same reply.
     """
 
     workspace: Workspace
@@ -60,6 +61,7 @@ class Context:
     notify: Callable[[str], None] = lambda _: None
     start: str = ""
     secrets: tuple[str, ...] = ()
+    before: Sequence[tuple[Action, Observation]] = ()
 
     def show(self, data: bytes | str, kind: view.Kind = "other") -> tuple[str, int | None]:
         """The output of a command as a model sees it, and the number under which the whole is kept if it was cut."""
@@ -83,7 +85,8 @@ class Tool:
     def schema(self) -> dict[str, Any]:
         """The tool in OpenAI's function format."""
         parameters = _plain(self._form.model_json_schema())
-        parameters.pop("description", None)
+        for unread in ("description", "additionalProperties"):
+            parameters.pop(unread, None)
         function = {"name": self.name, "description": self.description, "parameters": parameters}
         return {"type": "function", "function": function}
 
@@ -280,13 +283,14 @@ def _as_list(value: Any) -> Any:
 
 
 def _plain(schema: Any) -> Any:
-    """A JSON schema that every provider takes: no titles, no null defaults, `X or null` is an optional X."""
+    """A JSON schema that every provider takes, and no more, since it is paid for at every call: no titles, no defaults
+    that say nothing, `X or null` is an optional X."""
     if isinstance(schema, list):
         return [_plain(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     schema = {key: _plain(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)}
-    if schema.get("default", ...) is None:
+    if schema.get("default", ...) in (None, False, ""):
         del schema["default"]
     kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
     if len(kinds) == 1:

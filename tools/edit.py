@@ -31,17 +31,16 @@ class _Fault:
 
 @tool
 def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Observation:
-    """Replace text in a file. With `old` empty, create a file.
+    """Put `new` for `old` in a file; with `old` empty, create the file.
 
-    `old` must stand in the file once, exactly; differences in spacing and indentation are overlooked where the place
-    is clear. Give just enough of it to be unique. Answers with the diff. An edit that adds a syntax error to a Python
-    file is taken back.
+    `old` must stand there once (spacing is overlooked where the place is clear): give just enough of it. Answers with
+    the diff. An edit that breaks a Python file's syntax is taken back.
 
     Args:
-        path: File, relative to the repository.
-        old: The text to replace, without line numbers.
-        new: The text to put there; empty to delete.
-        all: Replace every place where `old` stands.
+        path: Relative to the repository.
+        old: Without line numbers.
+        new: Empty to delete.
+        all: Replace every place.
     """
     _refuse_links(ctx, path)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aci.evidence import innermost, missing_name
 from aci.testing import Report, TestResult
 from aci.testing import run_tests as run
 from aci.view import clean, cut_lines
@@ -13,21 +14,26 @@ from trajectories.records import Observation
 LONGEST = 3600
 MOST_FAILURES, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 8, 12, 3
 LONGEST_LINE = 300
+LONGEST_MESSAGE = 1000
 
 
 @tool
 def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", timeout: int = 600) -> Observation:
-    """Run tests and answer with true status, counts, and the message of each failure.
-
-    It waits for the tests to end: a long suite needs a longer timeout, not polling.
+    """Run tests and wait for their end; answers with true status, counts, and each failure's message.
 
     Args:
-        nodes: What to run: pytest node ids, unittest names, files or folders. All tests when left out.
-        command: The test command, if not the repository's usual one.
-        timeout: Seconds after which the tests are ended.
+        nodes: pytest node ids, unittest names, files or folders; all tests when left out.
+        command: If not the repository's usual one.
+        timeout: Seconds.
     """
     report = run(ctx.workspace, command or ctx.test_command, nodes or (), min(max(timeout, 1), LONGEST))
-    data = {"failed": list(report.failed), "passed": len(report.passed), "counts": report.counts, "code": report.code}
+    data = {
+        "failed": list(report.failed),
+        "passed": len(report.passed),
+        "counts": report.counts,
+        "code": report.code,
+        "failures": [_failure(result) for result in report.results if result.bad][:MOST_FAILURES],
+    }
     head = [report.summary(), *report.notes]
     if nodes and report.granularity == "command":
         head.append("This command cannot be narrowed to what was named: everything was run.")
@@ -42,6 +48,18 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
     out = ctx.keep(clean(report.output).encode())
     text = "\n".join([*head, *_digest(failed), f"The whole output is out:{out}."])
     return Observation(text, ok=report.ok, out=out, data=data)
+
+
+def _failure(result: TestResult) -> dict[str, str]:
+    """A failure as strategies judge it: where it is, what was raised, and the name that the test itself lacks."""
+    return {
+        "id": result.id,
+        "path": result.path or result.id.partition("::")[0],
+        "error": result.error,
+        "at": innermost(result),
+        "missing": missing_name(result),
+        "message": clean(result.message)[:LONGEST_MESSAGE],
+    }
 
 
 def _ran(node: str, report: Report) -> bool:

@@ -40,16 +40,14 @@ class _File:
 def search(
     ctx: Context, pattern: str, path: str = ".", glob: str = "", fixed: bool = False, ignore_case: bool = False
 ) -> Observation:
-    """Search the repository's files (tracked and new ones, not ignored or binary ones) for a pattern.
-
-    Answers with matching lines by file, files that define it first.
+    """Search the repository's files; answers with matching lines by file, files that define it first.
 
     Args:
-        pattern: Extended regular expression, or plain text if `fixed`. It matches within a line.
-        path: File or directory to search in.
-        glob: Only files of this name, like `*.py` or `src/**/*.js`.
-        fixed: Take the pattern as plain text.
-        ignore_case: Do not tell upper from lower case.
+        pattern: Extended regular expression; it matches within a line.
+        path: File or directory.
+        glob: Like `*.py` or `src/**/*.js`.
+        fixed: The pattern is plain text.
+        ignore_case: Upper and lower case alike.
     """
     if not pattern or "\n" in pattern:
         raise UsageError("The pattern must be one line of text.", "Search for one line of it.")

@@ -11,14 +11,13 @@ LONGEST = 3600
 
 @tool
 def shell(ctx: Context, command: str, timeout: int = 120) -> Observation:
-    """Run a command in one persistent shell: directory and exported variables last from call to call.
+    """Run a command in one persistent shell; directory and exported variables last. No terminal, empty input.
 
-    Standard input is empty and there is no terminal. The exit code is shown when it is not 0, the directory when it
-    is not the repository's root. Prefer `view`, `search`, `edit` and `run_tests` for what they do.
+    Prefer the other tools for what they do.
 
     Args:
-        command: One command line or a script of several lines.
-        timeout: Seconds after which it is ended.
+        command: A command line or a script.
+        timeout: Seconds.
     """
     timeout = min(max(timeout, 1), LONGEST)
     ran = ctx.workspace.run(command, timeout=timeout)

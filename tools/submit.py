@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tools._stat import stat, unrecorded
 from tools.base import Context, tool
 from trajectories.errors import UsageError
-from trajectories.records import Observation
+from trajectories.records import Action, Observation
 
 
 @tool(writes=False)
 def submit(ctx: Context, summary: str = "") -> Observation:
-    """Submit the work: all changes in the repository are taken as the patch, and the session ends.
-
-    No diff needs to be made or shown before. Remove scratch files from the repository first.
+    """Hand in the repository's changes as the patch. Does not count after failing tests in the same reply.
 
     Args:
-        summary: What was wrong and what was changed, in a few sentences.
+        summary: What was wrong, and the change, in a sentence or two.
     """
+    if doubt := _doubt(ctx.before):
+        return Observation(f"Not submitted: {doubt}", ok=False)
     snapshot = ctx.workspace.snapshot()
     tree, left_out = snapshot.tree, unrecorded(snapshot)
     if tree == ctx.base.tree:
@@ -26,3 +28,12 @@ def submit(ctx: Context, summary: str = "") -> Observation:
         )
     rows = [*stat(ctx.trees, ctx.base.tree, tree), *left_out]
     return Observation("\n".join(["Submitted:", *rows]), data={"submitted": True, "summary": summary, "tree": tree})
+
+
+def _doubt(before: Sequence[tuple[Action, Observation]]) -> str:
+    """Why work is not handed in that the same reply has just found wanting."""
+    edits = [seen for action, seen in before if action.tool == "edit"]
+    tests = [seen for action, seen in before if action.tool == "run_tests"]
+    if not all(seen.ok for seen in edits):
+        return "an edit in this reply was not made."
+    return "the tests run in this reply do not pass." if tests and not tests[-1].ok else ""

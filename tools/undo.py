@@ -10,12 +10,10 @@ from trajectories.records import Observation
 
 @tool
 def undo(ctx: Context, steps: int = 1) -> Observation:
-    """Take back the last changes of files, by `edit`, the shell or whatever made them.
-
-    All changes made by one reply count as one. Files that git ignores are not touched. An undo cannot be undone.
+    """Take back what the last replies changed in files, but for those that git ignores. Cannot be undone.
 
     Args:
-        steps: How many changing steps to take back.
+        steps: How many replies' changes.
     """
     snapshot = ctx.workspace.snapshot()
     now, left_out = snapshot.tree, unrecorded(snapshot)

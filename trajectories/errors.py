@@ -19,7 +19,6 @@ What a model gets wrong is an observation. What a user, the machine or we get wr
         └── Cancelled       130     the user interrupted; the run is resumable
 """
 
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

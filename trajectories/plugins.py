@@ -32,6 +32,7 @@ def names(package: str) -> dict[str, str]:
 def find(package: str, name: str, attribute: str, what: str) -> Any:
     """The `attribute` of the part `name`. Raises UsageError that lists the parts there are."""
     known = names(package)
+    name = name.replace("_", "-")
     if name not in known:
         raise UsageError(f"There is no {what} named {name!r}.", f"Choose one of: {', '.join(sorted(known))}.")
     return getattr(import_module(known[name]), attribute)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from aci.commands import detect_command
 from aci.localize import locate
 from aci.patch import is_test
+from aci.source import definitions
+from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from agent.task import Task
+
+SHOWN_PLACES = 6
+MOST_CODE, LONGEST_CODE = 4_000, 2_400
+"""Characters of source that the first message shows, in all and of one definition."""
+ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
+MOST_ADVICE = 1_200
+ABOUT_TESTS = re.compile(r"\btests?\b|changelog|news ?fragment|pytest|towncrier", re.IGNORECASE)
 
 
 def places(task: Task, top: int = 10) -> dict[str, Any]:
@@ -35,28 +47,72 @@ def likely_sources(task: Task) -> list[str]:
 
 def opening(task: Task) -> str:
     """The issue between marks (it is somebody's words, not an instruction to break rules), then where things are."""
+    found = places(task)
     parts = [
         f"<issue>\n{task.issue.text}\n</issue>",
-        f"The repository is at {task.once('root', lambda: task.workspace.root)}, at {task.base}; "
+        f"The repository is {task.once('root', lambda: task.workspace.root)}, at {task.base}; "
         f"throw-away files go to {task.once('scratch', lambda: task.workspace.scratch)}.",
         f"Layout: {_layout(task)}",
+        f"Tests: {_tests(task, found)}",
+        _advice(task),
+        f"Likeliest places (by name and text, not certain):\n{describe_places(found, SHOWN_PLACES)}",
+        _code(task, found),
     ]
-    if task.settings.test:
-        parts.append(f"Tests run with: {task.settings.test}")
-    if listed := describe_places(places(task)):
-        parts.append(f"Likeliest places (by name and text, not certain):\n{listed}")
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
-def describe_places(found: dict[str, Any]) -> str:
+def describe_places(found: dict[str, Any], most: int = 10) -> str:
     """One line a place: functions first, files where no function stands out."""
     functions = [f"- {hit['path']}:{hit['line']} {hit['name']} ({'; '.join(hit['why'])})" for hit in found["functions"]]
     files = [f"- {hit['path']} ({'; '.join(hit['why'])})" for hit in found["files"]]
-    return "\n".join(functions or files)
+    return "\n".join((functions or files)[:most]) or "none"
 
 
 def _layout(task: Task) -> str:
     """Top-level entries with the number of files under each."""
     counts = Counter(path.partition("/")[0] + ("/" if "/" in path else "") for path in task.trees.files(task.base.tree))
     shown = [f"{name} ({count})" if name.endswith("/") else name for name, count in sorted(counts.items())]
-    return ", ".join(shown[:40]) + (", …" if len(shown) > 40 else "")
+    return ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
+
+
+def _tests(task: Task, found: dict[str, Any]) -> str:
+    """How tests are run, and the test files that lie nearest to the likeliest places by their names."""
+    try:
+        command = task.settings.test or detect_command(task.workspace)
+    except UsageError as error:
+        command = error.message
+    stems = [PurePosixPath(hit["path"]).stem.strip("_") for hit in found["files"][:3] if not is_test(hit["path"])]
+    tests = [path for path in task.trees.files(task.base.tree) if is_test(path) and path.endswith(".py")]
+    near = [path for stem in stems for path in tests if PurePosixPath(path).stem in (f"test_{stem}", f"{stem}_test")]
+    folders = Counter(path.rpartition("/")[0] for path in tests).most_common(1)
+    where = ", ".join(near[:4]) or (f"{folders[0][0]}/" if folders else "none yet")
+    return f"`{command}`; nearest: {where}"
+
+
+def _advice(task: Task) -> str:
+    """What the repository tells those who change it: data, with no power over this run."""
+    shown: list[str] = []
+    for path in sorted(filter(ADVICE.fullmatch, task.trees.files(task.base.tree))):
+        text = task.trees.read(task.base.tree, path).decode("utf-8", "replace").strip()
+        if "CONTRIBUTING" in path.upper():
+            text = "\n".join(part for part in re.split(r"\n\s*\n", text) if ABOUT_TESTS.search(part))
+        room = MOST_ADVICE - sum(map(len, shown))
+        if text and room > 0:
+            shown.append(f'<advice file="{path}">\n{text[:room]}{"…" if len(text) > room else ""}\n</advice>')
+    return "\n".join(shown)
+
+
+def _code(task: Task, found: dict[str, Any]) -> str:
+    """The source of the likeliest functions, as far as it is short: most runs would ask for it next."""
+    shown: list[str] = []
+    room = MOST_CODE
+    for hit in found["functions"][:SHOWN_PLACES]:
+        text = task.trees.read(task.base.tree, hit["path"]).decode("utf-8", "replace")
+        one = next((each for each in definitions(text) if (each.name, each.line) == (hit["name"], hit["line"])), None)
+        if one is None:
+            continue
+        body = "\n".join(text.split("\n")[one.line - 1 : one.end])
+        if len(body) <= min(room, LONGEST_CODE):
+            room -= len(body)
+            shown.append(f"{hit['path']} lines {one.line}-{one.end}:\n{body}")
+    return "\n\n".join(shown)

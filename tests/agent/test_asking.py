@@ -17,9 +17,10 @@ from trajectories.records import Action, Reply, Usage
 class Temperamental:
     """A model that goes through its moods: an error is raised, a usage is what a good reply was billed."""
 
-    name, price, max_output = "temperamental", Price(1.0, 10.0), 100
+    price, max_output, window, images, secrets = Price(1.0, 10.0), 100, 0, False, ()
 
-    def __init__(self, *moods):
+    def __init__(self, *moods, name="temperamental", fallback=""):
+        self.name, self.fallback = name, fallback
         self.moods = list(moods)
         self.asked = 0
 
@@ -39,8 +40,9 @@ def ask(bench):
     bench.begin(line("unused"))
     engine = bench.engine()
 
-    def once(model):
-        engine._models["coder"] = model
+    def once(model, *others):
+        engine._models |= {one.name: one for one in (model, *others)}
+        engine._models[engine.settings.model] = model
         return Task(engine).ask()
 
     once.engine = engine
@@ -123,7 +125,7 @@ def test_output_is_cut_to_the_purse(bench):
 
     model = Temperamental(answer)
     model.price, model.max_output = Price(1.0, 10.0), 100_000
-    engine._models["coder"] = model
+    engine._models[engine.settings.model] = model
     Task(engine).ask()
     assert 16 < allowed[0] < 2000
     engine.close()

@@ -7,7 +7,7 @@ import pytest
 from agent.loop import loop
 from agent.task import MOST_ACTIONS, RESUMED, Task
 from tests.agent.conftest import act, line
-from trajectories.errors import BudgetStop, Cancelled, LimitStop, RunBroken
+from trajectories.errors import BudgetStop, Cancelled, LimitStop, RunBroken, Stuck
 from trajectories.journal import Journal, read
 from trajectories.records import Hold, Note, Once, Reply
 
@@ -141,7 +141,7 @@ def test_a_stop_in_an_attempt_is_its_outcome_and_the_others_go_on(bench):
 
     def strategy(task):
         outcomes = yield from task.map([task.attempt("talker", plain), task.attempt("doer", plain)])
-        assert [outcome.exit for outcome in outcomes] == ["limit", ""]
+        assert [outcome.exit for outcome in outcomes] == ["stuck", ""]
         return outcomes[1]
 
     first = bench.drive(strategy)
@@ -292,7 +292,7 @@ def test_best_prefers_what_parses(bench):
     def strategy(task):
         try:
             yield from plain(task)
-        except LimitStop:
+        except Stuck:
             return task.best()
 
     steps, outcome = bench.drive(strategy)

@@ -53,7 +53,6 @@ def test_a_function_becomes_a_tool() -> None:
         "description": "Do a thing.\n\nMore about it.",
         "parameters": {
             "type": "object",
-            "additionalProperties": False,
             "required": ["path"],
             "properties": {
                 "path": {"type": "string", "description": "File, relative to the repository."},
@@ -61,7 +60,7 @@ def test_a_function_becomes_a_tool() -> None:
                 "how": {"type": "string", "enum": ["short", "long"], "default": "short", "description": "Which form."},
                 "share": {"type": "number", "description": "Of the whole."},
                 "nodes": {"type": "array", "items": {"type": "string"}, "description": "Which ones."},
-                "quiet": {"type": "boolean", "default": False, "description": "Say less."},
+                "quiet": {"type": "boolean", "description": "Say less."},
             },
         },
     }

@@ -49,7 +49,7 @@ def test_chosen_tests(bench: Bench) -> None:
     seen = bench("run_tests", nodes="test_calc.py::test_good")
     assert seen.ok
     assert seen.text.startswith("1 passed in ")
-    assert seen.data == {"failed": [], "passed": 1, "counts": {"passed": 1}, "code": 0}
+    assert seen.data == {"failed": [], "passed": 1, "counts": {"passed": 1}, "code": 0, "failures": []}
     assert "No such test: test_none.py" in bench("run_tests", nodes=["test_ok.py", "test_none.py"]).text
     hostile = bench("run_tests", nodes=["'; touch hacked; $(touch hacked)"])
     assert not hostile.ok

@@ -1,0 +1,61 @@
+"""Test first: localize, see a test red for the issue's reason, patch, prove; failing evidence goes back to the model.
+
+The phases share one conversation, since its prefix is paid for already, and none of them costs a call of its own: a
+model that writes test and patch in one reply and is right is done with that reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from agent.loop import loop, submitted
+from agent.moves.gate import judge
+from agent.moves.opening import likely_sources, opening, places
+from agent.moves.reproduction import given_tests
+
+if TYPE_CHECKING:
+    from agent.outcome import Outcome
+    from agent.task import Task
+    from trajectories.records import Step
+
+ROLES = ("coder",)
+
+
+def solve(task: Task) -> Generator[Step, None, Outcome]:
+    """Localize, reproduce, patch, prove; the last two in turn until it is proven, `rounds` times at most."""
+    task.note("phase", "localize")
+    places(task)
+    given = yield from given_tests(task)
+    yield task.say(task.once("opening", lambda: opening(task)))
+    handed_in = False if given else submitted((yield from _reproduce(task)))
+    for number in range(task.settings.rounds):
+        if not handed_in:
+            yield from task.phase("patch")
+        task.note("phase", "prove")
+        verdict = yield from task.prove(given, likely_sources(task))
+        if verdict.verified:
+            break
+        handed_in = False
+        if number + 1 < task.settings.rounds:
+            yield task.say(task.prompt("again"))
+    return task.best()
+
+
+def _reproduce(task: Task) -> Generator[Step, None, Step]:
+    """Until a test is seen red for the issue's reason, or the model is past it; a wrong one goes back with the reason.
+
+    It is told as often as there are rounds; what it then goes on with, the proof will judge.
+    """
+    task.note("phase", "reproduce")
+    for _ in range(task.settings.rounds):
+        step = yield from loop(task, until=lambda step: submitted(step) or bool(judge(task, step)))
+        gate = judge(task, step)
+        if submitted(step) or gate.open:
+            break
+        task.note("gate", gate.refused)
+        yield task.say(task.prompt("refused", reason=gate.refused))
+    else:
+        return step
+    task.note("gate", gate.open or "submitted")
+    return step
