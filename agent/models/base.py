@@ -12,7 +12,6 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.ledger import Price
-from trajectories.errors import ConfigError
 from trajectories.records import Reply
 
 if TYPE_CHECKING:
@@ -52,17 +51,17 @@ class Model(Protocol):
 
 
 def load_model(name: str, settings: Settings) -> Model:
-    """The model that `--model` names. Raises ConfigError for one that cannot be had."""
+    """The model that `--model` names: `kind:name` for kinds of ours, any other is litellm's.
+
+    Raises ConfigError for one that cannot be had.
+    """
     from trajectories.plugins import find, names
 
     kind, _, rest = name.partition(":")
-    if kind in names("agent.models") and kind != "base":
-        model: Model = find("agent.models", kind, "load", "model")(rest, settings)
-        return model
-    raise ConfigError(
-        f"No model named {name!r} can be used by this version.",
-        "Use scripted:FILE or replay:RUN, or leave --model out to repair without a model.",
-    )
+    if kind not in names("agent.models") or kind in ("base", "provider"):
+        kind, rest = "provider", name
+    model: Model = find("agent.models", kind, "load", "model")(rest, settings)
+    return model
 
 
 def last_words(messages: Sequence[Message]) -> str:

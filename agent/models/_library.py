@@ -1,0 +1,45 @@
+"""litellm, imported once, late, and kept quiet: no network, no `.env` of the working directory, no talk on stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from functools import cache
+from threading import Thread
+from types import ModuleType
+
+LOCAL = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_LOCAL_BLOG_POSTS": "True",
+    # Otherwise litellm reads a `.env` from the working directory upwards: a stranger's repository could redirect keys.
+    "LITELLM_MODE": "PRODUCTION",
+}
+LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+
+
+def begin() -> None:
+    """Start the import, which takes seconds, beside whatever else there is to do."""
+    Thread(target=library, name="import litellm", daemon=True).start()
+
+
+@cache
+def library() -> ModuleType:
+    """litellm, ready for use."""
+    quiet()
+    os.environ.update(LOCAL)
+    import litellm
+
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    litellm.disable_streaming_logging = True
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return litellm
+
+
+def quiet() -> None:
+    """Keep litellm's and its dependencies' own deprecations and serializer warnings from users."""
+    warnings.filterwarnings("ignore", module=r"(litellm|pydantic|openai|httpx|aiohttp|botocore|importlib_metadata)\b")
+    warnings.filterwarnings("ignore", "(?s)Pydantic serializer warnings", UserWarning)

@@ -1,0 +1,122 @@
+"""Collects a reply from litellm: chunk by chunk from a stream, or whole from a server that does not stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+from trajectories.errors import Cancelled
+
+
+@dataclass
+class Call:
+    """A tool call as it grows."""
+
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass
+class Answer:
+    """All that came. `finish` is "" if the end never came, `usage` is null if the provider gave none.
+
+    `blocks` are what `_blocks` makes of the provider's own fields; `at` in them counts characters of the text.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    calls: dict[int, Call] = field(default_factory=dict)
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    finish: str = ""
+    usage: Any = None
+
+    def take(self, delta: dict[str, Any]) -> str:
+        """Add a piece of a message, or a whole one; returns the new visible text."""
+        text = (
+            delta.get("content") or delta.get("refusal") or (delta.get("provider_specific_fields") or {}).get("refusal")
+        )
+        text = text if isinstance(text, str) else ""
+        self.text += text
+        self.reasoning += delta.get("reasoning_content") or ""
+        for at, call in enumerate(delta.get("tool_calls") or []):
+            self._call(at, call)
+        for block in delta.get("thinking_blocks") or []:
+            self._think(block)
+        for field_ in ("reasoning_items", "reasoning_details"):
+            given = delta.get(field_) or (delta.get("provider_specific_fields") or {}).get(field_) or []
+            self.blocks += [{field_: value} for value in given]
+        return text
+
+    def _call(self, at: int, piece: dict[str, Any]) -> None:
+        index = piece.get("index")
+        call = self.calls.setdefault(at if index is None else index, Call())
+        function = piece.get("function") or {}
+        call.id = call.id or piece.get("id") or ""
+        call.name += function.get("name") or ""
+        arguments = function.get("arguments")
+        call.arguments += (
+            arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
+        )
+
+    def _think(self, piece: dict[str, Any]) -> None:
+        """Pieces of thinking belong together until their signature comes."""
+        last = self.blocks[-1].get("thinking_blocks") if self.blocks else None
+        if last and piece.get("type") == last.get("type") == "thinking" and not last.get("signature"):
+            last["thinking"] = last.get("thinking", "") + (piece.get("thinking") or "")
+            if piece.get("signature"):
+                last["signature"] = piece["signature"]
+        else:
+            self.blocks.append({"thinking_blocks": dict(piece), "at": len(self.text)})
+
+
+def collect(stream: Any, delta: Callable[[str], object], cancel: Event) -> Answer:
+    """Read a stream to its end. Raises Cancelled, with the connection closed, once `cancel` is set."""
+    answer = Answer()
+    try:
+        for chunk in stream:
+            if cancel.is_set():
+                raise Cancelled("Interrupted while the model was answering.")
+            for piece in _deltas(chunk):
+                if text := answer.take(piece):
+                    delta(text)
+    finally:
+        close(stream)
+    answer.finish = getattr(stream, "received_finish_reason", None) or ""
+    answer.usage = _usage(stream)
+    return answer
+
+
+def whole(message: dict[str, Any], delta: Callable[[str], object]) -> Answer:
+    """The answer of a server that does not stream: the body of a chat completion."""
+    answer = Answer(usage=message.get("usage"))
+    for choice in (message.get("choices") or [])[:1]:
+        if text := answer.take(choice.get("message") or {}):
+            delta(text)
+        answer.finish = choice.get("finish_reason") or "stop"
+    return answer
+
+
+def raw_response(stream: Any) -> Any:
+    """The HTTP response under a stream of the OpenAI client, not yet read; null elsewhere."""
+    return getattr(getattr(stream, "completion_stream", None), "response", None)
+
+
+def close(stream: Any) -> None:
+    for layer in (raw_response(stream), getattr(stream, "completion_stream", None)):
+        if callable(closing := getattr(layer, "close", None)):
+            closing()
+
+
+def _deltas(chunk: Any) -> Iterable[dict[str, Any]]:
+    for choice in chunk.choices[:1]:
+        yield choice.delta.model_dump(exclude_none=True, warnings=False)
+
+
+def _usage(stream: Any) -> Any:
+    """What the provider said. Where it said nothing litellm counts for itself, which nobody is billed by."""
+    said = [chunk.usage for chunk in getattr(stream, "chunks", []) if getattr(chunk, "usage", None) is not None]
+    return said[-1].model_dump(warnings=False) if said else None

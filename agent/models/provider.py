@@ -1,0 +1,130 @@
+"""A model at a provider, or on a local server, through litellm.
+
+litellm is imported when the first reply is needed; a thread begins with it as soon as a Provider is made, so that the
+seconds it takes pass while the workspace is opened. Its retries are off: each request has its own hold.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from agent.keys import key_for, usual_variable
+from agent.models import _library, _prices, _stream, _wire
+from agent.models._failures import failure
+from agent.models.base import Asking, Message
+from trajectories.errors import Cancelled, ConfigError, ModelError
+from trajectories.records import Reply
+
+if TYPE_CHECKING:
+    from agent.settings import ModelTable, Settings
+
+MAX_OUTPUT = 8192
+"""Tokens of one reply where nobody knows how many the model may write."""
+KEYLESS = frozenset(
+    {"ollama", "ollama_chat", "lm_studio", "llamafile", "hosted_vllm", "vllm", "oobabooga", "xinference"}
+)
+OWN_CREDENTIALS = frozenset({"bedrock", "vertex_ai", "sagemaker", "sagemaker_chat"})
+"""Providers that find credentials where their clouds keep them."""
+NO_KEY = "none"
+"""Sent to a local server, since clients insist on some key."""
+
+
+class Provider:
+    """`wire` is the name litellm is given."""
+
+    def __init__(self, name: str, wire: str, table: ModelTable, key: str, base: str, settings: Settings) -> None:
+        known = _prices.facts(wire)
+        self.name, self.wire, self.table, self.settings = name, wire, table, settings
+        self.facts = known
+        self.price = table.price() or known.price
+        self.max_output = table.max_output or known.max_output or MAX_OUTPUT
+        self.window = table.context or known.window
+        self.images = bool(known.images) if table.images is None else table.images
+        self.fallback = table.fallback
+        self.secrets = (key,) if key and key != NO_KEY else ()
+        self._key, self._base = key, base
+        _library.begin()
+
+    @property
+    def provider(self) -> str:
+        return self.wire.partition("/")[0]
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
+        _library.quiet()
+        try:
+            answer = self._answer(self._request(messages, tools, asking), asking)
+        except (ModelError, Cancelled):
+            raise
+        except Exception as error:  # noqa: BLE001 - litellm raises anything, also bare Exception
+            raise failure(error, self.name, self.secrets) from None
+        if not answer.finish:
+            raise ModelError(f"The stream of {self.name} ended before the reply did.", retryable=True)
+        return _wire.incoming(answer, self.name, asking.max_output, own_figure=self.provider == "openrouter")
+
+    def _answer(self, request: dict[str, Any], asking: Asking) -> _stream.Answer:
+        stream = _library.library().completion(**request)
+        response = _stream.raw_response(stream)
+        if response is not None and "json" in response.headers.get("content-type", ""):
+            return _stream.whole(json.loads(response.read()), asking.delta)
+        return _stream.collect(stream, asking.delta, asking.cancel)
+
+    def _request(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "model": self.wire,
+            "messages": _wire.outgoing(messages, False),
+            "tools": _wire.marked_tools(tools, False) or None,
+            "max_tokens": asking.max_output,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "timeout": self.settings.model_timeout,
+            "num_retries": 0,
+            "max_retries": 0,
+            # litellm would look for MCP servers among the tools, and import what that takes.
+            "_skip_mcp_handler": True,
+            "api_key": self._key or None,
+            "api_base": self._base or None,
+            "temperature": self.table.temperature,
+        }
+        return {name: value for name, value in request.items() if value is not None}
+
+
+def load(name: str, settings: Settings) -> Provider:
+    """The model of a litellm name. Raises ConfigError for an unknown provider and for a key that is missing."""
+    table = settings.model_table(name, name.partition("/")[2])
+    wire = _wire_name(name, table)
+    provider = wire.partition("/")[0]
+    base = table.api_base or _usual_base(provider)
+    key = key_for(wire, table)
+    if not key and not base and provider not in KEYLESS | OWN_CREDENTIALS:
+        raise ConfigError(
+            f"There is no key for {name}.",
+            f"Set ${usual_variable(wire)}, or store one: `swe-agent config` says how.",
+        )
+    return Provider(name, wire, table, key or NO_KEY * (provider not in OWN_CREDENTIALS), base, settings)
+
+
+def _wire_name(name: str, table: ModelTable) -> str:
+    """The name with its provider, as litellm wants it."""
+    prefix, slash, rest = name.partition("/")
+    if not name.isprintable() or any(part.isspace() for part in name) or (slash and not rest):
+        raise ConfigError(f"{name!r} is no name of a model.", "Use one like anthropic/claude-sonnet-4-5.")
+    if slash and prefix in _prices.providers():
+        return name
+    if provider := _prices.facts(name).provider:
+        return name if slash else f"{provider}/{name}"
+    if table.api_base:
+        return f"openai/{name}"
+    what = f"There is no provider {prefix!r}" if slash else f"No model named {name!r} is known"
+    raise ConfigError(
+        f"{what}.",
+        f"Write provider/model, as in openai/{rest or name}; for a server of your own also set its api_base in "
+        f'[models."{name}"] of your config.',
+    )
+
+
+def _usual_base(provider: str) -> str:
+    names = (f"{provider.upper()}_{what}" for what in ("API_BASE", "BASE_URL"))
+    return next((os.environ[name] for name in names if os.environ.get(name)), "")
