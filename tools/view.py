@@ -1,4 +1,4 @@
-"""`view`: windows of files with line numbers, definitions by name, directories, and stored outputs."""
+"""`view`: windows of files with line numbers, definitions by name, directories, stored outputs and observations."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PYTHON = (".py", ".pyi", ".pyx")
 def view(
     ctx: Context, path: str, start: int | None = None, end: int | None = None, symbol: str | None = None
 ) -> Observation:
-    """Show a file with line numbers, or a part of it; a directory as a listing; a stored output (`out:17`).
+    """Show a file with line numbers, or a part; a directory; a stored output (`out:17`); a folded one (`step:7.2`).
 
-    Of a Python file name the function or class you want with `symbol`: it is shown whole. A long file without a
-    window is answered with its beginning and, for Python, the lines of its definitions.
+    Of a Python file, name a function or class with `symbol` to see it whole. A long file without a window is
+    answered with its beginning and, for Python, the lines of its definitions.
 
     Args:
         path: File or directory, relative to the repository, or `out:N`.
@@ -39,6 +39,8 @@ def view(
     """
     if address := re.fullmatch(r"out:(\d+)", path):
         return _window(path, _recall(ctx, int(address[1])).split("\n"), start, end)
+    if address := re.fullmatch(r"step:(\d+)\.(\d+)", path):
+        return _window(path, _observed(ctx, int(address[1]), int(address[2])).split("\n"), start, end)
     try:
         data = ctx.workspace.read(path)
     except IsADirectoryError:
@@ -61,6 +63,14 @@ def _recall(ctx: Context, number: int) -> str:
         return ctx.recall(number).decode("utf-8", "replace")
     except (LookupError, FileNotFoundError):
         raise UsageError(f"There is no stored output out:{number}.") from None
+
+
+def _observed(ctx: Context, step: int, number: int) -> str:
+    """Observation `number` of a step of this branch, both from 1."""
+    found = next((each.observations[number - 1 : number] for each in ctx.steps if each.n == step and number), ())
+    if not found:
+        raise UsageError(f"There is no observation step:{step}.{number}.")
+    return found[0].text
 
 
 def _window(path: str, lines: Sequence[str], start: int | None, end: int | None) -> Observation:

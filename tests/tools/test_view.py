@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tools.conftest import Bench, MakeBench
+from trajectories.records import Action
 
 MODULE = """\
 import os
@@ -119,9 +120,22 @@ def test_odd_files(bench: Bench) -> None:
     assert wide.endswith("2\tend")
 
 
-@pytest.mark.parametrize("path", ["none.py", "../outside", "/etc/passwd", "link", "out:9", "shape.py/x"])
+@pytest.mark.parametrize(
+    "path", ["none.py", "../outside", "/etc/passwd", "link", "out:9", "step:9.1", "step:1.0", "shape.py/x"]
+)
 def test_what_cannot_be_viewed_is_an_observation(bench: Bench, path: str) -> None:
     bench("shell", command="ln -s /etc/hostname link")
     seen = bench("view", path=path)
     assert not seen.ok
     assert seen.text
+
+
+def test_an_earlier_observation_is_read_again_by_its_address(bench: Bench) -> None:
+    _, second = bench.together(
+        Action("view", {"path": "shape.py"}), Action("search", {"pattern": "scale", "path": "shape.py"})
+    )
+    again = bench("view", path="step:1.2")
+    shown = "\n".join(f"{number}\t{line}" for number, line in enumerate(second.text.split("\n"), 1))
+    assert again.text.split("\n", 1) == ["step:1.2, lines 1-4 of 4", shown]
+    assert bench("view", path="step:1.1", start=2, end=2).text.endswith("\n2\t1\timport os")
+    assert not bench("view", path="step:1.3").ok
