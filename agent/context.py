@@ -7,16 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.folding import IMAGE_TOKENS, Folding, characters
 from agent.models.base import Message
 from trajectories.records import Reply, Step
-
-IMAGE_TOKENS = 8_000
-"""What a picture counts in a bound, whatever the length of its data: URL."""
-
-FRAME = 20
-"""Characters that a message's frame is taken to have."""
-SAFE = 3
-"""Characters a token, where nothing tells better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +55,23 @@ def messages(
     """The conversation of a branch in OpenAI's chat form.
 
     `limits` are (ask number, most characters): from that ask on the conversation must fit. `images` are data: URLs.
+    Raises ModelError if it cannot be made to fit the reader's window, or the limits.
     """
-    said: list[Message] = [{"role": "system", "content": system}] if system else []
+    folding = Folding(reader.window, reader.cached, limits)
+    if system:
+        folding.say({"role": "system", "content": system})
     pictures = list(images)
     last: Reply | None = None
     for step in steps:
-        if step.reply is not None:
+        if step.reply is None:
+            folding.say({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
+            pictures = []
+        else:
             last = replies[step.branch, step.reply]
-            said += _exchange(step, last, reader.model)
-            continue
-        said.append({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
-        pictures = []
-    return Said(said, last if last and last.model == reader.model else None)
+            folding.decide(step.reply)
+            folding.exchange(_exchange(step, last, reader.model), step, last.usage)
+    folded = folding.decide()
+    return Said(folding.messages, last if last and last.model == reader.model and not folded else None)
 
 
 def _exchange(step: Step, reply: Reply, model: str) -> list[Message]:
@@ -108,18 +106,6 @@ def _illustrated(text: str, images: Sequence[str], shown: bool) -> str | list[di
         return f"{text}\n[{what} could not be shown: this model takes none]"
     pictures = [{"type": "image_url", "image_url": {"url": url}} for url in images]
     return [{"type": "text", "text": text}, *pictures]
-
-
-def characters(message: Message) -> int:
-    """What a message takes of a request: its words, calls and blocks, and a frame; a picture as its tokens would."""
-    content, calls = message["content"], message.get("tool_calls", ())
-    count = FRAME + (len(content) if isinstance(content, str) else sum(map(_part, content)))
-    count += sum(len(call["function"]["name"]) + len(call["function"]["arguments"]) + FRAME for call in calls)
-    return count + sum(map(len, message.get("blocks", ())))
-
-
-def _part(part: dict[str, Any]) -> int:
-    return len(part["text"]) if part["type"] == "text" else IMAGE_TOKENS * SAFE
 
 
 def size(said: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:

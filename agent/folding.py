@@ -1,0 +1,249 @@
+"""When old observations of a conversation become stubs: where it pays, or where it must be shorter.
+
+Folding rewrites a request from the cut on, and what a provider has cached ends there. So a fold is due when what it
+saves over the calls still to come exceeds what must be sent again. The decision is made anew for each request of the
+past, from the first on, with what was known then: what was once folded stays folded, with the same stub.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from agent.models.base import Message
+from agent.protected import Protected
+from agent.stubs import shortened, stub, tool_of, with_short_arguments
+from trajectories.errors import ModelError
+from trajectories.records import Step, Usage
+
+CALLS_TO_COME = 5
+"""Requests over which a fold is taken to save (8 where a reply has one action)."""
+AGE = 3
+"""Calls after which an observation is old."""
+LONG = 500
+STUB = 120
+"""Characters: what is worth a stub, and what a stub has, about."""
+WORTH = 2_000
+"""Characters a fold saves at least; without it a model whose cache costs nothing extra is folded at every call."""
+ROOM_LEFT = 0.75
+"""How full a conversation is that was folded because it did not fit, so that the next call does not fold again."""
+NEWEST = (4_000, 2_000, 1_000, 500)
+"""Characters that each of the newest observations keeps, tried in turn."""
+
+IMAGE_TOKENS = 8_000
+"""What a picture counts in a bound, whatever the length of its data: URL."""
+FRAME = 20
+"""Characters that a message's frame is taken to have."""
+SAFE = 3.0
+"""Characters a token where no reply tells better; what a reply tells is believed between 1 and 6."""
+
+
+@dataclass(slots=True)
+class Part:
+    """A message of a request; `call` counts the replies up to it."""
+
+    message: Message
+    size: int
+    call: int
+
+    @property
+    def saving(self) -> int:
+        """Characters that a stub in its place saves."""
+        return 0
+
+
+@dataclass(slots=True)
+class Observed(Part):
+    """Observation `number` (from 1) of a step. `foldable`: it is worth a stub, and no diff."""
+
+    step: Step
+    number: int
+    foldable: bool
+
+    @property
+    def saving(self) -> int:
+        return self.size - FRAME - STUB if self.foldable else 0
+
+    @property
+    def stub(self) -> Message:
+        return self.message | {"content": stub(self.step, self.number)}
+
+    def cut(self, cap: int) -> Message:
+        """Its head and tail, in `cap` characters."""
+        return self.message | {"content": shortened(self.step, self.number, cap)}
+
+
+class _Cut(NamedTuple):
+    """Folding from part `start` on gains so many fresh characters' price, and saves `saved` characters a call."""
+
+    start: int
+    gain: float
+    saved: int
+
+
+class Folding:
+    """A conversation that grows by `say` and `exchange`; `decide` comes before each of its requests.
+
+    `window` is the tokens a request may have (0: nobody knows), `cached` the price of a cached token relative to a
+    fresh one, `limits` are (ask number, most characters from that ask on).
+    """
+
+    def __init__(self, window: int = 0, cached: float = 0.1, limits: Sequence[tuple[int, int]] = ()) -> None:
+        self._window, self._cached, self._limits = window, cached, limits
+        self._parts: list[Part] = []
+        self._protected = Protected()
+        self._kept: frozenset[int] = frozenset()
+        self._size = self._calls = 0
+        self._sent = self._sent_size = 0
+        self._token = SAFE
+        self._old = 0
+        self._cuts: list[_Cut] = []
+        """The best cut if the conversation ended after each of the old parts."""
+
+    @property
+    def messages(self) -> list[Message]:
+        return [part.message for part in self._parts]
+
+    def say(self, message: Message) -> None:
+        """Add what is never folded: the system's, a user's or the model's own words."""
+        self._add(Part(message, characters(message), self._calls))
+
+    def exchange(self, said: Sequence[Message], step: Step, usage: Usage | None = None) -> None:
+        """Add a reply and what its actions answered; its usage tells how many characters a token has."""
+        if usage and usage.input_tokens > 0:
+            self._token = min(max(self._sent_size / usage.input_tokens, 1.0), 6.0)
+        self._calls += 1
+        self.say(said[0])
+        for number, message in enumerate(said[1:], 1):
+            if message["role"] == "tool" and number <= min(len(step.actions), len(step.observations)):
+                self._observe(message, step, number)
+            else:
+                self.say(message)
+        kept = self._protected.indexes
+        del self._cuts[min(kept ^ self._kept, default=len(self._cuts)) :]
+        self._kept = kept
+
+    def decide(self, ask: int | None = None) -> bool:
+        """Fold what pays and what must go before request number `ask`, or the one of now. Whether anything was folded.
+
+        Raises ModelError if the request of now cannot be made to fit.
+        """
+        folded = self._fold_where_it_pays()
+        room = self._room(ask)
+        if self._size > room:
+            folded |= self._squeeze(room)
+        if self._size > room and ask is None:
+            raise ModelError(
+                f"The conversation cannot be made shorter than {self._size:,} characters, and may have {room:,}.",
+                "Use a model with a larger window, or give a shorter issue.",
+                billed=False,
+            )
+        self._sent, self._sent_size = len(self._parts), self._size
+        return folded
+
+    def _add(self, part: Part) -> None:
+        self._parts.append(part)
+        self._size += part.size
+
+    def _observe(self, message: Message, step: Step, number: int) -> None:
+        action, observation = step.actions[number - 1], step.observations[number - 1]
+        self._protected.add(len(self._parts), action, observation)
+        size = characters(message)
+        diff = tool_of(action) == "edit" and observation.ok
+        self._add(Observed(message, size, self._calls, step, number, size - FRAME > LONG and not diff))
+
+    # Where it pays
+
+    def _fold_where_it_pays(self) -> bool:
+        """After a cut, what is saved costs no more at the calls to come, what stays is paid as fresh once."""
+        self._scan()
+        best = self._cuts[-1] if self._cuts else _Cut(0, 0.0, 0)
+        again = sum(part.size for part in self._parts[self._old : self._sent])
+        if best.saved < WORTH or best.gain < again * (1 - self._cached):
+            return False
+        for part in self._candidates(best.start):
+            self._put(part, part.stub)
+        del self._cuts[best.start :]
+        return True
+
+    def _scan(self) -> None:
+        """The best cuts up to the last old part: each is the largest sum of gains that ends there (Kadane)."""
+        while self._old < len(self._parts) and self._parts[self._old].call <= self._calls - AGE:
+            self._old += 1
+        start, gain, saved = self._cuts[-1] if self._cuts else _Cut(0, 0.0, 0)
+        for index in range(len(self._cuts), self._old):
+            part = self._parts[index]
+            saving = 0 if index in self._kept else part.saving
+            if gain <= 0:
+                start, gain, saved = index, 0.0, 0
+            gain += saving * self._cached * CALLS_TO_COME - (part.size - saving) * (1 - self._cached)
+            saved += saving
+            self._cuts.append(_Cut(start, gain, saved))
+
+    def _candidates(self, start: int = 0) -> list[Observed]:
+        """Old observations that are worth a stub."""
+        return [part for part in self._observations(start, self._old) if part.foldable]
+
+    def _observations(self, start: int = 0, end: int | None = None) -> Iterator[Observed]:
+        """Those that are not protected."""
+        for index, part in enumerate(self._parts[start:end], start):
+            if isinstance(part, Observed) and index not in self._kept:
+                yield part
+
+    def _put(self, part: Part, message: Message) -> None:
+        """Let a shorter message stand for a part's; what is no shorter changes nothing."""
+        size = characters(message)
+        if size < part.size:
+            self._size += size - part.size
+            part.message, part.size = message, size
+            if isinstance(part, Observed):
+                part.foldable &= size - FRAME > LONG
+
+    # Where it must be shorter
+
+    def _room(self, ask: int | None) -> int:
+        """Characters that request number `ask` may have, or the one of now, for which all limits hold."""
+        most = [limit for since, limit in self._limits if ask is None or since <= ask]
+        return min([*most, int(self._window * self._token)] if self._window else most, default=sys.maxsize)
+
+    def _squeeze(self, room: int) -> bool:
+        """Shorten more, what is missed least first, until the request fits. Whether anything was shortened."""
+        before, self._cuts = self._size, []
+        for part in self._candidates():
+            self._put(part, part.stub)
+        self._shorten(room * ROOM_LEFT, self._younger())
+        self._shorten(room, self._newest())
+        self._shorten(room, self._long_calls())
+        return self._size < before
+
+    def _shorten(self, room: float, shorter: Iterable[tuple[Part, Message]]) -> None:
+        for part, message in shorter:
+            if self._size <= room:
+                return
+            self._put(part, message)
+
+    def _younger(self) -> Iterator[tuple[Part, Message]]:
+        return ((part, part.stub) for part in self._observations() if part.call < self._calls)
+
+    def _newest(self) -> Iterator[tuple[Part, Message]]:
+        for cap in NEWEST:
+            yield from ((part, part.cut(cap)) for part in self._observations() if part.call == self._calls)
+
+    def _long_calls(self) -> Iterator[tuple[Part, Message]]:
+        for part in self._parts:
+            if part.call < self._calls and part.message.get("tool_calls"):
+                yield part, with_short_arguments(part.message)
+
+
+def characters(message: Message) -> int:
+    """What a message takes of a request: its words, calls and blocks, and a frame; a picture as its tokens would."""
+    content, calls = message["content"], message.get("tool_calls", ())
+    count = FRAME + (len(content) if isinstance(content, str) else sum(map(_part, content)))
+    count += sum(len(call["function"]["name"]) + len(call["function"]["arguments"]) + FRAME for call in calls)
+    return count + sum(map(len, message.get("blocks", ())))
+
+
+def _part(part: dict[str, Any]) -> int:
+    return len(part["text"]) if part["type"] == "text" else IMAGE_TOKENS * int(SAFE)

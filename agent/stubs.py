@@ -1,0 +1,89 @@
+"""What stands in a conversation for a text that was folded: short, and with the address to read it again."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Any
+
+from aci.view import shorten
+from agent.models.base import Message
+from trajectories.records import Action, Observation, Step
+
+LONG_ARGUMENT = 500
+MOST_COMMAND, MOST_NAMES = 80, 60
+_DEFINES = re.compile(
+    r"^(?:\d+(?:-\d+)?[\t ])?[\t ]*(?:export |public |static |pub )*(?:async )?"
+    r"(?:def|class|func|function|fn|struct|interface) (\w+)",
+    re.MULTILINE,
+)
+
+
+def stub(step: Step, number: int) -> str:
+    """Command, size, definitions and address of observation `number` (from 1) of a step, in one line."""
+    action, observation = step.actions[number - 1], step.observations[number - 1]
+    parts = [f"folded: {_command(action)}", _size(observation)]
+    if names := _defined(observation.text):
+        parts.append(f"defines {names}")
+    how = "read it again" if observation.out is None else "read it whole"
+    return f'[{", ".join(parts)}; {how} with view("{address(step, number)}")]'
+
+
+def address(step: Step, number: int) -> str:
+    """Where an observation can be read: the whole output it is cut from, or itself."""
+    action, observation = step.actions[number - 1], step.observations[number - 1]
+    if observation.out is not None:
+        return f"out:{observation.out}"
+    path = action.arguments.get("path")
+    if tool_of(action) == "view" and isinstance(path, str) and re.fullmatch(r"out:\d+|step:\d+\.\d+", path):
+        return path
+    return f"step:{step.n}.{number}"
+
+
+def shortened(step: Step, number: int, cap: int) -> str:
+    """Head and tail of an observation, in `cap` characters."""
+    return shorten(step.observations[number - 1].text, cap, address(step, number))
+
+
+def with_short_arguments(message: Message) -> Message:
+    """A message of the model's with the long texts in its calls cut to head and tail."""
+    calls = []
+    for call in message["tool_calls"]:
+        arguments = json.dumps(_short(json.loads(call["function"]["arguments"])))
+        calls.append({**call, "function": {**call["function"], "arguments": arguments}})
+    return {**message, "tool_calls": calls}
+
+
+def tool_of(action: Action) -> str:
+    """The tool a model means, as the toolbox reads it."""
+    return action.tool.rpartition(".")[2].replace("-", "_")
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, str):
+        return shorten(value, LONG_ARGUMENT)
+    if isinstance(value, dict):
+        return {name: _short(part) for name, part in value.items()}
+    return [_short(part) for part in value] if isinstance(value, list) else value
+
+
+def _command(action: Action) -> str:
+    given = action.arguments.items()
+    words = " ".join(" ".join(str(value).split()) for name, value in given if name not in ("old", "new"))
+    return _cut(f"{action.tool} {words}".strip(), MOST_COMMAND)
+
+
+def _size(observation: Observation) -> str:
+    lines = observation.text.count("\n") + 1
+    size = f"{lines} lines" if lines > 1 else f"{len(observation.text)} characters"
+    return size if observation.ok else f"failed, {size}"
+
+
+@lru_cache(maxsize=2048)
+def _defined(text: str) -> str:
+    return _cut(", ".join(dict.fromkeys(_DEFINES.findall(text))), MOST_NAMES)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
