@@ -34,6 +34,7 @@ def judge_loss(
     flaky = _flaky(trial, before, after, baseline, gone) if gone else []
     quotes = {id: evidence.contradiction(trial.issue.text, id) for id in gone if id not in flaky}
     lost = tuple(id for id, quote in quotes.items() if not quote)
+    trial.failed(suite, lost)
     contradicted = tuple(f"{id}: “{quote}”" for id, quote in quotes.items() if quote)
     return replace(verdict, no_loss=not lost, lost=lost, flaky=tuple(flaky), contradicted=contradicted)
 

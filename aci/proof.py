@@ -14,6 +14,8 @@ from dataclasses import replace
 
 from aci import evidence
 from aci.commands import narrowed
+from aci.digest import digest
+from aci.example import only_the_example
 from aci.loss import judge_loss
 from aci.patch import is_test
 from aci.reproduction import mended, reproduce
@@ -75,7 +77,13 @@ def _conclude(trial: Trial, baseline: Report | None, suite: Report | None, verdi
         trial.note(f"The patch {why}: look at it before you trust it.")
     proven = verdict.red and verdict.green and verdict.red_again and verdict.no_loss and trusted
     notes = (*trial.notes, *_ran(baseline, suite), *_about(trial.trees, trial.base, trial.proved, trial.parts), FORGERY)
-    return replace(verdict, kind="verified" if proven else "unproven", commands=_commands(trial, verdict), notes=notes)
+    return replace(
+        verdict,
+        kind="verified" if proven else "unproven",
+        commands=_commands(trial, verdict),
+        failures=tuple(digest(list(trial.failures.values()))),
+        notes=notes,
+    )
 
 
 def _is_trusted(trial: Trial, baseline: Report | None, suite: Report | None) -> bool:
@@ -91,7 +99,25 @@ def _is_trusted(trial: Trial, baseline: Report | None, suite: Report | None) -> 
     ended_badly = bool(baseline and suite and baseline.ended_well and not suite.ended_well)
     if ended_badly and suite:
         trial.note(f"With the patch the suite exits with {suite.code}, which its results do not explain.")
-    return not startup and not stand_ins and not ended_badly
+    return not startup and not stand_ins and not ended_badly and not _is_for_the_example(trial)
+
+
+def _is_for_the_example(trial: Trial) -> bool:
+    """Whether the patch treats the values of its own tests, and no others, as special cases."""
+
+    def text(tree: str, path: str) -> str:
+        return trial.trees.read(tree, path).decode("utf-8", "replace")
+
+    tests = [text(trial.proved, path) for path in trial.parts.tests if path.endswith(".py")]
+    for path in trial.parts.source if tests else ():
+        if not path.endswith(".py") or path in trial.parts.added or path not in trial.trees.files(trial.proved):
+            continue
+        if line := only_the_example(text(trial.base, path), text(trial.proved, path), tests):
+            trial.note(
+                f"{path}:{line} answers just the values of the test. Solve it in general, and test other values."
+            )
+            return True
+    return False
 
 
 def _commands(trial: Trial, verdict: Verdict) -> tuple[str, ...]:

@@ -66,6 +66,7 @@ def reproduce(
     left = _still_failing(red, green, baseline, given)
     if left:
         trial.note(f"Still failing with the patch: {some(left)}.")
+        trial.failed(green, left)
     if not tests:
         trial.note("No test fails without the patch and passes with it.")
         return Verdict(red=bool(failing), green=False if failing else None)

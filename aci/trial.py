@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aci.commands import is_run_by
 from aci.patch import is_test, is_test_config
-from aci.testing import Report, run_tests
+from aci.testing import Report, TestResult, run_tests
 from aci.workspace import Workspace
 from trajectories.errors import UsageError
 from trajectories.records import Issue
@@ -64,10 +64,17 @@ class Trial:
     node_command: str = ""
     by_code: bool = False
     notes: list[str] = field(default_factory=list)
+    failures: dict[str, TestResult] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+    def failed(self, report: Report | None, ids: Iterable[str]) -> None:
+        """Keep how these tests failed with the patch, for whoever is to mend it."""
+        for id in ids:
+            if (result := report.find(id) if report else None) and result.bad:
+                self.failures.setdefault(id, result)
 
     def suite(self, workspace: Workspace, nodes: Sequence[str] = ()) -> Report | None:
         """The suite as the command says, or these tests of it; None where there are no tests."""

@@ -51,13 +51,14 @@ def verdict_of(step: Step) -> Verdict:
 
 
 def in_words(verdict: Verdict) -> str:
-    """The verdict as a model reads it."""
+    """The verdict as a model reads it, that is to mend what it names."""
+    from aci.proof import FORGERY
+
     lines = [f"Proof: {verdict.kind}."]
     lines += [f"- {meaning}: {TOLD[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
-    for title, names in (("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
-        if names:
-            lines.append(f"- {title}: {', '.join(names[:20])}{' …' if len(names) > 20 else ''}")
-    return "\n".join([*lines, *(f"- {note}" for note in verdict.notes)])
+    if verdict.lost:
+        lines.append(f"- lost: {', '.join(verdict.lost[:20])}{' …' if len(verdict.lost) > 20 else ''}")
+    return "\n".join([*lines, *(f"- {note}" for note in verdict.notes if note != FORGERY), *verdict.failures])
 
 
 def best(task: Task) -> Outcome:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from aci.digest import MOST_FAILURES, digest
 from aci.evidence import innermost, missing_name
 from aci.testing import Report, TestResult
 from aci.testing import run_tests as run
-from aci.view import clean, cut_lines
+from aci.view import clean
 from tools.base import Context, tool
 from trajectories.records import Observation
 
 LONGEST = 3600
-MOST_FAILURES, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 8, 12, 3
-LONGEST_LINE = 300
+MOST_IDS = 8
 LONGEST_MESSAGE = 1000
 
 
@@ -46,7 +44,7 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
     if not failed and report.ok:
         return Observation("\n".join(head), data=data)
     out = ctx.keep(clean(report.output).encode())
-    text = "\n".join([*head, *_digest(failed), f"The whole output is out:{out}."])
+    text = "\n".join([*head, *digest(failed), f"The whole output is out:{out}."])
     return Observation(text, ok=report.ok, out=out, data=data)
 
 
@@ -69,29 +67,3 @@ def _ran(node: str, report: Report) -> bool:
         result.id.startswith(name) or result.path.startswith(name) or result.id.endswith(name)
         for result in report.results
     )
-
-
-def _digest(failed: Sequence[TestResult]) -> list[str]:
-    """Failures with where and why; those with one and the same message together."""
-    groups: dict[tuple[str, str], list[TestResult]] = {}
-    for result in failed:
-        groups.setdefault((result.message, result.trace[-1] if result.trace else ""), []).append(result)
-    shown = []
-    for (message, _), results in list(groups.items())[:MOST_FAILURES]:
-        shown += [f"{result.outcome.upper()} {result.id}" for result in results[:MOST_IDS]]
-        if len(results) > MOST_IDS:
-            shown.append(f"… {len(results) - MOST_IDS} more tests with this message")
-        shown += [f"  at {frame}" for frame in results[0].trace[-MOST_FRAMES:]]
-        shown += _message(message)
-    rest = list(groups.values())[MOST_FAILURES:]
-    if rest:
-        shown.append(f"… {sum(map(len, rest))} more failures")
-    return shown
-
-
-def _message(message: str) -> list[str]:
-    """The first lines of a message, indented; its last too, where a diff or an exception ends."""
-    lines = [f"  {cut_lines(line, LONGEST_LINE)}" for line in clean(message).split("\n") if line.strip()]
-    if len(lines) <= MOST_LINES:
-        return lines
-    return [*lines[: MOST_LINES - 3], f"  … {len(lines) - MOST_LINES + 1} lines", *lines[-2:]]

@@ -97,7 +97,8 @@ class Verdict:
     """What the proof found. Each part is true, false, or null where it could not be judged.
 
     `tests` reproduce the issue; `lost` passed before and do not now; `contradicted` are expected to, with the
-    sentence of the issue; `flaky` were left out; `commands` repeat the proof; `notes` say in words what limits it.
+    sentence of the issue; `flaky` were left out; `commands` repeat the proof; `failures` is a digest of what failed
+    with the patch; `notes` say in words what limits it.
     """
 
     kind: Literal["verified", "faster", "unproven", "none"] = "none"
@@ -112,6 +113,7 @@ class Verdict:
     commands: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

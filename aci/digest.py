@@ -1,0 +1,37 @@
+"""Failures of a test run as a model reads them: where and why, those with one and the same message together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aci.testing import TestResult
+from aci.view import clean, cut_lines
+
+MOST_FAILURES, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 8, 12, 3
+LONGEST_LINE = 300
+
+
+def digest(failed: Sequence[TestResult]) -> list[str]:
+    """The failures' names, the repository's own innermost frames, and their messages."""
+    groups: dict[tuple[str, str], list[TestResult]] = {}
+    for result in failed:
+        groups.setdefault((result.message, result.trace[-1] if result.trace else ""), []).append(result)
+    shown = []
+    for (message, _), results in list(groups.items())[:MOST_FAILURES]:
+        shown += [f"{result.outcome.upper()} {result.id}" for result in results[:MOST_IDS]]
+        if len(results) > MOST_IDS:
+            shown.append(f"… {len(results) - MOST_IDS} more tests with this message")
+        shown += [f"  at {frame}" for frame in results[0].trace[-MOST_FRAMES:]]
+        shown += _message(message)
+    rest = list(groups.values())[MOST_FAILURES:]
+    if rest:
+        shown.append(f"… {sum(map(len, rest))} more failures")
+    return shown
+
+
+def _message(message: str) -> list[str]:
+    """The first lines of a message, indented; its last too, where a diff or an exception ends."""
+    lines = [f"  {cut_lines(line, LONGEST_LINE)}" for line in clean(message).split("\n") if line.strip()]
+    if len(lines) <= MOST_LINES:
+        return lines
+    return [*lines[: MOST_LINES - 3], f"  … {len(lines) - MOST_LINES + 1} lines", *lines[-2:]]
