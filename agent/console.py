@@ -1,4 +1,7 @@
-"""What a person sees of a run on a plain terminal: a line a step while it works, then diff, proof and where it lies."""
+"""What a person sees of a run: each step as it is done, what goes on meanwhile, then diff, proof and where it lies.
+
+On a terminal a step takes some lines, and the bottom ones are drawn anew while the run works; in a log it is one line.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +22,8 @@ from rich.text import Text
 
 from aci.view import clean
 from agent.best import PARTS, TOLD, verdict_of
-from agent.engine import Happening
+from agent.engine import Engine, Happening
+from agent.live import FRAMES_PER_SECOND, Status, cost, numbered
 from agent.solve import Result
 from agent.summary import as_json
 from agent.task import describe
@@ -39,6 +45,11 @@ ENDINGS = {
 }
 
 
+LOG_WIDTH = 160
+"""Columns of a line where no terminal says how many there are."""
+THOUGHT_LINES = 2
+
+
 class Rich(RichConsole):
     """Goes on in silence when nobody reads any more: a run does not end because a pipe did."""
 
@@ -56,6 +67,29 @@ class Console:
         self.out = Rich(highlight=False, **colour)
         self.progress = self.out if out else Rich(stderr=True, highlight=False, **colour)
         self.started = time.monotonic()
+        self._moving = not (plain or out or self.progress.is_dumb_terminal or os.environ.get("NO_COLOR"))
+        self._moving = self._moving and sys.stderr.isatty()
+        self._engine: Engine | None = None
+        self._status: Status | None = None
+
+    @contextmanager
+    def watching(self, engine: Engine) -> Iterator[None]:
+        """While this lasts, steps tell what the run has cost so far, and a terminal shows what goes on."""
+        self._engine = engine
+        if not self._moving:
+            yield
+            return
+        from rich.live import Live
+
+        self._status = Status(engine)
+        rate = FRAMES_PER_SECOND / 2
+        try:
+            with Live(
+                self._status, console=self.progress, transient=True, refresh_per_second=rate, redirect_stdout=False
+            ):
+                yield
+        finally:
+            self._status = None
 
     def heading(self, trajectory: Trajectory) -> None:
         run = trajectory.run
@@ -71,28 +105,65 @@ class Console:
         )
 
     def happening(self, event: Happening) -> None:
+        if self._status is not None:
+            self._status.happening(event)
         if event.kind in ("say", "phase", "candidate", "summary"):
             self._line(event.branch, event.kind if event.kind != "say" else "", event.text)
 
     def step(self, step: Step) -> None:
-        """One line: who, what, and what came of it."""
+        """Who did what, and what came of it; with what the run has cost so far if it asked a model."""
+        if self._status is not None:
+            self._status.step(step)
+            self._lines_of(step)
+            return
         done = "; ".join(describe(action) for action in step.actions)
-        seen = next((line for o in reversed(step.observations) for line in o.text.splitlines() if line.strip()), "")
-        if step.author == "proof":
-            verdict = verdict_of(step)
-            parts = (f"{part.replace('_', ' ')} {TOLD[getattr(verdict, part)]}" for part in PARTS)
-            done, seen = "", f"{verdict.kind}: {', '.join(parts)}"
-        elif step.author == "task":
-            done, seen = "", "asked the model"
-        self._line(step.branch, step.author, f"{done} → {seen}" if done else seen)
+        seen = _came_of(step)
+        self._line(step.branch, step.author, f"{done} → {seen}" if done else seen, self._cost(step))
 
-    def _line(self, branch: str, who: str, text: str) -> None:
+    def _lines_of(self, step: Step) -> None:
+        """A step as a terminal shows it: a heading with the cost so far, the thought, a line an action."""
+        width = self.progress.width
+        head = Text.assemble(
+            (f"{time.monotonic() - self.started:7.1f}s ", "dim"), (numbered(step.branch, step.n), "cyan")
+        )
+        head.append(f" {step.author}" if step.author != "coder" else "")
+        paid = self._cost(step)
+        if paid and head.cell_len + len(paid) < width:
+            head.append(f"{paid:>{width - head.cell_len}}", style="dim")
+        self.progress.print(head, soft_wrap=True)
+        reply = self._engine.trajectory.replies.get((step.branch, step.reply)) if self._engine and step.reply else None
+        for line in self._thought(reply):
+            self.progress.print(line, soft_wrap=True)
+        for line in _acted(step):
+            line.truncate(width, overflow="ellipsis")
+            self.progress.print(line, soft_wrap=True)
+
+    def _thought(self, reply: Reply | None) -> list[Text]:
+        """The beginning of what the model said, in lines that fit."""
+        width = self.progress.width - 2
+        said = " ".join(clean(reply.text).split()) if reply else ""
+        lines = Text(said[: (THOUGHT_LINES + 1) * width]).wrap(self.progress, width)
+        shown = [Text(f"  {line.plain.rstrip()}", style="dim") for line in lines[:THOUGHT_LINES]]
+        if len(lines) > THOUGHT_LINES:
+            shown[-1].truncate(width + 1)
+            shown[-1].append("…")
+        return [line for line in shown if line.plain.strip()]
+
+    def _cost(self, step: Step) -> str:
+        """What the run has cost so far, told at steps that a model took."""
+        if step.reply is None or self._engine is None or not (spent := self._engine.ledger.spent).calls:
+            return ""
+        return cost(spent, short=True)
+
+    def _line(self, branch: str, who: str, text: str, end: str = "") -> None:
         line = Text()
         line.append(f"{time.monotonic() - self.started:7.1f}s ", style="dim")
         line.append(f"{branch} " if branch != "main" else "", style="magenta")
         line.append(f"{who} " if who else "", style="cyan")
         line.append(" ".join(clean(text).split()))
-        line.truncate(max(40, self.progress.width), overflow="ellipsis")
+        width = max(40, self.progress.width) if self.progress.is_terminal else LOG_WIDTH
+        line.truncate(max(20, width - len(end) - 1), overflow="ellipsis")
+        line.append(f" {end}" if end else "", style="dim")
         self.progress.print(line, soft_wrap=True)
 
     def whole_step(self, step: Step, reply: Reply | None) -> None:
@@ -159,3 +230,31 @@ class Console:
                 )
         for note in verdict.notes:
             self.out.print(f"[dim]· {escape(note)}[/]", soft_wrap=True)
+
+
+def _came_of(step: Step) -> str:
+    """What a step led to, in one line."""
+    if step.author == "proof":
+        verdict = verdict_of(step)
+        parts = (f"{part.replace('_', ' ')} {TOLD[getattr(verdict, part)]}" for part in PARTS)
+        return f"{verdict.kind}: {', '.join(parts)}"
+    if step.author == "task":
+        return "asked the model"
+    return _first_line("\n".join(observation.text for observation in reversed(step.observations)))
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in clean(text).splitlines() if line.strip()), "")
+
+
+def _acted(step: Step) -> list[Text]:
+    """A line an action, with what came of it; a step without actions in one line."""
+    if not step.actions:
+        return [Text(f"  {_came_of(step)}")] if step.observations else []
+    lines = []
+    for number, action in enumerate(step.actions):
+        seen = step.observations[number] if number < len(step.observations) else None
+        mark = ("✓", "green") if seen and seen.ok else ("✗", "red") if seen else ("·", "dim")
+        came = _first_line(seen.text) if seen else "not run"
+        lines.append(Text.assemble("  ", mark, f" {clean(describe(action))}", (f" → {came}", "dim")))
+    return lines

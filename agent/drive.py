@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from agent.console import Console
 from agent.engine import Engine
-from agent.solve import result, solve
+from agent.solve import Result, result, solve
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
+from trajectories.records import Step
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -36,14 +37,19 @@ def drive(start: Callable[[], Engine], console: Console) -> int:
 
 def _solve(engine: Engine, console: Console) -> int:
     console.heading(engine.trajectory)
-    steps = solve(engine)
+    with console.watching(engine):
+        ended = _show(solve(engine), console)
+    console.result(ended)
+    return ended.exit.code
+
+
+def _show(steps: Generator[Step, None, Result], console: Console) -> Result:
     while True:
         try:
             console.step(next(steps))
         except StopIteration as end:
-            console.result(end.value)
-            code: int = end.value.exit.code
-            return code
+            result: Result = end.value
+            return result
 
 
 def _stopped(opened: list[Engine], console: Console, error: SweAgentError) -> int:

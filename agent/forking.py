@@ -1,0 +1,201 @@
+"""A new run with another's history up to a step: what `fork` makes, and then goes on with as `resume` would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from agent.settings import Settings, load_settings
+from trajectories.errors import RunBroken, UsageError, WorkspaceError
+from trajectories.journal import encode, first_record, read, write_durably
+from trajectories.plumbing import sync_folder
+from trajectories.records import Exit, Hold, Note, Record, Run, Settle, Step, Turn
+from trajectories.trajectory import Trajectory
+
+LEFT_BEHIND = frozenset({"life", "intent", "done"})
+"""Notes that are about the parent's processes, or about what it did to the user's repository."""
+NOT_COPIED = ("new-*", "tmp_*", "*.lock", "multi-pack-index*")
+NEVER_CHANGED = re.compile(r"pack-[0-9a-f]+\.\w+|[0-9a-f]{38}|[0-9]+")
+"""Packs, loose objects, outputs."""
+MOST_NAMED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A step of a run on disk: where a fork begins."""
+
+    directory: Path
+    trajectory: Trajectory
+    run: Run
+    step: Step
+
+    @property
+    def name(self) -> str:
+        return f"{self.run.id}@{self.step.id}"
+
+    @property
+    def records(self) -> list[Record]:
+        """The parent's up to and with the step."""
+        return self.trajectory.records[: self.trajectory.records.index(self.step) + 1]
+
+    @property
+    def turn(self) -> Turn:
+        """The turn that the step is of."""
+        return next(record for record in reversed(self.records) if isinstance(record, Turn))
+
+
+def origin(name: str, settings: Settings) -> Origin:
+    """What `RUN@STEP` names; STEP is `main#7`, or `7` for that. Raises UsageError, and RunBroken for a damaged run."""
+    run, at, step = name.rpartition("@")
+    if not at or not run or not step:
+        raise UsageError(f"{name!r} names no step of a run.", "Write RUN@STEP, as in 20260101-120000-abcdef@main#7.")
+    directory = settings.run_directory(run)
+    _not_newer(directory)
+    trajectory = read(directory)
+    first = first_record(trajectory, directory)
+    found = _step(trajectory, step, directory.name)
+    if found.reply is not None and (found.branch, found.reply) not in trajectory.replies:
+        raise RunBroken(f"The reply of step {found.id} is not on the record of {directory.name}.", "Fork another step.")
+    return Origin(directory, trajectory, first, found)
+
+
+def _step(trajectory: Trajectory, name: str, run: str) -> Step:
+    branch, _, number = name.rpartition("#")
+    branch = branch or "main"
+    steps = trajectory.steps.get(branch, [])
+    for step in steps:
+        if str(step.n) == number:
+            return step
+    if steps:
+        there = f"{branch} has the steps 1 to {steps[-1].n}"
+    else:
+        branches = sorted(branch for branch, steps in trajectory.steps.items() if steps)
+        more = " …" if len(branches) > MOST_NAMED else ""
+        there = f"its branches with steps are {', '.join(branches[:MOST_NAMED])}{more}" if branches else "it has none"
+    raise UsageError(f"The run {run} has no step {branch}#{number}; {there}.", f"`swe-agent show {run}` shows them.")
+
+
+def _not_newer(directory: Path) -> None:
+    """Raises UsageError for a run of a newer version, whose records this one may not know."""
+    from agent.solve import VERSION
+
+    try:
+        with (directory / "journal.jsonl").open("rb") as file:
+            version = json.loads(file.readline())["versions"]["swe-agent"]
+        newer = _parts(version) > _parts(VERSION)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return  # whoever reads the run says what is wrong with it
+    if newer:
+        raise UsageError(
+            f"The run {directory.name} was made by swe-agent {version}, and this is {VERSION}.", "Update swe-agent."
+        )
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:3])
+
+
+def settings_of(origin: Origin, **flags: Any) -> Settings:
+    """The parent's settings with these flags changed (None: not given), and the user's model tables as they are today.
+
+    What the parent was to deliver (`apply`, `branch`) the fork is not, unless it is asked for again. Raises UsageError
+    and ConfigError.
+    """
+    recorded = {name: value for name, value in origin.run.settings.items() if name in Settings.model_fields}
+    given = {name: value for name, value in flags.items() if value is not None}
+    checked = load_settings(**given)  # so that a bad flag is named, and not the parent's settings
+    models = recorded.pop("models", {}) | {name: table.model_dump() for name, table in checked.models.items()}
+    return load_settings(**(recorded | {"apply": False, "branch": ""} | given | {"models": models}))
+
+
+def fork(origin: Origin, settings: Settings, hint: str = "") -> Path:
+    """Write the new run and return its directory; nothing is left behind when that fails.
+
+    It has the parent's records up to and with the step, none of its costs, and objects of its own (hard links). With
+    a hint the model reads that next on the step's branch. Raises ConfigError, UsageError and WorkspaceError.
+    """
+    from aci.repository import Repository
+    from agent.engine import chosen_model
+    from agent.solve import VERSION
+    from trajectories.plugins import find
+
+    if find("agent.strategies", origin.turn.strategy, "ROLES", "strategy") or settings.model:
+        settings = settings.model_copy(update={"model": chosen_model(settings, settings.model).name})
+    Repository.open(Path(origin.run.repository)).check_delivery(settings.apply, settings.branch)
+    directory = settings.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    run = replace(
+        origin.run,
+        id=directory.name,
+        settings=settings.model_dump(mode="json", exclude={"state"}),
+        versions=origin.run.versions | {"swe-agent": VERSION},
+        at=time.time(),
+    )
+    try:
+        directory.mkdir(parents=True, mode=0o700)
+        _copy(origin.directory / "trees.git", directory / "trees.git")
+        _copy(origin.directory / "out", directory / "out")
+        records = [run, *_history(origin, settings), *_news(origin, hint)]
+        write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
+        sync_folder(settings.runs)
+    except OSError as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise WorkspaceError(
+            f"A run cannot be kept in {settings.runs}: {error.strerror or error}.",
+            "Make room, or set SWE_AGENT_STATE to a folder of yours.",
+        ) from error
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return directory
+
+
+def _history(origin: Origin, settings: Settings) -> Iterator[Record]:
+    """The parent's records from its first turn up to the step, without what it cost, began and did outside."""
+    for record in origin.records:
+        match record:
+            case Run() | Hold() | Settle() | Exit():
+                pass
+            case Note() if record.kind in LEFT_BEHIND:
+                pass
+            case Turn() if record is origin.turn:
+                yield replace(record, models={"coder": settings.model} if settings.model else {})
+            case _:
+                yield record
+
+
+def _news(origin: Origin, hint: str) -> Sequence[Note]:
+    from aci.view import mask
+    from agent.engine import known_secrets
+
+    step, hint = origin.step, mask(hint, known_secrets(os.environ))
+    forked = Note("main", "forked", f"Forked from {origin.name}.", {"run": origin.run.id, "step": step.id})
+    return (forked, Note(step.branch, "message", hint)) if hint else (forked,)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A folder of files that are written once: hard links where they can be, durable copies elsewhere."""
+    shutil.copytree(source, target, copy_function=_link, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    for folder in [target, *(path for path in target.rglob("*") if path.is_dir())]:
+        sync_folder(folder)
+
+
+def _link(source: str, target: str) -> None:
+    """What git and the journal never change once it is there is shared, where the file system can."""
+    if NEVER_CHANGED.fullmatch(Path(source).name):
+        try:
+            os.link(source, target)
+        except OSError:  # another file system, or one without links
+            pass
+        else:
+            return
+    shutil.copy2(source, target)
+    with Path(target).open("rb") as file:
+        os.fsync(file.fileno())
