@@ -57,21 +57,34 @@ def messages(
     `limits` are (ask number, most characters): from that ask on the conversation must fit. `images` are data: URLs.
     Raises ModelError if it cannot be made to fit the reader's window, or the limits.
     """
-    folding = Folding(reader.window, reader.cached, limits)
+    talk = conversation(system, steps, replies, reader, limits, images)
+    folded = talk.decide()
+    last = next((replies[step.branch, step.reply] for step in reversed(steps) if step.reply is not None), None)
+    return Said(talk.messages, last if last and last.model == reader.model and not folded else None)
+
+
+def conversation(
+    system: str,
+    steps: Sequence[Step],
+    replies: Mapping[tuple[str, int], Reply],
+    reader: Reader,
+    limits: Sequence[tuple[int, int]] = (),
+    images: Sequence[str] = (),
+) -> Folding:
+    """The conversation as `messages` has it, before it is decided what the next request folds."""
+    talk = Folding(reader.window, reader.cached, limits)
     if system:
-        folding.say({"role": "system", "content": system})
-    pictures = list(images)
-    last: Reply | None = None
+        talk.say({"role": "system", "content": system})
+    pictures = images
     for step in steps:
         if step.reply is None:
-            folding.say({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
-            pictures = []
+            talk.say({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
+            pictures = ()
         else:
-            last = replies[step.branch, step.reply]
-            folding.decide(step.reply)
-            folding.exchange(_exchange(step, last, reader.model), step, last.usage)
-    folded = folding.decide()
-    return Said(folding.messages, last if last and last.model == reader.model and not folded else None)
+            reply = replies[step.branch, step.reply]
+            talk.decide(step.reply)
+            talk.exchange(_exchange(step, reply, reader.model), step, reply.usage)
+    return talk
 
 
 def _exchange(step: Step, reply: Reply, model: str) -> list[Message]:

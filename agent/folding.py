@@ -92,7 +92,7 @@ class Folding:
 
     def __init__(self, window: int = 0, cached: float = 0.1, limits: Sequence[tuple[int, int]] = ()) -> None:
         self._window, self._cached, self._limits = window, cached, limits
-        self._parts: list[Part] = []
+        self.parts: list[Part] = []
         self._protected = Protected()
         self._kept: frozenset[int] = frozenset()
         self._size = self._calls = 0
@@ -104,7 +104,7 @@ class Folding:
 
     @property
     def messages(self) -> list[Message]:
-        return [part.message for part in self._parts]
+        return [part.message for part in self.parts]
 
     def say(self, message: Message) -> None:
         """Add what is never folded: the system's, a user's or the model's own words."""
@@ -140,16 +140,16 @@ class Folding:
                 "Use a model with a larger window, or give a shorter issue.",
                 billed=False,
             )
-        self._sent, self._sent_size = len(self._parts), self._size
+        self._sent, self._sent_size = len(self.parts), self._size
         return folded
 
     def _add(self, part: Part) -> None:
-        self._parts.append(part)
+        self.parts.append(part)
         self._size += part.size
 
     def _observe(self, message: Message, step: Step, number: int) -> None:
         action, observation = step.actions[number - 1], step.observations[number - 1]
-        self._protected.add(len(self._parts), action, observation)
+        self._protected.add(len(self.parts), action, observation)
         size = characters(message)
         diff = tool_of(action) == "edit" and observation.ok
         self._add(Observed(message, size, self._calls, step, number, size - FRAME > LONG and not diff))
@@ -160,7 +160,7 @@ class Folding:
         """After a cut, what is saved costs no more at the calls to come, what stays is paid as fresh once."""
         self._scan()
         best = self._cuts[-1] if self._cuts else _Cut(0, 0.0, 0)
-        again = sum(part.size for part in self._parts[self._old : self._sent])
+        again = sum(part.size for part in self.parts[self._old : self._sent])
         if best.saved < WORTH or best.gain < again * (1 - self._cached):
             return False
         for part in self._candidates(best.start):
@@ -170,11 +170,11 @@ class Folding:
 
     def _scan(self) -> None:
         """The best cuts up to the last old part: each is the largest sum of gains that ends there (Kadane)."""
-        while self._old < len(self._parts) and self._parts[self._old].call <= self._calls - AGE:
+        while self._old < len(self.parts) and self.parts[self._old].call <= self._calls - AGE:
             self._old += 1
         start, gain, saved = self._cuts[-1] if self._cuts else _Cut(0, 0.0, 0)
         for index in range(len(self._cuts), self._old):
-            part = self._parts[index]
+            part = self.parts[index]
             saving = 0 if index in self._kept else part.saving
             if gain <= 0:
                 start, gain, saved = index, 0.0, 0
@@ -188,7 +188,7 @@ class Folding:
 
     def _observations(self, start: int = 0, end: int | None = None) -> Iterator[Observed]:
         """Those that are not protected."""
-        for index, part in enumerate(self._parts[start:end], start):
+        for index, part in enumerate(self.parts[start:end], start):
             if isinstance(part, Observed) and index not in self._kept:
                 yield part
 
@@ -232,7 +232,7 @@ class Folding:
             yield from ((part, part.cut(cap)) for part in self._observations() if part.call == self._calls)
 
     def _long_calls(self) -> Iterator[tuple[Part, Message]]:
-        for part in self._parts:
+        for part in self.parts:
             if part.call < self._calls and part.message.get("tool_calls"):
                 yield part, with_short_arguments(part.message)
 
