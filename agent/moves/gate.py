@@ -38,8 +38,7 @@ def judge(task: Task, step: Step) -> Gate:
     ours = [failure for failure in failures if failure["path"] in new]
     if not ours:
         misplaced = sorted({failure["path"] for failure in failures} & edited)
-        why = f"{misplaced[0]} existed before; put the new test into a new file, which the proof can count."
-        return Gate(refused=why) if misplaced else Gate()
+        return Gate(refused=f"{misplaced[0]} existed before; put the new test into a new file.") if misplaced else Gate()
     reasons = [reason for failure in ours if (reason := wrong_reason(failure, task.issue.text))]
     if len(reasons) == len(ours):
         return Gate(refused=reasons[0])

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from agent.task import Task
 
 SHOWN_PLACES = 6
-MOST_CODE, LONGEST_CODE = 4_000, 2_400
-"""Characters of source that the first message shows, in all and of one definition."""
+SHOWN_CODE, MOST_CODE, LONGEST_CODE = 3, 3_500, 2_400
+"""So many of the places are shown with their source, if it is short: characters in all and of one definition."""
 ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
-MOST_ADVICE = 1_200
-ABOUT_TESTS = re.compile(r"\btests?\b|changelog|news ?fragment|pytest|towncrier", re.IGNORECASE)
+MOST_ADVICE, MOST_CONTRIBUTING = 1_500, 400
+ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|towncrier|release note", re.IGNORECASE)
 
 
 def places(task: Task, top: int = 10) -> dict[str, Any]:
@@ -94,9 +94,11 @@ def _advice(task: Task) -> str:
     shown: list[str] = []
     for path in sorted(filter(ADVICE.fullmatch, task.trees.files(task.base.tree))):
         text = task.trees.read(task.base.tree, path).decode("utf-8", "replace").strip()
-        if "CONTRIBUTING" in path.upper():
-            text = "\n".join(part for part in re.split(r"\n\s*\n", text) if ABOUT_TESTS.search(part))
         room = MOST_ADVICE - sum(map(len, shown))
+        if "CONTRIBUTING" in path.upper():
+            parts = re.split(r"\n\s*\n|\n(?=\s*[-*] )", text)
+            text = "\n".join(part.strip() for part in parts if ABOUT_CHANGES.search(part))
+            room = min(room, MOST_CONTRIBUTING)
         if text and room > 0:
             shown.append(f'<advice file="{path}">\n{text[:room]}{"…" if len(text) > room else ""}\n</advice>')
     return "\n".join(shown)
@@ -106,9 +108,9 @@ def _code(task: Task, found: dict[str, Any]) -> str:
     """The source of the likeliest functions, as far as it is short: most runs would ask for it next."""
     shown: list[str] = []
     room = MOST_CODE
-    for hit in found["functions"][:SHOWN_PLACES]:
+    for hit in found["functions"][:SHOWN_CODE]:
         text = task.trees.read(task.base.tree, hit["path"]).decode("utf-8", "replace")
-        one = next((each for each in definitions(text) if (each.name, each.line) == (hit["name"], hit["line"])), None)
+        one = next((each for each in definitions(text) if each.name == hit["name"]), None)
         if one is None:
             continue
         body = "\n".join(text.split("\n")[one.line - 1 : one.end])
