@@ -58,9 +58,9 @@ def messages(
     Raises ModelError if it cannot be made to fit the reader's window, or the limits.
     """
     talk = conversation(system, steps, replies, reader, limits, images)
-    folded = talk.decide()
+    extends = talk.decide()
     last = next((replies[step.branch, step.reply] for step in reversed(steps) if step.reply is not None), None)
-    return Said(talk.messages, last if last and last.model == reader.model and not folded else None)
+    return Said(talk.messages, last if last and last.model == reader.model and extends else None)
 
 
 def conversation(
@@ -144,9 +144,7 @@ def input_bound(said: Sequence[Message], tools: Sequence[dict[str, Any]], last: 
     `last` is the reply to the request that ended before the latest assistant message (`Said.last`).
     """
     whole = size(said, tools)
-    if last is None or last.usage is None or not last.usage.input_tokens:
-        return whole
     sent = max((i for i, message in enumerate(said) if message["role"] == "assistant"), default=None)
-    if sent is None:
+    if last is None or last.usage is None or not last.usage.input_tokens or sent is None:
         return whole
     return min(whole, last.usage.input_tokens + last.usage.output_tokens + size(said[sent:]))

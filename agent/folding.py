@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from agent.models.base import Message
@@ -42,11 +42,12 @@ SAFE = 3.0
 
 @dataclass(slots=True)
 class Part:
-    """A message of a request; `call` counts the replies up to it."""
+    """A message of a request; `call` counts the replies up to it, `sent` says that an earlier request had it."""
 
     message: Message
     size: int
     call: int
+    sent: bool = field(default=False, init=False)
 
     @property
     def saving(self) -> int:
@@ -96,8 +97,9 @@ class Folding:
         self._protected = Protected()
         self._kept: frozenset[int] = frozenset()
         self._size = self._calls = 0
-        self._sent = self._sent_size = 0
+        self._sent_size = 0
         self._token = SAFE
+        self._rewritten = False
         self._old = 0
         self._cuts: list[_Cut] = []
         """The best cut if the conversation ended after each of the old parts."""
@@ -126,22 +128,26 @@ class Folding:
         self._kept = kept
 
     def decide(self, ask: int | None = None) -> bool:
-        """Fold what pays and what must go before request number `ask`, or the one of now. Whether anything was folded.
+        """Fold what pays and what must go before request number `ask`, or the one of now.
 
-        Raises ModelError if the request of now cannot be made to fit.
+        Whether the request before is still the beginning of this one. Raises ModelError if the request of now cannot
+        be made to fit.
         """
-        folded = self._fold_where_it_pays()
+        self._rewritten = False
+        self._fold_where_it_pays()
         room = self._room(ask)
         if self._size > room:
-            folded |= self._squeeze(room)
+            self._squeeze(room)
         if self._size > room and ask is None:
             raise ModelError(
                 f"The conversation cannot be made shorter than {self._size:,} characters, and may have {room:,}.",
                 "Use a model with a larger window, or give a shorter issue.",
                 billed=False,
             )
-        self._sent, self._sent_size = len(self.parts), self._size
-        return folded
+        for part in self.parts[self._old :]:
+            part.sent = True
+        self._sent_size = self._size
+        return not self._rewritten
 
     def _add(self, part: Part) -> None:
         self.parts.append(part)
@@ -156,17 +162,15 @@ class Folding:
 
     # Where it pays
 
-    def _fold_where_it_pays(self) -> bool:
+    def _fold_where_it_pays(self) -> None:
         """After a cut, what is saved costs no more at the calls to come, what stays is paid as fresh once."""
         self._scan()
         best = self._cuts[-1] if self._cuts else _Cut(0, 0.0, 0)
-        again = sum(part.size for part in self.parts[self._old : self._sent])
-        if best.saved < WORTH or best.gain < again * (1 - self._cached):
-            return False
-        for part in self._candidates(best.start):
-            self._put(part, part.stub)
-        del self._cuts[best.start :]
-        return True
+        again = sum(part.size for part in self.parts[self._old :] if part.sent)
+        if best.saved >= WORTH and best.gain >= again * (1 - self._cached):
+            for part in self._candidates(best.start):
+                self._put(part, part.stub)
+            del self._cuts[best.start :]
 
     def _scan(self) -> None:
         """The best cuts up to the last old part: each is the largest sum of gains that ends there (Kadane)."""
@@ -198,6 +202,7 @@ class Folding:
         if size < part.size:
             self._size += size - part.size
             part.message, part.size = message, size
+            self._rewritten |= part.sent
             if isinstance(part, Observed):
                 part.foldable &= size - FRAME > LONG
 
@@ -208,15 +213,14 @@ class Folding:
         most = [limit for since, limit in self._limits if ask is None or since <= ask]
         return min([*most, int(self._window * self._token)] if self._window else most, default=sys.maxsize)
 
-    def _squeeze(self, room: int) -> bool:
-        """Shorten more, what is missed least first, until the request fits. Whether anything was shortened."""
-        before, self._cuts = self._size, []
+    def _squeeze(self, room: int) -> None:
+        """Shorten more, what is missed least first, until the request fits."""
+        self._cuts = []
         for part in self._candidates():
             self._put(part, part.stub)
         self._shorten(room * ROOM_LEFT, self._younger())
         self._shorten(room, self._newest())
         self._shorten(room, self._long_calls())
-        return self._size < before
 
     def _shorten(self, room: float, shorter: Iterable[tuple[Part, Message]]) -> None:
         for part, message in shorter:
