@@ -1,20 +1,173 @@
-"""What litellm raises, as sentences: ModelError, or Refused where only the user can mend it."""
+"""What litellm raises, as sentences: ModelError, or Refused where only the user can mend it.
+
+Billed, and then charged at the whole hold, is a request whose fate nobody knows: a stream that broke off, a time-out, a
+gateway that gave up on the server behind it. A provider that answers with an error of its own does not charge for it.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import isfinite
 
-from trajectories.errors import ModelError, Refused
+from trajectories.errors import ConfigError, ModelError, Refused, SweAgentError
 
-UNBILLED = frozenset({408, 413, 422, 429, 503, 529})
+GATEWAY = frozenset({408, 502, 504})
+AGAIN = frozenset({408, 409, 425, 429})
+LONGEST = 300
+"""Characters of a provider's own words that are shown."""
+OVERFLOW = re.compile(
+    r"context.{0,20}(length|window|size)|prompt is too long|input is too long|too many (input )?tokens|"
+    r"maximum.{0,30}tokens|exceeds?.{0,40}(tokens|token limit)|reduce the length|request_too_large",
+    re.IGNORECASE,
+)
+UNPAID = re.compile(
+    r"insufficient_quota|exceeded your current quota|credit balance|insufficient.{0,10}(credit|balance|funds)", re.I
+)
+UNREACHED = re.compile(
+    r"connect(ion)? ?(error|refused)|connecterror|name or service not known|nodename nor servname", re.I
+)
+SAID = re.compile(r'"message":\s*("(?:[^"\\]|\\.)*")')
+PREFIX = re.compile(r"^(litellm\.\w+: |(\w*(Error|Exception|Timeout) ?)+(:| -) )+")
+OWN_ADVICE = re.compile(r"( Original exception:|\.? Handle with `litellm).*", re.DOTALL)
+KEY = re.compile(r"\b(sk|key|pk|gsk|xai|AIza)[-_][\w*.-]{8,}|AIza[\w-]{20,}")
 
 
-def failure(error: Exception, model: str, secrets: tuple[str, ...]) -> ModelError:
-    status = getattr(error, "status_code", None) or 0
-    said = " ".join(str(error).split())[:500]
-    for secret in secrets:
-        said = said.replace(secret, "***")
-    said = re.sub(r"sk-[\w*-]{8,}", "***", said)
-    if status in (401, 402, 403, 404):
-        return Refused(f"{model} refused the request ({status}): {said}", billed=False)
-    return ModelError(f"{model}: {said}", retryable=status >= 429 or status == 408, billed=status not in UNBILLED)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who was asked, for the sentences. `fix` says where the key belongs; `secrets` are masked."""
+
+    model: str
+    address: str
+    fix: str
+    secrets: tuple[str, ...]
+
+
+def failure(error: Exception, asked: Asked) -> SweAgentError:
+    """What to raise in place of anything litellm raised."""
+    chain = list(_chain(error))
+    if missing := next((one for one in chain if isinstance(one, ImportError)), None):
+        return ConfigError(f"litellm cannot be used: {missing}.", "Install swe-agent anew, with its dependencies.")
+    headers = next(
+        (found for one in chain if (found := getattr(one, "litellm_response_headers", None)) is not None), None
+    )
+    said = _said(error, asked)
+    if headers is None:
+        return _unanswered(chain, asked, said)
+    codes = [code for one in chain if isinstance(code := getattr(one, "status_code", None), int) and code >= 400]
+    return _answered(codes[-1] if codes else 500, headers, asked, said)
+
+
+def filtered(asked: Asked, error_usage: object) -> ModelError:
+    """The provider's filter took the answer back."""
+    from trajectories.records import Usage
+
+    usage = error_usage if isinstance(error_usage, Usage) else None
+    return ModelError(
+        f"The provider's content filter ended a reply of {asked.model}.", "Try another model.", usage=usage
+    )
+
+
+def broken(asked: Asked, what: str) -> ModelError:
+    """An answer that began, and cannot be used."""
+    return ModelError(f"{asked.model} at {asked.address} {what}.", retryable=True)
+
+
+def _answered(status: int, headers: Mapping[str, str], asked: Asked, said: str) -> ModelError:
+    """An error status with the provider's own words."""
+    named = f"{asked.model} answered {status}: {said}."
+    if status in (401, 403):
+        return Refused(
+            f"{asked.address} does not take the key for {asked.model} ({status}): {said}.", asked.fix, billed=False
+        )
+    if status == 402 or (status in (400, 429) and UNPAID.search(said)):
+        return Refused(
+            f"The account for {asked.model} has nothing left ({status}): {said}.",
+            "Top it up, or choose another model.",
+            billed=False,
+        )
+    if status == 404:
+        fix = "Mend the model's name, or its api_base in your config."
+        return Refused(f"{asked.address} has no model {asked.model} (404): {said}.", fix, billed=False)
+    if status == 413 or (status in (400, 422, 500) and OVERFLOW.search(said)):
+        return ModelError(named, overflow=True, billed=False)
+    if status >= 500 or status in AGAIN:
+        wait = _wait(headers)
+        return ModelError(named, retryable=True, wait=wait, billed=status in GATEWAY)
+    return ModelError(named, billed=False)
+
+
+def _unanswered(chain: list[BaseException], asked: Asked, said: str) -> ModelError:
+    """No status at all: no connection, silence, or an answer that broke off."""
+    kinds = {type(one).__name__ for one in chain}
+    texts = " ".join(str(one) for one in chain)
+    if kinds & {"ConnectError", "ConnectTimeout"} or (
+        not kinds & {"MidStreamFallbackError", "ReadTimeout"}
+        and UNREACHED.search(texts)
+        and "disconnected" not in texts
+    ):
+        fix = "Is the server running, and its api_base right?"
+        return ModelError(f"{asked.address} cannot be reached for {asked.model}.", fix, retryable=True, billed=False)
+    if kinds & {"ReadTimeout", "WriteTimeout", "PoolTimeout", "APITimeoutError", "Timeout"}:
+        fix = "SWE_AGENT_MODEL_TIMEOUT allows more seconds of silence."
+        return ModelError(f"{asked.model} at {asked.address} fell silent.", fix, retryable=True)
+    if getattr(chain[0], "status_code", None) == 400:
+        return ModelError(f"litellm does not send this to {asked.model}: {said}.", billed=False)
+    return broken(asked, f"broke off: {said}")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what it was raised from, outermost first."""
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, BaseException) and not any(one is known for known in seen):
+            seen.append(one)
+            yield one
+            waiting += [getattr(one, "original_exception", None), one.__cause__, one.__context__]
+
+
+def _said(error: Exception, asked: Asked) -> str:
+    """The provider's own words on one line, short, without keys."""
+    text = str(error)
+    if found := SAID.search(text):
+        text = _unquoted(found[1])
+    text = re.sub(r"<[^<>]*>", " ", PREFIX.sub("", OWN_ADVICE.sub("", text)))
+    text = " ".join(text.removeprefix("b'").split()).rstrip("'. ")
+    for secret in asked.secrets:
+        text = text.replace(secret, "***")
+    text = KEY.sub("***", text)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
+def _unquoted(text: str) -> str:
+    """A JSON string, also one that went through Python's repr of bytes."""
+    try:
+        return str(json.loads(text.replace("\\'", "'"), strict=False))
+    except ValueError:
+        return text[1:-1]
+
+
+def _wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the provider asks to wait; a date is judged by the provider's own clock."""
+    given = headers.get("retry-after")
+    if given is None:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = _until(given, headers.get("date"))
+    return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _until(date: str, now: str | None) -> float:
+    try:
+        there = parsedate_to_datetime(now) if now else datetime.now(UTC)
+        return (parsedate_to_datetime(date) - there).total_seconds()
+    except (ValueError, TypeError):
+        return float("nan")

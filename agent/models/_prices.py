@@ -30,6 +30,7 @@ class Facts:
     images: bool | None = None
     tools: bool | None = None
     reasoning: bool = False
+    caching: bool | None = None
     mode: str = ""
 
 
@@ -67,8 +68,10 @@ def _facts(entry: dict[str, Any]) -> Facts:
         price=_price(entry),
         max_output=min(_count(entry.get("max_output_tokens")), MOST_OUTPUT),
         window=min([window, *_tiers(entry)]) if window else 0,
-        images=entry.get("supports_vision", False),
-        tools=entry.get("supports_function_calling"),
+        # What the map does not say of a model it knows, the model cannot do.
+        images=bool(entry.get("supports_vision")),
+        tools=bool(entry.get("supports_function_calling")),
+        caching=bool(entry.get("supports_prompt_caching")),
         reasoning=bool(entry.get("supports_reasoning")),
         mode=str(entry.get("mode", "")),
     )

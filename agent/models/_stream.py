@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
+from agent.models._usage import usage
 from trajectories.errors import Cancelled
 
 
@@ -36,9 +37,8 @@ class Answer:
 
     def take(self, delta: dict[str, Any]) -> str:
         """Add a piece of a message, or a whole one; returns the new visible text."""
-        text = (
-            delta.get("content") or delta.get("refusal") or (delta.get("provider_specific_fields") or {}).get("refusal")
-        )
+        own = delta.get("provider_specific_fields") or {}
+        text = delta.get("content") or delta.get("refusal") or own.get("refusal")
         text = text if isinstance(text, str) else ""
         self.text += text
         self.reasoning += delta.get("reasoning_content") or ""
@@ -46,9 +46,9 @@ class Answer:
             self._call(at, call)
         for block in delta.get("thinking_blocks") or []:
             self._think(block)
-        for field_ in ("reasoning_items", "reasoning_details"):
-            given = delta.get(field_) or (delta.get("provider_specific_fields") or {}).get(field_) or []
-            self.blocks += [{field_: value} for value in given]
+        self.blocks += [{"reasoning_items": item} for item in delta.get("reasoning_items") or []]
+        for detail in delta.get("reasoning_details") or own.get("reasoning_details") or []:
+            self._detail(detail)
         return text
 
     def _call(self, at: int, piece: dict[str, Any]) -> None:
@@ -72,10 +72,23 @@ class Answer:
         else:
             self.blocks.append({"thinking_blocks": dict(piece), "at": len(self.text)})
 
+    def _detail(self, piece: dict[str, Any]) -> None:
+        """Pieces of one reasoning text follow each other; encrypted ones come whole."""
+        last = self.blocks[-1].get("reasoning_details") if self.blocks else None
+        same = last and all(last.get(name) == piece.get(name) for name in ("type", "index"))
+        for name in ("text", "summary"):
+            if last and same and isinstance(piece.get(name), str):
+                given = {key: value for key, value in piece.items() if value is not None}
+                last.update({**given, name: (last.get(name) or "") + piece[name]})
+                return
+        self.blocks.append({"reasoning_details": dict(piece)})
+
 
 def collect(stream: Any, delta: Callable[[str], object], cancel: Event) -> Answer:
     """Read a stream to its end. Raises Cancelled, with the connection closed, once `cancel` is set."""
     answer = Answer()
+    if raw_response(stream) is not None:
+        stream.completion_stream = _Tapped(stream.completion_stream, answer)
     try:
         for chunk in stream:
             if cancel.is_set():
@@ -86,8 +99,33 @@ def collect(stream: Any, delta: Callable[[str], object], cancel: Event) -> Answe
     finally:
         close(stream)
     answer.finish = getattr(stream, "received_finish_reason", None) or ""
-    answer.usage = _usage(stream)
+    answer.usage = answer.usage or _usage(stream)
     return answer
+
+
+class _Tapped:
+    """A stream of the OpenAI client on its way to litellm, which drops refusals and breaks off over absurd usage."""
+
+    def __init__(self, stream: Any, answer: Answer) -> None:
+        self.response = stream.response
+        self._stream, self._answer = stream, answer
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        chunk = next(self._stream)
+        if (said := getattr(chunk, "usage", None)) is not None:
+            self._answer.usage = said.model_dump(warnings=False)
+            if usage(self._answer.usage) is None:
+                chunk.usage = None
+        for choice in (chunk.choices or [])[:1]:
+            if refusal := getattr(choice.delta, "refusal", None):
+                choice.delta.content = refusal
+        return chunk
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def whole(message: dict[str, Any], delta: Callable[[str], object]) -> Answer:

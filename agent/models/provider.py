@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.keys import key_for, usual_variable
-from agent.models import _library, _prices, _stream, _wire
-from agent.models._failures import failure
+from agent.models import _fenced, _library, _prices, _stream, _wire
+from agent.models._failures import Asked, broken, failure, filtered
+from agent.models._reply import incoming
+from agent.models._route import route
 from agent.models.base import Asking, Message
-from trajectories.errors import Cancelled, ConfigError, ModelError
+from trajectories.errors import ConfigError, SweAgentError
 from trajectories.records import Reply
 
 if TYPE_CHECKING:
@@ -33,62 +35,76 @@ NO_KEY = "none"
 
 
 class Provider:
-    """`wire` is the name litellm is given."""
+    """`name` is what the user wrote, the route's `wire` what litellm is given."""
 
     def __init__(self, name: str, wire: str, table: ModelTable, key: str, base: str, settings: Settings) -> None:
         known = _prices.facts(wire)
-        self.name, self.wire, self.table, self.settings = name, wire, table, settings
-        self.facts = known
+        self.name = name
         self.price = table.price() or known.price
         self.max_output = table.max_output or known.max_output or MAX_OUTPUT
         self.window = table.context or known.window
         self.images = bool(known.images) if table.images is None else table.images
         self.fallback = table.fallback
         self.secrets = (key,) if key and key != NO_KEY else ()
-        self._key, self._base = key, base
+        self._route = route(wire, known, table)
+        self._effort = table.effort or settings.effort
+        self._fixed = {"api_key": key, "api_base": base, "temperature": table.temperature}
+        self._timeout = settings.model_timeout
+        fix = f"Mend the key: ${table.key_env or usual_variable(wire)}, or `swe-agent config`."
+        self._asked = Asked(name, base or self._route.provider, fix, self.secrets)
         _library.begin()
-
-    @property
-    def provider(self) -> str:
-        return self.wire.partition("/")[0]
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
         _library.quiet()
         try:
             answer = self._answer(self._request(messages, tools, asking), asking)
-        except (ModelError, Cancelled):
+        except SweAgentError:
             raise
-        except Exception as error:  # noqa: BLE001 - litellm raises anything, also bare Exception
-            raise failure(error, self.name, self.secrets) from None
+        except Exception as error:  # noqa: BLE001 - litellm raises of every kind; all of them become ours
+            raise failure(error, self._asked) from None
+        reply = incoming(answer, self._route, self.name, tools, asking.max_output)
+        if answer.finish == "content_filter":
+            raise filtered(self._asked, reply.usage)
         if not answer.finish:
-            raise ModelError(f"The stream of {self.name} ended before the reply did.", retryable=True)
-        return _wire.incoming(answer, self.name, asking.max_output, own_figure=self.provider == "openrouter")
+            raise broken(self._asked, "ended the stream before the reply was done")
+        return reply
 
     def _answer(self, request: dict[str, Any], asking: Asking) -> _stream.Answer:
+        """Sends the request. A server that does not stream, although asked to, is read whole."""
         stream = _library.library().completion(**request)
         response = _stream.raw_response(stream)
-        if response is not None and "json" in response.headers.get("content-type", ""):
+        kind = "" if response is None else response.headers.get("content-type", "")
+        if "json" in kind:
             return _stream.whole(json.loads(response.read()), asking.delta)
+        if "html" in kind:
+            raise broken(self._asked, "answered with a web page, as a proxy does")
         return _stream.collect(stream, asking.delta, asking.cancel)
 
     def _request(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> dict[str, Any]:
-        request: dict[str, Any] = {
-            "model": self.wire,
-            "messages": _wire.outgoing(messages, False),
-            "tools": _wire.marked_tools(tools, False) or None,
+        route = self._route
+        said = _fenced.outgoing(messages, tools) if route.fenced else messages
+        effort = route.effort(self._effort, asking.max_output, _wire.mute(said))
+        optional = {
+            **self._fixed,
+            "tools": None if route.fenced else _wire.marked(tools, route),
+            "reasoning_effort": effort,
+            **({"store": False, "include": ["reasoning.encrypted_content"]} if route.responses else {}),
+        }
+        return {
+            "model": route.wire,
+            "messages": _wire.outgoing(said, route),
             "max_tokens": asking.max_output,
             "stream": True,
             "stream_options": {"include_usage": True},
-            "timeout": self.settings.model_timeout,
+            "timeout": self._timeout,
             "num_retries": 0,
             "max_retries": 0,
+            # What the model does not take, such as an effort, is left out.
+            "drop_params": True,
             # litellm would look for MCP servers among the tools, and import what that takes.
             "_skip_mcp_handler": True,
-            "api_key": self._key or None,
-            "api_base": self._base or None,
-            "temperature": self.table.temperature,
+            **{name: value for name, value in optional.items() if value not in (None, "", [])},
         }
-        return {name: value for name, value in request.items() if value is not None}
 
 
 def load(name: str, settings: Settings) -> Provider:

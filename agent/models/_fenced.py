@@ -1,0 +1,190 @@
+"""Tool calls in text, for models that know no tools: a fence, a line an argument, long values as they are.
+
+```call edit
+path: src/a.py
+new <<END
+x = "no escapes"
+END
+```
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from agent.models.base import Message
+from trajectories.records import Action
+
+OPENS = re.compile(r"^\s*`{3,}\s*call[ :]+([\w.-]+)\s*$")
+CLOSES = re.compile(r"^\s*`{3,}\s*$")
+SHORT = re.compile(r"^\s*([A-Za-z_]\w*)\s*[:=]\s*(.*?)\s*$")
+LONG = re.compile(r"^\s*([A-Za-z_]\w*)\s*[:=]?\s*<<-?\s*[\"']?(\w+)[\"']?\s*$")
+END = "END"
+
+HOW = """\
+# Tools
+
+You call a tool by writing a block like these two. One reply may hold several; they run in order.
+
+```call NAME
+argument: value on one line
+```
+
+```call NAME
+argument <<END
+a value of any length, exactly as it is: no quotes, no escapes;
+it ends before the line that repeats the word after <<
+END
+other: 3
+```
+
+If a value itself has a line END, choose another word. A list is written as JSON: ["a", "b"]. Leave out what you \
+do not need. What the tools answer comes in the next message; never write it yourself.
+"""
+
+
+def outgoing(messages: Sequence[Message], tools: Sequence[dict[str, Any]]) -> list[Message]:
+    """The conversation without tool calls: they are text, and what tools answered is the user's."""
+    sent: list[Message] = []
+    names: list[str] = []
+    for message in messages:
+        if message["role"] == "tool":
+            _answered(sent, names.pop(0) if names else "a call", message["content"])
+            continue
+        said = {name: value for name, value in message.items() if name != "tool_calls"}
+        if calls := [call["function"] for call in message.get("tool_calls", ())]:
+            names = [call["name"] for call in calls]
+            blocks = [render(call["name"], json.loads(call["arguments"])) for call in calls]
+            said["content"] = "\n\n".join([*filter(None, [message["content"]]), *blocks])
+        sent.append(said)
+    plain = [{name: value for name, value in message.items() if name != "answers"} for message in sent]
+    return _told(plain, describe(tools)) if tools else plain
+
+
+def describe(tools: Sequence[dict[str, Any]]) -> str:
+    """What the model must know: how to call, and which tools there are."""
+    return "\n".join([HOW, *(_tool(tool["function"]) for tool in tools)])
+
+
+def render(tool: str, arguments: dict[str, Any]) -> str:
+    """A call as a model writes it."""
+    given = [_argument(name, value) for name, value in arguments.items() if value is not None]
+    return "\n".join([f"```call {tool}", *given, "```"])
+
+
+def parse(text: str, tools: Sequence[dict[str, Any]] = (), cut: bool = False) -> tuple[str, list[Action]]:
+    """The text around the calls, and the calls. `cut`: the reply ended because it was too long."""
+    lists = {tool["function"]["name"]: _lists(tool["function"].get("parameters", {})) for tool in tools}
+    lines = iter(text.split("\n"))
+    around: list[str] = []
+    actions: list[Action] = []
+    for line in lines:
+        if found := OPENS.match(line):
+            actions.append(_call(found[1], lines, lists.get(found[1], frozenset()), cut))
+        else:
+            around.append(line)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(around)).strip() if actions else text, actions
+
+
+def _call(tool: str, lines: Iterator[str], lists: frozenset[str], cut: bool) -> Action:
+    """The call whose fence was just opened; reads up to its end."""
+    arguments: dict[str, Any] = {}
+    strange: list[str] = []
+    for line in lines:
+        if CLOSES.match(line):
+            return _read(tool, arguments, strange)
+        if found := LONG.match(line):
+            value = _value(lines, found[2])
+            if value is None:
+                return Action(tool, {}, "", _ended(f"no line {found[2]} ends the value of {found[1]}", cut))
+            arguments[found[1]] = _as_list(value) if found[1] in lists else value
+        elif not strange and (found := SHORT.match(line)):
+            arguments[found[1]] = _as_list(found[2]) if found[1] in lists else found[2]
+        elif line.strip():
+            strange.append(line)
+    return Action(tool, {}, "", _ended("no line ``` ends the call", cut))
+
+
+def _read(tool: str, arguments: dict[str, Any], strange: list[str]) -> Action:
+    if not strange:
+        return Action(tool, arguments)
+    try:
+        given = json.loads("\n".join(strange), strict=False)
+    except (ValueError, RecursionError):
+        given = None
+    if isinstance(given, dict) and not arguments:
+        return Action(tool, given)
+    wrong = f"the line {strange[0][:80]!r} is no argument; write `name: value`, or `name <<END`, lines and END"
+    return Action(tool, {}, "", wrong)
+
+
+def _value(lines: Iterator[str], word: str) -> str | None:
+    """The lines up to the one that says `word`; null if there is none."""
+    value: list[str] = []
+    for line in lines:
+        if line.rstrip() == word:
+            return "\n".join(value)
+        value.append(line)
+    return None
+
+
+def _as_list(text: str) -> list[Any]:
+    """A list as JSON, or an item a line."""
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        given = None
+    return given if isinstance(given, list) else [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def _lists(form: dict[str, Any]) -> frozenset[str]:
+    """The arguments that are lists."""
+    kinds = {name: [value, *value.get("anyOf", ())] for name, value in form.get("properties", {}).items()}
+    return frozenset(name for name, kind in kinds.items() if any(one.get("type") == "array" for one in kind))
+
+
+def _ended(what: str, cut: bool) -> str:
+    return f"{what}: the reply was cut at max_output, write less at a time" if cut else what
+
+
+def _argument(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        return f"{name}: {json.dumps(value, ensure_ascii=False)}"
+    if value and value == value.strip() and "\n" not in value and not value.startswith("<<"):
+        return f"{name}: {value}"
+    word, lines = END, {line.rstrip() for line in value.split("\n")}
+    while word in lines:
+        word += "D"
+    return f"{name} <<{word}\n{value}\n{word}"
+
+
+def _answered(sent: list[Message], name: str, answer: str) -> None:
+    """Answers that follow each other are one message of the user's."""
+    told = f"[{name}]\n{answer}"
+    if sent and sent[-1].get("answers"):
+        sent[-1]["content"] += f"\n\n{told}"
+    else:
+        sent.append({"role": "user", "content": told, "answers": True})
+
+
+def _told(sent: list[Message], how: str) -> list[Message]:
+    """The conversation with the tools in its system message."""
+    if sent and sent[0]["role"] == "system":
+        return [{**sent[0], "content": f"{sent[0]['content']}\n\n{how}"}, *sent[1:]]
+    return [{"role": "system", "content": how}, *sent]
+
+
+def _tool(function: dict[str, Any]) -> str:
+    form = function.get("parameters", {})
+    needed = set(form.get("required", ()))
+    lines = [f"## {function['name']}", function.get("description", "").strip()]
+    for name, property in form.get("properties", {}).items():
+        kind = property.get("type") or "/".join(str(one.get("type")) for one in property.get("anyOf", ()))
+        if choices := property.get("enum"):
+            kind = " | ".join(map(str, choices))
+        optional = "" if name in needed else ", optional"
+        lines.append(f"- {name} ({kind}{optional}): {property.get('description', '')}".rstrip(": "))
+    return "\n".join(filter(None, lines)) + "\n"

@@ -1,0 +1,70 @@
+"""How a model is spoken to: over which protocol, what it keeps in its cache, which of its own fields it wants back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.models._prices import Facts
+
+if TYPE_CHECKING:
+    from agent.settings import ModelTable
+
+TAKE_MARKS = frozenset({"anthropic", "bedrock", "vertex_ai", "azure_ai", "openrouter"})
+THINK_ALOUD = frozenset({"deepseek", "moonshot"})
+"""Providers that want their open reasoning back within a chain of tool calls."""
+BUDGETS = {"high": 4096, "medium": 2048, "low": 1024}
+"""Tokens that litellm lets Claude think; they count as output and must leave room for the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`wire` is the name litellm is given. `claude`: Anthropic's models, wherever they run."""
+
+    wire: str
+    claude: bool
+    responses: bool
+    marks: bool
+    fenced: bool
+    reasons: bool
+
+    @property
+    def provider(self) -> str:
+        return self.wire.partition("/")[0]
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """The fields of a reply that go back to the model as they came."""
+        if self.responses:
+            return frozenset({"reasoning_items"})
+        if self.provider == "openrouter" or not self.claude:
+            return frozenset({"reasoning_details"})
+        return frozenset({"thinking_blocks"})
+
+    def effort(self, wanted: str, max_output: int, mute: bool) -> str:
+        """The effort to ask for, "" for none. `mute`: the conversation has tool calls that were made without thinking,
+        after which Claude may not be told to think."""
+        if not (wanted and self.reasons):
+            return ""
+        if not self.claude:
+            return wanted
+        if wanted == "none" or mute:
+            return ""
+        wanted = "low" if wanted == "minimal" else wanted
+        fitting = [
+            effort for effort, budget in BUDGETS.items() if budget <= BUDGETS[wanted] and 2 * budget <= max_output
+        ]
+        return next(iter(fitting), "")
+
+
+def route(wire: str, known: Facts, table: ModelTable) -> Route:
+    provider, _, model = wire.partition("/")
+    claude = provider == "anthropic" or any(maker in model for maker in ("claude", "anthropic"))
+    return Route(
+        wire=wire,
+        claude=claude,
+        responses=model.startswith("responses/") or known.mode == "responses",
+        marks=claude and provider in TAKE_MARKS and known.caching is not False,
+        fenced=table.calls == "fenced" or (table.calls == "auto" and known.tools is False),
+        reasons=known.reasoning or bool(table.effort),
+    )
