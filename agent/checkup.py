@@ -7,12 +7,19 @@ import platform
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from agent.ledger import SMALLEST_OUTPUT, dollars
 from agent.settings import Settings
-from trajectories.errors import WorkspaceError
+from trajectories.errors import ConfigError, SweAgentError, WorkspaceError
 
+if TYPE_CHECKING:
+    from agent.models.base import Model
+
+QUESTION = "Answer with the one word: yes"
 LEAST_GIT = (2, 36)
 LEAST_DISK = 2.0
 """GiB: a base image layer, a store of trees, and room for tests."""
@@ -24,14 +31,16 @@ class Finding:
     ok: bool
     found: str
     fix: str = ""
+    code: int = WorkspaceError.code
+    """The exit code that a run would end with for this."""
 
 
-def checkup(settings: Settings) -> list[Finding]:
-    """Everything a run stands on, in the order it is needed."""
+def checkup(settings: Settings, ask: bool = False) -> list[Finding]:
+    """Everything a run stands on, in the order it is needed. `ask` sends the model a request, which costs."""
     findings = [_system(), _git(), _state(settings.state)]
     if settings.workspace == "docker":
         findings += _docker(settings.image)
-    return findings
+    return findings + _model(settings, ask)
 
 
 def _system() -> Finding:
@@ -84,3 +93,64 @@ def _docker(image: str) -> list[Finding]:
     finally:
         daemon.client.close()
     return findings
+
+
+def _model(settings: Settings, ask: bool) -> list[Finding]:
+    from agent.models.base import load_model
+
+    if not settings.model:
+        none = "none is configured; `fix` uses the strategy templates, which needs none"
+        return [Finding("model", not ask, none, "Name one with --model.", ConfigError.code)]
+    try:
+        model = load_model(settings.model, settings)
+    except SweAgentError as error:
+        return [Finding("model", False, error.message, error.fix, error.code)]
+    window = f"{model.window:,} tokens of context" if model.window else "nobody knows how much context it has"
+    findings = [
+        Finding("model", True, f"{model.name}: {window}, replies up to {model.max_output:,} tokens"),
+        _price(model, settings),
+        *_key(model, settings),
+    ]
+    return [*findings, _answer(model)] if ask else findings
+
+
+def _price(model: Model, settings: Settings) -> Finding:
+    price, name = model.price, settings.model
+    if price is not None:
+        cached = "" if price.cached is None else f", ${price.cached:g} cached"
+        source = "your config" if price.own else "the bundled price map"
+        return Finding(
+            "price", True, f"${price.input:g} in, ${price.output:g} out{cached} per million tokens, by {source}"
+        )
+    fix = f"`swe-agent config set models.{name}.price_in DOLLARS`, the same for price_out; or give --max-tokens."
+    found = f"nobody knows the price of {name}"
+    return Finding("price", settings.max_tokens is not None, found, fix, ConfigError.code)
+
+
+def _key(model: Model, settings: Settings) -> list[Finding]:
+    """Where the key lies; a model that loads without one needs none."""
+    from agent.keys import find_key
+
+    if settings.model.partition(":")[0] in ("scripted", "replay"):
+        return []
+    key = find_key(settings.model, settings.model_table(settings.model))
+    return [Finding("key", True, key.where if key.value else "none was found, and none is needed")]
+
+
+def _answer(model: Model) -> Finding:
+    """One tiny request, paid like any other."""
+    from aci.view import clean, mask
+    from agent.models.base import Asking
+
+    started = time.monotonic()
+    try:
+        reply = model.reply([{"role": "user", "content": QUESTION}], [], Asking("doctor", 1, SMALLEST_OUTPUT))
+    except SweAgentError as error:
+        return Finding("answer", False, error.message, error.fix, error.code)
+    said = " ".join(clean(mask(reply.text, model.secrets)).split())[:40]
+    usage = reply.usage
+    paid = "usage unknown"
+    if usage is not None:
+        paid = f"{usage.input_tokens} tokens in, {usage.output_tokens} out"
+        paid += f", ${dollars(model.price.cost(usage)):.6f} paid" if model.price else ""
+    return Finding("answer", True, f"{said!r} after {time.monotonic() - started:.1f} s ({paid})")

@@ -55,13 +55,20 @@ def find_key(model: str, table: ModelTable) -> Key:
         return Key(value, f"set in ${variable}")
     if table.key_env:
         return Key("", f"missing: ${variable} is not set")
-    names = (model, provider_of(model))
+    names = _names(model)
     if value := next(filter(None, map(_from_keyring, names)), ""):
         return Key(value, "in the system's keyring")
     clear = _from_file()
     if value := next((clear[name] for name in names if name in clear), ""):
         return Key(value, f"in clear in {clear_file()}")
     return Key("", f"missing: neither in ${variable} nor in the system's keyring")
+
+
+def _names(model: str) -> list[str]:
+    """Under which a key may be kept, the closest first: users write a model with or without its provider."""
+    provider = provider_of(model)
+    bare = model.removeprefix(f"{provider}/")
+    return list(dict.fromkeys([model, bare, f"{provider}/{bare}", provider]))
 
 
 def provider_of(model: str) -> str:

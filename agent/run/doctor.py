@@ -1,4 +1,4 @@
-"""Check git, Docker, disk and settings, and say how to mend each."""
+"""Check git, Docker, disk, model and settings, and say how to mend each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from agent.checkup import checkup
 from agent.settings import load_settings
 
 
-def command(json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> int:
-    """Check git, Docker, disk and settings, and say how to mend each. Exit code 5 when something is missing."""
-    findings = checkup(load_settings())
+def command(
+    model: Annotated[str | None, typer.Option(help="Check this model, not the configured one.", metavar="M")] = None,
+    ask: Annotated[bool, typer.Option("--ask", help="Send the model one tiny request, which costs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> int:
+    """Check git, Docker, disk, model and settings, and say how to mend each.
+
+    Of the model: whether it is known, what it costs, how much it reads, where its key lies; with --ask also whether
+    it answers. Exit code 3 when settings, key or price have to be mended, 5 when this machine has to.
+    """
+    findings = checkup(load_settings(model=model), ask)
     if json:
         from json import dumps
 
@@ -23,4 +31,4 @@ def command(json: Annotated[bool, typer.Option("--json", help="One JSON object o
             typer.echo(f"{mark} {finding.name}: {finding.found}")
             if not finding.ok:
                 typer.echo(f"     {finding.fix}")
-    return 0 if all(finding.ok for finding in findings) else 5
+    return min((finding.code for finding in findings if not finding.ok), default=0)

@@ -31,6 +31,12 @@ def command(
         str | None, typer.Option(help="scripted:FILE, replay:RUN, or a model's name.", metavar="M")
     ] = None,
     strategy: Annotated[str | None, typer.Option(help="How to solve it.", metavar="S")] = None,
+    effort: Annotated[
+        str | None, typer.Option(help="How much the model thinks: none, minimal, low, medium, high.", metavar="E")
+    ] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="Folder whose files replace the strategy's prompts.", metavar="DIR")
+    ] = None,
     workspace: Annotated[str | None, typer.Option(help="docker, or local (no boundary).", metavar="W")] = None,
     image: Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")] = None,
     budget: Annotated[float | None, typer.Option(help="Most dollars to spend.", metavar="USD")] = None,
@@ -43,7 +49,7 @@ def command(
         bool, typer.Option("--update-tests", help="Keep changes to existing tests in the patch.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="No colours.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="No colours, no live line.")] = False,
 ) -> int:
     """Solve an issue: a verified patch, or a plain word that there is none.
 
@@ -60,6 +66,8 @@ def command(
         reproduce=reproduction_from(reproduce, source.root),
         model=model,
         strategy=strategy,
+        effort=effort,
+        prompts=prompts.absolute() if prompts else None,
         workspace=workspace,
         image=image,
         budget=budget,

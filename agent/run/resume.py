@@ -15,7 +15,7 @@ from agent.solve import reopen
 def command(
     run: Annotated[str, typer.Argument(help="Name as `runs` shows it, or its beginning.", metavar="RUN")],
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="No colours.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="No colours, no live line.")] = False,
 ) -> int:
     """Go on with a run that was interrupted; a run that ended answers as it ended."""
     settings = load_settings()

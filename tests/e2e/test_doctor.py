@@ -1,0 +1,108 @@
+"""`swe-agent doctor` about models: known, paid for, with a key, and answering."""
+
+import json
+
+import pytest
+
+from tests.e2e.conftest import answer
+from tests.endpoint import Answer, Endpoint, Tokens
+
+
+@pytest.fixture
+def user(machine):
+    """No keyring, and no key unless a test gives one."""
+    machine.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    return machine
+
+
+def checks(machine, *flags):
+    told = machine.json("doctor", *flags)
+    return told["returncode"], {check["name"]: check for check in told["checks"]}
+
+
+def test_without_a_model_it_says_what_fix_will_use(user):
+    code, found = checks(user)
+    assert code == 0
+    assert "strategy templates" in found["model"]["found"]
+    assert checks(user, "--ask")[0] == 3
+
+
+def test_a_known_model_with_its_key(user):
+    user.extra["OPENAI_API_KEY"] = "canary-4f1d9c27ab"
+    code, found = checks(user, "--model", "openai/gpt-4.1")
+    assert code == 0
+    assert "$2 in, $8 out" in found["price"]["found"]
+    assert "tokens of context" in found["model"]["found"]
+    assert found["key"]["found"] == "set in $OPENAI_API_KEY"
+    assert "canary" not in json.dumps(found)
+
+
+def test_a_price_of_the_users_own(user):
+    (user.home / "config.toml").write_text(
+        'model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\nprice_in = 0.5\nprice_out = 1.5\n'
+    )
+    code, found = checks(user)
+    assert code == 0
+    assert found["price"]["found"] == "$0.5 in, $1.5 out per million tokens, by your config"
+    assert "none is needed" in found["key"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("config", "check", "said"),
+    [
+        ('model = "openai/gpt-4.1"\n', "model", "no key for openai/gpt-4.1"),
+        ('model = "nobody/nothing"\n', "model", "no provider 'nobody'"),
+        ('model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\n', "price", "nobody knows the price of mine"),
+        ('model = "x/y"\n[models."x/y"]\nkey_env = "NOWHERE"\napi_base = "http://127.0.0.1:9"\n', "model", "NOWHERE"),
+        ('model = "scripted:/nowhere"\n', "model", "cannot be read"),
+    ],
+)
+def test_what_is_wrong_and_how_to_mend_it(user, config, check, said):
+    (user.home / "config.toml").write_text(config)
+    code, found = checks(user)
+    assert code == 3
+    assert not found[check]["ok"]
+    assert said in found[check]["found"]
+    assert found[check]["fix"]
+
+
+def test_the_fix_it_gives_for_a_missing_price_works(user):
+    (user.home / "config.toml").write_text('model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\n')
+    for field in ("price_in", "price_out"):
+        assert user.run("config", "set", f"models.mine.{field}", "1").returncode == 0
+    assert checks(user)[0] == 0
+
+
+def test_asking_pays_for_one_small_request(user):
+    with Endpoint([Answer(text="yes \x1b[31m", usage=Tokens(input=12, output=1))]) as endpoint:
+        (user.home / "config.toml").write_text(
+            f'model = "openai/mine"\n[models."openai/mine"]\napi_base = "{endpoint.openai}"\n'
+            "price_in = 1.0\nprice_out = 2.0\n"
+        )
+        code, found = checks(user, "--ask")
+        assert code == 0, found
+        assert found["answer"]["found"].startswith("'yes' after ")
+        assert "12 tokens in, 1 out, $0.000014 paid" in found["answer"]["found"]
+        assert len(endpoint.requests) == 1
+        assert endpoint.requests[0].body["max_tokens"] == 16
+
+
+def test_a_model_that_does_not_answer(user):
+    user.extra["OPENAI_API_KEY"] = "canary-4f1d9c27ab"
+    with Endpoint([Answer(status=401)]) as endpoint:
+        (user.home / "config.toml").write_text(
+            f'model = "openai/mine"\n[models."openai/mine"]\napi_base = "{endpoint.openai}"\n'
+            "price_in = 1.0\nprice_out = 2.0\n"
+        )
+        code, found = checks(user, "--ask")
+        assert code == 3
+        assert not found["answer"]["ok"]
+        assert found["answer"]["fix"]
+        assert "canary" not in json.dumps(found)
+
+
+def test_a_scripted_model_needs_no_key(user):
+    code, found = checks(user, "--model", user.script(answer("yes")), "--ask")
+    assert code == 0
+    assert "key" not in found
+    assert found["answer"]["ok"]
