@@ -12,9 +12,9 @@ from agent.models.base import Message
 from trajectories.records import Action, Observation, Step
 
 LONG_ARGUMENT = 500
-MOST_COMMAND, MOST_NAMES = 80, 60
+MOST_COMMAND, MOST_NAMES = 80, 40
 _DEFINES = re.compile(
-    r"^(?:\d+(?:-\d+)?[\t ])?[\t ]*(?:export |public |static |pub )*(?:async )?"
+    r"^[\t ]*(?:\d+(?:-\d+)?[\t ]+)?(?:export |public |static |pub )*(?:async )?"
     r"(?:def|class|func|function|fn|struct|interface) (\w+)",
     re.MULTILINE,
 )

@@ -128,7 +128,7 @@ def test_old_observations_become_stubs_with_command_size_definitions_and_address
     stubs = folded(viewing(4).said())
     assert len(stubs) == 6
     assert stubs[0] == (
-        "[folded: view f0.py, 201 lines, defines f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14…; "
+        "[folded: view f0.py, 201 lines, defines f1, f2, f3, f4, f5, f6, f7, f8, f9, f10…; "
         'read it again with view("step:2.1")]'
     )
 
