@@ -1,0 +1,200 @@
+"""What a person sees of a run: on a terminal, in a log, at any width, whatever a model says."""
+
+import io
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console as RichConsole
+
+from agent.console import Console
+from agent.engine import Happening
+from agent.ledger import Spent
+from agent.live import NARROW, Status, cost, tail, thousands
+from tests.agent.conftest import act, line
+from tests.e2e.conftest import Machine
+
+ESCAPE = "\x1b[31mred\x1b]0;title\x07\x1b[2J\x9b1m‮"
+USAGE = {"input_tokens": 1200, "output_tokens": 30, "cached_tokens": 600}
+
+
+@pytest.fixture
+def engine(bench):
+    bench.begin(line(f"First {ESCAPE} I look. " + "And I think on. " * 40, act("view", path="calc.py"),
+                     act("view", path="nothing.py"), usage=USAGE),
+                budget=2.0)  # fmt: skip
+    engine = bench.engine()
+    yield engine
+    engine.close()
+
+
+def drawn(status: Status, width: int) -> list[str]:
+    """The lines at the bottom, on a terminal so wide."""
+    screen = io.StringIO()
+    RichConsole(file=screen, width=width, force_terminal=True, color_system=None, legacy_windows=False).print(status)
+    return screen.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 59, 60, 80, 120, 200])
+def test_bottom_lines_fit_any_width(engine, width):
+    status = Status(engine)
+    for branch in ("main", "main/try-1", "main/try-2", "main/a-very-long-name-of-an-attempt", "main/fifth"):
+        status.happening(Happening("ask", branch, "coder"))
+        for _ in range(100):
+            status.happening(Happening("delta", branch, f"漢字 words\n{ESCAPE} more words "))
+    lines = drawn(status, width)
+    assert len(lines) == 4
+    assert all(RichConsole().render_str(text).cell_len <= width for text in lines)
+    assert not any(set("\x1b\x9b\x07‮") & set(text) for text in lines)
+
+
+def test_bottom_lines_say_who_does_what_for_how_long(engine):
+    now = [100.0]
+    status = Status(engine, clock=lambda: now[0])
+    status.happening(Happening("ask", "main", "coder"))
+    status.happening(Happening("delta", "main", "I look at "))
+    status.happening(Happening("delta", "main", "the file."))
+    now[0] = 112.0
+    assert " 12s #1 thinks I look at the file." in drawn(status, 80)[0]
+    status.happening(Happening("action", "main", "view calc.py"))
+    now[0] = 115.0
+    assert " 3s #1 view calc.py" in drawn(status, 80)[0]
+
+
+def test_a_step_ends_what_its_branch_was_at(engine, bench):
+    status = Status(engine)
+    status.happening(Happening("action", "main", "view calc.py"))
+    from agent.task import Task
+
+    status.step(Task(engine).say("x"))
+    assert "view" not in drawn(status, 80)[0]
+    assert "#2 works" in drawn(status, 80)[0]
+
+
+def steps_on(engine, console: Console) -> None:
+    """One reply of the scripted model, as the drive shows it."""
+    from agent.task import Task
+
+    task = Task(engine)
+    with console.watching(engine):
+        reply = task.ask()
+        console.step(task.step(reply, task.act(reply.actions)))
+
+
+def console_on(screen: io.StringIO, width: int, terminal: bool) -> Console:
+    console = Console()
+    console.progress = RichConsole(
+        file=screen, width=width, force_terminal=terminal, color_system=None, highlight=False, legacy_windows=False
+    )  # type: ignore[assignment]
+    console._moving = terminal
+    return console
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_step_on_a_terminal(engine, width):
+    screen = io.StringIO()
+    steps_on(engine, console_on(screen, width, terminal=True))
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).replace("\r", "\n")
+    assert "\x1b" not in text
+    assert "\x9b" not in text
+    assert "\x07" not in text
+    assert all(len(shown) <= width for shown in text.splitlines())
+    assert "#1" in text
+    assert "First red" in text
+    assert "…" in text
+    assert "✓ view calc.py" in text
+    assert "✗ view nothing.py" in text
+    assert "1.2k in 30 out" in text
+
+
+def test_a_step_in_a_log_is_one_line_with_its_cost(engine):
+    screen = io.StringIO()
+    steps_on(engine, console_on(screen, 80, terminal=False))
+    (shown,) = screen.getvalue().splitlines()
+    assert "coder view calc.py; view nothing.py → " in shown
+    assert shown.endswith("$0.0000 1.2k in 30 out")
+    assert "\x1b" not in shown
+
+
+@given(st.text(max_size=300), st.integers(0, 120))
+def test_the_end_of_a_stream_fits_and_carries_nothing(said, room):
+    kept = tail(said, room)
+    assert RichConsole().render_str(kept.replace("[", "(")).cell_len <= room
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", kept)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0"), (999, "999"), (1000, "1.0k"), (12_345, "12.3k"), (999_949, "999.9k"), (1_200_000, "1.2M")],
+)
+def test_thousands(count, said):
+    assert thousands(count) == said
+
+
+def test_cost_in_words():
+    spent = Spent(0.01234, 12_345, 9_876, 417, 3)
+    assert cost(spent, 2.0) == "$0.0123 of $2.00 · 12.3k in (80% cached) · 417 out"
+    assert cost(spent, None) == "$0.0123 · 12.3k in (80% cached) · 417 out"
+    assert len(cost(spent, 2.0, short=True)) < NARROW
+    assert cost(Spent(None, 10, 0, 5, 1), 2.0) == "price unknown · 10 in · 5 out"
+
+
+# The whole program on a pseudo terminal
+
+
+def watched(machine: Machine, model: str, repository, *more: str, **environment: str) -> bytes:
+    """All bytes that a terminal of 80 columns gets."""
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        machine.command("fix", "--repo", repository, "--text", "add() subtracts", "--model", model, *more),
+        env=machine.environment | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"} | environment,
+        cwd=machine.home, stdin=child, stdout=child, stderr=child, start_new_session=True,
+    )  # fmt: skip
+    os.close(child)
+    screen, end = b"", time.monotonic() + 90
+    while time.monotonic() < end:
+        if select.select([parent], [], [], 0.2)[0]:
+            try:
+                screen += os.read(parent, 65_536)
+            except OSError:
+                break  # the terminal is gone with the process
+        elif process.poll() is not None:
+            break
+    os.close(parent)
+    assert process.wait(30) in (0, 1, 6), screen
+    return screen
+
+
+@pytest.fixture
+def seen(tmp_path, make_repo):
+    home = tmp_path / "home"
+    home.mkdir()
+    machine = Machine(home)
+    repository = make_repo({"calc.py": "def add(a, b):\n    return a - b\n"})
+    slow = {"tool": "shell", "arguments": {"command": "sleep 1"}}
+    model = machine.script({"reply": {"text": f"Look {ESCAPE}", "actions": [slow, act("submit")], "usage": USAGE}})
+    return lambda *more, **environment: watched(machine, model, repository, *more, **environment)
+
+
+def test_a_terminal_sees_what_goes_on(seen):
+    screen = seen()
+    assert b"\x1b[?25l" in screen
+    assert screen.rindex(b"\x1b[?25h") > screen.rindex(b"\x1b[?25l"), "the cursor is there again"
+    assert b"shell sleep 1" in screen
+    assert "✓".encode() in screen
+    assert b"title" not in screen
+    assert b"\x1b[2J" not in screen
+
+
+@pytest.mark.parametrize(("more", "environment"), [(("--plain",), {}), ((), {"NO_COLOR": "1"}), ((), {"TERM": "dumb"})])
+def test_a_terminal_that_wants_plain_lines_gets_them(seen, more, environment):
+    screen = seen(*more, **environment)
+    assert b"\x1b[?25l" not in screen
+    assert b"\x1b[1A" not in screen
+    assert b"coder shell sleep 1; submit" in screen
