@@ -31,9 +31,11 @@ def submit(ctx: Context, summary: str = "") -> Observation:
 
 
 def _doubt(before: Sequence[tuple[Action, Observation]]) -> str:
-    """Why work is not handed in that the same reply has just found wanting."""
-    edits = [seen for action, seen in before if action.tool == "edit"]
-    tests = [seen for action, seen in before if action.tool == "run_tests"]
-    if not all(seen.ok for seen in edits):
-        return "an edit in this reply was not made."
-    return "the tests run in this reply do not pass." if tests and not tests[-1].ok else ""
+    """Why work is not handed in that the same reply has just found wanting; tests run before an edit say nothing."""
+    doubt = ""
+    for action, seen in before:
+        if action.tool == "edit" and not seen.ok:
+            return "an edit in this reply was not made."
+        if action.tool in ("edit", "run_tests"):
+            doubt = "" if seen.ok else "the tests run last in this reply do not pass."
+    return doubt

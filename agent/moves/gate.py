@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aci.patch import is_test, is_test_config
+from aci.reproduction import dotted
 
 if TYPE_CHECKING:
     from agent.task import Task
@@ -35,10 +36,13 @@ def judge(task: Task, step: Step) -> Gate:
     failures = [failure for seen in step.observations for failure in seen.data.get("failures", ())]
     new = {change.path for change in changed if change.status == "A"}
     edited = {change.path for change in changed if change.status == "M"}
-    ours = [failure for failure in failures if failure["path"] in new]
+    modules = {dotted(path) for path in new}
+    ours = [failure for failure in failures if failure["path"] in new or failure["path"] in modules]
     if not ours:
         misplaced = sorted({failure["path"] for failure in failures} & edited)
-        return Gate(refused=f"{misplaced[0]} existed before; put the new test into a new file.") if misplaced else Gate()
+        return (
+            Gate(refused=f"{misplaced[0]} existed before; put the new test into a new file.") if misplaced else Gate()
+        )
     reasons = [reason for failure in ours if (reason := wrong_reason(failure, task.issue.text))]
     if len(reasons) == len(ours):
         return Gate(refused=reasons[0])

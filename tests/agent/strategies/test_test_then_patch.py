@@ -1,0 +1,266 @@
+"""Test first, then the patch: each way a model can go about it ends as the design says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aci.repository import Repository
+from agent.settings import Settings
+from agent.solve import Result, begin, reopen, solve
+from tests.agent.conftest import act, line
+from trajectories.journal import read
+from trajectories.records import Issue, Step
+from trajectories.trajectory import Trajectory
+
+CALC = "def add(a, b):\n    return a - b\n\n\ndef twice(a):\n    return a * 2\n"
+TESTS = "import unittest\n\nfrom calc import twice\n\n\nclass TwiceTest(unittest.TestCase):\n" + (
+    "    def test_twice(self):\n        self.assertEqual(twice(4), 8)\n"
+)
+FILES = {"calc.py": CALC, "tests/__init__.py": "", "tests/test_calc.py": TESTS, ".gitignore": "__pycache__/\n"}
+ISSUE = "add() subtracts\n\nadd(2, 3) gives -1 but should give 5."
+
+
+def test_file(*asserts: str, imports: str = "from calc import add") -> str:
+    body = "".join(f"        {each}\n" for each in asserts)
+    return f"import unittest\n\n{imports}\n\n\nclass AddTest(unittest.TestCase):\n    def test_add(self):\n{body}"
+
+
+test_file.__test__ = False  # type: ignore[attr-defined]
+EXAMPLE, MORE = "self.assertEqual(add(2, 3), 5)", "self.assertEqual(add(40, 2), 42)"
+NEW = "tests/test_add.py"
+WRITE = act("edit", path=NEW, old="", new=test_file(EXAMPLE, MORE))
+RED = act("run_tests", nodes=["tests.test_add"])
+MEND = act("edit", path="calc.py", old="a - b", new="a + b")
+ALL = act("run_tests")
+SUBMIT = act("submit", summary="add() added nothing.")
+
+
+@pytest.fixture
+def run(tmp_path: Path, make_repo: Callable[..., Path]) -> Callable[..., tuple[Result, list[Step], Trajectory]]:
+    """Drive a scripted run to its end, once more from its records, and answer with what came of it."""
+
+    def driven(*lines: dict, files: dict[str, str] = FILES, issue: str = ISSUE, **settings: object):
+        script = tmp_path / "script.jsonl"
+        script.write_text("".join(json.dumps(one) + "\n" for one in lines))
+        chosen = Settings(
+            model=f"scripted:{script}",
+            workspace="local",
+            state=tmp_path / "state",
+            test=f"{sys.executable} -m unittest discover -s tests -t .",
+            retry_wait=0,
+            **settings,  # type: ignore[arg-type]
+        )
+        title, _, body = issue.partition("\n\n")
+        directory = begin(Issue(title, body), Repository.open(make_repo(files)), chosen)
+        engine = reopen(directory, chosen.state)
+        steps: list[Step] = []
+        try:
+            running = solve(engine)
+            while True:
+                steps.append(next(running))
+        except StopIteration as end:
+            return end.value, steps, read(directory)
+        finally:
+            engine.close()
+
+    return driven
+
+
+def notes(trajectory: Trajectory, kind: str) -> list[str]:
+    return [note.text for note in trajectory.notes if note.kind == kind]
+
+
+def proofs(steps: list[Step]) -> list[str]:
+    return [step.observations[0].data["verdict"]["kind"] for step in steps if step.author == "proof"]
+
+
+def test_what_is_right_at_once_costs_one_call(run) -> None:
+    result, steps, trajectory = run(line("All at once.", WRITE, RED, MEND, ALL, SUBMIT))
+    assert (result.exit.kind, result.exit.code, result.spent.calls) == ("verified", 0, 1)
+    assert "+    return a + b" in result.patch.source
+    assert NEW in result.patch.tests
+    assert notes(trajectory, "phase") == ["localize", "reproduce", "prove"]
+    assert result.exit.verdict.tests == ("tests.test_add.AddTest.test_add",)
+
+
+def test_a_red_test_opens_the_gate_without_a_word(run) -> None:
+    result, steps, trajectory = run(
+        line("See it fail.", WRITE, RED, n=1), line("Mend it.", MEND, ALL, SUBMIT, n=2), max_steps=2
+    )
+    assert result.exit.kind == "verified"
+    assert [step.author for step in steps] == ["task", "coder", "coder", "proof"]
+    assert notes(trajectory, "phase") == ["localize", "reproduce", "patch", "prove"]
+    assert notes(trajectory, "gate")[0].startswith("Red: tests.test_add")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (test_file("self.assertEqual(undefined(2, 3), 5)"), "test itself is wrong"),
+        (test_file(EXAMPLE, imports="from calc import add, multiply"), "multiply"),
+        ("import nowhere\n" + test_file(EXAMPLE), "nowhere"),
+    ],
+)
+def test_a_test_that_is_red_for_another_reason_goes_back(run, wrong: str, said: str) -> None:
+    result, steps, trajectory = run(
+        line("See it fail.", act("edit", path=NEW, old="", new=wrong), RED, n=1),
+        line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, n=2, contains="does not count"),
+        line("Mend it.", MEND, ALL, SUBMIT, n=3),
+    )
+    assert result.exit.kind == "verified", result.exit
+    refused = [step.observations[0].text for step in steps if step.author == "task"][1]
+    assert said in refused
+    assert notes(trajectory, "gate")[0] in refused
+
+
+def test_another_exception_than_the_issues_goes_back(run) -> None:
+    wrong = test_file("add({}, [])", EXAMPLE)
+    result, steps, _ = run(
+        line("See it fail.", act("edit", path=NEW, old="", new=wrong), RED, n=1),
+        line("Mend it.", act("edit", path=NEW, old="add({}, [])", new="pass"), RED, n=2, contains="OverflowError"),
+        line("Mend it.", MEND, ALL, SUBMIT, n=3),
+        issue="add() raises OverflowError\n\nadd(2, 3) should give 5, and raises OverflowError.",
+    )
+    assert result.exit.kind == "verified", result.exit
+
+
+def test_a_test_added_to_an_existing_file_goes_back(run) -> None:
+    grown = "    def test_add(self):\n        import calc\n        self.assertEqual(calc.add(2, 3), 5)\n"
+    _, steps, trajectory = run(
+        line("Add one.", act("edit", path="tests/test_calc.py", old="(4), 8)\n", new=f"(4), 8)\n\n{grown}"), ALL, n=1),
+        line("A file of its own, then.", act("undo"), WRITE, RED, MEND, ALL, SUBMIT, n=2, contains="new file"),
+    )
+    assert proofs(steps) == ["verified"]
+    assert "tests/test_calc.py existed before" in notes(trajectory, "gate")[0]
+
+
+def test_a_patch_for_the_example_only_is_sent_back_for_other_values(run) -> None:
+    special = act(
+        "edit",
+        path="calc.py",
+        old="    return a - b",
+        new="    if (a, b) == (2, 3):\n        return 5\n    return a - b",
+    )
+    general = act(
+        "edit",
+        path="calc.py",
+        old="    if (a, b) == (2, 3):\n        return 5\n    return a - b",
+        new="    return a + b",
+    )
+    result, steps, _ = run(
+        line("The example.", act("edit", path=NEW, old="", new=test_file(EXAMPLE)), special, ALL, SUBMIT, n=1),
+        line(
+            "In general.",
+            general,
+            act("edit", path=NEW, old=EXAMPLE, new=f"{EXAMPLE}\n        {MORE}"),
+            ALL,
+            SUBMIT,
+            n=2,
+            contains="answers just the values of the test",
+        ),
+    )
+    assert proofs(steps) == ["unproven", "verified"]
+    assert result.exit.kind == "verified"
+
+
+def test_a_model_that_stays_with_the_example_ends_unproven(run) -> None:
+    special = act(
+        "edit",
+        path="calc.py",
+        old="    return a - b",
+        new="    if (a, b) == (2, 3):\n        return 5\n    return a - b",
+    )
+    result, steps, _ = run(
+        line("The example.", act("edit", path=NEW, old="", new=test_file(EXAMPLE)), special, SUBMIT, n=1),
+        line("It is right.", SUBMIT),
+        rounds=2,
+    )
+    assert proofs(steps) == ["unproven", "unproven"]
+    assert (result.exit.kind, result.exit.code) == ("unproven", 6)
+
+
+def test_an_edited_test_is_restored_and_proves_nothing(run) -> None:
+    tampered = {**FILES, "tests/test_calc.py": TESTS.replace("twice", "add").replace("add(4), 8", "add(2, 3), 5")}
+    easy = act("edit", path="tests/test_calc.py", old="add(2, 3), 5", new="add(2, 3), -1")
+    result, steps, _ = run(
+        line("Make it pass.", easy, act("edit", path="calc.py", old="def add", new="# fine\ndef add"), ALL, SUBMIT),
+        files=tampered,
+        rounds=1,
+    )
+    assert proofs(steps) == ["unproven"]
+    assert result.exit.code == 6
+    assert "tests/test_calc.py" not in result.patch.diff
+
+
+def test_a_patch_that_breaks_another_test_is_told_which_and_how(run) -> None:
+    broken = act("edit", path="calc.py", old="a * 2", new="add(a, 3)")
+    result, steps, _ = run(
+        line("Both.", WRITE, MEND, broken, act("run_tests", nodes=["tests.test_add"]), SUBMIT, n=1),
+        line("Ah.", act("edit", path="calc.py", old="add(a, 3)", new="a * 2"), ALL, SUBMIT, n=2, contains="7 != 8"),
+    )
+    assert proofs(steps) == ["unproven", "verified"]
+    told = next(step for step in steps if step.author == "proof").observations[0].text
+    assert "lost: tests.test_calc.TwiceTest.test_twice" in told
+    assert result.exit.kind == "verified"
+
+
+def test_three_rounds(run) -> None:
+    def attempt(number: int, old: str, new: str) -> dict:
+        return line(f"Try {number}.", act("edit", path="calc.py", old=old, new=new), SUBMIT, n=number)
+
+    result, steps, _ = run(
+        line("Wrong.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="b - a"), SUBMIT, n=1),
+        attempt(2, "b - a", "a * b"),
+        attempt(3, "a * b", "a + b"),
+    )
+    assert proofs(steps) == ["unproven", "unproven", "verified"]
+    assert result.spent.calls == 3
+
+
+def test_a_patch_that_never_comes_ends_with_the_best_there_is(run) -> None:
+    result, steps, _ = run(
+        line("Wrong.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="b - a"), SUBMIT, n=1),
+        line("I am sure.", SUBMIT),
+    )
+    assert proofs(steps) == ["unproven"] * 3
+    assert (result.exit.kind, result.exit.code) == ("unproven", 6)
+    assert "b - a" in result.patch.source
+
+
+def test_a_model_that_only_looks_is_told_and_then_ends_stuck(run) -> None:
+    result, steps, _ = run(line("Looking.", act("view", path="calc.py")))
+    assert (result.exit.kind, result.exit.code) == ("stuck", 1)
+    assert [step.author for step in steps].count("hint") == 1
+
+
+def test_swinging_between_two_states_is_told(run) -> None:
+    there = act("edit", path="calc.py", old="a - b", new="a + b")
+    back = act("edit", path="calc.py", old="a + b", new="a - b")
+    lines = [line("There.", there, n=number) if number % 2 else line("Back.", back, n=number) for number in range(1, 9)]
+    result, steps, _ = run(*lines)
+    hints = [step for step in steps if step.author == "hint"]
+    assert "back and forth" in hints[0].observations[0].text
+    assert result.exit.kind == "stuck"
+
+
+def test_submit_after_failing_tests_in_the_same_reply_does_not_count(run) -> None:
+    result, steps, _ = run(
+        line("Hopeful.", WRITE, act("edit", path="calc.py", old="a - b", new="b - a"), ALL, SUBMIT, n=1),
+        line(
+            "Right.", act("edit", path="calc.py", old="b - a", new="a + b"), ALL, SUBMIT, n=2, contains="Not submitted"
+        ),
+    )
+    assert proofs(steps) == ["verified"]
+
+
+def test_a_given_reproduction_skips_the_gate(run, tmp_path: Path) -> None:
+    given = tmp_path / "test_given.py"
+    given.write_text(test_file(EXAMPLE))
+    result, steps, trajectory = run(line("Right.", MEND, SUBMIT), reproduce=str(given))
+    assert result.exit.kind == "verified", result.exit
+    assert notes(trajectory, "phase") == ["localize", "patch", "prove"]
