@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import signal
@@ -47,15 +48,19 @@ each_way = pytest.mark.parametrize("stream", [False, True], ids=["whole", "strea
 
 
 @pytest.fixture
-def litellm(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """litellm that fetches no prices and prints no advice."""
+def litellm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """litellm that fetches no prices, prints no advice and leaves no event loop of the main thread unclosed."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     module = importlib.import_module("litellm")
     monkeypatch.setattr(module, "suppress_debug_info", True)
     # Some versions import a package that only the proxy needs, whatever is asked.
     responses = importlib.import_module("litellm.responses.main")
     monkeypatch.setattr(responses, "_responses_try_dispatch_mcp_gateway", lambda **_: None, raising=False)
-    return module
+    yield module
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 class Asker:
