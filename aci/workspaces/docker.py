@@ -41,9 +41,10 @@ class Box:
         self.root = base.root
         self._daemon, self._base, self._options = daemon, base, options
         self._container = _start(daemon, base, options)
+        self._imports = _imports(self._container, base.root)
 
     def launch(self, extra: Mapping[str, str], ours: bool) -> tuple[list[str], dict[str, str] | None]:
-        inside = extra if ours else {**SESSION, **extra}
+        inside = extra if ours else {**SESSION, "PYTHONPATH": self._imports, **extra}
         words = [word for name, value in inside.items() for word in ("-e", f"{name}={value}")]
         return ["docker", "exec", "-i", *words, str(self._container.id)], self._daemon.environment()
 
@@ -77,6 +78,12 @@ def _start(daemon: Daemon, base: Base, options: Options) -> Container:
         "ulimits": [_ulimit("fsize", _FILE_BYTES), _ulimit("core", 0)],
     }
     return daemon.start(base.image, user=base.user, init=True, **limits)
+
+
+def _imports(container: Container, root: str) -> str:
+    """Where Python looks first, in any session: the repository, so that its own package is what the tests import."""
+    set_there = dict(each.partition("=")[::2] for each in container.attrs["Config"]["Env"] or ())
+    return ":".join(filter(None, (root, f"{root}/src", set_there.get("PYTHONPATH", ""))))
 
 
 def _ulimit(name: str, limit: int) -> Any:

@@ -278,3 +278,10 @@ def test_no_daemon_and_no_docker(repo: Path, open_ws: OpenWorkspace, monkeypatch
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(WorkspaceError, match="not installed"):
         open_ws("docker", repo)
+
+
+@pytest.mark.docker
+def test_the_repositorys_own_package_is_imported(make_repo, open_ws) -> None:
+    ws = open_ws("docker", make_repo({"src/parcel/__init__.py": "WHERE = 'src'\n", "crate.py": "WHERE = 'root'\n"}))
+    asked = "cd / && python3 -c 'import parcel, crate; print(parcel.WHERE, crate.WHERE)'"
+    assert ws.run(asked).text.strip() == "src root"

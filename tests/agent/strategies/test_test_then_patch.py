@@ -25,15 +25,14 @@ FILES = {"calc.py": CALC, "tests/__init__.py": "", "tests/test_calc.py": TESTS, 
 ISSUE = "add() subtracts\n\nadd(2, 3) gives -1 but should give 5."
 
 
-def test_file(*asserts: str, imports: str = "from calc import add") -> str:
+def file_of(*asserts: str, imports: str = "from calc import add") -> str:
     body = "".join(f"        {each}\n" for each in asserts)
     return f"import unittest\n\n{imports}\n\n\nclass AddTest(unittest.TestCase):\n    def test_add(self):\n{body}"
 
 
-test_file.__test__ = False  # type: ignore[attr-defined]
 EXAMPLE, MORE = "self.assertEqual(add(2, 3), 5)", "self.assertEqual(add(40, 2), 42)"
 NEW = "tests/test_add.py"
-WRITE = act("edit", path=NEW, old="", new=test_file(EXAMPLE, MORE))
+WRITE = act("edit", path=NEW, old="", new=file_of(EXAMPLE, MORE))
 RED = act("run_tests", nodes=["tests.test_add"])
 MEND = act("edit", path="calc.py", old="a - b", new="a + b")
 ALL = act("run_tests")
@@ -80,7 +79,7 @@ def proofs(steps: list[Step]) -> list[str]:
 
 
 def test_what_is_right_at_once_costs_one_call(run) -> None:
-    result, steps, trajectory = run(line("All at once.", WRITE, RED, MEND, ALL, SUBMIT))
+    result, _steps, trajectory = run(line("All at once.", WRITE, RED, MEND, ALL, SUBMIT))
     assert (result.exit.kind, result.exit.code, result.spent.calls) == ("verified", 0, 1)
     assert "+    return a + b" in result.patch.source
     assert NEW in result.patch.tests
@@ -101,9 +100,9 @@ def test_a_red_test_opens_the_gate_without_a_word(run) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (test_file("self.assertEqual(undefined(2, 3), 5)"), "test itself is wrong"),
-        (test_file(EXAMPLE, imports="from calc import add, multiply"), "multiply"),
-        ("import nowhere\n" + test_file(EXAMPLE), "nowhere"),
+        (file_of("self.assertEqual(undefined(2, 3), 5)"), "test itself is wrong"),
+        (file_of(EXAMPLE, imports="from calc import add, multiply"), "multiply"),
+        ("import nowhere\n" + file_of(EXAMPLE), "nowhere"),
     ],
 )
 def test_a_test_that_is_red_for_another_reason_goes_back(run, wrong: str, said: str) -> None:
@@ -119,8 +118,8 @@ def test_a_test_that_is_red_for_another_reason_goes_back(run, wrong: str, said: 
 
 
 def test_another_exception_than_the_issues_goes_back(run) -> None:
-    wrong = test_file("add({}, [])", EXAMPLE)
-    result, steps, _ = run(
+    wrong = file_of("add({}, [])", EXAMPLE)
+    result, _steps, _ = run(
         line("See it fail.", act("edit", path=NEW, old="", new=wrong), RED, n=1),
         line("Mend it.", act("edit", path=NEW, old="add({}, [])", new="pass"), RED, n=2, contains="OverflowError"),
         line("Mend it.", MEND, ALL, SUBMIT, n=3),
@@ -153,7 +152,7 @@ def test_a_patch_for_the_example_only_is_sent_back_for_other_values(run) -> None
         new="    return a + b",
     )
     result, steps, _ = run(
-        line("The example.", act("edit", path=NEW, old="", new=test_file(EXAMPLE)), special, ALL, SUBMIT, n=1),
+        line("The example.", act("edit", path=NEW, old="", new=file_of(EXAMPLE)), special, ALL, SUBMIT, n=1),
         line(
             "In general.",
             general,
@@ -176,7 +175,7 @@ def test_a_model_that_stays_with_the_example_ends_unproven(run) -> None:
         new="    if (a, b) == (2, 3):\n        return 5\n    return a - b",
     )
     result, steps, _ = run(
-        line("The example.", act("edit", path=NEW, old="", new=test_file(EXAMPLE)), special, SUBMIT, n=1),
+        line("The example.", act("edit", path=NEW, old="", new=file_of(EXAMPLE)), special, SUBMIT, n=1),
         line("It is right.", SUBMIT),
         rounds=2,
     )
@@ -249,7 +248,7 @@ def test_swinging_between_two_states_is_told(run) -> None:
 
 
 def test_submit_after_failing_tests_in_the_same_reply_does_not_count(run) -> None:
-    result, steps, _ = run(
+    _result, steps, _ = run(
         line("Hopeful.", WRITE, act("edit", path="calc.py", old="a - b", new="b - a"), ALL, SUBMIT, n=1),
         line(
             "Right.", act("edit", path="calc.py", old="b - a", new="a + b"), ALL, SUBMIT, n=2, contains="Not submitted"
@@ -260,7 +259,7 @@ def test_submit_after_failing_tests_in_the_same_reply_does_not_count(run) -> Non
 
 def test_a_given_reproduction_skips_the_gate(run, tmp_path: Path) -> None:
     given = tmp_path / "test_given.py"
-    given.write_text(test_file(EXAMPLE))
-    result, steps, trajectory = run(line("Right.", MEND, SUBMIT), reproduce=str(given))
+    given.write_text(file_of(EXAMPLE))
+    result, _steps, trajectory = run(line("Right.", MEND, SUBMIT), reproduce=str(given))
     assert result.exit.kind == "verified", result.exit
     assert notes(trajectory, "phase") == ["localize", "patch", "prove"]
