@@ -1,0 +1,287 @@
+"""`swe-agent fork RUN@STEP`: a run's history up to a step, and on from there."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import git
+from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, answer, call, write
+from tests.e2e.plugin import install
+from trajectories.journal import encode, read
+from trajectories.records import Hold, Note, Reply, Run, Settle, Turn
+
+FIX = call("edit", path="calc/core.py", old="return a - b", new="return a + b")
+WRONG = call("edit", path="calc/core.py", old="return a - b", new="return a * b")
+ADD_TEST = call("edit", path="tests/test_core.py", old="", new=TEST_CORE)
+KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """One machine for all of these: a run is made once and forked many times."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "config.toml").write_text("[models.scripted]\nprice_in = 1.0\nprice_out = 5.0\nmax_output = 1000\n")
+    return Machine(home)
+
+
+@pytest.fixture(scope="module")
+def calculator(tmp_path_factory):
+    folder = write(tmp_path_factory.mktemp("calculator"), CALCULATOR)
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "A calculator")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def issue_file(machine):
+    (machine.home / "issue.md").write_text(ISSUE)
+    return machine.home / "issue.md"
+
+
+@pytest.fixture(scope="module")
+def script(machine):
+    return machine.script(
+        answer("It is multiplied here.", call("shell", command="echo note > notes.txt"), WRONG, n=1),
+        answer("As you say: plus.", call("edit", path="calc/core.py", old="a * b", new="a + b"),
+               call("submit"), contains="It is a sum"),
+        answer("A test of it.", ADD_TEST, n=2),
+        answer("No: plus.", call("edit", path="calc/core.py", old="a * b", new="a + b"), n=3),
+        answer("Tidy.", call("shell", command="rm notes.txt"), call("run_tests"), call("submit"), n=4),
+    )  # fmt: skip
+
+
+def fix(machine, calculator, issue_file, model, *more):
+    return machine.json(
+        "fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--strategy", "react", *more
+    )
+
+
+@pytest.fixture(scope="module")
+def parent(machine, calculator, issue_file, script):
+    told = fix(machine, calculator, issue_file, script)
+    assert told["verdict"]["kind"] == "verified", told["stderr"]
+    return told
+
+
+@pytest.fixture
+def copy(machine, parent) -> Path:
+    """A copy of the parent that a test may spoil."""
+    directory = Path(parent["directory"])
+    target = directory.parent / f"copy-{len(machine.runs())}"
+    shutil.copytree(directory, target)
+    return target
+
+
+def bytes_of(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.timeout(600)
+def test_at_every_step_the_same_answers_give_the_same_patch(machine, parent):
+    directory = Path(parent["directory"])
+    before = bytes_of(directory)
+    steps = read(directory).all_steps()
+    assert len(steps) == 6
+    for step in steps if os.environ.get("SWE_AGENT_TEST_ALL") else (steps[0], steps[2], steps[5]):
+        told = machine.json("fork", f"{parent['run']}@{step.n}")
+        assert (told["exit"], told["patch"]) == (0, parent["patch"]), (step.id, told["stderr"])
+        assert told["run"] != parent["run"]
+        asked = sum(1 for later in steps[step.n :] if later.reply)
+        assert told["usage"]["calls"] == asked, "what the parent paid is not paid again, nor counted"
+        forked = read(Path(told["directory"]))
+        assert [s.tree for s in forked.steps["main"]][: step.n] == [s.tree for s in steps[: step.n]]
+    assert bytes_of(directory) == before
+
+
+def test_what_is_taken_over_and_what_is_not(machine, parent):
+    old = read(Path(parent["directory"]))
+    told = machine.json("fork", f"{parent['run']}@main#3", "--budget", "1.5", "--max-steps", "50")
+    new = read(Path(told["directory"]))
+    first, turn, *rest = new.records
+    assert isinstance(first, Run)
+    assert isinstance(turn, Turn)
+    assert (first.issue, first.base, first.prompts, first.tools) == (
+        old.run.issue, old.run.base, old.run.prompts, old.run.tools,
+    )  # fmt: skip
+    assert first.id == told["run"]
+    assert (first.settings["budget"], first.settings["max_steps"]) == (1.5, 50)
+    at = next(number for number, record in enumerate(rest) if isinstance(record, Note) and record.kind == "forked")
+    assert rest[at].data == {"run": parent["run"], "step": "main#3"}
+    kept = [r for r in old.records[2 : old.records.index(old.steps["main"][2]) + 1]
+            if not isinstance(r, Hold | Settle) and not (isinstance(r, Note) and r.kind == "life")]  # fmt: skip
+    assert list(map(encode, rest[:at])) == list(map(encode, kept))
+    store = Path(told["directory"], "trees.git")
+    assert not (store / "objects/info/alternates").exists()
+    shared = list((Path(parent["directory"]) / "trees.git/objects/pack").glob("*.pack"))
+    assert any((store / "objects/pack" / pack.name).stat().st_ino == pack.stat().st_ino for pack in shared)
+    assert git(store, "fsck", "--full") is not None
+
+
+def test_the_parent_may_be_removed(machine, parent, copy):
+    told = machine.json("fork", f"{copy}@5")
+    shutil.rmtree(copy)
+    again = machine.json("fork", f"{told['run']}@4")
+    assert (again["exit"], again["patch"]) == (0, parent["patch"]), again["stderr"]
+
+
+def test_a_hint_is_read_and_followed(machine, parent):
+    told = machine.json("fork", f"{parent['run']}@2", "--hint", "It is a sum, not a product.")
+    assert told["exit"] == 6, "the test is not written on this way"
+    assert "+    return a + b" in told["patch"]
+    steps = read(Path(told["directory"])).steps["main"]
+    assert [step.author for step in steps[2:4]] == ["resume", "user"]
+    assert steps[3].observations[0].text == "It is a sum, not a product."
+    assert "hint was not read" not in told["stderr"]
+
+
+def test_a_hint_that_nobody_reads_is_said(machine, parent):
+    told = machine.json("fork", f"{parent['run']}@5", "--hint", "Too late.")
+    assert told["exit"] == 0
+    assert "hint was not read" in told["stderr"]
+
+
+def test_another_model_goes_on(machine, parent):
+    other = machine.script(answer("Plus and a test.", call("edit", path="calc/core.py", old="a * b", new="a + b"),
+                                  ADD_TEST, call("submit")))  # fmt: skip
+    told = machine.json("fork", f"{parent['run']}@2", "--model", other)
+    assert told["verdict"]["kind"] == "verified", told["stderr"]
+    forked = read(Path(told["directory"]))
+    assert forked.turns[-1].models == {"coder": other}
+    assert {reply.model for reply in forked.replies.values()} == {
+        other,
+        read(Path(parent["directory"])).replies["main", 1].model,
+    }
+
+
+def test_what_the_parent_delivered_is_not_delivered_again(machine, calculator, issue_file, script):
+    first = fix(machine, calculator, issue_file, script, "--branch", "mend")
+    tip = git(calculator, "rev-parse", "mend")
+    again = machine.json("fork", f"{first['run']}@4")
+    assert again["exit"] == 0, again["stderr"]
+    assert git(calculator, "rev-parse", "mend") == tip
+    assert not [note for note in read(Path(again["directory"])).notes if note.kind in ("intent", "done")]
+    other = machine.json("fork", f"{first['run']}@4", "--branch", "mend-2")
+    assert other["exit"] == 0
+    assert "return a + b" in git(calculator, "show", "mend-2:calc/core.py")
+    assert git(calculator, "status", "--porcelain") == ""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("workspace", KINDS)
+def test_inside_attempts_side_by_side(machine, calculator, issue_file, workspace, tmp_path):
+    machine = replace(machine, workspace=workspace, plugins=install(tmp_path / "site"))
+    model = machine.script(
+        answer("A test.", ADD_TEST, call("submit"), branch="main", n=1),
+        answer("Done.", call("submit"), branch="main/review", n=1),
+        answer("Times.", WRONG, call("submit"), branch="main/try-1", n=1),
+        answer("Plus.", FIX, branch="main/try-2", n=1),
+        answer("Good.", call("submit"), branch="main/try-2", n=2),
+        answer("All there.", call("submit"), branch="main", n=2),
+    )
+    arguments = ("--model", model, "--strategy", "all-structures", "--test", "python3 -m unittest discover")
+    whole = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, *arguments)
+    assert whole["verdict"]["kind"] == "verified", whole["stderr"]
+    for step in ("main/review#1", "main/try-2#2", "main#3"):
+        told = machine.json("fork", f"{whole['run']}@{step}")
+        assert (told["exit"], told["patch"]) == (0, whole["patch"]), (step, told["stderr"])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("{run}@99", "has no step main#99; main has the steps 1 to 6"),
+        ("{run}@main/other#1", "has no step main/other#1; its branches with steps are main"),
+        ("{run}@0", "has no step main#0"),
+        ("{run}@seven", "has no step main#seven"),
+        ("{run}@", "names no step of a run"),
+        ("{run}", "names no step of a run"),
+        ("@3", "names no step of a run"),
+        ("nothing@3", "no run named 'nothing'"),
+    ],
+)
+def test_steps_that_are_none(machine, parent, name, said):
+    before = machine.runs()
+    done = machine.run("fork", name.format(run=parent["run"]))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert machine.runs() == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "said"),
+    [
+        (("--budget", "-1"), 2, "--budget cannot be used"),
+        (("--effort", "huge"), 2, "--effort cannot be used"),
+        (("--model", "scripted:/nowhere"), 3, "cannot be read"),
+        (("--apply", "--branch", "x"), 2, "both given"),
+        (("--branch", "bad name.."), 2, "cannot be the name"),
+        (("--hint", "x" * 110_000), 2, "Keep it under"),
+    ],
+)
+def test_bad_flags_leave_nothing_behind(machine, parent, flags, code, said):
+    before = machine.runs()
+    told = machine.json("fork", f"{parent['run']}@2", *flags)
+    assert told["returncode"] == told["error"]["code"] == code
+    assert said in f"{told['error']['message']} {told['error']['fix']}"
+    assert machine.runs() == before
+
+
+def rewrite(directory: Path, change) -> None:
+    path = directory / "journal.jsonl"
+    records = [change(json.loads(line)) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records if record is not None))
+
+
+def test_a_run_of_a_newer_version(machine, copy):
+    def newer(record):
+        if record["type"] == "run":
+            record["versions"]["swe-agent"] = "99.0"
+        return record | ({"invention": 1} if record["type"] == "step" else {})
+
+    rewrite(copy, newer)
+    done = machine.run("fork", f"{copy}@2")
+    assert done.returncode == 2
+    assert "was made by swe-agent 99.0" in done.stderr
+
+
+def test_a_step_whose_reply_is_lost(machine, copy):
+    rewrite(copy, lambda record: record if record["type"] != "reply" else None)
+    done = machine.run("fork", f"{copy}@2")
+    assert done.returncode == 5
+    assert "reply of step main#2 is not on the record" in done.stderr
+
+
+def test_to_another_file_system_it_is_copied(machine, parent):
+    other = Path("/dev/shm")
+    if not os.access(other, os.W_OK) or other.stat().st_dev == machine.home.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    state = other / f"swe-agent-test-{os.getpid()}"
+    try:
+        told = replace(machine, extra={"SWE_AGENT_STATE": str(state)}).json("fork", f"{parent['directory']}@5")
+        assert (told["exit"], told["patch"]) == (0, parent["patch"]), told["stderr"]
+        assert told["directory"].startswith(str(state))
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def test_a_run_that_has_not_ended_can_be_forked(machine, parent, copy):
+    rewrite(copy, lambda record: record if record["type"] != "exit" else None)
+    told = machine.json("fork", f"{copy.name}@5")
+    assert (told["exit"], told["patch"]) == (0, parent["patch"])
+
+
+def test_blocks_of_a_provider_are_taken_over_byte_for_byte(machine, copy):
+    block = '{"type": "thinking", "signature": "ä\\u0000=="}'
+
+    rewrite(copy, lambda record: record | ({"blocks": [block]} if record["type"] == "reply" else {}))
+    told = machine.json("fork", f"{copy.name}@5")
+    replies = [record for record in read(Path(told["directory"])).records if isinstance(record, Reply)]
+    assert [reply.blocks for reply in replies] == [(block,)] * 4

@@ -1,0 +1,55 @@
+"""What a provider signed goes back to the same model byte for byte after a fork, and to no other."""
+
+import pytest
+
+from tests.e2e.conftest import TEST_CORE
+from tests.endpoint import Answer, Endpoint, Rule, rules
+
+SIGNED = {"type": "thinking", "thinking": "Söme thought: <&>", "signature": "Eq+/äABC=="}
+FIRST, OTHER = "anthropic/claude-sonnet-4-5", "anthropic/claude-haiku-4-5"
+
+
+@pytest.fixture
+def endpoint():
+    answers = [
+        Rule(Answer("A test first.", blocks=[SIGNED],
+                    actions=[("edit", {"path": "tests/test_core.py", "old": "", "new": TEST_CORE})]), turns=0),
+        Rule(Answer("Now plus.", actions=[("edit", {"path": "calc/core.py", "old": "a - b", "new": "a + b"}),
+                                          ("submit", {})])),
+    ]  # fmt: skip
+    with Endpoint(rules(answers)) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def user(machine, endpoint):
+    machine.extra |= {"ANTHROPIC_API_KEY": "k-12345678", "SWE_AGENT_EFFORT": "low"}
+    table = f'api_base = "{endpoint.url}"\nprice_in = 1.0\nprice_out = 5.0\nmax_output = 4096\n'
+    tables = "".join(f'[models."{name}"]\n{table}' for name in (FIRST, OTHER))
+    (machine.home / "config.toml").write_text(tables)
+    return machine
+
+
+def thinking(request) -> list[dict]:
+    said = [
+        part for message in request.body["messages"] if message["role"] == "assistant" for part in message["content"]
+    ]
+    return [part for part in said if isinstance(part, dict) and part["type"] == "thinking"]
+
+
+def test_blocks_go_back_to_their_model_and_no_other(user, endpoint, calculator, issue_file):
+    whole = user.json(
+        "fix", "--repo", calculator, "--issue-file", issue_file, "--model", FIRST, "--strategy", "react"
+    )  # fmt: skip
+    assert whole["exit"] == 0, whole["stderr"]
+    signed, before = thinking(endpoint.requests[-1]), len(endpoint.requests)
+    assert [block["signature"] for block in signed] == [SIGNED["signature"]]
+    same = user.json("fork", f"{whole['run']}@2")
+    assert (same["exit"], same["patch"]) == (0, whole["patch"]), same["stderr"]
+    assert len(endpoint.requests) == before + 1
+    assert thinking(endpoint.requests[-1]) == signed
+    other = user.json("fork", f"{whole['run']}@2", "--model", OTHER)
+    assert (other["exit"], other["patch"]) == (0, whole["patch"]), other["stderr"]
+    assert endpoint.requests[-1].model == OTHER.partition("/")[2]
+    assert thinking(endpoint.requests[-1]) == []
+    assert b"ABC==" not in endpoint.requests[-1].data
