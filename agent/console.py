@@ -105,8 +105,8 @@ class Console:
         )
 
     def happening(self, event: Happening) -> None:
-        if self._status is not None:
-            self._status.happening(event)
+        if status := self._status:  # other threads tell of late events too
+            status.happening(event)
         if event.kind in ("say", "phase", "candidate", "summary"):
             self._line(event.branch, event.kind if event.kind != "say" else "", event.text)
 

@@ -148,7 +148,8 @@ def fork(origin: Origin, settings: Settings, hint: str = "") -> Path:
     except OSError as error:
         shutil.rmtree(directory, ignore_errors=True)
         raise WorkspaceError(
-            f"A run cannot be kept in {settings.runs}: {error.strerror or error}.",
+            f"The run cannot be copied to {settings.runs}: {error.strerror or error}"
+            f"{f' ({error.filename})' if error.filename else ''}.",
             "Make room, or set SWE_AGENT_STATE to a folder of yours.",
         ) from error
     except BaseException:

@@ -4,7 +4,7 @@ import pytest
 
 from agent import settings
 from agent.ledger import Price
-from agent.settings import load_settings
+from agent.settings import load_settings, origins
 from trajectories.errors import ConfigError, UsageError
 
 
@@ -83,4 +83,30 @@ def test_budgets_that_are_none(sources, value):
 def test_an_environment_that_cannot_be_read(sources, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_MODELS", "not json")
     with pytest.raises(ConfigError, match="environment"):
+        load_settings()
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_where_a_value_is_from(sources, tmp_path, first):
+    said = {
+        "policy": f"the administrator's {tmp_path / 'policy.toml'}",
+        "environment": "$SWE_AGENT_IMAGE",
+        "user": str(tmp_path / "config.toml"),
+        "repository": "the repository's .swe-agent.toml",
+    }
+    order = list(said)[first:]
+    sources(*order)
+    repository = b'image = "of repository"'
+    assert origins(repository)["image"] == said[order[0]]
+    assert "budget" not in origins(repository)
+
+
+def test_the_environment_wins_however_it_is_written(sources, monkeypatch):
+    monkeypatch.setenv("swe_agent_image", "of environment")
+    assert sources("user") == "of environment"
+
+
+def test_a_bad_value_of_the_administrators_is_named_so(sources, tmp_path):
+    (tmp_path / "policy.toml").write_text("budget = -1\n")
+    with pytest.raises(ConfigError, match="administrator"):
         load_settings()

@@ -259,6 +259,15 @@ def test_a_step_whose_reply_is_lost(machine, copy):
     assert "reply of step main#2 is not on the record" in done.stderr
 
 
+def test_a_copy_that_fails_leaves_nothing_behind(machine, copy):
+    shutil.rmtree(copy / "trees.git")
+    before = machine.runs()
+    done = machine.run("fork", f"{copy.name}@2")
+    assert done.returncode == 5
+    assert "trees.git" in done.stderr
+    assert machine.runs() == before
+
+
 def test_to_another_file_system_it_is_copied(machine, parent):
     other = Path("/dev/shm")
     if not os.access(other, os.W_OK) or other.stat().st_dev == machine.home.stat().st_dev:
