@@ -22,7 +22,7 @@ LONGEST = 300
 """Characters of a provider's own words that are shown."""
 OVERFLOW = re.compile(
     r"context.{0,20}(length|window|size)|prompt is too long|input is too long|too many (input )?tokens|"
-    r"maximum.{0,30}tokens|exceeds?.{0,40}(tokens|token limit)|reduce the length|request_too_large",
+    r"maximum.{0,30}tokens|exceeds?.{0,40}(tokens|token (limit|size))|reduce the length|request_too_large",
     re.IGNORECASE,
 )
 UNPAID = re.compile(

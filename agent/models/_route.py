@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from agent.settings import ModelTable
 
 TAKE_MARKS = frozenset({"anthropic", "bedrock", "vertex_ai", "azure_ai", "openrouter"})
-THINK_ALOUD = frozenset({"deepseek", "moonshot"})
-"""Providers that want their open reasoning back within a chain of tool calls."""
 BUDGETS = {"high": 4096, "medium": 2048, "low": 1024}
 """Tokens that litellm lets Claude think; they count as output and must leave room for the answer."""
 
@@ -37,9 +35,9 @@ class Route:
         """The fields of a reply that go back to the model as they came."""
         if self.responses:
             return frozenset({"reasoning_items"})
-        if self.provider == "openrouter" or not self.claude:
+        if self.provider == "openrouter":
             return frozenset({"reasoning_details"})
-        return frozenset({"thinking_blocks"})
+        return frozenset({"thinking_blocks"} if self.claude else ())
 
     def effort(self, wanted: str, max_output: int, mute: bool) -> str:
         """The effort to ask for, "" for none. `mute`: the conversation has tool calls that were made without thinking,

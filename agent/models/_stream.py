@@ -47,9 +47,18 @@ class Answer:
         for block in delta.get("thinking_blocks") or []:
             self._think(block)
         self.blocks += [{"reasoning_items": item} for item in delta.get("reasoning_items") or []]
-        for detail in delta.get("reasoning_details") or own.get("reasoning_details") or []:
-            self._detail(detail)
         return text
+
+    def note(self, chunk: dict[str, Any]) -> dict[str, Any]:
+        """Take from a raw chunk what litellm drops; leave it what it can read."""
+        for choice in (chunk.get("choices") or [])[:1]:
+            for detail in (choice.get("delta") or {}).get("reasoning_details") or []:
+                self._detail(detail)
+        if "choices" in chunk and chunk.get("usage") is not None:
+            self.usage = chunk["usage"]
+            if usage(self.usage) is None:
+                return {**chunk, "usage": None}
+        return chunk
 
     def _call(self, at: int, piece: dict[str, Any]) -> None:
         index = piece.get("index")
@@ -66,9 +75,12 @@ class Answer:
         """Pieces of thinking belong together until their signature comes."""
         last = self.blocks[-1].get("thinking_blocks") if self.blocks else None
         if last and piece.get("type") == last.get("type") == "thinking" and not last.get("signature"):
-            last["thinking"] = last.get("thinking", "") + (piece.get("thinking") or "")
+            thinking = piece.get("thinking") or ""
             if piece.get("signature"):
-                last["signature"] = piece["signature"]
+                # Some versions of litellm repeat the whole thought beside its signature.
+                last.update(signature=piece["signature"], thinking=thinking or last.get("thinking", ""))
+            else:
+                last["thinking"] = last.get("thinking", "") + thinking
         else:
             self.blocks.append({"thinking_blocks": dict(piece), "at": len(self.text)})
 
@@ -87,8 +99,7 @@ class Answer:
 def collect(stream: Any, delta: Callable[[str], object], cancel: Event) -> Answer:
     """Read a stream to its end. Raises Cancelled, with the connection closed, once `cancel` is set."""
     answer = Answer()
-    if raw_response(stream) is not None:
-        stream.completion_stream = _Tapped(stream.completion_stream, answer)
+    _tap(stream, answer)
     try:
         for chunk in stream:
             if cancel.is_set():
@@ -98,9 +109,21 @@ def collect(stream: Any, delta: Callable[[str], object], cancel: Event) -> Answe
                     delta(text)
     finally:
         close(stream)
+    if not (answer.text or answer.calls) and (text := _refusal(stream)):
+        answer.text = text
+        delta(text)
     answer.finish = getattr(stream, "received_finish_reason", None) or ""
     answer.usage = answer.usage or _usage(stream)
     return answer
+
+
+def _tap(stream: Any, answer: Answer) -> None:
+    """See a stream before litellm does."""
+    inner = stream.completion_stream
+    if raw_response(stream) is not None:
+        stream.completion_stream = _Tapped(inner, answer)
+    elif callable(parse := getattr(inner, "chunk_parser", None)):
+        inner.chunk_parser = lambda chunk: parse(answer.note(chunk))
 
 
 class _Tapped:
@@ -152,6 +175,14 @@ def close(stream: Any) -> None:
 def _deltas(chunk: Any) -> Iterable[dict[str, Any]]:
     for choice in chunk.choices[:1]:
         yield choice.delta.model_dump(exclude_none=True, warnings=False)
+
+
+def _refusal(stream: Any) -> str:
+    """A refusal in the responses protocol, which litellm's bridge drops."""
+    events = getattr(getattr(stream, "completion_stream", None), "streaming_response", None)
+    response = getattr(getattr(events, "completed_response", None), "response", None)
+    parts = [part for item in getattr(response, "output", []) for part in getattr(item, "content", None) or []]
+    return "".join(getattr(part, "refusal", "") for part in parts)
 
 
 def _usage(stream: Any) -> Any:

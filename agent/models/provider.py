@@ -11,8 +11,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent.keys import key_for, usual_variable
-from agent.models import _fenced, _library, _prices, _stream, _wire
+from agent.keys import Key, find_key, key_for, usual_variable
+from agent.models import _fenced, _library, _listing, _prices, _stream, _wire
 from agent.models._failures import Asked, broken, failure, filtered
 from agent.models._reply import incoming
 from agent.models._route import route
@@ -52,7 +52,6 @@ class Provider:
         self._timeout = settings.model_timeout
         fix = f"Mend the key: ${table.key_env or usual_variable(wire)}, or `swe-agent config`."
         self._asked = Asked(name, base or self._route.provider, fix, self.secrets)
-        _library.begin()
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
         _library.quiet()
@@ -109,17 +108,46 @@ class Provider:
 
 def load(name: str, settings: Settings) -> Provider:
     """The model of a litellm name. Raises ConfigError for an unknown provider and for a key that is missing."""
+    wire, table, key, base = _found(name, settings)
+    provider = wire.partition("/")[0]
+    if not key.value and not base and provider not in KEYLESS | OWN_CREDENTIALS:
+        fix = f"Set ${usual_variable(wire)}, or store one: `swe-agent config` says how."
+        raise ConfigError(f"There is no key for {name}.", fix)
+    _library.begin()
+    return Provider(name, wire, table, key.value or NO_KEY * (provider not in OWN_CREDENTIALS), base, settings)
+
+
+def check(name: str, settings: Settings, ask: bool = False) -> str:
+    """What a run with this model would work with: price, window, key; costs nothing and does not import litellm.
+
+    `ask`: also ask a server with an address of its own whether it is there and has the model.
+    Raises ConfigError for a name that is none, ModelError or Refused for a server that does not answer well.
+    """
+    wire, table, key, base = _found(name, settings)
+    model = Provider(name, wire, table, key.value, base, settings)
+    price = model.price
+    source = "your config" if price and price.own else "litellm's map"
+    said = [
+        f"${price.input:g} in and ${price.output:g} out per million tokens, from {source}"
+        if price
+        else "no price known",
+        f"window {model.window:,} tokens" if model.window else "window unknown",
+        f"at most {model.max_output:,} tokens a reply",
+        f"key {key.where}",
+    ]
+    if ask and base:
+        said.append(_listing.listed(base, wire, key.value))
+    return f"{name}: {'; '.join(said)}."
+
+
+def _found(name: str, settings: Settings) -> tuple[str, ModelTable, Key, str]:
+    """litellm's name for a model, the user's table, the key and the address, "" for the provider's own."""
     table = settings.model_table(name, name.partition("/")[2])
     wire = _wire_name(name, table)
-    provider = wire.partition("/")[0]
-    base = table.api_base or _usual_base(provider)
-    key = key_for(wire, table)
-    if not key and not base and provider not in KEYLESS | OWN_CREDENTIALS:
-        raise ConfigError(
-            f"There is no key for {name}.",
-            f"Set ${usual_variable(wire)}, or store one: `swe-agent config` says how.",
-        )
-    return Provider(name, wire, table, key or NO_KEY * (provider not in OWN_CREDENTIALS), base, settings)
+    key = find_key(wire, table)
+    if table.key_env and not key.value:
+        key_for(wire, table)
+    return wire, table, key, table.api_base or _usual_base(wire.partition("/")[0])
 
 
 def _wire_name(name: str, table: ModelTable) -> str:
