@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ TAIL = 600
 MOST_BRANCHES = 4
 FRAMES, ASCII_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
 FRAMES_PER_SECOND = 8
+SMALLEST_SHOWN = 0.00005
+"""Dollars."""
 NARROW = 60
 """Columns under which a figure is told in short."""
 
@@ -45,6 +47,8 @@ class Status:
         self._doing: dict[str, Doing] = {}
         self._lock = Lock()
         self._idle = Doing("starting", clock())
+        self._lost = self._unsettled(engine.ledger.spent)
+        """Dollars of requests that an earlier process did not see answered; they count as spent."""
 
     def happening(self, event: Happening) -> None:
         with self._lock:
@@ -72,7 +76,15 @@ class Status:
             lines = [self._line(branch, doing, frames, width) for branch, doing in busy]
         yield from lines
         if (spent := self._engine.ledger.spent).calls:
-            yield _fitted(Text(cost(spent, self._engine.settings.budget, short=width < NARROW), style="dim"), width)
+            held = max(0.0, self._unsettled(spent) - self._lost)
+            spent = replace(spent, dollars=None if spent.dollars is None else spent.dollars - held)
+            told = cost(spent, self._engine.settings.budget, held, short=width < NARROW)
+            yield _fitted(Text(told, style="dim"), width)
+
+    def _unsettled(self, spent: Spent) -> float:
+        """Dollars in what is spent that are only held so far."""
+        settles = tuple(self._engine.trajectory.settles.values())
+        return 0.0 if spent.dollars is None else spent.dollars - sum(settle.dollars or 0.0 for settle in settles)
 
     def _line(self, branch: str, doing: Doing, frames: str, width: int) -> Text:
         from aci.view import clean
@@ -108,13 +120,16 @@ def tail(said: str, room: int) -> str:
     return f"…{kept}"
 
 
-def cost(spent: Spent, budget: float | None = None, short: bool = False) -> str:
-    """What a run came to so far: `$0.0123 of $2.00 · 12.3k in (80% cached) · 0.4k out`."""
+def cost(spent: Spent, budget: float | None = None, held: float = 0.0, short: bool = False) -> str:
+    """What a run came to so far: `$0.0123 of $2.00 · 12.3k in (80% cached) · 417 out`; `held` is what a request under
+    way may cost at most."""
     money = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"
     if short:
         return f"{money} {thousands(spent.input_tokens)} in {thousands(spent.output_tokens)} out"
     if budget is not None and spent.dollars is not None:
         money += f" of ${budget:.2f}"
+    if held >= SMALLEST_SHOWN:
+        money += f" (${held:.4f} held)"
     cached = f" ({spent.cached_tokens / spent.input_tokens:.0%} cached)" if spent.cached_tokens else ""
     return f"{money} · {thousands(spent.input_tokens)} in{cached} · {thousands(spent.output_tokens)} out"
 

@@ -15,10 +15,11 @@ from rich.console import Console as RichConsole
 
 from agent.console import Console
 from agent.engine import Happening
-from agent.ledger import Spent
+from agent.ledger import Price, Spent
 from agent.live import NARROW, Status, cost, tail, thousands
 from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
+from trajectories.records import Usage
 
 ESCAPE = "\x1b[31mred\x1b]0;title\x07\x1b[2J\x9b1m‮"
 USAGE = {"input_tokens": 1200, "output_tokens": 30, "cached_tokens": 600}
@@ -65,6 +66,22 @@ def test_bottom_lines_say_who_does_what_for_how_long(engine):
     status.happening(Happening("action", "main", "view calc.py"))
     now[0] = 115.0
     assert " 3s #1 view calc.py" in drawn(status, 80)[0]
+
+
+def test_what_is_held_is_not_spent_yet(bench):
+    bench.begin(line("x"), models={"scripted": {"price_in": 1.0, "price_out": 5.0}})
+    engine = bench.engine()
+    try:
+        status = Status(engine)
+        hold, _ = engine.ledger.hold("main", 1, 1, "scripted", Price(1.0, 5.0), 100_000, 1000)
+        engine.journal.append(hold)
+        assert drawn(status, 80)[1].startswith("$0.0000 of $2.00 ($0.1050 held) · 0 in")
+        settle = engine.ledger.price_of(hold, Usage(50_000, 100), Price(1.0, 5.0))
+        engine.ledger.settle(settle)
+        engine.journal.append(settle)
+        assert drawn(status, 80)[1].startswith("$0.0505 of $2.00 · 50.0k in")
+    finally:
+        engine.close()
 
 
 def test_a_step_ends_what_its_branch_was_at(engine, bench):
@@ -141,6 +158,7 @@ def test_cost_in_words():
     spent = Spent(0.01234, 12_345, 9_876, 417, 3)
     assert cost(spent, 2.0) == "$0.0123 of $2.00 · 12.3k in (80% cached) · 417 out"
     assert cost(spent, None) == "$0.0123 · 12.3k in (80% cached) · 417 out"
+    assert cost(spent, 2.0, held=0.2) == "$0.0123 of $2.00 ($0.2000 held) · 12.3k in (80% cached) · 417 out"
     assert len(cost(spent, 2.0, short=True)) < NARROW
     assert cost(Spent(None, 10, 0, 5, 1), 2.0) == "price unknown · 10 in · 5 out"
 
