@@ -18,6 +18,7 @@ from aci.digest import digest
 from aci.example import only_the_example
 from aci.loss import judge_loss
 from aci.patch import is_test
+from aci.regression import related_tests
 from aci.reproduction import mended, reproduce
 from aci.testing import Report
 from aci.trial import Parts, Trial, separate, some
@@ -40,6 +41,7 @@ def prove(
     reproduction: Sequence[str] = (),
     places: Sequence[str] = (),
     timeout: float = 600,
+    spare: float = 120,
     say: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
     """Prove the patch from `base_tree` to `tree`.
@@ -47,7 +49,9 @@ def prove(
     `fork(tree)` opens a fresh workspace. `reproduction` are the tests (node ids, files) that show the issue; without
     them, the new test files of the patch and those failing tests of the base that the patch mends and that are tied to
     the issue: named in it, or covering or importing one of `places` (paths, or `path:qualname`).
-    `timeout` is in seconds, for each run of tests. Raises WorkspaceError; tests that cannot be run are told in notes.
+    `timeout` is in seconds, for each run of tests. Without a `command` a large suite begins with the test files that
+    have to do with the patch, and has `spare` seconds for the others. Raises WorkspaceError; tests that cannot be run
+    are told in notes.
     """
     parts = separate(trees, base_tree, tree, command)
     if not parts.source:
@@ -57,7 +61,10 @@ def prove(
     shipped = trees.overlay(base_tree, tree, parts.source)
     without = trees.overlay(base_tree, tree, parts.tests)
     proved = trees.overlay(without, tree, parts.source)
-    trial = Trial(trees, issue, parts, base_tree, shipped, without, proved, command, timeout, say)
+    related = () if command else related_tests(trees, base_tree, tree, parts.source)
+    trial = Trial(
+        trees, issue, parts, base_tree, shipped, without, proved, command, timeout, say, related=related, spare=spare
+    )
     with closing(fork(base_tree)) as before, closing(fork(shipped)) as after:
         say("Running the tests without the patch")
         baseline = trial.suite(before)
@@ -76,7 +83,12 @@ def _conclude(trial: Trial, baseline: Report | None, suite: Report | None, verdi
     for why in evidence.special_cases(trial.parts.diff):
         trial.note(f"The patch {why}: look at it before you trust it.")
     proven = verdict.red and verdict.green and verdict.red_again and verdict.no_loss and trusted
-    notes = (*trial.notes, *_ran(baseline, suite), *_about(trial.trees, trial.base, trial.proved, trial.parts), FORGERY)
+    notes = (
+        *trial.notes,
+        *_ran(baseline, suite, trial.related),
+        *_about(trial.trees, trial.base, trial.proved, trial.parts),
+        FORGERY,
+    )
     return replace(
         verdict,
         kind="verified" if proven else "unproven",
@@ -127,7 +139,7 @@ def _commands(trial: Trial, verdict: Verdict) -> tuple[str, ...]:
     return tuple(line for line in ("git apply patch.diff", tests, trial.command, taken_out, tests) if line)
 
 
-def _ran(baseline: Report | None, suite: Report | None) -> list[str]:
+def _ran(baseline: Report | None, suite: Report | None, related: Sequence[str]) -> list[str]:
     """How much of the suite stands behind "no loss"."""
     told = []
     for report, where in ((baseline, "without the patch"), (suite, "with the patch")):
@@ -135,6 +147,8 @@ def _ran(baseline: Report | None, suite: Report | None) -> list[str]:
             told += [f"The suite {where}: {report.summary()}.", *report.notes]
     if baseline and not baseline.complete and baseline.granularity == "test":
         told.append(f"Only the {len(baseline.passed)} tests that had passed when it stopped could be compared.")
+    if related:
+        told.append(f"Run first, as related to the patch: {some(related)}.")
     return told
 
 

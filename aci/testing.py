@@ -12,7 +12,7 @@ import re
 import secrets
 import shlex
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any, ClassVar, Literal, get_args
 
@@ -115,6 +115,17 @@ class Report:
         holders = [id[: cut.start()] for cut in re.finditer(r"::|[.\[/]", id)]
         found = [self._by_id[holder] for holder in reversed(holders) if holder in self._by_id]
         return next((result for result in found if result.outcome == "error"), None)
+
+    def joined(self, other: Report) -> Report:
+        """This report's results, and what another run of the same command had besides; its end is the other's."""
+        more = [result for result in other.results if result.id not in self._by_id]
+        return replace(
+            other,
+            results=(*self.results, *more),
+            seconds=self.seconds + other.seconds,
+            complete=self.complete and other.complete,
+            notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
+        )
 
     def summary(self) -> str:
         """One line: `3 failed, 120 passed in 2.1 s`."""

@@ -48,7 +48,8 @@ class Trial:
     """`base` as it was, `shipped` with the source hunks, `without` them but with the new tests, `proved` with both.
 
     The suite runs at `shipped`: a new file among the tests could stand in for a module that the patch breaks.
-    `before` is a workspace in which the patched code never runs, `after` one in which it does.
+    `before` is a workspace in which the patched code never runs, `after` one in which it does. The test files
+    `related` to the patch run first; then the rest of a suite that nobody named has `spare` seconds.
     """
 
     trees: Trees
@@ -61,6 +62,8 @@ class Trial:
     command: str
     timeout: float
     say: Callable[[str], None]
+    related: Sequence[str] = ()
+    spare: float = 0.0
     node_command: str = ""
     by_code: bool = False
     notes: list[str] = field(default_factory=list)
@@ -79,7 +82,11 @@ class Trial:
     def suite(self, workspace: Workspace, nodes: Sequence[str] = ()) -> Report | None:
         """The suite as the command says, or these tests of it; None where there are no tests."""
         try:
-            report = run_tests(workspace, self.command, nodes, self.timeout)
+            if self.related and not nodes:
+                first = run_tests(workspace, self.command, self.related, min(self.timeout, 2 * self.spare))
+                report = first.joined(run_tests(workspace, first.command, (), min(self.timeout, self.spare)))
+            else:
+                report = run_tests(workspace, self.command, nodes, self.timeout)
         except UsageError as error:
             self.note(error.message)
             return None

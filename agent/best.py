@@ -40,6 +40,7 @@ def proof_step(task: Task, tree: str, reproduction: Sequence[str], places: Seque
             reproduction=reproduction,
             places=places,
             timeout=engine.settings.test_timeout,
+            spare=engine.settings.suite_time,
             say=lambda line: engine.tell("say", "proof", line),
         )
     return Observation(in_words(verdict), verdict.verified, data={"verdict": asdict(verdict)})

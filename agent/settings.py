@@ -58,8 +58,9 @@ class ModelTable(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Dollars in `budget`, seconds in `max_time`, `test_timeout` (of one run of the tests) and `model_timeout` (of
-    silence from a provider). `rounds` is how often a strategy may come back with failing evidence."""
+    """Dollars in `budget`. Seconds in `max_time`, `test_timeout` (of one run of the tests), `suite_time` (for what of a
+    large suite has nothing to do with the patch) and `model_timeout` (of silence from a provider). `rounds` is how often
+    a strategy may come back with failing evidence."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     max_tokens: int | None = Field(default=None, gt=0)
     max_time: float | None = Field(default=None, gt=0)
     test_timeout: float = Field(default=600.0, gt=0)
+    suite_time: float = Field(default=120.0, gt=0)
     memory: str = Field(default="4g", pattern=r"^\d+[kmg]?$")
     processes: int = Field(default=1024, gt=0)
     prompts: Path | None = None
