@@ -1,0 +1,172 @@
+"""Tool calls in text: what is written can be read, and what cannot be read says why."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.models._fenced import describe, outgoing, parse, render
+from agent.models._prices import facts
+from agent.models._route import route
+from agent.settings import ModelTable
+from tests.agent.models.conftest import CHAT, SAID, VIEW, Load, ask, exchange
+from tests.endpoint import Answer, Endpoint
+from trajectories.records import Action
+
+LONG = '''def f():
+    """A ```fence``` and "quotes" \\n."""
+```
+```call view
+END
+'''
+names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
+lines = st.sampled_from(
+    ["```", "```call view", "END", "ENDD", "path: x", "<<END", "a <<END", "", " ", "  x = 1", "é\t", "\r"]
+)
+texts = st.text() | st.lists(lines, max_size=6).map("\n".join)
+
+
+@given(st.lists(st.tuples(names, st.dictionaries(names, texts, max_size=4)), max_size=4))
+def test_what_is_written_is_read_again(calls: list[tuple[str, dict[str, str]]]) -> None:
+    written = "\n\n".join(render(tool, arguments) for tool, arguments in calls)
+    around, actions = parse(f"I think so.\n\n{written}" if calls else "I think so.")
+    assert around == "I think so."
+    assert actions == [Action(tool, arguments) for tool, arguments in calls]
+
+
+@given(st.lists(st.text(), max_size=4))
+def test_lists_are_read_again(items: list[str]) -> None:
+    _, actions = parse(render("view", {"lines": items}), [VIEW])
+    assert actions == [Action("view", {"lines": items})]
+
+
+@given(st.text() | st.lists(lines, max_size=12).map("\n".join).map("```call view\n{}".format), st.booleans())
+def test_no_text_is_too_strange(text: str, cut: bool) -> None:
+    around, actions = parse(text, [VIEW], cut)
+    assert isinstance(around, str)
+    assert all(action.tool and (not action.error or action.arguments == {}) for action in actions)
+
+
+def only(text: str, **how: Any) -> Action:
+    _, (action,) = parse(text, [VIEW], **how)
+    return action
+
+
+def test_a_long_value_needs_no_escapes() -> None:
+    action = only(f"```call edit\npath: a.py\nnew <<STOP\n{LONG}\nSTOP\n```")
+    assert action.arguments == {"path": "a.py", "new": LONG}
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ("```call view\npath: a.py\nstart: 3\n```", {"path": "a.py", "start": "3"}),
+        ("```call view\n\npath = a.py  \n\n```", {"path": "a.py"}),
+        ("  ````call: view\n  path: a: b\n  ````", {"path": "a: b"}),
+        ('```call view\n{"path": "a.py",\n "start": 3}\n```', {"path": "a.py", "start": 3}),
+        ("```call view\npath: <<'X'\na\n\nX\n```", {"path": "a\n"}),
+        ("```call view\npath:\n```", {"path": ""}),
+        ('```call view\nlines: ["a", "b"]\n```', {"lines": ["a", "b"]}),
+        ("```call view\nlines <<END\na\nb\nEND\n```", {"lines": ["a", "b"]}),
+        ("```call view\nlines: a\n```", {"lines": ["a"]}),
+        ("```call view\npath: [0]\n```", {"path": "[0]"}),
+        ("```call submit\n```", {}),
+        ("```call view\r\npath: a.py\r\n```\r\n", {"path": "a.py"}),
+    ],
+)
+def test_habits_of_models(text: str, arguments: dict[str, Any]) -> None:
+    action = only(text)
+    assert (action.arguments, action.error) == (arguments, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("```call view\npath: a.py", "no line ``` ends the call"),
+        ("```call view\npath <<END\na\n```", "no line END ends the value of path"),
+        ("```call view\nthe file a.py\n```", "'the file a.py' is no argument"),
+        ('```call view\npath: a\n{"path": "a.py"}\n```', "is no argument"),
+        ('```call view\n["a"]\n```', "is no argument"),
+    ],
+)
+def test_what_cannot_be_read_says_why(text: str, error: str) -> None:
+    action = only(text)
+    assert (action.tool, action.arguments) == ("view", {})
+    assert error in action.error
+
+
+def test_a_call_cut_by_the_limit_says_so() -> None:
+    assert "cut at max_output" in only("```call view\npath: a", cut=True).error
+
+
+def test_other_fences_are_text() -> None:
+    text = "```python\nprint('```call view')\n```\ncall view"
+    assert parse(text) == (text, [])
+
+
+def test_the_model_is_told_every_tool() -> None:
+    told = describe([VIEW])
+    for word in ("## view", "Show a file.", "- path (string): Which file.", "- lines (array/null, optional)", "<<END"):
+        assert word in told
+
+
+def test_several_answers_are_one_message() -> None:
+    calls = [
+        {"id": f"c{n}", "function": {"name": "view", "arguments": json.dumps({"path": f"{n}.py"})}} for n in (1, 2)
+    ]
+    said = [
+        *SAID,
+        {"role": "assistant", "content": "I look.", "tool_calls": calls},
+        *({"role": "tool", "tool_call_id": call["id"], "content": f"text of {call['id']}"} for call in calls),
+    ]
+    sent = outgoing(said, [VIEW])
+    assert [message["role"] for message in sent] == ["system", "user", "assistant", "user"]
+    assert sent[2]["content"] == "I look.\n\n```call view\npath: 1.py\n```\n\n```call view\npath: 2.py\n```"
+    assert sent[3] == {"role": "user", "content": "[view]\ntext of c1\n\n[view]\ntext of c2"}
+    assert outgoing(said, [])[3] == sent[3]
+
+
+def test_a_conversation_over_the_wire(load: Load) -> None:
+    answer = Answer(text=f"I look.\n\n{render('view', {'path': 'a.py'})}\n\n{render('edit', {'new': LONG})}")
+    with Endpoint([answer, Answer(text="Done.")]) as endpoint:
+        model = load(endpoint, CHAT, calls="fenced")
+        reply = ask(model)
+        done = ask(model, [*SAID, *exchange(reply, "x = 1", "edited")])
+    assert reply.text == "I look."
+    assert [(action.tool, action.arguments) for action in reply.actions] == [
+        ("view", {"path": "a.py"}),
+        ("edit", {"new": LONG}),
+    ]
+    assert all(action.id for action in reply.actions)
+    assert (done.text, done.actions) == ("Done.", ())
+    first, second = endpoint.asked
+    assert "tools" not in first
+    assert "tools" not in second
+    assert "## view" in first["messages"][0]["content"]
+    assert second["messages"][2]["content"] == answer.text
+    assert {message["role"] for message in second["messages"]} == {"system", "user", "assistant"}
+
+
+def test_a_call_in_text_is_text_where_calls_are_native(load: Load) -> None:
+    text = render("view", {"path": "a.py"})
+    with Endpoint([Answer(text=text)]) as endpoint:
+        reply = ask(load(endpoint))
+    assert (reply.text, reply.actions) == (text, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "calls", "fenced"),
+    [
+        ("ollama/llama2", "auto", True),
+        ("ollama/llama2", "native", False),
+        ("gpt-5", "auto", False),
+        ("gpt-5", "fenced", True),
+        ("openai/hand", "auto", False),
+    ],
+)
+def test_models_without_tools_are_known(name: str, calls: str, fenced: bool) -> None:
+    assert route(name, facts(name), ModelTable(calls=calls)).fenced == fenced

@@ -1,0 +1,151 @@
+"""Which model a name means, what is known of it, and what is refused before a run exists."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from agent.ledger import Price
+from agent.models._prices import Facts, facts
+from agent.models.base import load_model
+from agent.models.provider import MAX_OUTPUT, Provider, check
+from agent.settings import ModelTable, Settings
+from tests.agent.models.conftest import KEY
+from tests.endpoint import Endpoint
+from trajectories.errors import ConfigError, ModelError, Refused
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    for name in [name for name in os.environ if name.endswith(("_API_KEY", "_API_BASE", "_BASE_URL"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+
+
+def made(name: str, **table: object) -> Provider:
+    model = load_model(name, Settings(models={name: ModelTable(**table)} if table else {}))
+    assert isinstance(model, Provider)
+    return model
+
+
+@pytest.mark.parametrize("name", ["anthropic/claude-sonnet-4-5", "claude-sonnet-4-5"])
+def test_the_map_knows_claude(name: str) -> None:
+    known = facts(name)
+    assert known.price == Price(3.0, 15.0, 0.3, 3.75)
+    assert (known.provider, known.window, known.images, known.tools, known.caching) == (
+        "anthropic",
+        200_000,
+        True,
+        True,
+        True,
+    )
+
+
+def test_the_map_is_read_through_the_protocols_prefix() -> None:
+    assert facts("openai/responses/gpt-5") == facts("openai/gpt-5") == facts("gpt-5")
+
+
+def test_a_model_of_another_provider_is_not_meant() -> None:
+    assert facts("openai/claude-sonnet-4-5") == Facts()
+    assert facts("openai/hand") == Facts()
+
+
+def test_a_request_stays_below_the_size_where_prices_rise() -> None:
+    assert facts("gemini/gemini-2.5-pro").window == 200_000
+
+
+def test_a_model_nobody_knows() -> None:
+    model = made("openai/hand", api_base="http://127.0.0.1:9/v1")
+    assert (model.price, model.window, model.max_output, model.images) == (None, 0, MAX_OUTPUT, False)
+    assert model.secrets == ()
+
+
+def test_the_users_table_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    table = {"price_in": 1, "price_out": 2, "max_output": 77, "context": 99, "images": False, "fallback": "openai/b"}
+    model = made("anthropic/claude-sonnet-4-5", key_env="MY_KEY", **table)
+    assert model.price == Price(1, 2, own=True)
+    assert (model.max_output, model.window, model.images, model.fallback) == (77, 99, False, "openai/b")
+    assert model.secrets == (KEY,)
+
+
+def test_a_table_may_leave_the_provider_out() -> None:
+    settings = Settings(models={"hand": ModelTable(api_base="http://127.0.0.1:9/v1", context=5)})
+    assert load_model("openai/hand", settings).window == 5
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nosuch/model", "no-such-model", "openai/", "/x", "a b/c", "openai/x\ny", "nosuch:thing", "provider", "base:x"],
+)
+def test_names_that_are_none(name: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        made(name)
+    assert raised.value.fix
+
+
+@pytest.mark.parametrize("name", ["qwen3:8b", "meta-llama/Llama-3.1-8B", "gpt-oss:20b"])
+def test_any_name_goes_to_a_server_of_ones_own(name: str) -> None:
+    assert made(name, api_base="http://127.0.0.1:9/v1").name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["ollama_chat/qwen3:8b", "ollama/llama3", "bedrock/anthropic.claude-v2", "vertex_ai/gemini-2.5-pro"]
+)
+def test_providers_that_need_no_key(name: str) -> None:
+    assert made(name).name == name
+
+
+def test_no_key_names_the_variable() -> None:
+    with pytest.raises(ConfigError) as raised:
+        made("anthropic/claude-sonnet-4-5")
+    assert "$ANTHROPIC_API_KEY" in raised.value.fix
+    assert "swe-agent config" in raised.value.fix
+
+
+def test_the_usual_address_of_a_provider_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert "127.0.0.1:9" in made("openai/hand")._asked.address
+
+
+def test_loading_does_not_import_litellm_at_once() -> None:
+    code = (
+        "import sys, agent.models.provider as p; from agent.settings import Settings;"
+        "print(p.check('claude-sonnet-4-5', Settings())); assert 'litellm' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "$3 in and $15 out" in done.stdout
+    assert "key missing" in done.stdout
+
+
+def test_a_dotenv_of_the_working_directory_is_not_read(tmp_path) -> None:
+    (tmp_path / ".env").write_text("OPENAI_BASE_URL=http://evil.invalid/v1\n")
+    code = "import os; from agent.models._library import library; library(); print(os.environ.get('OPENAI_BASE_URL'))"
+    env = {**os.environ, "PYTHONPATH": os.getcwd()}  # noqa: PTH109
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env=env
+    )
+    assert (done.stdout.strip(), done.stderr) == ("None", "")
+
+
+def test_check_asks_a_server_for_its_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    with Endpoint([], key=KEY, models=["hand", "foot"]) as endpoint:
+
+        def said(name: str) -> str:
+            table = ModelTable(api_base=endpoint.openai, key_env="MY_KEY", price_in=1, price_out=2)
+            return check(name, Settings(models={name: table}), ask=True)
+
+        assert "the server has it" in said("openai/hand")
+        assert "the server has hand, foot" in said("openai/ear")
+        assert "$1 in and $2 out per million tokens, from your config" in said("openai/hand")
+        monkeypatch.setenv("MY_KEY", "wrong")
+        with pytest.raises(Refused):
+            said("openai/hand")
+    with pytest.raises(ModelError, match="cannot be reached"):
+        said("openai/hand")
+    assert KEY not in repr(endpoint.requests[0].path)
