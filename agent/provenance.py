@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from aci.view import clean, mask
 from agent.keys import find_key
 from agent.settings import ModelTable, Settings, load_settings, origins, user_file
 
 DEFAULT = "default"
+IN_URL = re.compile(r"//[^/@\s]*@")
 
 
 def values(of_repository: bytes = b"") -> dict[str, Any]:
     """What `config show --json` prints. Raises ConfigError for settings that cannot be used."""
     settings, where = load_settings(of_repository), origins(of_repository)
-    told = settings.model_dump(mode="json", exclude={"models"})
+    told = {name: _without_keys(value) for name, value in settings.model_dump(mode="json", exclude={"models"}).items()}
     return {
         "path": str(user_file()),
         "settings": {name: {"value": told[name], "from": where.get(name, DEFAULT)} for name in told},
@@ -33,17 +36,20 @@ def _has_key(model: str) -> bool:
 def _table(name: str, settings: Settings, where: dict[str, str]) -> dict[str, Any]:
     table = settings.models.get(name, ModelTable())
     return {
-        "values": table.model_dump(mode="json", exclude_unset=True),
+        "values": {field: _without_keys(value) for field, value in table.model_dump(exclude_unset=True).items()},
         "from": where.get("models", DEFAULT) if name in settings.models else DEFAULT,
         "key": find_key(name, table).where if _has_key(name) else "none is needed",
     }
 
 
+def _without_keys(value: Any) -> Any:
+    """What a URL carries before its host, and what looks like a key, is not shown."""
+    return IN_URL.sub("//…@", mask(value, ())) if isinstance(value, str) else value
+
+
 def table_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The same as lines of name, value and origin, each safe to print as rich markup."""
     from rich.markup import escape
-
-    from aci.view import clean
 
     rows = [(name, _shown(entry["value"]), entry["from"]) for name, entry in found["settings"].items()]
     for name, table in found["models"].items():

@@ -116,6 +116,8 @@ def _shown(value: Any) -> str:
 def _key(name: str, delete: bool, in_clear: bool) -> None:
     from agent import keys
 
+    if not name.isascii() or not name.isprintable() or " " in name or not name:
+        raise UsageError(f"{name!r} is no provider or model.", "Name one as in openai, or openai/gpt-4.1.")
     if delete:
         typer.echo(f"The key of {name} is gone from {' and '.join(keys.delete(name))}.", err=True)
     else:

@@ -66,6 +66,15 @@ def test_keys_are_never_shown(user):
         assert "in the system's keyring" in done.stdout
 
 
+def test_keys_in_other_places_are_not_shown_either(user):
+    (user.home / "config.toml").write_text(
+        f'test = "TOKEN=ghp_{"a1" * 20} make"\n[models.x]\napi_base = "http://me:canary-1234567@127.0.0.1:1/v1"\n'
+    )
+    told = user.json("config")
+    assert told["models"]["x"]["values"]["api_base"] == "http://…@127.0.0.1:1/v1"
+    assert "a1a1" not in told["settings"]["test"]["value"]
+
+
 def test_setting_keeps_comments_and_order(user):
     for name, value in (
         ("budget", "4"), ("model", "openai/gpt-4.1"), ("models.openai/gpt-4.1.price_in", "2.5"),
@@ -105,6 +114,7 @@ def test_setting_keeps_comments_and_order(user):
         (("set", "budget"), "takes NAME VALUE"),
         (("unset", "model"), "not set in"),
         (("unset", "models.nothing"), "not set in"),
+        (("key", "open ai"), "is no provider or model"),
         (("path", "x"), "takes nothing"),
         (("show", "--in-clear"), "are for `config key`"),
         (("frobnicate",), "frobnicate"),
