@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from threading import Thread
 from types import ModuleType
 
@@ -21,7 +23,14 @@ LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 
 def begin() -> None:
     """Start the import, which takes seconds, beside whatever else there is to do."""
-    Thread(target=library, name="import litellm", daemon=True).start()
+    Thread(target=_early, name="import litellm", daemon=True).start()
+
+
+def _early() -> None:
+    # Whatever is wrong with litellm is raised where it is needed, at the first reply.
+    with suppress(Exception):
+        library()
+        import_module("openai.resources")  # half a second that the first request would wait for
 
 
 @cache
