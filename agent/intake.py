@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
 from pathlib import Path
 
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 
 MOST_BYTES = 1_000_000
+MOST_PICTURES = 4_000_000
+"""Bytes of all pictures together."""
+PICTURE = re.compile(r"!\[[^\]]*\]\(<?([^\s)>]+)[^)]*\)|<img\b[^>]*\bsrc=[\"']([^\"']+)", re.IGNORECASE)
+MAGIC = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
 
 
 def issue_from(url: str = "", file: Path | None = None, text: str | None = None) -> Issue:
@@ -35,7 +41,27 @@ def from_text(text: str, file: Path | None = None) -> Issue:
         raise UsageError(
             f"The issue{f' in {file}' if file else ''} is empty.", "Write what goes wrong and what should happen."
         )
-    return Issue(title, body.strip())
+    return Issue(title, body.strip(), images=pictures(body, file.parent) if file else ())
+
+
+def pictures(text: str, folder: Path) -> tuple[str, ...]:
+    """The pictures that Markdown or HTML names by a path below `folder`, as data: URLs; others stay words.
+
+    What is named may be a stranger's choice: only what lies below the folder and is a picture by its bytes is taken.
+    Addresses on the network are not fetched.
+    """
+    found: dict[str, str] = {}
+    room = MOST_PICTURES
+    for name in (first or second for first, second in PICTURE.findall(text)):
+        path = (folder / name).resolve()
+        if "://" in name or not path.is_relative_to(folder.resolve()) or not path.is_file():
+            continue
+        data = path.read_bytes()[: room + 1]
+        kind = next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
+        if kind and len(data) <= room and name not in found:
+            room -= len(data)
+            found[name] = f"data:image/{kind};base64,{b64encode(data).decode()}"
+    return tuple(found.values())
 
 
 def _read(file: Path, what: str = "issue file") -> str:

@@ -59,8 +59,8 @@ class ModelTable(BaseModel):
 
 class Settings(BaseSettings):
     """Dollars in `budget`. Seconds in `max_time`, `test_timeout` (of one run of the tests), `suite_time` (for what of a
-    large suite has nothing to do with the patch) and `model_timeout` (of silence from a provider). `rounds` is how often
-    a strategy may come back with failing evidence."""
+    large suite has nothing to do with the patch) and `model_timeout` (of silence from a provider). `rounds` is how
+    often a strategy may come back with failing evidence."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
 

@@ -11,7 +11,7 @@ from agent.task import Task
 from tests.agent.conftest import act, line
 from trajectories.errors import BudgetStop, Cancelled, ModelError
 from trajectories.journal import read
-from trajectories.records import Action, Reply, Usage
+from trajectories.records import Action, Observation, Reply, Usage
 
 
 class Temperamental:
@@ -204,3 +204,71 @@ def test_an_overrun_ends_the_run_on_resume_as_it_did_before(ask):
         ask(Temperamental(Usage(10**6, 100)))
     with pytest.raises(BudgetStop, match="billed"):
         Task(ask.engine).ask()
+
+
+def test_a_fallback_answers_where_the_first_fails_and_is_asked_first_from_then_on(ask):
+    first = Temperamental(ModelError("No.", billed=False), fallback="second")
+    second = Temperamental(Usage(10, 5), Usage(10, 5), name="second")
+    reply = ask(first, second)
+    assert reply.text == "ok"
+    trajectory = ask.engine.trajectory
+    assert [hold.model for hold in trajectory.holds.values()] == ["temperamental", "second"]
+    (note,) = [note for note in trajectory.notes if note.kind == "fallback"]
+    assert "temperamental failed (No.)" in note.text
+
+
+def test_fallbacks_that_name_each_other_end(ask):
+    first = Temperamental(ModelError("One."), name="one", fallback="two")
+    second = Temperamental(ModelError("Two."), name="two", fallback="one")
+    with pytest.raises(ModelError, match="Two"):
+        ask(first, second)
+    assert (first.asked, second.asked) == (1, 1)
+
+
+def too_long():
+    return ModelError("Too long.", overflow=True, billed=False)
+
+
+def test_a_conversation_that_is_too_long_is_sent_shorter(ask):
+    lengths = []
+
+    class Reading(Temperamental):
+        def reply(self, messages, tools, asking):
+            lengths.append(sum(len(str(message["content"])) for message in messages))
+            return super().reply(messages, tools, asking)
+
+    model = Reading(too_long(), too_long(), Usage(10, 5))
+    task_text = "x" * 30_000
+    engine = ask.engine
+    engine._models[engine.settings.model] = model
+    task = Task(engine)
+    task.say("The issue.")
+    engine.journal.append(Reply("", (Action("shell", {"command": "a"}, id="1"),), branch="main", ask=1))
+    reply = task.ask()
+    task.step(reply, (Observation(task_text),))
+    assert task.ask().text == "ok"
+    assert lengths[0] > 30_000
+    assert lengths[2] < lengths[1] < lengths[0]
+    notes = [note for note in engine.trajectory.notes if note.kind == "overflow"]
+    assert [note.data["ask"] for note in notes] == [2, 2]
+
+
+def test_an_error_with_known_usage_is_charged_at_that(ask):
+    error = ModelError("Filtered.", usage=Usage(10, 5))
+    with pytest.raises(ModelError, match="Filtered"):
+        ask(Temperamental(error))
+    assert ask.engine.ledger.spent.dollars == 0.00006
+
+
+def test_a_key_in_a_reply_is_masked(ask):
+    class Leaky(Temperamental):
+        secrets = ("a-very-secret-key",)
+
+        def reply(self, messages, tools, asking):
+            key = self.secrets[0]
+            return Reply(f"It is {key}.", (Action("shell", {"command": [f"echo {key}"]}),), usage=Usage(1, 1))
+
+    reply = ask(Leaky())
+    assert "secret" not in str(reply)
+    assert reply.actions[0].arguments == {"command": ["echo [masked]"]}
+    assert "a-very-secret-key" not in (ask.engine.journal.directory / "journal.jsonl").read_text()

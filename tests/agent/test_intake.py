@@ -111,3 +111,29 @@ def test_what_reproduce_names(tmp_path):
     assert reproduction_from(str(tmp_path / "outside.py"), repository) == str(tmp_path / "outside.py")
     with pytest.raises(UsageError, match="cannot be read"):
         reproduction_from("nowhere/test_x.py", repository)
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
+
+
+def test_pictures_below_the_issue_file_are_taken_as_they_are(tmp_path):
+    (tmp_path / "shots").mkdir()
+    (tmp_path / "shots" / "a.png").write_bytes(PNG)
+    (tmp_path / "b.jpg").write_bytes(b"\xff\xd8\xff" + b"1" * 20)
+    text = '# Title\n\n![a](shots/a.png "title") <img width=3 src="b.jpg"> ![again](shots/a.png)'
+    first, second = from_text(text, tmp_path / "issue.md").images
+    assert first.startswith("data:image/png;base64,iVBOR")
+    assert second.startswith("data:image/jpeg;base64,")
+
+
+def test_what_is_no_picture_of_the_issues_own_stays_words(tmp_path, monkeypatch):
+    folder = tmp_path / "issues"
+    folder.mkdir()
+    (tmp_path / "outside.png").write_bytes(PNG)
+    (folder / "secret.png").write_text("no picture")
+    (folder / "link.png").symlink_to(tmp_path / "outside.png")
+    (folder / "huge.png").write_bytes(PNG * 100_000)
+    names = ["../outside.png", "secret.png", "link.png", "huge.png", "gone.png", "https://host/a.png", "/etc/passwd"]
+    text = "Title\n\n" + " ".join(f"![x]({name})" for name in names)
+    assert from_text(text, folder / "issue.md").images == ()
+    assert from_text(text).images == ()
