@@ -52,10 +52,12 @@ def judge(task: Task, step: Step) -> Gate:
 def wrong_reason(failure: dict[str, Any], issue: str) -> str:
     """Why a failing test does not show the issue; "" if it may. `failure` is as `run_tests` reports it."""
     id, error, missing = failure["id"], failure["error"], failure["missing"]
+    if missing and missing.rpartition(".")[2] in issue:
+        return ""
     in_test = not failure["at"] or is_test(failure["at"])
-    if in_test and error in OF_THE_TEST and not (missing and missing in issue):
+    if in_test and error in OF_THE_TEST:
         return f"{id} fails because the test itself is wrong: {_first(failure)}"
-    if missing and missing.rpartition(".")[2] not in issue:
+    if missing:
         return f"{id} fails only because {missing} is missing, of which the issue does not speak."
     if re.search(r"fixture '[^']*' not found", failure["message"]):
         return f"{id} does not get to the issue: {_first(failure)}"
