@@ -42,12 +42,12 @@ def test_blocks_go_back_to_their_model_and_no_other(user, endpoint, calculator, 
         "fix", "--repo", calculator, "--issue-file", issue_file, "--model", FIRST, "--strategy", "react"
     )  # fmt: skip
     assert whole["exit"] == 0, whole["stderr"]
-    signed, before = thinking(endpoint.requests[-1]), len(endpoint.requests)
-    assert [block["signature"] for block in signed] == [SIGNED["signature"]]
+    assert thinking(endpoint.requests[-1]) == [SIGNED]
+    before = len(endpoint.requests)
     same = user.json("fork", f"{whole['run']}@2")
     assert (same["exit"], same["patch"]) == (0, whole["patch"]), same["stderr"]
     assert len(endpoint.requests) == before + 1
-    assert thinking(endpoint.requests[-1]) == signed
+    assert thinking(endpoint.requests[-1]) == [SIGNED]
     other = user.json("fork", f"{whole['run']}@2", "--model", OTHER)
     assert (other["exit"], other["patch"]) == (0, whole["patch"]), other["stderr"]
     assert endpoint.requests[-1].model == OTHER.partition("/")[2]
