@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 
 from trajectories.errors import ConfigError, ModelError, Refused, SweAgentError
+from trajectories.records import Usage
 
 GATEWAY = frozenset({408, 502, 504})
 AGAIN = frozenset({408, 409, 425, 429})
@@ -62,14 +63,10 @@ def failure(error: Exception, asked: Asked) -> SweAgentError:
     return _answered(codes[-1] if codes else 500, headers, asked, said)
 
 
-def filtered(asked: Asked, error_usage: object) -> ModelError:
-    """The provider's filter took the answer back."""
-    from trajectories.records import Usage
-
-    usage = error_usage if isinstance(error_usage, Usage) else None
-    return ModelError(
-        f"The provider's content filter ended a reply of {asked.model}.", "Try another model.", usage=usage
-    )
+def filtered(asked: Asked, usage: Usage | None) -> ModelError:
+    """The provider's filter took the answer back, and charges for what there was of it."""
+    what = f"The provider's content filter ended a reply of {asked.model}."
+    return ModelError(what, "Try another model, or say the issue in other words.", usage=usage)
 
 
 def broken(asked: Asked, what: str) -> ModelError:

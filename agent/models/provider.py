@@ -1,6 +1,6 @@
 """A model at a provider, or on a local server, through litellm.
 
-litellm is imported when the first reply is needed; a thread begins with it as soon as a Provider is made, so that the
+litellm is imported when the first reply is needed; a thread begins with it as soon as a model is loaded, so that the
 seconds it takes pass while the workspace is opened. Its retries are off: each request has its own hold.
 """
 
