@@ -57,10 +57,11 @@ def _outgoing(message: Message, route: Route) -> Message:
     for block in blocks:
         for name in route.keeps & block.keys():
             sent.setdefault(name, []).append(block[name])
-    if not sent.get("content") and not sent.get("tool_calls"):
-        sent["content"] = EMPTY
+    if not sent.get("content"):
+        # litellm would fill an empty text with words of its own.
+        sent["content"] = (None if route.claude else "") if sent.get("tool_calls") else EMPTY
     if any(block.get("at") for block in blocks) and all(_is_thinking(block) for block in blocks):
-        sent["content"] = _interleaved(str(sent["content"]), blocks)
+        sent["content"] = _interleaved(sent["content"] or "", blocks)
         del sent["thinking_blocks"]
     return sent
 

@@ -11,6 +11,8 @@ from tests.agent.models.conftest import CHAT, CLAUDE, RESPONSES, SAID, Load, ask
 from tests.endpoint import Answer, Endpoint
 from tests.endpoint.messages import signature
 from tests.endpoint.responses import encrypted
+from trajectories.journal import decode, encode
+from trajectories.records import Reply
 
 CALLS = [("view", {"path": "a.py"}), ("view", {"path": "b.py"})]
 THOUGHT = 'First ü, then\n"b".  '
@@ -43,6 +45,21 @@ def test_several_thoughts_with_nothing_to_read(load: Load) -> None:
     _, body = sent_back(load, CLAUDE, Answer(blocks=blocks, actions=CALLS))
     content = next(message["content"] for message in body["messages"] if message["role"] == "assistant")
     assert content[:3] == blocks
+    assert [part["type"] for part in content[3:]] == ["tool_use", "tool_use"]
+
+
+@pytest.mark.parametrize("name", [CLAUDE, RESPONSES])
+def test_blocks_go_through_the_journal_as_they_are(load: Load, name: str) -> None:
+    thought = f"{THOUGHT}\x7f\U0001f600"
+    with Endpoint([Answer(text="I look.", reasoning=thought, actions=CALLS), Answer(text="Done.")]) as endpoint:
+        model = load(endpoint, name)
+        reply = ask(model)
+        read = decode(encode(reply))
+        assert isinstance(read, Reply)
+        assert read.blocks == reply.blocks != ()
+        ask(model, [*SAID, *exchange(read, "seen", "seen")])
+    sign = signature(thought) if name == CLAUDE else encrypted(thought)
+    assert sign in json.dumps(endpoint.asked[1])
 
 
 def test_thinking_without_a_signature_is_not_sent_back(load: Load) -> None:
