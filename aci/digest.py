@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from aci.testing import TestResult
 from aci.view import clean, cut_lines
 
-MOST_FAILURES, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 8, 12, 3
+MOST_FAILURES, MOST_TOLD, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 4, 6, 10, 3
+"""Groups of failures that are named, and told with their message; tests of a group; lines and frames of a message."""
 LONGEST_LINE = 300
 
 
@@ -17,10 +18,12 @@ def digest(failed: Sequence[TestResult]) -> list[str]:
     for result in failed:
         groups.setdefault((result.message, result.trace[-1] if result.trace else ""), []).append(result)
     shown = []
-    for (message, _), results in list(groups.items())[:MOST_FAILURES]:
+    for number, ((message, _), results) in enumerate(list(groups.items())[:MOST_FAILURES]):
         shown += [f"{result.outcome.upper()} {result.id}" for result in results[:MOST_IDS]]
         if len(results) > MOST_IDS:
             shown.append(f"… {len(results) - MOST_IDS} more tests with this message")
+        if number >= MOST_TOLD:
+            continue
         shown += [f"  at {frame}" for frame in results[0].trace[-MOST_FRAMES:]]
         shown += _message(message)
     rest = list(groups.values())[MOST_FAILURES:]

@@ -41,7 +41,7 @@ def prove(
     reproduction: Sequence[str] = (),
     places: Sequence[str] = (),
     timeout: float = 600,
-    spare: float = 120,
+    spare: float = 60,
     say: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
     """Prove the patch from `base_tree` to `tree`.

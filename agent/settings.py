@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     max_tokens: int | None = Field(default=None, gt=0)
     max_time: float | None = Field(default=None, gt=0)
     test_timeout: float = Field(default=600.0, gt=0)
-    suite_time: float = Field(default=120.0, gt=0)
+    suite_time: float = Field(default=60.0, gt=0)
     memory: str = Field(default="4g", pattern=r"^\d+[kmg]?$")
     processes: int = Field(default=1024, gt=0)
     prompts: Path | None = None

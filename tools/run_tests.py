@@ -52,12 +52,17 @@ def _failure(result: TestResult) -> dict[str, str]:
     """A failure as strategies judge it: where it is, what was raised, and the name that the test itself lacks."""
     return {
         "id": result.id,
-        "path": result.path or result.id.partition("::")[0],
+        "path": result.path or _file(result.id.partition("::")[0]),
         "error": result.error,
         "at": innermost(result),
         "missing": missing_name(result),
         "message": clean(result.message)[:LONGEST_MESSAGE],
     }
+
+
+def _file(name: str) -> str:
+    """The file of a module that unittest could not load."""
+    return name if "/" in name or name.endswith(".py") else f"{name.replace('.', '/')}.py"
 
 
 def _ran(node: str, report: Report) -> bool:

@@ -12,15 +12,15 @@ from trajectories.records import Action, Observation
 
 @tool(writes=False)
 def submit(ctx: Context, summary: str = "") -> Observation:
-    """Hand in the repository's changes as the patch. Does not count after failing tests in the same reply.
+    """Hand in the repository's changes as the patch. Does not count where new tests fail in the same reply.
 
     Args:
         summary: What was wrong, and the change, in a sentence or two.
     """
-    if doubt := _doubt(ctx.before):
-        return Observation(f"Not submitted: {doubt}", ok=False)
     snapshot = ctx.workspace.snapshot()
     tree, left_out = snapshot.tree, unrecorded(snapshot)
+    if doubt := _doubt(ctx.before, {c.path for c in ctx.trees.changed(ctx.base.tree, tree) if c.status == "A"}):
+        return Observation(f"Not submitted: {doubt}", ok=False)
     if tree == ctx.base.tree:
         raise UsageError(
             "\n".join(["Nothing is changed against the base, so there is no patch.", *left_out]),
@@ -30,12 +30,17 @@ def submit(ctx: Context, summary: str = "") -> Observation:
     return Observation("\n".join(["Submitted:", *rows]), data={"submitted": True, "summary": summary, "tree": tree})
 
 
-def _doubt(before: Sequence[tuple[Action, Observation]]) -> str:
-    """Why work is not handed in that the same reply has just found wanting; tests run before an edit say nothing."""
+def _doubt(before: Sequence[tuple[Action, Observation]], new: set[str]) -> str:
+    """Why work is not handed in that the same reply has just found wanting. Tests run before an edit say nothing, and
+    those of the base may have failed there already: the proof will tell."""
     doubt = ""
     for action, seen in before:
-        if action.tool == "edit" and not seen.ok:
-            return "an edit in this reply was not made."
-        if action.tool in ("edit", "run_tests"):
-            doubt = "" if seen.ok else "the tests run last in this reply do not pass."
+        if action.tool == "edit":
+            doubt = "" if seen.ok else "an edit in this reply was not made."
+            if doubt:
+                break
+        elif action.tool == "run_tests":
+            failing = [failure["id"] for failure in seen.data.get("failures", ()) if failure["path"] in new]
+            nothing = not seen.ok and not seen.data.get("passed")
+            doubt = f"{failing[0]} fails." if failing else "no test passed in this reply." if nothing else ""
     return doubt

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aci.patch import is_test, is_test_config
-from aci.reproduction import dotted
 
 if TYPE_CHECKING:
     from agent.task import Task
@@ -36,8 +35,7 @@ def judge(task: Task, step: Step) -> Gate:
     failures = [failure for seen in step.observations for failure in seen.data.get("failures", ())]
     new = {change.path for change in changed if change.status == "A"}
     edited = {change.path for change in changed if change.status == "M"}
-    modules = {dotted(path) for path in new}
-    ours = [failure for failure in failures if failure["path"] in new or failure["path"] in modules]
+    ours = [failure for failure in failures if failure["path"] in new]
     if not ours:
         misplaced = sorted({failure["path"] for failure in failures} & edited)
         return (

@@ -37,7 +37,7 @@ def test_failures_as_a_digest(bench: Bench) -> None:
     assert "FAILED test_calc.py::test_bad\n" in seen.text
     assert "assert 6 == 7" in seen.text
     assert seen.text.count("ValueError: always") == 1
-    assert "… 2 more tests with this message" in seen.text
+    assert "… 4 more tests with this message" in seen.text
     assert seen.data["passed"] == 2
     assert "test_calc.py::test_bad" in seen.data["failed"]
     assert len(seen.text) < 2_000

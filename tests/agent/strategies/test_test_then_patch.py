@@ -263,3 +263,12 @@ def test_a_given_reproduction_skips_the_gate(run, tmp_path: Path) -> None:
     result, _steps, trajectory = run(line("Right.", MEND, SUBMIT), reproduce=str(given))
     assert result.exit.kind == "verified", result.exit
     assert notes(trajectory, "phase") == ["localize", "patch", "prove"]
+
+
+def test_a_test_that_failed_before_does_not_hold_up_a_submit(run) -> None:
+    old = TESTS + "\n    def test_old(self):\n        self.assertEqual(twice(1), 3)\n"
+    result, steps, _ = run(
+        line("At once.", WRITE, RED, MEND, ALL, SUBMIT, n=1), files={**FILES, "tests/test_calc.py": old}
+    )
+    assert proofs(steps) == ["verified"]
+    assert result.spent.calls == 1
