@@ -1,11 +1,8 @@
 """kill -9 at any moment, and at every record: the resumed run ends as if nothing had happened."""
 
 import json
-import os
 import random
 import shutil
-import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,11 +10,11 @@ import pytest
 
 from tests.conftest import git
 from tests.e2e.conftest import TEST_CORE, Machine, answer, call, write
+from tests.e2e.killing import SEED, account, begun, killed, sample
 from tests.e2e.plugin import install
 from trajectories.journal import read
-from trajectories.records import Exit, Hold, Note, Reply, Run, Settle, Turn
+from trajectories.records import Exit, Note, Run, Turn
 
-SEED = 20261120
 KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 
 
@@ -60,25 +57,6 @@ def begin(machine: Machine, repository: Path, issue_file: str, script: str) -> l
     ]  # fmt: skip
 
 
-def account(directory: Path) -> dict:
-    """What the journal says about replies and money."""
-    records = read(directory).records
-    holds = {record.id: record for record in records if isinstance(record, Hold)}
-    settles = [record for record in records if isinstance(record, Settle)]
-    replies = [record for record in records if isinstance(record, Reply)]
-    assert len({record.hold for record in settles}) == len(settles), "a request was settled twice"
-    assert len({(reply.branch, reply.ask) for reply in replies}) == len(replies), "a recorded reply was asked again"
-    assert {record.hold for record in settles} <= holds.keys()
-    settled = sum(record.dollars for record in settles)
-    in_flight = sum(hold.dollars for name, hold in holds.items() if name not in {record.hold for record in settles})
-    return {
-        "replies": [(r.branch, r.ask) for r in replies],
-        "settled": settled,
-        "in flight": in_flight,
-        "calls": len(holds),
-    }
-
-
 def check(done: dict, directory: Path, whole: dict) -> None:
     """The resumed run against the one that was never interrupted."""
     assert (done["exit"], done["patch"]) == (whole["exit"], whole["patch"]), done["stderr"]
@@ -101,13 +79,6 @@ def whole(machine: Machine, calculator: Path, issue_file: str, script: str, requ
     return told | {"seconds": time.monotonic() - started, "money": account(Path(told["directory"]))}
 
 
-def sample(moments: list, share: int) -> list:
-    """All of them in `make test-all`, a seeded few otherwise."""
-    if os.environ.get("SWE_AGENT_TEST_ALL"):
-        return moments
-    return sorted(random.Random(SEED).sample(moments, min(share, len(moments))))
-
-
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("whole", KINDS, indirect=True)
 def test_killed_at_random_moments(machine, calculator, issue_file, script, whole):
@@ -115,18 +86,10 @@ def test_killed_at_random_moments(machine, calculator, issue_file, script, whole
     moments = [chance.uniform(0.2, whole["seconds"]) for _ in range(30)]
     for moment in sample(moments, 4):
         before = set(machine.runs())
-        process = subprocess.Popen(
-            machine.command(*begin(machine, calculator, issue_file, script)),
-            env=machine.environment, cwd=machine.home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        time.sleep(moment)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        killed(machine, begin(machine, calculator, issue_file, script), moment)
         for directory in set(machine.runs()) - before:
-            if not (directory / "journal.jsonl").exists() or not read(directory).run:
-                continue  # killed before the run's first record: there is nothing to resume
-            check(machine.json("resume", directory.name), directory, whole)
+            if begun(directory):
+                check(machine.json("resume", directory.name), directory, whole)
 
 
 @pytest.mark.timeout(3600)

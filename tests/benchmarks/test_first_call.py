@@ -1,0 +1,80 @@
+"""The benchmark of the first call: it starts both sides, sees their requests, and ends what it started."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.first_call import MINI, OURS, Side, listening, main, repository, seconds
+
+PEER = {
+    "__init__.py": "",
+    "agents/__init__.py": "",
+    "agents/default.py": """
+from urllib.request import Request, urlopen
+
+class DefaultAgent:
+    def __init__(self, model, environment, **config):
+        self.model, self.config = model, config
+
+    def run(self, task):
+        assert self.config == {"step_limit": 1} and task
+        urlopen(Request(self.model["api_base"] + "/chat/completions", b"{}"))
+""",
+    "config.py": """
+def get_config_from_spec(name):
+    return {"agent": {"step_limit": 1}, "model": {}, "environment": {}}
+""",
+    "environments/__init__.py": "",
+    "environments/local.py": "class LocalEnvironment:\n    pass\n",
+    "models/__init__.py": "",
+    "models/litellm_model.py": "def LitellmModel(model_kwargs, **rest):\n    return model_kwargs\n",
+}
+"""What the driver uses of mini-swe-agent, and nothing else of it."""
+
+
+@pytest.fixture
+def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, text in PEER.items():
+        path = tmp_path / "peer" / "minisweagent" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "peer"), os.environ.get("PYTHONPATH", "")]))
+    return sys.executable
+
+
+def test_both_sides(peer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--runs", "1", "--workspace", "local", "--mini-python", peer, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["runs"] == 1
+    assert set(told["seconds"]["local"]) == {OURS, MINI, "ratio"}
+
+
+def test_without_the_peer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), "/usr/bin", "/bin"]))
+    assert main(["--runs", "1", "--workspace", "local"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[1].split()[0] == "local"
+    assert "mini is missing" in out
+
+
+def test_a_side_that_ends_without_a_request_is_named(tmp_path: Path) -> None:
+    side = Side(OURS, "local", [sys.executable, "-c", "raise SystemExit('no model')"], dict(os.environ))
+    with listening() as (_, arrivals), pytest.raises(RuntimeError, match=r"swe-agent \(local\) sent no request: no mo"):
+        seconds(side, tmp_path, arrivals)
+
+
+def test_the_repository_is_committed(tmp_path: Path) -> None:
+    folder = repository(tmp_path)
+    assert (folder / ".git").is_dir()
+    assert (folder / "accounts" / "wallet.py").exists()
+
+
+def test_no_rounds_at_all_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--runs", "0"])
+    assert "--runs" in capsys.readouterr().err

@@ -1,0 +1,64 @@
+"""What tests that kill a run share: the kill, the sample of moments, and what a journal says of the money."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.e2e.conftest import Machine
+from trajectories.journal import read
+from trajectories.records import Hold, Reply, Settle
+
+SEED = 20261120
+Moment = TypeVar("Moment")
+
+
+def sample(moments: list[Moment], share: int) -> list[Moment]:
+    """All of them in `make test-all`, a seeded few otherwise."""
+    if os.environ.get("SWE_AGENT_TEST_ALL"):
+        return moments
+    chosen = sorted(random.Random(SEED).sample(range(len(moments)), min(share, len(moments))))
+    return [moments[at] for at in chosen]
+
+
+def killed(machine: Machine, arguments: list[str], seconds: float) -> bool:
+    """Start the command and kill -9 it after so many seconds; whether it was still alive."""
+    process = subprocess.Popen(
+        machine.command(*arguments),
+        env=machine.environment, cwd=machine.home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+def begun(directory: Path) -> bool:
+    """Whether there is something to resume: the run's first record."""
+    return (directory / "journal.jsonl").exists() and read(directory).run is not None
+
+
+def account(directory: Path) -> dict[str, Any]:
+    """What the journal says about replies and money."""
+    records = read(directory).records
+    holds = {record.id: record for record in records if isinstance(record, Hold)}
+    settles = [record for record in records if isinstance(record, Settle)]
+    replies = [record for record in records if isinstance(record, Reply)]
+    assert len({record.hold for record in settles}) == len(settles), "a request was settled twice"
+    assert len({(reply.branch, reply.ask) for reply in replies}) == len(replies), "a recorded reply was asked again"
+    assert {record.hold for record in settles} <= holds.keys()
+    settled = sum(record.dollars for record in settles)
+    in_flight = sum(hold.dollars for name, hold in holds.items() if name not in {record.hold for record in settles})
+    return {
+        "replies": [(r.branch, r.ask) for r in replies],
+        "settled": settled,
+        "in flight": in_flight,
+        "calls": len(holds),
+    }
