@@ -41,8 +41,10 @@ class Provider:
         known = _prices.facts(wire)
         self.name = name
         self.price = table.price() or known.price
-        self.max_output = table.max_output or known.max_output or MAX_OUTPUT
         self.window = table.context or known.window
+        most = known.max_output or MAX_OUTPUT
+        # One window holds request and reply, and a conversation needs most of it.
+        self.max_output = table.max_output or (min(most, max(self.window // 3, 1)) if self.window else most)
         self.images = bool(known.images) if table.images is None else table.images
         self.fallback = table.fallback
         self.secrets = (key,) if key and key != NO_KEY else ()
@@ -50,6 +52,7 @@ class Provider:
         self._effort = table.effort or settings.effort
         self._fixed = {"api_key": key, "api_base": base, "temperature": table.temperature}
         self._timeout = settings.model_timeout
+        self._broken: set[tuple[str, int]] = set()
         fix = f"Mend the key: ${table.key_env or usual_variable(wire)}, or `swe-agent config`."
         self._asked = Asked(name, base or self._route.provider, fix, self.secrets)
 
@@ -65,12 +68,16 @@ class Provider:
         if answer.finish == "content_filter":
             raise filtered(self._asked, reply.usage)
         if not answer.finish:
+            # Asked again, it is read whole: litellm splits some streams where a line separator stands in the text.
+            self._broken.add((asking.branch, asking.ask))
             raise broken(self._asked, "ended the stream before the reply was done")
         return reply
 
     def _answer(self, request: dict[str, Any], asking: Asking) -> _stream.Answer:
         """Sends the request. A server that does not stream, although asked to, is read whole."""
         stream = _library.library().completion(**request)
+        if not request["stream"]:
+            return _stream.whole(stream.model_dump(exclude_none=True, warnings=False), asking.delta)
         response = _stream.raw_response(stream)
         kind = "" if response is None else response.headers.get("content-type", "")
         if "json" in kind:
@@ -81,20 +88,21 @@ class Provider:
 
     def _request(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> dict[str, Any]:
         route = self._route
+        streams = route.responses or (asking.branch, asking.ask) not in self._broken
         said = _fenced.outgoing(messages, tools) if route.fenced else messages
         effort = route.effort(self._effort, asking.max_output, _wire.mute(said))
         optional = {
             **self._fixed,
             "tools": None if route.fenced else _wire.marked(tools, route),
             "reasoning_effort": effort,
+            "stream_options": {"include_usage": True} if streams else None,
             **({"store": False, "include": ["reasoning.encrypted_content"]} if route.responses else {}),
         }
         return {
             "model": route.wire,
             "messages": _wire.outgoing(said, route),
             "max_tokens": asking.max_output,
-            "stream": True,
-            "stream_options": {"include_usage": True},
+            "stream": streams,
             "timeout": self._timeout,
             "num_retries": 0,
             "max_retries": 0,

@@ -11,6 +11,7 @@ from tests.agent.models.conftest import CHAT, CLAUDE, RESPONSES, SAID, Load, ask
 from tests.endpoint import Answer, Endpoint
 from tests.endpoint.messages import signature
 from tests.endpoint.responses import encrypted
+from trajectories.errors import ModelError
 from trajectories.journal import decode, encode
 from trajectories.records import Reply
 
@@ -174,3 +175,17 @@ def test_no_marks_for_others(load: Load, name: str) -> None:
     with Endpoint([Answer(text="ok")]) as endpoint:
         ask(load(endpoint, name))
     assert marks(endpoint.asked[0]) == 0
+
+
+def test_a_stream_that_litellm_splits_in_the_wrong_place_is_read_whole_when_asked_again(load: Load) -> None:
+    block = {"type": "thinking", "thinking": "a \u2028 b", "signature": "c2lnbmVk"}
+    with Endpoint([Answer(text="hi", blocks=[block]), Answer(text="hi", blocks=[block])]) as endpoint:
+        model = load(endpoint, CLAUDE)
+        with pytest.raises(ModelError) as raised:
+            ask(model)
+        assert raised.value.retryable
+        reply = ask(model)
+    assert [body.get("stream", False) for body in endpoint.asked] == [True, False]
+    assert reply.text == "hi"
+    assert json.loads(reply.blocks[0])["thinking_blocks"] == block
+    assert reply.usage is not None

@@ -149,3 +149,8 @@ def test_check_asks_a_server_for_its_models(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ModelError, match="cannot be reached"):
         said("openai/hand")
     assert KEY not in repr(endpoint.requests[0].path)
+
+
+def test_a_reply_leaves_most_of_a_small_window_to_the_conversation() -> None:
+    assert made("openai/hand", api_base="http://127.0.0.1:9/v1", context=8192).max_output == 2730
+    assert made("openai/hand", api_base="http://127.0.0.1:9/v1", context=8192, max_output=4000).max_output == 4000
