@@ -11,6 +11,9 @@ from agent.folding import IMAGE_TOKENS, Folding, characters
 from agent.models.base import Message
 from trajectories.records import Reply, Step
 
+LONGEST_TOKEN = 16
+"""Bytes a token, on average, that no text has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -141,10 +144,13 @@ def size(said: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
 def input_bound(said: Sequence[Message], tools: Sequence[dict[str, Any]], last: Reply | None) -> int:
     """The most input tokens a request can be billed: what the last one was, and the bytes added since.
 
-    `last` is the reply to the request that ended before the latest assistant message (`Said.last`).
+    `last` is the reply to the request that ended before the latest assistant message (`Said.last`). A bill for fewer
+    tokens than any tokenizer could make of that request is not believed.
     """
     whole = size(said, tools)
     sent = max((i for i, message in enumerate(said) if message["role"] == "assistant"), default=None)
-    if last is None or last.usage is None or not last.usage.input_tokens or sent is None:
+    if last is None or last.usage is None or sent is None:
+        return whole
+    if last.usage.input_tokens * LONGEST_TOKEN < size(said[:sent]):
         return whole
     return min(whole, last.usage.input_tokens + last.usage.output_tokens + size(said[sent:]))
