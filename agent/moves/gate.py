@@ -30,21 +30,19 @@ class Gate:
 def judge(task: Task, step: Step) -> Gate:
     """Whether the step saw a new test fail on the base's source, and for a reason that can be the issue's."""
     changed = task.trees.changed(task.base.tree, step.tree)
-    if any(not is_test(change.path) and not is_test_config(change.path) for change in changed):
-        return Gate(open="The source was changed before a test was seen red.")
-    failures = [failure for seen in step.observations for failure in seen.data.get("failures", ())]
     new = {change.path for change in changed if change.status == "A"}
     edited = {change.path for change in changed if change.status == "M"}
+    failures = [failure for seen in step.observations for failure in seen.data.get("failures", ())]
     ours = [failure for failure in failures if failure["path"] in new]
-    if not ours:
-        misplaced = sorted({failure["path"] for failure in failures} & edited)
-        return (
-            Gate(refused=f"{misplaced[0]} existed before; put the new test into a new file.") if misplaced else Gate()
-        )
     reasons = [reason for failure in ours if (reason := wrong_reason(failure, task.issue.text))]
-    if len(reasons) == len(ours):
+    if len(reasons) < len(ours):
+        return Gate(open=f"Red: {', '.join(failure['id'] for failure in ours[:5])}")
+    if any(not is_test(change.path) and not is_test_config(change.path) for change in changed):
+        return Gate(open="The source was changed before a test was seen red.")
+    if reasons:
         return Gate(refused=reasons[0])
-    return Gate(open=f"Red: {', '.join(failure['id'] for failure in ours[:5])}")
+    misplaced = sorted({failure["path"] for failure in failures} & edited)
+    return Gate(refused=f"{misplaced[0]} existed before; put the new test into a new file.") if misplaced else Gate()
 
 
 def wrong_reason(failure: dict[str, Any], issue: str) -> str:
