@@ -83,7 +83,7 @@ class Trial:
         """The suite as the command says, or these tests of it; None where there are no tests."""
         try:
             if self.related and not nodes:
-                first = run_tests(workspace, self.command, self.related, min(self.timeout, 4 * self.spare))
+                first = run_tests(workspace, self.command, self.related, min(self.timeout, 2 * self.spare))
                 report = first.joined(run_tests(workspace, first.command, (), min(self.timeout, self.spare)))
             else:
                 report = run_tests(workspace, self.command, nodes, self.timeout)
