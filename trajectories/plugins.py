@@ -6,6 +6,8 @@ in the group `swe_agent.<package>`.
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -24,9 +26,15 @@ def names(package: str) -> dict[str, str]:
         for folder in folders
         for file in sorted(Path(folder).glob("[a-z]*.py"))
     }
-    for entry in entry_points(group=f"swe_agent.{package}"):
+    for entry in _entries(tuple(sys.path)).select(group=f"swe_agent.{package}"):
         found.setdefault(entry.name, entry.value)
     return found
+
+
+@cache
+def _entries(path: tuple[str, ...]) -> Any:
+    """All entry points of the packages on `path`, each of whose metadata is a file to read; has `select`."""
+    return entry_points()
 
 
 def find(package: str, name: str, attribute: str, what: str) -> Any:
