@@ -43,6 +43,7 @@ def prove(
     timeout: float = 600,
     spare: float = 60,
     say: Callable[[str], None] = lambda _: None,
+    known: dict[object, Report | None] | None = None,
 ) -> Verdict:
     """Prove the patch from `base_tree` to `tree`.
 
@@ -51,7 +52,7 @@ def prove(
     the issue: named in it, or covering or importing one of `places` (paths, or `path:qualname`).
     `timeout` is in seconds, for each run of tests. Without a `command` a large suite begins with the test files that
     have to do with the patch, and has `spare` seconds for the others. Raises WorkspaceError; tests that cannot be run
-    are told in notes.
+    are told in notes. `known` keeps what the suite did without the patch, for the next proof on the same base.
     """
     parts = separate(trees, base_tree, tree, command)
     if not parts.source:
@@ -66,8 +67,7 @@ def prove(
         trees, issue, parts, base_tree, shipped, without, proved, command, timeout, say, related=related, spare=spare
     )
     with closing(fork(base_tree)) as before, closing(fork(shipped)) as after:
-        say("Running the tests without the patch")
-        baseline = trial.suite(before)
+        baseline = _baseline(trial, before, known if known is not None else {})
         say("Running the tests with the patch")
         partial = baseline and not baseline.complete and baseline.granularity == "test"
         suite = trial.suite(after, baseline.passed if baseline and partial else ())
@@ -76,6 +76,18 @@ def prove(
         verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, after, baseline, suite, verdict)
     return _conclude(trial, baseline, suite, verdict)
+
+
+def _baseline(trial: Trial, before: Workspace, known: dict[object, Report | None]) -> Report | None:
+    """What the suite does without the patch; run once for all proofs that run the same tests."""
+    key = (trial.base, trial.command, tuple(trial.related))
+    if key not in known:
+        trial.say("Running the tests without the patch")
+        known[key] = trial.suite(before)
+    report = known[key]
+    if report is not None:
+        trial.take(report)
+    return report
 
 
 def _conclude(trial: Trial, baseline: Report | None, suite: Report | None, verdict: Verdict) -> Verdict:

@@ -90,10 +90,14 @@ class Trial:
         except UsageError as error:
             self.note(error.message)
             return None
-        self.command = report.command
-        self.by_code = report.granularity == "command"
+        self.take(report)
         nothing_found = not report.results and report.complete and not self.by_code
         return None if nothing_found else report
+
+    def take(self, report: Report) -> None:
+        """Go on with the command that a report of the suite came from."""
+        self.command = report.command
+        self.by_code = report.granularity == "command"
 
     def only(self, workspace: Workspace, nodes: Sequence[str], tree: str) -> Report | None:
         """Single tests at `tree`, by the suite's command or as the repository suggests; None if neither can."""

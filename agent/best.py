@@ -42,6 +42,7 @@ def proof_step(task: Task, tree: str, reproduction: Sequence[str], places: Seque
             timeout=engine.settings.test_timeout,
             spare=engine.settings.suite_time,
             say=lambda line: engine.tell("say", "proof", line),
+            known=engine.baselines,
         )
     return Observation(in_words(verdict), verdict.verified, data={"verdict": asdict(verdict)})
 

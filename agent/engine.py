@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Event, Lock
+from typing import TYPE_CHECKING
 
 from aci.repository import Repository
 from aci.workspace import Options, Workspace, open_workspace
@@ -21,6 +22,9 @@ from trajectories.errors import Cancelled, ConfigError, LimitStop
 from trajectories.journal import Journal, first_record
 from trajectories.records import Run
 from trajectories.trees import Trees
+
+if TYPE_CHECKING:
+    from aci.testing import Report
 
 SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
 SHORTEST_SECRET = 8
@@ -92,6 +96,8 @@ class Engine:
         self.toolbox = Toolbox()
         self._known_secrets = known_secrets(os.environ)
         self.cancel = Token()
+        self.baselines: dict[object, Report | None] = {}
+        """What the suites did on the base, for the proofs of this process."""
         self._asked = len(self.trajectory.replies)
         self._models: dict[str, Model] = {}
         self._root: Workspace | None = None

@@ -32,6 +32,9 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     for number in range(task.settings.rounds):
         if not handed_in:
             yield from task.phase("patch")
+        if task.tree == _proved(task):
+            task.note("summary", "The model stands by what it handed in.")
+            break
         task.note("phase", "prove")
         verdict = yield from task.prove(given, likely_sources(task))
         if verdict.verified:
@@ -40,6 +43,11 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         if number + 1 < task.settings.rounds:
             yield task.say(task.prompt("again"))
     return task.best()
+
+
+def _proved(task: Task) -> str:
+    """The tree of the last proof."""
+    return next((step.tree for step in reversed(task.steps) if step.author == "proof"), "")
 
 
 def _reproduce(task: Task) -> Generator[Step, None, Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -179,7 +180,7 @@ def test_a_model_that_stays_with_the_example_ends_unproven(run) -> None:
         line("It is right.", SUBMIT),
         rounds=2,
     )
-    assert proofs(steps) == ["unproven", "unproven"]
+    assert proofs(steps) == ["unproven"]
     assert (result.exit.kind, result.exit.code) == ("unproven", 6)
 
 
@@ -226,7 +227,7 @@ def test_a_patch_that_never_comes_ends_with_the_best_there_is(run) -> None:
         line("Wrong.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="b - a"), SUBMIT, n=1),
         line("I am sure.", SUBMIT),
     )
-    assert proofs(steps) == ["unproven"] * 3
+    assert proofs(steps) == ["unproven"]
     assert (result.exit.kind, result.exit.code) == ("unproven", 6)
     assert "b - a" in result.patch.source
 
@@ -272,3 +273,15 @@ def test_a_test_that_failed_before_does_not_hold_up_a_submit(run) -> None:
     )
     assert proofs(steps) == ["verified"]
     assert result.spent.calls == 1
+
+
+def test_rounds_are_bounded(run) -> None:
+    texts = ["b - a", "a * b", "a // b", "b"]
+    lines = [
+        line(f"Try {n}.", act("edit", path="calc.py", old=old, new=new), SUBMIT, n=n)
+        for n, (old, new) in enumerate(itertools.pairwise(texts), 2)
+    ]
+    first = line("Wrong.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="b - a"), SUBMIT, n=1)
+    result, steps, _ = run(first, *lines)
+    assert proofs(steps) == ["unproven"] * 3
+    assert result.exit.code == 6
