@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 _PUBLIC = {
     "Issue": "trajectories.records",
@@ -48,7 +48,23 @@ def main() -> None:
         from agent.cli import INTERRUPTED, fail
 
         code = fail(sys.argv[1:], *INTERRUPTED)
+    if "litellm" in sys.modules:
+        _leave(code)
     sys.exit(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process without taking Python apart: a thread that still imports litellm would be stopped where it holds
+    the import lock, and litellm's `__del__`, which imports too, would wait for it forever."""
+    import atexit
+    import os
+    from contextlib import suppress
+
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads any more
+            stream.flush()
+    os._exit(code)
 
 
 def _only_our_floors() -> None:

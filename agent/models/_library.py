@@ -23,8 +23,9 @@ LOCAL = {
 LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 
 
+@cache
 def begin() -> None:
-    """Start the import, which takes seconds, beside whatever else there is to do."""
+    """Start the import, which takes seconds, beside whatever else there is to do; once."""
     Thread(target=_early, name="import litellm", daemon=True).start()
 
 
