@@ -13,7 +13,7 @@ from agent.context import Said
 from agent.models.base import Asking, Model
 from trajectories.errors import Cancelled, ModelError
 from trajectories.journal import decode, encode
-from trajectories.records import Note, Reply
+from trajectories.records import Action, Note, Reply
 
 if TYPE_CHECKING:
     from agent.engine import Engine, Token
@@ -69,7 +69,16 @@ def _fitting(engine: Engine, model: Model, ask: Ask) -> Reply:
             most = int(ask.said(model).characters * SHORTER)
             data = {"ask": ask.number, "characters": most}
             engine.journal.append(Note(ask.branch, "overflow", f"{model.name}: {error.message}", data))
+            _check_fits(ask, model, error)
     raise AssertionError("unreachable")
+
+
+def _check_fits(ask: Ask, model: Model, refused: ModelError) -> None:
+    """Whether there is a shorter conversation to send; where there is none, the provider's own words say why."""
+    try:
+        ask.said(model)
+    except ModelError as error:
+        raise ModelError(f"{refused.message} {error.message}", error.fix, billed=False) from None
 
 
 def _retried(engine: Engine, model: Model, ask: Ask) -> Reply:
@@ -168,7 +177,8 @@ def _readable(reply: Reply, secrets: Sequence[str]) -> Reply:
 
 
 def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
-    """The reply with a mark where it says one of our keys. Blocks are the provider's, and go back to it alone."""
+    """The reply with a mark where it says one of our keys. A signed block cannot be changed: with a key in it, it
+    goes."""
 
     def masked(value: Any) -> Any:
         if isinstance(value, str):
@@ -180,8 +190,12 @@ def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
             value = [masked(part) for part in value]
         return value
 
-    actions = tuple(replace(action, arguments=masked(action.arguments)) for action in reply.actions)
-    return replace(reply, text=masked(reply.text), reasoning=masked(reply.reasoning), actions=actions)
+    actions = tuple(
+        Action(masked(action.tool), masked(action.arguments), masked(action.id), masked(action.error))
+        for action in reply.actions
+    )
+    blocks = tuple(block for block in reply.blocks if masked(block) == block)
+    return replace(reply, text=masked(reply.text), reasoning=masked(reply.reasoning), actions=actions, blocks=blocks)
 
 
 def _bounded(reply: Reply) -> Reply:

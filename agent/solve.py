@@ -183,7 +183,8 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
         raise ConfigError(error.message, f"{error.fix} Then go on with `swe-agent resume {engine.run.id}`.") from error
     except ModelError as error:
         if error.retryable:
-            raise TryLater(error.message, f"Then go on with `swe-agent resume {engine.run.id}`.") from error
+            fix = f"{error.fix} Go on with `swe-agent resume {engine.run.id}`.".strip()
+            raise TryLater(error.message, fix) from error
         stop = error
     if stop is not None:
         outcome = task.best()
