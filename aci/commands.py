@@ -26,6 +26,11 @@ NEEDS_TEST = "Give the command that runs the tests with --test."
 
 def detect_command(workspace: Workspace, session: str = "tests") -> str:
     """The test command that fits the repository. Raises UsageError where there is none."""
+    return detect(workspace, session)[0]
+
+
+def detect(workspace: Workspace, session: str = "tests") -> tuple[str, str]:
+    """The test command that fits the repository, and the version of its Python. Raises UsageError."""
     path = f"{workspace.harness}/detect.py"
     workspace.write(path, files("aci.inside").joinpath("detect.py").read_bytes())
     place = f"{shlex.quote(path)} {shlex.quote(workspace.root)}"
@@ -36,14 +41,15 @@ def detect_command(workspace: Workspace, session: str = "tests") -> str:
     if not found["tests"]:
         raise UsageError("No tests were found in the repository.", NEEDS_TEST)
     if found["pytest"]:
-        return f"{shlex.quote(str(found['pytest']))} -m pytest"
+        return f"{shlex.quote(str(found['pytest']))} -m pytest", str(found.get("version", ""))
     if not found["start"]:
         raise UsageError(
             "The repository's tests look like pytest's, but the workspace's Python has no pytest.",
             f"Choose an image that has it with --image. {NEEDS_TEST}",
         )
     options = [str(option) for option in found["start"]]
-    return shlex.join([str(found["python"]), "-m", "unittest", "discover", *options])
+    command = shlex.join([str(found["python"]), "-m", "unittest", "discover", *options])
+    return command, str(found.get("version", ""))
 
 
 def _last_object(text: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from aci.testing import TestResult
@@ -10,6 +11,7 @@ from aci.view import clean, cut_lines
 MOST_FAILURES, MOST_TOLD, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 4, 6, 10, 3
 """Groups of failures that are named, and told with their message; tests of a group; lines and frames of a message."""
 LONGEST_LINE = 300
+UNTOLD = re.compile(r"\s*(?:\? [ +^-]*$|Use -v to get |Omitting \d+ identical)")
 
 
 def digest(failed: Sequence[TestResult]) -> list[str]:
@@ -34,7 +36,8 @@ def digest(failed: Sequence[TestResult]) -> list[str]:
 
 def _message(message: str) -> list[str]:
     """The first lines of a message, indented; its last too, where a diff or an exception ends."""
-    lines = [f"  {cut_lines(line, LONGEST_LINE)}" for line in clean(message).split("\n") if line.strip()]
+    told = (line for line in clean(message).split("\n") if line.strip() and not UNTOLD.match(line))
+    lines = [f"  {cut_lines(line, LONGEST_LINE)}" for line in told]
     if len(lines) <= MOST_LINES:
         return lines
     return [*lines[: MOST_LINES - 3], f"  … {len(lines) - MOST_LINES + 1} lines", *lines[-2:]]

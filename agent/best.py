@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from agent.task import Task
 
 TOLD = {True: "yes", False: "NO", None: "not judged"}
+UNTOLD = re.compile(r"The suite with|Run first, |The test command did not end|The code under test runs")
+"""Notes that say how much stands behind a verdict, not what is to be mended."""
 PARTS = {
     "red": "a test fails without the patch",
     "green": "it passes with the patch",
@@ -54,13 +57,11 @@ def verdict_of(step: Step) -> Verdict:
 
 def in_words(verdict: Verdict) -> str:
     """The verdict as a model reads it, that is to mend what it names."""
-    from aci.proof import FORGERY
-
     lines = [f"Proof: {verdict.kind}."]
     lines += [f"- {meaning}: {TOLD[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
     if verdict.lost:
         lines.append(f"- lost: {', '.join(verdict.lost[:20])}{' …' if len(verdict.lost) > 20 else ''}")
-    return "\n".join([*lines, *(f"- {note}" for note in verdict.notes if note != FORGERY), *verdict.failures])
+    return "\n".join([*lines, *(f"- {note}" for note in verdict.notes if not UNTOLD.match(note)), *verdict.failures])
 
 
 def best(task: Task) -> Outcome:

@@ -1,8 +1,8 @@
 """Looks at a repository and prints, as one JSON line, what is needed to run its tests.
 
-Runs under the target's Python (3.6 and later), standard library only. {"python", "pytest", "tests", "start"}:
-the interpreter's name, the name of one that has pytest (or ""), how many test files there are, and the arguments
-of `unittest discover` that reach most of them ([] if none can).
+Runs under the target's Python (3.6 and later), standard library only. {"python", "pytest", "tests", "start", "version"}:
+the interpreter's name, the name of one that has pytest (or ""), how many test files there are, the arguments of
+`unittest discover` that reach most of them ([] if none can), and the interpreter's version.
 """
 
 import json
@@ -73,6 +73,7 @@ def main():
     python = os.path.basename(sys.executable or "python3")
     python = python if python in ("python3", "python") else "python3"
     found = {"python": python, "pytest": pytest, "tests": len(paths), "start": start(with_cases, root)}
+    found["version"] = "%d.%d.%d" % sys.version_info[:3]
     sys.stdout.write(json.dumps(found) + "\n")
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from aci.commands import detect_command
+from aci.commands import detect
 from aci.localize import locate
 from aci.patch import is_test
 from aci.source import definitions
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agent.task import Task
 
 SHOWN_PLACES = 6
+SCORE = re.compile(r"\b(text) \d\.\d+")
+"""The text's share of a place's score tells a reader nothing: places are in their order."""
 SHOWN_CODE, MOST_CODE, LONGEST_CODE = 3, 3_500, 2_400
 """So many of the places are shown with their source, if it is short: characters in all and of one definition."""
 ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
@@ -65,7 +67,7 @@ def describe_places(found: dict[str, Any], most: int = 10) -> str:
     """One line a place: functions first, files where no function stands out."""
     functions = [f"- {hit['path']}:{hit['line']} {hit['name']} ({'; '.join(hit['why'])})" for hit in found["functions"]]
     files = [f"- {hit['path']} ({'; '.join(hit['why'])})" for hit in found["files"]]
-    return "\n".join((functions or files)[:most]) or "none"
+    return SCORE.sub(r"\1", "\n".join((functions or files)[:most])) or "none"
 
 
 def _layout(task: Task) -> str:
@@ -78,15 +80,16 @@ def _layout(task: Task) -> str:
 def _tests(task: Task, found: dict[str, Any]) -> str:
     """How tests are run, and the test files that lie nearest to the likeliest places by their names."""
     try:
-        command = task.settings.test or detect_command(task.workspace)
+        command, version = (task.settings.test, "") if task.settings.test else detect(task.workspace)
+        how = f"`{command}`{f' (Python {version})' if version else ''}"
     except UsageError as error:
-        command = error.message
+        how = error.message
     stems = [PurePosixPath(hit["path"]).stem.strip("_") for hit in found["files"][:3] if not is_test(hit["path"])]
     tests = [path for path in task.trees.files(task.base.tree) if is_test(path) and path.endswith(".py")]
     near = [path for stem in stems for path in tests if PurePosixPath(path).stem in (f"test_{stem}", f"{stem}_test")]
     folders = Counter(path.rpartition("/")[0] for path in tests).most_common(1)
     where = ", ".join(near[:4]) or (f"{folders[0][0]}/" if folders else "none yet")
-    return f"`{command}`; nearest: {where}"
+    return f"{how}; nearest: {where}"
 
 
 def _advice(task: Task) -> str:
