@@ -1,8 +1,9 @@
 """Looks at a repository and prints, as one JSON line, what is needed to run its tests.
 
 Runs under the target's Python (3.6 and later), standard library only.
-{"python", "pytest", "tests", "start", "version"}: the interpreter's name, the name of one that has pytest (or ""), how many test files there are, the arguments of
-`unittest discover` that reach most of them ([] if none can), and the interpreter's version.
+{"python", "pytest", "tests", "start", "version"}: the interpreter's name, the name of one that has pytest (or ""),
+how many test files there are, the arguments of `unittest discover` that reach most of them ([] if none can), and the
+interpreter's version.
 """
 
 import json
