@@ -128,3 +128,14 @@ def call(tool: str, **arguments: object) -> dict:
 def answer(text: str, *actions: dict, **where: object) -> dict:
     usage = {"input_tokens": 100, "output_tokens": 20}
     return {**where, "reply": {"text": text, "actions": list(actions), "usage": usage}}
+
+
+@pytest.fixture
+def user(machine: Machine, calculator: Path, issue_file: str):
+    """Somebody with this repository and this issue, and a model at an endpoint once they have one."""
+    from tests.e2e.providing import User
+
+    (machine.home / "config.toml").unlink()
+    machine.extra |= {"SWE_AGENT_RETRY_WAIT": "0"}
+    test = ["--test", "python3 -m unittest discover"]
+    return User(machine, ["fix", "--repo", str(calculator), "--issue-file", issue_file, *test])
