@@ -132,8 +132,11 @@ def test_a_model_that_does_nothing_is_stopped(user: User, answer: Answer) -> Non
 
 @pytest.mark.parametrize("turns", [0, 1])
 def test_a_conversation_that_never_fits(user: User, turns: int) -> None:
-    begun = [Answer("Look.", actions=[("shell", {"command": "seq 1 3000"})])] * turns
-    with Endpoint(lambda request: (begun + [Answer(status=400, error=TOO_LONG)])[request.turns]) as endpoint:
+    answers = [
+        *[Answer("Look.", actions=[("shell", {"command": "seq 1 3000"})])] * turns,
+        Answer(status=400, error=TOO_LONG),
+    ]
+    with Endpoint(lambda request: answers[request.turns]) as endpoint:
         user.has(endpoint)
         told = user.fix()
     assert told["exit"] == 1, told["stderr"]
