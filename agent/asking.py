@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from aci.view import MASKED
+from aci.view import MASKED, SHORTEST_SECRET
 from agent.context import Said
 from agent.models.base import Asking, Model
 from trajectories.errors import Cancelled, ModelError
@@ -67,7 +67,7 @@ def _fitting(engine: Engine, model: Model, ask: Ask) -> Reply:
             if not error.overflow or last_try:
                 raise
             most = int(ask.said(model).characters * SHORTER)
-            data = {"ask": ask.number, "characters": most}
+            data = {"ask": ask.number, "characters": most, "model": model.name}
             engine.journal.append(Note(ask.branch, "overflow", f"{model.name}: {error.message}", data))
             _check_fits(ask, model, error)
     raise AssertionError("unreachable")
@@ -168,7 +168,7 @@ def _readable(reply: Reply, secrets: Sequence[str]) -> Reply:
     )
     try:
         read: Reply = decode(encode(replace(reply, actions=actions)))  # type: ignore[assignment]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         wrong = str(error).splitlines()
         raise ModelError(f"A reply of {reply.model} cannot be read: {' '.join(wrong[1:3]) or wrong[0]}.") from None
     if read.usage and min(read.usage.input_tokens, read.usage.output_tokens, read.usage.cached_tokens) < 0:
@@ -178,7 +178,8 @@ def _readable(reply: Reply, secrets: Sequence[str]) -> Reply:
 
 def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
     """The reply with a mark where it says one of our keys. A signed block cannot be changed: with a key in it, it
-    goes."""
+    goes. What is too short for a key may be a word of the code."""
+    secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
 
     def masked(value: Any) -> Any:
         if isinstance(value, str):

@@ -76,6 +76,7 @@ def conversation(
 ) -> Folding:
     """The conversation as `messages` has it, before it is decided what the next request folds."""
     talk = Folding(reader.window, reader.cached, limits)
+    taken: set[str] = set()
     if system:
         talk.say({"role": "system", "content": system})
     pictures = images
@@ -86,12 +87,16 @@ def conversation(
         else:
             reply = replies[step.branch, step.reply]
             talk.decide(step.reply)
-            talk.exchange(_exchange(step, reply, reader.model), step, reply.usage)
+            talk.exchange(_exchange(step, reply, reader.model, taken), step, reply.usage)
     return talk
 
 
-def _exchange(step: Step, reply: Reply, model: str) -> list[Message]:
-    ids = [action.id or f"{step.id}.{number}" for number, action in enumerate(reply.actions, 1)]
+def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Message]:
+    """`taken` are the calls' ids so far: some servers begin anew with each reply, and others refuse an id twice."""
+    ids = []
+    for number, action in enumerate(reply.actions, 1):
+        ids.append(action.id if action.id and action.id not in taken else f"call_{step.n}_{number}")
+        taken.add(ids[-1])
     calls = [
         {"id": id, "type": "function", "function": {"name": action.tool, "arguments": json.dumps(action.arguments)}}
         for id, action in zip(ids, reply.actions, strict=True)

@@ -196,6 +196,19 @@ def known_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(value for name, value in environment.items() if SECRET.search(name) and len(value) >= SHORTEST_SECRET)
 
 
+def check_models(settings: Settings) -> Model:
+    """The model that the settings name, after a look at its fallbacks, and theirs. Raises ConfigError for any that
+    cannot be had."""
+    first = model = chosen_model(settings, settings.model)
+    seen = {model.name}
+    while model.fallback:
+        model = chosen_model(settings, model.fallback)
+        if model.name in seen:
+            break
+        seen.add(model.name)
+    return first
+
+
 def chosen_model(settings: Settings, name: str) -> Model:
     """The model of that name. Raises ConfigError for none, and for one whose budget cannot be kept."""
     if not name:

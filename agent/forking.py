@@ -123,12 +123,12 @@ def fork(origin: Origin, settings: Settings, hint: str = "") -> Path:
     a hint the model reads that next on the step's branch. Raises ConfigError, UsageError and WorkspaceError.
     """
     from aci.repository import Repository
-    from agent.engine import chosen_model
+    from agent.engine import check_models
     from agent.solve import VERSION
     from trajectories.plugins import find
 
     if find("agent.strategies", origin.turn.strategy, "ROLES", "strategy") or settings.model:
-        settings = settings.model_copy(update={"model": chosen_model(settings, settings.model).name})
+        settings = settings.model_copy(update={"model": check_models(settings).name})
     Repository.open(Path(origin.run.repository)).check_delivery(settings.apply, settings.branch)
     directory = settings.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     run = replace(

@@ -12,7 +12,9 @@ from trajectories.records import Issue
 MOST_BYTES = 1_000_000
 MOST_PICTURES = 4_000_000
 """Bytes of all pictures together."""
-PICTURE = re.compile(r"!\[[^\]]*\]\(<?([^\s)>]+)[^)]*\)|<img\b[^>]*\bsrc=[\"']([^\"']+)", re.IGNORECASE)
+PICTURE = re.compile(
+    r"!\[[^\]\[]{0,300}\]\(<?([^\s()>]{1,500})|<img\b[^<>]{0,300}?\bsrc=[\"']([^\"'<>]{1,500})[\"']", re.IGNORECASE
+)
 MAGIC = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
 
 
@@ -53,15 +55,23 @@ def pictures(text: str, folder: Path) -> tuple[str, ...]:
     found: dict[str, str] = {}
     room = MOST_PICTURES
     for name in (first or second for first, second in PICTURE.findall(text)):
-        path = (folder / name).resolve()
-        if "://" in name or not path.is_relative_to(folder.resolve()) or not path.is_file():
-            continue
-        data = path.read_bytes()[: room + 1]
+        data = b"" if ":" in name or name in found else _below(folder, name, room)
         kind = next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
-        if kind and len(data) <= room and name not in found:
+        if kind:
             room -= len(data)
             found[name] = f"data:image/{kind};base64,{b64encode(data).decode()}"
     return tuple(found.values())
+
+
+def _below(folder: Path, name: str, most: int) -> bytes:
+    """The bytes of a file below the folder; none of any other, of one that is longer, or cannot be read."""
+    try:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()) or not path.is_file() or path.stat().st_size > most:
+            return b""
+        return path.read_bytes()
+    except (OSError, ValueError):
+        return b""
 
 
 def _read(file: Path, what: str = "issue file") -> str:

@@ -68,6 +68,8 @@ class Spent:
     cached_tokens: int
     output_tokens: int
     calls: int
+    held_tokens: int = 0
+    """Of requests in flight, or whose answer was never seen: they count against `max_tokens` and the budget."""
 
 
 class Ledger:
@@ -182,11 +184,16 @@ class Ledger:
 
     @property
     def spent(self) -> Spent:
-        """Settled requests at their figure, requests in flight at their hold."""
+        """Dollars of settled requests at their figure and of those in flight at their hold; tokens of the settled."""
         with self._lock:
             money = None if self._unpriced else dollars(self._pico)
             return Spent(
-                money, self._usage.input_tokens, self._usage.cached_tokens, self._usage.output_tokens, self._calls
+                money,
+                self._usage.input_tokens,
+                self._usage.cached_tokens,
+                self._usage.output_tokens,
+                self._calls,
+                sum(hold.tokens for hold in self._open.values()),
             )
 
     @property

@@ -12,14 +12,15 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from aci.patch import is_test, split
 from aci.repository import Repository
 from aci.view import mask
-from agent.engine import Engine, Happening, chosen_model, known_secrets
+from agent.engine import Engine, Happening, check_models, known_secrets
 from agent.ledger import Spent
 from agent.outcome import Outcome
-from agent.settings import Settings
+from agent.settings import Settings, load_settings
 from agent.task import Task
 from tools.base import Toolbox
 from trajectories.errors import (
@@ -40,6 +41,9 @@ from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
 VERSION = "0.1.0"
+MENDED = {"model_timeout", "retry_wait"}
+MENDED_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
+"""Settings that a resumed run takes as they are today. None of them shapes what a model is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,10 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
     What would make the run fail later is found here: a model that cannot be had, a patch that could not be delivered.
     """
     strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
+    keys: tuple[str, ...] = ()
     if find("agent.strategies", strategy, "ROLES", "strategy") or settings.model:
-        settings = settings.model_copy(update={"model": chosen_model(settings, settings.model).name})
+        model = check_models(settings)
+        settings, keys = settings.model_copy(update={"model": model.name}), model.secrets
     prompts = prompts_of(strategy, settings.prompts)
     source.check_delivery(settings.apply, settings.branch)
     directory = settings.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
@@ -77,7 +83,7 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
             known = trees.files(base.tree)
         run = Run(
             id=directory.name,
-            issue=_masked(issue),
+            issue=_masked(issue, keys),
             repository=_as_text(source.root),
             base=base,
             settings=_placed(settings, source, set(known)).model_dump(mode="json", exclude={"state"}),
@@ -100,9 +106,9 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
     return directory
 
 
-def _masked(issue: Issue) -> Issue:
+def _masked(issue: Issue, keys: tuple[str, ...]) -> Issue:
     """A key that the user pasted with the issue goes no further."""
-    secrets = known_secrets(os.environ)
+    secrets = (*known_secrets(os.environ), *keys)
     return replace(issue, title=mask(issue.title, secrets), body=mask(issue.body, secrets))
 
 
@@ -154,9 +160,16 @@ def _hashes(prompts: dict[str, str]) -> dict[str, str]:
 
 
 def reopen(directory: Path, state: Path, notify: Callable[[Happening], object] = lambda _: None) -> Engine:
-    """The engine of a run on disk, under the settings it began with. Raises TryLater if another process has it."""
-    run = first_record(read(directory), directory)
-    return Engine(directory, Settings(**run.settings, state=state), notify)
+    """The engine of a run on disk, under the settings it began with, but for what a user may have mended since: where a
+    model is, its key and price, how long it may be silent. Raises TryLater if another process has it."""
+    settings = Settings(**first_record(read(directory), directory).settings, state=state)
+    today = load_settings()
+    mended: dict[str, Any] = {name: getattr(today, name) for name in MENDED & today.model_fields_set}
+    models = dict(settings.models)
+    for name, table in today.models.items():
+        own = table.model_dump(include=set(MENDED_OF_MODEL), exclude_unset=True)
+        models[name] = models[name].model_copy(update=own) if name in models else table
+    return Engine(directory, settings.model_copy(update=mended | {"models": models}), notify)
 
 
 def solve(engine: Engine) -> Generator[Step, None, Result]:

@@ -36,7 +36,7 @@ def address(step: Step, number: int) -> str:
     if observation.out is not None:
         return f"out:{observation.out}"
     path = action.arguments.get("path")
-    if tool_of(action) == "view" and isinstance(path, str) and re.fullmatch(r"out:\d+|step:\d+\.\d+", path):
+    if tool_of(action) == "view" and isinstance(path, str) and re.fullmatch(r"out:\d{1,9}|step:\d{1,9}\.\d{1,9}", path):
         return path
     return f"step:{step.n}.{number}"
 

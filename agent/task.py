@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from string import Template
 from typing import TYPE_CHECKING, Any
 
@@ -137,11 +138,11 @@ class Task:
         limits = [
             (note.data["ask"], note.data["characters"])
             for note in engine.trajectory.notes
-            if note.kind == "overflow" and note.branch == branch
+            if note.kind == "overflow" and note.branch == branch and note.data["model"] == model.name
         ]
         reader = Reader(
             model=model.name,
-            window=max(0, model.window - model.max_output),
+            window=max(1, model.window - model.max_output) if model.window else 0,
             cached=model.price.cached_share if model.price else UNKNOWN,
             images=model.images,
         )
@@ -152,6 +153,11 @@ class Task:
         """The model of the role; or its fallback, once that has answered here: the conversation is in its cache."""
         first = model = self.engine.model(role)
         last = self.engine.trajectory.replies.get((self.branch, self._asks - 1))
+        told = [note for note in self.engine.trajectory.notes if note.kind in ("fallback", "forked")]
+        if not any(
+            note.branch == self.branch for note in takewhile(lambda note: note.kind != "forked", reversed(told))
+        ):
+            return first  # whoever forks a run chooses its model anew
         seen = set()
         while last and model.name != last.model and model.fallback and model.name not in seen:
             seen.add(model.name)

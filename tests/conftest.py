@@ -35,6 +35,14 @@ def git(folder: Path, *args: str) -> str:
 _PERSON = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": WHEN}
 
 
+@pytest.fixture(autouse=True)
+def own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user's config would be: not in the home of whoever runs the tests."""
+    path = tmp_path / "user-config.toml"
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(path))
+    return path
+
+
 @pytest.fixture
 def make_repo(tmp_path: Path) -> MakeRepo:
     """`make_repo({"a.py": "x = 1\\n"})` is the path of a fresh repository with one commit of these files."""

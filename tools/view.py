@@ -37,9 +37,9 @@ def view(
         end: Last line; -1 for the end of the file.
         symbol: Dotted name of a function or class in the file, like `Class.method`.
     """
-    if address := re.fullmatch(r"out:(\d+)", path):
+    if address := re.fullmatch(r"out:(\d{1,9})", path):
         return _window(path, _recall(ctx, int(address[1])).split("\n"), start, end)
-    if address := re.fullmatch(r"step:(\d+)\.(\d+)", path):
+    if address := re.fullmatch(r"step:(\d{1,9})\.(\d{1,9})", path):
         return _window(path, _observed(ctx, int(address[1]), int(address[2])).split("\n"), start, end)
     try:
         data = ctx.workspace.read(path)

@@ -11,7 +11,7 @@ from agent.task import Task
 from tests.agent.conftest import act, line
 from trajectories.errors import BudgetStop, Cancelled, ModelError
 from trajectories.journal import read
-from trajectories.records import Action, Observation, Reply, Usage
+from trajectories.records import Action, Note, Observation, Reply, Usage
 
 
 class Temperamental:
@@ -31,7 +31,7 @@ class Temperamental:
             raise mood
         if callable(mood):
             return mood(asking)
-        return Reply("ok", (Action("submit"),), usage=mood)
+        return Reply("ok", (Action("submit"),), model=self.name, usage=mood)
 
 
 @pytest.fixture
@@ -273,3 +273,58 @@ def test_a_key_in_a_reply_is_masked(ask):
     assert "secret" not in str(reply)
     assert reply.actions[0].arguments == {"command": ["echo [masked]"]}
     assert "a-very-secret-key" not in (ask.engine.journal.directory / "journal.jsonl").read_text()
+
+
+def test_arguments_nested_beyond_reason_are_no_reply(ask):
+    deep = []
+    for _ in range(2000):
+        deep = [deep]
+    with pytest.raises(ModelError, match="cannot be read"):
+        ask(Temperamental(lambda asking: Reply("x", (Action("view", {"path": deep}),), model="odd")))
+
+
+def test_a_short_key_is_left_in_the_text(ask):
+    class Local(Temperamental):
+        secrets = ("EMPTY",)
+
+        def reply(self, messages, tools, asking):
+            return Reply("x = EMPTY", usage=Usage(1, 1))
+
+    assert ask(Local()).text == "x = EMPTY"
+
+
+def test_what_one_model_finds_too_long_another_may_take(ask):
+    small = Temperamental(*[too_long() for _ in range(9)], name="small", fallback="big")
+    big = Temperamental(Usage(10, 5), name="big")
+    engine = ask.engine
+    engine._models |= {"small": small, "big": big, engine.settings.model: small}
+    task = Task(engine)
+    task.say("The issue. " * 1000)
+    assert task.ask().text == "ok"
+    assert big.asked == 1
+
+
+def test_a_fork_to_another_model_asks_that_one(ask):
+    """Although the old one is its fallback, and answered last."""
+    new, old = Temperamental(Usage(1, 1), name="new", fallback="old"), Temperamental(Usage(1, 1), name="old")
+    engine = ask.engine
+    engine._models |= {"new": new, "old": old, engine.settings.model: new}
+    journal = engine.journal
+    journal.append(Note("main", "fallback", "In its first life."))
+    journal.append(Reply("", (Action("submit"),), model="old", branch="main", ask=1))
+    journal.append(Note("main", "forked", "From there."))
+    task = Task(engine)
+    task.step(task.ask(), (Observation("Nothing."),))
+    task.ask()
+    assert (new.asked, old.asked) == (1, 0)
+
+
+def test_a_fallback_that_answered_is_asked_again(ask):
+    first = Temperamental(ModelError("No."), name="one", fallback="two")
+    second = Temperamental(Usage(1, 1), Usage(1, 1), name="two")
+    engine = ask.engine
+    engine._models |= {"one": first, "two": second, engine.settings.model: first}
+    task = Task(engine)
+    task.step(task.ask(), (Observation("Nothing."),))
+    assert task.ask().text == "ok"
+    assert (first.asked, second.asked) == (1, 2)

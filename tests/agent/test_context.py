@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_a_short_conversation_is_sent_as_it_is() -> None:
     talk.call(text="Thinking.", blocks=("b2",), model="other")
     said = talk.said().messages
     assert [message["role"] for message in said] == ["system", "user", "assistant", "tool", "tool", "assistant", "user"]
-    assert [call["id"] for call in said[2]["tool_calls"]] == ["main#2.1", "main#2.2"]
+    assert [call["id"] for call in said[2]["tool_calls"]] == ["call_2_1", "call_2_2"]
     assert said[2]["blocks"] == ["b1"]
     assert "blocks" not in said[5]
     assert said[3]["content"].endswith(BODY)
@@ -415,3 +416,15 @@ def test_a_conversation_fits_its_limits_or_says_it_cannot_and_is_the_same_again(
     assert all(said.characters <= limit for _, limit in limits)
     assert json.dumps(talk.said(reader, limits).messages) == json.dumps(said.messages)
     assert said.input_bound() <= size(said.messages)
+
+
+def test_an_id_that_a_server_gives_again_is_made_new() -> None:
+    def same(done: tuple[Action, Observation]) -> tuple[Action, Observation]:
+        return replace(done[0], id="call_0"), done[1]
+
+    talk = Talk()
+    talk.call(same(view()), same(small()))
+    talk.call(same(view()))
+    calls = [call["id"] for message in talk.said().messages for call in message.get("tool_calls", ())]
+    answers = [message["tool_call_id"] for message in talk.said().messages if message["role"] == "tool"]
+    assert calls == answers == ["call_0", "call_2_2", "call_3_1"]

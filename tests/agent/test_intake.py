@@ -137,3 +137,17 @@ def test_what_is_no_picture_of_the_issues_own_stays_words(tmp_path, monkeypatch)
     text = "Title\n\n" + " ".join(f"![x]({name})" for name in names)
     assert from_text(text, folder / "issue.md").images == ()
     assert from_text(text).images == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![a](data:image/png;base64," + "A" * 9000 + ")",
+        "![a](b\0c.png)",
+        "![" * 50_000,
+        "<img " * 50_000,
+        "<img src='" * 9000,
+    ],
+)
+def test_a_hostile_picture_is_no_trouble(tmp_path, text):
+    assert from_text(f"Title\n\n{text}", tmp_path / "issue.md").images == ()

@@ -139,3 +139,9 @@ def test_an_earlier_observation_is_read_again_by_its_address(bench: Bench) -> No
     assert again.text.split("\n", 1) == ["step:1.2, lines 1-4 of 4", shown]
     assert bench("view", path="step:1.1", start=2, end=2).text.endswith("\n2\t1\timport os")
     assert not bench("view", path="step:1.3").ok
+
+
+@pytest.mark.parametrize("address", ["out:" + "9" * 300, "out:" + "9" * 5000, "step:" + "9" * 5000 + ".1"])
+def test_an_absurd_address_is_the_models_mistake(make_bench: MakeBench, address: str) -> None:
+    seen = make_bench({"a.txt": "a\n"})("view", path=address)
+    assert not seen.ok

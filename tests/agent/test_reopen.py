@@ -1,0 +1,36 @@
+"""What a resumed run takes as it is today, and what as it was."""
+
+from pathlib import Path
+
+from tests.agent.conftest import Bench, line
+
+OLD = '[models."openai/x"]\napi_base = "http://127.0.0.1:1/v1"\nprice_in = 1.0\nprice_out = 2.0\ncontext = 9000\n'
+NEW = "model_timeout = 7.0\nbudget = 99.0\n" + OLD.replace(":1/", ":2/").replace("9000", "5000")
+
+
+def test_what_the_user_mended_counts_and_what_shapes_a_conversation_stays(bench: Bench, own_config: Path) -> None:
+    from agent.settings import load_settings
+
+    own_config.write_text(OLD)
+    bench.begin(line("x"), models=load_settings().models)
+    own_config.write_text(NEW)
+    engine = bench.engine()
+    engine.close()
+    table = engine.settings.models["openai/x"]
+    assert (table.api_base, table.context) == ("http://127.0.0.1:2/v1", 9000)
+    assert (engine.settings.model_timeout, engine.settings.budget) == (7.0, 2.0)
+
+
+def test_a_table_that_was_not_there_is_taken_whole(bench: Bench, own_config: Path) -> None:
+    bench.begin(line("x"))
+    own_config.write_text(NEW)
+    engine = bench.engine()
+    engine.close()
+    assert engine.settings.models["openai/x"].context == 5000
+
+
+def test_without_changes_all_is_as_recorded(bench: Bench) -> None:
+    bench.begin(line("x"), rounds=2)
+    engine = bench.engine()
+    engine.close()
+    assert (engine.settings.retry_wait, engine.settings.rounds) == (0, 2)
