@@ -10,8 +10,14 @@ from aci.view import clean, cut_lines
 
 MOST_FAILURES, MOST_TOLD, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 4, 6, 10, 3
 """Groups of failures that are named, and told with their message; tests of a group; lines and frames of a message."""
-LONGEST_LINE = 300
+LONGEST_LINE, LONG_OUTPUT = 300, 1_500
 UNTOLD = re.compile(r"\s*(?:\? [ +^-]*$|Use -v to get |Omitting \d+ identical)")
+
+_OF_THE_RUNNER = re.compile(
+    r"$|\s{2}|[=_-]{3}|[E>]\s|[.FEsxXu]+(?:\s*\[|$)|\S+\.py [.FEsxX]+(?:\s|$)|\S+:\d+: "
+    r"|(?:platform|rootdir|configfile|plugins|cachedir|collected|Ran|FAILED|FAIL:|ERROR:?|Traceback)(?:\W|$)"
+)
+"""Lines that pytest and unittest write around a failure: banners, source, places."""
 
 
 def digest(failed: Sequence[TestResult]) -> list[str]:
@@ -41,3 +47,11 @@ def _message(message: str) -> list[str]:
     if len(lines) <= MOST_LINES:
         return lines
     return [*lines[: MOST_LINES - 3], f"  … {len(lines) - MOST_LINES + 1} lines", *lines[-2:]]
+
+
+def says_more(output: str, told: str) -> bool:
+    """Whether a test run's output holds more than was told of it: what the code printed, or just a lot."""
+    if len(output) > LONG_OUTPUT or "…" in told:
+        return True
+    known = set(map(str.strip, told.split("\n")))
+    return any(line.strip() not in known for line in output.split("\n") if not _OF_THE_RUNNER.match(line))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aci.digest import MOST_FAILURES, digest
+from collections.abc import Sequence
+
+from aci.digest import MOST_FAILURES, digest, says_more
 from aci.evidence import innermost, missing_name
 from aci.testing import Report, TestResult
 from aci.testing import run_tests as run
@@ -12,7 +14,10 @@ from trajectories.records import Observation
 
 LONGEST = 3600
 MOST_IDS = 8
-LONGEST_MESSAGE = 1000
+MOST_KEPT, LONGEST_MESSAGE, SHORT_MESSAGE = 500, 1000, 100
+"""Failures that are kept for strategies, and characters of the message of the first few and of the rest."""
+NOTHING_CHOSEN = (0, 5)
+"""Exit codes of a run that ended well and had no test."""
 
 
 @tool
@@ -30,34 +35,42 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
         "passed": len(report.passed),
         "counts": report.counts,
         "code": report.code,
-        "failures": [_failure(result) for result in report.results if result.bad][:MOST_FAILURES],
+        "granularity": report.granularity,
+        "failures": _failures([result for result in report.results if result.bad]),
     }
     head = [report.summary(), *report.notes]
     if nodes and report.granularity == "command":
         head.append("This command cannot be narrowed to what was named: everything was run.")
     if nodes and report.granularity == "test":
         head += [f"No such test: {node}" for node in nodes[:MOST_IDS] if not _ran(node, report)]
+    if nodes and report.granularity == "test" and not report.results and report.code in NOTHING_CHOSEN:
+        return Observation("\n".join(head), ok=False, data=data)
     if not report.results:
         output, out = ctx.show(report.output)
         return Observation("\n".join([*head, output]), ok=report.ok, out=out, data=data)
     failed = [result for result in report.results if result.bad]
     if not failed and report.ok:
         return Observation("\n".join(head), data=data)
-    out = ctx.keep(clean(report.output).encode())
-    text = "\n".join([*head, *digest(failed), f"The whole output is out:{out}."])
-    return Observation(text, ok=report.ok, out=out, data=data)
+    told, output = [*head, *digest(failed)], clean(report.output)
+    if not says_more(output, "\n".join(told)):
+        return Observation("\n".join(told), ok=report.ok, data=data)
+    out = ctx.keep(output.encode())
+    return Observation("\n".join([*told, f"The whole output is out:{out}."]), ok=report.ok, out=out, data=data)
 
 
-def _failure(result: TestResult) -> dict[str, str]:
-    """A failure as strategies judge it: where it is, what was raised, and the name that the test itself lacks."""
-    return {
-        "id": result.id,
-        "path": result.path or _file(result.id.partition("::")[0]),
-        "error": result.error,
-        "at": innermost(result),
-        "missing": missing_name(result),
-        "message": clean(result.message)[:LONGEST_MESSAGE],
-    }
+def _failures(failed: Sequence[TestResult]) -> list[dict[str, str]]:
+    """Failures as strategies judge them: where each is, what was raised, and the name that the test itself lacks."""
+    return [
+        {
+            "id": result.id,
+            "path": result.path or _file(result.id.partition("::")[0]),
+            "error": result.error,
+            "at": innermost(result),
+            "missing": missing_name(result),
+            "message": clean(result.message)[: LONGEST_MESSAGE if number < MOST_FAILURES else SHORT_MESSAGE],
+        }
+        for number, result in enumerate(failed[:MOST_KEPT])
+    ]
 
 
 def _file(name: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 
 from tools._stat import stat, unrecorded
-from tools.base import Context, tool
+from tools.base import Context, Toolbox, tool
 from trajectories.errors import UsageError
 from trajectories.records import Action, Observation
 
@@ -31,16 +32,35 @@ def submit(ctx: Context, summary: str = "") -> Observation:
 
 
 def _doubt(before: Sequence[tuple[Action, Observation]], new: set[str]) -> str:
-    """Why work is not handed in that the same reply has just found wanting. Tests run before an edit say nothing, and
-    those of the base may have failed there already: the proof will tell."""
-    doubt = ""
+    """Why work is not handed in that the same reply has just found wanting.
+
+    What tests said holds until something is done that may write. Those of the base may have failed there already: the
+    proof will tell. A run that found no test is forgotten beside one that did.
+    """
+    tools = Toolbox()
+    unmade: dict[str, None] = {}
+    failing: list[str] = []
+    ran, passed = False, True
     for action, seen in before:
-        if action.tool == "edit":
-            doubt = "" if seen.ok else "an edit in this reply was not made."
-            if doubt:
-                break
-        elif action.tool == "run_tests":
-            failing = [failure["id"] for failure in seen.data.get("failures", ()) if failure["path"] in new]
-            nothing = not seen.ok and not seen.data.get("passed")
-            doubt = f"{failing[0]} fails." if failing else "no test passed in this reply." if nothing else ""
-    return doubt
+        made = tools.get(action.tool)
+        name = made.name if made else ""
+        if name == "run_tests":
+            failing += [failure["id"] for failure in seen.data.get("failures", ()) if failure["path"] in new]
+            found = bool(seen.data.get("counts"))
+            if found or not ran:
+                passed = seen.ok or bool(seen.data.get("passed")) or seen.data.get("granularity") == "command"
+            ran = ran or found
+        elif name == "edit" and not seen.ok:
+            unmade[_path(action)] = None
+        elif tools.writes(action):
+            unmade.pop(_path(action), None)
+            failing, ran, passed = [], False, True
+    if unmade:
+        return f"the edit of {next(iter(unmade))} in this reply was not made."
+    if failing:
+        return f"{failing[0]} failed, and nothing was changed after that."
+    return "" if passed else "no test passed in this reply."
+
+
+def _path(action: Action) -> str:
+    return posixpath.normpath(str(action.arguments.get("path", "")))

@@ -27,7 +27,7 @@ def undo(ctx: Context, steps: int = 1) -> Observation:
         )
     tree = states[-1 - steps]
     ctx.workspace.restore(tree)
-    head = f"Undid the last {'change' if steps == 1 else f'{steps} changes'} (ignored files are not touched):"
+    head = "Taken back, but for ignored files:"
     return Observation("\n".join([head, *stat(ctx.trees, tree, now), *left_out]))
 
 

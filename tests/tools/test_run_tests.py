@@ -49,7 +49,17 @@ def test_chosen_tests(bench: Bench) -> None:
     seen = bench("run_tests", nodes="test_calc.py::test_good")
     assert seen.ok
     assert seen.text.startswith("1 passed in ")
-    assert seen.data == {"failed": [], "passed": 1, "counts": {"passed": 1}, "code": 0, "failures": []}
+    assert seen.data == {
+        "failed": [],
+        "passed": 1,
+        "counts": {"passed": 1},
+        "code": 0,
+        "granularity": "test",
+        "failures": [],
+    }
+    none = bench("run_tests", nodes=["test_none.py"])
+    assert not none.ok
+    assert none.text.splitlines()[1:] == ["No such test: test_none.py"]
     assert "No such test: test_none.py" in bench("run_tests", nodes=["test_ok.py", "test_none.py"]).text
     hostile = bench("run_tests", nodes=["'; touch hacked; $(touch hacked)"])
     assert not hostile.ok
@@ -76,3 +86,29 @@ def test_a_command_that_cannot_be_narrowed_says_so(bench: Bench) -> None:
     assert "cannot be narrowed" in seen.text
     assert "cannot be narrowed" not in bench("run_tests", nodes=["test_ok.py"]).text
     assert "cannot be narrowed" not in bench("run_tests", nodes=["nowhere.py"]).text
+
+
+def test_what_is_told_whole_has_no_address(bench: Bench) -> None:
+    bench("edit", path="test_one.py", old="", new="def test_it():\n    assert 1 == 2\n")
+    seen = bench("run_tests", nodes=["test_one.py"])
+    assert seen.out is None
+    assert seen.text.splitlines()[1:] == [
+        "FAILED test_one.py::test_it",
+        "  at test_one.py:2:test_it",
+        "  assert 1 == 2",
+    ]
+    bench("edit", path="test_one.py", old="    assert", new="    print('see here')\n    assert")
+    seen = bench("run_tests", nodes=["test_one.py"])
+    assert seen.out is not None
+    assert b"see here" in bench.outputs[seen.out - 1]
+
+
+def test_all_failures_are_kept_for_strategies(bench: Bench) -> None:
+    many = "import pytest\n\n@pytest.mark.parametrize('n', range(40))\ndef test_it(n):\n    assert n < 0, 'x' * 5000\n"
+    bench("edit", path="test_one.py", old="", new=many)
+    failures = bench("run_tests", nodes=["test_one.py"]).data["failures"]
+    assert len(failures) == 40
+    assert {(each["path"], each["error"], each["at"]) for each in failures} == {
+        ("test_one.py", "AssertionError", "test_one.py")
+    }
+    assert sum(len(each["message"]) for each in failures) < 20_000

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.tools.conftest import Bench, MakeBench
-from trajectories.records import Action
+from tools.submit import _doubt
+from trajectories.records import Action, Observation
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def test_undo_takes_back_the_last_changes(bench: Bench) -> None:
     assert seen.text.splitlines()[1:] == ["b.txt +0 -1 (deleted)", "c.txt +1 -0 (new)"]
     assert bench.read("b.txt") == b"two\n"
     assert bench.read("x.log") == b"log\n"
-    assert "not touched" in seen.text
+    assert seen.text.startswith("Taken back, but for ignored files:")
     assert bench("undo").text.splitlines()[1:] == ["a.txt +1 -1"]
     assert bench.tree == bench.base.tree
     nothing = bench("undo")
@@ -81,3 +82,61 @@ def test_what_is_not_recorded_is_told(bench: Bench, monkeypatch: pytest.MonkeyPa
     seen = bench("submit")
     assert seen.ok
     assert seen.text.splitlines()[1:] == ["new +1 -0 (new)", "Not recorded, kept in its last state: a.txt"]
+
+
+NEW = {"tests/test_new.py"}
+FAILURE = {"id": "tests/test_new.py::test_it", "path": "tests/test_new.py"}
+OLD = {"id": "tests/test_old.py::test_it", "path": "tests/test_old.py"}
+
+
+def ran(*failures: dict[str, str], passed: int = 0, counts: bool = True, granularity: str = "test") -> tuple:
+    data = {
+        "failures": list(failures),
+        "passed": passed,
+        "granularity": granularity,
+        "counts": {"x": 1} if counts else {},
+    }
+    return Action("run_tests"), Observation("…", ok=bool(passed) and not failures, data=data)
+
+
+def edited(path: str = "calc.py", ok: bool = True) -> tuple[Action, Observation]:
+    return Action("edit", {"path": path}), Observation("…", ok=ok)
+
+
+SHELL = Action("shell", {"command": "sed -i s/a/b/ calc.py"}), Observation("")
+LOOK = Action("view", {"path": "calc.py"}), Observation("…")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param([ran(FAILURE), SHELL], id="mended by the shell"),
+        pytest.param([ran(FAILURE), (Action("undo"), Observation(""))], id="taken back"),
+        pytest.param([ran(FAILURE), edited(), ran(passed=2)], id="seen green after the edit"),
+        pytest.param([edited(ok=False), edited("./calc.py"), ran(passed=2)], id="made at the second try"),
+        pytest.param([edited(), ran(counts=False, granularity="command")], id="judged by an exit code"),
+        pytest.param([edited(), ran(passed=2), ran(counts=False)], id="a wrong name after a green run"),
+        pytest.param([edited(), ran(counts=False), ran(passed=2)], id="a wrong name before a green run"),
+        pytest.param([edited(), ran(OLD, passed=2)], id="red before"),
+        pytest.param([], id="alone"),
+    ],
+)
+def test_work_that_nothing_speaks_against(before: list[tuple[Action, Observation]]) -> None:
+    assert _doubt(before, NEW) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ([edited(), ran(FAILURE)], "tests/test_new.py::test_it failed, and nothing was changed after that."),
+        ([edited(), ran(FAILURE), LOOK], "test_it failed"),
+        ([edited(), ran(FAILURE), ran(passed=9)], "test_it failed"),
+        ([edited(), ran(*[OLD] * 12, FAILURE, passed=1)], "test_it failed"),
+        ([(Action("edit", {"path": "a.py"}), Observation("", ok=False)), SHELL], "edit of a.py"),
+        ([edited(ok=False), edited("other.py")], "edit of calc.py"),
+        ([edited(), ran(counts=False)], "no test passed"),
+        ([edited(), (Action("run-tests"), ran(FAILURE)[1])], "test_it failed"),
+    ],
+)
+def test_work_that_the_same_reply_found_wanting(before: list[tuple[Action, Observation]], said: str) -> None:
+    assert said in _doubt(before, NEW)
