@@ -112,18 +112,23 @@ def _hits(found: Iterable[tuple[tuple[str, str, int], _Evidence]]) -> tuple[Hit,
 
 
 def _texts(trees: Trees | Mapping[str, str], tree: str) -> Iterator[tuple[str, str]]:
-    """Path and text of every source file that is not huge, binary, generated or in another encoding."""
+    """Path and text of every source file that is not huge, binary or generated."""
     if isinstance(trees, Mapping):
         yield from ((path, text) for path, text in sorted(trees.items()) if _wanted(path, text))
         return
     for path, entry in trees.files(tree).items():
         if entry.mode.startswith("100") and entry.size <= LARGEST and _is_code(path):
-            try:
-                text = trees.read_blob(entry.id).decode()
-            except UnicodeDecodeError:
-                continue
+            text = _decoded(trees.read_blob(entry.id))
             if _wanted(path, text):
                 yield path, text
+
+
+def _decoded(data: bytes) -> str:
+    """Source in another encoding is read as Latin-1, in which nothing fails: the names in it are ASCII mostly."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _is_code(path: str) -> bool:

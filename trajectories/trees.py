@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from trajectories.errors import RunBroken, UsageError
@@ -31,6 +32,8 @@ FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
 SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
+LISTINGS = 3
+"""Trees whose files are kept in memory: a large one takes seconds to list."""
 SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anybody counts on them
 
 
@@ -63,6 +66,7 @@ class Trees:
         self.env = environment({**OWN, "GIT_DIR": str(self.path)})
         self._reader = Reader(self.env)
         self._sound: dict[str, tuple[int, int]] = {}
+        self._listed: dict[str, Mapping[str, Entry]] = {}
         self._packs = 0
 
     def close(self) -> None:
@@ -81,8 +85,14 @@ class Trees:
         found = self._reader.get(_id(tree))
         return found is not None and found[0] == "tree"
 
-    def files(self, tree: str) -> dict[str, Entry]:
+    def files(self, tree: str) -> Mapping[str, Entry]:
         """Every file of a tree, in git's order; submodules are among them, with size 0."""
+        found = self._listed.get(tree) or MappingProxyType(self._listing(tree))
+        others = [(id, listing) for id, listing in self._listed.items() if id != tree]
+        self._listed = dict([*others[1 - LISTINGS :], (tree, found)])
+        return found
+
+    def _listing(self, tree: str) -> dict[str, Entry]:
         found = {}
         for line in self._git("ls-tree", "-r", "-z", "-l", "--full-tree", _id(tree)).split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
