@@ -9,16 +9,25 @@ from collections.abc import Sequence
 from trajectories.errors import Stuck
 from trajectories.records import Step
 
-SAME, SWINGS, IDLE = 3, 3, 3
-"""So many equal steps, swings between two states, replies without an action in a row are a sign."""
+ROUNDS, LONGEST_CYCLE, IDLE = 3, 3, 3
+"""So many rounds of a cycle of so many steps at most (one: the same again), replies without an action in a row."""
 HINT = "hint"
 """Author of the step that tells the model."""
 GRACE = 4
-"""A sign that is still there so many replies after a hint ends the attempt."""
-_VARYING = re.compile(r"\d+(?:\.\d+)? ?(?:ms|s|seconds?)\b|\b(?:out|step):[\d.]+|0x[0-9a-f]+")
+"""A sign within so many replies after a hint ends the attempt: at once, where the next reply goes on as before."""
+_VARYING = re.compile(
+    r"(?<!\d)\d{1,2}:\d\d:\d\d(?:[.,]\d+)?"
+    r"|\d+(?:\.\d+)? ?(?:ms|s|seconds?)\b|\b(?:out|step):[\d.]+|0x[0-9a-f]+"
+)
 
-REPEATED = "You did the same and saw the same {n} times. Do something else: look elsewhere, or change your approach."
-SWINGING = "You go back and forth between the same two steps. Decide, or find out what tells them apart."
+REPEATED = (
+    f"You did the same and saw the same {ROUNDS} times. Do something else: look elsewhere, or change your approach; "
+    "what takes long, wait for it in one command. Going on like this ends the run."
+)
+SWINGING = (
+    "You go back and forth between the same {n} steps. Decide, or find out what tells them apart. "
+    "Going on like this ends the run."
+)
 TALKING = f"The model gave {IDLE} replies without an action."
 ADVICE = "Try another model or strategy, or say more in the issue."
 
@@ -26,23 +35,27 @@ ADVICE = "Try another model or strategy, or say more in the issue."
 def circling(steps: Sequence[Step]) -> str:
     """A hint for a conversation that shows a sign; "" for one that does not.
 
-    Raises Stuck when the sign is still there after a hint, and for a model that only talks, which is told each time.
+    Raises Stuck for a sign within GRACE replies after a hint, and for a model that only talks, which is told each time.
     """
     replied = [step for step in steps if step.reply is not None]
     if len(replied) >= IDLE and not any(step.actions for step in replied[-IDLE:]):
         raise Stuck(TALKING, ADVICE)
-    states = [_state(step) for step in replied[-2 * SWINGS :]]
-    if len(states) >= SAME and len(set(states[-SAME:])) == 1:
-        sign = REPEATED.format(n=SAME)
-    elif len(states) == 2 * SWINGS and len(set(states[::2])) == len(set(states[1::2])) == 1:
-        sign = SWINGING
-    else:
+    states = [_state(step) for step in replied[-ROUNDS * LONGEST_CYCLE :]]
+    length = next((n for n in range(1, LONGEST_CYCLE + 1) if _cycles(states, n)), 0)
+    if not length:
         return ""
+    sign = REPEATED if length == 1 else SWINGING.format(n=length)
     return sign if _since_hint(steps) > GRACE else _give_up(sign)
 
 
+def _cycles(states: Sequence[str], length: int) -> bool:
+    """Whether the last states are ROUNDS times the same `length` ones."""
+    last = states[-ROUNDS * length :]
+    return len(last) == ROUNDS * length and last[length:] == last[:-length]
+
+
 def _give_up(sign: str) -> str:
-    raise Stuck(f"The model was told, and went on: {sign}", ADVICE)
+    raise Stuck(f"The model was told, and went on: {sign.partition('. ')[0]}.", ADVICE)
 
 
 def _since_hint(steps: Sequence[Step]) -> int:

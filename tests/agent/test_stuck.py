@@ -28,7 +28,15 @@ def test_progress_is_no_circle() -> None:
     assert not circling([])
 
 
-@pytest.mark.parametrize("seen", [("same", "same", "same"), ("in 0.1 s, out:1", "in 12 s, out:2", "in 3.5 s, out:30")])
+@pytest.mark.parametrize(
+    "seen",
+    [
+        ("same", "same", "same"),
+        ("in 0.1 s, out:1", "in 12 s, out:2", "in 3.5 s, out:30"),
+        ("Fri 13:42:01", "Fri 13:42:59", "Fri 13:43:10"),
+        ("2024-01-01T09:00:00.12 x", "2024-01-01T10:11:12.9 x", "2024-01-01T23:59:59,123 x"),
+    ],
+)
 def test_the_same_action_and_observation(seen: tuple[str, ...]) -> None:
     steps = conversation(*((RUN, text) for text in seen))
     assert "same 3 times" in circling(steps)
@@ -40,6 +48,22 @@ def test_two_states_in_turn() -> None:
     swing = [(LOOK, "1"), (RUN, "2")] * 3
     assert "back and forth" in circling(conversation(*swing))
     assert not circling(conversation(*swing[1:]))
+
+
+def test_three_states_in_turn() -> None:
+    turns = [(LOOK, "1"), (RUN, "2"), (Action("undo"), "3")] * 3
+    assert "the same 3 steps" in circling(conversation(*turns))
+    assert not circling(conversation(*turns[1:]))
+    assert not circling(conversation(*turns[:-1], (RUN, "2")))
+
+
+def test_going_on_after_a_hint_ends_it_and_anything_else_does_not() -> None:
+    told = [(RUN, "x"), (RUN, "x"), (RUN, "x"), "hint"]
+    assert not circling(conversation(*told, (RUN, "y")))
+    assert not circling(conversation(*told, (LOOK, "x")))
+    with pytest.raises(Stuck) as stop:
+        circling(conversation(*told, (RUN, "x")))
+    assert stop.value.message == "The model was told, and went on: You did the same and saw the same 3 times."
 
 
 def test_a_sign_long_after_a_hint_is_a_new_one() -> None:
