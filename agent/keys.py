@@ -1,12 +1,14 @@
 """Keys of model providers: where one is found, and where the user may keep one.
 
 Looked for in this order: the environment variable that the model's table names, the provider's usual variable, the
-system's keyring, the file in clear. In the last two it lies under the model's name or its provider's.
+system's keyring, the file in clear. In the last two it lies under the model's name or its provider's. To an address of
+the table's own goes only a key that is meant for it: in the variable that the table names, or under the model's name.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from dataclasses import dataclass
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 SERVICE = "swe-agent"
 """The name under which the system's keyring shows our entries."""
 OTHER_NAMES = {"together_ai": "TOGETHERAI", "hosted_vllm": "VLLM"}
+DUMMIES = frozenset({"sk-no-key-required", "token-abc123", "sk-1234567890"})
+"""What manuals of local servers say to give as a key."""
+WORD = re.compile(r"[A-Za-z_ -]{1,15}")
+SHORTEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +56,43 @@ def key_for(model: str, table: ModelTable) -> str:
 
 def find_key(model: str, table: ModelTable) -> Key:
     """The key for a model and where it lies. A table that names a variable means that one and no other."""
+    own = bool(table.api_base) and not table.key_env
     variable = table.key_env or usual_variable(model)
-    if value := os.environ.get(variable, "").strip():
+    if not own and (value := os.environ.get(variable, "").strip()):
         return Key(value, f"set in ${variable}")
     if table.key_env:
         return Key("", f"missing: ${variable} is not set")
-    names = _names(model)
+    names = [name for name in _names(model) if not (own and name == provider_of(model))]
     if value := next(filter(None, map(_from_keyring, names)), ""):
         return Key(value, "in the system's keyring")
     clear = _from_file()
     if value := next((clear[name] for name in names if name in clear), ""):
         return Key(value, f"in clear in {clear_file()}")
+    if own:
+        return Key(
+            "", "none is sent to its own api_base: no key_env names one, and none is kept under the model's name"
+        )
     return Key("", f"missing: neither in ${variable} nor in the system's keyring")
+
+
+def advice(model: str, table: ModelTable) -> str:
+    """What the user does where a model has no key."""
+    if table.key_env:
+        return f"Set ${table.key_env}."
+    if table.api_base:
+        return f"Store one for this server: `swe-agent config key {model}`, or name its variable in key_env."
+    return f"Set ${usual_variable(model)}, or store one: `swe-agent config key {provider_of(model)}`."
+
+
+def looks_secret(key: str) -> bool:
+    """Whether a key is one to be masked wherever it stands: words such as EMPTY, ollama or not-needed are none, and
+    would be masked out of source code."""
+    return len(key) >= SHORTEST and key not in DUMMIES and not WORD.fullmatch(key)
+
+
+def without_userinfo(text: str) -> str:
+    """A URL, or a text with some, without the user and password that stand before a host."""
+    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def _names(model: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ HELP = "`swe-agent fix --help` says what it takes."
 PREFIX = "SWE_AGENT_"
 REPOSITORY = "the repository's .swe-agent.toml"
 OF_REPOSITORY = frozenset({"image", "setup", "test"})
+PRICES = {"price_in": "input", "price_out": "output", "price_cached": "cached", "price_written": "written"}
 
 
 class ModelTable(BaseModel):
@@ -50,11 +52,20 @@ class ModelTable(BaseModel):
     temperature: float | None = Field(default=None, ge=0, le=2)
     fallback: str = ""
 
-    def price(self) -> Price | None:
-        """The user's own price; null unless both directions are given."""
-        if self.price_in is None or self.price_out is None:
-            return None
-        return Price(self.price_in, self.price_out, self.price_cached, self.price_written, own=True)
+    def price(self, known: Price | None = None) -> Price | None:
+        """The user's own price. What it leaves out of the two directions is as `known`, with all else of that.
+
+        Raises ConfigError for half a price of a model whose other half nobody knows.
+        """
+        own = {PRICES[name]: value for name in PRICES if (value := getattr(self, name)) is not None}
+        if not own:
+            return known
+        if own.keys() >= {"input", "output"}:
+            return Price(**own, own=True)
+        if known is None:
+            missing = " and ".join(name for name in ("price_in", "price_out") if PRICES[name] not in own)
+            raise ConfigError(f"A table has a price without {missing}, which nobody else knows.", f"Set {missing} too.")
+        return replace(known, **own, own=True)
 
 
 class Settings(BaseSettings):

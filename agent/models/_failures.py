@@ -14,26 +14,35 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
 
-from trajectories.errors import ConfigError, ModelError, Refused, SweAgentError
+from aci.view import clean
+from agent.keys import without_userinfo
+from trajectories.errors import ModelError, Refused
 from trajectories.records import Usage
 
 GATEWAY = frozenset({408, 502, 504})
 AGAIN = frozenset({408, 409, 425, 429})
 LONGEST = 300
 """Characters of a provider's own words that are shown."""
+MOST_READ = 4000
+"""Characters of an error that are looked at."""
 OVERFLOW = re.compile(
     r"context.{0,20}(length|window|size)|prompt is too long|input is too long|too many (input )?tokens|"
     r"maximum.{0,30}tokens|exceeds?.{0,40}(tokens|token (limit|size))|reduce the length|request_too_large",
     re.IGNORECASE,
 )
+TOO_MUCH = re.compile(
+    r"(output|completion)[ _]tokens|max_\w{0,20}tokens\W{0,3}(value|must be|is too large|too high)", re.IGNORECASE
+)
+"""More asked for than the model writes at a time; what also speaks of the context is about the request's length."""
 UNPAID = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance|insufficient.{0,10}(credit|balance|funds)", re.I
 )
 UNREACHED = re.compile(
     r"connect(ion)? ?(error|refused)|connecterror|name or service not known|nodename nor servname", re.I
 )
-SAID = re.compile(r'"message":\s*("(?:[^"\\]|\\.)*")')
-PREFIX = re.compile(r"^(litellm\.\w+: |(\w*(Error|Exception|Timeout) ?)+(:| -) )+")
+SAID = re.compile(r'"message":\s*"((?:[^"\\]|\\.)*)')
+KIND = r"\w{0,60}(?:Error|Exception|Timeout)"
+PREFIX = re.compile(rf"(?:litellm\.\w{{1,60}}:|{KIND}(?: {KIND})?(?::| -)) ")
 OWN_ADVICE = re.compile(r"( Original exception:|\.? Handle with `litellm).*", re.DOTALL)
 KEY = re.compile(r"\b(sk|key|pk|gsk|xai|AIza)[-_][\w*.-]{8,}|AIza[\w-]{20,}")
 
@@ -48,11 +57,12 @@ class Asked:
     secrets: tuple[str, ...]
 
 
-def failure(error: Exception, asked: Asked) -> SweAgentError:
+def failure(error: Exception, asked: Asked) -> ModelError:
     """What to raise in place of anything litellm raised."""
     chain = list(_chain(error))
     if missing := next((one for one in chain if isinstance(one, ImportError)), None):
-        return ConfigError(f"litellm cannot be used: {missing}.", "Install swe-agent anew, with its dependencies.")
+        fix = "Install swe-agent anew, with its dependencies."
+        return Refused(f"litellm cannot be used: {missing}.", fix, billed=False)
     headers = next(
         (found for one in chain if (found := getattr(one, "litellm_response_headers", None)) is not None), None
     )
@@ -90,6 +100,9 @@ def _answered(status: int, headers: Mapping[str, str], asked: Asked, said: str) 
     if status == 404:
         fix = "Mend the model's name, or its api_base in your config."
         return Refused(f"{asked.address} has no model {asked.model} (404): {said}.", fix, billed=False)
+    if status in (400, 422) and TOO_MUCH.search(said) and "context" not in said.lower():
+        fix = f"Lower its max_output: `swe-agent config set models.{asked.model}.max_output TOKENS`."
+        return ModelError(named, fix, billed=False)
     if status == 413 or (status in (400, 422, 500) and OVERFLOW.search(said)):
         return ModelError(named, overflow=True, billed=False)
     if status >= 500 or status in AGAIN:
@@ -101,7 +114,7 @@ def _answered(status: int, headers: Mapping[str, str], asked: Asked, said: str) 
 def _unanswered(chain: list[BaseException], asked: Asked, said: str) -> ModelError:
     """No status at all: no connection, silence, or an answer that broke off."""
     kinds = {type(one).__name__ for one in chain}
-    texts = " ".join(str(one) for one in chain)
+    texts = " ".join(str(one)[:MOST_READ] for one in chain)
     if kinds & {"ConnectError", "ConnectTimeout"} or (
         not kinds & {"MidStreamFallbackError", "ReadTimeout"}
         and UNREACHED.search(texts)
@@ -130,11 +143,14 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _said(error: Exception, asked: Asked) -> str:
-    """The provider's own words on one line, short, without keys."""
-    text = str(error)
+    """The provider's own words on one line, short, without keys and what a terminal would obey."""
+    text = str(error)[:MOST_READ]
     if found := SAID.search(text):
         text = _unquoted(found[1])
-    text = re.sub(r"<[^<>]*>", " ", PREFIX.sub("", OWN_ADVICE.sub("", text)))
+    text = OWN_ADVICE.sub("", text)
+    while prefix := PREFIX.match(text):
+        text = text[prefix.end() :]
+    text = re.sub(r"<[^<>]*>", " ", without_userinfo(clean(text)))
     text = " ".join(text.removeprefix("b'").split()).rstrip("'. ")
     for secret in asked.secrets:
         text = text.replace(secret, "***")
@@ -143,11 +159,11 @@ def _said(error: Exception, asked: Asked) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """A JSON string, also one that went through Python's repr of bytes."""
+    """The inside of a JSON string, also one that went through Python's repr of bytes."""
     try:
-        return str(json.loads(text.replace("\\'", "'"), strict=False))
+        return str(json.loads(f'"{text}"'.replace("\\'", "'"), strict=False))
     except ValueError:
-        return text[1:-1]
+        return text
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

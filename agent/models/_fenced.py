@@ -15,13 +15,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from agent.models import _arguments
 from agent.models.base import Message
 from trajectories.records import Action
 
 OPENS = re.compile(r"^\s*`{3,}\s*call[ :]+([\w.-]+)\s*$")
 CLOSES = re.compile(r"^\s*`{3,}\s*$")
-SHORT = re.compile(r"^\s*([A-Za-z_]\w*)\s*[:=]\s*(.*?)\s*$")
-LONG = re.compile(r"^\s*([A-Za-z_]\w*)\s*[:=]?\s*<<-?\s*[\"']?(\w+)[\"']?\s*$")
+SHORT = re.compile(r"^\s*([A-Za-z_]\w*)\s*[:=](.*)$", re.DOTALL)
+LONG = re.compile(r"^\s*([A-Za-z_]\w*)\s*(?:[:=]\s*)?<<-?\s*[\"']?(\w+)[\"']?\s*$")
 END = "END"
 
 HOW = """\
@@ -52,7 +53,8 @@ def outgoing(messages: Sequence[Message], tools: Sequence[dict[str, Any]]) -> li
     names: list[str] = []
     for message in messages:
         if message["role"] == "tool":
-            _answered(sent, names.pop(0) if names else "a call", message["content"])
+            name = names.pop(0) if names else "a call"
+            sent.append({"role": "user", "content": f"[{name}]\n{message['content']}"})
             continue
         said = {name: value for name, value in message.items() if name != "tool_calls"}
         if calls := [call["function"] for call in message.get("tool_calls", ())]:
@@ -60,8 +62,8 @@ def outgoing(messages: Sequence[Message], tools: Sequence[dict[str, Any]]) -> li
             blocks = [render(call["name"], json.loads(call["arguments"])) for call in calls]
             said["content"] = "\n\n".join([*filter(None, [message["content"]]), *blocks])
         sent.append(said)
-    plain = [{name: value for name, value in message.items() if name != "answers"} for message in sent]
-    return _told(plain, describe(tools)) if tools else plain
+    sent = _merged(sent)
+    return _told(sent, describe(tools)) if tools else sent
 
 
 def describe(tools: Sequence[dict[str, Any]]) -> str:
@@ -102,7 +104,8 @@ def _call(tool: str, lines: Iterator[str], lists: frozenset[str], cut: bool) -> 
                 return Action(tool, {}, "", _ended(f"no line {found[2]} ends the value of {found[1]}", cut))
             arguments[found[1]] = _as_list(value) if found[1] in lists else value
         elif not strange and (found := SHORT.match(line)):
-            arguments[found[1]] = _as_list(found[2]) if found[1] in lists else found[2]
+            value = found[2].strip()
+            arguments[found[1]] = _as_list(value) if found[1] in lists else value
         elif line.strip():
             strange.append(line)
     return Action(tool, {}, "", _ended("no line ``` ends the call", cut))
@@ -112,8 +115,8 @@ def _read(tool: str, arguments: dict[str, Any], strange: list[str]) -> Action:
     if not strange:
         return Action(tool, arguments)
     try:
-        given = json.loads("\n".join(strange), strict=False)
-    except (ValueError, RecursionError):
+        given = _arguments.read("\n".join(strange))
+    except ValueError:
         given = None
     if isinstance(given, dict) and not arguments:
         return Action(tool, given)
@@ -134,8 +137,8 @@ def _value(lines: Iterator[str], word: str) -> str | None:
 def _as_list(text: str) -> list[Any]:
     """A list as JSON, or an item a line."""
     try:
-        given = json.loads(text)
-    except (ValueError, RecursionError):
+        given = _arguments.read(text)
+    except ValueError:
         given = None
     return given if isinstance(given, list) else [line.strip() for line in text.split("\n") if line.strip()]
 
@@ -161,13 +164,22 @@ def _argument(name: str, value: Any) -> str:
     return f"{name} <<{word}\n{value}\n{word}"
 
 
-def _answered(sent: list[Message], name: str, answer: str) -> None:
-    """Answers that follow each other are one message of the user's."""
-    told = f"[{name}]\n{answer}"
-    if sent and sent[-1].get("answers"):
-        sent[-1]["content"] += f"\n\n{told}"
-    else:
-        sent.append({"role": "user", "content": told, "answers": True})
+def _merged(sent: list[Message]) -> list[Message]:
+    """What the user says in messages that follow each other is one message: some servers insist on turns."""
+    merged: list[Message] = []
+    for message in sent:
+        last = merged[-1] if merged else {"role": ""}
+        if not message["role"] == last["role"] == "user":
+            merged.append(message)
+        elif isinstance(message["content"], str) and isinstance(last["content"], str):
+            merged[-1] = {**last, "content": f"{last['content']}\n\n{message['content']}"}
+        else:
+            merged[-1] = {**last, "content": [*_as_parts(last["content"]), *_as_parts(message["content"])]}
+    return merged
+
+
+def _as_parts(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _told(sent: list[Message], how: str) -> list[Message]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from agent.models import _fenced
+from agent.models import _arguments, _fenced
 from agent.models._route import Route
 from agent.models._stream import Answer, Call
 from agent.models._usage import usage
@@ -23,7 +23,11 @@ def incoming(answer: Answer, route: Route, model: str, tools: Sequence[dict[str,
     if route.fenced:
         text, parsed = _fenced.parse(answer.text, tools, cut=answer.finish == "length")
         actions += parsed
-    kept = [block for block in answer.blocks if route.keeps & block.keys() and _whole(block)]
+    kept = [
+        {**block, "of": len(answer.text)} if "at" in block else block
+        for block in answer.blocks
+        if route.keeps & block.keys() and _whole(block)
+    ]
     signed = [{"call": _own(call), "id": call.id} for call in answer.calls.values() if THOUGHT in call.id]
     return Reply(
         text=text,
@@ -37,8 +41,8 @@ def incoming(answer: Answer, route: Route, model: str, tools: Sequence[dict[str,
 
 def _action(call: Call, finish: str, max_output: int) -> Action:
     try:
-        arguments = json.loads(call.arguments or "{}", strict=False)
-    except (ValueError, RecursionError) as error:
+        arguments = _arguments.read(call.arguments or "{}")
+    except ValueError as error:
         cut = f"the call was cut at max_output, {max_output} tokens: write less at a time"
         wrong = cut if finish == "length" else f"the arguments are no JSON: {error}"
         return Action(call.name, {}, _own(call), wrong)

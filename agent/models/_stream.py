@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
@@ -34,14 +34,18 @@ class Answer:
     blocks: list[dict[str, Any]] = field(default_factory=list)
     finish: str = ""
     usage: Any = None
+    size: int = 0
+    """Characters so far of all that a model writes."""
 
     def take(self, delta: dict[str, Any]) -> str:
         """Add a piece of a message, or a whole one; returns the new visible text."""
         own = delta.get("provider_specific_fields") or {}
         text = delta.get("content") or delta.get("refusal") or own.get("refusal")
         text = text if isinstance(text, str) else ""
+        reasoning = delta.get("reasoning_content") or ""
         self.text += text
-        self.reasoning += delta.get("reasoning_content") or ""
+        self.reasoning += reasoning
+        self.size += len(text) + len(reasoning)
         for at, call in enumerate(delta.get("tool_calls") or []):
             self._call(at, call)
         for block in delta.get("thinking_blocks") or []:
@@ -67,9 +71,9 @@ class Answer:
         call.id = call.id or piece.get("id") or ""
         call.name += function.get("name") or ""
         arguments = function.get("arguments")
-        call.arguments += (
-            arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
-        )
+        written = arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
+        call.arguments += written
+        self.size += len(written)
 
     def _think(self, piece: dict[str, Any]) -> None:
         """Pieces of thinking belong together until their signature comes."""
@@ -96,25 +100,27 @@ class Answer:
         self.blocks.append({"reasoning_details": dict(piece)})
 
 
-def collect(stream: Any, delta: Callable[[str], object], cancel: Event) -> Answer:
-    """Read a stream to its end. Raises Cancelled, with the connection closed, once `cancel` is set."""
-    answer = Answer()
+def collect(stream: Any, answer: Answer, cancel: Event, most: int) -> Generator[str, None, None]:
+    """Read a stream into `answer`, giving the visible text as it comes; one of more than `most` characters is cut.
+
+    Raises Cancelled, with the connection closed, once `cancel` is set.
+    """
     _tap(stream, answer)
     try:
         for chunk in stream:
             if cancel.is_set():
                 raise Cancelled("Interrupted while the model was answering.")
-            for piece in _deltas(chunk):
-                if text := answer.take(piece):
-                    delta(text)
+            yield from (answer.take(piece) for piece in _deltas(chunk))
+            if answer.size > most:
+                answer.finish = "length"
+                return
     finally:
         close(stream)
     if not (answer.text or answer.calls) and (text := _refusal(stream)):
         answer.text = text
-        delta(text)
+        yield text
     answer.finish = getattr(stream, "received_finish_reason", None) or ""
     answer.usage = answer.usage or _usage(stream)
-    return answer
 
 
 def _tap(stream: Any, answer: Answer) -> None:
@@ -151,14 +157,12 @@ class _Tapped:
         self._stream.close()
 
 
-def whole(message: dict[str, Any], delta: Callable[[str], object]) -> Answer:
-    """The answer of a server that does not stream: the body of a chat completion."""
-    answer = Answer(usage=message.get("usage"))
+def whole(message: dict[str, Any], answer: Answer) -> Generator[str, None, None]:
+    """The same of a server that does not stream: the body of a chat completion."""
+    answer.usage = message.get("usage")
     for choice in (message.get("choices") or [])[:1]:
-        if text := answer.take(choice.get("message") or {}):
-            delta(text)
+        yield answer.take(choice.get("message") or {})
         answer.finish = choice.get("finish_reason") or "stop"
-    return answer
 
 
 def raw_response(stream: Any) -> Any:

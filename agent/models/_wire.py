@@ -1,12 +1,14 @@
 """Our messages as litellm takes them.
 
 A message's `blocks` are JSON of what a provider wants back byte for byte: `{field: value}` joins the list `field` of
-the message, with `at` where it stood in the text; `{"call", "id"}` gives a call the id its signature is in.
+the message, with `at` where it stood in a text `of` so many characters (in a text that was changed since, as by a
+mask, its place is lost and it goes ahead); `{"call", "id"}` gives a call the id its signature is in.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -16,7 +18,9 @@ from agent.models.base import Message
 
 MARK = {"type": "ephemeral"}
 EMPTY = "(nothing)"
-"""Providers refuse a message of the model's that is empty."""
+"""Providers refuse a message that is empty or blank."""
+NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
+LONGEST_NAME = 64
 
 
 def outgoing(messages: Sequence[Message], route: Route) -> list[Message]:
@@ -51,24 +55,37 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
 
 def _outgoing(message: Message, route: Route) -> Message:
     sent = {name: value for name, value in message.items() if name != "blocks"}
+    if blank := not sent.get("content") or (isinstance(sent["content"], str) and sent["content"].isspace()):
+        sent["content"] = EMPTY
     if message["role"] != "assistant":
         return sent
+    if calls := sent.get("tool_calls"):
+        sent["tool_calls"] = [_named(call) for call in calls]
     blocks = [block for block in _blocks(message) if route.keeps & block.keys()]
     for block in blocks:
         for name in route.keeps & block.keys():
             sent.setdefault(name, []).append(block[name])
-    if not sent.get("content"):
+    if blank and calls:
         # litellm would fill an empty text with words of its own.
-        sent["content"] = (None if route.claude else "") if sent.get("tool_calls") else EMPTY
-    if any(block.get("at") for block in blocks) and all(_is_thinking(block) for block in blocks):
-        sent["content"] = _interleaved(sent["content"] or "", blocks)
+        sent["content"] = None if route.claude else ""
+    if not blank and any(block.get("at") for block in blocks) and all(_stands(block, sent) for block in blocks):
+        sent["content"] = _interleaved(sent["content"], blocks)
         del sent["thinking_blocks"]
     return sent
 
 
-def _is_thinking(block: dict[str, Any]) -> bool:
-    """litellm takes thinking among parts of text, but drops redacted thinking there."""
-    return bool(block.get("thinking_blocks", {}).get("type") == "thinking")
+def _named(call: dict[str, Any]) -> dict[str, Any]:
+    """A call whose name providers take: a model may have called something that can be no tool."""
+    function = call["function"]
+    name = NOT_IN_NAMES.sub("_", function["name"])[:LONGEST_NAME] or "_"
+    return {**call, "function": {**function, "name": name}}
+
+
+def _stands(block: dict[str, Any], message: Message) -> bool:
+    """Whether a thought can go back to where it stood: litellm takes thinking among parts of text, but drops redacted
+    thinking there."""
+    length = len(message["content"])
+    return bool(block.get("thinking_blocks", {}).get("type") == "thinking" and block.get("of", length) == length)
 
 
 def _interleaved(text: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -76,10 +93,14 @@ def _interleaved(text: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]
     parts: list[dict[str, Any]] = []
     start = 0
     for at, together in groupby(blocks, lambda block: block["at"]):
-        parts += [{"type": "text", "text": text[start:at]}] if text[start:at] else []
+        parts += _text(text[start:at])
         parts += [block["thinking_blocks"] for block in together]
         start = at
-    return parts + ([{"type": "text", "text": text[start:]}] if text[start:] else [])
+    return parts + _text(text[start:])
+
+
+def _text(text: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": text}] if text.strip() else []
 
 
 def _sign(message: Message, ids: dict[str, str]) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.keys import Key, find_key, key_for, usual_variable
-from agent.models import _fenced, _library, _listing, _prices, _stream, _wire
+from agent.keys import Key, advice, find_key, key_for, looks_secret, without_userinfo
+from agent.models import _fenced, _library, _prices, _stream, _wire
 from agent.models._failures import Asked, broken, failure, filtered
 from agent.models._reply import incoming
 from agent.models._route import route
@@ -32,38 +34,50 @@ OWN_CREDENTIALS = frozenset({"bedrock", "vertex_ai", "sagemaker", "sagemaker_cha
 """Providers that find credentials where their clouds keep them."""
 NO_KEY = "none"
 """Sent to a local server, since clients insist on some key."""
+LONGEST_TOKEN = 16
+"""Characters that one token of output has at most, on average; a stream that goes on longer has no end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`wire` is litellm's name for a model; `base` the address, "" for the provider's own."""
+
+    wire: str
+    table: ModelTable
+    key: Key
+    base: str
 
 
 class Provider:
     """`name` is what the user wrote, the route's `wire` what litellm is given."""
 
-    def __init__(self, name: str, wire: str, table: ModelTable, key: str, base: str, settings: Settings) -> None:
+    def __init__(self, name: str, found: Found, settings: Settings) -> None:
+        wire, table, base = found.wire, found.table, found.base
         known = _prices.facts(wire)
         self.name = name
-        self.price = table.price() or known.price
+        self.price = table.price(known.price)
         self.window = table.context or known.window
         most = known.max_output or MAX_OUTPUT
         # One window holds request and reply, and a conversation needs most of it.
         self.max_output = table.max_output or (min(most, max(self.window // 3, 1)) if self.window else most)
         self.images = bool(known.images) if table.images is None else table.images
         self.fallback = table.fallback
-        self.secrets = (key,) if key and key != NO_KEY else ()
+        key = found.key.value or NO_KEY * (wire.partition("/")[0] not in OWN_CREDENTIALS)
+        self.secrets = (key,) if looks_secret(key) else ()
         self._route = route(wire, known, table)
         self._effort = table.effort or settings.effort
         self._fixed = {"api_key": key, "api_base": base, "temperature": table.temperature}
         self._timeout = settings.model_timeout
         self._broken: set[tuple[str, int]] = set()
-        fix = f"Mend the key: ${table.key_env or usual_variable(wire)}, or `swe-agent config`."
-        self._asked = Asked(name, base or self._route.provider, fix, self.secrets)
+        fix = f"Mend the key, {found.key.where}." if found.key.value else advice(wire, table)
+        self._asked = Asked(name, without_userinfo(base) or self._route.provider, fix, self.secrets)
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
         _library.quiet()
-        try:
-            answer = self._answer(self._request(messages, tools, asking), asking)
-        except SweAgentError:
-            raise
-        except Exception as error:  # noqa: BLE001 - litellm raises of every kind; all of them become ours
-            raise failure(error, self._asked) from None
+        answer = _stream.Answer()
+        with closing(self._sent(self._request(messages, tools, asking), answer, asking)) as texts:
+            for text in filter(None, texts):
+                asking.delta(text)
         reply = incoming(answer, self._route, self.name, tools, asking.max_output)
         if answer.finish == "content_filter":
             raise filtered(self._asked, reply.usage)
@@ -73,22 +87,33 @@ class Provider:
             raise broken(self._asked, "ended the stream before the reply was done")
         return reply
 
-    def _answer(self, request: dict[str, Any], asking: Asking) -> _stream.Answer:
-        """Sends the request. A server that does not stream, although asked to, is read whole."""
+    def _sent(self, request: dict[str, Any], answer: _stream.Answer, asking: Asking) -> Generator[str, None, None]:
+        """Send the request and read into `answer`, giving the text as it comes. What fails in here is not ours."""
+        try:
+            yield from self._read(request, answer, asking)
+        except SweAgentError:
+            raise
+        except Exception as error:  # noqa: BLE001 - litellm raises of every kind; all of them become ours
+            raise failure(error, self._asked) from None
+
+    def _read(self, request: dict[str, Any], answer: _stream.Answer, asking: Asking) -> Generator[str, None, None]:
+        """The texts of an answer. A server that does not stream, although asked to, is read whole."""
         stream = _library.library().completion(**request)
         if not request["stream"]:
-            return _stream.whole(stream.model_dump(exclude_none=True, warnings=False), asking.delta)
+            return _stream.whole(stream.model_dump(exclude_none=True, warnings=False), answer)
         response = _stream.raw_response(stream)
         kind = "" if response is None else response.headers.get("content-type", "")
         if "json" in kind:
-            return _stream.whole(json.loads(response.read()), asking.delta)
+            return _stream.whole(json.loads(response.read()), answer)
         if "html" in kind:
             raise broken(self._asked, "answered with a web page, as a proxy does")
-        return _stream.collect(stream, asking.delta, asking.cancel)
+        return _stream.collect(stream, answer, asking.cancel, asking.max_output * LONGEST_TOKEN)
 
     def _request(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> dict[str, Any]:
         route = self._route
-        streams = route.responses or (asking.branch, asking.ask) not in self._broken
+        ask = asking.branch, asking.ask
+        streams = route.responses or ask not in self._broken
+        self._broken.discard(ask)
         said = _fenced.outgoing(messages, tools) if route.fenced else messages
         effort = route.effort(self._effort, asking.max_output, _wire.mute(said))
         optional = {
@@ -116,46 +141,24 @@ class Provider:
 
 def load(name: str, settings: Settings) -> Provider:
     """The model of a litellm name. Raises ConfigError for an unknown provider and for a key that is missing."""
-    wire, table, key, base = _found(name, settings)
-    provider = wire.partition("/")[0]
-    if not key.value and not base and provider not in KEYLESS | OWN_CREDENTIALS:
-        fix = f"Set ${usual_variable(wire)}, or store one: `swe-agent config` says how."
-        raise ConfigError(f"There is no key for {name}.", fix)
+    found = find(name, settings)
+    if found.table.key_env and not found.key.value:
+        key_for(found.wire, found.table)
+    if not found.key.value and not found.base and found.wire.partition("/")[0] not in KEYLESS | OWN_CREDENTIALS:
+        raise ConfigError(f"There is no key for {name}.", advice(found.wire, found.table))
+    model = Provider(name, found, settings)
     _library.begin()
-    return Provider(name, wire, table, key.value or NO_KEY * (provider not in OWN_CREDENTIALS), base, settings)
+    return model
 
 
-def check(name: str, settings: Settings, ask: bool = False) -> str:
-    """What a run with this model would work with: price, window, key; costs nothing and does not import litellm.
+def find(name: str, settings: Settings) -> Found:
+    """Where a request to the model of that name would go, and with which key; one that is missing says so itself.
 
-    `ask`: also ask a server with an address of its own whether it is there and has the model.
-    Raises ConfigError for a name that is none, ModelError or Refused for a server that does not answer well.
+    Raises ConfigError for a name that is none.
     """
-    wire, table, key, base = _found(name, settings)
-    model = Provider(name, wire, table, key.value, base, settings)
-    price = model.price
-    source = "your config" if price and price.own else "litellm's map"
-    said = [
-        f"${price.input:g} in and ${price.output:g} out per million tokens, from {source}"
-        if price
-        else "no price known",
-        f"window {model.window:,} tokens" if model.window else "window unknown",
-        f"at most {model.max_output:,} tokens a reply",
-        f"key {key.where}",
-    ]
-    if ask and base:
-        said.append(_listing.listed(base, wire, key.value))
-    return f"{name}: {'; '.join(said)}."
-
-
-def _found(name: str, settings: Settings) -> tuple[str, ModelTable, Key, str]:
-    """litellm's name for a model, the user's table, the key and the address, "" for the provider's own."""
     table = settings.model_table(name, name.partition("/")[2])
     wire = _wire_name(name, table)
-    key = find_key(wire, table)
-    if table.key_env and not key.value:
-        key_for(wire, table)
-    return wire, table, key, table.api_base or _usual_base(wire.partition("/")[0])
+    return Found(wire, table, find_key(wire, table), table.api_base or _usual_base(wire.partition("/")[0]))
 
 
 def _wire_name(name: str, table: ModelTable) -> str:

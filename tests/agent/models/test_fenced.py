@@ -91,6 +91,8 @@ def test_habits_of_models(text: str, arguments: dict[str, Any]) -> None:
         ("```call view\nthe file a.py\n```", "'the file a.py' is no argument"),
         ('```call view\npath: a\n{"path": "a.py"}\n```', "is no argument"),
         ('```call view\n["a"]\n```', "is no argument"),
+        ('```call view\n{"path": NaN}\n```', "is no argument"),
+        ('```call view\n{"path": ' + "[" * 700 + "]" * 700 + "}\n```", "is no argument"),
     ],
 )
 def test_what_cannot_be_read_says_why(text: str, error: str) -> None:
@@ -128,6 +130,19 @@ def test_several_answers_are_one_message() -> None:
     assert sent[2]["content"] == "I look.\n\n```call view\npath: 1.py\n```\n\n```call view\npath: 2.py\n```"
     assert sent[3] == {"role": "user", "content": "[view]\ntext of c1\n\n[view]\ntext of c2"}
     assert outgoing(said, [])[3] == sent[3]
+    hinted = outgoing([*said, {"role": "user", "content": "A hint."}], [])
+    assert hinted[3:] == [{"role": "user", "content": f"{sent[3]['content']}\n\nA hint."}]
+
+
+def test_neighbours_with_pictures_are_one_message_of_parts() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:,"}}
+    said = [{"role": "user", "content": "See."}, {"role": "user", "content": [picture]}]
+    assert outgoing(said, []) == [{"role": "user", "content": [{"type": "text", "text": "See."}, picture]}]
+
+
+@pytest.mark.parametrize("line", ["a: x" + " " * 300_000 + "x", "a" + " " * 300_000 + "x", " " * 300_000 + "x"])
+def test_long_lines_are_read_in_linear_time(line: str) -> None:
+    assert only(f"```call view\n{line}\n```").tool == "view"
 
 
 def test_a_conversation_over_the_wire(load: Load) -> None:

@@ -124,6 +124,10 @@ def test_two_hundred_calls(load: Load) -> None:
     [
         ('{"path": "a.py"', "the arguments are no JSON"),
         ("[" * 100_000, "the arguments are no JSON"),
+        ('{"path": ' + "[" * 700 + "]" * 700 + "}", "nested more than 50 levels deep"),
+        ('{"path": NaN}', "no NaN in JSON"),
+        ('{"path": -Infinity}', "no -Infinity in JSON"),
+        ('{"path": 1e999}', "1e999 is too large"),
         ('["a.py"]', "must be an object, not list"),
         ("null", "must be an object, not NoneType"),
     ],
@@ -184,6 +188,40 @@ def test_an_empty_reply_can_be_answered(load: Load, name: str) -> None:
         said = [*SAID, {"role": "assistant", "content": ""}, {"role": "user", "content": "Go on."}]
         assert ask(model, said).text == "Sorry."
     assert "sanitised" not in json.dumps(endpoint.asked[1])
+
+
+@ALL
+def test_blank_text_beside_calls_is_left_out(load: Load, name: str) -> None:
+    with Endpoint([Answer(text="\n\n", actions=[("view", {"path": "a"})]), Answer(text="ok")]) as endpoint:
+        model = load(endpoint, name)
+        reply = ask(model)
+        ask(model, [*SAID, *exchange(reply, " \n")])
+    sent = json.dumps(endpoint.asked[1])
+    assert "\\n\\n" not in sent
+    assert '" \\n"' not in sent
+
+
+@pytest.mark.parametrize("name", [CHAT, CLAUDE])
+def test_blank_text_alone_is_said_to_be_nothing(load: Load, name: str) -> None:
+    said = [*SAID, {"role": "assistant", "content": "\n\n"}, {"role": "user", "content": "Go on."}]
+    with Endpoint([Answer(text="ok")]) as endpoint:
+        ask(load(endpoint, name), said)
+    assert "(nothing)" in json.dumps(endpoint.asked[0])
+
+
+@ALL
+def test_calls_of_what_can_be_no_tool_go_back_under_a_name(load: Load, name: str) -> None:
+    calls = [("functions.view run", {}), ("x" * 100, {})]
+    with Endpoint([Answer(actions=calls), Answer(text="ok")]) as endpoint:
+        model = load(endpoint, name)
+        reply = ask(model)
+        said = exchange(reply, "no such tool", "none")
+        said[0]["tool_calls"][1]["function"]["name"] = ""
+        ask(model, [*SAID, *said])
+    sent = json.dumps(endpoint.asked[1])
+    assert '"functions_view_run"' in sent
+    assert '"name": "_"' in sent
+    assert "functions.view" not in sent
 
 
 @pytest.mark.parametrize("name", [CHAT, RESPONSES])

@@ -189,3 +189,23 @@ def test_a_stream_that_litellm_splits_in_the_wrong_place_is_read_whole_when_aske
     assert reply.text == "hi"
     assert json.loads(reply.blocks[0])["thinking_blocks"] == block
     assert reply.usage is not None
+
+
+def test_thoughts_stand_where_they_stood_unless_the_text_was_changed() -> None:
+    from agent.models._prices import facts
+    from agent.models._reply import incoming
+    from agent.models._route import route
+    from agent.models._stream import Answer as Came
+    from agent.models._wire import outgoing
+    from agent.settings import ModelTable
+
+    claude = route(CLAUDE, facts(CLAUDE), ModelTable())
+    thoughts = [{"type": "thinking", "thinking": "t", "signature": f"s{n}"} for n in range(2)]
+    came = Came(
+        "A key. More.", blocks=[{"thinking_blocks": thoughts[0], "at": 0}, {"thinking_blocks": thoughts[1], "at": 7}]
+    )
+    reply = incoming(came, claude, CLAUDE, [], 100)
+    (whole,) = outgoing(exchange(reply), claude)
+    assert [part.get("text", part.get("signature")) for part in whole["content"]] == ["s0", "A key. ", "s1", "More."]
+    (masked,) = outgoing([{**exchange(reply)[0], "content": "A [masked]. More."}], claude)
+    assert (masked["content"], masked["thinking_blocks"]) == ("A [masked]. More.", thoughts)

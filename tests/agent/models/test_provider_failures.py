@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from agent.models._failures import _wait
+from agent.models._failures import PREFIX, Asked, _wait, failure
 from tests.agent.models.conftest import CHAT, CLAUDE, KEY, RESPONSES, Load, ask
 from tests.endpoint import Answer, Endpoint, Tokens
-from trajectories.errors import ConfigError, ModelError, Refused, SweAgentError
+from trajectories.errors import ModelError, Refused
 from trajectories.records import Usage
 
 ALL = pytest.mark.parametrize("name", [CHAT, CLAUDE, RESPONSES])
@@ -194,7 +194,85 @@ def test_a_model_that_is_not_there(load: Load) -> None:
 
 
 def test_a_library_that_is_not_there() -> None:
-    from agent.models._failures import Asked, failure
+    raised = failure(ModuleNotFoundError("No module named 'x'"), Asked("m", "a", "", ()))
+    assert isinstance(raised, Refused)
+    assert (raised.billed, raised.retryable) == (False, False)
 
-    raised: SweAgentError = failure(ModuleNotFoundError("No module named 'x'"), Asked("m", "a", "", ()))
-    assert isinstance(raised, ConfigError)
+
+def said(text: str) -> str:
+    """What of a provider's words is shown."""
+    return failure(RuntimeError(text), Asked("m", "a", "", ())).message
+
+
+def test_what_libraries_put_ahead_is_left_out() -> None:
+    text = "litellm.InternalServerError: OpenAIException - APIError Exception: Error: the server is tired"
+    assert said(text) == "m at a broke off: the server is tired."
+
+
+def test_words_of_a_provider_are_read_in_linear_time() -> None:
+    """Nested quantifiers would take longer here than anybody waits."""
+    assert PREFIX.match("Error" * 10_000 + "!") is None
+    for text in ("Error" * 100_000 + "!", "litellm." * 50_000, '"message": "' * 50_000, "<" * 400_000):
+        assert len(said(text)) < 400
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_nothing_that_a_terminal_obeys(load: Load, status: int) -> None:
+    message = error(load, CHAT, Answer(status=status, error="no \x1b]0;pwned\x07\x1b[2Jmodel\x9b")).message
+    assert "no model" in message
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "max_tokens: 100000 > 64000, which is the maximum allowed number of output tokens for claude-sonnet-4-5",
+        "max_tokens is too large: 100000. This model supports at most 16384 completion tokens.",
+        "`max_tokens` must be less than or equal to `8192`",
+        "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]",
+    ],
+)
+@ALL
+def test_more_asked_for_than_the_model_writes(load: Load, name: str, said: str) -> None:
+    raised = error(load, name, Answer(status=400, error=said))
+    assert (raised.overflow, raised.retryable, raised.billed) == (False, False, False)
+    assert f"models.{name}.max_output" in raised.fix
+
+
+def test_credentials_in_an_address_are_not_shown(load: Load) -> None:
+    with Endpoint([]) as endpoint:
+        model = load(endpoint, api_base=endpoint.openai.replace("//", "//me:hunter2secret@"))
+    with pytest.raises(ModelError) as raised:
+        ask(model)
+    assert "127.0.0.1" in raised.value.message
+    assert "hunter2" not in raised.value.message
+    assert "hunter2" not in said("upstream http://me:hunter2@host/ is gone")
+
+
+def test_a_bug_of_ours_is_no_failure_of_the_provider(load: Load) -> None:
+    def broken(text: str) -> None:
+        raise KeyError(text)
+
+    with Endpoint([Answer(text="ok")] * 2) as endpoint:
+        with pytest.raises(KeyError):
+            ask(load(endpoint), delta=broken)
+        with pytest.raises(KeyError):
+            ask(load(endpoint), [{"content": "a message without a role"}])
+
+
+def test_only_the_next_try_is_not_streamed(load: Load) -> None:
+    half = Answer(text="hello world", cut=3, then="end")
+    with Endpoint([half, Answer(status=500), Answer(text="whole")]) as endpoint:
+        model = load(endpoint)
+        for _ in range(2):
+            with pytest.raises(ModelError):
+                ask(model)
+        assert ask(model).text == "whole"
+    assert [body.get("stream", False) for body in endpoint.asked] == [True, False, True]
+
+
+@pytest.mark.parametrize("name", [CHAT, CLAUDE])
+def test_an_endless_stream_is_cut(load: Load, name: str) -> None:
+    with Endpoint([Answer(text="x" * 30_000)]) as endpoint:
+        reply = ask(load(endpoint, name), max_output=100)
+    assert 1600 < len(reply.text) < 30_000

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
+from agent.keys import store
 from agent.ledger import Price
 from agent.models._prices import Facts, facts
 from agent.models.base import load_model
-from agent.models.provider import MAX_OUTPUT, Provider, check
+from agent.models.provider import MAX_OUTPUT, NO_KEY, Provider
 from agent.settings import ModelTable, Settings
 from tests.agent.models.conftest import KEY
-from tests.endpoint import Endpoint
-from trajectories.errors import ConfigError, ModelError, Refused
+from trajectories.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,7 @@ def test_no_key_names_the_variable() -> None:
     with pytest.raises(ConfigError) as raised:
         made("anthropic/claude-sonnet-4-5")
     assert "$ANTHROPIC_API_KEY" in raised.value.fix
-    assert "swe-agent config" in raised.value.fix
+    assert "`swe-agent config key anthropic`" in raised.value.fix
 
 
 def test_the_usual_address_of_a_provider_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,11 +115,12 @@ def test_the_usual_address_of_a_provider_counts(monkeypatch: pytest.MonkeyPatch)
 def test_loading_does_not_import_litellm_at_once() -> None:
     code = (
         "import sys, agent.models.provider as p; from agent.settings import Settings;"
-        "print(p.check('claude-sonnet-4-5', Settings())); assert 'litellm' not in sys.modules"
+        "found = p.find('claude-sonnet-4-5', Settings()); print(found.key.where);"
+        "print(p.Provider('c', found, Settings()).price); assert 'litellm' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "$3 in and $15 out" in done.stdout
-    assert "key missing" in done.stdout
+    assert "input=3.0, output=15.0" in done.stdout
+    assert "missing" in done.stdout
 
 
 def test_a_dotenv_of_the_working_directory_is_not_read(tmp_path) -> None:
@@ -132,25 +133,47 @@ def test_a_dotenv_of_the_working_directory_is_not_read(tmp_path) -> None:
     assert (done.stdout.strip(), done.stderr) == ("None", "")
 
 
-def test_check_asks_a_server_for_its_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MY_KEY", KEY)
-    with Endpoint([], key=KEY, models=["hand", "foot"]) as endpoint:
-
-        def said(name: str) -> str:
-            table = ModelTable(api_base=endpoint.openai, key_env="MY_KEY", price_in=1, price_out=2)
-            return check(name, Settings(models={name: table}), ask=True)
-
-        assert "the server has it" in said("openai/hand")
-        assert "the server has hand, foot" in said("openai/ear")
-        assert "$1 in and $2 out per million tokens, from your config" in said("openai/hand")
-        monkeypatch.setenv("MY_KEY", "wrong")
-        with pytest.raises(Refused):
-            said("openai/hand")
-    with pytest.raises(ModelError, match="cannot be reached"):
-        said("openai/hand")
-    assert KEY not in repr(endpoint.requests[0].path)
-
-
 def test_a_reply_leaves_most_of_a_small_window_to_the_conversation() -> None:
     assert made("openai/hand", api_base="http://127.0.0.1:9/v1", context=8192).max_output == 2730
     assert made("openai/hand", api_base="http://127.0.0.1:9/v1", context=8192, max_output=4000).max_output == 4000
+
+
+def test_half_a_price_is_merged_over_the_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    assert made("anthropic/claude-sonnet-4-5", price_in=1).price == Price(1, 15.0, 0.3, 3.75, own=True)
+    assert made("anthropic/claude-sonnet-4-5", price_cached=0.1).price == Price(3.0, 15.0, 0.1, 3.75, own=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("price_in", "price_out"), ("price_out", "price_in"), ("price_cached", "price_in and price_out")],
+)
+def test_half_a_price_of_a_model_nobody_knows(given: str, missing: str) -> None:
+    with pytest.raises(ConfigError, match=f"without {missing},"):
+        made("openai/hand", api_base="http://127.0.0.1:9/v1", **{given: 1})
+
+
+@pytest.mark.parametrize("key", ["EMPTY", "ollama", "lm-studio", "none", "not-needed", "sk-no-key-required", "x1"])
+def test_a_key_that_is_none_is_not_masked(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("MY_KEY", key)
+    model = made("openai/hand", api_base="http://127.0.0.1:9/v1", key_env="MY_KEY")
+    assert model.secrets == ()
+    assert model._fixed["api_key"] == key
+
+
+def test_the_usual_key_does_not_go_to_an_address_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    own = made("mylocal", api_base="http://127.0.0.1:9/v1")
+    assert own._fixed["api_key"] == NO_KEY
+    assert own.secrets == ()
+    assert "`swe-agent config key openai/mylocal`" in own._asked.fix
+    store("openai", "sk-of-the-provider-1", in_clear=True)
+    assert made("mylocal", api_base="http://127.0.0.1:9/v1")._fixed["api_key"] == NO_KEY
+    store("mylocal", "sk-of-this-server-1", in_clear=True)
+    assert made("mylocal", api_base="http://127.0.0.1:9/v1")._fixed["api_key"] == "sk-of-this-server-1"
+
+
+def test_the_usual_key_goes_to_the_usual_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_API_BASE", "http://127.0.0.1:9/v1")
+    assert made("openai/hand")._fixed["api_key"] == KEY
