@@ -274,11 +274,13 @@ def _script(engine: Engine, verdict: Verdict) -> str:
 
 
 def _last_word(trajectory: Trajectory) -> str:
-    """The text of the last step, if it is the strategy's own and nobody's action."""
+    """The text of the last step, if it is the strategy's own and nobody's action; else what the work was handed in
+    with."""
     steps = trajectory.steps["main"]
-    if not steps or steps[-1].actions or steps[-1].author != trajectory.turns[-1].strategy:
-        return ""
-    return "\n".join(observation.text for observation in steps[-1].observations)
+    if steps and not steps[-1].actions and steps[-1].author == trajectory.turns[-1].strategy:
+        return "\n".join(observation.text for observation in steps[-1].observations)
+    summaries = (seen.data.get("summary") for step in reversed(steps) for seen in reversed(step.observations))
+    return next(filter(None, summaries), "")
 
 
 def result(engine: Engine) -> Result:

@@ -33,7 +33,7 @@ class _File:
     def rank(self) -> tuple[bool, bool, str]:
         """Files that define what is searched first, tests last."""
         defines = any(_DEFINES.match(line) for _, line in self.lines)
-        return (not defines, "test" in self.path.lower(), self.path)
+        return ("test" in self.path.lower(), not defines, self.path)
 
 
 @tool(writes=False, kind="search")
@@ -71,7 +71,7 @@ def search(
     where = "".join(f" in {place}" for place in (path, glob) if place not in ("", "."))
     if not files:
         hidden = " (it is ignored by git; use grep in the shell)" if _ignored(ctx, path) else ""
-        return Observation(f"No match for {pattern!r}{where}{hidden}.")
+        return Observation(f"No match for `{pattern}`{where}{hidden}.")
     total = sum(len(file.lines) for file in files)
     head = f"{_count(total, 'match', 'matches')} in {_count(len(files), 'file', 'files')}"
     return Observation(f"{'; '.join([head, *notes])}\n{_grouped(files)}", data={"matches": total, "files": len(files)})

@@ -35,7 +35,7 @@ def test_path_glob_and_new_files(bench: Bench) -> None:
     assert bench("search", pattern="total", glob="src/**/*.py").data["files"] == 2
     assert bench("search", pattern="total", path="odd name (1).txt").data["matches"] == 1
     assert bench("search", pattern="sum", path="./src/").data["matches"] == 1
-    assert "No match for 'total' in src in *.c." in bench("search", pattern="total", path="src", glob="*.c").text
+    assert "No match for `total` in src in *.c." in bench("search", pattern="total", path="src", glob="*.c").text
 
 
 def test_what_is_no_regular_expression_is_taken_as_text(bench: Bench) -> None:
@@ -50,7 +50,7 @@ def test_case_is_ignored_where_nothing_is_found_else(bench: Bench) -> None:
     assert "ignoring case" in bench("search", pattern="TOTAL").text
     seen = bench("search", pattern="nowhere")
     assert seen.ok
-    assert seen.text == "No match for 'nowhere'."
+    assert seen.text == "No match for `nowhere`."
 
 
 def test_patterns_and_paths_are_only_data(bench: Bench) -> None:
