@@ -220,6 +220,7 @@ def chosen_model(settings: Settings, name: str) -> Model:
     if model.price is None and settings.max_tokens is None:
         raise ConfigError(
             f"Nobody knows the price of {model.name}, so a budget in dollars cannot be kept.",
-            f'Add [models."{model.name}"] price_in = …, price_out = … to your config, or give --max-tokens.',
+            f"`swe-agent config set models.{model.name}.price_in DOLLARS` per million tokens, the same for price_out; "
+            "or give --max-tokens.",
         )
     return model
