@@ -32,7 +32,7 @@ FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
 SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
-LISTINGS = 3
+LISTINGS = 2
 """Trees whose files are kept in memory: a large one takes seconds to list."""
 SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anybody counts on them
 

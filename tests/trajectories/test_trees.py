@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from trajectories.errors import RunBroken, UsageError
 from trajectories.plumbing import decode, encode
-from trajectories.trees import EMPTY_TREE, Change, Entry, PackRefused, Trees
+from trajectories.trees import EMPTY_TREE, LISTINGS, Change, Entry, PackRefused, Trees
 
 
 @pytest.fixture
@@ -132,6 +132,18 @@ def test_write_sets_removes_and_keeps_modes(trees: Trees) -> None:
     assert trees.read(tree, "run") == b"new"
     assert files["run"] == Entry("100755", files["run"].id, 3)
     assert trees.write({"gone before": None}, tree) == tree
+
+
+def test_a_listing_is_made_once_and_cannot_be_changed(trees: Trees) -> None:
+    tree = trees.write({"a": b"1"}, EMPTY_TREE)
+    listed = trees.files(tree)
+    assert trees.files(tree) is listed
+    with pytest.raises(TypeError):
+        listed["b"] = listed["a"]  # type: ignore[index]
+    for number in range(LISTINGS):
+        trees.files(trees.write({"a": b"%d more" % number}, tree))
+    assert trees.files(tree) is not listed
+    assert trees.files(tree) == listed
 
 
 def test_write_clears_what_is_in_the_way(trees: Trees) -> None:
