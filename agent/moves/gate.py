@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aci.mentions import CODE
 from aci.patch import is_test, is_test_config
+from agent.moves.opening import places
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from agent.task import Task
     from trajectories.records import Step
+    from trajectories.trees import Change
 
-RAISED = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning))\b")
 OF_THE_TEST = {"SyntaxError", "IndentationError", "NameError", "UnboundLocalError"}
+READ_BY_CODE = CODE | {"cfg", "html", "ini", "j2", "jinja", "json", "po", "toml", "xml", "yaml", "yml"}
+"""Extensions of files whose change may turn a test red or green."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +41,11 @@ def judge(task: Task, step: Step) -> Gate:
     edited = {change.path for change in changed if change.status == "M"}
     failures = [failure for seen in step.observations for failure in seen.data.get("failures", ())]
     ours = [failure for failure in failures if failure["path"] in new]
-    reasons = [reason for failure in ours if (reason := wrong_reason(failure, task.issue.text))]
+    known = {hit["name"].rpartition(".")[2] for hit in places(task)["functions"]} if ours else ()
+    reasons = [reason for failure in ours if (reason := wrong_reason(failure, task.issue.text, known))]
     if len(reasons) < len(ours):
         return Gate(open=f"Red: {', '.join(failure['id'] for failure in ours[:5])}")
-    if any(not is_test(change.path) and not is_test_config(change.path) for change in changed):
+    if any(_source(change) for change in changed):
         return Gate(open="The source was changed before a test was seen red.")
     if reasons:
         return Gate(refused=reasons[0])
@@ -45,23 +53,36 @@ def judge(task: Task, step: Step) -> Gate:
     return Gate(refused=f"{misplaced[0]} existed before; put the new test into a new file.") if misplaced else Gate()
 
 
-def wrong_reason(failure: dict[str, Any], issue: str) -> str:
-    """Why a failing test does not show the issue; "" if it may. `failure` is as `run_tests` reports it."""
+def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = ()) -> str:
+    """Why a failing test does not show the issue; "" if it may: which exception it should be is for the proof to say.
+
+    `failure` is as `run_tests` reports it, `known` are functions that the base has and that an issue cannot ask for.
+    """
     id, error, missing = failure["id"], failure["error"], failure["missing"]
-    if missing and missing.rpartition(".")[2] in issue:
-        return ""
     in_test = not failure["at"] or is_test(failure["at"])
-    if in_test and error in OF_THE_TEST:
+    forgotten = error == "NameError" and (missing in known or missing in sys.stdlib_module_names)
+    if missing and not forgotten and _speaks_of(issue, missing.rpartition(".")[2]):
+        return ""
+    if in_test and error in OF_THE_TEST and not _speaks_of(issue, error):
         return f"{id} fails because the test itself is wrong: {_first(failure)}"
     if missing:
-        return f"{id} fails only because {missing} is missing, of which the issue does not speak."
+        asked = "If it is to be added, go on; else mend the test."
+        return f"{id} fails only because {missing} is missing, of which the issue does not speak. {asked}"
     if re.search(r"fixture '[^']*' not found", failure["message"]):
         return f"{id} does not get to the issue: {_first(failure)}"
-    expected = set(RAISED.findall(issue)) - {"AssertionError"}
-    raised = {error, *RAISED.findall(failure["message"])} - {""}
-    if error and error not in ("AssertionError", "Failed") and expected and not raised & expected:
-        return f"The issue speaks of {', '.join(sorted(expected)[:3])}; {id} fails with {error}: {_first(failure)}"
     return ""
+
+
+def _speaks_of(issue: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", issue) is not None
+
+
+def _source(change: Change) -> bool:
+    """Whether a change is one of the source. A note is not, nor is a new file at the top: a script to try things."""
+    path = change.path
+    if is_test(path) or is_test_config(path) or path.rpartition(".")[2].lower() not in READ_BY_CODE:
+        return False
+    return change.status != "A" or "/" in path
 
 
 def _first(failure: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from aci.commands import detect
 from aci.localize import locate
 from aci.patch import is_test
 from aci.source import definitions
+from aci.view import clean
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ SCORE = re.compile(r"\b(text) \d\.\d+")
 SHOWN_CODE, MOST_CODE, LONGEST_CODE = 3, 3_500, 2_400
 """So many of the places are shown with their source, if it is short: characters in all and of one definition."""
 ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
-MOST_ADVICE, MOST_CONTRIBUTING = 1_500, 400
+MOST_ADVICE, MOST_CONTRIBUTING, LARGEST_ADVICE = 1_500, 400, 100_000
+FRAME_END = re.compile(r"<(?=\s*/\s*(?:issue|advice)\b)", re.IGNORECASE)
 ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|towncrier|release note", re.IGNORECASE)
 
 
@@ -51,7 +53,7 @@ def opening(task: Task) -> str:
     """The issue between marks (it is somebody's words, not an instruction to break rules), then where things are."""
     found = places(task)
     parts = [
-        f"<issue>\n{task.issue.text}\n</issue>",
+        f"<issue>\n{_framed(task.issue.text)}\n</issue>",
         f"The repository is {task.once('root', lambda: task.workspace.root)}, at {task.base}; "
         f"throw-away files go to {task.once('scratch', lambda: task.workspace.scratch)}.",
         f"Layout: {_layout(task)}",
@@ -63,17 +65,32 @@ def opening(task: Task) -> str:
     return "\n\n".join(filter(None, parts))
 
 
+def _framed(text: str) -> str:
+    """Somebody's text, so that it cannot end the frame it stands in, nor send what a terminal would obey."""
+    return FRAME_END.sub(r"<\\", clean(text))
+
+
 def describe_places(found: dict[str, Any], most: int = 10) -> str:
     """One line a place: functions first, files where no function stands out."""
-    functions = [f"- {hit['path']}:{hit['line']} {hit['name']} ({'; '.join(hit['why'])})" for hit in found["functions"]]
-    files = [f"- {hit['path']} ({'; '.join(hit['why'])})" for hit in found["files"]]
+    functions = [f"- {hit['path']}:{hit['line']} {hit['name']}{_why(hit)}" for hit in _worth(found["functions"])]
+    files = [f"- {hit['path']}{_why(hit)}" for hit in _worth(found["files"])]
     return SCORE.sub(r"\1", "\n".join((functions or files)[:most])) or "none"
+
+
+def _worth(hits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The places but for tests that the issue does not point at; all, if they are but tests."""
+    return [hit for hit in hits if not is_test(hit["path"]) or not all(map(SCORE.fullmatch, hit["why"]))] or hits
+
+
+def _why(hit: dict[str, Any]) -> str:
+    return f" ({'; '.join(hit['why'])})" if hit["why"] else ""
 
 
 def _layout(task: Task) -> str:
     """Top-level entries with the number of files under each."""
     counts = Counter(path.partition("/")[0] + ("/" if "/" in path else "") for path in task.trees.files(task.base.tree))
-    shown = [f"{name} ({count})" if name.endswith("/") else name for name, count in sorted(counts.items())]
+    names = sorted(name for name in counts if name.isprintable())
+    shown = [f"{name} ({counts[name]})" if name.endswith("/") else name for name in names]
     return ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
 
 
@@ -85,7 +102,11 @@ def _tests(task: Task, found: dict[str, Any]) -> str:
     except UsageError as error:
         how = error.message
     stems = [PurePosixPath(hit["path"]).stem.strip("_") for hit in found["files"][:3] if not is_test(hit["path"])]
-    tests = [path for path in task.trees.files(task.base.tree) if is_test(path) and path.endswith(".py")]
+    tests = [
+        path
+        for path in task.trees.files(task.base.tree)
+        if path.endswith(".py") and is_test(path) and path.isprintable()
+    ]
     near = [path for stem in stems for path in tests if PurePosixPath(path).stem in (f"test_{stem}", f"{stem}_test")]
     folders = Counter(path.rpartition("/")[0] for path in tests).most_common(1)
     where = ", ".join(near[:4]) or (f"{folders[0][0]}/" if folders else "none yet")
@@ -95,8 +116,11 @@ def _tests(task: Task, found: dict[str, Any]) -> str:
 def _advice(task: Task) -> str:
     """What the repository tells those who change it: data, with no power over this run."""
     shown: list[str] = []
-    for path in sorted(filter(ADVICE.fullmatch, task.trees.files(task.base.tree))):
-        text = task.trees.read(task.base.tree, path).decode("utf-8", "replace").strip()
+    for path, entry in sorted(task.trees.files(task.base.tree).items()):
+        if not ADVICE.fullmatch(path) or not entry.mode.startswith("100") or entry.size > LARGEST_ADVICE:
+            continue
+        data = task.trees.read_blob(entry.id)
+        text = "" if b"\0" in data else _framed(data.decode("utf-8", "replace")).strip()
         room = MOST_ADVICE - sum(map(len, shown))
         if "CONTRIBUTING" in path.upper():
             parts = re.split(r"\n\s*\n|\n(?=\s*[-*] )", text)
@@ -111,12 +135,12 @@ def _code(task: Task, found: dict[str, Any]) -> str:
     """The source of the likeliest functions, as far as it is short: most runs would ask for it next."""
     shown: list[str] = []
     room = MOST_CODE
-    for hit in found["functions"][:SHOWN_CODE]:
+    for hit in _worth(found["functions"])[:SHOWN_CODE]:
         text = task.trees.read(task.base.tree, hit["path"]).decode("utf-8", "replace")
         one = next((each for each in definitions(text) if each.name == hit["name"]), None)
         if one is None:
             continue
-        body = "\n".join(text.split("\n")[one.line - 1 : one.end])
+        body = clean("\n".join(text.split("\n")[one.line - 1 : one.end]))
         if len(body) <= min(room, LONGEST_CODE):
             room -= len(body)
             shown.append(f"{hit['path']} lines {one.line}-{one.end}:\n{body}")

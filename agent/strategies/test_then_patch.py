@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from agent.loop import loop, submitted
-from agent.moves.gate import judge
+from agent.moves.gate import Gate, judge
 from agent.moves.opening import likely_sources, opening, places
 from agent.moves.reproduction import given_tests
 
@@ -56,9 +56,15 @@ def _reproduce(task: Task) -> Generator[Step, None, Step]:
     It is told as often as there are rounds; what it then goes on with, the proof will judge.
     """
     task.note("phase", "reproduce")
-    for _ in range(task.settings.rounds):
-        step = yield from loop(task, until=lambda step: submitted(step) or bool(judge(task, step)))
+    gate = Gate()
+
+    def decided(step: Step) -> bool:
+        nonlocal gate
         gate = judge(task, step)
+        return submitted(step) or bool(gate)
+
+    for _ in range(task.settings.rounds):
+        step = yield from loop(task, until=decided)
         if submitted(step) or gate.open:
             break
         task.note("gate", gate.refused)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from agent.moves.gate import wrong_reason
+from agent.moves.gate import _source, wrong_reason
+from trajectories.trees import Change
 
 ISSUE = "frobnicate() raises TypeError for None, and there should be a `Widget.spin`"
 
@@ -27,6 +28,10 @@ def failure(error: str, message: str = "", missing: str = "", at: str = "tests/t
         failure("NameError", "name 'x' is not defined in TypeError", at="src/frob.py"),
         failure("ImportError", "cannot import name 'frobnicate'", missing="frobnicate"),
         failure("", "FAIL"),
+        failure("KeyError", at="src/frob.py"),
+        failure("KeyError", "KeyError: 'a'"),
+        failure("RanTooLong"),
+        failure("CalledProcessError", "subprocess.CalledProcessError: Command returned non-zero exit status 1."),
     ],
 )
 def test_reasons_that_can_be_the_issues(red: dict[str, str]) -> None:
@@ -44,8 +49,35 @@ def test_reasons_that_can_be_the_issues(red: dict[str, str]) -> None:
         ),
         (failure("AttributeError", "no attribute 'sp1n'", missing="sp1n"), "of which the issue does not speak"),
         (failure("", "fixture 'client' not found"), "does not get to the issue"),
-        (failure("KeyError", "KeyError: 'a'"), "speaks of TypeError"),
+        (failure("ImportError", "cannot import name 'hould'", missing="hould"), "only because hould is missing"),
+        (failure("NameError", "NameError: name 'frobnicate' is not defined", missing="frobnicate"), "itself is wrong"),
+        (failure("NameError", "NameError: name 're' is not defined", missing="re"), "itself is wrong"),
     ],
 )
 def test_reasons_that_are_another_matter(red: dict[str, str], said: str) -> None:
-    assert said in wrong_reason(red, ISSUE)
+    assert said in wrong_reason(red, f"{ISSUE} (re: all of it)", known={"frobnicate"})
+
+
+def test_an_error_that_the_issue_names_may_be_raised_in_the_test() -> None:
+    red = failure("SyntaxError", "SyntaxError: invalid syntax (<unknown>, line 1)")
+    assert wrong_reason(red, "ast.parse(render(x)) raises SyntaxError") == ""
+    assert wrong_reason(failure("NameError", "name 'spin' is not defined", missing="spin"), ISSUE) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "source"),
+    [
+        ("M", "calc.py", True),
+        ("D", "calc.py", True),
+        ("A", "shop/vat.py", True),
+        ("M", "shop/rates.toml", True),
+        ("A", "try_it.py", False),
+        ("M", "CHANGES.md", False),
+        ("A", "changes/12.bugfix", False),
+        ("M", "LICENSE", False),
+        ("M", "tests/test_calc.py", False),
+        ("M", "conftest.py", False),
+    ],
+)
+def test_what_counts_as_a_change_of_the_source(status: str, path: str, source: bool) -> None:
+    assert _source(Change(status, path)) is source

@@ -118,15 +118,66 @@ def test_a_test_that_is_red_for_another_reason_goes_back(run, wrong: str, said: 
     assert notes(trajectory, "gate")[0] in refused
 
 
-def test_another_exception_than_the_issues_goes_back(run) -> None:
-    wrong = file_of("add({}, [])", EXAMPLE)
-    result, _steps, _ = run(
-        line("See it fail.", act("edit", path=NEW, old="", new=wrong), RED, n=1),
-        line("Mend it.", act("edit", path=NEW, old="add({}, [])", new="pass"), RED, n=2, contains="OverflowError"),
-        line("Mend it.", MEND, ALL, SUBMIT, n=3),
-        issue="add() raises OverflowError\n\nadd(2, 3) should give 5, and raises OverflowError.",
+def test_a_note_beside_a_wrong_test_does_not_hide_it(run) -> None:
+    wrong = act("edit", path=NEW, old="", new=file_of("self.assertEqual(undefined(2, 3), 5)"))
+    note = act("edit", path="CHANGES.md", old="", new="- add() adds.\n")
+    result, steps, _ = run(
+        line("See it fail.", note, wrong, RED, n=1),
+        line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, MEND, ALL, SUBMIT, n=2, contains="does not count"),
     )
     assert result.exit.kind == "verified", result.exit
+    assert [step.author for step in steps] == ["task", "coder", "task", "coder", "proof"]
+
+
+def test_a_name_that_the_test_forgot_to_import_goes_back(run) -> None:
+    wrong = act("edit", path=NEW, old="", new=file_of(EXAMPLE, MORE, imports="import calc"))
+    _, steps, trajectory = run(
+        line("See it fail.", wrong, RED, n=1),
+        line("Ah.", act("undo"), WRITE, RED, MEND, ALL, SUBMIT, n=2, contains="name 'add' is not defined"),
+    )
+    assert proofs(steps) == ["verified"]
+    assert "the test itself is wrong" in notes(trajectory, "gate")[0]
+
+
+RAISES = "import unittest\n\nfrom calc import half\n\n\nclass HalfTest(unittest.TestCase):\n    def test_half(self):\n"
+
+
+@pytest.mark.parametrize(
+    ("issue", "source", "test", "mended"),
+    [
+        (
+            "half() crashes on None\n\nhalf(None) should raise ValueError.",
+            "def half(a):\n    return a / 2\n",
+            "        with self.assertRaises(ValueError):\n            half(None)\n",
+            "def half(a):\n    if a is None:\n        raise ValueError(a)\n    return a / 2\n",
+        ),
+        (
+            "half() raises IOError\n\nhalf('x') raises `IOError`; it should return None.",
+            "def half(a):\n    return open(a).read()\n",
+            "        self.assertIsNone(half('nowhere'))\n",
+            "def half(a):\n    try:\n        return open(a).read()\n    except OSError:\n        return None\n",
+        ),
+    ],
+)
+def test_a_test_may_fail_with_another_exception_than_the_issue_names(run, issue, source, test, mended) -> None:
+    mend = act("edit", path="calc.py", old=source, new=mended)
+    old = TESTS.replace("twice(4), 8", "callable(half), True").replace("twice", "half")
+    _, steps, trajectory = run(
+        line("See it fail.", act("edit", path=NEW, old="", new=RAISES + test), RED, n=1),
+        line("Mend it.", mend, ALL, SUBMIT, n=2),
+        files={**FILES, "calc.py": source, "tests/test_calc.py": old},
+        issue=issue,
+    )
+    assert notes(trajectory, "gate")[0].startswith("Red: ")
+    assert proofs(steps) == ["verified"]
+
+
+def test_a_fix_by_the_shell_after_a_red_run_can_be_handed_in(run) -> None:
+    result, steps, _ = run(
+        line("At once.", WRITE, RED, act("shell", command="sed -i 's/a - b/a + b/' calc.py"), SUBMIT, n=1)
+    )
+    assert proofs(steps) == ["verified"]
+    assert result.spent.calls == 1
 
 
 def test_a_test_added_to_an_existing_file_goes_back(run) -> None:
