@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from agent.models.base import Model
 
 QUESTION = "Answer with the one word: yes"
+PATIENCE = 30.0
+"""Seconds of silence after which a model counts as one that does not answer."""
 LEAST_GIT = (2, 36)
 LEAST_DISK = 2.0
 """GiB: a base image layer, a store of trees, and room for tests."""
@@ -102,7 +104,8 @@ def _model(settings: Settings, ask: bool) -> list[Finding]:
         none = "none is configured; `fix` uses the strategy templates, which needs none"
         return [Finding("model", not ask, none, "Name one with --model.", ConfigError.code)]
     try:
-        model = load_model(settings.model, settings)
+        patience = min(PATIENCE, settings.model_timeout)
+        model = load_model(settings.model, settings.model_copy(update={"model_timeout": patience}))
     except SweAgentError as error:
         return [Finding("model", False, error.message, error.fix, error.code)]
     window = f"{model.window:,} tokens of context" if model.window else "nobody knows how much context it has"
@@ -128,13 +131,11 @@ def _price(model: Model, settings: Settings) -> Finding:
 
 
 def _key(model: Model, settings: Settings) -> list[Finding]:
-    """Where the key lies; a model that loads without one needs none."""
-    from agent.keys import find_key
+    """Where the key lies; a model that loads without one may need none."""
+    from agent.models.provider import Provider
+    from agent.provenance import key_of
 
-    if settings.model.partition(":")[0] in ("scripted", "replay"):
-        return []
-    key = find_key(settings.model, settings.model_table(settings.model))
-    return [Finding("key", True, key.where if key.value else "none was found, and none is needed")]
+    return [Finding("key", True, key_of(settings.model, settings))] if isinstance(model, Provider) else []
 
 
 def _answer(model: Model) -> Finding:
@@ -146,7 +147,9 @@ def _answer(model: Model) -> Finding:
     try:
         reply = model.reply([{"role": "user", "content": QUESTION}], [], Asking("doctor", 1, SMALLEST_OUTPUT))
     except SweAgentError as error:
-        return Finding("answer", False, error.message, error.fix, error.code)
+        waited = time.monotonic() - started
+        fix = f"It was given {PATIENCE:g} s; a run waits longer." if waited >= PATIENCE else error.fix
+        return Finding("answer", False, error.message, fix, error.code)
     said = " ".join(clean(mask(reply.text, model.secrets)).split())[:40]
     usage = reply.usage
     paid = "usage unknown"

@@ -104,7 +104,9 @@ def fail(arguments: list[str], code: int, message: str, fix: str) -> int:
     if "--json" in arguments:
         typer.echo(json.dumps({"error": {"code": code, "message": message, "fix": fix}}))
     else:
-        typer.echo(f"swe-agent: {message} {fix}".strip(), err=True)
+        from aci.view import clean
+
+        typer.echo(clean(f"swe-agent: {message} {fix}".strip()), err=True)
     return code
 
 

@@ -23,7 +23,8 @@ from rich.text import Text
 from aci.view import clean
 from agent.best import PARTS, TOLD, verdict_of
 from agent.engine import Engine, Happening
-from agent.live import FRAMES_PER_SECOND, Status, cost, numbered
+from agent.ledger import Spent
+from agent.live import FRAMES_PER_SECOND, Status, cost, numbered, thousands
 from agent.solve import Result
 from agent.summary import as_json
 from agent.task import describe
@@ -99,7 +100,7 @@ class Console:
         model = turn.models.get("coder", "no model")
         self.progress.print(f"[bold]{escape(clean(run.issue.title))}[/]", soft_wrap=True)
         self.progress.print(
-            f"[dim]{escape(clean(run.repository))} at {run.base} · {turn.strategy} · {escape(model)} · "
+            f"[dim]{escape(clean(run.repository))} at {run.base} · {turn.strategy} · {escape(clean(model))} · "
             f"{run.settings['workspace']} · run {run.id}[/]",
             soft_wrap=True,
         )
@@ -195,19 +196,29 @@ class Console:
             self.out.print(Text(clean(result.word)))
         self.ending(result.exit, result.directory)
         for effect in result.effects:
-            self.out.print(escape(effect), soft_wrap=True)
-        spent = result.spent
-        if spent.calls:
-            cost = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"
-            tokens = f"{spent.input_tokens:,} tokens in, {spent.output_tokens:,} out"
-            self.out.print(f"[dim]{spent.calls} calls, {tokens}, {cost}[/]")
+            self.out.print(escape(clean(effect)), soft_wrap=True)
+        if result.spent.calls:
+            self.out.print(f"[dim]{self._bill(result.spent)}[/]")
         if error is not None:
-            self.out.print(f"[red]{escape(error.message)}[/] {escape(error.fix)}", soft_wrap=True)
+            self.out.print(f"[red]{escape(clean(error.message))}[/] {escape(clean(error.fix))}", soft_wrap=True)
+
+    def _bill(self, spent: Spent) -> str:
+        """What the run came to. What is held for requests whose end nobody saw counts as spent."""
+        calls = "1 call" if spent.calls == 1 else f"{spent.calls} calls"
+        held = f", +{thousands(self._held())} held" if self._held() else ""
+        money = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"
+        return f"{calls}, {spent.input_tokens:,} tokens in, {spent.output_tokens:,} out{held}, {money}"
+
+    def _held(self) -> int:
+        if self._engine is None:
+            return 0
+        trajectory = self._engine.trajectory
+        return sum(hold.tokens for name, hold in trajectory.holds.items() if name not in trajectory.settles)
 
     def ending(self, exit: Exit, directory: Path) -> None:
         self.out.print(ENDINGS.get(exit.kind, escape(exit.kind)))
         if exit.message:
-            self.out.print(f"{escape(exit.message)} {escape(exit.fix)}", soft_wrap=True)
+            self.out.print(f"{escape(clean(exit.message))} {escape(clean(exit.fix))}", soft_wrap=True)
         if exit.verdict.kind != "none":
             self._proof(exit.verdict)
         if (directory / "proof.sh").exists():
@@ -217,10 +228,11 @@ class Console:
         self.out.print(f"[dim]The run lies in {escape(str(directory))} ({exit.seconds:.1f} s).[/]", soft_wrap=True)
 
     def _proof(self, verdict: Verdict) -> None:
-        table = Table("proof", "", box=None, pad_edge=False)
-        for part, meaning in PARTS.items():
-            table.add_row(meaning, MARK[getattr(verdict, part)])
-        self.out.print(table)
+        if any(getattr(verdict, part) is not None for part in PARTS):
+            table = Table("proof", "", box=None, pad_edge=False)
+            for part, meaning in PARTS.items():
+                table.add_row(meaning, MARK[getattr(verdict, part)])
+            self.out.print(table)
         named = "\n".join(verdict.notes)
         shown = tuple(test for test in verdict.tests if test not in named)
         for title, names in (("shown by", shown), ("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
@@ -238,8 +250,6 @@ def _came_of(step: Step) -> str:
         verdict = verdict_of(step)
         parts = (f"{part.replace('_', ' ')} {TOLD[getattr(verdict, part)]}" for part in PARTS)
         return f"{verdict.kind}: {', '.join(parts)}"
-    if step.author == "task":
-        return "asked the model"
     return _first_line("\n".join(observation.text for observation in reversed(step.observations)))
 
 

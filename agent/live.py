@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from agent.engine import Engine, Happening
     from trajectories.records import Step
 
-TAIL = 600
-"""Characters of a streaming reply that are kept to be shown."""
+TAIL = 4000
+"""Characters of a streaming reply that are kept: no terminal is so wide that it shows half a key at their beginning."""
+SHORTEST_BEGINNING = 4
 MOST_BRANCHES = 4
 FRAMES, ASCII_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
 FRAMES_PER_SECOND = 8
@@ -96,8 +97,20 @@ class Status:
         line.append(f"{numbered(branch, len(self._engine.trajectory.steps.get(branch, ())) + 1)} ", style="cyan")
         line.append(f"{' '.join(clean(doing.what).split())} ")
         room = width - line.cell_len
-        line.append(tail(doing.said, room), style="dim italic")
+        line.append(tail(masked(doing.said, self._engine.secrets), room), style="dim italic")
         return _fitted(line, width)
+
+
+def masked(said: str, secrets: Sequence[str]) -> str:
+    """A text that is still coming, without secrets and without the beginning of one at its end."""
+    from aci.view import clean, mask
+
+    shown = mask(clean(said), secrets)
+    for secret in secrets:
+        for length in range(min(len(secret), len(shown)), SHORTEST_BEGINNING - 1, -1):
+            if shown.endswith(secret[:length]):
+                return shown[:-length]
+    return shown
 
 
 def numbered(branch: str, n: int) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from aci.view import clean, mask
-from agent.keys import find_key
+from agent.keys import without_userinfo
 from agent.settings import ModelTable, Settings, load_settings, origins, user_file
+from trajectories.errors import ConfigError
 
 DEFAULT = "default"
-IN_URL = re.compile(r"//[^/@\s]*@")
 
 
 def values(of_repository: bytes = b"") -> dict[str, Any]:
@@ -38,13 +37,25 @@ def _table(name: str, settings: Settings, where: dict[str, str]) -> dict[str, An
     return {
         "values": {field: _without_keys(value) for field, value in table.model_dump(exclude_unset=True).items()},
         "from": where.get("models", DEFAULT) if name in settings.models else DEFAULT,
-        "key": find_key(name, table).where if _has_key(name) else "none is needed",
+        "key": key_of(name, settings),
     }
+
+
+def key_of(model: str, settings: Settings) -> str:
+    """Where the key lies that a run with this model would send, in words."""
+    from agent.models.provider import find
+
+    if not _has_key(model):
+        return "none is needed"
+    try:
+        return find(model, settings).key.where
+    except ConfigError as error:
+        return error.message
 
 
 def _without_keys(value: Any) -> Any:
     """What a URL carries before its host, and what looks like a key, is not shown."""
-    return IN_URL.sub("//…@", mask(value, ())) if isinstance(value, str) else value
+    return without_userinfo(mask(value, ())) if isinstance(value, str) else value
 
 
 def table_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:

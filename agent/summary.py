@@ -18,11 +18,12 @@ def summaries(runs: Path) -> list[dict[str, Any]]:
 
 
 def _summary(directory: Path) -> dict[str, Any]:
-    line: dict[str, Any] = {"run": directory.name, "at": 0.0, "issue": "", "exit": None, "dollars": None, "steps": 0}
+    line: dict[str, Any] = {"run": directory.name, "at": 0.0, "issue": "", "exit": None, "ended": None}
+    line |= {"dollars": None, "steps": 0}
     try:
         trajectory = read(directory)
     except (RunBroken, UsageError):
-        return line | {"at": directory.stat().st_mtime, "exit": "damaged", "resumable": False}
+        return line | {"at": directory.stat().st_mtime, "exit": "damaged", "ended": "damaged", "resumable": False}
     if trajectory.run is None:
         return line | {"at": directory.stat().st_mtime, "resumable": False}
     ledger = Ledger(None)
@@ -31,6 +32,7 @@ def _summary(directory: Path) -> dict[str, Any]:
         "at": trajectory.run.at,
         "issue": trajectory.run.issue.title,
         "exit": trajectory.exit.code if trajectory.exit else None,
+        "ended": trajectory.exit.kind if trajectory.exit else None,
         "dollars": ledger.spent.dollars,
         "steps": len(trajectory.all_steps()),
         "resumable": trajectory.exit is None,

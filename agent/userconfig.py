@@ -54,6 +54,9 @@ def change(written: str, value: str) -> Any:
     name = name_of(written)
     if name.setting == "models" and not name.field:
         fields = ", ".join(ModelTable.model_fields)
+        last = name.model.rpartition(".")[2]
+        if last != name.model and last.isidentifier():
+            raise UsageError(f"A model's table has no field {last!r}.", f"It has {fields}.")
         raise UsageError(f"{written} is a table, not a value.", f"Set one of its fields: {fields}.")
     checked = _checked(name, written, value)
     _edit(name.path, checked)

@@ -9,6 +9,8 @@ import typer
 from agent.settings import load_settings
 from agent.summary import summaries
 
+WORDS = {None: "not begun", "unproven": "not verified", "not_found": "no fix"}
+
 
 def command(json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> int:
     """List the runs, newest first: what was asked, how it ended, what it cost, whether it can be resumed."""
@@ -27,9 +29,9 @@ def command(json: Annotated[bool, typer.Option("--json", help="One JSON object o
     from aci.view import clean
     from agent.console import Rich
 
-    table = Table("run", "issue", "exit", "$", "steps", box=None, pad_edge=False)
+    table = Table("run", "issue", "ended", "$", "steps", box=None, pad_edge=False)
     for run in found:
-        ended = "resumable" if run["resumable"] else str(run["exit"])
+        ended = "resumable" if run["resumable"] else WORDS.get(run["ended"], str(run["ended"]))
         cost = "?" if run["dollars"] is None else f"{run['dollars']:.4f}"
         table.add_row(run["run"], escape(clean(run["issue"])[:60]), ended, cost, str(run["steps"]))
     Rich(highlight=False).print(table)

@@ -13,13 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console as RichConsole
 
+from agent.cli import fail
 from agent.console import Console
 from agent.engine import Happening
 from agent.ledger import Price, Spent
 from agent.live import NARROW, Status, cost, tail, thousands
+from agent.run import runs
+from agent.solve import result
 from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
-from trajectories.records import Usage
+from trajectories.errors import Cancelled, SweAgentError
+from trajectories.journal import Journal
+from trajectories.records import Action, Exit, Usage
 
 ESCAPE = "\x1b[31mred\x1b]0;title\x07\x1b[2J\x9b1m‮"
 USAGE = {"input_tokens": 1200, "output_tokens": 30, "cached_tokens": 600}
@@ -137,6 +142,78 @@ def test_a_step_in_a_log_is_one_line_with_its_cost(engine):
     assert "coder view calc.py; view nothing.py → " in shown
     assert shown.endswith("$0.0000 1.2k in 30 out")
     assert "\x1b" not in shown
+
+
+def test_a_message_to_the_model_is_shown_by_its_first_line(engine):
+    from agent.task import Task
+
+    screen = io.StringIO()
+    console_on(screen, 80, terminal=False).step(Task(engine).say("\nThe suite does not pass.\nMore."))
+    assert "task The suite does not pass." in screen.getvalue()
+
+
+def test_streamed_text_shows_no_key(engine):
+    secret = "canary-4f1d9c27ab"
+    engine._known_secrets = (secret,)
+    status = Status(engine)
+    status.happening(Happening("ask", "main", "coder"))
+    for end, piece in enumerate(secret, 1):
+        status.happening(Happening("delta", "main", piece))
+        (shown, *_) = drawn(status, 80)
+        assert secret[: max(end, 4)] not in shown
+    status.happening(Happening("delta", "main", " is it"))
+    assert "[masked] is it" in drawn(status, 80)[0]
+
+
+def result_of(engine, error: SweAgentError | None = None) -> str:
+    """The last word on a run as it stands."""
+    screen = io.StringIO()
+    console = Console()
+    console.out = RichConsole(file=screen, width=200, color_system=None, highlight=False)  # type: ignore[assignment]
+    with console.watching(engine):
+        console.result(result(engine), error)
+    return screen.getvalue()
+
+
+def test_an_interrupted_run_says_what_is_held_and_judges_nothing(engine):
+    from agent.task import Task
+
+    task = Task(engine)
+    mend = Action("shell", {"command": "sed -i s/-/+/ calc.py"})
+    task.step(None, task.act([mend]), [mend], author="reproduction")
+    task.ask()
+    hold, _ = engine.ledger.hold("main", 2, 1, "scripted", Price(1.0, 5.0), 14_000, 800)
+    engine.journal.append(hold)
+    said = result_of(engine, Cancelled("Interrupted\x1b]0;title\x07.", "Go on with [b]resume\x1b[2J."))
+    assert "return a + b" in said
+    assert "not judged" not in said
+    assert "2 calls, 1,200 tokens in, 30 out, +14.8k held, $" in said
+    assert "Interrupted. Go on with [b]resume." in said
+
+
+def test_an_error_carries_nothing_that_a_terminal_obeys(capsys):
+    assert fail(["fix"], 3, f"The server said {ESCAPE}.", "Mend it.") == 3
+    assert capsys.readouterr().err == "swe-agent: The server said red. Mend it.\n"
+
+
+def test_runs_are_listed_with_how_they_ended_in_words(bench, monkeypatch, capsys):
+    bench.begin(line("x"))
+    monkeypatch.setenv("SWE_AGENT_STATE", str(bench.settings.state))
+    runs.command()
+    assert "resumable" in capsys.readouterr().out
+    for kind, said in (("verified", "verified"), ("unproven", "not verified"), ("not_found", "no fix")):
+        journal = Journal(bench.begin(line("x")))
+        journal.append(Exit(kind, 0))
+        journal.close()
+        runs.command()
+        assert said in capsys.readouterr().out.replace("resumable", "")
+
+
+def test_one_call_is_one(engine):
+    from agent.task import Task
+
+    Task(engine).ask()
+    assert "1 call, 1,200 tokens in, 30 out, $0.0000" in result_of(engine)
 
 
 @given(st.text(max_size=300), st.integers(0, 120))

@@ -63,6 +63,47 @@ def test_a_key_is_not_shown_by_accident(ring):
     assert "very-secret-1" not in repr(find_key(MODEL, ModelTable()))
 
 
+def test_to_an_address_of_the_tables_own_goes_only_a_key_that_is_meant_for_it(ring, monkeypatch):
+    table = ModelTable(api_base="http://127.0.0.1:1")
+    monkeypatch.setenv("ACME_API_KEY", "of-environment")
+    store("acme", "of-provider")
+    assert find_key(MODEL, table).value == ""
+    assert "api_base" in find_key(MODEL, table).where
+    assert f"`swe-agent config key {MODEL}`" in keys.advice(MODEL, table)
+    store("large", "of-model")
+    assert key_for(MODEL, table) == "of-model"
+    assert key_for(MODEL, ModelTable(api_base="http://127.0.0.1:1", key_env="ACME_API_KEY")) == "of-environment"
+
+
+@pytest.mark.parametrize(
+    ("key", "secret"),
+    [
+        *[
+            (word, False)
+            for word in ("", "EMPTY", "ollama", "lm-studio", "none", "not-needed", "no_key_needed", "abc1234")
+        ],
+        *[(word, False) for word in ("sk-no-key-required", "token-abc123")],
+        *[(word, True) for word in ("hunter22", "sk-4f9a8b7c6d5e", "abcdefghijklmnop", "p4ssw0rd!")],
+    ],
+)
+def test_what_looks_like_a_secret(key, secret):
+    assert keys.looks_secret(key) is secret
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("http://me:pw@host:1/v1", "http://host:1/v1"),
+        ("http://me:p@w@host", "http://host"),
+        ("to https://token@host/a@b, and http://host/x", "to https://host/a@b, and http://host/x"),
+        ("http://host/v1", "http://host/v1"),
+        ("a@b", "a@b"),
+    ],
+)
+def test_a_url_without_credentials(text, without):
+    assert keys.without_userinfo(text) == without
+
+
 def test_no_keyring_is_one_sentence_and_two_ways_out(home):
     with pytest.raises(ConfigError, match="keyring cannot be used") as raised:
         store(MODEL, "k")

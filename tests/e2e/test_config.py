@@ -50,7 +50,7 @@ def test_where_each_value_is_from(user, calculator):
     assert found["test"] == {"value": "make test", "from": "the repository's .swe-agent.toml"}
     assert found["effort"] == {"value": "", "from": "default"}
     assert told["models"]["ollama/q"]["values"] == {"api_base": "http://127.0.0.1:1"}
-    assert told["models"]["ollama/q"]["key"].startswith("missing")
+    assert told["models"]["ollama/q"]["key"].startswith("none is sent to its own api_base")
     shown = user.run("config", cwd=calculator)
     assert shown.returncode == 0
     assert "models.ollama/q.api_base" in shown.stdout
@@ -58,12 +58,28 @@ def test_where_each_value_is_from(user, calculator):
 
 
 def test_keys_are_never_shown(user):
-    user.extra |= {"OLLAMA_API_KEY": "canary-1234567", "SWE_AGENT_MODEL": "acme/large"}
-    assert feed(user, "canary-7654321\n", "config", "key", "acme").returncode == 0
+    user.extra |= {"GROQ_API_KEY": "canary-1234567", "OLLAMA_API_KEY": "canary-2345671"}
+    user.extra["SWE_AGENT_MODEL"] = "mistral/mistral-large-latest"
+    assert feed(user, "canary-7654321\n", "config", "key", "mistral").returncode == 0
+    assert user.run("config", "set", "models.groq/x.effort", "low").returncode == 0
     for done in (user.run("config"), user.run("config", "show", "--json")):
         assert "canary" not in done.stdout + done.stderr
-        assert "set in $OLLAMA_API_KEY" in done.stdout
+        assert "set in $GROQ_API_KEY" in done.stdout
         assert "in the system's keyring" in done.stdout
+        assert "none is sent to its own api_base" in done.stdout
+        assert "$OLLAMA_API_KEY" not in done.stdout
+
+
+def test_run_doctor_and_config_show_find_the_same_key(user):
+    user.extra |= {"OTHER_KEY": "canary-1234567", "DEEPSEEK_API_KEY": "canary-2345671"}
+    (user.home / "config.toml").write_text(
+        'model = "openai/gpt-4.1"\n[models."gpt-4.1"]\nkey_env = "OTHER_KEY"\neffort = "low"\n'
+    )
+    for model, where in (("openai/gpt-4.1", "set in $OTHER_KEY"), ("deepseek-chat", "set in $DEEPSEEK_API_KEY")):
+        user.extra["SWE_AGENT_MODEL"] = model
+        assert user.json("config")["models"][model]["key"] == where
+        (key,) = [check["found"] for check in user.json("doctor")["checks"] if check["name"] == "key"]
+        assert key == where
 
 
 def test_keys_in_other_places_are_not_shown_either(user):
@@ -71,7 +87,7 @@ def test_keys_in_other_places_are_not_shown_either(user):
         f'test = "TOKEN=ghp_{"a1" * 20} make"\n[models.x]\napi_base = "http://me:canary-1234567@127.0.0.1:1/v1"\n'
     )
     told = user.json("config")
-    assert told["models"]["x"]["values"]["api_base"] == "http://…@127.0.0.1:1/v1"
+    assert told["models"]["x"]["values"]["api_base"] == "http://127.0.0.1:1/v1"
     assert "a1a1" not in told["settings"]["test"]["value"]
 
 
@@ -108,6 +124,8 @@ def test_setting_keeps_comments_and_order(user):
         (("set", "colour", "red"), "no setting named 'colour'"),
         (("set", "models", "x"), "is a table"),
         (("set", "models.x", "1"), "is a table"),
+        (("set", "models.openai/gpt-4.1.api_bas", "x"), "no field 'api_bas'"),
+        (("set", "models.openai/gpt-4.1", "x"), "is a table"),
         (("set", "models.x.price_in", "cheap"), "price_in cannot be"),
         (("set", "models.x.calls", "morse"), "calls cannot be"),
         (("set", "models..price_in", "1"), "names no model"),

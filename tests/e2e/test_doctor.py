@@ -1,9 +1,13 @@
 """`swe-agent doctor` about models: known, paid for, with a key, and answering."""
 
 import json
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from agent import checkup
+from agent.settings import Settings
 from tests.e2e.conftest import answer
 from tests.endpoint import Answer, Endpoint, Tokens
 
@@ -44,7 +48,7 @@ def test_a_price_of_the_users_own(user):
     code, found = checks(user)
     assert code == 0
     assert found["price"]["found"] == "$0.5 in, $1.5 out per million tokens, by your config"
-    assert "none is needed" in found["key"]["found"]
+    assert "none is sent to its own api_base" in found["key"]["found"]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +103,22 @@ def test_a_model_that_does_not_answer(user):
         assert not found["answer"]["ok"]
         assert found["answer"]["fix"]
         assert "canary" not in json.dumps(found)
+
+
+def test_a_model_that_hangs_is_given_up_long_before_a_run_would(user, monkeypatch):
+    monkeypatch.setattr(checkup, "PATIENCE", 0.5)
+    monkeypatch.setenv("TEST_KEY", "canary-4f1d9c27ab")
+    with Endpoint([Answer(hang=True)]) as endpoint:
+        table = {"api_base": endpoint.openai, "key_env": "TEST_KEY", "price_in": 1, "price_out": 2}
+        settings = Settings(model="openai/mine", models={"openai/mine": table}, state=user.home, workspace="local")
+        with warnings.catch_warnings(), ThreadPoolExecutor(1) as pool:
+            warnings.simplefilter("ignore")
+            found = pool.submit(checkup.checkup, settings, True).result()
+    assert settings.model_timeout == 300
+    (answered,) = [finding for finding in found if finding.name == "answer"]
+    assert not answered.ok
+    assert "silent" in answered.found
+    assert "a run waits longer" in answered.fix
 
 
 def test_a_scripted_model_needs_no_key(user):
