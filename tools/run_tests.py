@@ -52,7 +52,7 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
     if not failed and report.ok:
         return Observation("\n".join(head), data=data)
     told, output = [*head, *digest(failed)], clean(report.output)
-    if not says_more(output, "\n".join(told)):
+    if failed and not says_more(output, "\n".join(told)):
         return Observation("\n".join(told), ok=report.ok, data=data)
     out = ctx.keep(output.encode())
     return Observation("\n".join([*told, f"The whole output is out:{out}."]), ok=report.ok, out=out, data=data)

@@ -89,7 +89,9 @@ FAILURE = {"id": "tests/test_new.py::test_it", "path": "tests/test_new.py"}
 OLD = {"id": "tests/test_old.py::test_it", "path": "tests/test_old.py"}
 
 
-def ran(*failures: dict[str, str], passed: int = 0, counts: bool = True, granularity: str = "test") -> tuple:
+def ran(
+    *failures: dict[str, str], passed: int = 0, counts: bool = True, granularity: str = "test"
+) -> tuple[Action, Observation]:
     data = {
         "failures": list(failures),
         "passed": passed,
