@@ -3,54 +3,70 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
-TRIVIAL = (None, True, False, "", ...)
+from aci.literals import Facts, Function, cases_of, constants, specials_of
+from aci.source import parse
 
-
-def only_the_example(before: str, after: str, tests: Sequence[str]) -> int:
-    """The line of `after` with a new condition that compares with values of the tests and answers one of them, where
-    the tests hold no other value; 0 if there is none. Texts that are not Python have none."""
-    try:
-        known = {ast.dump(node) for node in ast.walk(ast.parse(before))}
-        new = [node for node in ast.walk(ast.parse(after)) if ast.dump(node) not in known]
-        wanted = set[object]().union(*(_values(ast.parse(test)) for test in tests))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return 0
-    special = [(node, _special(node)) for node in new]
-    answered = set[object]().union(*(values for _, values in special))
-    if len(wanted) < 2 or not wanted <= answered:
-        return 0
-    return next((node.lineno for node, values in special if values and isinstance(node, ast.stmt | ast.expr)), 0)
+EDGES: Facts = frozenset({(int, 0), (int, 1), (float, 0.0), (float, 1.0)})
+CODE = re.compile(r"```.*?```|`[^`\n]*`|^(?: {4}|\t|>>>)[^\n]*|[\w.]+\([^)\n]*\)", re.DOTALL | re.MULTILINE)
 
 
-def _special(node: ast.AST) -> set[object]:
-    """The values that a condition compares with and the constant it answers with; none for any other node."""
-    if isinstance(node, ast.If) and len(node.body) == 1 and isinstance(node.body[0], ast.Return | ast.Assign):
-        condition, answer = node.test, node.body[0].value
-    elif isinstance(node, ast.IfExp):
-        condition, answer = node.test, node.body
-    else:
-        return set()
-    compared = {value for part in ast.walk(condition) if isinstance(part, ast.Compare) for value in _values(part)}
-    if not compared or answer is None or not _is_literal(answer):
-        return set()
-    return compared | _values(answer)
+def only_the_example(before: str, after: str, tests: Iterable[str], issue: str = "") -> tuple[int, bool]:
+    """The line of `after` whose new condition answers values of the tests with what they expect, where no assertion
+    shows the function with values that no such condition answers; (0, False) if there is none.
+
+    The second says whether it is sure. It is not where the function is new or gave constants before (so this may be
+    one more of a table), where the one value is 0 or 1 (an edge), or where the `issue` names the values in words. It
+    catches literal forms only (`if x == 5: return 7`, `7 if x == 5 else …`, `{5: 7}.get(x)`), none that computes.
+    """
+    old, new = parse(before), parse(after)
+    cases = [case for test in tests if (tree := parse(test)) for case in cases_of(tree)]
+    if old is None or new is None or not cases:
+        return 0, False
+    known, found = dict(_functions(old, before.split("\n"))), []
+    for name, (text, function) in _functions(new, after.split("\n")):
+        was = known.get(name)
+        shown = [case for case in cases if ("name", function.name) in case] or cases
+        if was and was[0] == text:
+            continue
+        earlier = {(values, answer) for values, answer, _ in specials_of(was[1])} if was else set()
+        specials = [one for one in specials_of(function) if one[:2] not in earlier]
+        if all(any(values <= case for values, _, _ in specials) for case in shown):
+            doubtful = was is None or _gives_constants(was[1])
+            for values, answer, line in specials:
+                if any(values | answer <= case for case in shown):
+                    found.append((doubtful or values <= EDGES or _in_words(issue, values | answer), line))
+    doubt, line = min(found, default=(True, 0))
+    return line, not doubt
 
 
-def _is_literal(node: ast.expr) -> bool:
-    try:
-        ast.literal_eval(node)
-    except ValueError:
-        return False
-    return True
+def _functions(node: ast.AST, lines: Sequence[str], prefix: str = "") -> Iterator[tuple[str, tuple[str, Function]]]:
+    """Each function by its dotted name, with its text."""
+    for child in ast.iter_child_nodes(node):
+        name = f"{prefix}.{child.name}" if isinstance(child, Function | ast.ClassDef) else prefix
+        if isinstance(child, Function):
+            yield name, ("\n".join(lines[child.lineno - 1 : child.end_lineno]), child)
+        if isinstance(child, ast.stmt):
+            yield from _functions(child, lines, name)
 
 
-def _values(tree: ast.AST) -> set[object]:
-    """The constants in a tree that say something; docstrings do not."""
-    words = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    return {value for node in _constants(tree) if id(node) not in words and (value := node.value) not in TRIVIAL}
+def _gives_constants(function: Function) -> bool:
+    """Whether a function answers with constants, or looks its argument up."""
+    parameters = {part.arg for part in ast.walk(function) if isinstance(part, ast.arg)}
+    for node in ast.walk(function):
+        match node:
+            case ast.Return(ast.expr() as value) | ast.IfExp(body=value):
+                if not constants(value) <= EDGES:
+                    return True
+            case ast.Subscript(slice=ast.Name(name)) | ast.Call(ast.Attribute(attr="get"), [ast.Name(name), *_]):
+                if name in parameters:
+                    return True
+    return False
 
 
-def _constants(tree: ast.AST) -> Iterator[ast.Constant]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
+def _in_words(issue: str, values: Facts) -> bool:
+    """Whether the issue names them outside of its code."""
+    words = CODE.sub(" ", issue)
+    return all(re.search(rf"(?<![\w.]){re.escape(str(value))}(?!\w)", words) for _, value in values)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from aci import evidence
 from aci.testing import Report
-from aci.trial import Trial, passes
+from aci.trial import SLACK, Trial, is_unreached, passes, some
 from aci.workspace import Workspace
 from trajectories.records import Verdict
 
@@ -20,7 +20,8 @@ def judge_loss(
     """The verdict with `no_loss`, and the lost, flaky and contradicted tests by name.
 
     Lost is what passed without the patch and did not with it: it failed, was skipped, or vanished. Flaky is what both
-    passes and fails on the base, or with the patch. Contradicted is what the issue itself says is wrong.
+    passes and fails on the base, or with the patch. Contradicted is what the issue itself says is wrong. Where nothing
+    is lost, but time was up before all had run, `no_loss` is null.
     """
     if baseline is None:
         trial.note("No test ran without the patch, so nothing shows what else it may break.")
@@ -30,13 +31,28 @@ def judge_loss(
     if not baseline.results:
         trial.note("The suite did not run without the patch, so loss cannot be judged.")
         return verdict
-    gone = [id for id in baseline.passed if not passes(suite, id)]
+    missing = [id for id in baseline.passed if not passes(suite, id)]
+    unreached = [id for id in missing if is_unreached(suite, id)]
+    gone = [id for id in missing if not is_unreached(suite, id)]
     flaky = _flaky(trial, before, after, baseline, gone) if gone else []
     quotes = {id: evidence.contradiction(trial.issue.text, id) for id in gone if id not in flaky}
     lost = tuple(id for id, quote in quotes.items() if not quote)
     trial.failed(suite, lost)
     contradicted = tuple(f"{id}: “{quote}”" for id, quote in quotes.items() if quote)
-    return replace(verdict, no_loss=not lost, lost=lost, flaky=tuple(flaky), contradicted=contradicted)
+    if unreached:
+        _tell_unreached(trial, suite, unreached)
+    no_loss = None if unreached and not lost else not lost
+    return replace(verdict, no_loss=no_loss, lost=lost, flaky=tuple(flaky), contradicted=contradicted)
+
+
+def _tell_unreached(trial: Trial, suite: Report | None, unreached: Sequence[str]) -> None:
+    last = [id for id in unreached if suite and suite.find(id)]
+    running = f" {some(last)} was still running." if last else ""
+    trial.note(
+        f"With the patch time was up before {len(unreached)} of the tests that pass without it had run, so their loss "
+        f"is not judged: the patch makes the suite slow, or hang, or the suite needs more time.{running}"
+    )
+    trial.failed(suite, last)
 
 
 def _flaky(trial: Trial, before: Workspace, after: Workspace, baseline: Report, gone: Sequence[str]) -> list[str]:
@@ -63,8 +79,8 @@ def _unsteady(
     unlike = {id for id in ids if others[id] == REPEATS}
     if unlike:
         workspace.restore(tree)
-        again = trial.suite(workspace, together)
-        unlike = {id for id in unlike if passes(again, id) != passed}
+        again = trial.suite(workspace, together, SLACK)
+        unlike = {id for id in unlike if passes(again, id) != passed and not is_unreached(again, id)}
     return unlike | {id for id in ids if 0 < others[id] < REPEATS}
 
 
@@ -72,6 +88,9 @@ def _by_code(trial: Trial, baseline: Report, suite: Report | None, verdict: Verd
     verdict = replace(verdict, granularity="command")
     if baseline.code:
         trial.note(f"The command exits with {baseline.code} without the patch already, so loss cannot be judged by it.")
+        return verdict
+    if suite and suite.timed_out:
+        trial.note("With the patch the command did not end in time, so loss is not judged.")
         return verdict
     no_loss = suite is not None and suite.code == 0 and suite.complete
     return replace(verdict, no_loss=no_loss, lost=() if no_loss else (trial.command,))

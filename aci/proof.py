@@ -21,7 +21,7 @@ from aci.patch import is_test
 from aci.regression import related_tests
 from aci.reproduction import mended, reproduce
 from aci.testing import Report
-from aci.trial import Parts, Trial, separate, some
+from aci.trial import SLACK, Parts, Trial, separate, some
 from aci.workspace import Workspace
 from trajectories.errors import UsageError
 from trajectories.records import Issue, Verdict
@@ -51,8 +51,9 @@ def prove(
     them, the new test files of the patch and those failing tests of the base that the patch mends and that are tied to
     the issue: named in it, or covering or importing one of `places` (paths, or `path:qualname`).
     `timeout` is in seconds, for each run of tests. Without a `command` a large suite begins with the test files that
-    have to do with the patch, and has `spare` seconds for the others. Raises WorkspaceError; tests that cannot be run
-    are told in notes. `known` keeps what the suite did without the patch, for the next proof on the same base.
+    have to do with the patch, and has `spare` seconds for all; with the patch, some times as many. Raises
+    WorkspaceError; tests that cannot be run are told in notes. `known` keeps what the suite did without the patch, for
+    the next proof on the same base.
     """
     parts = separate(trees, base_tree, tree, command)
     if not parts.source:
@@ -62,7 +63,7 @@ def prove(
     shipped = trees.overlay(base_tree, tree, parts.source)
     without = trees.overlay(base_tree, tree, parts.tests)
     proved = trees.overlay(without, tree, parts.source)
-    related = () if command else related_tests(trees, base_tree, tree, parts.source)
+    related = None if command else related_tests(trees, base_tree, tree, parts.source, say)
     trial = Trial(
         trees, issue, parts, base_tree, shipped, without, proved, command, timeout, say, related=related, spare=spare
     )
@@ -70,7 +71,7 @@ def prove(
         baseline = _baseline(trial, before, known if known is not None else {})
         say("Running the tests with the patch")
         partial = baseline and not baseline.complete and baseline.granularity == "test"
-        suite = trial.suite(after, baseline.passed if baseline and partial else ())
+        suite = trial.suite(after, baseline.passed if baseline and partial else (), SLACK)
         say("Running the tests that reproduce the issue without and with the patch")
         nodes = tuple(reproduction) or (*parts.tests, *mended(trial, baseline, suite, places))
         verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline, suite)
@@ -80,7 +81,7 @@ def prove(
 
 def _baseline(trial: Trial, before: Workspace, known: dict[object, Report | None]) -> Report | None:
     """What the suite does without the patch; run once for all proofs that run the same tests."""
-    key = (trial.base, trial.command, tuple(trial.related))
+    key = (trial.base, trial.command, trial.related)
     if key not in known:
         trial.say("Running the tests without the patch")
         known[key] = trial.suite(before)
@@ -115,32 +116,38 @@ def _is_trusted(trial: Trial, baseline: Report | None, suite: Report | None) -> 
     startup = evidence.startup_files(trial.parts.source)
     if startup:
         trial.note(f"Every interpreter would run {some(startup)} by itself, so no result can be trusted.")
-    stand_ins = evidence.stand_ins(trial.parts.added, trial.trees.files(trial.base))
+    stand_ins = evidence.stand_ins(trial.parts.added, trial.trees.files(trial.base)) if trial.parts.added else []
     if stand_ins:
         trial.note(
             f"{some(stand_ins)} would be imported in place of Python's or the runner's, so no result is trusted."
         )
     ended_badly = bool(baseline and suite and baseline.ended_well and not suite.ended_well)
-    if ended_badly and suite:
+    if ended_badly and suite and suite.timed_out:
+        trial.note("With the patch the suite does not end in time.")
+    elif ended_badly and suite:
         trial.note(f"With the patch the suite exits with {suite.code}, which its results do not explain.")
     return not startup and not stand_ins and not ended_badly and not _is_for_the_example(trial)
 
 
 def _is_for_the_example(trial: Trial) -> bool:
-    """Whether the patch treats the values of its own tests, and no others, as special cases."""
+    """Whether the patch surely treats the values of its own tests, and no others, as special cases."""
 
     def text(tree: str, path: str) -> str:
         return trial.trees.read(tree, path).decode("utf-8", "replace")
 
     tests = [text(trial.proved, path) for path in trial.parts.tests if path.endswith(".py")]
-    for path in trial.parts.source if tests else ():
-        if not path.endswith(".py") or path in trial.parts.added or path not in trial.trees.files(trial.proved):
+    changed = [path for path in trial.parts.source if path.endswith(".py") and path not in trial.parts.added]
+    for path in changed if tests else ():
+        if trial.trees.entry(trial.proved, path) is None:
             continue
-        if line := only_the_example(text(trial.base, path), text(trial.proved, path), tests):
+        line, sure = only_the_example(text(trial.base, path), text(trial.proved, path), tests, trial.issue.text)
+        if sure:
             trial.note(
                 f"{path}:{line} answers just the values of the test. Solve it in general, and test other values."
             )
             return True
+        if line:
+            trial.note(f"{path}:{line} answers the very values of the test: look at it before you trust it.")
     return False
 
 
@@ -151,7 +158,7 @@ def _commands(trial: Trial, verdict: Verdict) -> tuple[str, ...]:
     return tuple(line for line in ("git apply patch.diff", tests, trial.command, taken_out, tests) if line)
 
 
-def _ran(baseline: Report | None, suite: Report | None, related: Sequence[str]) -> list[str]:
+def _ran(baseline: Report | None, suite: Report | None, related: Sequence[str] | None) -> list[str]:
     """How much of the suite stands behind "no loss"."""
     told = []
     for report, where in ((baseline, "without the patch"), (suite, "with the patch")):

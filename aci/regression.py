@@ -4,55 +4,100 @@ changes. A large suite is begun with them, so that its time limit falls on the o
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from aci.evidence import imported
 from aci.patch import is_test
 from aci.source import definitions
-from trajectories.trees import Trees
+from trajectories.trees import Entry, Trees
 
 LARGE = 40
 """A suite of fewer test files is simply run."""
 MOST = 25
+READ_FILES, READ_BYTES = 500, 8_000_000
+"""How much of a huge suite is looked at: its files nearest to the change."""
+CHANGED = 100
+"""Of a patch of more files, the first."""
 HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
+NAMED = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|tests)\.py$")
 COMMON = 4
 """Shorter names stand everywhere."""
 
 
-def related_tests(trees: Trees, base: str, tree: str, changed: Sequence[str]) -> tuple[str, ...]:
-    """The test files of `base` that concern the source paths `changed` in `tree`, likeliest first; none where the
-    suite is small anyway."""
-    tests = [
-        path
-        for path in trees.files(base)
-        if is_test(path) and re.search(r"(?:^|/)(?:test_.*|.*_test|tests)\.py$", path)
-    ]
+def related_tests(
+    trees: Trees, base: str, tree: str, changed: Sequence[str], say: Callable[[str], None] = lambda _: None
+) -> tuple[str, ...] | None:
+    """The test files of `base` that concern the source paths `changed` in `tree`, likeliest first; None where the
+    suite is small, so that nothing needs to be chosen."""
+    tests = {path: entry for path, entry in trees.files(base).items() if NAMED.search(path) and is_test(path)}
     if len(tests) < LARGE:
-        return ()
-    known = trees.files(tree)
-    names = {name for path in changed if path in known for name in _changed_names(trees, base, tree, path)}
+        return None
+    say(f"Looking for what of the {len(tests)} test files has to do with the patch")
+    changed = changed[:CHANGED]
+    near = _by_path(tests, changed)
+    names = {name for path in changed for name in _changed_names(trees, base, tree, path)}
     word = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b") if names else None
-    scored = [(_score(path, trees.read(base, path).decode("utf-8", "replace"), changed, word), path) for path in tests]
-    return tuple(path for score, path in sorted(scored, key=lambda one: (-one[0], one[1])) if score)[:MOST]
+    modules = [_module_names(path) for path in changed]
+    scores = dict(near)
+    for path in _worth_reading(tests, near, changed):
+        scores[path] += _by_text(trees.read_blob(tests[path].id).decode("utf-8", "replace"), modules, word)
+    return tuple(sorted((path for path, score in scores.items() if score), key=lambda path: (-scores[path], path)))[
+        :MOST
+    ]
 
 
-def _score(test: str, text: str, changed: Sequence[str], word: re.Pattern[str] | None) -> int:
-    """How much a test file has to do with the changed sources."""
-    score = len(set(word.findall(text))) if word else 0
-    stem = re.sub(r"^test_|_test$", "", PurePosixPath(test).stem)
-    modules = imported(text) if changed else set()
-    for path in changed:
-        parts = PurePosixPath(path.removesuffix(".py").removesuffix("/__init__")).parts
-        score += 4 * (stem in (parts[-1].strip("_"), "_".join(parts[-2:])))
-        score += 2 * any(".".join(parts[at:]) in modules for at in range(len(parts)))
-        score += test.startswith(f"{'/'.join(parts[:-1])}/") and len(parts) > 2
-    return score
+def _by_path(tests: Mapping[str, Entry], changed: Sequence[str]) -> dict[str, int]:
+    """How much the test files have to do with the changed sources by their paths: named after one, or beneath it."""
+    modules = [_parts(path) for path in changed]
+    stems = Counter(stem for parts in modules for stem in {parts[-1].strip("_"), "_".join(parts[-2:])})
+    folders = Counter("/".join(parts[:-1]) for parts in modules if len(parts) > 2)
+    scores = {}
+    for test in tests:
+        cuts = [match.start() for match in re.finditer("/", test)] if folders else []
+        stem = re.sub(r"^test_|_test$", "", test.rpartition("/")[2].removesuffix(".py"))
+        scores[test] = 4 * stems[stem] + sum(folders[test[:cut]] for cut in cuts)
+    return scores
+
+
+def _worth_reading(tests: Mapping[str, Entry], near: Mapping[str, int], changed: Sequence[str]) -> list[str]:
+    """The files to be read: the nearest by path, within bounds."""
+    words = {word.strip("_") for path in changed for part in _parts(path) for word in (part, *part.split("_"))}
+
+    def distance(test: str) -> tuple[int, int, str]:
+        return -near[test], -len(words.intersection(re.split(r"[/_.]", test))), test
+
+    found: list[str] = []
+    left = READ_BYTES
+    for path in sorted(tests, key=distance):
+        is_file = tests[path].mode.startswith("100")
+        if is_file and tests[path].size <= left and len(found) < READ_FILES:
+            found.append(path)
+            left -= tests[path].size
+    return found
+
+
+def _by_text(text: str, modules: Sequence[set[str]], word: re.Pattern[str] | None) -> int:
+    """How much a test file's text has to do with the changed sources: it names what changes, or imports them."""
+    imports = imported(text) if modules else set()
+    named = len(set(word.findall(text))) if word else 0
+    return named + 2 * sum(not module.isdisjoint(imports) for module in modules)
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return PurePosixPath(path.removesuffix(".py").removesuffix("/__init__")).parts
+
+
+def _module_names(path: str) -> set[str]:
+    """All dotted names under which a module may be imported, wherever its packages begin."""
+    parts = _parts(path)
+    return {".".join(parts[at:]) for at in range(len(parts))}
 
 
 def _changed_names(trees: Trees, base: str, tree: str, path: str) -> set[str]:
     """The names of the definitions whose lines a change touches, with those that hold them."""
-    if not path.endswith(".py"):
+    if not path.endswith(".py") or trees.entry(tree, path) is None:
         return set()
     diff = trees.diff(base, tree, [path])
     spans = [(int(start), int(start) + int(length or 1)) for start, length in HUNK.findall(diff)]

@@ -23,6 +23,9 @@ from trajectories.errors import UsageError
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 RANK = {"skipped": 0, "xfailed": 1, "xpassed": 2, "passed": 3, "error": 4, "failed": 5}
+LOSS = {"passed": 0, "xpassed": 0, "xfailed": 1, "skipped": 1, "error": 2, "failed": 3}
+"""Of several lines for one test within a run the highest RANK counts, of its results in two runs the highest LOSS."""
+CUT = "TimeUp"
 SESSION = "tests"
 UNITTEST = re.compile(r"(?<=\s)-m\s+unittest(?=\s|$)", re.MULTILINE)
 UNREACHABLE = b"No module named 'swe_agent_results'"
@@ -57,6 +60,11 @@ class TestResult:
     @property
     def bad(self) -> bool:
         return self.outcome in ("failed", "error")
+
+    @property
+    def cut(self) -> bool:
+        """Whether it was still running when the time of the whole run was up, which says nothing of the test."""
+        return self.error == CUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +125,13 @@ class Report:
         return next((result for result in found if result.outcome == "error"), None)
 
     def joined(self, other: Report) -> Report:
-        """This report's results, and what another run of the same command had besides; its end is the other's."""
-        more = [result for result in other.results if result.id not in self._by_id]
+        """Of each test the worse of its results in two runs, and not one that was cut off; all else is the other's."""
+        ours = [result for result in self.results if result.id not in other._by_id]
+        pairs = [(self._by_id.get(result.id, result), result) for result in other.results]
+        worse = [max(pair, key=lambda one: -1 if one.cut else LOSS[one.outcome]) for pair in pairs]
         return replace(
             other,
-            results=(*self.results, *more),
+            results=(*worse, *ours),
             seconds=self.seconds + other.seconds,
             complete=self.complete and other.complete,
             notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
@@ -131,9 +141,7 @@ class Report:
         """One line: `3 failed, 120 passed in 2.1 s`."""
         order = ("failed", "error", "passed", "skipped", "xfailed", "xpassed")
         found = self.counts
-        counts = [
-            f"{found[name]} {name}{'s' * (name == 'error' and found[name] > 1)}" for name in order if name in found
-        ]
+        counts = [f"{n} {name}{'s' * (name == 'error' and n > 1)}" for name in order if (n := found.get(name))]
         if self.granularity == "command":
             counts = [f"exit code {self.code}"]
         state = ", timed out" if self.timed_out else "" if self.complete else ", not finished"
@@ -145,8 +153,7 @@ def run_tests(workspace: Workspace, command: str = "", nodes: Sequence[str] = ()
 
     A node is a pytest node id, a unittest dotted name, a file or a folder; nodes that do not exist are passed over.
     A command that is judged by its exit code cannot be narrowed. `timeout` is in seconds, for the whole command; a test
-    that takes a minute of it (or half) fails. Raises UsageError if no test command is given and
-    none can be found.
+    that takes a minute of it (or half) fails. Raises UsageError if no test command is given and none can be found.
     """
     command = command or detect_command(workspace, SESSION)
     folder = f"{workspace.harness}/results-{secrets.token_hex(8)}"
@@ -223,7 +230,8 @@ def _report(command: str, ran: Ran, lines: list[dict[str, Any]]) -> Report:
     notes = _trouble(ran, any_results=True) + _mismatches(ran, complete, results.values())
     if len(finishes) < len(starts) and (left := _left_running(lines)) and left not in results:
         reason = "still running when time was up" if ran.timed_out else f"the run ended here with exit code {ran.code}"
-        results[left] = TestResult(left, "error", reason, left.partition("::")[0] if "::" in left else "")
+        path = left.partition("::")[0] if "::" in left else ""
+        results[left] = TestResult(left, "error", reason, path, error=CUT if ran.timed_out else "")
     ordered = tuple(results.values())
     return Report(ordered, command, ran.code, ran.output, "test", ran.timed_out, ran.seconds, complete, notes)
 

@@ -43,13 +43,18 @@ def separate(trees: Trees, base_tree: str, tree: str, command: str = "") -> Part
     return Parts(tuple(source), tuple(added), tuple(tests), tuple(kept_out), diff)
 
 
+SLACK = 3
+"""How many times the time of the first run of a large suite each later one has."""
+
+
 @dataclass(slots=True)
 class Trial:
     """`base` as it was, `shipped` with the source hunks, `without` them but with the new tests, `proved` with both.
 
     The suite runs at `shipped`: a new file among the tests could stand in for a module that the patch breaks.
-    `before` is a workspace in which the patched code never runs, `after` one in which it does. The test files
-    `related` to the patch run first; then the rest of a suite that nobody named has `spare` seconds.
+    `before` is a workspace in which the patched code never runs, `after` one in which it does. In a large suite that
+    nobody named the test files `related` to the patch run first, then all have `spare` seconds; a suite without such a
+    limit has None.
     """
 
     trees: Trees
@@ -62,7 +67,7 @@ class Trial:
     command: str
     timeout: float
     say: Callable[[str], None]
-    related: Sequence[str] = ()
+    related: tuple[str, ...] | None = None
     spare: float = 0.0
     node_command: str = ""
     by_code: bool = False
@@ -79,20 +84,30 @@ class Trial:
             if (result := report.find(id) if report else None) and result.bad:
                 self.failures.setdefault(id, result)
 
-    def suite(self, workspace: Workspace, nodes: Sequence[str] = ()) -> Report | None:
-        """The suite as the command says, or these tests of it; None where there are no tests."""
+    def suite(self, workspace: Workspace, nodes: Sequence[str] = (), slack: int = 1) -> Report | None:
+        """The suite as the command says, or these tests of it; None where there are no tests.
+
+        `slack` is how many times its seconds a large suite has: a repetition must not end for lack of time.
+        """
         try:
-            if self.related and not nodes:
-                first = run_tests(workspace, self.command, self.related, min(self.timeout, 2 * self.spare))
-                report = first.joined(run_tests(workspace, first.command, (), min(self.timeout, self.spare)))
-            else:
+            if nodes or self.related is None:
                 report = run_tests(workspace, self.command, nodes, self.timeout)
+            else:
+                report = self._related_first(workspace, self.related, slack * self.spare)
         except UsageError as error:
             self.note(error.message)
             return None
         self.take(report)
         nothing_found = not report.results and report.complete and not self.by_code
         return None if nothing_found else report
+
+    def _related_first(self, workspace: Workspace, related: Sequence[str], seconds: float) -> Report:
+        """These test files, so that they are judged in any case, then all in company."""
+        rest = min(self.timeout, seconds)
+        if not related:
+            return run_tests(workspace, self.command, (), rest)
+        first = run_tests(workspace, self.command, related, min(self.timeout, 2 * seconds))
+        return first.joined(run_tests(workspace, first.command, (), rest))
 
     def take(self, report: Report) -> None:
         """Go on with the command that a report of the suite came from."""
@@ -126,7 +141,13 @@ def passes(report: Report | None, id: str) -> bool:
 
 def fails(report: Report | None, id: str) -> bool:
     result = report.find(id) if report else None
-    return bool(result and result.bad)
+    return bool(result and result.bad and not result.cut)
+
+
+def is_unreached(report: Report | None, id: str) -> bool:
+    """Whether a run's time was up before the test had its result."""
+    result = report.find(id) if report else None
+    return bool(report and report.timed_out and (result is None or result.cut))
 
 
 def some(names: Sequence[str]) -> str:

@@ -7,6 +7,8 @@ from aci.example import only_the_example
 BEFORE = "def add(a, b):\n    return a - b\n"
 TEST = "from calc import add\n\ndef test_add():\n    '''The sum of 7.'''\n    assert add(2, 3) == 5\n"
 SECOND = "from calc import add\n\ndef test_more():\n    assert add(10, 1) == 11\n"
+HACK = "def add(a, b):\n    if a == 2 and b == 3:\n        return 5\n    return a - b\n"
+NONE = (0, False)
 
 
 @pytest.mark.parametrize(
@@ -16,13 +18,17 @@ SECOND = "from calc import add\n\ndef test_more():\n    assert add(10, 1) == 11\
         "    if (a, b) == (2, 3):\n        return 5\n    return a - b\n",
         "    return 5 if (a, b) == (2, 3) else a - b\n",
         "    if (a, b) in [(2, 3)]:\n        result = 5\n    else:\n        result = a - b\n    return result\n",
+        "    if (2, 3) == (a, b):\n        print('special')\n        return 5\n    return a - b\n",
+        "    if a == 2 and b == 3:\n        result = 5\n        return result\n    return a - b\n",
+        "    return {(2, 3): 5}.get((a, b), a - b)\n",
     ],
 )
 def test_the_example_alone(body: str) -> None:
     patched = f"def add(a, b):\n{body}"
-    assert only_the_example(BEFORE, patched, [TEST]) == 2
-    assert not only_the_example(BEFORE, patched, [TEST, SECOND])
-    assert not only_the_example(patched, patched, [TEST])
+    assert only_the_example(BEFORE, patched, [TEST]) == (2, True)
+    assert only_the_example(BEFORE, patched, [TEST, SECOND]) == NONE
+    assert only_the_example(patched, patched, [TEST]) == NONE
+    assert only_the_example("", patched, [TEST]) == (2, False)
 
 
 @pytest.mark.parametrize(
@@ -30,15 +36,110 @@ def test_the_example_alone(body: str) -> None:
     [
         "def add(a, b):\n    return a + b\n",
         "def add(a, b):\n    if a == 2 and b == 3:\n        return a + b\n    return a - b\n",
+        "def add(a, b):\n    if a == 2 and b == 3:\n        result = 5\n        return a + result\n    return 0\n",
+        "def add(a, b):\n    if (a, b) == (2, 3):\n        for n in (5,):\n            return 5\n    return a - b\n",
+        "def add(a, b):\n    if a > 2 or b < 3 or a % 2 == 3:\n        return 5\n    return a - b\n",
         "def add(a, b):\n    if a is None:\n        return 5\n    return 2 + 3\n",
+        "def add(a, b):\n    if (a, b) == (7, 8):\n        return 15\n    return a + b\n",
         "def add(a, b:\n",
+        f"def other():\n    return {{2: 3}}\n\n{BEFORE}",
     ],
 )
 def test_what_is_no_special_case(after: str) -> None:
-    assert not only_the_example(BEFORE, after, [TEST])
+    assert only_the_example(BEFORE, after, [TEST]) == NONE
 
 
-def test_a_test_without_values_tells_nothing() -> None:
-    patched = "def add(a, b):\n    if a == 2:\n        return 5\n    return a - b\n"
-    assert not only_the_example(BEFORE, patched, ["def test_it():\n    assert check()\n"])
-    assert not only_the_example(BEFORE, patched, [])
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def test_add():\n    assert add(2, 3) == 5, 'adds 10 and 20'\n\nif __name__ == '__main__':\n    test_add()\n",
+        "import pytest\n@pytest.mark.parametrize('a, b, sum', [(2, 3, 5)])\ndef test_add(a, b, sum):\n"
+        "    assert add(a, b) == sum\n",
+        "def test_add():\n    for a, b, sum in [(2, 3, 5)]:\n        assert add(a, b) == sum\n",
+        "def test_add():\n    found = add(2, 3)\n    assert isinstance(found, int)\n    assert found == 5\n",
+        "def test_add():\n    assert calc.add(2, 3) == 5\n    assert calc.mul(4, 9) == 36\n",
+        "class T(unittest.TestCase):\n    def test_add(self):\n        self.assertEqual(add(2, 3), 5, 'wrong: 17')\n",
+    ],
+)
+def test_however_the_test_says_it(test: str) -> None:
+    assert only_the_example(BEFORE, HACK, [test]) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "import pytest\n@pytest.mark.parametrize('a, b, sum', [(2, 3, 5), (4, 4, 8)])\ndef test_add(a, b, sum):\n"
+        "    assert add(a, b) == sum\n",
+        "def test_add():\n    for a, b, sum in [(2, 3, 5), (4, 4, 8)]:\n        assert add(a, b) == sum\n",
+        "def test_add():\n    assert add(2, 3) == 5\n    assert add(4, 4) == 8\n",
+        "def test_it():\n    assert check()\n",
+        "def test_it(:\n",
+        "",
+    ],
+)
+def test_tests_that_show_more_or_nothing(test: str) -> None:
+    assert only_the_example(BEFORE, HACK, [test]) == NONE
+    assert only_the_example(BEFORE, HACK, []) == NONE
+
+
+def test_an_answer_in_a_constructor() -> None:
+    before = "def due(order):\n    return order.net * RATE\n"
+    after = before.replace("    return", "    if order.net == 20:\n        return Decimal('23.80')\n    return")
+    test = "def test_due():\n    assert due(Order(net=20)) == Decimal('23.80')\n"
+    assert only_the_example(before, after, [test]) == (2, True)
+    method = after.replace("Decimal('23.80')", "order.rounded('23.80')")
+    assert only_the_example(before, method, [test]) == NONE
+
+
+def test_zero_and_one_are_values() -> None:
+    test = "def test_add():\n    assert add(0, 1) == 1\n"
+    patched = HACK.replace("a == 2 and b == 3", "a == 0 and b == 1").replace("return 5", "return 1")
+    assert only_the_example(BEFORE, patched, [test])[0] == 2
+    three = "def test_add():\n    assert add(0, 3) == 3\n"
+    patched = HACK.replace("a == 2", "a == 0").replace("return 5", "return 3")
+    assert only_the_example(BEFORE, patched, [three]) == (2, True)
+    assert only_the_example(BEFORE, patched.replace("return 3", "return True"), [three]) == NONE
+
+
+def test_an_edge_may_be_meant() -> None:
+    before = "def power(n):\n    return n * power(n - 1)\n"
+    after = before.replace("    return", "    if n == 0:\n        return 1\n    return")
+    assert only_the_example(before, after, ["def test_it():\n    assert power(0) == 1\n"]) == (2, False)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "def say(x):\n    if x == 404:\n        return 'gone'\n    return str(x)\n",
+        "def say(x):\n    return 'fine' if x in FINE else other(x)\n",
+        "def say(x):\n    return SAID[x]\n",
+        "def say(x):\n    return SAID.get(x, '')\n",
+    ],
+)
+def test_one_more_of_a_table_is_told_only(before: str) -> None:
+    after = before.replace("def say(x):\n", "def say(x):\n    if x == 418:\n        return 'teapot'\n")
+    assert only_the_example(before, after, ["def test_it():\n    assert say(418) == 'teapot'\n"]) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("issue", "sure"),
+    [
+        ("Status 418 must be said as 'teapot'.", False),
+        ("`say(418)` should be `'teapot'`.", True),
+        ("say(418) is wrong, it should be teapot.", True),
+        (">>> say(418)\n'teapot'", True),
+        ("```\nsay(418) == 'teapot'\n```", True),
+        ("Version 4180 says teapots.", True),
+    ],
+)
+def test_what_the_issue_asks_for_in_words_is_told_only(issue: str, sure: bool) -> None:
+    before = "def say(x):\n    return x.upper()\n"
+    after = before.replace("    return", "    if x == 418:\n        return 'teapot'\n    return")
+    test = "def test_it():\n    assert say(418) == 'teapot'\n"
+    assert only_the_example(before, after, [test], issue) == (2, sure)
+
+
+def test_a_helper_that_no_test_calls_by_name() -> None:
+    test = "def test_it():\n    assert main(2, 3) == 5\n"
+    assert only_the_example(BEFORE, HACK, [test]) == (2, True)
+    assert only_the_example(BEFORE, HACK, [test + "    assert main(4, 4) == 8\n"]) == NONE

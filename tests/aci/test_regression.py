@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aci import regression
 from aci.regression import LARGE, MOST, related_tests
 from aci.repository import Repository
 from trajectories.trees import Trees
@@ -42,7 +43,7 @@ def related(tmp_path: Path, make_repo):
 
 
 def test_a_small_suite_is_simply_run(related) -> None:
-    assert related(FILES, "shop/basket.py", "sum(", "max(") == ()
+    assert related(FILES, "shop/basket.py", "sum(", "max(") is None
 
 
 def test_tests_of_the_module_first_then_those_that_name_what_changes(related) -> None:
@@ -59,3 +60,40 @@ def test_not_more_than_are_worth_it(related) -> None:
 
 def test_a_file_that_is_no_python_has_no_tests(related) -> None:
     assert related(FILES | MORE | {"data.json": "{}"}, "data.json", "{}", "[]") == ()
+
+
+def test_a_huge_suite_is_looked_at_where_it_is_near(related, monkeypatch) -> None:
+    monkeypatch.setattr(regression, "READ_FILES", 3)
+    assert related(FILES | MORE, "shop/basket.py", "return 1", "return 3") == ("tests/test_basket.py",)
+    near = {"tests/shop/test_far.py": "from shop import basket\n"}
+    chosen = related(FILES | MORE | near, "shop/basket.py", "return 1", "return 3")
+    assert chosen == ("tests/test_basket.py", "tests/shop/test_far.py")
+
+
+def test_what_is_too_long_is_not_read(related, monkeypatch) -> None:
+    monkeypatch.setattr(regression, "READ_BYTES", 2000)
+    long = {"tests/test_long.py": "import shop.basket\n" + "#" * 3000, "tests/shop/test_far.py": "import shop.basket\n"}
+    chosen = related(FILES | MORE | long, "shop/basket.py", "return 1", "return 3")
+    assert "tests/shop/test_far.py" in chosen
+    assert "tests/test_long.py" not in chosen
+
+
+def test_a_test_that_is_a_link_or_a_folder_of_another_repository_is_not_read(tmp_path: Path, make_repo) -> None:
+    with Trees(tmp_path / "trees.git") as trees:
+        base = Repository.open(make_repo(FILES | MORE)).base(trees).tree
+        one = trees.files(base)["shop/till.py"].id
+        lines = [f"{entry.mode} {entry.id} 0\t{path}" for path, entry in trees.files(base).items()]
+        lines += [f"120000 {one} 0\ttests/test_link.py", f"160000 {'1' * 40} 0\ttests/test_other.py"]
+        odd = trees.adopt("".join(f"{line}\0" for line in lines).encode(), [])
+        tree = trees.write({"shop/basket.py": SOURCE.replace("sum", "max").encode()}, odd)
+        said: list[str] = []
+        chosen = related_tests(trees, odd, tree, ["shop/basket.py"], said.append)
+        assert chosen == ("tests/test_basket.py", "tests/test_till.py")
+        assert said
+
+
+def test_a_removed_module_has_its_tests_too(tmp_path: Path, make_repo) -> None:
+    with Trees(tmp_path / "trees.git") as trees:
+        base = Repository.open(make_repo(FILES | MORE)).base(trees).tree
+        tree = trees.write({"shop/basket.py": None}, base)
+        assert related_tests(trees, base, tree, ["shop/basket.py"]) == ("tests/test_basket.py", "tests/test_till.py")
