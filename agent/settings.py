@@ -52,19 +52,22 @@ class ModelTable(BaseModel):
     temperature: float | None = Field(default=None, ge=0, le=2)
     fallback: str = ""
 
-    def price(self, known: Price | None = None) -> Price | None:
-        """The user's own price. What it leaves out of the two directions is as `known`, with all else of that.
+    def price(self, name: str, known: Price | None = None) -> Price | None:
+        """The user's own price of the model. Half a price takes the rest, also for the cache, from what is `known`.
 
         Raises ConfigError for half a price of a model whose other half nobody knows.
         """
-        own = {PRICES[name]: value for name in PRICES if (value := getattr(self, name)) is not None}
+        own = {part: value for field, part in PRICES.items() if (value := getattr(self, field)) is not None}
         if not own:
             return known
         if own.keys() >= {"input", "output"}:
             return Price(**own, own=True)
         if known is None:
-            missing = " and ".join(name for name in ("price_in", "price_out") if PRICES[name] not in own)
-            raise ConfigError(f"A table has a price without {missing}, which nobody else knows.", f"Set {missing} too.")
+            missing = " and ".join(field for field in ("price_in", "price_out") if PRICES[field] not in own)
+            what = f"The table of {name} has a price without {missing}, which nobody else knows."
+            raise ConfigError(
+                what, f"`swe-agent config set models.{name}.{missing.split()[0]} DOLLARS` per million tokens."
+            )
         return replace(known, **own, own=True)
 
 

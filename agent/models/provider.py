@@ -55,7 +55,7 @@ class Provider:
         wire, table, base = found.wire, found.table, found.base
         known = _prices.facts(wire)
         self.name = name
-        self.price = table.price(known.price)
+        self.price = table.price(name, known.price)
         self.window = table.context or known.window
         most = known.max_output or MAX_OUTPUT
         # One window holds request and reply, and a conversation needs most of it.

@@ -53,7 +53,7 @@ class Scripted:
 
 def load(name: str, settings: Settings) -> Scripted:
     table = settings.model_table(f"scripted:{name}", f"scripted:{Path(name).name}", "scripted")
-    return Scripted(Path(name), table.price() or Price(0.0, 0.0), table)
+    return Scripted(Path(name), table.price(name) or Price(0.0, 0.0), table)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -59,8 +59,8 @@ def test_a_bad_flag_is_usage_and_a_bad_file_is_configuration(tmp_path, sources, 
 def test_prices_of_the_users_table(tmp_path, sources):
     (tmp_path / "config.toml").write_text("[models.scripted]\nprice_in = 1\nprice_out = 5\nprice_cached = 0.1\n")
     loaded = load_settings()
-    assert loaded.model_table("scripted:x", "scripted").price() == Price(1, 5, 0.1, own=True)
-    assert loaded.model_table("other").price() is None
+    assert loaded.model_table("scripted:x", "scripted").price("scripted") == Price(1, 5, 0.1, own=True)
+    assert loaded.model_table("other").price("other") is None
 
 
 def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path, sources):

@@ -33,7 +33,8 @@ def test_what_the_user_can_mend_and_resume(user: User, status: int, said: str, f
 def test_without_a_key_or_a_price_nothing_is_begun(user: User) -> None:
     with Endpoint([]) as endpoint:
         user.has(endpoint)
-        user.has(endpoint, "openai/free", price_in=None)
+        user.has(endpoint, "openai/free", price_in=None, price_out=None)
+        user.has(endpoint, "openai/half", price_in=None)
     del user.machine.extra[KEY_IN]
     for model, names in ((MODEL, [f"${KEY_IN}"]), ("anthropic/claude-sonnet-4-5", ["$ANTHROPIC_API_KEY"])):
         told = user.fix(model=model)
@@ -43,14 +44,18 @@ def test_without_a_key_or_a_price_nothing_is_begun(user: User) -> None:
     told = user.fix(model="openai/free")
     assert told["returncode"] == 3
     assert "price" in told["error"]["message"]
-    assert '[models."openai/free"] price_in = ' in told["error"]["fix"]
+    assert "`swe-agent config set models.openai/free.price_in DOLLARS`" in told["error"]["fix"]
     assert "--max-tokens" in told["error"]["fix"]
+    told = user.fix(model="openai/half")
+    assert told["returncode"] == 3
+    assert "without price_in" in told["error"]["message"]
+    assert "`swe-agent config set models.openai/half.price_in DOLLARS`" in told["error"]["fix"]
     assert user.machine.runs() == []
 
 
 def test_tokens_bound_a_run_without_a_price(user: User) -> None:
     with Endpoint([Answer("I look.", actions=[LOOK], usage=Tokens(5000, 500))]) as endpoint:
-        user.has(endpoint, price_in=None)
+        user.has(endpoint, price_in=None, price_out=None)
         told = user.fix("--max-tokens", "8000")
     assert (told["exit"], told["usage"]["dollars"]) == (4, None)
     assert "2500 tokens left" in told["error"]["message"]
