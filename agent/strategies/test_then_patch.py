@@ -6,6 +6,7 @@ model that writes test and patch in one reply and is right is done with that rep
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from agent.moves.reproduction import given_tests
 if TYPE_CHECKING:
     from agent.outcome import Outcome
     from agent.task import Task
-    from trajectories.records import Step
+    from trajectories.records import Step, Verdict
 
 ROLES = ("coder",)
 
@@ -37,12 +38,26 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             break
         task.note("phase", "prove")
         verdict = yield from task.prove(given, likely_sources(task))
-        if verdict.verified:
+        if verdict.verified or _is_overruled(task, verdict):
             break
         handed_in = False
         if number + 1 < task.settings.rounds:
             yield task.say(task.prompt("again"))
     return task.best()
+
+
+def _is_overruled(task: Task, verdict: Verdict) -> bool:
+    """Whether all that speaks against the patch are old tests that the model named when it handed it in: the issue asks
+    for the opposite of what they assert, it says. Nobody can tell by running them, so the patch stays unproven."""
+    if not (verdict.red and verdict.green and verdict.red_again and verdict.lost):
+        return False
+    summaries = (seen.data.get("summary", "") for step in reversed(task.steps) for seen in step.observations)
+    said = next(filter(None, summaries), "")
+    names = [re.split(r"::|\.", id.partition("[")[0])[-1] for id in verdict.lost]
+    if not all(re.search(rf"\b{re.escape(name)}\b", said) for name in names):
+        return False
+    task.note("summary", f"The model says that the issue overrules {', '.join(names[:5])}: look at it yourself.")
+    return True
 
 
 def _proved(task: Task) -> str:

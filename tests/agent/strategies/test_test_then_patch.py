@@ -336,3 +336,16 @@ def test_rounds_are_bounded(run) -> None:
     result, steps, _ = run(first, *lines)
     assert proofs(steps) == ["unproven"] * 3
     assert result.exit.code == 6
+
+
+def test_an_old_test_that_the_model_says_the_issue_overrules_ends_unproven_at_once(run) -> None:
+    old = TESTS.replace("import twice", "import add, twice") + (
+        "\n    def test_minus(self):\n        self.assertEqual(add(9, 4), 5)\n"
+    )
+    files = {**FILES, "tests/test_calc.py": old}
+    named = act("submit", summary="add() subtracted. test_minus asserts just that.")
+    result, steps, trajectory = run(line("Against it.", WRITE, RED, MEND, named), files=files)
+    assert proofs(steps) == ["unproven"]
+    assert (result.exit.code, result.spent.calls) == (6, 1)
+    assert "overrules test_minus" in notes(trajectory, "summary")[-1]
+    assert result.word == "add() subtracted. test_minus asserts just that."
