@@ -1,52 +1,18 @@
 """The proof, on small real repositories: what it grants, and what it must not."""
 
-from textwrap import dedent
-
 import pytest
 
-from aci.proof import prove
-from trajectories.records import Issue, Verdict
+from tests.aci.conftest import BASE, CASE, RIGHT, UNITTEST, WRONG, told
+from trajectories.records import Issue
 
-UNITTEST = "python3 -m unittest discover -s tests -t ."
-CASE = "import unittest\nfrom shop import price, stock\nclass T(unittest.TestCase):\n"
-WRONG = "def total(items):\n    return sum(items[1:])\n\ndef tax(x):\n    return x / 5\n"
-RIGHT = WRONG.replace("items[1:]", "items")
-BASE = {
-    "shop/__init__.py": "",
-    "shop/price.py": WRONG,
-    "shop/stock.py": "def left(n):\n    return max(n, 0)\n",
-    "tests/__init__.py": "",
-    "tests/test_price.py": CASE + "    def test_tax(self): self.assertEqual(price.tax(10), 2)\n",
-    "tests/test_stock.py": CASE + "    def test_left(self): self.assertEqual(stock.left(-1), 0)\n",
-}
 NEW_TEST = {"tests/test_issue.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}
 FAILING = {"tests/test_total.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}
 SOLVED = {"shop/price.py": RIGHT, **NEW_TEST}
-ISSUE = Issue("The total is too low", "`total([1, 2])` is 2, it should be 3.")
 REPRODUCED = "tests.test_issue.T.test_total"
-
-
-@pytest.fixture
-def judge(make_repo, open_ws):
-    """`judge(patch, base)`: the verdict on a patch, both as files (None deletes), by unittest."""
-
-    def judge(patch, base=BASE, kind="local", issue=ISSUE, command=UNITTEST, timeout=60, **more) -> Verdict:
-        workspace = open_ws(kind, make_repo({name: dedent(text) for name, text in base.items()}))
-        trees, start = workspace.options.trees, workspace.options.base.tree
-        files = {name: None if text is None else dedent(text).encode() for name, text in patch.items()}
-        tree = trees.write(files, start)
-        return prove(workspace.fork, trees, start, tree, issue=issue, command=command, timeout=timeout, **more)
-
-    return judge
 
 
 def parts(verdict):
     return verdict.red, verdict.green, verdict.red_again, verdict.no_loss
-
-
-def told(verdict, *words):
-    """Whether one note holds all these words."""
-    return any(all(word in note for word in words) for note in verdict.notes)
 
 
 def test_the_right_patch_is_verified(judge, kind):

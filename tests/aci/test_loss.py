@@ -1,0 +1,99 @@
+"""What a proof takes for lost in a large suite, whose related tests run first and whose time is short."""
+
+import pytest
+
+from aci.regression import LARGE
+from aci.testing import Report, TestResult
+from aci.trial import fails, is_unreached
+from tests.aci.conftest import RIGHT, WRONG, told
+
+BASE = {
+    "conftest.py": "",
+    "shop/__init__.py": "",
+    "shop/price.py": WRONG,
+    "tests/__init__.py": "",
+    "tests/test_a.py": "import os\ndef test_a(): os.environ['SHOP'] = '1'\n",
+    "tests/test_price.py": "from shop.price import tax\ndef test_tax(): assert tax(10) == 2\n",
+}
+MORE = {f"tests/test_m{number:02}.py": "def test_it(): pass\n" for number in range(LARGE)}
+ISSUE_TEST = "from shop.price import total\ndef test_total(): assert total([1, 2]) == 3\n"
+SOLVED = {"shop/price.py": RIGHT, "tests/test_issue.py": ISSUE_TEST}
+SLEEPER = "import time\nfrom shop import price\ndef test_s(): time.sleep(getattr(price, 'WAIT', 0))\n"
+
+
+@pytest.mark.parametrize("more", [pytest.param({}, id="small", marks=pytest.mark.slow), pytest.param(MORE, id="large")])
+@pytest.mark.parametrize(
+    "red", [{}, {"tests/test_zz.py": "def test_red(): assert 0\n"}], ids=["green base", "red base"]
+)
+def test_a_loss_in_company_is_a_loss_however_large_the_suite(judge, more, red):
+    alone_only = "import os\n" + RIGHT.replace("x / 5", "x / 5 if 'SHOP' not in os.environ else 7")
+    verdict = judge({**SOLVED, "shop/price.py": alone_only}, {**BASE, **more, **red}, command="")
+    assert verdict.kind == "unproven"
+    assert (verdict.no_loss, verdict.lost) == (False, ("tests/test_price.py::test_tax",)), verdict.notes
+
+
+def test_a_patch_that_makes_a_large_suite_slower_is_judged(judge):
+    base = {**BASE, **MORE, "tests/test_slow.py": SLEEPER}
+    verdict = judge({**SOLVED, "shop/price.py": RIGHT + "WAIT = 5\n"}, base, command="", spare=5)
+    assert verdict.kind == "verified", verdict.notes
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_time_that_is_up_is_no_loss(judge, lost):
+    """The last test hangs where no alarm wakes it; what was lost before that still is."""
+    deaf = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+    base = {**BASE, "tests/test_slow.py": deaf + SLEEPER, "tests/test_z.py": "def test_z(): pass\n"}
+    patched = (RIGHT.replace("x / 5", "x / 6") if lost else RIGHT) + "WAIT = 60\n"
+    verdict = judge({**SOLVED, "shop/price.py": patched}, base, command="", timeout=8)
+    assert verdict.kind == "unproven"
+    assert (verdict.no_loss, verdict.lost) == ((False, ("tests/test_price.py::test_tax",)) if lost else (None, ()))
+    assert told(verdict, "time was up before 2 of the tests", "tests/test_slow.py::test_s was still running")
+
+
+def test_an_exit_code_that_time_made_is_no_loss(judge):
+    base = {"wait.txt": "0\n", "tests/a.sh": "sleep $(cat wait.txt)\n", "price.sh": "echo 2\n"}
+    verdict = judge({"wait.txt": "60\n", "price.sh": "echo 3\n"}, base, command="sh tests/a.sh", timeout=3)
+    assert (verdict.kind, verdict.no_loss) == ("unproven", None)
+    assert told(verdict, "did not end in time")
+
+
+def test_a_large_suite_of_which_nothing_is_related_has_its_limit_too(judge):
+    slow = {f"tests/test_slow{number}.py": "import time\ndef test_s(): time.sleep(20)\n" for number in range(2)}
+    base = {**BASE, **MORE, **slow, "data.json": "{}"}
+    verdict = judge({"data.json": "[]"}, base, command="", spare=10)
+    assert told(verdict, "The suite without the patch", "timed out") or told(verdict, "ran too long")
+    assert verdict.no_loss
+
+
+def result(id, outcome, error=""):
+    return TestResult(id, outcome, error=error)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "joined"),
+    [
+        ("passed", "failed", "failed"),
+        ("failed", "passed", "failed"),
+        ("error", "passed", "error"),
+        ("passed", "skipped", "skipped"),
+        ("skipped", "xpassed", "skipped"),
+        ("skipped", "failed", "failed"),
+    ],
+)
+def test_of_two_runs_the_worse_counts(one, other, joined):
+    first = Report((result("b", one), result("z", "passed")), "pytest", 0, seconds=1)
+    second = Report((result("a", "passed"), result("b", other)), "pytest", 1, seconds=2, timed_out=True)
+    both = first.joined(second)
+    assert [(each.id, each.outcome) for each in both.results] == [("a", "passed"), ("b", joined), ("z", "passed")]
+    assert (both.code, both.seconds, both.timed_out) == (1, 3, True)
+
+
+def test_what_time_cut_off_says_nothing():
+    cut = Report((result("a", "error", "TimeUp"),), "pytest", 124, timed_out=True)
+    done = Report((result("a", "passed"),), "pytest", 0)
+    assert done.joined(cut).passed == cut.joined(done).passed == ("a",)
+    assert is_unreached(cut, "a")
+    assert is_unreached(cut, "b")
+    assert not is_unreached(done, "b")
+    assert not is_unreached(None, "b")
+    assert not fails(cut, "a")
