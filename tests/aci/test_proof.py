@@ -350,6 +350,17 @@ def test_special_cases_for_tests_are_told(judge):
     assert told(verdict, "asks whether pytest runs it")
 
 
+@pytest.mark.parametrize(
+    ("issue", "word"),
+    [(Issue("Too low", "`total([1, 2])` should be 3."), "Solve it"), (Issue("1 and 2 are 3"), "look at it")],
+)
+def test_a_patch_for_its_example_alone_is_not_verified_unless_the_issue_asks_for_it(judge, issue, word):
+    hack = WRONG.replace("    return sum", "    if items == [1, 2]:\n        return 3\n    return sum")
+    verdict = judge({**SOLVED, "shop/price.py": hack}, issue=issue)
+    assert verdict.kind == ("unproven" if word == "Solve it" else "verified"), verdict.notes
+    assert told(verdict, "shop/price.py:2 answers", word)
+
+
 def test_by_exit_code_a_red_base_is_never_verified(judge):
     command = "python3 tests/run.py"
     run = {"tests/run.py": "import unittest\nunittest.main(module=None, argv='x discover -s tests -t .'.split())\n"}
