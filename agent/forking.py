@@ -134,7 +134,7 @@ def fork(origin: Origin, settings: Settings, hint: str = "") -> Path:
     run = replace(
         origin.run,
         id=directory.name,
-        settings=settings.model_dump(mode="json", exclude={"state"}),
+        settings=settings.recorded(),
         versions=origin.run.versions | {"swe-agent": VERSION},
         at=time.time(),
     )

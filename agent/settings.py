@@ -130,6 +130,15 @@ class Settings(BaseSettings):
             raise UsageError(f"{what}.", "`swe-agent runs` lists them.")
         return (exact or known)[0]
 
+    def recorded(self) -> dict[str, Any]:
+        """The settings as a run's record holds them: without where runs lie, and without a password in an address."""
+        from agent.keys import without_userinfo
+
+        values = self.model_dump(mode="json", exclude={"state"})
+        for table in values["models"].values():
+            table["api_base"] = without_userinfo(table["api_base"])
+        return values
+
     def model_table(self, *names: str) -> ModelTable:
         """The first of these tables that the user wrote, else an empty one."""
         return next((self.models[name] for name in names if name in self.models), ModelTable())

@@ -86,7 +86,7 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
             issue=_masked(issue, keys),
             repository=_as_text(source.root),
             base=base,
-            settings=_placed(settings, source, set(known)).model_dump(mode="json", exclude={"state"}),
+            settings=_placed(settings, source, set(known)).recorded(),
             versions={"swe-agent": VERSION, "python": sys.version.split()[0], **_hashes(prompts)},
             prompts=prompts,
             tools=Toolbox().schemas(),

@@ -34,3 +34,14 @@ def test_without_changes_all_is_as_recorded(bench: Bench) -> None:
     engine = bench.engine()
     engine.close()
     assert (engine.settings.retry_wait, engine.settings.rounds) == (0, 2)
+
+
+def test_a_password_in_an_address_stays_in_the_config(bench: Bench, own_config: Path) -> None:
+    from agent.settings import load_settings
+
+    own_config.write_text(OLD.replace("http://", "http://user:hunter2secret@"))
+    directory = bench.begin(line("x"), models=load_settings().models)
+    assert "hunter2secret" not in (directory / "journal.jsonl").read_text()
+    engine = bench.engine()
+    engine.close()
+    assert engine.settings.models["openai/x"].api_base == "http://user:hunter2secret@127.0.0.1:1/v1"
