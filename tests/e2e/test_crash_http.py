@@ -109,6 +109,7 @@ def begin(calculator: Path, issue_file: str) -> list[str]:
 def whole(machine: Machine, begin: list[str]) -> dict[str, Any]:
     """The run that nothing interrupts."""
     machine.extra |= {"SWE_AGENT_RETRY_WAIT": "0.3"}
+    machine.traced = False
     with provider(machine) as asked:
         started = time.monotonic()
         done = machine.json(*begin)
