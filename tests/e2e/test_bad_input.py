@@ -173,7 +173,7 @@ def test_a_script_without_an_answer_keeps_the_best_tree(machine, calculator, iss
 
 
 def test_the_budget_ends_a_run_with_nothing_done(machine, calculator, issue_file):
-    model = machine.script(answer("Look.", call("view", path="calc/core.py")))
+    model = machine.script(*(answer("Look.", call("search", pattern=f"word{n}"), n=n) for n in range(1, 99)))
     for limit, code in (("--budget", 4), ("--max-tokens", 4), ("--max-steps", 1)):
         value = {"--budget": "0.02", "--max-tokens": "9000", "--max-steps": "2"}[limit]
         told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, limit, value)
