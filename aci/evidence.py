@@ -87,9 +87,14 @@ def added_lines(diff: str) -> list[str]:
     return [line[1:] for line in diff.splitlines() if line.startswith("+") and not line.startswith("+++ ")]
 
 
+def function_of(id: str) -> str:
+    """The function of a test, by pytest's id or unittest's."""
+    return re.split(r"::|\.", id.partition("[")[0])[-1]
+
+
 def named_in(text: str, id: str, path: str = "") -> bool:
     """Whether a text names the test: its id, its function or its file."""
-    function = re.split(r"::|\.", id.partition("[")[0])[-1]
+    function = function_of(id)
     names = [id, path, function] if function.startswith("test") and len(function) > len("test_x") else [id, path]
     return any(name and re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) for name in names)
 

@@ -60,17 +60,17 @@ def send(engine: Engine, model: Model, ask: Ask) -> Reply:
 
 def _fitting(engine: Engine, model: Model, ask: Ask) -> Reply:
     """The reply; a conversation that the provider calls too long is folded more and sent again, a few times."""
-    for last_try in [False] * SHORTENINGS + [True]:
+    for _ in range(SHORTENINGS):
         try:
             return _retried(engine, model, ask)
         except ModelError as error:
-            if not error.overflow or last_try:
+            if not error.overflow:
                 raise
             most = int(ask.said(model).characters * SHORTER)
             data = {"ask": ask.number, "characters": most, "model": model.name}
             engine.journal.append(Note(ask.branch, "overflow", f"{model.name}: {error.message}", data))
             _check_fits(ask, model, error)
-    raise AssertionError("unreachable")
+    return _retried(engine, model, ask)
 
 
 def _check_fits(ask: Ask, model: Model, refused: ModelError) -> None:

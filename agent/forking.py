@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -124,37 +123,32 @@ def fork(origin: Origin, settings: Settings, hint: str = "") -> Path:
     """
     from aci.repository import Repository
     from agent.engine import check_models
-    from agent.solve import VERSION
+    from agent.solve import MAKE_ROOM, VERSION, new_folder
     from trajectories.plugins import find
 
     if find("agent.strategies", origin.turn.strategy, "ROLES", "strategy") or settings.model:
         settings = settings.model_copy(update={"model": check_models(settings).name})
     Repository.open(Path(origin.run.repository)).check_delivery(settings.apply, settings.branch)
-    directory = settings.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-    run = replace(
-        origin.run,
-        id=directory.name,
-        settings=settings.recorded(),
-        versions=origin.run.versions | {"swe-agent": VERSION},
-        at=time.time(),
-    )
     try:
-        directory.mkdir(parents=True, mode=0o700)
-        _copy(origin.directory / "trees.git", directory / "trees.git")
-        _copy(origin.directory / "out", directory / "out")
-        records = [run, *_history(origin, settings), *_news(origin, hint)]
-        write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
-        sync_folder(settings.runs)
+        with new_folder(settings) as directory:
+            run = replace(
+                origin.run,
+                id=directory.name,
+                settings=settings.recorded(),
+                versions=origin.run.versions | {"swe-agent": VERSION},
+                at=time.time(),
+            )
+            _copy(origin.directory / "trees.git", directory / "trees.git")
+            _copy(origin.directory / "out", directory / "out")
+            records = [run, *_history(origin, settings), *_news(origin, hint)]
+            write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
+            sync_folder(settings.runs)
     except OSError as error:
-        shutil.rmtree(directory, ignore_errors=True)
         raise WorkspaceError(
             f"The run cannot be copied to {settings.runs}: {error.strerror or error}"
             f"{f' ({error.filename})' if error.filename else ''}.",
-            "Make room, or set SWE_AGENT_STATE to a folder of yours.",
+            MAKE_ROOM,
         ) from error
-    except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
     return directory
 
 

@@ -8,7 +8,8 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -41,6 +42,7 @@ from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
 VERSION = "0.1.0"
+MAKE_ROOM = "Make room, or set SWE_AGENT_STATE to a folder of yours."
 MENDED = {"model_timeout", "retry_wait"}
 MENDED_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
 """Settings that a resumed run takes as they are today. None of them shapes what a model is sent."""
@@ -75,35 +77,39 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
         settings, keys = settings.model_copy(update={"model": model.name}), model.secrets
     prompts = prompts_of(strategy, settings.prompts)
     source.check_delivery(settings.apply, settings.branch)
+    try:
+        with new_folder(settings) as directory:
+            with Trees(directory / "trees.git") as trees:
+                base = source.base(trees, rev)
+                known = trees.files(base.tree)
+            run = Run(
+                id=directory.name,
+                issue=_masked(issue, keys),
+                repository=_as_text(source.root),
+                base=base,
+                settings=_placed(settings, source, set(known)).recorded(),
+                versions={"swe-agent": VERSION, "python": sys.version.split()[0], **_hashes(prompts)},
+                prompts=prompts,
+                tools=Toolbox().schemas(),
+            )
+            journal = Journal(directory)
+            journal.append(run, Turn("fix", strategy, {"coder": settings.model} if settings.model else {}))
+            journal.close()
+    except OSError as error:
+        raise WorkspaceError(f"A run cannot be kept in {settings.runs}: {error.strerror}.", MAKE_ROOM) from error
+    return directory
+
+
+@contextmanager
+def new_folder(settings: Settings) -> Iterator[Path]:
+    """The folder of a new run; nothing is left of it when what is done with it fails."""
     directory = settings.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     try:
         directory.mkdir(parents=True, mode=0o700)
-        with Trees(directory / "trees.git") as trees:
-            base = source.base(trees, rev)
-            known = trees.files(base.tree)
-        run = Run(
-            id=directory.name,
-            issue=_masked(issue, keys),
-            repository=_as_text(source.root),
-            base=base,
-            settings=_placed(settings, source, set(known)).recorded(),
-            versions={"swe-agent": VERSION, "python": sys.version.split()[0], **_hashes(prompts)},
-            prompts=prompts,
-            tools=Toolbox().schemas(),
-        )
-        journal = Journal(directory)
-        journal.append(run, Turn("fix", strategy, {"coder": settings.model} if settings.model else {}))
-        journal.close()
-    except OSError as error:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise WorkspaceError(
-            f"A run cannot be kept in {settings.runs}: {error.strerror}.",
-            "Make room, or set SWE_AGENT_STATE to a folder of yours.",
-        ) from error
-    except BaseException:
+        yield directory
+    except BaseException:  # also an interrupt; raised again
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    return directory
 
 
 def _masked(issue: Issue, keys: tuple[str, ...]) -> Issue:

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from agent.checkup import checkup
+from agent.options import Json
 from agent.settings import load_settings
 
 
 def command(
     model: Annotated[str | None, typer.Option(help="Check this model, not the configured one.", metavar="M")] = None,
     ask: Annotated[bool, typer.Option("--ask", help="Send the model one tiny request, which costs.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    json: Json = False,
 ) -> int:
     """Check git, Docker, disk, model and settings, and say how to mend each.
 

@@ -12,9 +12,9 @@ from agent.console import Console
 from agent.drive import drive
 from agent.engine import Engine
 from agent.intake import issue_from, repository_from, reproduction_from
+from agent.options import Apply, Branch, Effort, Json, MaxTime, MaxTokens, Plain, Test, check_delivery
 from agent.settings import load_settings
 from agent.solve import begin, reopen
-from trajectories.errors import UsageError
 
 
 def command(
@@ -25,15 +25,13 @@ def command(
     base: Annotated[
         str | None, typer.Option(help="Start exactly here, not from the working tree.", metavar="REV")
     ] = None,
-    test: Annotated[str | None, typer.Option(help="Command that runs the tests.", metavar="CMD")] = None,
+    test: Test = None,
     reproduce: Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")] = None,
     model: Annotated[
         str | None, typer.Option(help="scripted:FILE, replay:RUN, or a model's name.", metavar="M")
     ] = None,
     strategy: Annotated[str | None, typer.Option(help="How to solve it.", metavar="S")] = None,
-    effort: Annotated[
-        str | None, typer.Option(help="How much the model thinks: none, minimal, low, medium, high.", metavar="E")
-    ] = None,
+    effort: Effort = None,
     prompts: Annotated[
         Path | None, typer.Option(help="Folder whose files replace the strategy's prompts.", metavar="DIR")
     ] = None,
@@ -41,23 +39,22 @@ def command(
     image: Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")] = None,
     budget: Annotated[float | None, typer.Option(help="Most dollars to spend.", metavar="USD")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Most model replies.", metavar="N")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Most tokens, in and out.", metavar="N")] = None,
-    max_time: Annotated[float | None, typer.Option(help="Most seconds of live time.", metavar="S")] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Apply the patch, verified or not.")] = False,
-    branch: Annotated[str | None, typer.Option(help="Put the patch on a new branch.", metavar="B")] = None,
+    max_tokens: MaxTokens = None,
+    max_time: MaxTime = None,
+    apply: Apply = False,
+    branch: Branch = None,
     update_tests: Annotated[
         bool, typer.Option("--update-tests", help="Keep changes to existing tests in the patch.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="No colours, no live line.")] = False,
+    json: Json = False,
+    plain: Plain = False,
 ) -> int:
     """Solve an issue: a verified patch, or a plain word that there is none.
 
     Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ended first, 1 no fix,
     2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
     """
-    if apply and branch:
-        raise UsageError("--apply and --branch were both given.", "Choose one.")
+    check_delivery(apply, branch)
     asked = issue_from(url=issue, file=issue_file, text=text)
     source = Repository.open(repository_from(repo))
     settings = load_settings(

@@ -10,6 +10,7 @@ from agent.console import Console
 from agent.drive import drive
 from agent.engine import Engine
 from agent.forking import fork, origin, settings_of
+from agent.options import Apply, Branch, Effort, Json, MaxTime, MaxTokens, Plain, Test, check_delivery
 from agent.settings import load_settings
 from agent.solve import reopen
 from trajectories.errors import UsageError
@@ -21,30 +22,27 @@ def command(
     step: Annotated[str, typer.Argument(help="Run and step as `show` names them; 7 is main#7.", metavar="RUN@STEP")],
     hint: Annotated[str, typer.Option(help="What the model is told next.", metavar="TEXT")] = "",
     model: Annotated[str | None, typer.Option(help="Another model.", metavar="M")] = None,
-    effort: Annotated[
-        str | None, typer.Option(help="How much the model thinks: none, minimal, low, medium, high.", metavar="E")
-    ] = None,
+    effort: Effort = None,
     budget: Annotated[
         float | None, typer.Option(help="Most dollars to spend; the new run begins at zero.", metavar="USD")
     ] = None,
     max_steps: Annotated[
         int | None, typer.Option(help="Most model replies, with those before the step.", metavar="N")
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Most tokens, in and out.", metavar="N")] = None,
-    max_time: Annotated[float | None, typer.Option(help="Most seconds of live time.", metavar="S")] = None,
-    test: Annotated[str | None, typer.Option(help="Command that runs the tests.", metavar="CMD")] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Apply the patch, verified or not.")] = False,
-    branch: Annotated[str | None, typer.Option(help="Put the patch on a new branch.", metavar="B")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="No colours, no live line.")] = False,
+    max_tokens: MaxTokens = None,
+    max_time: MaxTime = None,
+    test: Test = None,
+    apply: Apply = False,
+    branch: Branch = None,
+    json: Json = False,
+    plain: Plain = False,
 ) -> int:
     """Go on from a step of a run, in a new run: with a hint, another model, another budget.
 
     The new run has the old one's history up to that step and goes on in a new workspace, at that step's tree.
     The old run stays as it is. Answers and exits as `fix` does.
     """
-    if apply and branch:
-        raise UsageError("--apply and --branch were both given.", "Choose one.")
+    check_delivery(apply, branch)
     if len(hint) > MOST_HINT:
         raise UsageError(f"The hint has {len(hint):,} characters.", f"Keep it under {MOST_HINT:,}.")
     begun = origin(step, load_settings())

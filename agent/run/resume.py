@@ -8,14 +8,15 @@ import typer
 
 from agent.console import Console
 from agent.drive import drive
+from agent.options import Json, Plain
 from agent.settings import load_settings
 from agent.solve import reopen
 
 
 def command(
     run: Annotated[str, typer.Argument(help="Name as `runs` shows it, or its beginning.", metavar="RUN")],
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="No colours, no live line.")] = False,
+    json: Json = False,
+    plain: Plain = False,
 ) -> int:
     """Go on with a run that was interrupted; a run that ended answers as it ended."""
     settings = load_settings()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from agent.options import Json
 from agent.settings import load_settings
 from agent.summary import summaries
 
 WORDS = {None: "not begun", "unproven": "not verified", "not_found": "no fix"}
 
 
-def command(json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> int:
+def command(json: Json = False) -> int:
     """List the runs, newest first: what was asked, how it ended, what it cost, whether it can be resumed."""
     found = summaries(load_settings().runs)
     if json:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from aci.evidence import function_of
 from agent.loop import loop, submitted
 from agent.moves.gate import Gate, judge
 from agent.moves.opening import likely_sources, opening, places
@@ -53,7 +54,7 @@ def _is_overruled(task: Task, verdict: Verdict) -> bool:
         return False
     summaries = (seen.data.get("summary", "") for step in reversed(task.steps) for seen in step.observations)
     said = next(filter(None, summaries), "")
-    names = [re.split(r"::|\.", id.partition("[")[0])[-1] for id in verdict.lost]
+    names = [function_of(id) for id in verdict.lost]
     if not all(re.search(rf"\b{re.escape(name)}\b", said) for name in names):
         return False
     task.note("summary", f"The model says that the issue overrules {', '.join(names[:5])}: look at it yourself.")

@@ -1,0 +1,26 @@
+"""Options that several subcommands take, and mean the same by."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trajectories.errors import UsageError
+
+Test = Annotated[str | None, typer.Option(help="Command that runs the tests.", metavar="CMD")]
+Effort = Annotated[
+    str | None, typer.Option(help="How much the model thinks: none, minimal, low, medium, high.", metavar="E")
+]
+MaxTokens = Annotated[int | None, typer.Option(help="Most tokens, in and out.", metavar="N")]
+MaxTime = Annotated[float | None, typer.Option(help="Most seconds of live time.", metavar="S")]
+Apply = Annotated[bool, typer.Option("--apply", help="Apply the patch, verified or not.")]
+Branch = Annotated[str | None, typer.Option(help="Put the patch on a new branch.", metavar="B")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Plain = Annotated[bool, typer.Option("--plain", help="No colours, no live line.")]
+
+
+def check_delivery(apply: bool, branch: str | None) -> None:
+    """Raises UsageError where a patch is to go to two places."""
+    if apply and branch:
+        raise UsageError("--apply and --branch were both given.", "Choose one.")
