@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import stat
-import struct
 import subprocess
 import threading
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,13 +16,7 @@ from hypothesis import strategies as st
 
 from trajectories.errors import RunBroken, UsageError
 from trajectories.plumbing import decode, encode
-from trajectories.trees import EMPTY_TREE, LISTINGS, Change, Entry, PackRefused, Trees
-
-
-@pytest.fixture
-def trees(tmp_path: Path) -> Iterator[Trees]:
-    with Trees(tmp_path / "trees.git") as trees:
-        yield trees
+from trajectories.trees import EMPTY_TREE, LISTINGS, Change, Entry, Trees
 
 
 @pytest.fixture(scope="module")
@@ -270,164 +261,6 @@ def test_the_reader_survives_the_death_of_its_process(trees: Trees) -> None:
     assert trees.read(tree, "a") == b"1"
 
 
-# Packs from a container
-
-
-def test_a_thin_pack_leans_on_what_the_store_has(trees: Trees, tmp_path: Path) -> None:
-    noise = b"".join(hashlib.sha256(str(n).encode()).hexdigest().encode() + b"\n" for n in range(4000))
-    old = trees.write({"big": noise}, EMPTY_TREE)
-    new = trees.write({"big": noise + b"more\n"}, old)
-    pack = trees.pack(new, [old])
-    assert len(pack) < 1000 < len(trees.pack(new))
-    with Trees(tmp_path / "other.git") as other:
-        with pytest.raises(PackRefused):
-            other.add_pack(pack, new)
-        other.add_pack(trees.pack(old))
-        other.add_pack(pack, new)
-        assert other.read(new, "big") == noise + b"more\n"
-
-
-@pytest.mark.parametrize("name", [b".git", b".GIT", b"..", b".", b"a/b", b"git~1", b".g\xe2\x80\x8cit", b""])
-def test_dangerous_names_are_refused(trees: Trees, name: bytes) -> None:
-    blob = b"#!/bin/sh\n"
-    tree = b"100644 " + name + b"\0" + hashlib.sha1(b"blob 10\0" + blob).digest()
-    _refused(trees, _pack(("blob", blob), ("tree", tree)))
-
-
-def test_a_link_named_gitmodules_is_refused(trees: Trees) -> None:
-    tree = b"120000 .gitmodules\0" + hashlib.sha1(b"blob 1\0x").digest()
-    _refused(trees, _pack(("blob", b"x"), ("tree", tree)))
-
-
-def test_what_was_there_before_is_no_reason_to_refuse(trees: Trees, tmp_path: Path) -> None:
-    bad = b'[submodule "../x"]\n path = x\n url = -u\n'
-    odd = {".gitmodules": bad, "sub/.gitattributes": b"*.x " + b"a" * 3000 + b"\n", "sub/b": b"1"}
-    with Trees(tmp_path / "from.git") as source:
-        before = source.write(odd, EMPTY_TREE)
-        after = source.write({"sub/b": b"2"}, before)
-        worse = source.write({"sub/.gitmodules": bad + b"#"}, before)
-        trees.write(odd, EMPTY_TREE)
-        with pytest.raises(PackRefused):
-            trees.add_pack(source.pack(after, [before]), after)
-        trees.add_pack(source.pack(after, [before]), after, before=before)
-        assert trees.read(after, "sub/b") == b"2"
-        dangerous = _pack(("tree", b"100644 .git\0" + hashlib.sha1(b"blob 1\0x").digest()), ("blob", b"x"))
-        for pack in (source.pack(worse, [before]), dangerous):
-            with pytest.raises(PackRefused):
-                trees.add_pack(pack, before=before)
-
-
-def test_a_tree_without_its_files_is_refused(trees: Trees) -> None:
-    _refused(trees, _pack(("tree", b"100644 a\0" + bytes(20 * [7]))))
-
-
-def test_duplicate_and_unsorted_names_are_refused(trees: Trees) -> None:
-    id = hashlib.sha1(b"blob 1\0x").digest()
-    for names in ((b"a", b"a"), (b"b", b"a")):
-        tree = b"".join(b"100644 " + name + b"\0" + id for name in names)
-        _refused(trees, _pack(("blob", b"x"), ("tree", tree)))
-
-
-@pytest.mark.parametrize("pack", [b"", b"PACK", b"garbage" * 100, b"PACK\0\0\0\2\xff\xff\xff\xff"])
-def test_broken_packs_are_refused(trees: Trees, pack: bytes) -> None:
-    _refused(trees, pack)
-
-
-def test_a_pack_with_a_flipped_bit_is_refused(trees: Trees) -> None:
-    pack = bytearray(_pack(("blob", os.urandom(1000))))
-    pack[500] ^= 1
-    _refused(trees, bytes(pack))
-
-
-def test_a_pack_over_the_limit_is_refused(trees: Trees) -> None:
-    pack = _pack(("blob", os.urandom(200_000)))
-    with pytest.raises(PackRefused, match="MB"):
-        trees.add_pack(pack, limit=100_000)
-    with pytest.raises(PackRefused, match="MB"):
-        trees.add_pack(_Endless(), limit=1_000_000)
-    assert not _leftovers(trees)
-    trees.add_pack(pack)
-
-
-def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.packs.PACK_MEMORY", 128 << 20)
-    size, packer, chunk = 200 << 20, zlib.compressobj(1), bytes(1 << 20)
-    squeezed = b"".join(packer.compress(chunk) for _ in range(200)) + packer.flush()
-    trees.add_pack(_sealed(1, _header("blob", size) + squeezed))
-    digest = hashlib.sha1(f"blob {size}\0".encode())
-    for _ in range(200):
-        digest.update(chunk)
-    with pytest.raises(UsageError, match="too large"):
-        trees.read_blob(digest.hexdigest())
-    assert trees.has(trees.write({"a": b"still answers"}, EMPTY_TREE))
-
-
-def test_a_delta_that_unfolds_is_refused(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.packs.PACK_MEMORY", 128 << 20)
-    base, copies = bytes(1 << 16), 8192
-    copy_all = bytes([0x80])  # of offset 0 and, in the absence of a size, 64 kB
-    delta = _number(len(base)) + _number(len(base) * copies) + copy_all * copies
-    first = _header("blob", len(base)) + zlib.compress(base)
-    second = _header("delta", len(delta)) + hashlib.sha1(b"blob 65536\0" + base).digest() + zlib.compress(delta)
-    _refused(trees, _sealed(2, first + second))
-
-
-def test_trees_that_stand_for_billions_of_files_are_refused(trees: Trees) -> None:
-    objects = [("blob", b"")]
-    id = hashlib.sha1(b"blob 0\0").digest()
-    for level in range(12):
-        mode = b"40000" if level else b"100644"
-        tree = b"".join(mode + b" %x\0" % n + id for n in range(10))
-        objects.append(("tree", tree))
-        id = hashlib.sha1(b"tree %d\0" % len(tree) + tree).digest()
-    with pytest.raises(PackRefused, match="too large"):
-        trees.add_pack(_pack(*objects), id.hex())
-
-
-def test_a_tree_that_is_too_deep_is_refused(trees: Trees) -> None:
-    objects = [("blob", b"")]
-    id, mode = hashlib.sha1(b"blob 0\0").digest(), b"100644"
-    for _ in range(2000):
-        tree = mode + b" a\0" + id
-        objects.append(("tree", tree))
-        id, mode = hashlib.sha1(b"tree %d\0" % len(tree) + tree).digest(), b"40000"
-    with pytest.raises(PackRefused, match="levels"):
-        trees.add_pack(_pack(*objects), id.hex())
-
-
-def test_the_tree_that_was_announced_must_have_come(trees: Trees) -> None:
-    with pytest.raises(PackRefused):
-        trees.add_pack(_pack(("blob", b"x")), "1" * 40)
-    with pytest.raises(PackRefused):
-        trees.add_pack(_pack(("blob", b"x")), "--upload-pack=evil")
-
-
-class _Endless(io.RawIOBase):
-    """A pack whose sender does not stop."""
-
-    def __init__(self) -> None:
-        self._next = struct.pack(">4sII", b"PACK", 2, 1) + _header("blob", 1 << 40)
-        self._squeeze = zlib.compressobj(0)
-
-    def read(self, size: int = -1) -> bytes:
-        chunk, self._next = self._next, b""
-        while not self._next:
-            self._next = self._squeeze.compress(bytes(100_000))
-        return chunk or self.read()
-
-
-def _refused(trees: Trees, pack: bytes) -> None:
-    with pytest.raises(PackRefused):
-        trees.add_pack(pack)
-    assert not _leftovers(trees)
-
-
-def _leftovers(trees: Trees) -> list[Path]:
-    return [file for file in trees.path.rglob("*") if "pack" in file.name and file.is_file()] + list(
-        trees.path.glob("new-*")
-    )
-
-
 def _tree(trees: Trees, entries: list[tuple[str, bytes, str]]) -> str:
     """A tree with modes of one's own."""
     plain = trees.files(trees.write({path: data for _, data, path in entries}, EMPTY_TREE))
@@ -436,30 +269,3 @@ def _tree(trees: Trees, entries: list[tuple[str, bytes, str]]) -> str:
     (trees.path / "test-index").unlink(missing_ok=True)
     subprocess.run(["git", "update-index", "--add", "--index-info"], env=env, input=lines.encode(), check=True)
     return subprocess.check_output(["git", "write-tree"], env=env, text=True).strip()
-
-
-def _header(kind: str, size: int) -> bytes:
-    number = {"tree": 2, "blob": 3, "delta": 7}[kind]
-    first, size = (number << 4) | (size & 15), size >> 4
-    out = bytearray()
-    while size:
-        out.append(first | 128)
-        first, size = size & 127, size >> 7
-    return bytes([*out, first])
-
-
-def _number(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def _sealed(count: int, body: bytes) -> bytes:
-    pack = struct.pack(">4sII", b"PACK", 2, count) + body
-    return pack + hashlib.sha1(pack).digest()
-
-
-def _pack(*objects: tuple[str, bytes]) -> bytes:
-    return _sealed(len(objects), b"".join(_header(kind, len(data)) + zlib.compress(data) for kind, data in objects))

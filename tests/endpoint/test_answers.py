@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import json
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -19,131 +15,24 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.endpoint import Answer, Endpoint, Request, Rule, Tokens, rules
+from tests.endpoint import Answer, Endpoint, Request, Rule, rules
+from tests.endpoint.conftest import (
+    ASKED,
+    DONE,
+    HOUSE,
+    IGNORED,
+    LOOK,
+    TOOL,
+    Asker,
+    called,
+    each_protocol,
+    each_way,
+    given_back,
+    thinking,
+)
 from tests.endpoint.messages import signature
 
-# litellm's own, in places where an error is taken for one of the provider's.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Item '.*' on TypedDict class:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:(?s)Pydantic serializer warnings:UserWarning"),
-]
-
-HOUSE = Path(__file__).resolve().parent.parent
-PROTOCOLS = ("chat", "messages", "responses")
-TOOL = {
-    "type": "function",
-    "function": {"name": "view", "description": "Shows.", "parameters": {"type": "object", "properties": {}}},
-}
-ASKED = [{"role": "user", "content": "What is wrong?"}]
-LOOK = Answer(
-    text="I look — now.",
-    actions=[("view", {"path": "ü.py"}), ("view", {"path": "b.py"})],
-    usage=Tokens(input=100, output=20, cached=40, written=10),
-)
-DONE = Answer(text="Done.")
-
-each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
-each_way = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-
-
-@pytest.fixture
-def litellm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """litellm that fetches no prices, prints no advice and leaves no event loop of the main thread unclosed."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    module = importlib.import_module("litellm")
-    monkeypatch.setattr(module, "suppress_debug_info", True)
-    # Some versions import a package that only the proxy needs, whatever is asked.
-    responses = importlib.import_module("litellm.responses.main")
-    monkeypatch.setattr(responses, "_responses_try_dispatch_mcp_gateway", lambda **_: None, raising=False)
-    yield module
-    asyncio.set_event_loop(None)
-    loop.close()
-
-
-class Asker:
-    """Asks an endpoint through litellm in one of the protocols, and puts a stream together."""
-
-    def __init__(self, litellm: Any, endpoint: Endpoint, protocol: str, stream: bool = False) -> None:
-        self.litellm, self.endpoint, self.protocol, self.stream = litellm, endpoint, protocol, stream
-        self.chunks: list[Any] = []
-        self.wrapper: Any = None
-
-    def ask(self, messages: list[dict[str, Any]] = ASKED, **options: Any) -> Any:
-        model, base = {
-            "chat": ("openai/any", self.endpoint.openai),
-            "messages": ("anthropic/claude-sonnet-4-5", self.endpoint.url),
-            "responses": ("openai/responses/gpt-5", self.endpoint.openai),
-        }[self.protocol]
-        once: dict[str, Any] = {
-            "num_retries": 0,
-            "max_retries": 0,
-            "timeout": 10,
-            "api_key": "sk-test",
-            "_skip_mcp_handler": True,
-        }
-        if self.stream:
-            once["stream_options"] = {"include_usage": True}
-        reply = self.litellm.completion(
-            model=model, api_base=base, messages=messages, stream=self.stream, **{**once, "tools": [TOOL], **options}
-        )
-        if not self.stream:
-            return reply
-        self.wrapper, self.chunks = reply, []
-        self.chunks.extend(reply)
-        return self.litellm.stream_chunk_builder(self.chunks, messages=messages)
-
-    def error(self, **options: Any) -> Any:
-        """The exception of asking."""
-        with pytest.raises(self.litellm.exceptions.openai.OpenAIError) as caught:
-            self.ask(**options)
-        return caught.value
-
-
-@pytest.fixture
-def asker(litellm: Any) -> Iterator[Any]:
-    """`asker("chat", answers, stream)` asks an endpoint of its own."""
-    with ExitStack() as stack:
-
-        def make(protocol: str, answers: Any, stream: bool = False, **options: Any) -> Asker:
-            return Asker(litellm, stack.enter_context(Endpoint(answers, **options)), protocol, stream)
-
-        yield make
-
-
-def thinking(asking: Asker, reply: Any) -> list[dict[str, Any]]:
-    """The blocks of thought, of a stream from its pieces: litellm's builder says some of them twice."""
-    if not asking.stream:
-        return list(reply.choices[0].message.thinking_blocks)
-    deltas = [chunk.choices[0].delta for chunk in asking.chunks if chunk.choices]
-    blocks, text = [], ""
-    for piece in (piece for delta in deltas for piece in getattr(delta, "thinking_blocks", None) or []):
-        if piece["type"] == "thinking" and not piece.get("signature"):
-            text += piece["thinking"]
-        elif piece["type"] == "thinking":  # the last piece has the signature, and in some versions the whole text again
-            blocks.append({**piece, "thinking": piece["thinking"] or text})
-            text = ""
-        else:
-            blocks.append(dict(piece))
-    return blocks
-
-
-def called(reply: Any) -> list[tuple[str, dict[str, Any]]]:
-    calls = reply.choices[0].message.tool_calls or []
-    return [(call.function.name, json.loads(call.function.arguments)) for call in calls]
-
-
-def given_back(reply: Any, **blocks: Any) -> list[dict[str, Any]]:
-    """The conversation after `reply`: the reply with its opaque blocks, and a result of each call."""
-    message = reply.choices[0].message
-    calls = [
-        {"id": call.id, "type": "function", "function": {"name": "view", "arguments": call.function.arguments}}
-        for call in message.tool_calls or []
-    ]
-    results = [{"role": "tool", "tool_call_id": call["id"], "content": f"result of {call['id']}"} for call in calls]
-    return [*ASKED, {"role": "assistant", "content": message.content, "tool_calls": calls, **blocks}, *results]
+pytestmark = IGNORED
 
 
 # What is said right
@@ -302,122 +191,6 @@ def test_images_arrive(asker: Any, protocol: str, part: dict[str, Any]) -> None:
     asking.ask([{"role": "user", "content": [{"type": "text", "text": "See:"}, image]}])
     (body,) = asking.endpoint.asked
     assert body.get("messages", body.get("input"))[0]["content"][1] == part
-
-
-# What goes wrong
-
-REFUSED = [  # the status, and the class and status that litellm makes of it, by protocol
-    (400, dict.fromkeys(PROTOCOLS, ("BadRequestError", 400))),
-    (401, dict.fromkeys(PROTOCOLS, ("AuthenticationError", 401))),
-    (403, dict.fromkeys(PROTOCOLS, ("BadRequestError", 403)) | {"messages": ("PermissionDeniedError", 403)}),
-    (404, dict.fromkeys(PROTOCOLS, ("NotFoundError", 404))),
-    (429, dict.fromkeys(PROTOCOLS, ("RateLimitError", 429))),
-    (500, dict.fromkeys(PROTOCOLS, ("InternalServerError", 500))),
-    (529, dict.fromkeys(PROTOCOLS, ("APIError", 529)) | {"messages": ("InternalServerError", 500)}),
-]
-
-
-@each_protocol
-@each_way
-@pytest.mark.parametrize(("status", "seen"), REFUSED, ids=[str(status) for status, _ in REFUSED])
-def test_refusals(asker: Any, protocol: str, stream: bool, status: int, seen: dict[str, tuple[str, int]]) -> None:
-    asking = asker(protocol, [Answer(status=status, headers={"Retry-After": "7"})], stream)
-    error = asking.error()
-    assert (type(error).__name__, error.status_code) == seen[protocol]
-    assert error.litellm_response_headers["retry-after"] == "7"
-    assert len(asking.endpoint.requests) == 1
-
-
-@each_protocol
-def test_without_retry_after_there_is_none(asker: Any, protocol: str) -> None:
-    headers = asker(protocol, [Answer(status=429)]).error().litellm_response_headers
-    assert "retry-after" not in (headers or {})
-
-
-@each_protocol
-@each_way
-def test_a_conversation_that_is_too_long(asker: Any, protocol: str, stream: bool) -> None:
-    said = "prompt is too long: 210000 tokens > 200000 maximum"
-    if protocol != "messages":
-        said = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
-    error = asker(protocol, [Answer(status=400, error=said)], stream).error()
-    assert type(error).__name__ == "ContextWindowExceededError"
-
-
-@each_protocol
-@each_way
-def test_silence_is_a_time_out(asker: Any, protocol: str, stream: bool) -> None:
-    assert type(asker(protocol, [Answer(hang=True)], stream).error(timeout=0.3)).__name__ == "Timeout"
-
-
-WHOLE_FAULTS = {
-    "drop": Answer(drop=True),
-    "cut": Answer(text="x" * 300, cut=1),
-    "cut late": Answer(actions=LOOK.actions, cut=2),
-    "no JSON": Answer(raw=b"<html>busy</html>"),
-    "wrong type": Answer(raw=b"[]"),
-}
-
-
-@each_protocol
-@pytest.mark.parametrize("fault", WHOLE_FAULTS.values(), ids=WHOLE_FAULTS.keys())
-def test_a_whole_answer_that_breaks_is_an_error(asker: Any, protocol: str, fault: Answer) -> None:
-    error = asker(protocol, [fault]).error()
-    assert error.status_code in (200, 500)
-
-
-STREAM_FAULTS = {
-    "closed": Answer(text="Some words.", cut=3),
-    "closed in a call": Answer(actions=LOOK.actions, cut="pat"),
-    "hangs": Answer(text="Some words.", cut=3, then="hang"),
-    "says so": Answer(text="Some words.", cut=3, then="error"),
-}
-
-
-@each_protocol
-@pytest.mark.parametrize("fault", STREAM_FAULTS.values(), ids=STREAM_FAULTS.keys())
-def test_a_stream_that_breaks_is_an_error(asker: Any, protocol: str, fault: Answer) -> None:
-    assert type(asker(protocol, [fault], stream=True).error(timeout=0.5)).__name__ == "MidStreamFallbackError"
-
-
-EARLY = Answer(actions=LOOK.actions, cut="ü.", then="end")
-
-
-@pytest.mark.parametrize("protocol", ["chat", "messages"])
-@pytest.mark.parametrize("fault", [EARLY, Answer(raw=b"<html>busy</html>")], ids=["half a call", "no stream"])
-def test_a_stream_that_ends_early_is_known_by_its_missing_finish(asker: Any, protocol: str, fault: Answer) -> None:
-    asking = asker(protocol, [fault], stream=True)
-    assert asking.ask().choices[0].finish_reason == "stop"
-    assert asking.wrapper.received_finish_reason is None
-
-
-def test_a_stream_of_responses_that_ends_early_is_an_error(asker: Any) -> None:
-    assert type(asker("responses", [EARLY], stream=True).error()).__name__ == "MidStreamFallbackError"
-
-
-@each_way
-@pytest.mark.parametrize("protocol", ["chat", "responses"])
-def test_half_arguments_come_as_they_are(asker: Any, protocol: str, stream: bool) -> None:
-    reply = asker(protocol, [Answer(actions=[("view", '{"path": "a')], finish="length")], stream).ask()
-    assert reply.choices[0].message.tool_calls[0].function.arguments == '{"path": "a'
-    assert reply.choices[0].finish_reason == "length"
-
-
-@pytest.mark.parametrize("protocol", ["chat", "messages"])
-def test_usage_that_never_came_is_in_no_chunk_of_the_provider(asker: Any, protocol: str) -> None:
-    asking = asker(protocol, [Answer(text="x", usage=None), Answer(text="x")], stream=True)
-    asking.ask()
-    assert not [chunk for chunk in asking.wrapper.chunks if getattr(chunk, "usage", None)]
-    asking.ask()
-    assert [chunk for chunk in asking.wrapper.chunks if getattr(chunk, "usage", None)]
-
-
-@each_protocol
-def test_absurd_usage_goes_out_as_it_is(asker: Any, protocol: str) -> None:
-    huge = 10**12
-    absurd = dict.fromkeys(("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens"), huge)
-    reply = asker(protocol, [Answer(text="x", usage=absurd | {"total_tokens": 1})]).ask()
-    assert reply.usage.prompt_tokens == huge
 
 
 # Who is answered, and how

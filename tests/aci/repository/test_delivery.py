@@ -1,0 +1,202 @@
+"""A patch is given back to the user's repository without a loss: applied, or as a branch; clones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from aci.repository import Repository, clone
+from tests.aci.repository.conftest import BYTES, User
+from trajectories.errors import UsageError
+from trajectories.plumbing import GitFailed
+from trajectories.trees import Trees
+
+# Applying
+
+
+def test_apply_changes_the_files_and_nothing_else(user: User, trees: Trees) -> None:
+    user.write("b.py", b"mine, not staged\n")
+    user.write("staged", b"mine\n")
+    user.git("add", "staged")
+    user.write("untracked", b"mine\n")
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    tree = trees.write(
+        {"a.py": b"a = 2\n", "dir/c.py": None, "new/ \xe9\n.bin": bytes(range(256)), os.fsdecode(BYTES): b"x"},
+        base.tree,
+    )
+    diff = trees.diff(base.tree, tree)
+    index = (user.root / ".git" / "index").read_bytes()
+    assert not repository.applied(diff)
+    repository.apply(diff, base)
+    assert repository.applied(diff)
+    assert (user.root / ".git" / "index").read_bytes() == index
+    assert repository.base(trees).tree == tree
+    assert (user.root / "b.py").read_bytes() == b"mine, not staged\n"
+    assert not [file for file in (user.root / ".git").iterdir() if file.name.startswith("swe-agent-")]
+
+
+def test_apply_refuses_whole_and_names_the_files(user: User, trees: Trees, tmp_path: Path) -> None:
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    tree = trees.write({"a.py": b"a = 2\n", "b.py": b"b = 2\n", "new.py": b"new\n", "dir/c.py": None}, base.tree)
+    user.write("b.py", b"changed since\n")
+    user.write("new.py", b"the user's own, untracked\n")
+    before = user.state()
+    with pytest.raises(UsageError) as caught:
+        repository.apply(trees.diff(base.tree, tree), base, tmp_path / "patch.diff")
+    after = user.state()
+    after.pop(".git/swe-agent.lock", None)
+    assert after == before
+    assert "b.py" in caught.value.message
+    assert "new.py: already exists" in caught.value.message
+    assert "dir/c.py" not in caught.value.message
+    assert str(tmp_path / "patch.diff") in caught.value.fix
+
+
+@pytest.mark.parametrize("path", ["../outside", ".git/hooks/pre-commit", "link/file", "/etc/x"])
+def test_apply_never_leaves_the_working_tree(user: User, trees: Trees, tmp_path: Path, path: str) -> None:
+    (tmp_path / "outside-folder").mkdir()
+    (user.root / "link").symlink_to(tmp_path / "outside-folder")
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    diff = f"diff --git a/{path} b/{path}\nnew file mode 100755\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+evil\n"
+    with pytest.raises(UsageError):
+        repository.apply(diff, base)
+    assert not list((tmp_path / "outside-folder").iterdir())
+    assert not (tmp_path / "outside").exists()
+
+
+def test_what_is_no_diff_is_refused_and_nothing_is_nothing(user: User, trees: Trees) -> None:
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    with pytest.raises(UsageError):
+        repository.apply("Here is your patch!", base)
+    repository.apply("", base)
+
+
+def test_two_at_once_one_applies(user: User, trees: Trees) -> None:
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    lines = b"".join(b"line %d\n" % n for n in range(3000))
+    tree = trees.write({"a.py": lines, "b.py": lines}, base.tree)
+    diff, refused = trees.diff(base.tree, tree), []
+
+    def work() -> None:
+        try:
+            Repository.open(user.root).apply(diff, base)
+        except UsageError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 2
+    assert repository.base(trees).tree == tree
+
+
+def test_an_apply_that_fails_half_way_puts_the_files_back(user: User, trees: Trees) -> None:
+    """A filter that fails while git writes stands for a full disk."""
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    tree = trees.write({"a.py": b"a = 2\n", "a_new.py": b"", "dir/c.py": b"c = 2\n"}, base.tree)
+    user.git("config", "filter.bad.clean", "cat")
+    user.git("config", "filter.bad.smudge", "false")
+    user.git("config", "filter.bad.required", "true")
+    user.write(".git/info/attributes", b"dir/* filter=bad\n")
+    before = {path: file for path, file in user.state().items() if not path.startswith(".git/")}
+    with pytest.raises(GitFailed, match="filter"):
+        repository.apply(trees.diff(base.tree, tree), base)
+    assert {path: file for path, file in user.state().items() if not path.startswith(".git/")} == before
+
+
+# Branches
+
+
+def test_a_branch_holds_the_tree_and_touches_nothing_else(user: User, trees: Trees) -> None:
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    tree = trees.write({"a.py": b"a = 2\n", "tests/test_a.py": b"x\n"}, base.tree)
+    user.write("b.py", b"edited since\n")
+    kept = {path: data for path, data in user.state().items() if not path.startswith((".git/objects", ".git/refs"))}
+    commit = repository.branch("fix/it", base, tree, trees, "Fix it\n\n# not a comment\n")
+    assert {
+        path: data
+        for path, data in user.state().items()
+        if not path.startswith((".git/objects", ".git/refs", ".git/logs"))
+    } == {path: data for path, data in kept.items() if not path.startswith(".git/logs")}
+    assert user.git("rev-parse", "fix/it", "fix/it^", "fix/it^{tree}").split() == [commit, base.commit, tree]
+    assert (
+        user.git("log", "-1", "--format=%an <%ae>|%cn|%B", commit)
+        == "Ada <ada@example.org>|Ada|Fix it\n\n# not a comment"
+    )
+    assert user.git("symbolic-ref", "HEAD") == "refs/heads/trunk"
+    user.git("fsck", "--full", "--strict")
+    assert repository.branch("fix/it", base, tree, trees, "again") == commit
+
+
+def test_a_branch_from_a_dirty_base_holds_the_users_changes_too(user: User, trees: Trees) -> None:
+    user.write("b.py", b"uncommitted\n")
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    commit = repository.branch("fix", base, trees.write({"a.py": b"a = 2\n"}, base.tree), trees, "m")
+    assert user.git("diff", "--name-only", f"{commit}^", commit).split() == ["a.py", "b.py"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-x", "a b", "a..b", "x.lock", "@{-1}", "HEAD", "a/", "/a", "nul\0x", "a\nb", "trunk", "taken/below"]
+)
+def test_names_that_no_branch_can_have(user: User, trees: Trees, name: str) -> None:
+    user.git("branch", "taken")
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    tree = trees.write({"a.py": b"a = 2\n"}, base.tree)
+    refs = user.git("for-each-ref")
+    with pytest.raises(UsageError):
+        repository.branch(name, base, tree, trees, "m")
+    assert user.git("for-each-ref") == refs
+
+
+def test_without_an_identity_the_author_is_swe_agent(user: User, trees: Trees, home: Path) -> None:
+    (home / ".gitconfig").write_text("")
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    commit = repository.branch("fix", base, trees.write({"n": b""}, base.tree), trees, "Grüße")
+    assert (
+        user.git("log", "-1", "--format=%an <%ae> %cn %s", commit) == "swe-agent <swe-agent@localhost> swe-agent Grüße"
+    )
+
+
+# Bare repositories and clones
+
+
+def test_a_bare_repository_gives_a_base_and_takes_a_branch(user: User, trees: Trees, tmp_path: Path) -> None:
+    subprocess.run(["git", "clone", "-q", "--bare", user.root, tmp_path / "mirror.git"], check=True)
+    repository = Repository.open(tmp_path / "mirror.git")
+    assert repository.name == "mirror"
+    base = repository.base(trees)
+    assert base.tree == user.git("rev-parse", "HEAD^{tree}")
+    tree = trees.write({"a.py": b"a = 2\n"}, base.tree)
+    with pytest.raises(UsageError, match="bare"):
+        repository.apply(trees.diff(base.tree, tree), base)
+    assert repository.branch("fix", base, tree, trees, "m")
+    repository.history(base, tmp_path / "history")
+
+
+def test_a_url_is_cloned_once_and_kept_up_to_date(user: User, trees: Trees, tmp_path: Path) -> None:
+    url = f"file://{user.root}"
+    place = clone(url, tmp_path / "clones")
+    latest = user.commit(**{"a.py": b"later\n"})
+    assert clone(url, tmp_path / "clones") == place
+    assert Repository.open(place).base(trees).commit == latest
+    for wrong in (f"file://{tmp_path}/none", "ext::sh -c true", "--upload-pack=true", "https://u:secret@localhost:1/x"):
+        with pytest.raises(UsageError, match="cannot be cloned") as caught:
+            clone(wrong, tmp_path / "clones")
+        assert "secret" not in caught.value.message
+    assert list((tmp_path / "clones").iterdir()) == [place]

@@ -1,0 +1,16 @@
+"""A store of trees for tests to fill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trajectories.trees import Trees
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Iterator[Trees]:
+    with Trees(tmp_path / "trees.git") as trees:
+        yield trees
