@@ -171,7 +171,13 @@ def raw_response(stream: Any) -> Any:
 
 
 def close(stream: Any) -> None:
-    for layer in (raw_response(stream), getattr(stream, "completion_stream", None)):
+    """Close the connection under a stream, in whichever layer litellm holds it.
+
+    One that is left to the garbage collector may block for ever: httpcore closes it under a lock that is not reentrant.
+    """
+    inner = getattr(stream, "completion_stream", None)
+    lines = getattr(inner, "streaming_response", None)
+    for layer in (raw_response(stream), inner, lines, getattr(lines, "response", None)):
         if callable(closing := getattr(layer, "close", None)):
             closing()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agent.models._stream import close
 from tests.endpoint import Answer, Endpoint, Tokens
 
 # litellm's own, in places where an error is taken for one of the provider's.
@@ -84,7 +85,10 @@ class Asker:
         if not self.stream:
             return reply
         self.wrapper, self.chunks = reply, []
-        self.chunks.extend(reply)
+        try:
+            self.chunks.extend(reply)
+        finally:
+            close(reply)
         return self.litellm.stream_chunk_builder(self.chunks, messages=messages)
 
     def error(self, **options: Any) -> Any:

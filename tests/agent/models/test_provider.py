@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+from types import GeneratorType
 
 import pytest
 
@@ -30,6 +32,21 @@ def test_text_and_calls_come_back_and_stream(load: Load, name: str) -> None:
     ]
     assert reply.model == name
     assert len({action.id for action in reply.actions}) == 2
+
+
+@ALL
+def test_no_open_connection_is_left_to_the_garbage_collector(load: Load, name: str) -> None:
+    """httpcore may then close it under a lock that its own thread holds, and wait for ever."""
+    gc.collect()
+    gc.disable()
+    try:
+        with Endpoint([Answer(text="I look.", actions=[("view", {"path": "a.py"})])]) as endpoint:
+            ask(load(endpoint, name))
+        left = [one for one in gc.get_objects() if isinstance(one, GeneratorType) and one.gi_frame is not None]
+        bodies = [one for one in left if one.gi_code.co_qualname == "PoolByteStream.__iter__"]
+        assert all(one.gi_frame.f_locals["self"]._closed for one in bodies)
+    finally:
+        gc.enable()
 
 
 @ALL
