@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aci.mentions import CODE, Frame, Mentions, mentions, split, terms
+from aci.mentions import CODE, Frame, Mentions, mentions
 from aci.source import definitions
+from aci.words import split, terms
 
 if TYPE_CHECKING:
     from trajectories.records import Issue

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from dataclasses import dataclass, field
-from functools import lru_cache
 
+from aci.words import STOP, WORD, terms
 from trajectories.records import Issue
 
 LONGEST = 50_000
@@ -16,20 +15,8 @@ _CODE = """
 py pyi pyx pxd js jsx mjs cjs ts tsx mts vue svelte java kt kts scala groovy go rs c h cc cpp cxx hh hpp hxx m mm cs php
 rb rake swift ex exs erl hs ml lua pl pm r jl dart sh bash zsh sql
 """
-_STOP = """
-a about after all also am an and any are as at be because been before being both but by can cannot could did do does
-doing don each else few for from further get had has have having he her here hers him his how i if in into is it its
-just like ll me more most my no nor not now of off on once only or other our out over own re same she should so some
-still such than that the their them then there these they this those through to too under until up use used using ve
-very was we were what when where which while who why will with would you your yes
-actual behavior behaviour bug code current currently description error example expected file following got happen
-happens issue line make need new please problem reproduce result run see seem seems steps think try version versions
-want way work works python import def class self return none true false print
-"""
 CODE = frozenset(_CODE.split())
 """File name extensions of source code."""
-STOP = frozenset(_STOP.split())
-"""Words that say nothing: English's, issue forms', Python's."""
 
 _EXTENSION = "|".join(sorted(CODE, key=lambda extension: (-len(extension), extension)))
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -44,8 +31,6 @@ _FRAMES = (
 _PATH = re.compile(rf"[\w./\\-]{{0,200}}[\w-]\.(?:{_EXTENSION})\b(?![\w(/])")
 _DOTTED = re.compile(r"(?<![\w./])[A-Za-z_]\w{0,80}(?:\.[A-Za-z_]\w{0,80}){1,8}")
 _CODE_TEXT = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,300}`", re.DOTALL)
-_WORD = re.compile(r"[^\W\d]\w{1,80}")
-_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +82,9 @@ def _frames(text: str) -> tuple[tuple[Frame, ...], str]:
 
 def _identifiers(title: str, text: str) -> dict[str, bool]:
     """Names in code, and names no prose has (snake_case, CamelCase, called ones), with whether the title has them."""
-    in_code = {name for code in _CODE_TEXT.findall(text) for name in _WORD.findall(code)}
-    named = in_code | _called(text) | {word for word in _WORD.findall(text) if _like_code(word)}
-    in_title = set(_WORD.findall(title))
+    in_code = {name for code in _CODE_TEXT.findall(text) for name in WORD.findall(code)}
+    named = in_code | _called(text) | {word for word in WORD.findall(text) if _like_code(word)}
+    in_title = set(WORD.findall(title))
     return {name: name in in_title for name in sorted(named) if name.lower() not in STOP}
 
 
@@ -117,21 +102,3 @@ def _terms(title: str, text: str) -> dict[str, float]:
     for term, count in terms(title).items():
         counts[term] += count * (TITLE_WEIGHT - 1)
     return {term: 1 + math.log(count) for term, count in sorted(counts.items())}
-
-
-def terms(text: str) -> Counter[str]:
-    """How often each term stands in a text or in code: identifiers whole, and split at case and underscore."""
-    found: Counter[str] = Counter()
-    for word, count in Counter(_WORD.findall(text)).items():
-        for term in split(word):
-            found[term] += count
-    return found
-
-
-@lru_cache(maxsize=200_000)
-def split(word: str) -> tuple[str, ...]:
-    """`getHTTPResponse` -> gethttpresponse, get, http, response; without stop words and single letters."""
-    whole = word.strip("_").lower()
-    parts = [part.lower() for part in _PARTS.findall(word)]
-    terms = [whole, *parts] if len(parts) > 1 else [whole]
-    return tuple(term for term in terms if len(term) > 1 and term not in STOP)
