@@ -190,6 +190,11 @@ def _dotted(written: str) -> str:
     return f"?.{last[1]}" if last else ""
 
 
+def _body(doc: Node) -> Node:
+    """The block that a docstring opens."""
+    return doc.parent.parent if doc.parent and doc.parent.parent else doc
+
+
 def _text(node: Node, data: bytes) -> str:
     return data[node.start_byte : node.end_byte].decode("utf-8", "replace")
 

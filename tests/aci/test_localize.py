@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aci.localize import Places, locate
-from aci.mentions import Frame, mentions, split
+from aci.mentions import Frame, mentions
+from aci.words import split
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.records import Issue
 
