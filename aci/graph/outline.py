@@ -9,12 +9,10 @@ import marshal
 import zlib
 from typing import NamedTuple
 
+from aci.cache import Damaged
+
 FUNCTION, CLASS = "function", "class"
 CALL, BASE, USE = "call", "base", "use"
-
-
-class Damaged(Exception):
-    """Stored bytes are not what was stored."""
 
 
 class Symbol(NamedTuple):
