@@ -1,0 +1,138 @@
+"""Where a graph's files come from: a run's trees, or the user's repository at a commit or as it stands."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from trajectories.errors import UsageError
+from trajectories.plumbing import QUIET, GitFailed, decode, environment, git, no_git
+from trajectories.trees import Trees
+
+LARGEST = 1_000_000
+"""Bytes of a file that is read; what is longer is data, or made by a program."""
+
+
+class File(NamedTuple):
+    path: str
+    mode: str
+    id: str
+
+
+class Blobs(Protocol):
+    """The files of one tree. Two with the same `key` have the same files."""
+
+    key: str
+
+    def files(self) -> Iterable[File]: ...
+
+    def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
+        """The bytes of blobs, in order; None for one that is missing or longer than LARGEST."""
+
+
+class TreeBlobs:
+    """A tree of a run."""
+
+    def __init__(self, trees: Trees, tree: str) -> None:
+        self.key = tree
+        self._trees = trees
+
+    def files(self) -> Iterable[File]:
+        return (File(path, entry.mode, entry.id) for path, entry in self._trees.files(self.key).items())
+
+    def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
+        for id in ids:
+            try:
+                yield self._trees.read_blob(id, LARGEST)
+            except UsageError:
+                yield None
+
+
+class TextBlobs:
+    """Texts by path, without any repository."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        data = {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
+        self._ids = {path: hashlib.sha1(b"blob %d\0" % len(one) + one).hexdigest() for path, one in data.items()}
+        self._data = {self._ids[path]: one for path, one in data.items()}
+        self.key = hashlib.sha256(
+            "\0".join(f"{path}\n{id}" for path, id in sorted(self._ids.items())).encode()
+        ).hexdigest()
+
+    def files(self) -> Iterable[File]:
+        return (File(path, "100644", id) for path, id in sorted(self._ids.items()))
+
+    def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
+        return (data if len(data := self._data[id]) <= LARGEST else None for id in ids)
+
+
+class GitBlobs:
+    """What a git directory holds at `tree` (an id), or what a listing as of `ls-files --stage -z` names.
+
+    Nothing is written to the repository, and nothing fetched: blobs that a partial clone lacks are missing.
+    """
+
+    def __init__(self, git_dir: Path, tree: str = "", listing: bytes = b"", objects: Sequence[Path] = ()) -> None:
+        self.key = tree or hashlib.sha256(listing).hexdigest()
+        self._tree, self._listing = tree, listing
+        more = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": ":".join(map(str, objects))} if objects else {}
+        self._env = environment({**QUIET, "GIT_DIR": str(git_dir), "GIT_NO_LAZY_FETCH": "1", **more})
+
+    @staticmethod
+    def at(git_dir: Path, commit: str) -> GitBlobs:
+        """The tree of a commit. Raises UsageError where there is none."""
+        env = environment({**QUIET, "GIT_DIR": str(git_dir), "GIT_NO_LAZY_FETCH": "1"})
+        try:
+            tree = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}", env=env)
+        except GitFailed as error:
+            raise UsageError(f"There is no commit {commit!r} in {git_dir}.", "Give one that is there.") from error
+        return GitBlobs(git_dir, tree.decode().strip())
+
+    def files(self) -> Iterable[File]:
+        listing = self._listing or git("ls-tree", "-r", "-z", "--full-tree", self._tree, env=self._env)
+        for line in listing.split(b"\0")[:-1]:
+            about, _, path = line.partition(b"\t")
+            fields = about.decode().split()
+            mode, id = (fields[0], fields[2]) if self._tree else (fields[0], fields[1])
+            yield File(decode(path), mode, id)
+
+    def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
+        try:
+            process = subprocess.Popen(
+                ["git", "cat-file", "--batch", "--buffer"],
+                env=self._env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise no_git() from None
+        with process:
+            assert process.stdin
+            assert process.stdout
+            feeder = threading.Thread(target=_feed, args=(process.stdin, ids), daemon=True)
+            feeder.start()
+            try:
+                for _ in ids:
+                    header = process.stdout.readline().split()
+                    if len(header) < 3:
+                        yield None
+                        continue
+                    size = int(header[2])
+                    data = process.stdout.read(size + 1)[:-1]
+                    yield data if size <= LARGEST else None
+            finally:
+                process.kill()
+                feeder.join()
+
+
+def _feed(pipe: object, ids: Sequence[str]) -> None:
+    with suppress(BrokenPipeError):
+        pipe.write("".join(f"{id}\n" for id in ids).encode())  # type: ignore[attr-defined]
+        pipe.close()  # type: ignore[attr-defined]

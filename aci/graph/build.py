@@ -1,0 +1,138 @@
+"""Brings a tree into the store: parses the blobs that are new, resolves the files that a change may have reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from aci.graph.blobs import Blobs
+from aci.graph.choice import language_of, left_out, unreadable
+from aci.graph.outline import Outline
+from aci.graph.parse import load
+from aci.graph.postings import Builder
+from aci.graph.resolve import Resolver
+from aci.graph.store import Manifest, Parsed, Spot, Store
+from aci.words import split
+
+MISSING = "missing, or too large to be source"
+
+
+def manifest(blobs: Blobs, store: Store) -> Manifest:
+    """What the tree is made of; made if it is not known yet. Raises Damaged."""
+    found = store.manifest(blobs.key)
+    if found is None:
+        found = _made(blobs, store)
+        store.keep(blobs.key, found)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree on its way into the store: the key of each path's blob, and where these are."""
+
+    keys: Mapping[str, str]
+    spots: Mapping[str, Spot]
+
+
+def _made(blobs: Blobs, store: Store) -> Manifest:
+    reasons: dict[str, str] = {}
+    wanted: dict[str, str] = {}
+    for path, mode, id in blobs.files():
+        if reason := left_out(path, mode):
+            reasons[path] = reason
+        else:
+            wanted[path] = f"{id}:{language_of(path)}"
+    spots = store.known(wanted.values())
+    missing = [key for key in dict.fromkeys(wanted.values()) if key not in spots]
+    fresh: dict[str, Outline] = {}
+    if missing:
+        builder = Builder()
+        parsed = list(_parse(blobs, missing, builder))
+        spots |= store.add(parsed, builder)
+        fresh = {blob.key: blob.outline for blob in parsed}
+    reasons |= {path: reason for path, key in wanted.items() if (reason := spots[key].reason)}
+    tree = Tree({path: key for path, key in sorted(wanted.items()) if path not in reasons}, spots)
+    edges = _edges(tree, store, Outlines(tree.keys, store, fresh))
+    return Manifest(
+        tuple(tree.keys),
+        tuple(tree.keys.values()),
+        tuple(spots[key].segment for key in tree.keys.values()),
+        tuple(spots[key].number for key in tree.keys.values()),
+        tuple(edges[path] for path in tree.keys),
+        reasons,
+    )
+
+
+def _parse(blobs: Blobs, keys: Sequence[str], builder: Builder) -> Iterator[Parsed]:
+    for key, data in zip(keys, blobs.read([key.partition(":")[0] for key in keys]), strict=True):
+        reason = MISSING if data is None else unreadable(data)
+        if data is None or reason:
+            builder.add(b"", (), [])
+            yield Parsed(key, Outline(), reason)
+            continue
+        outline, prose = load(key.partition(":")[2]).parse(data)
+        builder.add(data, outline.symbols, prose)
+        yield Parsed(key, outline)
+
+
+class Outlines(Mapping[str, Outline]):
+    """The outlines of a tree's files by path, read from the store when asked for."""
+
+    def __init__(self, keys: Mapping[str, str], store: Store, fresh: Mapping[str, Outline] | None = None) -> None:
+        self._keys, self._store = keys, store
+        self._read = dict(fresh or {})
+
+    def __getitem__(self, path: str) -> Outline:
+        key = self._keys[path]
+        if key not in self._read:
+            self._read[key] = self._store.outline(key)
+        return self._read[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._keys
+
+
+def _edges(tree: Tree, store: Store, outlines: Outlines) -> dict[str, int]:
+    """The rows of all files' edges: those of the nearest known tree where they still hold."""
+    rows = _kept(tree, store)
+    stale = [path for path in tree.keys if path not in rows]
+    resolver = Resolver(outlines)
+    made = store.link([resolver.resolve(path) for path in stale])
+    return rows | dict(zip(stale, made, strict=True))
+
+
+def _kept(tree: Tree, store: Store) -> dict[str, int]:
+    """The rows of files whose own blob, and those of all files that had a say, are as they were in a known tree."""
+    recent = store.recent()
+    known = [dict(zip(one.paths, one.keys, strict=True)) for one in recent]
+    common = [len(one.items() & tree.keys.items()) for one in known]
+    if not common or max(common) < len(tree.keys) // 10:
+        return {}
+    nearest = recent[common.index(max(common))]
+    before = known[common.index(max(common))]
+    changed = {path for path, _ in before.items() ^ tree.keys.items()}
+    kept = {path: row for path, row in zip(nearest.paths, nearest.edges, strict=True) if path not in changed}
+    if not changed:
+        return kept
+    reached = store.reached(list(kept.values()))
+    unsure = _mentioning(tree, store, changed - before.keys())
+    return {path: row for path, row in kept.items() if path not in unsure and changed.isdisjoint(reached[row])}
+
+
+def _mentioning(tree: Tree, store: Store, added: set[str]) -> set[str]:
+    """The files that have a word of an added file's name: an import that led nowhere, or elsewhere, may mean it now."""
+    names = {part for path in added for part in (PurePosixPath(path).stem, PurePosixPath(path).parent.name)}
+    terms = sorted({term for name in names for term in split(name)[:1]})
+    found: set[tuple[int, int]] = set()
+    for segment in {spot.segment for spot in tree.spots.values()} if terms else ():
+        documents = store.documents(segment)
+        for postings in store.postings(segment, terms).values():
+            found |= {(segment, number) for number in documents.blob[postings.documents].tolist()}
+    return {path for path, key in tree.keys.items() if tree.spots[key][:2] in found}

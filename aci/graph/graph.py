@@ -1,0 +1,320 @@
+"""One tree's view of the code graph: its files and definitions, who refers to whom, and which of them hold a term.
+
+Nodes are numbers: a file's node, then those of its definitions in the order of its outline.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from aci.graph.blobs import Blobs
+from aci.graph.build import Outlines, manifest
+from aci.graph.outline import BASE, CLASS, Outline, Symbol
+from aci.graph.postings import DEFINES, Documents, Postings
+from aci.graph.store import KINDS, FileEdges, Manifest, Store
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
+
+Answer = TypeVar("Answer")
+Nodes = npt.NDArray[np.int64]
+MOST_MEANT = 12
+"""An attribute of a receiver nobody knows may mean every method of that name; of more than these it says nothing."""
+NEAREST = 0.6
+
+
+class Place(NamedTuple):
+    """A definition, by its index in its file's outline, or the file itself (-1)."""
+
+    path: str
+    symbol: int = -1
+
+
+class Link(NamedTuple):
+    """What refers to a place, or what it refers to. `weight` is below 1 where others may be meant as well."""
+
+    place: Place
+    kind: str
+    line: int
+    """Of the reference, in the file that refers."""
+    weight: float
+
+
+class Edges(NamedTuple):
+    """Edges as columns; `kind` counts in `KINDS`."""
+
+    source: Nodes
+    target: Nodes
+    kind: npt.NDArray[np.int32]
+    line: npt.NDArray[np.int32]
+    weight: npt.NDArray[np.float32]
+
+
+def asked(blobs: Blobs, folder: Path | None, question: Callable[[Graph], Answer]) -> Answer:
+    """What the graph of a tree answers; made again where the cache proves to be damaged meanwhile.
+
+    `folder` is the cache's; without one the graph lives in memory. Raises WorkspaceError where it cannot be written.
+    """
+    store = Store(folder)
+    try:
+        return store.cache.mended(lambda: question(Graph(manifest(blobs, store), store)))
+    finally:
+        store.close()
+
+
+class Graph:
+    """Made by `asked`. Its methods raise Damaged, which is for `asked` to catch."""
+
+    def __init__(self, manifest: Manifest, store: Store) -> None:
+        self.paths = manifest.paths
+        self.left_out = manifest.left_out
+        self.number = {path: number for number, path in enumerate(manifest.paths)}
+        self._manifest, self._store = manifest, store
+        self._outlines = Outlines(dict(zip(manifest.paths, manifest.keys, strict=True)), store)
+
+    # Nodes
+
+    @cached_property
+    def _segments(self) -> dict[int, Documents]:
+        return {segment: self._store.documents(segment) for segment in sorted(set(self._manifest.segments))}
+
+    @cached_property
+    def first(self) -> Nodes:
+        """The node of each file, and the number of all nodes at the end."""
+        sizes = {segment: np.bincount(documents.blob) for segment, documents in self._segments.items()}
+        spots = zip(self._manifest.segments, self._manifest.numbers, strict=True)
+        counts = [int(sizes[segment][number]) for segment, number in spots]
+        return np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+
+    @cached_property
+    def _nodes(self) -> dict[int, Nodes]:
+        """By segment: the node of each document, -1 for those of other trees."""
+        segments = np.array(self._manifest.segments, np.int64)
+        numbers = np.array(self._manifest.numbers, np.int64)
+        found = {}
+        for segment, documents in self._segments.items():
+            begins = np.concatenate(([0], np.cumsum(np.bincount(documents.blob))))
+            shift = np.full(len(begins), np.iinfo(np.int64).min, np.int64)
+            files = np.flatnonzero(segments == segment)[::-1]  # of two files with one blob the first stands for both
+            shift[numbers[files]] = self.first[files] - begins[numbers[files]]
+            nodes = np.arange(len(documents.blob)) + shift[documents.blob]
+            found[segment] = np.where(nodes >= 0, nodes, -1)
+        return found
+
+    def _column(self, of: Callable[[int, Documents], npt.NDArray[np.int64]]) -> Nodes:
+        """A value of each node, from the documents of its segment."""
+        column = np.zeros(int(self.first[-1]), np.int64)
+        for segment, documents in self._segments.items():
+            nodes = self._nodes[segment]
+            there = nodes >= 0
+            column[nodes[there]] = of(segment, documents)[there]
+        return column
+
+    @cached_property
+    def file(self) -> Nodes:
+        """The file of each node, as an index of `paths`."""
+        return np.repeat(np.arange(len(self.paths)), np.diff(self.first))
+
+    @cached_property
+    def parent(self) -> Nodes:
+        """The node around each; a file's is itself."""
+        return self._column(lambda segment, documents: self._nodes[segment][documents.parent])
+
+    @cached_property
+    def is_method(self) -> npt.NDArray[np.bool_]:
+        """Whether a node stands in another definition."""
+        around: npt.NDArray[np.bool_] = self.parent != self.first[self.file]
+        return around
+
+    @cached_property
+    def code_length(self) -> Nodes:
+        """Words in the code of each node, definitions inside it not counted."""
+        return self._column(lambda _, documents: documents.code.astype(np.int64))
+
+    @cached_property
+    def prose_length(self) -> Nodes:
+        """Words in its comments and docstrings."""
+        return self._column(lambda _, documents: documents.prose.astype(np.int64))
+
+    def node(self, place: Place) -> int:
+        return int(self.first[self.number[place.path]]) + 1 + place.symbol
+
+    def place(self, node: int) -> Place:
+        file = int(self.file[node])
+        return Place(self.paths[file], int(node - self.first[file]) - 1)
+
+    # Files and definitions
+
+    def outline(self, path: str) -> Outline:
+        """Raises KeyError for a path that is not indexed."""
+        return self._outlines[path]
+
+    def symbol(self, place: Place) -> Symbol | None:
+        """None for a file."""
+        return self.outline(place.path).symbols[place.symbol] if place.symbol >= 0 else None
+
+    def defining(self, name: str) -> list[Place]:
+        """The definitions with that name, as bare as it stands, or dotted: `Class.method`, `module.function`."""
+        *before, bare = name.replace("::", ".").replace("#", ".").strip(".").split(".")
+        found = [self.place(node) for node in self.nodes_defining([bare]).get(bare, np.zeros(0, np.int64)).tolist()]
+        for depth in range(len(before)):
+            tail = before[depth:]
+            if narrowed := [place for place in found if self._is_inside(place, tail)]:
+                return narrowed
+        return found
+
+    def _is_inside(self, place: Place, tail: Sequence[str]) -> bool:
+        """Whether the dotted name of a place, its module's included, ends with these parts before its bare name."""
+        symbol = self.symbol(place)
+        assert symbol
+        whole = [*place.path.rpartition(".")[0].removesuffix("/__init__").split("/"), *symbol.name.split(".")[:-1]]
+        return whole[-len(tail) :] == list(tail)
+
+    def nodes_defining(self, names: Iterable[str]) -> dict[str, Nodes]:
+        """Nodes by exact bare name."""
+        found = self.holding([DEFINES + name for name in names])
+        return {name.removeprefix(DEFINES): postings.documents.astype(np.int64) for name, postings in found.items()}
+
+    def nearest(self, name: str, most: int = 5) -> list[str]:
+        """Defined names that are written much like this one, nearest first."""
+        bare = name.rpartition(".")[2]
+        folded: dict[str, str] = {}
+        for segment in self._segments:
+            for key in self._store.vocabulary(segment, DEFINES, chr(ord(DEFINES) + 1)):
+                folded.setdefault(key[1:].lower(), key[1:])
+        close = difflib.get_close_matches(bare.lower(), folded, most * 3, NEAREST)
+        there = self.nodes_defining([folded[one] for one in close])
+        return [folded[one] for one in close if folded[one] in there][:most]
+
+    # Terms
+
+    def holding(self, terms: Sequence[str]) -> dict[str, Postings]:
+        """For each term that the tree holds, the nodes that do and how often; see `aci/graph/postings.py`."""
+        parts: dict[str, list[Postings]] = {}
+        for segment, nodes in self._nodes.items():
+            for term, postings in self._store.postings(segment, terms).items():
+                mapped = nodes[postings.documents]
+                there = mapped >= 0
+                if there.any():
+                    columns = (column[there] for column in postings[1:])
+                    parts.setdefault(term, []).append(Postings(mapped[there], *columns))
+        return {term: Postings(*map(np.concatenate, zip(*found, strict=True))) for term, found in parts.items()}
+
+    # Edges
+
+    @cached_property
+    def _file_edges(self) -> dict[int, FileEdges]:
+        return self._store.edges(self._manifest.edges)
+
+    def edges(self, files: Iterable[int] | None = None, loose: bool = True) -> Edges:
+        """The edges out of some files (indices of `paths`), or of all; with what attributes of unknowns may mean."""
+        wanted = range(len(self.paths)) if files is None else sorted(set(files))
+        rows = self._store.edges([self._manifest.edges[file] for file in wanted])
+        parts = [self._columns(file, rows[self._manifest.edges[file]]) for file in wanted]
+        if loose:
+            parts.append(self._meant([(file, rows[self._manifest.edges[file]]) for file in wanted]))
+        return Edges(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def _columns(self, file: int, edges: FileEdges) -> Edges:
+        targets = np.array([self.first[self.number[path]] for path in edges.targets] or [0], np.int64)
+        source = self.first[file] + 1 + edges.symbol
+        return Edges(source, targets[edges.path] + 1 + edges.target, edges.kind, edges.line, edges.weight)
+
+    def _meant(self, files: Sequence[tuple[int, FileEdges]]) -> Edges:
+        names = {one.name for _, edges in files for one in edges.loose}
+        methods = {name: nodes[self.is_method[nodes]] for name, nodes in self.nodes_defining(names).items()}
+        meant = {name: nodes for name, nodes in methods.items() if 0 < len(nodes) <= MOST_MEANT}
+        rows = [
+            (self.first[file] + 1 + one.symbol, target, KINDS.index(one.kind), one.line, 1 / len(meant[one.name]))
+            for file, edges in files
+            for one in edges.loose
+            if one.name in meant
+            for target in meant[one.name].tolist()
+        ]
+        source, target, kind, line, weight = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+        return Edges(
+            np.array(source, np.int64),
+            np.array(target, np.int64),
+            np.array(kind, np.int32),
+            np.array(line, np.int32),
+            np.array(weight, np.float32),
+        )
+
+    def callees(self, place: Place) -> list[Link]:
+        """What a definition refers to (a class: its methods too), surest first."""
+        return self._out(place, lambda kind: kind != KINDS.index(BASE))
+
+    def bases(self, place: Place) -> list[Link]:
+        return self._out(place, lambda kind: kind == KINDS.index(BASE))
+
+    def callers(self, place: Place) -> list[Link]:
+        """Who refers to a definition, surest first."""
+        return self._into(place, lambda kind: kind != KINDS.index(BASE))
+
+    def subclasses(self, place: Place) -> list[Link]:
+        return self._into(place, lambda kind: kind == KINDS.index(BASE))
+
+    def _out(self, place: Place, wanted: Callable[[int], bool]) -> list[Link]:
+        node = self.node(place)
+        edges = self.edges([self.number[place.path]])
+        mine = (edges.source == node) | (self.parent[edges.source] == node if place.symbol >= 0 else False)
+        return self._links(edges, mine & (edges.target != node), edges.target, wanted)
+
+    def _into(self, place: Place, wanted: Callable[[int], bool]) -> list[Link]:
+        node = self.node(place)
+        edges = self.edges(self._mentioning(place))
+        return self._links(edges, (edges.target == node) & (edges.source != node), edges.source, wanted)
+
+    def _mentioning(self, place: Place) -> list[int]:
+        """The files whose edges may lead to a place: those that hold its name. A module's may be renamed: all."""
+        symbol = self.symbol(place)
+        if symbol is None:
+            return list(range(len(self.paths)))
+        from aci.words import split
+
+        names = [symbol.bare]
+        if symbol.bare.startswith("__") and symbol.parent >= 0:  # `Class()` calls __init__ and does not name it
+            names.append(self.outline(place.path).symbols[symbol.parent].bare)
+        terms = [term for name in names for term in split(name)[:1]]
+        if len(terms) < len(names):  # a name that is a stop word, or of one letter, has no postings
+            return list(range(len(self.paths)))
+        found = [self.file[postings.documents] for postings in self.holding(terms).values()]
+        return sorted({self.number[place.path], *(int(file) for files in found for file in np.unique(files))})
+
+    def _links(
+        self, edges: Edges, mine: npt.NDArray[np.bool_], ends: Nodes, wanted: Callable[[int], bool]
+    ) -> list[Link]:
+        found: dict[tuple[int, int], Link] = {}
+        for row in np.flatnonzero(mine).tolist():
+            kind = int(edges.kind[row])
+            if wanted(kind):
+                link = Link(self.place(int(ends[row])), KINDS[kind], int(edges.line[row]), float(edges.weight[row]))
+                known = found.get((int(ends[row]), kind))
+                if known is None or (known.weight, -known.line) < (link.weight, -link.line):
+                    found[int(ends[row]), kind] = link
+        return sorted(found.values(), key=lambda link: (-link.weight, link.place, link.line))
+
+    def neighbourhood(self, places: Sequence[Place], most: int = 60) -> DiGraph[Place]:
+        """What is linked with these places, in both directions, surest first; edges have `kind` and `weight`."""
+        from networkx import DiGraph
+
+        graph: DiGraph[Place] = DiGraph()
+        graph.add_nodes_from(places)
+        links: list[tuple[Place, Place, Link]] = []
+        for place in places:
+            links += [(place, link.place, link) for link in (*self.callees(place), *self.bases(place))]
+            links += [(link.place, place, link) for link in (*self.callers(place), *self.subclasses(place))]
+        for source, target, link in sorted(links, key=lambda one: (-one[2].weight, one[:2])):
+            if len(graph) < most or (source in graph and target in graph):
+                graph.add_edge(source, target, kind=link.kind, weight=link.weight)
+        return graph
+
+    def classes(self, path: str) -> Iterator[Place]:
+        return (Place(path, n) for n, symbol in enumerate(self.outline(path).symbols) if symbol.kind == CLASS)
