@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aci.issue_run import Called, snippets, trace
+from tests.conftest import MakeRepo, OpenWorkspace
+
+FILES = {
+    "shop/__init__.py": "from shop.cart import total\n\n\ndef on_import():\n    pass\n\n\non_import()\n",
+    "shop/cart.py": """\
+class Cart:
+    def __init__(self):
+        self.items = []
+
+    @property
+    def first(self):
+        return self.items[0]
+
+
+def total(cart):
+    return price(cart.first)
+
+
+def price(item):
+    return item.price
+""",
+}
+ISSUE = """The total of an empty cart fails:
+
+```python
+from shop import total
+from shop.cart import Cart
+total(Cart())
+```
+
+```
+IndexError: list index out of range
+```
+"""
+
+
+def test_what_the_example_calls_and_where_it_raises(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    workspace = open_ws(kind, make_repo(FILES))
+    found = trace(workspace, ISSUE)
+    assert found is not None
+    assert set(found.functions) == {
+        Called("shop/cart.py", 2, "__init__", 1),
+        Called("shop/cart.py", 5, "first", 1),
+        Called("shop/cart.py", 10, "total", 1),
+    }
+    assert [(path, name) for path, _, name in found.raised] == [("shop/cart.py", "total"), ("shop/cart.py", "first")]
+    assert found.error == "IndexError: list index out of range"
+
+
+def test_a_test_that_the_issue_shows_is_called(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    text = "```py\nimport shop.cart\ndef test_it():\n    shop.cart.price(None)\n```"
+    found = trace(open_ws("local", make_repo(FILES)), text)
+    assert found is not None
+    assert [one.name for one in found.functions] == ["price"]
+    assert "NoneType" in found.error
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os; os._exit(3)",
+        "while True: pass",
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+        "print('x' * 100); raise SystemExit(4)",
+        "import builtins; builtins.open = None; len('')",
+    ],
+)
+def test_code_that_ends_or_never_ends(code: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    workspace = open_ws("local", make_repo(FILES))
+    found = trace(workspace, f"```\n{code}\n```", seconds=1)
+    assert found is None or found.functions == ()
+    assert workspace.run("echo alive").text == "alive\n"
+
+
+def test_no_code_is_no_trace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    assert trace(open_ws("local", make_repo(FILES)), "It does not work.\n```\nIndexError: oops\n```") is None
+
+
+def test_sessions_are_read_as_typed() -> None:
+    assert snippets("Do this:\n\n    >>> import a\n    >>> if a:\n    ...     a.b()\n    3\n") == (
+        "import a\nif a:\n    a.b()\n",
+    )
+    assert snippets("```\nIn [1]: import a\n\nIn [2]: for x in a():\n   ...:     f(x)\nOut[2]: 4\n```") == (
+        "import a\nfor x in a():\n    f(x)\n",
+    )
+
+
+def test_other_languages_and_output_are_left_out() -> None:
+    assert snippets("```js\nfoo()\n```\n```\n{'a': 1}\n```\n```python\nfoo(\n```\n```py\nfoo()\n```") == ("foo()\n",)
+
+
+@given(st.text(alphabet=st.sampled_from("`>.In [1]:\n\tab()='\"\\\x00é"), max_size=200))
+def test_snippets_of_anything(text: str) -> None:
+    for code in snippets(text):
+        compile(code, "issue", "exec")
