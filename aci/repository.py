@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from aci.graph.blobs import GitBlobs
 from trajectories.errors import TryLater, UsageError
 from trajectories.plumbing import (
     DURABLE,
@@ -115,9 +116,7 @@ class Repository:
         files that are not ignored. Files that git cannot take (unreadable, sockets, nested repositories) stay as they
         are in the index, submodules too. With `rev`, that commit's tree. Raises UsageError for an unknown one.
         """
-        commit = self._commit(rev or "HEAD")
-        if not commit:
-            raise UsageError(f"There is no commit {rev!r} in {self.root}.", "Give a branch, tag or commit id.")
+        commit = self.commit(rev)
         index = self._path("index")
         if rev or self.bare or not index.exists():
             with self._whole():
@@ -132,14 +131,42 @@ class Repository:
         paths = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-only", f"{commit}^{{tree}}", tree, env=env)
         return Base(commit, tree, paths.count(b"\0"))
 
-    def _worktree(self, index: Path, folder: Path) -> bytes:
-        """The working tree as `ls-files --stage` lists an index; new objects go to `folder`."""
-        shutil.copy2(index, folder / "index")  # with its time: git distrusts files that changed later
-        env = {
+    def commit(self, rev: str | None = None) -> str:
+        """The id of a commit, HEAD's by default. Raises UsageError for an unknown one."""
+        commit = self._commit(rev or "HEAD")
+        if not commit:
+            raise UsageError(f"There is no commit {rev!r} in {self.root}.", "Give a branch, tag or commit id.")
+        return commit
+
+    @contextmanager
+    def blobs(self, rev: str | None = None) -> Iterator[GitBlobs]:
+        """The files that a run would start from (see `base`), to be read while the context lasts.
+
+        Nothing is written to the repository. Raises UsageError.
+        """
+        commit, index = self.commit(rev), self._path("index")
+        if rev or self.bare or not index.exists():
+            yield GitBlobs.at(self.git_dir, commit)
+            return
+        with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
+            folder = Path(name)
+            with self._whole():
+                self._worktree(index, folder)
+                tree = self._git("write-tree", "--missing-ok", env=self._draft(folder)).decode().strip()
+            yield GitBlobs(self.git_dir, tree, objects=[folder])
+
+    def _draft(self, folder: Path) -> dict[str, str]:
+        """An environment in which git has the index in `folder`, and writes new objects there."""
+        return {
             "GIT_INDEX_FILE": str(folder / "index"),
             "GIT_OBJECT_DIRECTORY": str(folder),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self._path("objects")),
         }
+
+    def _worktree(self, index: Path, folder: Path) -> bytes:
+        """The working tree as `ls-files --stage` lists an index; new objects go to `folder`."""
+        shutil.copy2(index, folder / "index")  # with its time: git distrusts files that changed later
+        env = self._draft(folder)
         fields = self._git("diff-files", "-z", "--raw", "--no-renames", "--ignore-submodules=all", env=env).split(b"\0")
         tracked = {path: about.endswith(b"D") for about, path in zip(fields[::2], fields[1::2], strict=False)}
         untracked = self._git("ls-files", "-o", "-z", "--exclude-standard", env=env).split(b"\0")[:-1]
