@@ -182,6 +182,14 @@ class Graph:
         found = self.holding([DEFINES + name for name in names])
         return {name.removeprefix(DEFINES): postings.documents.astype(np.int64) for name, postings in found.items()}
 
+    def names(self) -> set[str]:
+        """All bare names that are defined in the tree; some are other trees' whose files were indexed with these."""
+        return {
+            key.removeprefix(DEFINES)
+            for segment in self._segments
+            for key in self._store.vocabulary(segment, DEFINES, chr(ord(DEFINES) + 1))
+        }
+
     def nearest(self, name: str, most: int = 5) -> list[str]:
         """Defined names that are written much like this one, nearest first."""
         bare = name.rpartition(".")[2]
