@@ -1,0 +1,213 @@
+"""What the commits before a base say about an issue: never anything later than the base.
+
+Messages are indexed once, and again only what is new; of the few commits that matter, the changes are read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aci.cache import Cache, Damaged
+from aci.history_git import Commits
+from trajectories.plumbing import GitFailed
+
+if TYPE_CHECKING:
+    from aci.history_index import Base, Numbers, Scores
+
+K1, B = 1.2, 0.5
+MOST_TERMS = 300
+MOST_NAMED = 50
+
+_ID = re.compile(r"[0-9a-f]{7,40}")
+
+Answer = TypeVar("Answer")
+Said = TypeVar("Said")
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A commit before the base. `score` is relative to the best of the answer, `age` the number of the base's ancestors
+    that were made after it, the base included."""
+
+    commit: str
+    score: float
+    subject: str
+    age: int
+
+
+class History:
+    """The ancestors of one base commit, itself included. Safe for threads and processes.
+
+    Empty where the repository does not have the commit. Raises WorkspaceError where the cache cannot be written.
+    """
+
+    def __init__(self, commits: Commits, commit: str, cache: Cache) -> None:
+        self._commits, self._commit, self._cache = commits, commit, cache
+        self._base: Base | None = None
+
+    @staticmethod
+    def open(git_dir: Path, commit: str, cache: Path | None) -> History:
+        """What `git_dir` knows before `commit`, a whole id. `cache` is the folder where it is kept, if anywhere."""
+        from aci.history_index import SCHEMA, VERSION
+
+        database = Cache(cache / "history.sqlite" if cache else None, SCHEMA, VERSION)
+        return History(Commits(git_dir), commit, database)
+
+    def close(self) -> None:
+        self._commits.close()
+        self._cache.close()
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """How many commits there are."""
+        return self._ask(lambda base: int(base.ancestors.sum()))
+
+    def similar(self, terms: Mapping[str, float], most: int = 30) -> list[Past]:
+        """The commits whose messages are most like a text of weighted terms, by BM25, the best first."""
+        import numpy as np
+
+        from aci.history_index import postings
+
+        heaviest = sorted((term for term in terms if terms[term] > 0), key=lambda term: (-terms[term], term))
+
+        def best(base: Base) -> list[Past]:
+            commits = int(base.ancestors.sum())
+            usual = base.lengths[base.ancestors].sum() / max(commits, 1) or 1.0
+            scores = np.zeros(len(base.ancestors))
+            for term, found, counts in postings(self._cache, base, heaviest[:MOST_TERMS]):
+                rarity = np.log1p((commits - len(found) + 0.5) / (len(found) + 0.5))
+                damped = counts + K1 * (1 - B + B * base.lengths[found] / usual)
+                scores[found] += terms[term] * rarity * counts * (K1 + 1) / damped
+            return self._past(base, scores, most)
+
+        return self._ask(best)
+
+    def named(self, ids: Iterable[str], numbers: Iterable[int]) -> list[Past]:
+        """The commits whose id begins so, or that name such an issue or pull request (`#12`, `gh-12`, a link to it).
+
+        One that only mentions a number has half the score of one that is about it.
+        """
+        import numpy as np
+
+        from aci.history_index import postings
+        from aci.history_messages import CLOSING
+
+        wanted = [id.lower() for id in ids if _ID.fullmatch(id.lower())]
+        issues = [f"#{number}" for number in numbers]
+
+        def find(base: Base) -> list[Past]:
+            scores = np.zeros(len(base.ancestors))
+            for _, found, counts in postings(self._cache, base, issues):
+                scores[found] = np.maximum(scores[found], counts / CLOSING)
+            for id in wanted:
+                scores[_beginning(base, id)] = 1.0
+            return self._past(base, scores, MOST_NAMED)
+
+        return self._ask(find)
+
+    def touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The files that each of these commits changed against its first parent; none for one that changed over 100.
+
+        What the repository lacks (a shallow or partial clone) is left out. Only ancestors are asked for.
+        """
+        return self._changes("touched", commits, self._commits.touched)
+
+    def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+        """The lines that each of these commits added to each file, stripped, without the shortest."""
+        small = [id for id, paths in self.touched(commits).items() if paths]
+        return self._changes("added", small, self._commits.added)
+
+    def _changes(
+        self, kind: str, commits: Sequence[str], find: Callable[[Sequence[str]], dict[str, Said]]
+    ) -> dict[str, Said]:
+        """From the cache, and what is not there from the repository."""
+
+        def answer(base: Base) -> dict[str, Said]:
+            asked = [id for id in dict.fromkeys(commits) if _is_ancestor(base, id)]
+            marks = ", ".join("?" * len(asked))
+            rows = self._cache.read(f"SELECT id, said FROM changes WHERE kind = ? AND id IN ({marks})", (kind, *asked))
+            found: dict[str, Said] = {id: _unpacked(said) for id, said in rows}
+            fresh = find([id for id in asked if id not in found])
+            if fresh:
+                with self._cache.writing() as store:
+                    rows = [(id, kind, zlib.compress(json.dumps(said).encode(), 1)) for id, said in fresh.items()]
+                    store.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", rows)
+            found |= fresh
+            return {id: found[id] for id in asked if id in found}
+
+        return self._ask(answer)
+
+    def _ask(self, question: Callable[[Base], Answer]) -> Answer:
+        def answer() -> Answer:
+            try:
+                self._base = self._base or self._open()
+                return question(self._base)
+            except Damaged:
+                self._base = None
+                raise
+
+        return self._cache.mended(answer)
+
+    def _open(self) -> Base:
+        from aci.history_index import NOTHING, known, learn
+
+        try:
+            base = known(self._cache, self._commit, self._commits.boundary)
+            return base or learn(self._cache, self._commits, self._commit) or NOTHING
+        except GitFailed:  # a history with holes
+            return NOTHING
+
+    def _past(self, base: Base, scores: Scores, most: int) -> list[Past]:
+        """The best of all commits; of equal ones the newer first, whatever the order they were read in."""
+        import numpy as np
+
+        from aci.history_index import subjects
+
+        found = np.flatnonzero(scores)
+        if len(found) > most > 0:
+            found = found[scores[found] >= np.partition(scores[found], -most)[-most]]
+        times = np.sort(base.times[base.ancestors])
+        ages = len(times) - np.searchsorted(times, base.times[found], side="right")
+        numbers = found.tolist()
+        columns = (-scores[found]).tolist(), ages.tolist(), map(base.id, numbers), numbers
+        ranked = sorted(zip(*columns, strict=True))[:most]
+        said = subjects(self._cache, base, [number for *_, number in ranked])
+        return [
+            Past(id, round(score / ranked[0][0], 6), said.get(number, ""), age) for score, age, id, number in ranked
+        ]
+
+
+def _beginning(base: Base, id: str) -> Numbers:
+    """The numbers of the ancestors whose ids begin so."""
+    import numpy as np
+
+    heads = np.frombuffer(base.ids, ">u4")[::5]
+    low, high = int(id[:7] + "0", 16), int(id[:7] + "f", 16)
+    near = np.flatnonzero(base.ancestors & (heads >= low) & (heads <= high))
+    return np.array([number for number in near if base.id(int(number)).startswith(id)], np.int64)
+
+
+def _is_ancestor(base: Base, id: str) -> bool:
+    return len(id) == 40 and bool(_ID.fullmatch(id)) and len(_beginning(base, id)) > 0
+
+
+def _unpacked(said: bytes) -> Any:
+    try:
+        return _frozen(json.loads(zlib.decompress(said)))
+    except (ValueError, zlib.error) as error:
+        raise Damaged(str(error)) from error
+
+
+def _frozen(said: Any) -> Any:
+    return tuple(said) if isinstance(said, list) else {path: tuple(lines) for path, lines in said.items()}

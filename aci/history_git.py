@@ -1,0 +1,178 @@
+"""Somebody's commits, as far as they are there.
+
+They are read through a git directory of ours that borrows the other's objects: none of its configuration, hooks,
+replacements or attributes has a say, and a partial clone has no remote to fetch from. What is missing is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from trajectories.plumbing import OWN, GitFailed, create_store, decode, environment, git
+
+MOST_COMMITS = 200_000
+MOST_FILES = 100
+"""A commit that touches more says nothing."""
+MOST_LINES = 2_000
+SHORTEST_LINE = 9
+BATCH = 10_000
+
+_ID = re.compile(r"[0-9a-f]{40}")
+_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_QUOTED = re.compile(rb'\\(?:([0-7]{3})|(["\\abtnvfr]))')
+_ESCAPED = dict(zip(b'"\\abtnvfr', b'"\\\a\b\t\n\v\f\r', strict=True))
+_DIFF = ("diff-tree", "--stdin", "-r", "--root", "--always", "--diff-merges=first-parent", "--no-renames")
+_PATCH = ("-p", "-U0", "--no-ext-diff", "--no-textconv", "--no-color")
+
+Said = TypeVar("Said")
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """`time` is when it was committed, in seconds since 1970."""
+
+    id: str
+    time: int
+    message: bytes
+
+
+class Commits:
+    """The commits of a git directory.
+
+    `boundary` tells clones apart whose history ends at different commits: "" where it is whole.
+    """
+
+    def __init__(self, git_dir: Path) -> None:
+        own = Path(tempfile.mkdtemp(prefix="swe-agent-history-"))
+        self.close = weakref.finalize(self, shutil.rmtree, own, ignore_errors=True)
+        create_store(own)
+        shared = _shared(git_dir)
+        shallow = shared / "shallow"
+        self._cut = frozenset(shallow.read_text("ascii", "replace").split()) if shallow.is_file() else frozenset()
+        self.boundary = hashlib.sha256("\n".join(sorted(self._cut)).encode()).hexdigest() if self._cut else ""
+        borrowed = {"GIT_DIR": str(own), "GIT_OBJECT_DIRECTORY": str(shared / "objects"), "GIT_NO_LAZY_FETCH": "1"}
+        if self._cut:
+            borrowed["GIT_SHALLOW_FILE"] = str(shallow)
+        self._env = environment({**OWN, **borrowed})
+
+    def time(self, commit: str) -> int | None:
+        """When a commit was made, or None where there is none of this id."""
+        if not _ID.fullmatch(commit):
+            return None
+        try:
+            return int(self._git("rev-list", "-1", "--timestamp", commit).split()[0])
+        except (GitFailed, IndexError, ValueError):
+            return None
+
+    def first_present(self, commits: Sequence[str]) -> str | None:
+        """The first of these that is here."""
+        if not commits:
+            return None
+        answers = self._git("cat-file", "--batch-check", input=_lines(commits)).splitlines()
+        return next((id for id, said in zip(commits, answers, strict=True) if b" commit " in said), None)
+
+    def ancestors(self, commit: str) -> list[str]:
+        """The newest of a commit's ancestors, itself included, newest first."""
+        return self._git("rev-list", f"--max-count={MOST_COMMITS}", commit).decode().split()
+
+    def apart(self, commit: str, other: str) -> tuple[list[str], list[str]]:
+        """The ancestors (each includes itself) that only the one has, and those that only the other has."""
+        lines = self._git("rev-list", "--left-right", f"{commit}...{other}").decode().split()
+        return [line[1:] for line in lines if line[0] == "<"], [line[1:] for line in lines if line[0] == ">"]
+
+    def read(self, commits: Sequence[str]) -> Iterator[Commit]:
+        """What these say; a few thousand are in memory at a time."""
+        for first in range(0, len(commits), BATCH):
+            asked = _lines(commits[first : first + BATCH])
+            said = self._git("log", "--no-walk=unsorted", "--stdin", "-z", "--format=%H%n%ct%n%B", input=asked)
+            for record in filter(None, said.split(b"\0")):
+                id, time, message = record.split(b"\n", 2)
+                yield Commit(id.decode(), int(time), message)
+
+    def touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The files each changed against its first parent; () for one that changed too many, or has lost its parents.
+
+        A commit whose trees are not here is left out.
+        """
+        whole = [id for id in commits if id not in self._cut]
+        return dict.fromkeys(self._cut.intersection(commits), ()) | self._each(whole, self._touched)
+
+    def _touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        fields = iter(self._git(*_DIFF, "-z", "--raw", input=_lines(commits)).split(b"\0"))
+        paths: list[str] = []
+        for field in fields:
+            if not field.startswith(b":"):
+                paths = found.setdefault(field.decode(), [])
+            elif (path := next(fields, b"")) and field[1:7] != b"160000":
+                paths.append(decode(path))
+        return {id: tuple(found[id]) if len(found[id]) <= MOST_FILES else () for id in commits if id in found}
+
+    def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+        """The lines that each added to each file, stripped, without the shortest; files over 1 MiB are passed over."""
+        return self._each(commits, self._added)
+
+    def _added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+        return _added_lines(self._git(*_DIFF, *_PATCH, input=_lines(commits)))
+
+    def _each(self, commits: Sequence[str], ask: Callable[[Sequence[str]], dict[str, Said]]) -> dict[str, Said]:
+        """All at once; where git fails, as when an object is missing, by halves: what fails alone is left out."""
+        if not commits:
+            return {}
+        try:
+            return ask(commits)
+        except GitFailed:
+            half = len(commits) // 2
+            return self._each(commits[:half], ask) | self._each(commits[half:], ask) if half else {}
+
+    def _git(self, *args: str, input: bytes = b"") -> bytes:
+        return git(*args, env=self._env, input=input)
+
+
+def _shared(git_dir: Path) -> Path:
+    """The part of a git directory that linked worktrees have in common."""
+    pointer = git_dir / "commondir"
+    if not pointer.is_file():
+        return git_dir.absolute()
+    return (git_dir / os.fsdecode(pointer.read_bytes().rstrip(b"\n"))).resolve()
+
+
+def _lines(commits: Sequence[str]) -> bytes:
+    return "".join(f"{id}\n" for id in commits).encode()
+
+
+def _added_lines(said: bytes) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Read `diff-tree --stdin -p -U0`. Lines of files are counted off, so that none is taken for a header."""
+    found: dict[str, dict[str, list[str]]] = {}
+    lines = (line for line in said.split(b"\n") if not line.startswith(b"\\"))  # "\\ No newline at end of file"
+    files: dict[str, list[str]] = {}
+    path, room = "", 0
+    for line in lines:
+        if hunk := _HUNK.match(line):
+            for _ in range(int(hunk[1] or 1)):
+                next(lines, None)
+            for _ in range(int(hunk[2] or 1)):
+                text = next(lines, b"")[1:].strip()
+                if len(text) >= SHORTEST_LINE and room > 0:
+                    files.setdefault(path, []).append(decode(text))
+                    room -= 1
+        elif line.startswith(b"+++ "):
+            path = _path(line[4:])
+        elif len(line) == 40:
+            files, room = found.setdefault(line.decode(), {}), MOST_LINES
+    return {id: {path: tuple(dict.fromkeys(lines)) for path, lines in files.items()} for id, files in found.items()}
+
+
+def _path(said: bytes) -> str:
+    if said.startswith(b'"'):
+        said = _QUOTED.sub(lambda part: bytes([int(part[1], 8) if part[1] else _ESCAPED[part[2][0]]]), said[1:-1])
+    return decode(said.rstrip(b"\t").removeprefix(b"b/"))

@@ -1,0 +1,216 @@
+"""The index of commit messages: which commits say which term, kept for all clones of a repository together.
+
+A family is a repository with all its clones. Each commit that was ever read has a number in its family; postings hold
+these numbers. What a base commit sees is a bitmap over them, so that nothing later than the base has a say.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aci.cache import Cache, Damaged
+from aci.history_git import Commit, Commits
+from aci.history_messages import read
+
+if TYPE_CHECKING:
+    import sqlite3
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE families (id INTEGER PRIMARY KEY, root TEXT, ids BLOB, times BLOB, lengths BLOB);
+CREATE INDEX roots ON families (root);
+CREATE TABLE bases (id TEXT, boundary TEXT, family INTEGER, time INTEGER, ancestors BLOB, PRIMARY KEY (id, boundary));
+CREATE TABLE postings (family INTEGER, term TEXT, found BLOB, PRIMARY KEY (family, term)) WITHOUT ROWID;
+CREATE TABLE subjects (family INTEGER, number INTEGER, subject TEXT, PRIMARY KEY (family, number)) WITHOUT ROWID;
+CREATE TABLE changes (id TEXT, kind TEXT, said BLOB, PRIMARY KEY (id, kind)) WITHOUT ROWID
+"""
+
+COUNT_BITS = 6
+MOST_COUNT = (1 << COUNT_BITS) - 1
+"""A posting is a number and, in its lowest bits, how often the term stands there."""
+NEIGHBOURS = 50
+IN_ONE_QUESTION = 500
+
+Numbers = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a base commit sees: `ancestors` says of each number of the family whether it is one, itself included."""
+
+    family: int
+    ids: bytes
+    times: Numbers
+    lengths: Numbers
+    ancestors: Flags
+
+    def id(self, number: int) -> str:
+        return self.ids[20 * number : 20 * number + 20].hex()
+
+
+NOTHING = Base(-1, b"", *(np.empty(0, np.int64),) * 2, np.empty(0, np.bool_))
+
+
+def known(cache: Cache, commit: str, boundary: str) -> Base | None:
+    """A base that was opened before."""
+    row = cache.read("SELECT family, ancestors FROM bases WHERE id = ? AND boundary = ?", (commit, boundary))
+    if not row:
+        return None
+    family = _family(cache, row[0][0])
+    seen = np.unpackbits(np.frombuffer(row[0][1], np.uint8)).astype(np.bool_)[: len(family.times)]
+    seen = np.concatenate([seen, np.zeros(len(family.times) - len(seen), np.bool_)])
+    return Base(family.family, family.ids, family.times, family.lengths, seen)
+
+
+def _family(cache: Cache, id: int) -> Base:
+    """A family's commits, none of them seen."""
+    row = cache.read("SELECT ids, times, lengths FROM families WHERE id = ?", (id,))
+    if not row:
+        raise Damaged(f"no family {id}")
+    ids, times, lengths = row[0]
+    if not len(ids) // 20 == len(times) // 8 == len(lengths) // 2:
+        raise Damaged(f"family {id} has columns of several lengths")
+    commits = len(ids) // 20
+    return Base(
+        id,
+        ids,
+        np.frombuffer(times, "<i8"),
+        np.frombuffer(lengths, "<u2").astype(np.int64),
+        np.zeros(commits, np.bool_),
+    )
+
+
+def learn(cache: Cache, commits: Commits, commit: str) -> Base | None:
+    """Open a base for the first time, from the nearest one that is known. None if the commit is missing."""
+    time = commits.time(commit)
+    if time is None:
+        return None
+    nearest = cache.read(
+        "SELECT id FROM bases WHERE boundary = ? ORDER BY abs(time - ?) LIMIT ?", (commits.boundary, time, NEIGHBOURS)
+    )
+    neighbour = commits.first_present([id for (id,) in nearest])
+    if neighbour and (start := known(cache, neighbour, commits.boundary)):
+        more, less = commits.apart(commit, neighbour)
+        family, ancestors = start.family, start.ancestors.copy()
+        numbers = _numbers(start)
+        ancestors[[numbers[id] for id in less if id in numbers]] = False
+    else:
+        more = commits.ancestors(commit)
+        family = _family_of(cache, more[-1])
+        ancestors = np.empty(0, np.bool_)
+        numbers = _numbers(_family(cache, family))
+    numbers = _add(cache, family, commits.read([id for id in more if id not in numbers]))
+    seen = np.zeros(len(numbers), np.bool_)
+    seen[: len(ancestors)] = ancestors
+    seen[[numbers[id] for id in more if id in numbers]] = True
+    with cache.writing() as store:
+        store.execute(
+            "INSERT OR REPLACE INTO bases VALUES (?, ?, ?, ?, ?)",
+            (commit, commits.boundary, family, time, np.packbits(seen).tobytes()),
+        )
+    return known(cache, commit, commits.boundary)
+
+
+def _numbers(base: Base) -> dict[str, int]:
+    whole = base.ids.hex()
+    return {whole[at : at + 40]: at // 40 for at in range(0, len(whole), 40)}
+
+
+def _family_of(cache: Cache, root: str) -> int:
+    """The family whose history begins at this commit, begun if need be."""
+    with cache.writing() as store:
+        row = store.execute("SELECT id FROM families WHERE root = ? ORDER BY id", (root,)).fetchone()
+        if row:
+            return int(row[0])
+        new = store.execute("INSERT INTO families (root, ids, times, lengths) VALUES (?, x'', x'', x'')", (root,))
+        return int(new.lastrowid or 0)
+
+
+def _add(cache: Cache, family: int, said: Iterable[Commit]) -> dict[str, int]:
+    """Index these commits, but for those that another process has indexed meanwhile; every commit's number."""
+    read_now = list(_read(said))
+    with cache.writing() as store:
+        numbers = _numbers(_family(cache, family))
+        fresh = [one for one in read_now if one.id not in numbers]
+        numbers |= {one.id: number for number, one in enumerate(fresh, len(numbers))}
+        if fresh:
+            _store(store, family, fresh, numbers)
+    return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    id: str
+    time: int
+    subject: str
+    length: int
+    counts: tuple[tuple[str, int], ...]
+
+
+def _read(said: Iterable[Commit]) -> Iterator[_Read]:
+    for one in said:
+        message = read(one.message)
+        named = [(f"#{number}", kind) for number, kind in message.numbers.items()]
+        length = min(message.counts.total(), 0xFFFF)
+        yield _Read(one.id, one.time, message.subject, length, (*message.counts.items(), *named))
+
+
+def _store(store: sqlite3.Connection, family: int, fresh: Sequence[_Read], numbers: dict[str, int]) -> None:
+    postings: dict[str, array[int]] = defaultdict(lambda: array("I"))
+    for one in fresh:
+        place = numbers[one.id] << COUNT_BITS
+        for term, count in one.counts:
+            postings[term].append(place | min(count, MOST_COUNT))
+    store.executemany(
+        "INSERT INTO postings VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET found = CAST(found || excluded.found AS BLOB)",
+        ((family, term, _packed(found, "<u4")) for term, found in sorted(postings.items())),
+    )
+    store.executemany(
+        "INSERT INTO subjects VALUES (?, ?, ?)", ((family, numbers[one.id], one.subject) for one in fresh)
+    )
+    store.execute(
+        "UPDATE families SET ids = CAST(ids || ? AS BLOB), times = CAST(times || ? AS BLOB),"
+        " lengths = CAST(lengths || ? AS BLOB) WHERE id = ?",
+        (
+            bytes.fromhex("".join(one.id for one in fresh)),
+            _packed([one.time for one in fresh], "<i8"),
+            _packed([one.length for one in fresh], "<u2"),
+            family,
+        ),
+    )
+
+
+def _packed(values: Sequence[int] | array[int], kind: str) -> bytes:
+    return np.asarray(values, kind).tobytes()
+
+
+def postings(cache: Cache, base: Base, terms: Sequence[str]) -> Iterator[tuple[str, Numbers, Numbers]]:
+    """Each term that an ancestor says, with the ancestors' numbers and how often each says it."""
+    for first in range(0, len(terms), IN_ONE_QUESTION):
+        some = terms[first : first + IN_ONE_QUESTION]
+        marks = ", ".join("?" * len(some))
+        query = f"SELECT term, found FROM postings WHERE family = ? AND term IN ({marks}) ORDER BY term"
+        for term, found in cache.read(query, (base.family, *some)):
+            if len(found) % 4:
+                raise Damaged(f"the postings of {term!r} are cut off")
+            places = np.frombuffer(found, "<u4")
+            places = places[: np.searchsorted(places, len(base.times) << COUNT_BITS)]  # others may have added more
+            places = places[base.ancestors[places >> COUNT_BITS]]
+            if len(places):
+                yield term, (places >> COUNT_BITS).astype(np.int64), (places & MOST_COUNT).astype(np.int64)
+
+
+def subjects(cache: Cache, base: Base, numbers: Sequence[int]) -> dict[int, str]:
+    marks = ", ".join("?" * len(numbers))
+    query = f"SELECT number, subject FROM subjects WHERE family = ? AND number IN ({marks})"
+    rows: list[tuple[Any, ...]] = cache.read(query, (base.family, *numbers))
+    return dict(rows)

@@ -1,0 +1,68 @@
+"""What a commit's message says: its subject, the terms of its text, and the issues and pull requests it names."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from aci.words import terms
+
+LONGEST = 4_000
+LONGEST_SUBJECT = 200
+SUBJECT_WEIGHT = 2
+"""How often a term of the subject counts, against once in the rest."""
+CLOSING, NAMING = 2, 1
+
+_MERGE = re.compile(
+    r"Merge (?:pull request|PR) #?(?P<number>\d+)(?: from [^\s/]+/(?P<branch>\S+))?.*|Merge [\w-]+ .*", re.IGNORECASE
+)
+_TRAILER = re.compile(r"(?im)^[ \t]*(?:[a-z]+(?:-[a-z]+)*-by|git-svn-id|change-id|cc|cherry-picked-from):.*$")
+_URL = re.compile(r"https?://\S+")
+_NUMBER = re.compile(
+    r"(?P<closing>\b(?:fix|clos|resolv)(?:e|es|ed|ing)?:?[ \t]+(?:[\w-]{1,20}[ \t]+)?)?"
+    r"(?:[\w.-]{1,50}/[\w.-]{1,50}#|(?<![\w&])(?:#|gh-)|/(?:issues|pull|ticket)/)(?P<number>\d{1,9})\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`counts` are its terms, the subject's weighted; `numbers` whether it closes (2) or only names (1) an issue."""
+
+    subject: str
+    counts: Counter[str] = field(default_factory=Counter)
+    numbers: dict[int, int] = field(default_factory=dict)
+
+
+def read(raw: bytes) -> Message:
+    """A message as it was committed, of any length and in any encoding."""
+    text = raw[:LONGEST].decode("utf-8", "replace")
+    numbers = _numbers(text)
+    text = _URL.sub(" ", _TRAILER.sub("", text)).strip()
+    subject, _, body = text.partition("\n")
+    if merge := _MERGE.fullmatch(subject.strip()):
+        title, _, body = body.strip().partition("\n")
+        if merge["number"]:
+            numbers[int(merge["number"])] = CLOSING
+        body = f"{_spaced(merge['branch'] or '')}\n{body}"
+        subject = title or subject
+    counts = terms(body)
+    for term, count in terms(subject).items():
+        counts[term] += count * SUBJECT_WEIGHT
+    return Message(subject[:LONGEST_SUBJECT].strip(), counts, numbers)
+
+
+def _numbers(text: str) -> dict[int, int]:
+    """A number in the subject, or after Fixes or Closes, is what the commit is about."""
+    found: dict[int, int] = {}
+    end = text.find("\n")
+    for match in _NUMBER.finditer(text):
+        about = match["closing"] or (end < 0 or match.start() < end)
+        number = int(match["number"])
+        found[number] = max(found.get(number, 0), CLOSING if about else NAMING)
+    return found
+
+
+def _spaced(branch: str) -> str:
+    return branch.replace("-", " ").replace("/", " ")
