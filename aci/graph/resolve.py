@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeAlias
 
-from aci.graph.outline import Outline
+from aci.graph.outline import CALL, CLASS, Outline
+from aci.graph.resolve_names import MODULE, SELF
+from aci.graph.resolve_values import DEEP, Meanings, Value
+
+IMPORT = "import"
+CONVENTIONAL = SELF | {"cls", "super()"}
+Target: TypeAlias = tuple[str, int, float]
 
 
 class Edge(NamedTuple):
@@ -43,17 +49,85 @@ class Resolver:
     """Resolves the files of one tree. `outlines` may be lazy: only outlines that are reached are asked for."""
 
     def __init__(self, outlines: Mapping[str, Outline]) -> None:
-        self._outlines = outlines
+        self._meanings = Meanings(outlines)
 
     def resolve(self, path: str) -> Resolved:
         """What the references of the file at `path` mean. Raises KeyError for a path that the tree has not."""
-        outline = self._outlines[path]
-        defined = {symbol.name: index for index, symbol in enumerate(outline.symbols)}
-        edges, loose = [], []
-        for kind, name, line, symbol in outline.references:
-            bare = name.rpartition(".")[2]
-            if name in defined:
-                edges.append(Edge(symbol, kind, path, defined[name], 1.0, line))
-            elif bare != name:
-                loose.append(Loose(symbol, kind, bare, line))
-        return Resolved(tuple(edges), tuple(loose), frozenset((path,)))
+        self._meanings.seen = set()
+        edges = [*self._imports(path)]
+        loose: list[Loose] = []
+        self._references(path, edges, loose)
+        return Resolved(tuple(edges), tuple(loose), frozenset(self._meanings.seen))
+
+    def _imports(self, path: str) -> Iterator[Edge]:
+        for one in self._meanings.names(path).outline.imports:
+            ends = self._meanings.imported(path, one)
+            targets = dict.fromkeys((at, end if isinstance(end, int) else MODULE) for at, end in ends if at)
+            for at, target in targets:
+                yield Edge(one.symbol, IMPORT, at, target, 1 / len(targets), one.line)
+
+    def _references(self, path: str, edges: list[Edge], loose: list[Loose]) -> None:
+        meanings = self._meanings
+        names = meanings.names(path)
+        known: dict[tuple[str, str, int], list[Target] | None] = {}
+        for kind, name, line, symbol in names.outline.references:
+            head = name.partition(".")[0]
+            scope = names.class_around(symbol) if head in CONVENTIONAL else names.scope_of(head, symbol)
+            key = kind, name, scope
+            if key in known:
+                targets = known[key]
+            else:
+                targets = known[key] = self._targets(path, *key)
+            if head == "?":
+                targets = self._as_super(path, symbol, name)
+            if targets is None:
+                bare = name.rpartition(".")[2]
+                if not (bare.startswith("__") and bare.endswith("__")):
+                    loose.append(Loose(symbol, kind, bare, line))
+            else:
+                for at, target, weight in targets:
+                    edges.append(Edge(symbol, kind, at, target, weight, line))
+
+    def _targets(self, path: str, kind: str, name: str, scope: int) -> list[Target] | None:
+        """What a reference means, with weights; None if an attribute of something unknown."""
+        receiver, dot, last = name.rpartition(".")
+        meanings = self._meanings
+        if not dot:
+            return self._weighed(kind, meanings.evaluate(path, scope, name, DEEP))
+        if receiver == "super()":
+            found, there = meanings.inherited(path, scope, last, DEEP) if scope >= 0 else ((), False)
+            return self._weighed(kind, found) if there else None
+        values: list[Value] = []
+        anywhere = False
+        for value in meanings.evaluate(path, scope, receiver, DEEP):
+            found, there = meanings.raw_attribute(value, last, DEEP)
+            values += found
+            anywhere = anywhere or there
+        return self._weighed(kind, values) if anywhere else None
+
+    def _as_super(self, path: str, symbol: int, name: str) -> list[Target] | None:
+        """`super(Class, self).method` is written `?.method`: taken so in a method of the same name."""
+        names = self._meanings.names(path)
+        bare = name.rpartition(".")[2]
+        if symbol < 0 or names.symbols[symbol].bare != bare:
+            return None
+        return self._targets(path, "call", f"super().{bare}", names.class_around(symbol))
+
+    def _weighed(self, kind: str, values: Iterable[Value]) -> list[Target]:
+        groups = [group for value in dict.fromkeys(values) if (group := self._meant(kind, value))]
+        return [(path, index, 1 / len(groups)) for group in groups for path, index in group]
+
+    def _meant(self, kind: str, value: Value) -> list[tuple[str, int]]:
+        """The definitions that a call or use of a value runs."""
+        path, index, instance = value
+        if index < 0:
+            return []
+        is_class = self._meanings.names(path).symbols[index].kind == CLASS
+        if not is_class or (not instance and kind != CALL):
+            return [(path, index)]
+        if kind != CALL:
+            return []
+        makers = ("__call__",) if instance else ("__init__", "__new__")
+        run = [one[:2] for name in makers for one in self._meanings.in_class(path, index, name, DEEP)[0] if not one[2]]
+        run = [one for one in run if one[1] >= 0]
+        return run if instance else [(path, index), *run]

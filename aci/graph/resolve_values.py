@@ -1,0 +1,290 @@
+"""What names and attributes hold: definitions, modules, instances of classes; found through imports and assignments.
+
+Nothing recurses without end, and no answer depends on which question was asked first: chains of imports are walked with
+a list of those seen, and what an assignment holds is followed to a fixed depth, which is part of every remembered key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+
+from aci.graph.modules import PythonModules
+from aci.graph.outline import CLASS, Binding, Import, Outline
+from aci.graph.resolve_annotations import BUILTIN, UNTOLD, alternatives
+from aci.graph.resolve_names import EMPTY, MODULE, SELF, Names, Source
+
+Value: TypeAlias = tuple[str, int, bool]
+"""Path, symbol (-1: the module), and whether an instance of that class is meant."""
+Values: TypeAlias = tuple[Value, ...]
+End: TypeAlias = tuple[str, int | Binding]
+"""Where a chain of imports ends: a definition of that file, the file itself (-1) or an assignment in it."""
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
+
+OUTSIDE: Value = ("", MODULE, False)
+"""Something that is not defined in the tree."""
+NOTHING: Values = ()
+DEEP = 7
+"""So many assignments and returns are followed from a reference."""
+PLAIN = 2
+"""From this depth down only what needs no types: no inheritance, no calls. Bases are looked up so."""
+MOST_PARTS = 10
+MOST_SOURCES = 8
+MOST_NODES = 200
+MOST_ANCESTORS = 100
+
+
+def remembered(
+    method: Callable[Concatenate[Meanings, Parameters], Answer],
+) -> Callable[Concatenate[Meanings, Parameters], Answer]:
+    """Answers once. The paths that had a say in an answer have it again whenever it is given."""
+    name = method.__name__
+
+    @wraps(method)
+    def ask(self: Meanings, *key: Parameters.args, **no: Parameters.kwargs) -> Answer:
+        answers = self.answers.setdefault(name, {})
+        known = answers.get(key)
+        if known is None:
+            before, self.seen = self.seen, set()
+            try:
+                known = answers[key] = (method(self, *key, **no), frozenset(self.seen))
+            finally:
+                self.seen = before
+        self.seen |= known[1]
+        answer: Answer = known[0]
+        return answer
+
+    return ask
+
+
+class Meanings:
+    """`seen` collects the paths whose outlines had a say since it was last set."""
+
+    def __init__(self, outlines: Mapping[str, Outline]) -> None:
+        self._outlines = outlines
+        self._modules = PythonModules(outlines)
+        self._names: dict[str, Names] = {}
+        self.answers: dict[str, dict[tuple[Any, ...], tuple[Any, frozenset[str]]]] = {}
+        self.seen: set[str] = set()
+
+    def names(self, path: str) -> Names:
+        self.seen.add(path)
+        found = self._names.get(path)
+        if found is None:
+            found = self._names[path] = Names(self._outlines[path])
+        return found
+
+    # Expressions
+
+    @remembered
+    def evaluate(self, path: str, scope: int, dotted: str, depth: int) -> Values:
+        """What a dotted name means in the body of a symbol; empty if nobody knows."""
+        before, dot, last = dotted.rpartition(".")
+        if dotted.count(".") > MOST_PARTS:
+            return NOTHING
+        if dot:
+            return self.attribute(self.evaluate(path, scope, before, depth), last, depth)
+        names = self.names(path)
+        if last.endswith("()"):
+            return self.called(self.evaluate(path, scope, last[:-2], depth), depth)
+        if last in SELF or last == "cls":
+            around = names.class_around(scope)
+            return ((path, around, last != "cls"),) if around >= 0 else NOTHING
+        owner = names.scope_of(last, scope)
+        if owner == MODULE:
+            return self.in_module(path, last, depth) or ((OUTSIDE,) if last in BUILTIN else NOTHING)
+        if sources := names.scopes.get(owner, EMPTY).get(last):
+            return self._held(path, sources, depth)
+        receiver = names.receiver(last, owner)
+        return ((path, *receiver),) if receiver else NOTHING
+
+    def _held(self, path: str, sources: Iterable[Source], depth: int) -> Values:
+        ends: list[End] = []
+        for source in list(sources)[-MOST_SOURCES:]:
+            ends += self._walked(self._leads(path, source)) if isinstance(source, Import) else [(path, source)]
+        return self._at(ends, depth)
+
+    def _at(self, ends: Iterable[End], depth: int) -> Values:
+        found: list[Value] = []
+        for path, end in ends:
+            found += [(path, end, False)] if isinstance(end, int) else self._assigned(path, end, depth)
+        return _distinct(found)
+
+    def _assigned(self, path: str, binding: Binding, depth: int) -> Values:
+        if depth <= 0 or (depth <= PLAIN and binding.called):
+            return NOTHING
+        found: list[Value] = []
+        for dotted, is_type in alternatives(binding.source):
+            last = dotted.rpartition(".")[2]
+            if last == "Self":
+                around = self.names(path).class_around(binding.symbol)
+                found += [(path, around, True)] if around >= 0 else []
+            elif last not in UNTOLD:
+                values = self.evaluate(path, binding.symbol, dotted, depth - 1)
+                found += self.called(values, depth - 1) if binding.called and not is_type else values
+        return _distinct(found)
+
+    def called(self, values: Values, depth: int) -> Values:
+        """What calling these returns."""
+        found: list[Value] = []
+        for path, index, instance in values:
+            if index < 0:
+                found += [OUTSIDE] if not path else []
+            elif self.names(path).symbols[index].kind != CLASS:
+                for binding in self.names(path).returns.get(index, ()):
+                    found += self._assigned(path, binding, depth)
+            elif not instance:
+                found.append((path, index, True))
+            elif depth > PLAIN:
+                makers = self.in_class(path, index, "__call__", depth - 1)[0]
+                found += self.called(tuple(one for one in makers if not one[2]), depth - 1)
+        return _distinct(found)
+
+    # Attributes
+
+    def attribute(self, values: Values, name: str, depth: int) -> Values:
+        """What an attribute of these holds; a property's: what it returns."""
+        found: list[Value] = []
+        for value in values:
+            for held in self.raw_attribute(value, name, depth)[0]:
+                is_read = value[1] >= 0 and value[2] and self.is_property(held)
+                found += self.called((held,), depth - 1) if is_read else (held,)
+        return _distinct(found)
+
+    def raw_attribute(self, value: Value, name: str, depth: int) -> tuple[Values, bool]:
+        """What an attribute is, and whether it is known to be there, so that no other of that name is meant."""
+        path, index, _ = value
+        if not path:
+            return (OUTSIDE,), True
+        if index < 0:
+            found = self.in_module(path, name, depth)
+            return found, bool(found)
+        if self.names(path).symbols[index].kind != CLASS:
+            return NOTHING, False
+        return self.in_class(path, index, name, depth)
+
+    def is_property(self, value: Value) -> bool:
+        path, index, instance = value
+        if instance or index < 0:
+            return False
+        return any(name.endswith("property") for name in self.names(path).decorators.get(index, ()))
+
+    @remembered
+    def in_class(self, path: str, index: int, name: str, depth: int) -> tuple[Values, bool]:
+        """What a class, or an instance of it, has under that name, and whether it has it; inherited ones too."""
+        found, there = self._own(path, index, name, depth)
+        if found or depth <= PLAIN:
+            return found, there
+        return self.inherited(path, index, name, depth, there)
+
+    def inherited(self, path: str, index: int, name: str, depth: int, there: bool = False) -> tuple[Values, bool]:
+        """The same, without the class itself: what `super()` has."""
+        for at, ancestor in self.ancestors(path, index)[1:]:
+            if not at:
+                continue
+            found, here = self._own(at, ancestor, name, depth)
+            if found:
+                return found, True
+            there = there or here
+        return NOTHING, there
+
+    def _own(self, path: str, index: int, name: str, depth: int) -> tuple[Values, bool]:
+        names = self.names(path)
+        sources = [*names.scopes.get(index, EMPTY).get(name, ()), *names.attributes.get(index, EMPTY).get(name, ())]
+        return (self._held(path, sources, depth), True) if sources else (NOTHING, False)
+
+    @remembered
+    def ancestors(self, path: str, index: int) -> tuple[tuple[str, int], ...]:
+        """The class and those it inherits from, none before one derived from it; ("", -1) among them: others too."""
+        start = (path, index)
+        seen, order = {start}, []
+        stack = [(start, iter(self.bases(path, index)[::-1]))]
+        while stack:
+            node, left = stack[-1]
+            base = next(left, None)
+            if base is None:
+                order.append(node)
+                stack.pop()
+            elif base not in seen and len(seen) < MOST_ANCESTORS:
+                seen.add(base)
+                stack.append((base, iter(self.bases(*base)[::-1] if base[0] else ())))
+        return tuple(order[::-1])
+
+    @remembered
+    def bases(self, path: str, index: int) -> tuple[tuple[str, int], ...]:
+        names = self.names(path)
+        found: dict[tuple[str, int], None] = {}
+        for name in names.bases.get(index, ()):
+            values = self.evaluate(path, names.symbols[index].parent, name, PLAIN)
+            for at, base, instance in values or (OUTSIDE,):
+                if not at or (base >= 0 and not instance and self.names(at).symbols[base].kind == CLASS):
+                    found[at, base] = None
+        return tuple(found)
+
+    # Modules
+
+    @remembered
+    def in_module(self, path: str, name: str, depth: int) -> Values:
+        """What a module has under that name: its own, what it imports, its submodules."""
+        return self._at(self.chased(path, name), depth)
+
+    @remembered
+    def chased(self, path: str, name: str) -> list[End]:
+        """Where a name of a module leads, however often it is imported on."""
+        return self._walked([(path, name)])
+
+    def imported(self, path: str, one: Import) -> list[End]:
+        """Where an import leads."""
+        return self._walked(self._leads(path, one))
+
+    def _walked(self, starts: Iterable[tuple[str, str | int | Binding]]) -> list[End]:
+        ends: dict[End, None] = {}
+        submodules: list[str] = []
+        todo = list(starts)
+        seen = set(todo)
+        for path, what in todo:
+            if not isinstance(what, str):
+                ends[path, what] = None
+                continue
+            if submodule := self._modules.inside(path, what):
+                submodules.append(submodule)
+            for step in self._steps(path, what):
+                if step not in seen and len(seen) < MOST_NODES:
+                    seen.add(step)
+                    todo.append(step)
+        return list(ends) or [(module, MODULE) for module in submodules[:1]]
+
+    def _steps(self, path: str, name: str) -> Iterator[tuple[str, str | int | Binding]]:
+        """What a module binds a name to: an end, or a name of another module."""
+        if path.endswith("/"):
+            return
+        names = self.names(path)
+        sources = names.scopes[MODULE].get(name)
+        for source in (sources or ())[-MOST_SOURCES:]:
+            if isinstance(source, Import):
+                yield from self._leads(path, source)
+            else:
+                yield path, source
+        if not sources:
+            for star in names.stars:
+                if module := self._modules.find(star.module, path):
+                    yield module, name
+
+    def _leads(self, path: str, one: Import) -> Iterator[tuple[str, str | int | Binding]]:
+        module, first = one.module, one.module.partition(".")[0]
+        if not one.name and first == one.bound:  # `import a.b` binds `a`
+            module = first
+        found = self._modules.find(module, path)
+        yield (found, one.name) if found and one.name else (found, MODULE)
+
+
+def _distinct(found: list[Value]) -> Values:
+    """Without repetitions; what is outside counts only if there is nothing else."""
+    if len(found) < 2:
+        return tuple(found)
+    unique = dict.fromkeys(found)
+    if len(unique) > 1:
+        unique.pop(OUTSIDE, None)
+    return tuple(unique)
