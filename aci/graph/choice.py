@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+NO_SOURCE = "in no language that is understood"
+
 _LANGUAGES = {"py": "python", "pyi": "python", "pyx": "python"}
 
 
@@ -14,7 +16,7 @@ def left_out(path: str, mode: str) -> str:
     """Why a file is not read, or ""; `mode` is git's."""
     if not mode.startswith("100"):
         return "a symbolic link" if mode.startswith("12") else "a submodule"
-    return "" if language_of(path) else "in no language that is understood"
+    return "" if language_of(path) else NO_SOURCE
 
 
 def unreadable(data: bytes) -> str:
