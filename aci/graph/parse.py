@@ -6,24 +6,30 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser, Query, QueryCursor
 
-from aci.graph.outline import BASE, CALL, CLASS, FUNCTION, USE, Binding, Import, Outline, Reference, Symbol
+from aci.graph.definitions import Captures, symbols
+from aci.graph.outline import BASE, CALL, USE, Binding, Import, Outline, Reference, Symbol
 from trajectories.plugins import names
 
 PACKAGE = "aci.graph.languages"
-LONGEST_SIGNATURE = 200
-_DOTTED = re.compile(r"[^\W\d]\w*(?:\(\))?(?:(?:\.|::|->)[^\W\d]\w*[!?]?)*")
-_LAST = re.compile(r"([^\W\d]\w*[!?]?)\s*(?:<[^<>]*>)?$")
-_SPACE = re.compile(r"\s+")
-_JOINTS = re.compile(r"::|->|\?\.")
+LONGEST_NAME = 200
+"""Bytes; of a longer expression only the end is read."""
 
-Captures = dict[str, list[Node]]
+_OWN = frozenset(("self", "cls", "super()", "this", "super"))
+_PART = r"[^\W\d][\w$]*[!?]?"
+_DOTTED = re.compile(rf"(?:{_PART}|\$\w+)(?:\(\))?(?:(?:\.|::|->|\?\.)#?{_PART})*")
+_CALLED = re.compile(rf"({_PART}(?:\.{_PART})*)\((?:[^()]|\([^()]*\))*\)((?:\.{_PART})+)")
+_LAST = re.compile(rf"({_PART})\s*(?:<[^<>]*>)?$")
+_JOINTS = re.compile(r"::|->|\?\.")
+_place = itemgetter(2, 1, 0)
+_start = attrgetter("start_byte")
 
 
 class Parsed(NamedTuple):
@@ -37,119 +43,62 @@ class Parsed(NamedTuple):
 class Language:
     """What a file of `aci/graph/languages` says.
 
-    QUERY captures whole definitions as `@function` and `@class`, what is written before them as `@decorated` (around
-    the definition), callees as `@call`, base types as `@base`, names and attributes as `@use`, `@comment`, `@doc` (the
-    docstring's node, inside its symbol), and what `imports` and `bindings` read as `@import` and `@binding`. Where a
-    definition has no field `name`, or its symbol belongs to a type written elsewhere (Go's receivers, Rust's impl
-    blocks), `name(node, text)` gives the dotted name, or "" for the usual one.
+    The query captures whole definitions as `@function` and `@class`; as `@decorated` a node around a definition that is
+    its last child, as `@before` one that stands before it, such as Rust's attributes; `@comment`, and `@doc`, a
+    docstring where a body begins (without any, the comments right above a definition are its docs); callees as `@call`,
+    base types as `@base`, names in other places as `@use`, or as `@name` where one counts only if its first part is
+    imported, defined in the file, or `self` and the like; and what `imports` and `bindings` read as `@import` and
+    `@binding`.
     """
 
     name: str
     extensions: tuple[str, ...]
+    """Of file names, without the dot; a whole name where a file has none (`rakefile`). In lower case."""
     grammar: Callable[[], object]
+    """Imports the grammar and returns its pointer."""
     query: str
     imports: Callable[[Node, bytes], Iterator[tuple[str, str, str]]] | None = None
     """(bound, module, name) of an `@import`."""
     bindings: Callable[[Node, bytes], Iterator[tuple[str, str, bool]]] | None = None
     """(target, source, called) of a `@binding`."""
     named: Callable[[Node, bytes], str] | None = None
+    """The name of a definition that has no field `name` or belongs to a type named elsewhere; else ""."""
 
     def parse(self, data: bytes) -> Parsed:
         """The outline of a file's bytes. Never fails: what the grammar does not understand is left out."""
         parser, query = _tools(self.name)
         root = parser.parse(data).root_node
         found = QueryCursor(query).captures(root)
-        symbols = self._symbols(found, data)
-        innermost = _innermost(symbols)
-        outline = Outline(
-            tuple(symbols),
-            tuple(_references(found, data, innermost)),
-            tuple(self._imports(found, data, innermost)),
-            tuple(self._bindings(found, data, innermost)),
-            root.has_error,
-        )
-        prose = sorted((node.start_byte, node.end_byte) for kind in ("comment", "doc") for node in found.get(kind, ()))
-        return Parsed(outline, prose)
+        defined = symbols(found, data, self.named, "@doc" in self.query)
+        around = changes(defined)
+        imports = list(self._imports(found, data, around))
+        known = _OWN.union((one.bound for one in imports), (one.name for one in defined if one.parent < 0))
+        references = sorted(_references(found, data, around, known), key=_place)
+        bindings = tuple(self._bindings(found, data, around))
+        outline = Outline(tuple(defined), tuple(references), tuple(imports), bindings, root.has_error)
+        prose = [(node.start_byte, node.end_byte) for kind in ("comment", "doc") for node in found.get(kind, ())]
+        return Parsed(outline, sorted(prose))
 
-    def _symbols(self, found: Captures, data: bytes) -> list[Symbol]:
-        """In order of their beginnings, so that a parent comes before its children."""
-        begun = {}
-        for node in found.get("decorated", ()):
-            if inner := node.child_by_field_name("definition"):
-                begun[inner.start_byte] = (node.start_byte, node.start_point[0])
-        docs = {
-            node.parent.parent.start_byte: node for node in found.get("doc", ()) if node.parent and node.parent.parent
-        }
-        nodes = [(node, FUNCTION) for node in found.get("function", ())]
-        nodes += [(node, CLASS) for node in found.get("class", ())]
-        ranges = [
-            (*begun.get(node.start_byte, (node.start_byte, node.start_point[0])), node, kind) for node, kind in nodes
-        ]
-        symbols: list[Symbol] = []
-        open_: list[int] = []
-        for start, row, node, kind in sorted(ranges, key=lambda item: (item[0], -item[2].end_byte)):
-            stop = node.end_byte
-            while open_ and symbols[open_[-1]].stop < stop:
-                open_.pop()
-            named = node.child_by_field_name("name")
-            name = (self.named(node, data) if self.named else "") or (_text(named, data) if named else "")
-            if not name:
-                continue
-            parent = open_[-1] if open_ else -1
-            dotted = f"{symbols[parent].name}.{name}" if open_ else name
-            body = node.child_by_field_name("body")
-            header = data[node.start_byte : body.start_byte if body else stop]
-            doc = docs.get(body.start_byte) if body else None
-            symbols.append(
-                Symbol(
-                    dotted,
-                    kind,
-                    row + 1,
-                    node.end_point[0] + 1,
-                    (named or node).start_point[0] + 1,
-                    start,
-                    stop,
-                    parent,
-                    _one_line(header).rstrip(" :{"),
-                    _first_line(_text(doc, data)) if doc else "",
-                )
-            )
-            open_.append(len(symbols) - 1)
-        return symbols
-
-    def _imports(self, found: Captures, data: bytes, innermost: _Innermost) -> Iterator[Import]:
+    def _imports(self, found: Captures, data: bytes, around: Around) -> Iterator[Import]:
         if self.imports:
             for node in sorted(found.get("import", ()), key=_start):
-                line, symbol = node.start_point[0] + 1, innermost(node.start_byte)
-                yield from (Import(*one, line, symbol) for one in self.imports(node, data))
+                line, symbol = node.start_point[0] + 1, _at(node.start_byte, around)
+                for bound, module, name in self.imports(node, data):
+                    yield Import(bound, module, name, line, symbol)
 
-    def _bindings(self, found: Captures, data: bytes, innermost: _Innermost) -> Iterator[Binding]:
+    def _bindings(self, found: Captures, data: bytes, around: Around) -> Iterator[Binding]:
         if self.bindings:
             for node in sorted(found.get("binding", ()), key=_start):
-                symbol = innermost(node.start_byte)
+                symbol = _at(node.start_byte, around)
                 for target, source, called in self.bindings(node, data):
                     yield Binding(target, source, symbol, called)
 
 
-_Innermost = Callable[[int], int]
+Around = tuple[list[int], list[int]]
+"""Where the innermost symbol changes, and what it is from there on (-1: none)."""
 
 
-def _start(node: Node) -> int:
-    return node.start_byte
-
-
-def _innermost(symbols: Sequence[Symbol]) -> _Innermost:
-    """Which symbol a byte belongs to."""
-    positions, owners = changes(symbols)
-
-    def at(byte: int) -> int:
-        return owners[bisect_right(positions, byte) - 1]
-
-    return at
-
-
-def changes(symbols: Sequence[Symbol]) -> tuple[list[int], list[int]]:
-    """Where the innermost symbol changes, and what it is from there on (-1: none)."""
+def changes(symbols: Sequence[Symbol]) -> Around:
     positions, owners = [0], [-1]
 
     def change(position: int, owner: int) -> None:
@@ -172,40 +121,54 @@ def changes(symbols: Sequence[Symbol]) -> tuple[list[int], list[int]]:
     return positions, owners
 
 
-def _references(found: Captures, data: bytes, innermost: _Innermost) -> Iterator[Reference]:
+def _at(byte: int, around: Around) -> int:
+    return around[1][bisect_right(around[0], byte) - 1]
+
+
+def _references(found: Captures, data: bytes, around: Around, known: frozenset[str]) -> Iterator[Reference]:
+    positions, owners = around
+    taken = set()
     for kind in (CALL, BASE, USE):
         for node in found.get(kind, ()):
-            start = node.start_byte
-            written = data[start : node.end_byte].decode("utf-8", "replace")
-            name = written if written.isidentifier() else _dotted(written)
-            if name:
-                yield Reference(kind, name, node.start_point[0] + 1, innermost(start))
+            start, stop = node.start_byte, node.end_byte
+            taken.add(start)
+            if name := _name(
+                data[start:stop] if stop - start <= LONGEST_NAME else b"?" + data[stop - LONGEST_NAME : stop]
+            ):
+                yield Reference(kind, name, node.start_point[0] + 1, owners[bisect_right(positions, start) - 1])
+    roots = {root.encode() for root in known}
+    for start, (stop, node) in _longest(found.get("name", ()), taken).items():
+        written = data[start:stop]
+        if written.partition(b".")[0] in roots and (name := _name(written)) not in _OWN:
+            yield Reference(USE, name, node.start_point[0] + 1, owners[bisect_right(positions, start) - 1])
 
 
-def _dotted(written: str) -> str:
-    """A callee or type as a dotted name: `a::b` and `a->b` as `a.b`, what is no name as `?.` and its last part."""
-    if len(written) <= 200 and _DOTTED.fullmatch(written):
-        return _JOINTS.sub(".", written)
-    last = _LAST.search(written[-200:].rstrip())
+def _longest(nodes: Sequence[Node], taken: set[int]) -> dict[int, tuple[int, Node]]:
+    """Of the nodes with one start the longest (`a.b.c`, not `a.b`), by start: its stop and itself."""
+    longest: dict[int, tuple[int, Node]] = {}
+    for node in nodes:
+        start = node.start_byte
+        if start not in taken:
+            stop = node.end_byte
+            if stop - start <= LONGEST_NAME and (start not in longest or longest[start][0] < stop):
+                longest[start] = (stop, node)
+    return longest
+
+
+@lru_cache(maxsize=100_000)
+def _name(written: bytes) -> str:
+    """An expression as a reference's name, or "": `a::b` and `a->b` are `a.b`, `A(x).b` is `A().b`."""
+    text = written.decode("utf-8", "replace")
+    if text.replace(".", "_").isidentifier():
+        return text
+    if not text.isascii() or not text.isprintable() or " " in text:
+        text = "".join(text.split())
+    if _DOTTED.fullmatch(text):
+        return _JOINTS.sub(".", text)
+    if called := _CALLED.fullmatch(text):
+        return f"{called[1]}(){called[2]}"
+    last = _LAST.search(text)
     return f"?.{last[1]}" if last else ""
-
-
-def _body(doc: Node) -> Node:
-    """The block that a docstring opens."""
-    return doc.parent.parent if doc.parent and doc.parent.parent else doc
-
-
-def _text(node: Node, data: bytes) -> str:
-    return data[node.start_byte : node.end_byte].decode("utf-8", "replace")
-
-
-def _one_line(text: bytes) -> str:
-    return _SPACE.sub(" ", text[: 4 * LONGEST_SIGNATURE].decode("utf-8", "replace"))[:LONGEST_SIGNATURE].strip()
-
-
-def _first_line(doc: str) -> str:
-    lines = doc.strip("rRbBuUfF").strip("\"'/*!# \n\t\r").splitlines()
-    return lines[0].strip()[:LONGEST_SIGNATURE] if lines else ""
 
 
 @cache
@@ -221,3 +184,9 @@ def load(name: str) -> Language:
     found: Any = import_module(names(PACKAGE)[name])
     language: Language = found.language
     return language
+
+
+@cache
+def by_extension() -> dict[str, str]:
+    """File name extension -> language, of all languages. Imports their files, no grammar."""
+    return {extension: name for name in names(PACKAGE) for extension in load(name).extensions}

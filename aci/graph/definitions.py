@@ -1,0 +1,154 @@
+"""From captured nodes to symbols: what each is called, where it begins and ends, its signature and its docs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from operator import attrgetter, itemgetter
+
+from tree_sitter import Node
+
+from aci.graph.outline import CLASS, FUNCTION, Symbol
+
+Captures = dict[str, list[Node]]
+Named = Callable[[Node, bytes], str]
+
+LONGEST_SIGNATURE = 200
+DEEPEST = 30
+"""Symbols nested deeper are left out: nobody wrote them by hand, and dotted names would grow with the square."""
+
+_MARKS = re.compile(r"^\s*(?:/\*[*!]*|\*(?!/)|//[/!]*|#+)?\s?|\s*\*+/\s*$")
+_place = itemgetter(0, 1)
+_start = attrgetter("start_byte")
+
+
+def symbols(found: Captures, data: bytes, named: Named | None, docstrings: bool) -> list[Symbol]:
+    """In order of their beginnings, so that a parent comes before its children.
+
+    Without `docstrings` the comments right above a definition say what it is for.
+    """
+    begins, remarks = _begins(found), _Remarks(found, data, docstrings)
+    made: list[Symbol] = []
+    open_: list[int] = []
+    for start, _, row, node, kind in sorted(_ranges(found, begins), key=_place):
+        while open_ and made[open_[-1]].stop <= start:
+            open_.pop()
+        title = node.child_by_field_name("name")
+        name = (named(node, data) if named else "") or (_text(title, data) if title else "")
+        if not name or len(open_) >= DEEPEST or (open_ and made[open_[-1]].start == start):
+            continue
+        body = _body(node)
+        stop = remarks.without_tail(node.end_byte)
+        parent = -1
+        if open_:
+            parent = open_[-1]
+            name = f"{made[parent].name}.{name}"
+            stop = min(stop, made[parent].stop)
+        end = node.end_point[0] + 1 - data.count(b"\n", stop, node.end_byte)
+        header_end = remarks.before(body.start_byte) if body else node.end_byte
+        signature, doc = _signature(data[node.start_byte : header_end], body is None), remarks.doc(body, row)
+        header = (title or node).start_point[0] + 1
+        open_.append(len(made))
+        made.append(Symbol(name, kind, row + 1, end, header, start, stop, parent, signature, doc))
+    return made
+
+
+def _ranges(found: Captures, begins: dict[int, tuple[int, int]]) -> Iterator[tuple[int, int, int, Node, str]]:
+    """(start, -stop, row, node, kind) of each definition: sorted by the first two, what contains comes first."""
+    for kind in (FUNCTION, CLASS):
+        for node in found.get(kind, ()):
+            start, row = begins.get(node.start_byte) or (node.start_byte, node.start_point[0])
+            yield start, -node.end_byte, row, node, kind
+
+
+def _begins(found: Captures) -> dict[int, tuple[int, int]]:
+    """Where definitions begin, with what is written around or before them: first byte of the bare one -> byte, row."""
+    begins: dict[int, tuple[int, int]] = {}
+    around = [(node, node.named_child(node.named_child_count - 1)) for node in found.get("decorated", ())]
+    before = [(node, node.next_named_sibling) for node in found.get("before", ())]
+    for node, bare in sorted(around + before, key=lambda pair: pair[0].start_byte):
+        if bare is not None:
+            begins[bare.start_byte] = begins.get(node.start_byte) or (node.start_byte, node.start_point[0])
+    return begins
+
+
+class _Remarks:
+    """A file's comments and docstrings, and which definition they are about."""
+
+    def __init__(self, found: Captures, data: bytes, docstrings: bool) -> None:
+        self._data, self._docstrings = data, docstrings
+        self._docs = {node.start_byte: node for node in found.get("doc", ())}
+        self._comments = found.get("comment", ())
+        self._by_end = {node.end_byte: node for node in self._comments}
+        self._by_last_row: dict[int, Node] | None = None
+
+    def doc(self, body: Node | None, row: int) -> str:
+        """The first line of the docstring that opens `body`, or else of the comments right above `row`."""
+        if self._docstrings:
+            node = self._docs.get(body.start_byte) if body else None
+            return _first_line(_unquoted(_text(node, self._data))) if node else ""
+        if self._by_last_row is None:
+            self._by_last_row = {_last_row(node): node for node in self._comments if self._is_alone(node)}
+        text = ""
+        while comment := self._by_last_row.get(row - 1):
+            row = comment.start_point[0]
+            text = _text(comment, self._data) + "\n" + text
+        return _first_line("\n".join(_MARKS.sub("", line) for line in text.split("\n", 20)))
+
+    def without_tail(self, stop: int) -> int:
+        """Where a definition ends without the comments after its last statement, which a grammar may take for its."""
+        while (comment := self._by_end.get(stop)) and self._is_alone(comment):
+            stop = self._stripped(comment.start_byte)
+        return stop
+
+    def before(self, stop: int) -> int:
+        """Where what stands before `stop` ends, without the comments between."""
+        stop = self._stripped(stop)
+        while comment := self._by_end.get(stop):
+            stop = self._stripped(comment.start_byte)
+        return stop
+
+    def _stripped(self, stop: int) -> int:
+        while stop and self._data[stop - 1] in b" \t\r\n\f":
+            stop -= 1
+        return stop
+
+    def _is_alone(self, comment: Node) -> bool:
+        """On its lines."""
+        start = comment.start_byte
+        return not self._data[start - comment.start_point[1] : start].strip()
+
+
+def _last_row(node: Node) -> int:
+    row, column = node.end_point
+    return row if column else row - 1
+
+
+def _body(node: Node) -> Node | None:
+    """That of the definition, or of the function that it gives a name: `const f = (a) => { ... }`."""
+    while (body := node.child_by_field_name("body")) is None:
+        value = node.child_by_field_name("value") or node.child_by_field_name("right")
+        if value is None:
+            return None
+        node = value
+    return body
+
+
+def _signature(header: bytes, bodiless: bool) -> str:
+    text = header[: 4 * LONGEST_SIGNATURE].partition(b"{")[0] if bodiless else header[: 4 * LONGEST_SIGNATURE]
+    line = " ".join(text.decode("utf-8", "replace").split())[:LONGEST_SIGNATURE]
+    return line.removesuffix("=>").rstrip(" :{;")
+
+
+def _unquoted(doc: str) -> str:
+    text = doc.lstrip("rRbBuUfF")
+    quote = text[:3] if text.startswith(('"""', "'''")) else text[:1]
+    return text.removeprefix(quote).removesuffix(quote)
+
+
+def _first_line(text: str) -> str:
+    return text.strip("\\ \t\r\n\f").partition("\n")[0].strip()[:LONGEST_SIGNATURE]
+
+
+def _text(node: Node, data: bytes) -> str:
+    return data[node.start_byte : node.end_byte].decode("utf-8", "replace")
