@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
@@ -28,6 +27,7 @@ from agent.live import FRAMES_PER_SECOND, Status, cost, numbered, thousands
 from agent.solve import Result
 from agent.summary import as_json
 from agent.task import describe
+from agent.terminal import LOG_WIDTH, Rich
 from trajectories.errors import SweAgentError
 from trajectories.records import Exit, Note, Reply, Step, Verdict
 from trajectories.trajectory import Trajectory
@@ -46,17 +46,7 @@ ENDINGS = {
 }
 
 
-LOG_WIDTH = 160
-"""Columns of a line where no terminal says how many there are."""
 THOUGHT_LINES = 2
-
-
-class Rich(RichConsole):
-    """Goes on in silence when nobody reads any more: a run does not end because a pipe did."""
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 class Console:

@@ -73,7 +73,7 @@ def _show(json: bool) -> None:
         return
     from rich.table import Table
 
-    from agent.console import Rich
+    from agent.terminal import Rich
 
     wide = None if sys.stdout.isatty() else 200
     table = Table("setting", "value", "from", box=None, pad_edge=False)

@@ -26,7 +26,7 @@ def command(json: Json = False) -> int:
     from rich.table import Table
 
     from aci.view import clean
-    from agent.console import Rich
+    from agent.terminal import Rich
 
     table = Table("run", "issue", "ended", "$", "steps", box=None, pad_edge=False)
     for run in found:
