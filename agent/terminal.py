@@ -1,0 +1,41 @@
+"""Rich as every front end uses it, without what a run needs: some subcommands only look something up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console as RichConsole
+
+LOG_WIDTH = 160
+"""Columns of a line where no terminal says how many there are."""
+
+
+class Rich(RichConsole):
+    """Goes on in silence when nobody reads any more: a run does not end because a pipe did."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+def console(plain: bool = False, stderr: bool = False) -> Rich:
+    """Where results go, or progress; as wide as the terminal, or as a line of a log."""
+    colour: dict[str, Any] = {"no_color": True, "color_system": None} if plain else {}
+    made = Rich(stderr=stderr, highlight=False, markup=False, emoji=False, **colour)
+    if not made.is_terminal and not os.environ.get("COLUMNS"):
+        made.width = LOG_WIDTH
+    return made
+
+
+@contextmanager
+def waiting(what: str, plain: bool = False) -> Iterator[Rich]:
+    """Something that moves on stderr while this lasts, if that is a terminal; what is printed to it stays."""
+    progress = console(plain, stderr=True)
+    if not progress.is_terminal or plain or progress.is_dumb_terminal:
+        yield progress
+        return
+    with progress.status(what):
+        yield progress
