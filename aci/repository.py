@@ -10,9 +10,7 @@ a workspace is what a fresh clone without conversions is, and `git apply` conver
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -155,12 +153,33 @@ class Repository:
                 tree = self._git("write-tree", "--missing-ok", env=self._draft(folder)).decode().strip()
             yield GitBlobs(self.git_dir, tree, objects=[folder])
 
-    def _draft(self, folder: Path) -> dict[str, str]:
+    @contextmanager
+    def patched(self, diff: str, rev: str | None = None) -> Iterator[tuple[GitBlobs, GitBlobs]]:
+        """The files without a patch and with it, to be read while the context lasts: it is applied to those of `blobs`,
+        or taken out of them where they have it already. Raises UsageError where it does not fit.
+        """
+        with self.blobs(rev) as blobs, tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
+            env = self._draft(Path(name), *blobs.objects)
+            why = []
+            for direction in ((), ("--reverse",)):
+                self._git("read-tree", blobs.key, env=env)
+                try:
+                    self._git("apply", "--cached", "--whitespace=nowarn", *direction, env=env, input=encode(diff))
+                except GitFailed as error:
+                    why.append(_reasons(error))
+                    continue
+                tree = self._git("write-tree", "--missing-ok", env=env).decode().strip()
+                other = GitBlobs(self.git_dir, tree, objects=[Path(name), *blobs.objects])
+                yield (other, blobs) if direction else (blobs, other)
+                return
+            raise UsageError(f"The patch does not fit the files of {self.root}: {why[0]}.", "Say with --base to which.")
+
+    def _draft(self, folder: Path, *more: Path) -> dict[str, str]:
         """An environment in which git has the index in `folder`, and writes new objects there."""
         return {
             "GIT_INDEX_FILE": str(folder / "index"),
             "GIT_OBJECT_DIRECTORY": str(folder),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self._path("objects")),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self._path("objects"), *more),
         }
 
     def _worktree(self, index: Path, folder: Path) -> bytes:
@@ -407,29 +426,3 @@ def _reasons(error: GitFailed) -> str:
     telling = [line for line in lines if not line.startswith("patch failed:")] or lines or ["git apply failed"]
     more = f"; and {len(telling) - 10} more" if len(telling) > 10 else ""
     return "; ".join(telling[:10]) + more
-
-
-def clone(url: str, folder: Path) -> Path:
-    """A bare clone of `url` under `folder`, made on first use and brought up to date on every other.
-
-    The only place where the user's remotes are contacted. Raises UsageError.
-    """
-    name = re.sub(r"\W+", "-", url.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1]).strip("-") or "repository"
-    place = folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:10]}.git"
-    env = environment(
-        {**QUIET, "GIT_ALLOW_PROTOCOL": "http:https:ssh:git:file"}, keep=("GIT_CONFIG", "GIT_SSH", "GIT_SSL")
-    )
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        if place.exists():
-            git("-C", str(place), *OPTIONS, "fetch", "-q", "--prune", "origin", "+refs/heads/*:refs/heads/*", env=env)
-            return place
-        with tempfile.TemporaryDirectory(prefix="clone-", dir=folder) as made:
-            git(*OPTIONS, "clone", "-q", "--bare", "--", url, f"{made}/new", env=env, timeout=3600.0)
-            Path(made, "new").rename(place)
-    except GitFailed as error:
-        shown = re.sub(r"//[^/]*@", "//", url)  # without a password
-        raise UsageError(
-            f"{shown} cannot be cloned: {error.reason}.", "See that it is right and can be reached."
-        ) from error
-    return place

@@ -113,7 +113,7 @@ def repository_from(name: str) -> Path:
     """The folder of the user's repository. A URL is cloned once beside the runs. Raises UsageError."""
     if "://" not in name and not name.startswith("git@"):
         return Path(name)
-    from aci.repository import clone
+    from aci.cloning import clone
     from agent.settings import load_settings
 
     return clone(name, load_settings().state / "clones")

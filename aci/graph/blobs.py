@@ -79,7 +79,7 @@ class GitBlobs:
 
     def __init__(self, git_dir: Path, tree: str = "", listing: bytes = b"", objects: Sequence[Path] = ()) -> None:
         self.key = tree or hashlib.sha256(listing).hexdigest()
-        self._tree, self._listing = tree, listing
+        self._tree, self._listing, self.objects = tree, listing, tuple(objects)
         more = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": ":".join(map(str, objects))} if objects else {}
         self._env = environment({**QUIET, "GIT_DIR": str(git_dir), "GIT_NO_LAZY_FETCH": "1", **more})
 

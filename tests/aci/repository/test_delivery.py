@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository, clone
+from aci.cloning import clone
+from aci.repository import Repository
 from tests.aci.repository.conftest import BYTES, User
 from trajectories.errors import UsageError
 from trajectories.plumbing import GitFailed
