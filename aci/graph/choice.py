@@ -1,24 +1,80 @@
-"""Which files of a tree are indexed, and why others are left out."""
+"""Which files of a tree are indexed, and why others are left out, in words for the user."""
 
 from __future__ import annotations
 
-NO_SOURCE = "in no language that is understood"
+import re
 
-_LANGUAGES = {"py": "python", "pyi": "python", "pyx": "python"}
+from aci.graph.parse import by_extension
+
+LARGEST = 1_000_000
+"""Bytes; what is longer is data, or made by a program."""
+
+NO_SOURCE = "in no language that is understood"
+VENDORED = "vendored"
+GENERATED = "generated"
+MINIFIED = "minified"
+TOO_LARGE = "too large to be source"
+
+_MODES = {"120000": "a symbolic link", "160000": "a submodule"}
+
+# A folder named `vendor` may as well hold an application's own code about vendors: it is other people's at the root,
+# among a page's assets, and where it holds modules by the host they come from, as Go's does.
+_VENDORED = re.compile(
+    r"(?:^|/)(?:node_modules|bower_components|jspm_packages|_vendor|_vendored|third[_-]?party|site-packages|Godeps)/"
+    r"|^(?:[^/]+/)?c?extern/|^vendors?/|(?:^|/)(?:static|public|assets|js|css|lib|libs)/vendors?/"
+    r"|(?:^|/)vendor/[^/]+\.[^/]+/.",
+    re.IGNORECASE,
+)
+_GENERATED_PATH = re.compile(
+    r"(?:_pb2(?:_grpc)?\.pyi?|\.pb\.(?:go|cc|h|rs)|_pb\.(?:js|d\.ts|rb)|_grpc\.pb\.go|\.g\.(?:ts|js)|\.generated\.\w+"
+    r"|(?:^|/|_)(?:parsetab|lextab|yacctab)\.py)$"
+)
+_MINIFIED_PATH = re.compile(r"[.-]min\.(?:js|mjs|cjs|css)$|[.-]bundle\.js$")
+
+_SAYS_GENERATED = re.compile(rb"@generated\b|\bdo not (?:edit|modify|change)\b", re.IGNORECASE)
+_CODE = re.compile(
+    rb"^(?:import|from|def|class|package|use|using|require|#\s*include|export|const|let|var|function|pub|fn|mod"
+    rb"|namespace|module|[A-Za-z_]\w*\s*[:=])\b",
+    re.MULTILINE,
+)
+HEAD = 1000
+"""Bytes in which a file says, before its first code, that a program made it."""
+
+LONG_LINES = 1000
+"""Bytes a line on the average: nobody writes so."""
 
 
 def language_of(path: str) -> str:
-    """The name of the file in `aci/graph/languages`, or "" if there is none for it."""
-    return _LANGUAGES.get(path.rpartition(".")[2], "")
+    """The name of the file in `aci/graph/languages`, by extension, else by the whole name; "" if there is none."""
+    name = path.rpartition("/")[2].lower()
+    return by_extension().get(name.rpartition(".")[2], "")
 
 
-def left_out(path: str, mode: str) -> str:
-    """Why a file is not read, or ""; `mode` is git's."""
+def left_out(path: str, mode: str, size: int = 0) -> str:
+    """Why a file is not read, or ""; `mode` is git's, `size` in bytes if known.
+
+    Symbolic links are blobs of their own for git and are never followed.
+    """
     if not mode.startswith("100"):
-        return "a symbolic link" if mode.startswith("12") else "a submodule"
-    return "" if language_of(path) else NO_SOURCE
+        return _MODES.get(mode, "no file")
+    if not language_of(path):
+        return NO_SOURCE
+    if _VENDORED.search(path):
+        return VENDORED
+    if _MINIFIED_PATH.search(path):
+        return MINIFIED
+    if _GENERATED_PATH.search(path):
+        return GENERATED
+    return TOO_LARGE if size > LARGEST else ""
 
 
 def unreadable(data: bytes) -> str:
-    """Why a file's content is not source, or ""."""
-    return "binary" if b"\0" in data else ""
+    """Why a file's content is not source, or ""; what is not UTF-8 is."""
+    if len(data) > LARGEST:
+        return TOO_LARGE
+    if b"\0" in data:
+        return "binary"
+    if len(data) > 10 * LONG_LINES and len(data) > LONG_LINES * (data.count(b"\n") + data.count(b"\r") + 1):
+        return MINIFIED
+    code = _CODE.search(data, 0, HEAD)
+    return GENERATED if _SAYS_GENERATED.search(data, 0, code.start() if code else HEAD) else ""
