@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,12 +35,15 @@ def folder() -> Path:
 class Cache:
     """One database. Safe for threads and processes; a file that is damaged, or of another version, is begun anew.
 
-    Without a path it lives in memory. Raises WorkspaceError where the folder cannot be written.
+    Anew means under the next name (`graph.sqlite`, `graph.1.sqlite`, ...): another process may have the old file open,
+    and SQLite finds a database's log by its name. Without a path it lives in memory. Raises WorkspaceError where the
+    folder cannot be written.
     """
 
     def __init__(self, path: Path | None, schema: str, version: int) -> None:
         self.path, self._schema, self._version = path, schema, version
         self._lock = threading.RLock()
+        self._file = path
         self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -46,55 +51,75 @@ class Cache:
             return self._begun(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = self._newest()
+            try:
+                return self._begun(self._connect())
+            except (sqlite3.DatabaseError, Damaged) as error:
+                if _is_trouble(error):
+                    raise
+            self._replace()
             return self._begun(self._connect())
-        except sqlite3.DatabaseError as error:
-            if _is_busy(error):
-                raise self._unusable(error) from error
-        except OSError as error:
-            raise self._unusable(error) from error
-        self._remove()
-        try:
-            return self._begun(self._connect())
-        except sqlite3.Error as error:
+        except (sqlite3.Error, Damaged, OSError) as error:
             raise self._unusable(error) from error
 
+    def _newest(self) -> Path:
+        assert self.path
+        numbered = {self._number(file): file for file in self.path.parent.glob(f"{self.path.stem}.*")}
+        return numbered[max(numbered)] if max(numbered, default=-1) > 0 else self.path
+
+    def _number(self, file: Path) -> int:
+        """Which in turn a file is; -1 for one that is none of ours."""
+        assert self.path
+        if file == self.path:
+            return 0
+        number = file.name[len(self.path.stem) + 1 : -len(self.path.suffix)]
+        return int(number) if file.suffix == self.path.suffix and number.isdecimal() and number.isascii() else -1
+
+    def _replace(self) -> None:
+        """Go on with the next file, which another process may have begun already; the old ones are removed."""
+        assert self.path
+        assert self._file
+        newest = self._newest()
+        if newest == self._file:
+            newest = self.path.with_name(f"{self.path.stem}.{self._number(newest) + 1}{self.path.suffix}")
+            newest.touch(mode=0o600)
+        self._file = newest
+        for number in range(self._number(newest)):
+            old = f"{self.path.stem}.{number}{self.path.suffix}" if number else self.path.name
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(OSError):  # gone already, or a folder
+                    self.path.with_name(old + suffix).unlink()
+
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(str(self.path), timeout=BUSY, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(str(self._file), timeout=BUSY, isolation_level=None, check_same_thread=False)
 
     def _begun(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=OFF")  # a crash of the machine costs no more than the cache
+            _insist(lambda: connection.execute("PRAGMA journal_mode=WAL"))
+            connection.execute("PRAGMA synchronous=NORMAL")  # a crash of the machine may lose what came last
             connection.execute("PRAGMA mmap_size=1073741824")
             if connection.execute("PRAGMA user_version").fetchone()[0] != self._version:
                 self._make(connection)
-        except sqlite3.Error:
+        except BaseException:
             connection.close()
             raise
         return connection
 
     def _make(self, connection: sqlite3.Connection) -> None:
-        """The tables anew, unless another process has just made them."""
+        """The tables, unless another process has just made them. Raises Damaged for a file that has others."""
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA user_version").fetchone()[0] != self._version:
-            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            for (name,) in tables:
-                connection.execute(f'DROP TABLE "{name}"')
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise Damaged("It is of another version")
             for statement in filter(str.strip, self._schema.split(";")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {self._version}")
         connection.execute("COMMIT")
 
-    def _remove(self) -> None:
-        assert self.path
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                self.path.with_name(self.path.name + suffix).unlink()
-
     def _unusable(self, error: Exception) -> WorkspaceError:
         return WorkspaceError(
-            f"The cache {self.path} cannot be used: {error}.",
-            "Point SWE_AGENT_CACHE to a folder that can be written, or wait for the process that holds it.",
+            f"The cache {self._file} cannot be used: {error}.",
+            "Point SWE_AGENT_CACHE to a folder that can be written and has room, or wait for who holds it.",
         )
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -109,26 +134,72 @@ class Cache:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # SQLite has rolled back already where the disk is full
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def mended(self, work: Callable[[], Kept]) -> Kept:
-        """What `work` returns; done once more on an empty cache where the cache proves to be damaged."""
+        """What `work` returns; done once more on an empty cache where the cache proves to be damaged.
+
+        Raises WorkspaceError where that does not help.
+        """
         try:
             return work()
         except Damaged:
-            with self._lock:
-                self._connection.close()
-                if self.path:
-                    self._remove()
-                self._connection = self._open()
+            self._begin_anew()
+        try:
             return work()
+        except Damaged as error:
+            raise self._unusable(error) from error
+
+    def _begin_anew(self) -> None:
+        with self._lock:
+            self._connection.close()
+            try:
+                if self.path:
+                    self._replace()
+            except OSError as error:
+                raise self._unusable(error) from error
+            self._connection = self._open()
+
+    def size(self) -> int:
+        """Bytes of what is stored."""
+        pages, free, page = (
+            self.read(f"PRAGMA {name}")[0][0] for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * page)
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def sealed(data: bytes, what: str) -> bytes:
+    """With a checksum in front, of what it is as well: SQLite has none, and `marshal` must not see what is not ours."""
+    return zlib.crc32(data, zlib.crc32(what.encode("utf-8", "surrogateescape"))).to_bytes(4, "big") + data
+
+
+def unsealed(data: object, what: str) -> bytes:
+    """Raises Damaged for what was not sealed as that."""
+    if not isinstance(data, bytes) or sealed(data[4:], what)[:4] != data[:4]:
+        raise Damaged(f"{what} is not what was stored")
+    return data[4:]
+
+
+def _insist(work: Callable[[], object]) -> None:
+    """Do it again while another process does the same: not each lock of SQLite's heeds its own time-out."""
+    until = time.monotonic() + BUSY
+    while True:
+        try:
+            work()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 @contextmanager
@@ -136,12 +207,15 @@ def _damage() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if _is_busy(error):
-            raise WorkspaceError(f"The cache is held by another process: {error}.", "Try again later.") from error
+        if _is_trouble(error):
+            raise WorkspaceError(
+                f"The cache cannot be used: {error}.", "Try again later, or point SWE_AGENT_CACHE to another folder."
+            ) from error
         raise Damaged(str(error)) from error
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def _is_trouble(error: Exception) -> bool:
+    """Whether it is not the file's content that is to blame."""
     return isinstance(error, sqlite3.OperationalError) and any(
         word in str(error) for word in ("locked", "busy", "readonly", "disk is full", "unable to open")
     )

@@ -49,7 +49,7 @@ def _made(blobs: Blobs, store: Store) -> Manifest:
     if missing:
         builder = Builder()
         parsed = list(_parse(blobs, missing, builder))
-        spots |= store.add(parsed, builder)
+        spots |= store.add(parsed, builder.segment())
         fresh = {blob.key: blob.outline for blob in parsed}
     reasons |= {path: reason for path, key in wanted.items() if (reason := spots[key].reason)}
     tree = Tree({path: key for path, key in sorted(wanted.items()) if path not in reasons}, spots)
@@ -100,16 +100,18 @@ class Outlines(Mapping[str, Outline]):
 
 
 def _edges(tree: Tree, store: Store, outlines: Outlines) -> dict[str, int]:
-    """The rows of all files' edges: those of the nearest known tree where they still hold."""
-    rows = _kept(tree, store)
-    stale = [path for path in tree.keys if path not in rows]
-    resolver = Resolver(outlines)
-    made = store.link([resolver.resolve(path) for path in stale])
-    return rows | dict(zip(stale, made, strict=True))
+    """The bundles of all files' edges: those of the nearest known tree where they still hold."""
+    bundles = _kept(tree, store)
+    stale = [path for path in tree.keys if path not in bundles]
+    if stale:
+        resolver = Resolver(outlines)
+        made = store.link({path: resolver.resolve(path) for path in stale})
+        bundles |= dict.fromkeys(stale, made)
+    return bundles
 
 
 def _kept(tree: Tree, store: Store) -> dict[str, int]:
-    """The rows of files whose own blob, and those of all files that had a say, are as they were in a known tree."""
+    """The bundles of files whose own blob, and those of all files that had a say, are as they were in a known tree."""
     recent = store.recent()
     known = [dict(zip(one.paths, one.keys, strict=True)) for one in recent]
     common = [len(one.items() & tree.keys.items()) for one in known]
@@ -118,12 +120,10 @@ def _kept(tree: Tree, store: Store) -> dict[str, int]:
     nearest = recent[common.index(max(common))]
     before = known[common.index(max(common))]
     changed = {path for path, _ in before.items() ^ tree.keys.items()}
-    kept = {path: row for path, row in zip(nearest.paths, nearest.edges, strict=True) if path not in changed}
-    if not changed:
-        return kept
-    reached = store.reached(list(kept.values()))
-    unsure = _mentioning(tree, store, changed - before.keys())
-    return {path: row for path, row in kept.items() if path not in unsure and changed.isdisjoint(reached[row])}
+    unsure = changed | (_mentioning(tree, store, changed - before.keys()) if changed else set())
+    kept = {path: number for path, number in zip(nearest.paths, nearest.edges, strict=True) if path not in unsure}
+    reaching = {number: store.bundle(number).reaching(changed) for number in set(kept.values())} if changed else {}
+    return {path: number for path, number in kept.items() if path not in reaching.get(number, ())}
 
 
 def _mentioning(tree: Tree, store: Store, added: set[str]) -> set[str]:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from aci.cache import Damaged
 from aci.graph.blobs import Blobs
 from aci.graph.build import Outlines, manifest
+from aci.graph.links import KINDS, Bundle
 from aci.graph.outline import BASE, CLASS, Outline, Symbol
 from aci.graph.postings import DEFINES, Documents, Postings
-from aci.graph.store import KINDS, FileEdges, Manifest, Store
+from aci.graph.store import Manifest, Store
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -77,6 +79,7 @@ class Graph:
         self.left_out = manifest.left_out
         self.number = {path: number for number, path in enumerate(manifest.paths)}
         self._manifest, self._store = manifest, store
+        self._bundles: dict[int, Bundle] = {}
         self._outlines = Outlines(dict(zip(manifest.paths, manifest.keys, strict=True)), store)
 
     # Nodes
@@ -184,19 +187,14 @@ class Graph:
 
     def names(self) -> set[str]:
         """All bare names that are defined in the tree; some are other trees' whose files were indexed with these."""
-        return {
-            key.removeprefix(DEFINES)
-            for segment in self._segments
-            for key in self._store.vocabulary(segment, DEFINES, chr(ord(DEFINES) + 1))
-        }
+        return {name for segment in self._segments for name in self._store.names(segment)}
 
     def nearest(self, name: str, most: int = 5) -> list[str]:
         """Defined names that are written much like this one, nearest first."""
         bare = name.rpartition(".")[2]
         folded: dict[str, str] = {}
-        for segment in self._segments:
-            for key in self._store.vocabulary(segment, DEFINES, chr(ord(DEFINES) + 1)):
-                folded.setdefault(key[1:].lower(), key[1:])
+        for known in sorted(self.names()):
+            folded.setdefault(known.lower(), known)
         close = difflib.get_close_matches(bare.lower(), folded, most * 3, NEAREST)
         there = self.nodes_defining([folded[one] for one in close])
         return [folded[one] for one in close if folded[one] in there][:most]
@@ -217,43 +215,62 @@ class Graph:
 
     # Edges
 
-    @cached_property
-    def _file_edges(self) -> dict[int, FileEdges]:
-        return self._store.edges(self._manifest.edges)
-
     def edges(self, files: Iterable[int] | None = None, loose: bool = True) -> Edges:
         """The edges out of some files (indices of `paths`), or of all; with what attributes of unknowns may mean."""
         wanted = range(len(self.paths)) if files is None else sorted(set(files))
-        rows = self._store.edges([self._manifest.edges[file] for file in wanted])
-        parts = [self._columns(file, rows[self._manifest.edges[file]]) for file in wanted]
+        by_bundle: dict[int, list[int]] = {}
+        for file in wanted:
+            by_bundle.setdefault(self._manifest.edges[file], []).append(file)
+        parts = [self._known(number, mine) for number, mine in by_bundle.items()]
         if loose:
-            parts.append(self._meant([(file, rows[self._manifest.edges[file]]) for file in wanted]))
-        return Edges(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+            parts += [self._meant(number, mine) for number, mine in by_bundle.items()]
+        empty = np.zeros(0, np.int64)
+        columns = zip(*parts, strict=True) if parts else [[empty]] * len(Edges._fields)
+        return Edges(*map(np.concatenate, columns))
 
-    def _columns(self, file: int, edges: FileEdges) -> Edges:
-        targets = np.array([self.first[self.number[path]] for path in edges.targets] or [0], np.int64)
-        source = self.first[file] + 1 + edges.symbol
-        return Edges(source, targets[edges.path] + 1 + edges.target, edges.kind, edges.line, edges.weight)
+    def _bundle(self, number: int) -> Bundle:
+        if number not in self._bundles:
+            self._bundles[number] = self._store.bundle(number)
+        return self._bundles[number]
 
-    def _meant(self, files: Sequence[tuple[int, FileEdges]]) -> Edges:
-        names = {one.name for _, edges in files for one in edges.loose}
-        methods = {name: nodes[self.is_method[nodes]] for name, nodes in self.nodes_defining(names).items()}
-        meant = {name: nodes for name, nodes in methods.items() if 0 < len(nodes) <= MOST_MEANT}
-        rows = [
-            (self.first[file] + 1 + one.symbol, target, KINDS.index(one.kind), one.line, 1 / len(meant[one.name]))
-            for file, edges in files
-            for one in edges.loose
-            if one.name in meant
-            for target in meant[one.name].tolist()
-        ]
-        source, target, kind, line, weight = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-        return Edges(
-            np.array(source, np.int64),
-            np.array(target, np.int64),
-            np.array(kind, np.int32),
-            np.array(line, np.int32),
-            np.array(weight, np.float32),
-        )
+    def _known(self, number: int, files: Sequence[int]) -> Edges:
+        """The edges of a bundle's files whose targets are known."""
+        bundle, mine, nodes = self._in_bundle(number, files)
+        rows = bundle.edges(mine)
+        target = nodes[rows.path] + 1 + rows.target
+        source = self.first[[self.number.get(path, 0) for path in bundle.files]][rows.file] + 1 + rows.symbol
+        return Edges(source, target, rows.kind, rows.line, rows.weight)
+
+    def _in_bundle(self, number: int, files: Sequence[int]) -> tuple[Bundle, list[int], Nodes]:
+        """The bundle, the files' numbers in it, and the node of each of its paths."""
+        bundle = self._bundle(number)
+        try:
+            mine = [bundle.number[self.paths[file]] for file in files]
+        except KeyError as error:
+            raise Damaged(f"Bundle {number} has no {error}") from error
+        return bundle, mine, self.first[[self.number.get(path, 0) for path in bundle.paths]]
+
+    def _meant(self, number: int, files: Sequence[int]) -> Edges:
+        """What the attributes of unknown receivers may mean: the methods of that name, if they are few."""
+        bundle, mine, _ = self._in_bundle(number, files)
+        rows = bundle.loose(mine)
+        used = np.unique(rows.name).tolist()
+        found = self.nodes_defining([bundle.names[name] for name in used])
+        methods = [np.zeros(0, np.int64)] * len(bundle.names)
+        for name in used:
+            nodes = found.get(bundle.names[name], methods[name])
+            nodes = nodes[self.is_method[nodes]]
+            methods[name] = nodes if len(nodes) <= MOST_MEANT else nodes[:0]
+        sizes = np.fromiter(map(len, methods), np.int64, len(methods))
+        begins = np.cumsum(sizes) - sizes
+        each = sizes[rows.name]
+        which = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
+        target = np.concatenate([*methods, np.zeros(0, np.int64)])[np.repeat(begins[rows.name], each) + which]
+        source = self.first[[self.number.get(path, 0) for path in bundle.files]][rows.file] + 1 + rows.symbol
+        weight = np.repeat(1 / np.maximum(each, 1), each).astype(np.float32)
+        repeated = (np.repeat(column, each) for column in (source, rows.kind, rows.line))
+        source, kind, line = repeated
+        return Edges(source, target, kind, line, weight)
 
     def callees(self, place: Place) -> list[Link]:
         """What a definition refers to (a class: its methods too), surest first."""

@@ -2,13 +2,17 @@
 
 A document is a definition without those inside it, or what of a file stands outside of all (the file's own document,
 the first). Three counts are kept of a term in a document: in code, in comments and docstrings, in its own name.
+Postings lie in buckets, by the hash of their term.
 """
 
 from __future__ import annotations
 
+import marshal
+import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +27,8 @@ CODE, PROSE, NAME = 0, 1, 2
 FIELDS = 3
 DEFINES = "="
 """Before a bare name: the documents of what is so named, case kept."""
+IN_A_BUCKET = 4096
+"""Postings, about: so many are read for each term that is asked for."""
 
 
 class Postings(NamedTuple):
@@ -33,14 +39,39 @@ class Postings(NamedTuple):
     prose: npt.NDArray[np.uint8]
     name: npt.NDArray[np.uint8]
 
+
+class Bucket(NamedTuple):
+    """The postings of some terms, one after the other; those of `terms[n]` begin at `begins[n]`."""
+
+    terms: list[str]
+    begins: Ints
+    columns: Postings
+
     def packed(self) -> bytes:
-        return b"".join(column.tobytes() for column in self)
+        return marshal.dumps((self.terms, *(column.tobytes() for column in (self.begins, *self.columns))), 4)
 
     @staticmethod
-    def unpacked(data: bytes) -> Postings:
-        n = len(data) // 7
-        counts = np.frombuffer(data, np.uint8, 3 * n, 4 * n).reshape(3, n)
-        return Postings(np.frombuffer(data, np.uint32, n), counts[0], counts[1], counts[2])
+    def unpacked(data: bytes) -> Bucket:
+        terms, begins, documents, *counts = marshal.loads(data)
+        columns = Postings(np.frombuffer(documents, np.uint32), *(np.frombuffer(one, np.uint8) for one in counts))
+        return Bucket(terms, np.frombuffer(begins, np.uint32), columns)
+
+    def of(self, term: str) -> Postings | None:
+        if term not in self.terms:
+            return None
+        at = self.terms.index(term)
+        start, stop = self.begins[at : at + 2]
+        documents, code, prose, name = self.columns
+        return Postings(documents[start:stop], code[start:stop], prose[start:stop], name[start:stop])
+
+
+def _hash(term: str) -> int:
+    return zlib.crc32(term.encode("utf-8", "surrogatepass"))
+
+
+def bucket_of(term: str, buckets: int) -> int:
+    """In which of so many buckets a term is, a power of two. They follow the order of the terms' hashes."""
+    return _hash(term) * buckets >> 32
 
 
 class Documents(NamedTuple):
@@ -60,6 +91,15 @@ class Documents(NamedTuple):
         return Documents(*columns)
 
 
+class Segment(NamedTuple):
+    """What is indexed together, ready to be stored."""
+
+    documents: Documents
+    names: list[str]
+    """All bare names that are defined."""
+    buckets: list[Bucket]
+
+
 class _Words(dict[str, int]):
     def __missing__(self, word: str) -> int:
         self[word] = number = len(self)
@@ -67,7 +107,7 @@ class _Words(dict[str, int]):
 
 
 class Builder:
-    """Takes blobs one by one; `documents` and `postings` are asked once at the end."""
+    """Takes blobs one by one; `segment` is asked once at the end."""
 
     def __init__(self) -> None:
         self._words = _Words()
@@ -76,7 +116,6 @@ class Builder:
         """Document and field of each piece of text, as one number, and how many words it has."""
         self._sizes = array("I")
         self._blob, self._parent = array("I"), array("I")
-        self._names: list[tuple[str, int]] = []
         self._blobs = 0
 
     def add(self, data: bytes, symbols: tuple[Symbol, ...], prose: list[tuple[int, int]]) -> None:
@@ -87,59 +126,112 @@ class Builder:
         self._blobs += 1
         for number, symbol in enumerate(symbols, first + 1):
             name = symbol.bare
-            self._take(name, number, NAME)
-            self._names.append((name, number))
+            self._take([DEFINES + name, *WORD.findall(name)], number, NAME)
         for start, stop, owner, field in _pieces(symbols, prose, len(data)):
-            self._take(data[start:stop].decode("utf-8", "replace"), first + 1 + owner, field)
+            self._take(WORD.findall(data[start:stop].decode("utf-8", "replace")), first + 1 + owner, field)
 
-    def _take(self, text: str, document: int, field: int) -> None:
-        before = len(self._found)
-        self._found.extend(map(self._words.__getitem__, WORD.findall(text)))
-        if count := len(self._found) - before:
+    def _take(self, words: list[str], document: int, field: int) -> None:
+        if words:
+            self._found.extend(map(self._words.__getitem__, words))
             self._pieces.append(document * FIELDS + field)
-            self._sizes.append(count)
+            self._sizes.append(len(words))
 
-    def documents(self) -> Documents:
+    def segment(self) -> Segment:
+        names = [word.removeprefix(DEFINES) for word in self._words if word.startswith(DEFINES)]
+        return Segment(self._documents(), names, self._buckets())
+
+    def _documents(self) -> Documents:
         pieces, sizes = _ints(self._pieces), _ints(self._sizes)
-        lengths = np.zeros((FIELDS, len(self._blob)), np.uint32)
-        np.add.at(lengths, (pieces % FIELDS, pieces // FIELDS), sizes)
-        return Documents(_ints(self._blob), _ints(self._parent), lengths[CODE], lengths[PROSE])
+        lengths = np.bincount(pieces, sizes, len(self._blob) * FIELDS).astype(np.uint32).reshape(-1, FIELDS)
+        return Documents(_ints(self._blob), _ints(self._parent), lengths[:, CODE], lengths[:, PROSE])
 
-    def postings(self) -> Iterator[tuple[str, Postings]]:
-        """By term, then those of exact names."""
-        terms = _Words()
-        parts = [[terms[term] for term in split(word)] for word in self._words]
+    def _buckets(self) -> list[Bucket]:
+        numbers = _Words()
+        parts = [[numbers[term] for term in _terms(word)] for word in self._words]
+        terms, place = _ordered(list(numbers))
         sizes = np.fromiter(map(len, parts), np.int64, len(parts))
-        flat = np.fromiter((term for part in parts for term in part), np.int64, int(sizes.sum()))
-        begins = np.concatenate(([0], np.cumsum(sizes)))
+        flat = place[np.fromiter(chain.from_iterable(parts), np.int64, int(sizes.sum()))]
+        begins = np.cumsum(sizes) - sizes
         found = _ints(self._found)
-        places = np.repeat(_ints(self._pieces).astype(np.int64), _ints(self._sizes))
         each = sizes[found]
         offsets = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
         keys = flat[np.repeat(begins[found], each) + offsets]
         keys *= len(self._blob) * FIELDS
-        keys += np.repeat(places, each)
+        keys += np.repeat(np.repeat(_ints(self._pieces).astype(np.int64), _ints(self._sizes)), each)
         keys, counts = np.unique(keys, return_counts=True)
         cells, fields = np.divmod(keys, FIELDS)
-        holders, slots = np.unique(cells, return_inverse=True)
-        table = np.zeros((FIELDS, len(holders)), np.uint8)
+        slots = np.cumsum(np.diff(cells, prepend=-1) != 0) - 1
+        table = np.zeros((FIELDS, slots[-1] + 1 if len(slots) else 0), np.uint8)
         table[fields, slots] = np.minimum(counts, 255)
-        of_term, documents = np.divmod(holders, max(len(self._blob), 1))
-        names = list(terms)
-        edges = np.flatnonzero(np.diff(of_term, prepend=-1, append=-1))
-        documents = documents.astype(np.uint32)
-        for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            columns = table[:, start:stop]
-            yield names[of_term[start]], Postings(documents[start:stop], columns[0], columns[1], columns[2])
-        yield from self._definitions()
+        return _cut(terms, cells[np.diff(cells, prepend=-1) != 0], len(self._blob), table)
 
-    def _definitions(self) -> Iterator[tuple[str, Postings]]:
-        by_name: dict[str, list[int]] = {}
-        for name, number in self._names:
-            by_name.setdefault(name, []).append(number)
-        for name, numbers in by_name.items():
-            once = np.ones(len(numbers), np.uint8)
-            yield DEFINES + name, Postings(np.array(numbers, np.uint32), once, once, once)
+
+def _terms(word: str) -> tuple[str, ...]:
+    return (word,) if word.startswith(DEFINES) else split(word)
+
+
+def merged(parts: Sequence[tuple[Segment, Sequence[int]]]) -> Segment:
+    """Some blobs of each of several segments as one: theirs, in that order."""
+    numbers = _Words()
+    columns: list[tuple[npt.NDArray[Any], ...]] = []
+    documents: list[Documents] = []
+    blobs = size = 0
+    for segment, kept in parts:
+        mine, place = _taken(segment.documents, kept, blobs, size)
+        for bucket in segment.buckets:
+            there = place[bucket.columns.documents] >= 0
+            of_term = np.repeat(np.arange(len(bucket.terms)), np.diff(bucket.begins))[there]
+            number = np.zeros(len(bucket.terms), np.int64)
+            for term in np.unique(of_term).tolist():
+                number[term] = numbers[bucket.terms[term]]
+            where = place[bucket.columns.documents[there]]
+            columns.append((number[of_term], where, *(column[there] for column in bucket.columns[1:])))
+        documents.append(mine)
+        blobs, size = blobs + len(kept), size + len(mine.blob)
+    terms, order = _ordered(list(numbers))
+    of_term, where, *counts = (np.concatenate(column) for column in zip(*columns, strict=True))
+    cells = order[of_term] * size + where
+    sort = np.argsort(cells)
+    whole = Documents(*(np.concatenate(column) for column in zip(*documents, strict=True)))
+    buckets = _cut(terms, cells[sort], size, np.array(counts)[:, sort])
+    names = [term.removeprefix(DEFINES) for bucket in buckets for term in bucket.terms if term.startswith(DEFINES)]
+    return Segment(whole, names, buckets)
+
+
+def _taken(documents: Documents, kept: Sequence[int], blobs: int, size: int) -> tuple[Documents, npt.NDArray[np.int64]]:
+    """The documents of some blobs, numbered behind others; and where each document is then, -1 for those not taken."""
+    begins = np.concatenate(([0], np.cumsum(np.bincount(documents.blob))))
+    rows = np.concatenate([np.arange(begins[blob], begins[blob + 1]) for blob in kept])
+    place = np.full(len(documents.blob), -1, np.int64)
+    place[rows] = np.arange(size, size + len(rows))
+    number = np.zeros(len(begins), np.uint32)
+    number[list(kept)] = np.arange(blobs, blobs + len(kept))
+    parent = place[documents.parent[rows]].astype(np.uint32)
+    return Documents(number[documents.blob[rows]], parent, documents.code[rows], documents.prose[rows]), place
+
+
+def _ordered(terms: list[str]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """The terms by their hash, so that those of a bucket stand together; and the new place of each."""
+    order = np.argsort(np.fromiter(map(_hash, terms), np.uint32, len(terms)), kind="stable")
+    place = np.empty(len(terms), np.int64)
+    place[order] = np.arange(len(terms))
+    return [terms[at] for at in order.tolist()], place
+
+
+def _cut(terms: list[str], cells: npt.NDArray[np.int64], documents: int, counts: npt.NDArray[np.uint8]) -> list[Bucket]:
+    """Buckets from postings in order: each one's term and document as one number, and its counts."""
+    of_term, held = np.divmod(cells, max(documents, 1))
+    begins = np.searchsorted(of_term, np.arange(len(terms) + 1))
+    held = held.astype(np.uint32)
+    buckets = 1 << (len(cells) // IN_A_BUCKET).bit_length()
+    ends = np.searchsorted([bucket_of(term, buckets) for term in terms], np.arange(buckets), "right").tolist()
+    found, first = [], 0
+    for last in ends:
+        start, stop = begins[first], begins[last]
+        columns = Postings(held[start:stop], *(column[start:stop] for column in counts))
+        found.append(Bucket(terms[first:last], (begins[first : last + 1] - start).astype(np.uint32), columns))
+        first = last
+    return found
 
 
 def _pieces(

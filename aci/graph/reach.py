@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aci.graph.graph import Graph, Nodes, Place
-from aci.graph.store import KINDS
+from aci.graph.links import KINDS
 from aci.patch import is_test
 
 HOPS = 3

@@ -6,27 +6,28 @@ Blobs are shared by all trees, commits and clones; two trees share the edges of 
 from __future__ import annotations
 
 import marshal
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+from aci.cache import Cache, Damaged, sealed, unsealed
+from aci.graph.links import Bundle, packed
+from aci.graph.outline import Outline, decode, encode
+from aci.graph.postings import Bucket, Documents, Postings, Segment, bucket_of
+from aci.graph.resolve import Resolved
 
-from aci.cache import Cache, Damaged
-from aci.graph.outline import Outline, decode, encode, sealed, unsealed
-from aci.graph.postings import Builder, Documents, Postings
-from aci.graph.resolve import Edge, Loose, Resolved
-
-VERSION = 1
+VERSION = 2
 SCHEMA = """
-CREATE TABLE segments (id INTEGER PRIMARY KEY, documents BLOB NOT NULL);
-CREATE TABLE blobs (key TEXT PRIMARY KEY, segment INTEGER NOT NULL, number INTEGER NOT NULL, outline BLOB NOT NULL,
-    reason TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE postings (segment INTEGER, term TEXT, data BLOB NOT NULL, PRIMARY KEY (segment, term)) WITHOUT ROWID;
-CREATE TABLE edges (id INTEGER PRIMARY KEY, edges BLOB NOT NULL, reached BLOB NOT NULL);
-CREATE TABLE trees (key TEXT PRIMARY KEY, used INTEGER NOT NULL, manifest BLOB NOT NULL) WITHOUT ROWID
+CREATE TABLE segments (id INTEGER PRIMARY KEY AUTOINCREMENT, buckets INTEGER NOT NULL, documents BLOB NOT NULL,
+    names BLOB NOT NULL);
+CREATE TABLE blobs (key TEXT PRIMARY KEY, segment INTEGER NOT NULL, number INTEGER NOT NULL, reason TEXT NOT NULL,
+    seal INTEGER NOT NULL, outline BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE postings (segment INTEGER, bucket INTEGER, data BLOB NOT NULL, PRIMARY KEY (segment, bucket));
+CREATE TABLE edges (id INTEGER PRIMARY KEY AUTOINCREMENT, bundle BLOB NOT NULL);
+CREATE TABLE trees (key TEXT PRIMARY KEY, used INTEGER NOT NULL, manifest BLOB NOT NULL)
 """
 AT_ONCE = 500
 
@@ -41,7 +42,7 @@ class Spot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a tree is made of: for each indexed path, in order, its blob, where that is, and the row of its edges."""
+    """What a tree is made of: for each indexed path, in order, its blob, where that is, and the bundle of its edges."""
 
     paths: tuple[str, ...]
     keys: tuple[str, ...]
@@ -52,11 +53,11 @@ class Manifest:
 
     def packed(self) -> bytes:
         columns = (self.paths, self.keys, self.segments, self.numbers, self.edges, dict(self.left_out))
-        return sealed(marshal.dumps(columns, 4))
+        return zlib.compress(marshal.dumps(columns, 4), 1)
 
     @staticmethod
     def unpacked(data: bytes) -> Manifest:
-        return Manifest(*marshal.loads(unsealed(data)))
+        return Manifest(*marshal.loads(zlib.decompress(data)))
 
 
 class Parsed(NamedTuple):
@@ -80,80 +81,92 @@ class Store:
 
     def manifest(self, key: str) -> Manifest | None:
         rows = self.cache.read("SELECT manifest FROM trees WHERE key = ?", (key,))
-        return Manifest.unpacked(rows[0][0]) if rows else None
+        return Manifest.unpacked(unsealed(rows[0][0], f"tree {key}")) if rows else None
 
     def recent(self, most: int = 8) -> list[Manifest]:
         """The manifests made last, newest first."""
-        rows = self.cache.read("SELECT manifest FROM trees ORDER BY used DESC LIMIT ?", (most,))
-        return [Manifest.unpacked(data) for (data,) in rows]
+        rows = self.cache.read("SELECT key, manifest FROM trees ORDER BY rowid DESC LIMIT ?", (most,))
+        return [Manifest.unpacked(unsealed(data, f"tree {key}")) for key, data in rows]
 
     def keep(self, key: str, manifest: Manifest) -> None:
         with self.cache.writing() as write:
-            write.execute(
-                "INSERT OR REPLACE INTO trees SELECT ?, coalesce(max(used), 0) + 1, ? FROM trees",
-                (key, manifest.packed()),
-            )
+            row = (key, sealed(manifest.packed(), f"tree {key}"))
+            write.execute("INSERT OR REPLACE INTO trees VALUES (?, unixepoch(), ?)", row)
 
     # Blobs
 
     def known(self, keys: Iterable[str]) -> dict[str, Spot]:
         wanted = list(dict.fromkeys(keys))
-        rows = self._many("SELECT key, segment, number, reason FROM blobs WHERE key IN (%s)", wanted)
-        return {key: Spot(*spot) for key, *spot in rows}
+        rows = self._many("SELECT key, segment, number, reason, seal FROM blobs WHERE key IN (%s)", wanted)
+        if any(_seal(*row) != seal for *row, seal in rows):
+            raise Damaged("A blob's row is not what was stored")
+        return {key: Spot(segment, number, reason) for key, segment, number, reason, _ in rows}
 
     def outline(self, key: str) -> Outline:
-        rows = self.cache.read("SELECT outline FROM blobs WHERE key = ?", (key,))
-        if not rows:
-            raise Damaged(f"No outline of {key}")
-        return decode(rows[0][0])
+        return decode(unsealed(self._one("SELECT outline FROM blobs WHERE key = ?", key)[0], f"outline {key}"))
 
-    def add(self, blobs: Sequence[Parsed], builder: Builder) -> dict[str, Spot]:
+    def add(self, blobs: Sequence[Parsed], segment: Segment) -> dict[str, Spot]:
         """Write a segment, unless another process has just written all of its blobs; returns where they are."""
-        rows = [(blob.key, number, encode(blob.outline), blob.reason) for number, blob in enumerate(blobs)]
-        documents = sealed(builder.documents().packed())
-        postings = sorted((term, found.packed()) for term, found in builder.postings())
+        outlines = [sealed(encode(blob.outline), f"outline {blob.key}") for blob in blobs]
         with self.cache.writing() as write:
             there = self.known(blob.key for blob in blobs)
             if len(there) == len(blobs):
                 return there
-            segment = write.execute("INSERT INTO segments (documents) VALUES (?)", (documents,)).lastrowid or 0
-            write.executemany(f"INSERT OR REPLACE INTO blobs VALUES (?, {segment}, ?, ?, ?)", sorted(rows))
-            write.executemany(f"INSERT INTO postings VALUES ({segment}, ?, ?)", postings)
-        return {blob.key: Spot(segment, number, blob.reason) for number, blob in enumerate(blobs)}
+            id = _written(write, segment)
+            spots = [(blob.key, id, number, blob.reason) for number, blob in enumerate(blobs)]
+            rows = [(*spot, _seal(*spot), outline) for spot, outline in zip(spots, outlines, strict=True)]
+            write.executemany("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", sorted(rows))
+        return {key: Spot(segment, number, reason) for key, segment, number, reason in spots}
 
     # Segments
 
     def documents(self, segment: int) -> Documents:
-        rows = self.cache.read("SELECT documents FROM segments WHERE id = ?", (segment,))
-        if not rows:
-            raise Damaged(f"No segment {segment}")
-        return Documents.unpacked(unsealed(rows[0][0]))
+        found = self._one("SELECT documents FROM segments WHERE id = ?", segment)
+        return Documents.unpacked(unsealed(found[0], f"documents {segment}"))
+
+    def names(self, segment: int) -> list[str]:
+        """All bare names that its blobs define."""
+        found = self._one("SELECT names FROM segments WHERE id = ?", segment)
+        names: list[str] = marshal.loads(unsealed(found[0], f"names {segment}"))
+        return names
 
     def postings(self, segment: int, terms: Sequence[str]) -> dict[str, Postings]:
-        query = f"SELECT term, data FROM postings WHERE segment = {segment} AND term IN (%s)"
-        return {term: Postings.unpacked(data) for term, data in self._many(query, list(terms))}
-
-    def vocabulary(self, segment: int, first: str, last: str) -> list[str]:
-        """The terms from `first` up to but not `last`."""
-        query = "SELECT term FROM postings WHERE segment = ? AND term >= ? AND term < ?"
-        return [term for (term,) in self.cache.read(query, (segment, first, last))]
+        """Of the terms that are in it."""
+        buckets = self._one("SELECT buckets FROM segments WHERE id = ?", segment)[0]
+        wanted = {term: bucket_of(term, buckets) for term in terms}
+        query = f"SELECT bucket, data FROM postings WHERE segment = {segment} AND bucket IN (%s)"
+        found = {number: _bucket(segment, number, data) for number, data in self._all(query, wanted.values())}
+        postings = {term: found[bucket].of(term) for term, bucket in wanted.items()}
+        return {term: one for term, one in postings.items() if one is not None}
 
     # Edges
 
-    def link(self, resolved: Sequence[Resolved]) -> list[int]:
-        """Write the edges of files; returns their rows."""
-        rows = [(sealed(_packed(one)), sealed(marshal.dumps(sorted(one.reached), 4))) for one in resolved]
-        insert = "INSERT INTO edges (edges, reached) VALUES (?, ?)"
+    def link(self, resolved: Mapping[str, Resolved]) -> int:
+        """Write the edges of files, by path; returns the bundle's number."""
+        data = packed(resolved)
         with self.cache.writing() as write:
-            return [write.execute(insert, row).lastrowid or 0 for row in rows]
+            id = write.execute("INSERT INTO edges (bundle) VALUES (x'')").lastrowid or 0
+            write.execute("UPDATE edges SET bundle = ? WHERE id = ?", (sealed(data, f"bundle {id}"), id))
+        return id
 
-    def reached(self, rows: Sequence[int]) -> dict[int, tuple[str, ...]]:
-        found = self._many("SELECT id, reached FROM edges WHERE id IN (%s)", list(dict.fromkeys(rows)))
-        return {id: tuple(marshal.loads(unsealed(data))) for id, data in found}
+    def bundle(self, number: int) -> Bundle:
+        return Bundle(unsealed(self._one("SELECT bundle FROM edges WHERE id = ?", number)[0], f"bundle {number}"))
 
-    def edges(self, rows: Sequence[int]) -> dict[int, FileEdges]:
-        found = self._many("SELECT id, edges FROM edges WHERE id IN (%s)", list(dict.fromkeys(rows)))
-        return {id: FileEdges.unpacked(data) for id, data in found}
+    # Beneath
+
+    def _one(self, query: str, key: object) -> tuple[Any, ...]:
+        """The row, which must be there."""
+        for row in self.cache.read(query, (key,)):
+            return row
+        raise Damaged(f"No row for {key}: {query}")
+
+    def _all(self, query: str, keys: Iterable[Any]) -> list[tuple[Any, ...]]:
+        """The rows of these keys, all of which must be there."""
+        wanted = sorted(set(keys))
+        rows = self._many(query, wanted)
+        if len(rows) != len(wanted):
+            raise Damaged(f"Rows are missing: {query}")
+        return rows
 
     def _many(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []
@@ -163,42 +176,23 @@ class Store:
         return rows
 
 
-class FileEdges(NamedTuple):
-    """The edges of one file in columns: `targets` are paths, `path` counts in them."""
-
-    targets: tuple[str, ...]
-    symbol: npt.NDArray[np.int32]
-    kind: npt.NDArray[np.int32]
-    path: npt.NDArray[np.int32]
-    target: npt.NDArray[np.int32]
-    line: npt.NDArray[np.int32]
-    weight: npt.NDArray[np.float32]
-    loose: tuple[Loose, ...]
-
-    @staticmethod
-    def unpacked(data: bytes) -> FileEdges:
-        targets, columns, weights, loose = marshal.loads(unsealed(data))
-        symbol, kind, path, target, line = np.frombuffer(columns, np.int32).reshape(5, -1)
-        weight = np.frombuffer(weights, np.float32)
-        return FileEdges(tuple(targets), symbol, kind, path, target, line, weight, tuple(map(Loose._make, loose)))
+def _seal(key: object, segment: object, number: object, reason: object) -> int:
+    return zlib.crc32(f"{key} {segment} {number} {reason}".encode("utf-8", "replace"))
 
 
-KINDS = ("call", "base", "use", "import")
+def _bucket(segment: int, number: int, data: object) -> Bucket:
+    return Bucket.unpacked(unsealed(data, f"bucket {segment} {number}"))
 
 
-def _packed(resolved: Resolved) -> bytes:
-    targets: dict[str, int] = {}
-    edges: Sequence[Edge] = resolved.edges
-    columns = np.array(
-        [
-            [edge.symbol for edge in edges],
-            [KINDS.index(edge.kind) for edge in edges],
-            [targets.setdefault(edge.path, len(targets)) for edge in edges],
-            [edge.target for edge in edges],
-            [edge.line for edge in edges],
-        ],
-        np.int32,
+def _written(write: Connection, segment: Segment) -> int:
+    buckets = len(segment.buckets)
+    id = (
+        write.execute("INSERT INTO segments (buckets, documents, names) VALUES (?, x'', x'')", (buckets,)).lastrowid
+        or 0
     )
-    weights = np.array([edge.weight for edge in edges], np.float32)
-    loose = [tuple(one) for one in resolved.loose]
-    return marshal.dumps((list(targets), columns.tobytes(), weights.tobytes(), loose), 4)
+    documents = sealed(segment.documents.packed(), f"documents {id}")
+    names = sealed(marshal.dumps(segment.names, 4), f"names {id}")
+    write.execute("UPDATE segments SET documents = ?, names = ? WHERE id = ?", (documents, names, id))
+    rows = ((id, n, sealed(bucket.packed(), f"bucket {id} {n}")) for n, bucket in enumerate(segment.buckets))
+    write.executemany("INSERT INTO postings VALUES (?, ?, ?)", rows)
+    return id
