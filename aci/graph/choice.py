@@ -31,7 +31,7 @@ _GENERATED_PATH = re.compile(
 )
 _MINIFIED_PATH = re.compile(r"[.-]min\.(?:js|mjs|cjs|css)$|[.-]bundle\.js$")
 
-_SAYS_GENERATED = re.compile(rb"@generated\b|\bdo not (?:edit|modify|change)\b", re.IGNORECASE)
+_SAYS_GENERATED = re.compile(rb"@generated\b|\bdo not (?:edit|modify)\b", re.IGNORECASE)
 _CODE = re.compile(
     rb"^(?:import|from|def|class|package|use|using|require|#\s*include|export|const|let|var|function|pub|fn|mod"
     rb"|namespace|module|[A-Za-z_]\w*\s*[:=])\b",

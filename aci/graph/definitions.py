@@ -137,7 +137,7 @@ def _body(node: Node) -> Node | None:
 def _signature(header: bytes, bodiless: bool) -> str:
     text = header[: 4 * LONGEST_SIGNATURE].partition(b"{")[0] if bodiless else header[: 4 * LONGEST_SIGNATURE]
     line = " ".join(text.decode("utf-8", "replace").split())[:LONGEST_SIGNATURE]
-    return line.removesuffix("=>").rstrip(" :{;")
+    return line.removesuffix("=>").rstrip(" :{;=")
 
 
 def _unquoted(doc: str) -> str:

@@ -23,10 +23,12 @@ LONGEST_NAME = 200
 """Bytes; of a longer expression only the end is read."""
 
 _OWN = frozenset(("self", "cls", "super()", "this", "super"))
+_NO_USE = _OWN | {""}
 _PART = r"[^\W\d][\w$]*[!?]?"
 _DOTTED = re.compile(rf"(?:{_PART}|\$\w+)(?:\(\))?(?:(?:\.|::|->|\?\.)#?{_PART})*")
 _CALLED = re.compile(rf"({_PART}(?:\.{_PART})*)\((?:[^()]|\([^()]*\))*\)((?:\.{_PART})+)")
 _LAST = re.compile(rf"({_PART})\s*(?:<[^<>]*>)?$")
+_GENERIC = re.compile(r"(?:::)?<[^<>]*>")
 _JOINTS = re.compile(r"::|->|\?\.")
 _place = itemgetter(2, 1, 0)
 _start = attrgetter("start_byte")
@@ -46,9 +48,9 @@ class Language:
     The query captures whole definitions as `@function` and `@class`; as `@decorated` a node around a definition that is
     its last child, as `@before` one that stands before it, such as Rust's attributes; `@comment`, and `@doc`, a
     docstring where a body begins (without any, the comments right above a definition are its docs); callees as `@call`,
-    base types as `@base`, names in other places as `@use`, or as `@name` where one counts only if its first part is
-    imported, defined in the file, or `self` and the like; and what `imports` and `bindings` read as `@import` and
-    `@binding`.
+    calls whose callee ends with their field `name` or `method` as `@invocation`, base types as `@base`, names in other
+    places as `@use`, or as `@name` where one counts only if its first part is imported, defined in the file, or `self`
+    and the like; and what `imports` and `bindings` read as `@import` and `@binding`.
     """
 
     name: str
@@ -128,19 +130,29 @@ def _at(byte: int, around: Around) -> int:
 def _references(found: Captures, data: bytes, around: Around, known: frozenset[str]) -> Iterator[Reference]:
     positions, owners = around
     taken = set()
-    for kind in (CALL, BASE, USE):
+    for kind in (CALL, BASE):
         for node in found.get(kind, ()):
             start, stop = node.start_byte, node.end_byte
             taken.add(start)
-            if name := _name(
-                data[start:stop] if stop - start <= LONGEST_NAME else b"?" + data[stop - LONGEST_NAME : stop]
-            ):
+            if name := _name(data[start:stop] if stop - start <= LONGEST_NAME else _end(data, start, stop)):
                 yield Reference(kind, name, node.start_point[0] + 1, owners[bisect_right(positions, start) - 1])
+    for node in found.get("invocation", ()):
+        last = node.child_by_field_name("name") or node.child_by_field_name("method")
+        if last and (name := _name(_end(data, node.start_byte, last.end_byte))):
+            taken.add(node.start_byte)
+            yield Reference(CALL, name, last.start_point[0] + 1, _at(node.start_byte, around))
     roots = {root.encode() for root in known}
-    for start, (stop, node) in _longest(found.get("name", ()), taken).items():
-        written = data[start:stop]
-        if written.partition(b".")[0] in roots and (name := _name(written)) not in _OWN:
-            yield Reference(USE, name, node.start_point[0] + 1, owners[bisect_right(positions, start) - 1])
+    for kind in (USE, "name"):
+        for start, (stop, node) in _longest(found.get(kind, ()), taken).items():
+            written = data[start:stop]
+            if (kind == USE or written.partition(b".")[0] in roots) and (name := _name(written)) not in _NO_USE:
+                taken.add(start)
+                yield Reference(USE, name, node.start_point[0] + 1, owners[bisect_right(positions, start) - 1])
+
+
+def _end(data: bytes, start: int, stop: int) -> bytes:
+    """An expression, or where it is long its end, in a form that is no name."""
+    return data[start:stop] if stop - start <= LONGEST_NAME else b"?" + data[stop - LONGEST_NAME : stop]
 
 
 def _longest(nodes: Sequence[Node], taken: set[int]) -> dict[int, tuple[int, Node]]:
@@ -162,7 +174,9 @@ def _name(written: bytes) -> str:
     if text.replace(".", "_").isidentifier():
         return text
     if not text.isascii() or not text.isprintable() or " " in text:
-        text = "".join(text.split())
+        text = "".join(text.removeprefix("new ").split())
+    if "<" in text:
+        text = _GENERIC.sub("", text)
     if _DOTTED.fullmatch(text):
         return _JOINTS.sub(".", text)
     if called := _CALLED.fullmatch(text):
