@@ -17,11 +17,18 @@ from trajectories.errors import WorkspaceError
 BUSY = 60.0
 """Seconds to wait for another process that writes."""
 
+TRIES = 3
+"""What another process has removed is made again first, then a damaged file is begun anew."""
+
 Kept = TypeVar("Kept")
 
 
 class Damaged(Exception):
     """What the cache holds is not what was stored in it."""
+
+
+class Gone(Damaged):
+    """What was there is not any more: another process may have made room."""
 
 
 def folder() -> Path:
@@ -145,14 +152,14 @@ class Cache:
 
         Raises WorkspaceError where that does not help.
         """
-        try:
-            return work()
-        except Damaged:
-            self._begin_anew()
-        try:
-            return work()
-        except Damaged as error:
-            raise self._unusable(error) from error
+        for attempt in range(TRIES):
+            try:
+                return work()
+            except Damaged as error:
+                last = error
+                if attempt or not isinstance(error, Gone):
+                    self._begin_anew()
+        raise self._unusable(last) from last
 
     def _begin_anew(self) -> None:
         with self._lock:

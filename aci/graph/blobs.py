@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
-from trajectories.errors import UsageError
-from trajectories.plumbing import QUIET, GitFailed, decode, environment, git, no_git
+from trajectories.errors import RunBroken, UsageError
+from trajectories.plumbing import QUIET, GitFailed, create_store, decode, encode, environment, folders, git, no_git
 from trajectories.trees import Trees
 
 LARGEST = 1_000_000
@@ -28,6 +29,8 @@ class Blobs(Protocol):
     """The files of one tree. Two with the same `key` have the same files."""
 
     key: str
+    absent: set[str]
+    """Ids that `read` has not found: of a partial clone, or of a store that is damaged."""
 
     def files(self) -> Iterable[File]: ...
 
@@ -40,6 +43,7 @@ class TreeBlobs:
 
     def __init__(self, trees: Trees, tree: str) -> None:
         self.key = tree
+        self.absent: set[str] = set()
         self._trees = trees
 
     def files(self) -> Iterable[File]:
@@ -49,7 +53,10 @@ class TreeBlobs:
         for id in ids:
             try:
                 yield self._trees.read_blob(id, LARGEST)
-            except UsageError:
+            except UsageError:  # too large
+                yield None
+            except RunBroken:
+                self.absent.add(id)
                 yield None
 
 
@@ -60,8 +67,9 @@ class TextBlobs:
         data = {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
         self._ids = {path: hashlib.sha1(b"blob %d\0" % len(one) + one).hexdigest() for path, one in data.items()}
         self._data = {self._ids[path]: one for path, one in data.items()}
+        self.absent: set[str] = set()
         self.key = hashlib.sha256(
-            "\0".join(f"{path}\n{id}" for path, id in sorted(self._ids.items())).encode()
+            encode("\0".join(f"{path}\n{id}" for path, id in sorted(self._ids.items())))
         ).hexdigest()
 
     def files(self) -> Iterable[File]:
@@ -79,8 +87,9 @@ class GitBlobs:
 
     def __init__(self, git_dir: Path, tree: str = "", listing: bytes = b"", objects: Sequence[Path] = ()) -> None:
         self.key = tree or hashlib.sha256(listing).hexdigest()
+        self.absent: set[str] = set()
         self._tree, self._listing, self.objects = tree, listing, tuple(objects)
-        more = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": ":".join(map(str, objects))} if objects else {}
+        more = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(*objects)} if objects else {}
         self._env = environment({**QUIET, "GIT_DIR": str(git_dir), "GIT_NO_LAZY_FETCH": "1", **more})
 
     @staticmethod
@@ -102,37 +111,73 @@ class GitBlobs:
             yield File(decode(path), mode, id)
 
     def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
-        try:
-            process = subprocess.Popen(
-                ["git", "cat-file", "--batch", "--buffer"],
-                env=self._env,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except FileNotFoundError:
-            raise no_git() from None
-        with process:
+        """git gives up at a blob that a partial clone lacks, or that is damaged: it is begun again behind it."""
+        env: Mapping[str, str] = self._env
+        done = 0
+        with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder:
+            while done < len(ids):
+                for data in self._read(ids[done:], env):
+                    yield data
+                    done += 1
+                if done < len(ids):
+                    if env is self._env:
+                        env = self._alone(Path(folder))
+                    else:
+                        self.absent.add(ids[done])
+                        yield None
+                        done += 1
+
+    def _alone(self, folder: Path) -> Mapping[str, str]:
+        """An environment with the repository's objects, and none of its configuration: no remote that has more."""
+        create_store(folder / "git")
+        objects = git("rev-parse", "--path-format=absolute", "--git-path", "objects", env=self._env)
+        return {**self._env, "GIT_DIR": str(folder / "git"), "GIT_OBJECT_DIRECTORY": decode(objects.rstrip(b"\n"))}
+
+    def _read(self, ids: Sequence[str], env: Mapping[str, str]) -> Iterator[bytes | None]:
+        """As far as git goes."""
+        with _cat_file(env) as process:
             assert process.stdin
             assert process.stdout
             feeder = threading.Thread(target=_feed, args=(process.stdin, ids), daemon=True)
             feeder.start()
             try:
-                for _ in ids:
+                for id in ids:
                     header = process.stdout.readline().split()
-                    if len(header) < 3:
+                    if header[1:] == [b"missing"]:
+                        self.absent.add(id)
                         yield None
-                        continue
-                    size = int(header[2])
-                    data = process.stdout.read(size + 1)[:-1]
-                    yield data if size <= LARGEST else None
+                    elif len(header) == 3 and (data := _taken(process.stdout, int(header[2]))) is not None:
+                        yield data if len(data) <= LARGEST else None
+                    else:
+                        return
             finally:
                 process.kill()
                 feeder.join()
 
 
-def _feed(pipe: object, ids: Sequence[str]) -> None:
-    with suppress(BrokenPipeError):
-        pipe.write("".join(f"{id}\n" for id in ids).encode())  # type: ignore[attr-defined]
-        pipe.close()  # type: ignore[attr-defined]
+def _cat_file(env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            ["git", "cat-file", "--batch", "--buffer"],
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise no_git() from None
+
+
+def _taken(pipe: IO[bytes], size: int) -> bytes | None:
+    """An object's bytes, of one that is too large as many as show it; None where there are fewer than git said."""
+    data = pipe.read(min(size, LARGEST + 1))
+    left = size - len(data) + 1
+    while left and (more := pipe.read(min(left, LARGEST))):
+        left -= len(more)
+    return None if left else data
+
+
+def _feed(pipe: IO[bytes], ids: Sequence[str]) -> None:
+    with suppress(OSError), pipe:
+        pipe.write("".join(f"{id}\n" for id in ids).encode())

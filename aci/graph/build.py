@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import numpy as np
+
 from aci.graph.blobs import Blobs
-from aci.graph.choice import language_of, left_out, unreadable
+from aci.graph.choice import TOO_LARGE, language_of, left_out, unreadable
 from aci.graph.outline import Outline
 from aci.graph.parse import load
 from aci.graph.postings import Builder
 from aci.graph.resolve import Resolver
 from aci.graph.store import Manifest, Parsed, Spot, Store
-from aci.words import split
+from aci.words import WORD, split
 
-MISSING = "missing, or too large to be source"
+MISSING = "missing from the repository"
+MOST_PARTS = 40
+"""Of a tree's segments, and of its bundles: a query looks into each segment."""
 
 
 def manifest(blobs: Blobs, store: Store) -> Manifest:
@@ -23,7 +28,8 @@ def manifest(blobs: Blobs, store: Store) -> Manifest:
     found = store.manifest(blobs.key)
     if found is None:
         found = _made(blobs, store)
-        store.keep(blobs.key, found)
+        # Another clone may have what this one lacks.
+        store.keep(f"{blobs.key} in part" if MISSING in found.left_out.values() else blobs.key, found)
     return found
 
 
@@ -44,14 +50,15 @@ def _made(blobs: Blobs, store: Store) -> Manifest:
         else:
             wanted[path] = f"{id}:{language_of(path)}"
     spots = store.known(wanted.values())
-    missing = [key for key in dict.fromkeys(wanted.values()) if key not in spots]
+    missing = [key for key in dict.fromkeys(wanted.values()) if key not in spots] + _scattered(spots)
     fresh: dict[str, Outline] = {}
     if missing:
         builder = Builder()
         parsed = list(_parse(blobs, missing, builder))
-        spots |= store.add(parsed, builder.segment())
+        spots |= store.add(parsed, builder.segment(), spots)
         fresh = {blob.key: blob.outline for blob in parsed}
-    reasons |= {path: reason for path, key in wanted.items() if (reason := spots[key].reason)}
+    why = {path: spots[key].reason if key in spots else MISSING for path, key in wanted.items()}
+    reasons |= {path: reason for path, reason in why.items() if reason}
     tree = Tree({path: key for path, key in sorted(wanted.items()) if path not in reasons}, spots)
     edges = _edges(tree, store, Outlines(tree.keys, store, fresh))
     return Manifest(
@@ -64,9 +71,24 @@ def _made(blobs: Blobs, store: Store) -> Manifest:
     )
 
 
+def _scattered(spots: Mapping[str, Spot]) -> list[str]:
+    """The blobs of small segments, where there are too many of these: they are indexed together again."""
+    small = _small(Counter(spot.segment for spot in spots.values()))
+    return [key for key, spot in spots.items() if spot.segment in small]
+
+
+def _small(sizes: Counter[int]) -> set[int]:
+    """The parts, but for the largest few, if they are too many."""
+    return set() if len(sizes) <= MOST_PARTS else {part for part, _ in sizes.most_common()[MOST_PARTS // 4 :]}
+
+
 def _parse(blobs: Blobs, keys: Sequence[str], builder: Builder) -> Iterator[Parsed]:
-    for key, data in zip(keys, blobs.read([key.partition(":")[0] for key in keys]), strict=True):
-        reason = MISSING if data is None else unreadable(data)
+    """The blobs of these keys, but for those that the repository lacks."""
+    ids = [key.partition(":")[0] for key in keys]
+    for key, id, data in zip(keys, ids, blobs.read(ids), strict=True):
+        if id in blobs.absent:
+            continue
+        reason = TOO_LARGE if data is None else unreadable(data)
         if data is None or reason:
             builder.add(b"", (), [])
             yield Parsed(key, Outline(), reason)
@@ -112,7 +134,7 @@ def _edges(tree: Tree, store: Store, outlines: Outlines) -> dict[str, int]:
 
 def _kept(tree: Tree, store: Store) -> dict[str, int]:
     """The bundles of files whose own blob, and those of all files that had a say, are as they were in a known tree."""
-    recent = store.recent()
+    recent = store.recent(tree.keys)
     known = [dict(zip(one.paths, one.keys, strict=True)) for one in recent]
     common = [len(one.items() & tree.keys.items()) for one in known]
     if not common or max(common) < len(tree.keys) // 10:
@@ -123,16 +145,30 @@ def _kept(tree: Tree, store: Store) -> dict[str, int]:
     unsure = changed | (_mentioning(tree, store, changed - before.keys()) if changed else set())
     kept = {path: number for path, number in zip(nearest.paths, nearest.edges, strict=True) if path not in unsure}
     reaching = {number: store.bundle(number).reaching(changed) for number in set(kept.values())} if changed else {}
-    return {path: number for path, number in kept.items() if path not in reaching.get(number, ())}
+    small = _small(Counter(kept.values()))
+    return {path: n for path, n in kept.items() if n not in small and path not in reaching.get(n, ())}
 
 
 def _mentioning(tree: Tree, store: Store, added: set[str]) -> set[str]:
-    """The files that have a word of an added file's name: an import that led nowhere, or elsewhere, may mean it now."""
-    names = {part for path in added for part in (PurePosixPath(path).stem, PurePosixPath(path).parent.name)}
-    terms = sorted({term for name in names for term in split(name)[:1]})
+    """The files for which an added file may matter: those beside it, and those that have a word of its name.
+
+    What they import, and what led nowhere or elsewhere, may mean it now.
+    """
+    beside = {path.rpartition("/")[0] for path in added}
+    names = [(PurePosixPath(path).stem, PurePosixPath(path).parent.name) for path in added]
+    terms = [_first_terms(name) for pair in names for name in pair if name]
+    if not all(terms):  # a name of stop words and single letters, which no posting has
+        return set(tree.keys)
+    wanted = sorted(set().union(*terms))
     found: set[tuple[int, int]] = set()
-    for segment in {spot.segment for spot in tree.spots.values()} if terms else ():
+    for segment in {spot.segment for spot in tree.spots.values()} if wanted else ():
         documents = store.documents(segment)
-        for postings in store.postings(segment, terms).values():
-            found |= {(segment, number) for number in documents.blob[postings.documents].tolist()}
-    return {path for path, key in tree.keys.items() if tree.spots[key][:2] in found}
+        for postings in store.postings(segment, wanted).values():
+            found |= {(segment, number) for number in np.unique(documents.blob[postings.documents]).tolist()}
+    return {
+        path for path, key in tree.keys.items() if tree.spots[key][:2] in found or path.rpartition("/")[0] in beside
+    }
+
+
+def _first_terms(name: str) -> set[str]:
+    return {term for word in WORD.findall(name) for term in split(word)[:1]}

@@ -11,7 +11,7 @@ import marshal
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -168,46 +168,6 @@ class Builder:
 
 def _terms(word: str) -> tuple[str, ...]:
     return (word,) if word.startswith(DEFINES) else split(word)
-
-
-def merged(parts: Sequence[tuple[Segment, Sequence[int]]]) -> Segment:
-    """Some blobs of each of several segments as one: theirs, in that order."""
-    numbers = _Words()
-    columns: list[tuple[npt.NDArray[Any], ...]] = []
-    documents: list[Documents] = []
-    blobs = size = 0
-    for segment, kept in parts:
-        mine, place = _taken(segment.documents, kept, blobs, size)
-        for bucket in segment.buckets:
-            there = place[bucket.columns.documents] >= 0
-            of_term = np.repeat(np.arange(len(bucket.terms)), np.diff(bucket.begins))[there]
-            number = np.zeros(len(bucket.terms), np.int64)
-            for term in np.unique(of_term).tolist():
-                number[term] = numbers[bucket.terms[term]]
-            where = place[bucket.columns.documents[there]]
-            columns.append((number[of_term], where, *(column[there] for column in bucket.columns[1:])))
-        documents.append(mine)
-        blobs, size = blobs + len(kept), size + len(mine.blob)
-    terms, order = _ordered(list(numbers))
-    of_term, where, *counts = (np.concatenate(column) for column in zip(*columns, strict=True))
-    cells = order[of_term] * size + where
-    sort = np.argsort(cells)
-    whole = Documents(*(np.concatenate(column) for column in zip(*documents, strict=True)))
-    buckets = _cut(terms, cells[sort], size, np.array(counts)[:, sort])
-    names = [term.removeprefix(DEFINES) for bucket in buckets for term in bucket.terms if term.startswith(DEFINES)]
-    return Segment(whole, names, buckets)
-
-
-def _taken(documents: Documents, kept: Sequence[int], blobs: int, size: int) -> tuple[Documents, npt.NDArray[np.int64]]:
-    """The documents of some blobs, numbered behind others; and where each document is then, -1 for those not taken."""
-    begins = np.concatenate(([0], np.cumsum(np.bincount(documents.blob))))
-    rows = np.concatenate([np.arange(begins[blob], begins[blob + 1]) for blob in kept])
-    place = np.full(len(documents.blob), -1, np.int64)
-    place[rows] = np.arange(size, size + len(rows))
-    number = np.zeros(len(begins), np.uint32)
-    number[list(kept)] = np.arange(blobs, blobs + len(kept))
-    parent = place[documents.parent[rows]].astype(np.uint32)
-    return Documents(number[documents.blob[rows]], parent, documents.code[rows], documents.prose[rows]), place
 
 
 def _ordered(terms: list[str]) -> tuple[list[str], npt.NDArray[np.int64]]:

@@ -6,18 +6,21 @@ Blobs are shared by all trees, commits and clones; two trees share the edges of 
 from __future__ import annotations
 
 import marshal
+import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
-from aci.cache import Cache, Damaged, sealed, unsealed
+from aci.cache import Cache, Damaged, Gone, sealed, unsealed
 from aci.graph.links import Bundle, packed
 from aci.graph.outline import Outline, decode, encode
 from aci.graph.postings import Bucket, Documents, Postings, Segment, bucket_of
 from aci.graph.resolve import Resolved
+from trajectories.errors import WorkspaceError
 
 VERSION = 2
 SCHEMA = """
@@ -27,9 +30,14 @@ CREATE TABLE blobs (key TEXT PRIMARY KEY, segment INTEGER NOT NULL, number INTEG
     seal INTEGER NOT NULL, outline BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE postings (segment INTEGER, bucket INTEGER, data BLOB NOT NULL, PRIMARY KEY (segment, bucket));
 CREATE TABLE edges (id INTEGER PRIMARY KEY AUTOINCREMENT, bundle BLOB NOT NULL);
-CREATE TABLE trees (key TEXT PRIMARY KEY, used INTEGER NOT NULL, manifest BLOB NOT NULL)
+CREATE TABLE trees (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, used REAL NOT NULL,
+    kin INTEGER NOT NULL, manifest BLOB NOT NULL)
 """
 AT_ONCE = 500
+HOUR = 3600.0
+"""Seconds between two notes that a tree was used."""
+LARGEST = 2_000_000_000
+"""Bytes; above it the trees that were used longest ago make room."""
 
 
 class Spot(NamedTuple):
@@ -80,18 +88,26 @@ class Store:
     # Trees
 
     def manifest(self, key: str) -> Manifest | None:
-        rows = self.cache.read("SELECT manifest FROM trees WHERE key = ?", (key,))
-        return Manifest.unpacked(unsealed(rows[0][0], f"tree {key}")) if rows else None
+        rows = self.cache.read("SELECT used, manifest FROM trees WHERE key = ?", (key,))
+        for used, manifest in rows:
+            if used < time.time() - HOUR:
+                with suppress(WorkspaceError), self.cache.writing() as write:
+                    write.execute("UPDATE trees SET used = ? WHERE key = ?", (time.time(), key))
+            return Manifest.unpacked(unsealed(manifest, f"tree {key}"))
+        return None
 
-    def recent(self, most: int = 8) -> list[Manifest]:
-        """The manifests made last, newest first."""
-        rows = self.cache.read("SELECT key, manifest FROM trees ORDER BY rowid DESC LIMIT ?", (most,))
+    def recent(self, paths: Iterable[str], most: int = 8) -> list[Manifest]:
+        """The manifests made last, those of trees like one with these paths first."""
+        query = "SELECT key, manifest FROM trees ORDER BY kin = ? DESC, id DESC LIMIT ?"
+        rows = self.cache.read(query, (_kin(paths), most))
         return [Manifest.unpacked(unsealed(data, f"tree {key}")) for key, data in rows]
 
     def keep(self, key: str, manifest: Manifest) -> None:
+        row = (key, time.time(), _kin(manifest.paths), sealed(manifest.packed(), f"tree {key}"))
         with self.cache.writing() as write:
-            row = (key, sealed(manifest.packed(), f"tree {key}"))
-            write.execute("INSERT OR REPLACE INTO trees VALUES (?, unixepoch(), ?)", row)
+            write.execute("INSERT OR REPLACE INTO trees (key, used, kin, manifest) VALUES (?, ?, ?, ?)", row)
+        if self.cache.size() > LARGEST:
+            make_room(self.cache, LARGEST // 2)
 
     # Blobs
 
@@ -105,12 +121,15 @@ class Store:
     def outline(self, key: str) -> Outline:
         return decode(unsealed(self._one("SELECT outline FROM blobs WHERE key = ?", key)[0], f"outline {key}"))
 
-    def add(self, blobs: Sequence[Parsed], segment: Segment) -> dict[str, Spot]:
-        """Write a segment, unless another process has just written all of its blobs; returns where they are."""
+    def add(self, blobs: Sequence[Parsed], segment: Segment, before: Mapping[str, Spot]) -> dict[str, Spot]:
+        """Write a segment, unless all of its blobs are elsewhere than before; returns where they are.
+
+        Then another process has just written them.
+        """
         outlines = [sealed(encode(blob.outline), f"outline {blob.key}") for blob in blobs]
         with self.cache.writing() as write:
             there = self.known(blob.key for blob in blobs)
-            if len(there) == len(blobs):
+            if all(there.get(blob.key) != before.get(blob.key) for blob in blobs):
                 return there
             id = _written(write, segment)
             spots = [(blob.key, id, number, blob.reason) for number, blob in enumerate(blobs)]
@@ -158,14 +177,14 @@ class Store:
         """The row, which must be there."""
         for row in self.cache.read(query, (key,)):
             return row
-        raise Damaged(f"No row for {key}: {query}")
+        raise Gone(f"No row for {key}: {query}")
 
     def _all(self, query: str, keys: Iterable[Any]) -> list[tuple[Any, ...]]:
         """The rows of these keys, all of which must be there."""
         wanted = sorted(set(keys))
         rows = self._many(query, wanted)
         if len(rows) != len(wanted):
-            raise Damaged(f"Rows are missing: {query}")
+            raise Gone(f"Rows are missing: {query}")
         return rows
 
     def _many(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -176,12 +195,38 @@ class Store:
         return rows
 
 
+def _kin(paths: Iterable[str]) -> int:
+    """Most commits of a project have the same."""
+    return zlib.crc32("/".join(sorted({path.partition("/")[0] for path in paths})).encode("utf-8", "surrogateescape"))
+
+
 def _seal(key: object, segment: object, number: object, reason: object) -> int:
     return zlib.crc32(f"{key} {segment} {number} {reason}".encode("utf-8", "replace"))
 
 
 def _bucket(segment: int, number: int, data: object) -> Bucket:
     return Bucket.unpacked(unsealed(data, f"bucket {segment} {number}"))
+
+
+def make_room(cache: Cache, most: int) -> None:
+    """Drop the trees used longest ago, and what only they need, until so many bytes are left, or one tree."""
+    with cache.writing() as write:
+        trees = write.execute("SELECT key, manifest FROM trees ORDER BY used, id").fetchall()
+        while len(trees) > 1 and cache.size() > most:
+            dropped, trees = trees[: len(trees) // 2], trees[len(trees) // 2 :]
+            write.executemany("DELETE FROM trees WHERE key = ?", [(key,) for key, _ in dropped])
+            _drop_orphans(write, [Manifest.unpacked(unsealed(data, f"tree {key}")) for key, data in trees])
+
+
+def _drop_orphans(write: Connection, manifests: Sequence[Manifest]) -> None:
+    keys = {key for manifest in manifests for key in manifest.keys}
+    segments = {segment for manifest in manifests for segment in manifest.segments}
+    segments |= {segment for key, segment in write.execute("SELECT key, segment FROM blobs") if key in keys}
+    bundles = {bundle for manifest in manifests for bundle in manifest.edges}
+    needed = ",".join(map(str, sorted(segments)))
+    for table, column in (("blobs", "segment"), ("postings", "segment"), ("segments", "id")):
+        write.execute(f"DELETE FROM {table} WHERE {column} NOT IN ({needed})")
+    write.execute(f"DELETE FROM edges WHERE id NOT IN ({','.join(map(str, sorted(bundles)))})")
 
 
 def _written(write: Connection, segment: Segment) -> int:
