@@ -10,6 +10,7 @@ from trajectories.errors import UsageError
 from trajectories.records import Issue
 
 MOST_BYTES = 1_000_000
+MOST_PATCH = 20_000_000
 MOST_PICTURES = 4_000_000
 """Bytes of all pictures together."""
 PICTURE = re.compile(
@@ -72,6 +73,26 @@ def _below(folder: Path, name: str, most: int) -> bytes:
         return path.read_bytes()
     except (OSError, ValueError):
         return b""
+
+
+def patch_from(file: Path | None, *issue: object) -> str:
+    """The diff in a file, or "" where none is given. Raises UsageError for one beside an issue, and an unreadable one.
+
+    Its bytes need not be UTF-8: encode it with `surrogateescape` to get them back.
+    """
+    if file is None:
+        return ""
+    if any(value for value in issue):
+        raise UsageError("--patch and an issue were both given.", "Choose one.")
+    try:
+        with file.open("rb") as handle:
+            data = handle.read(MOST_PATCH + 1)
+    except OSError as error:
+        raise UsageError(f"The patch {file} cannot be read: {error.strerror}.", "Name a diff.") from None
+    if len(data) > MOST_PATCH or not data.strip():
+        what = "is empty" if not data.strip() else f"has more than {MOST_PATCH:,} bytes"
+        raise UsageError(f"The patch {file} {what}.", "Name a diff, as `git diff` makes it.")
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _read(file: Path, what: str = "issue file") -> str:

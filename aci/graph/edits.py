@@ -6,11 +6,12 @@ Lines that are named are those of the tree after the patch; the graph that is as
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from aci.graph.blobs import Blobs
 from aci.graph.graph import Graph, Link, Place
 from aci.graph.signatures import breaking_changes
 
@@ -49,6 +50,25 @@ class Edit:
             if tag == "equal" and first < line <= last:
                 return now + line - first
         return 0
+
+
+def edits_between(before: Blobs, after: Blobs) -> list[Edit]:
+    """The files that differ, links and what is too large or no text left out."""
+    old, new = _files(before), _files(after)
+    paths = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
+    read = {id: data for blobs, ids in ((before, old), (after, new)) for id, data in _read(blobs, ids, paths)}
+    texts = [(path, read.get(old.get(path, ""), ""), read.get(new.get(path, ""), "")) for path in paths]
+    return [Edit(path, was, now) for path, was, now in texts if was is not None and now is not None]
+
+
+def _files(blobs: Blobs) -> dict[str, str]:
+    return {path: id for path, mode, id in blobs.files() if mode.startswith("100")}
+
+
+def _read(blobs: Blobs, ids: Mapping[str, str], paths: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    wanted = [ids[path] for path in paths if path in ids]
+    for id, data in zip(wanted, blobs.read(wanted), strict=True):
+        yield id, None if data is None or b"\0" in data else data.decode("utf-8", "replace")
 
 
 def _shared(old: Sequence[str], new: Sequence[str]) -> int:

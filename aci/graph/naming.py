@@ -54,9 +54,29 @@ def ordered(graph: Graph, places: Iterable[Place]) -> tuple[Place, ...]:
     """Source before tests, what stands outermost first."""
 
     def rank(place: Place) -> tuple[bool, int, Place]:
-        return is_test(place.path), whole_name(graph, place).count(".") if place.symbol >= 0 else 0, place
+        return is_test_file(graph, place.path), whole_name(graph, place).count(".") if place.symbol >= 0 else 0, place
 
     return tuple(sorted(dict.fromkeys(places), key=rank))
+
+
+def child(graph: Graph, place: Place, name: str) -> Place | None:
+    """What stands directly in a definition under that name."""
+    symbols = graph.outline(place.path).symbols
+    return next(
+        (Place(place.path, n) for n, one in enumerate(symbols) if one.parent == place.symbol and one.bare == name), None
+    )
+
+
+def is_test_file(graph: Graph, path: str) -> bool:
+    """Whether a path is a test's; a module that only looks so by its name, and holds no test, is none."""
+    if not is_test(path):
+        return False
+    folder, _, name = path.rpartition("/")
+    if not name.startswith("test_") or path not in graph.number or is_test(f"{folder}/x.py"):
+        return True
+    return any(
+        one.bare.startswith(("test", "Test")) or one.bare.endswith("Test") for one in graph.outline(path).symbols
+    )
 
 
 def at_line(graph: Graph, path: str, line: int) -> Place:
@@ -138,17 +158,10 @@ def _inherited(graph: Graph, parts: Sequence[str]) -> list[Place]:
     for _ in range(DEEPEST):
         level = [link.place for place in level for link in graph.bases(place) if link.place not in seen]
         seen.update(level)
-        found = [child for place in level if (child := _child(graph, place, parts[-1]))]
+        found = [method for place in level if (method := child(graph, place, parts[-1]))]
         if found or not level:
             return found
     return []
-
-
-def _child(graph: Graph, place: Place, name: str) -> Place | None:
-    symbols = graph.outline(place.path).symbols
-    return next(
-        (Place(place.path, n) for n, one in enumerate(symbols) if one.parent == place.symbol and one.bare == name), None
-    )
 
 
 def _modules(graph: Graph, parts: Sequence[str]) -> list[str]:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aci.graph.graph import Graph, Nodes, Place
+from aci.graph.naming import is_test_file
 from aci.graph.links import KINDS
-from aci.patch import is_test
 
 HOPS = 3
 PER_HOP = 0.6
@@ -42,7 +42,7 @@ def reaching_tests(graph: Graph, places: Iterable[Place], hops: int = HOPS) -> d
     """The test files that get to these places, surest first. A file counts as its surest test, others help a little."""
     found: dict[str, list[Reached]] = {}
     for place, reached in reaching(graph, places, hops).items():
-        if reached.hops and is_test(place.path):
+        if reached.hops and is_test_file(graph, place.path):
             found.setdefault(place.path, []).append(reached)
     files = {path: _together(ways) for path, ways in found.items()}
     return dict(sorted(files.items(), key=lambda item: (-item[1].score, item[0])))

@@ -1,0 +1,99 @@
+"""All that localization needs, put together in one place: a tree's files, the user's cache, what commits before say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from aci.cache import folder
+from trajectories.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from aci.graph.blobs import Blobs
+    from aci.graph.graph import Graph
+    from aci.localize import Places
+    from trajectories.records import Issue
+
+Answer = TypeVar("Answer")
+
+
+class Before(NamedTuple):
+    """Whose past is asked: the ancestors of a commit (its whole id) in a git directory."""
+
+    git_dir: Path
+    commit: str
+
+
+class Located(NamedTuple):
+    places: Places
+    left_out: Mapping[str, str]
+    """Paths that were not read, and why."""
+    seconds: float
+
+
+def located(
+    blobs: Blobs, issue: Issue, before: Before, top: int = 10, say: Callable[[str], None] = lambda _: None
+) -> Located:
+    """Where the issue is likely to be solved. Without a cache that can be written everything is made in memory."""
+    began = time.monotonic()
+    from aci.localize import locate
+
+    def question(graph: Graph) -> tuple[Places, Mapping[str, str]]:
+        texts = {path: _text(blobs, id) for path, mode, id in blobs.files() if mode.startswith("100")}
+        return locate(texts, "", issue, top), graph.left_out
+
+    places, left_out = ask_graph(blobs, question, say)
+    return Located(places, left_out, round(time.monotonic() - began, 3))
+
+
+def likely_next(
+    without: Blobs, patched: Blobs, before: Before, top: int = 10, say: Callable[[str], None] = lambda _: None
+) -> Located:
+    """What else is likely to need a change, for the patch between two trees."""
+    began = time.monotonic()
+    from aci.consequences import changed_together, consequences
+    from aci.graph.edits import edits_between
+
+    edits = edits_between(without, patched)
+    together = changed_together([edit.path for edit in edits], _recent_changes(before, say))
+
+    def question(graph: Graph) -> tuple[Places, Mapping[str, str]]:
+        there = {path: share for path, share in together.items() if path in graph.number}
+        return consequences(graph, edits, there, top), graph.left_out
+
+    places, left_out = ask_graph(without, question, say)
+    return Located(places, left_out, round(time.monotonic() - began, 3))
+
+
+def _recent_changes(before: Before, say: Callable[[str], None]) -> list[tuple[str, ...]]:
+    """The files that each of the last commits changed."""
+    from aci.consequences import RECENT
+    from aci.history import History
+    from aci.history_git import Commits
+
+    commits = Commits(before.git_dir)
+    try:
+        with History.open(before.git_dir, before.commit, folder()) as history:
+            return list(history.touched(commits.ancestors(before.commit)[:RECENT]).values())
+    except WorkspaceError as error:  # a history with holes, or no cache
+        say(f"{error.message} Which files change together is not asked.")
+        return []
+    finally:
+        commits.close()
+
+
+def _text(blobs: Blobs, id: str) -> str:
+    return (next(iter(blobs.read([id]))) or b"").decode("utf-8", "replace")
+
+
+def ask_graph(blobs: Blobs, question: Callable[[Graph], Answer], say: Callable[[str], None] = lambda _: None) -> Answer:
+    """What the graph of a tree answers, from the user's cache, or from memory where that cannot be written."""
+    from aci.graph.graph import asked
+
+    try:
+        return asked(blobs, folder(), question)
+    except WorkspaceError as error:
+        say(f"{error.message} The graph is made in memory, for this once.")
+        return asked(blobs, None, question)

@@ -1,0 +1,248 @@
+"""A neighbourhood of the graph as one page that needs nothing else: no network, no fonts, no library.
+
+The picture is SVG, laid out here in columns: who refers to a place on its left, what it refers to on its right. What is
+shown is somebody's source, so everything is escaped, and the page's own policy lets nothing but its own style and
+script run.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+
+from aci.graph.surroundings import RELATIONS, Seen
+from aci.view import clean
+from agent.graph_tree import REFERRING, SURE, TITLES
+
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 224, 40, 56, 10, 20
+"""Of a box, and between boxes."""
+LONGEST_NAME, LONGEST_PATH = 25, 30
+"""Characters that a box has room for."""
+MOST_OF_A_RELATION = 8
+COLUMNS = {"callers": -1, "tests": -1, "subclasses": -1, "overridden": -1}
+"""Left of the place; all else is on its right."""
+
+
+@dataclass
+class Box:
+    """A place in the picture, or those there is no room for. `column` counts from the place in question."""
+
+    id: str
+    seen: Seen | None
+    relation: str
+    column: int
+    text: str = ""
+    sub: str = ""
+    y: float = 0.0
+    parent: Box | None = None
+    children: list[Box] = field(default_factory=list)
+    rest: Sequence[Seen] = ()
+
+    @property
+    def unsure(self) -> bool:
+        return self.seen is not None and self.seen.weight < SURE
+
+
+def page(found: Sequence[Seen], where: str) -> str:
+    """The whole page, for all places that a name means."""
+    style, script = _part("style.css"), _part("script.js")
+    boxes: list[Box] = []
+    sections = [_section(one, number, boxes) for number, one in enumerate(found)]
+    told = {box.id: _details(box) if box.seen else _rest(box) for box in boxes}
+    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
+    title = escape(clean(found[0].name if found else "Nothing"))
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>{title}</h1><p>{escape(clean(where))}</p></header>
+<main>
+<div class="pictures">
+{"".join(sections)}
+</div>
+<aside aria-live="polite"><p class="hint">Choose a box to see its signature and where it stands.</p></aside>
+</main>
+<script type="application/json" id="told">{_json(told)}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def _part(name: str) -> str:
+    return files("agent.pages").joinpath(f"graph.{name}").read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _json(value: object) -> str:
+    """JSON that can stand in a page: nothing in it ends the element, or begins another."""
+    return json.dumps(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _section(one: Seen, number: int, boxes: list[Box]) -> str:
+    centre = Box(f"p{number}", one, "", 0, one.name.rpartition(".")[2] if one.kind != "file" else one.path)
+    centre.sub = one.address
+    mine = [centre]
+    _grow(centre, mine, "")
+    boxes += mine
+    _lay_out(centre)
+    return f"<section><h2>{escape(clean(one.signature or one.name))}</h2>{_svg(centre, mine)}</section>\n"
+
+
+def _grow(box: Box, boxes: list[Box], only: str) -> None:
+    """The boxes around one, level by level; a number stands for those there is no room for."""
+    for relation in RELATIONS:
+        found = box.seen.related.get(relation, []) if box.seen and relation == (only or relation) else []
+        side = COLUMNS.get(relation, 1)
+        for other in found[:MOST_OF_A_RELATION]:
+            text = other.name if other.kind != "file" else other.path.rpartition("/")[2]
+            made = Box(f"p{len(boxes)}-{box.id}", other, relation, box.column + side, text, parent=box)
+            made.sub = _where(other, relation)
+            boxes.append(made)
+            box.children.append(made)
+            _grow(made, boxes, relation)
+        if (rest := len(found) - MOST_OF_A_RELATION) > 0:
+            more = Box(f"p{len(boxes)}-{box.id}", None, relation, box.column + side, f"… {rest} more", parent=box)
+            more.rest = found[MOST_OF_A_RELATION:]
+            boxes.append(more)
+            box.children.append(more)
+
+
+def _lay_out(centre: Box) -> None:
+    """Each side is a tree: leaves one below the other, groups apart, and what holds them in their middle."""
+    heights = []
+    for side in (-1, 1):
+        mine = [child for child in centre.children if child.column == side]
+        heights.append(_stack(mine, 0.0))
+    tallest = max(*heights, HEIGHT)
+    for side, height in zip((-1, 1), heights, strict=True):
+        for child in centre.children:
+            if child.column == side:
+                _shift(child, (tallest - height) / 2)
+    centre.y = (tallest - HEIGHT) / 2
+
+
+def _stack(boxes: Iterable[Box], top: float) -> float:
+    """Places these and what hangs on them; returns the height that they take from `top`."""
+    at, last = top, ""
+    for box in boxes:
+        if last and box.relation != last:
+            at += 2 * GAP_Y + 8
+        elif last:
+            at += GAP_Y
+        elif box.parent and not box.parent.parent:
+            at += 8
+        last = box.relation
+        height = max(_stack(box.children, at) if box.children else 0.0, HEIGHT)
+        box.y = at + (height - HEIGHT) / 2
+        at += height
+    return at - top
+
+
+def _shift(box: Box, by: float) -> None:
+    box.y += by
+    for child in box.children:
+        _shift(child, by)
+
+
+def _svg(centre: Box, boxes: Sequence[Box]) -> str:
+    left = min(box.column for box in boxes)
+    columns = max(box.column for box in boxes) - left + 1
+    width = columns * WIDTH + (columns - 1) * GAP_X + 2 * MARGIN
+    top = min(box.y for box in boxes) - 26
+    height = max(box.y for box in boxes) + HEIGHT - top + MARGIN
+
+    def x(box: Box) -> float:
+        return MARGIN + (box.column - left) * (WIDTH + GAP_X)
+
+    parts = [_edge(box, x(box), x(box.parent)) for box in boxes if box.parent]
+    named: set[str] = set()
+    for box in boxes:
+        if box.parent is centre and box.relation not in named:
+            named.add(box.relation)
+            title = escape(TITLES[box.relation])
+            parts.append(f'<text class="title" x="{x(box):.0f}" y="{_top(box) - 6:.1f}">{title}</text>')
+        parts.append(_drawn(box, x(box)))
+    label = escape(clean(f"What is around {centre.text}"), quote=True)
+    return (
+        f'<div class="scroll"><svg class="columns{columns}" role="group" aria-label="{label}" '
+        f'width="{width}" height="{height:.0f}" viewBox="0 {top:.1f} {width} {height:.1f}">{"".join(parts)}</svg></div>'
+    )
+
+
+def _top(box: Box) -> float:
+    """The upper end of a box and of all that hangs on it."""
+    return min([box.y, *(_top(child) for child in box.children)])
+
+
+def _edge(box: Box, x: float, parent_x: float) -> str:
+    assert box.parent
+    start, end = (x + WIDTH, parent_x) if x < parent_x else (parent_x + WIDTH, x)
+    from_y, to_y = (box.y, box.parent.y) if x < parent_x else (box.parent.y, box.y)
+    a, b, middle = from_y + HEIGHT / 2, to_y + HEIGHT / 2, (start + end) / 2
+    unsure = " unsure" if box.unsure else ""
+    return (
+        f'<path class="edge {box.relation}{unsure}" data-ends="{box.id} {box.parent.id}" '
+        f'd="M{start:.0f} {a:.1f}C{middle:.0f} {a:.1f} {middle:.0f} {b:.1f} {end:.0f} {b:.1f}"/>'
+    )
+
+
+def _drawn(box: Box, x: float) -> str:
+    name, sub = _cut(box.text, LONGEST_NAME), _cut(box.sub, LONGEST_PATH)
+    kind = "centre" if box.parent is None else box.relation if box.seen else f"{box.relation} more"
+    name_y = box.y + (17 if box.sub else 25)
+    label = escape(clean(f"{box.text}, {TITLES.get(box.relation, 'the place itself')}, {box.sub}"), quote=True)
+    return (
+        f'<g class="box {kind}{" unsure" * box.unsure}" id="{box.id}" tabindex="0" role="button" aria-label="{label}">'
+        f'<rect x="{x:.0f}" y="{box.y:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="7"/>'
+        f'<text class="name" x="{x + 12:.0f}" y="{name_y:.1f}">{escape(name)}</text>'
+        f'<text class="where" x="{x + 12:.0f}" y="{box.y + 32:.1f}">{escape(sub)}</text></g>'
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    """The end of a name or path, which tells more than its beginning."""
+    text = clean(text)
+    return text if len(text) <= most else f"…{text[1 - most :]}"
+
+
+def _rest(box: Box) -> dict[str, object]:
+    """What the panel shows of those there is no room for."""
+    rows = [f"{one.name if one.kind != 'file' else '(module level)'}  {_where(one, box.relation)}" for one in box.rest]
+    return {"name": f"{len(rows)} more", "relation": TITLES[box.relation], "rest": [clean(row) for row in rows]}
+
+
+def _where(one: Seen, relation: str) -> str:
+    """The place of the reference if it is he who refers, else of the definition."""
+    at = one.at if relation in REFERRING and one.at else one.line
+    return f"{one.path}:{at}" if at else one.path
+
+
+def _details(box: Box) -> dict[str, object]:
+    """What the panel shows of a box; the script sets it as text, never as markup."""
+    seen = box.seen
+    assert seen
+    return {
+        "name": clean(seen.name),
+        "signature": clean(seen.signature),
+        "doc": clean(seen.doc),
+        "where": clean(f"{seen.address}-{seen.end}" if seen.end > seen.line else seen.address),
+        "relation": TITLES.get(box.relation, ""),
+        "at": clean(f"{seen.at_path}:{seen.at}") if seen.at else "",
+        "unsure": "Others of that name may be meant as well." if box.unsure else "",
+    }
