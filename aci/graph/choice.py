@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from aci.graph.parse import by_extension
+from aci.graph.parse import by_file_name
 
 LARGEST = 1_000_000
 """Bytes; what is longer is data, or made by a program."""
@@ -45,9 +45,9 @@ LONG_LINES = 1000
 
 
 def language_of(path: str) -> str:
-    """The name of the file in `aci/graph/languages`, by extension, else by the whole name; "" if there is none."""
-    name = path.rpartition("/")[2].lower()
-    return by_extension().get(name.rpartition(".")[2], "")
+    """The name of the file in `aci/graph/languages`, or "" if there is none for it."""
+    stem, dot, extension = path.rpartition("/")[2].rpartition(".")
+    return by_file_name().get(f".{extension.lower()}" if dot else extension, "") if stem or not dot else ""
 
 
 def left_out(path: str, mode: str, size: int = 0) -> str:

@@ -33,8 +33,8 @@ def symbols(found: Captures, data: bytes, named: Named | None, docstrings: bool)
     for start, _, row, node, kind in sorted(_ranges(found, begins), key=_place):
         while open_ and made[open_[-1]].stop <= start:
             open_.pop()
-        title = node.child_by_field_name("name")
-        name = (named(node, data) if named else "") or (_text(title, data) if title else "")
+        title = _title(node)
+        name = (named(node, data) if named else "") or (_text(title, data).replace("::", ".") if title else "")
         if not name or len(open_) >= DEEPEST or (open_ and made[open_[-1]].start == start):
             continue
         body = _body(node)
@@ -97,6 +97,7 @@ class _Remarks:
 
     def without_tail(self, stop: int) -> int:
         """Where a definition ends without the comments after its last statement, which a grammar may take for its."""
+        stop = self._stripped(stop)
         while (comment := self._by_end.get(stop)) and self._is_alone(comment):
             stop = self._stripped(comment.start_byte)
         return stop
@@ -122,6 +123,15 @@ class _Remarks:
 def _last_row(node: Node) -> int:
     row, column = node.end_point
     return row if column else row - 1
+
+
+def _title(node: Node) -> Node | None:
+    """The node of the name; in C it lies within declarators: `char **name(int a)`."""
+    title = node.child_by_field_name("name") or node.child_by_field_name("declarator")
+    while title and title.type.endswith("_declarator"):
+        last = title.named_child(title.named_child_count - 1)
+        title = title.child_by_field_name("name") or title.child_by_field_name("declarator") or last
+    return title
 
 
 def _body(node: Node) -> Node | None:

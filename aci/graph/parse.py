@@ -24,12 +24,12 @@ LONGEST_NAME = 200
 
 _OWN = frozenset(("self", "cls", "super()", "this", "super"))
 _NO_USE = _OWN | {""}
-_PART = r"[^\W\d][\w$]*[!?]?"
-_DOTTED = re.compile(rf"(?:{_PART}|\$\w+)(?:\(\))?(?:(?:\.|::|->|\?\.)#?{_PART})*")
+_PART = r"(?:[^\W\d]|\$)[\w$]*[!?]?"
+_DOTTED = re.compile(rf"@{{0,2}}{_PART}(?:\(\))?(?:\.#?{_PART})*")
 _CALLED = re.compile(rf"({_PART}(?:\.{_PART})*)\((?:[^()]|\([^()]*\))*\)((?:\.{_PART})+)")
-_LAST = re.compile(rf"({_PART})\s*(?:<[^<>]*>)?$")
+_LAST = re.compile(rf"({_PART})\s*$")
 _GENERIC = re.compile(r"(?:::)?<[^<>]*>")
-_JOINTS = re.compile(r"::|->|\?\.")
+_JOINTS = re.compile(r"\$?(\w*)(?:::|\??->)|\?\.|&\.|\\")
 _place = itemgetter(2, 1, 0)
 _start = attrgetter("start_byte")
 
@@ -55,7 +55,7 @@ class Language:
 
     name: str
     extensions: tuple[str, ...]
-    """Of file names, without the dot; a whole name where a file has none (`rakefile`). In lower case."""
+    """Of file names, in lower case, without the dot."""
     grammar: Callable[[], object]
     """Imports the grammar and returns its pointer."""
     query: str
@@ -65,6 +65,8 @@ class Language:
     """(target, source, called) of a `@binding`."""
     named: Callable[[Node, bytes], str] | None = None
     """The name of a definition that has no field `name` or belongs to a type named elsewhere; else ""."""
+    files: tuple[str, ...] = ()
+    """Whole file names that mean the language too."""
 
     def parse(self, data: bytes) -> Parsed:
         """The outline of a file's bytes. Never fails: what the grammar does not understand is left out."""
@@ -177,8 +179,9 @@ def _name(written: bytes) -> str:
         text = "".join(text.removeprefix("new ").split())
     if "<" in text:
         text = _GENERIC.sub("", text)
+    text = _JOINTS.sub(r"\1.", text).lstrip(".")
     if _DOTTED.fullmatch(text):
-        return _JOINTS.sub(".", text)
+        return text
     if called := _CALLED.fullmatch(text):
         return f"{called[1]}(){called[2]}"
     last = _LAST.search(text)
@@ -201,6 +204,11 @@ def load(name: str) -> Language:
 
 
 @cache
-def by_extension() -> dict[str, str]:
-    """File name extension -> language, of all languages. Imports their files, no grammar."""
-    return {extension: name for name in names(PACKAGE) for extension in load(name).extensions}
+def by_file_name() -> dict[str, str]:
+    """Extension with its dot, or whole file name -> language, of all languages. Imports their files, no grammar."""
+    table: dict[str, str] = {}
+    for name in names(PACKAGE):
+        language = load(name)
+        table |= dict.fromkeys([f".{extension}" for extension in language.extensions], name)
+        table |= dict.fromkeys(language.files, name)
+    return table
