@@ -31,6 +31,10 @@ class Gone(Damaged):
     """What was there is not any more: another process may have made room."""
 
 
+DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""A schema that is no UTF-8 makes even SQLite's message one that cannot be decoded."""
+
+
 def folder() -> Path:
     """Where caches live: `SWE_AGENT_CACHE`, else the system's place for the user's caches."""
     from platformdirs import user_cache_path
@@ -59,15 +63,23 @@ class Cache:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = self._newest()
-            try:
-                return self._begun(self._connect())
-            except (sqlite3.DatabaseError, Damaged) as error:
-                if _is_trouble(error):
-                    raise
-            self._replace()
+            for _ in range(TRIES):
+                if connection := self._begun_unless_damaged():
+                    if self._newest() == self._file:
+                        return connection
+                    connection.close()  # another process has gone on to the next file meanwhile
+                self._replace()
             return self._begun(self._connect())
-        except (sqlite3.Error, Damaged, OSError) as error:
+        except (*DAMAGE, Damaged, OSError) as error:
             raise self._unusable(error) from error
+
+    def _begun_unless_damaged(self) -> sqlite3.Connection | None:
+        try:
+            return self._begun(self._connect())
+        except (*DAMAGE, Damaged) as error:
+            if _is_trouble(error):
+                raise
+            return None
 
     def _newest(self) -> Path:
         assert self.path
@@ -185,14 +197,18 @@ class Cache:
 
 def sealed(data: bytes, what: str) -> bytes:
     """With a checksum in front, of what it is as well: SQLite has none, and `marshal` must not see what is not ours."""
-    return zlib.crc32(data, zlib.crc32(what.encode("utf-8", "surrogateescape"))).to_bytes(4, "big") + data
+    return _checksum(data, what) + data
 
 
 def unsealed(data: object, what: str) -> bytes:
     """Raises Damaged for what was not sealed as that."""
-    if not isinstance(data, bytes) or sealed(data[4:], what)[:4] != data[:4]:
+    if not isinstance(data, bytes) or _checksum(memoryview(data)[4:], what) != data[:4]:
         raise Damaged(f"{what} is not what was stored")
     return data[4:]
+
+
+def _checksum(data: bytes | memoryview, what: str) -> bytes:
+    return zlib.crc32(data, zlib.crc32(what.encode("utf-8", "surrogateescape"))).to_bytes(4, "big")
 
 
 def _insist(work: Callable[[], object]) -> None:
@@ -213,7 +229,7 @@ def _insist(work: Callable[[], object]) -> None:
 def _damage() -> Iterator[None]:
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except DAMAGE as error:
         if _is_trouble(error):
             raise WorkspaceError(
                 f"The cache cannot be used: {error}.", "Try again later, or point SWE_AGENT_CACHE to another folder."
