@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aci.graph.graph import Graph, Nodes, Place
-from aci.graph.naming import is_test_file
 from aci.graph.links import KINDS
+from aci.graph.naming import is_test_file
 
 HOPS = 3
 PER_HOP = 0.6
