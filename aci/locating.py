@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -36,7 +40,7 @@ class Located(NamedTuple):
 def located(
     blobs: Blobs, issue: Issue, before: Before, top: int = 10, say: Callable[[str], None] = lambda _: None
 ) -> Located:
-    """Where the issue is likely to be solved. Without a cache that can be written everything is made in memory."""
+    """Where the issue is likely to be solved. Reads only the tree and what lies before it."""
     began = time.monotonic()
     from aci.localize import locate
 
@@ -89,11 +93,24 @@ def _text(blobs: Blobs, id: str) -> str:
 
 
 def ask_graph(blobs: Blobs, question: Callable[[Graph], Answer], say: Callable[[str], None] = lambda _: None) -> Answer:
-    """What the graph of a tree answers, from the user's cache, or from memory where that cannot be written."""
+    """What the graph of a tree answers, from the user's cache, or one for this process where that cannot be written."""
     from aci.graph.graph import asked
 
     try:
         return asked(blobs, folder(), question)
     except WorkspaceError as error:
-        say(f"{error.message} The graph is made in memory, for this once.")
-        return asked(blobs, None, question)
+        say(f"{error.message} The graph is kept for this process only.")
+        return asked(blobs, _own_folder(), question)
+
+
+@cache
+def _own_folder() -> Path:
+    """A folder of this process's, gone when it ends. Raises WorkspaceError."""
+    try:
+        made = tempfile.mkdtemp(prefix="swe-agent-")
+    except OSError as error:
+        raise WorkspaceError(
+            f"No temporary folder can be made: {error.strerror}.", "Make room, or set TMPDIR."
+        ) from None
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)

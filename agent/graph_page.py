@@ -15,9 +15,8 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
-from aci.graph.surroundings import RELATIONS, Seen
+from aci.graph.surroundings import RELATIONS, TITLES, Seen
 from aci.view import clean
-from agent.graph_tree import REFERRING, SURE, TITLES
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 224, 40, 56, 10, 20
 """Of a box, and between boxes."""
@@ -45,7 +44,7 @@ class Box:
 
     @property
     def unsure(self) -> bool:
-        return self.seen is not None and self.seen.weight < SURE
+        return self.seen is not None and self.seen.unsure
 
 
 def page(found: Sequence[Seen], where: str) -> str:
@@ -112,7 +111,7 @@ def _grow(box: Box, boxes: list[Box], only: str) -> None:
         for other in found[:MOST_OF_A_RELATION]:
             text = other.name if other.kind != "file" else other.path.rpartition("/")[2]
             made = Box(f"p{len(boxes)}-{box.id}", other, relation, box.column + side, text, parent=box)
-            made.sub = _where(other, relation)
+            made.sub = other.told_at(relation)
             boxes.append(made)
             box.children.append(made)
             _grow(made, boxes, relation)
@@ -223,14 +222,8 @@ def _cut(text: str, most: int) -> str:
 
 def _rest(box: Box) -> dict[str, object]:
     """What the panel shows of those there is no room for."""
-    rows = [f"{one.name if one.kind != 'file' else '(module level)'}  {_where(one, box.relation)}" for one in box.rest]
+    rows = [f"{one.name if one.kind != 'file' else '(module level)'}  {one.told_at(box.relation)}" for one in box.rest]
     return {"name": f"{len(rows)} more", "relation": TITLES[box.relation], "rest": [clean(row) for row in rows]}
-
-
-def _where(one: Seen, relation: str) -> str:
-    """The place of the reference if it is he who refers, else of the definition."""
-    at = one.at if relation in REFERRING and one.at else one.line
-    return f"{one.path}:{at}" if at else one.path
 
 
 def _details(box: Box) -> dict[str, object]:

@@ -7,22 +7,8 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from aci.graph.surroundings import RELATIONS, Seen
+from aci.graph.surroundings import RELATIONS, TITLES, Seen
 from aci.view import clean
-
-TITLES = {
-    "bases": "base classes",
-    "subclasses": "subclasses",
-    "overrides": "overrides",
-    "overridden": "overridden by",
-    "callers": "callers",
-    "tests": "tests",
-    "callees": "refers to",
-    "members": "holds",
-}
-REFERRING = ("callers", "tests", "subclasses")
-SURE = 0.5
-"""Under this weight of a reference others are likelier."""
 
 
 def tree(one: Seen, most: int) -> Tree:
@@ -49,11 +35,9 @@ def _fill(branch: Tree, found: list[Seen], relation: str, most: int) -> None:
 
 def _line(one: Seen, relation: str) -> Text:
     """`Till.sum  shop/till.py:12`: the line of the reference if it is he who refers, else of the definition."""
-    at = one.at if relation in REFERRING else one.line
-    where = f"{one.path}:{at}" if at else one.path
     name = one.name if one.kind != "file" else "(module level)"
-    unsure = (" perhaps", "yellow") if one.weight < SURE else ""
-    return Text.assemble((clean(name), "cyan"), (f"  {clean(where)}", "dim"), unsure)
+    unsure = (" perhaps", "yellow") if one.unsure else ""
+    return Text.assemble((clean(name), "cyan"), (f"  {clean(one.told_at(relation))}", "dim"), unsure)
 
 
 def as_json(one: Seen) -> dict[str, Any]:

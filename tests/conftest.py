@@ -37,9 +37,10 @@ _PERSON = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": WHEN}
 
 @pytest.fixture(autouse=True)
 def own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the user's config would be: not in the home of whoever runs the tests."""
+    """Where the user's config would be: not in the home of whoever runs the tests, nor is their cache."""
     path = tmp_path / "user-config.toml"
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(path))
+    monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "user-cache"))
     return path
 
 

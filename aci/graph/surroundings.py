@@ -9,7 +9,21 @@ from aci.graph.graph import Graph, Link, Place
 from aci.graph.naming import child, is_test_file
 from aci.graph.outline import CLASS
 
-RELATIONS = ("bases", "subclasses", "overrides", "overridden", "callers", "tests", "callees", "members")
+TITLES = {
+    "bases": "base classes",
+    "subclasses": "subclasses",
+    "overrides": "overrides",
+    "overridden": "overridden by",
+    "callers": "callers",
+    "tests": "tests",
+    "callees": "refers to",
+    "members": "holds",
+}
+RELATIONS = tuple(TITLES)
+REFERRING = ("callers", "tests", "subclasses")
+"""The relations whose lines are those of the reference, not of a definition."""
+SURE = 0.5
+"""Under this weight of a reference others are likelier to be meant."""
 DEEPENED = ("bases", "subclasses", "callers", "callees")
 """The relations that are followed further."""
 
@@ -34,6 +48,15 @@ class Seen:
     @property
     def path(self) -> str:
         return self.place.path
+
+    @property
+    def unsure(self) -> bool:
+        return self.weight < SURE
+
+    def told_at(self, relation: str) -> str:
+        """`path:line`, of the reference where it is this place that refers, else of the definition."""
+        line = self.at if relation in REFERRING else self.line
+        return f"{self.path}:{line}" if line else self.path
 
     @property
     def address(self) -> str:

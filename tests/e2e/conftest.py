@@ -53,6 +53,7 @@ class Machine:
         return kept | {
             "SWE_AGENT_STATE": str(self.home / "state"),
             "SWE_AGENT_CONFIG": str(self.home / "config.toml"),
+            "SWE_AGENT_CACHE": str(self.home / "cache"),
             "SWE_AGENT_WORKSPACE": self.workspace,
             "SWE_AGENT_IMAGE": IMAGE,
             **self.extra,

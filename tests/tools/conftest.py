@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -31,7 +31,7 @@ class Bench:
             raise FileNotFoundError(number)
         return self.outputs[number - 1]
 
-    def context(self) -> Context:
+    def context(self, before: Sequence[tuple[Action, Observation]] = ()) -> Context:
         return Context(
             workspace=self.workspace,
             trees=self.trees,
@@ -42,6 +42,7 @@ class Bench:
             recall=self.recall,
             test_command=self.test_command,
             secrets=("hunter2hunter2",),
+            before=before,
         )
 
     def __call__(self, tool: str, **arguments: Any) -> Observation:
@@ -50,7 +51,10 @@ class Bench:
 
     def together(self, *actions: Action) -> list[Observation]:
         """One step of several actions."""
-        seen = [self.toolbox.run(action, self.context()) for action in actions]
+        seen: list[Observation] = []
+        for action in actions:
+            before = tuple(zip(actions, seen, strict=False))
+            seen.append(self.toolbox.run(action, self.context(before)))
         if any(self.toolbox.writes(action) for action in actions):
             self.tree = self.workspace.snapshot().tree
         self.steps.append(Step("main", len(self.steps) + 1, "", "coder", self.tree, None, actions, tuple(seen)))
