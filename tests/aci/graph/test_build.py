@@ -1,0 +1,369 @@
+"""A tree's way into the store: only what changed is read and resolved, and the result is as if made from nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aci.graph.blobs import File, GitBlobs, TextBlobs
+from aci.graph.build import MISSING, MOST_PARTS, manifest
+from aci.graph.graph import Graph, Place, asked
+from aci.graph.links import KINDS
+from aci.graph.store import Store
+from tests.conftest import MakeRepo, git
+
+Row = tuple[Place, Place, str, int, float]
+
+
+class Counting(TextBlobs):
+    """Texts that remember which of them were read."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        super().__init__(texts)
+        self.asked: list[str] = []
+
+    def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
+        self.asked += ids
+        return super().read(ids)
+
+
+def _rows(graph: Graph) -> list[Row]:
+    """All edges, in order."""
+    edges = graph.edges()
+    columns = (edges.source, edges.target, edges.kind, edges.line, edges.weight)
+    return sorted(
+        (graph.place(source), graph.place(target), KINDS[kind], line, round(weight, 4))
+        for source, target, kind, line, weight in zip(*(column.tolist() for column in columns), strict=True)
+    )
+
+
+def _resolved(store: Store) -> list[set[str]]:
+    """The files of each bundle: each time that something was resolved."""
+    return [set(store.bundle(number).files) for (number,) in store.cache.read("SELECT id FROM edges ORDER BY id")]
+
+
+BASE = {
+    "pkg/__init__.py": "from .core import Engine\n",
+    "pkg/core.py": "from .base import Base\nclass Engine(Base):\n    def run(self):\n        return self.stop()\n",
+    "pkg/base.py": "class Base:\n    def stop(self):\n        pass\n",
+    "pkg/alone.py": "def nobody():\n    pass\n",
+    "main.py": "from pkg import Engine\nEngine().run()\n",
+}
+
+
+def test_a_known_tree_reads_nothing_and_writes_nothing() -> None:
+    store = Store(None)
+    manifest(TextBlobs(BASE), store)
+    again = Counting(BASE)
+    assert manifest(again, store) == manifest(TextBlobs(BASE), store)
+    assert again.asked == []
+    assert len(_resolved(store)) == 1
+    store.close()
+
+
+def test_the_next_commit_reads_and_resolves_what_the_change_may_have_reached() -> None:
+    store = Store(None)
+    manifest(TextBlobs(BASE), store)
+    changed = Counting(BASE | {"pkg/base.py": "class Base:\n    x = 1\n    def stop(self):\n        pass\n"})
+    manifest(changed, store)
+    assert len(changed.asked) == 1
+    first, second = _resolved(store)
+    assert first == set(BASE)
+    assert second == {"pkg/base.py", "pkg/core.py", "pkg/__init__.py", "main.py"} - (
+        second ^ set(BASE) - {"pkg/alone.py"}
+    )
+    assert {"pkg/base.py", "pkg/core.py"} <= second
+    assert "pkg/alone.py" not in second
+    store.close()
+
+
+def test_a_change_that_nobody_imports_resolves_one_file() -> None:
+    store = Store(None)
+    manifest(TextBlobs(BASE), store)
+    manifest(TextBlobs(BASE | {"pkg/alone.py": "def nobody():\n    return 1\n"}), store)
+    assert _resolved(store)[1:] == [{"pkg/alone.py"}]
+    store.close()
+
+
+def test_going_back_to_an_earlier_tree_makes_nothing_anew() -> None:
+    store = Store(None)
+    manifest(TextBlobs(BASE), store)
+    manifest(TextBlobs(BASE | {"pkg/alone.py": "x = 1\n"}), store)
+    before = _resolved(store)
+    manifest(TextBlobs(BASE), store)
+    assert _resolved(store) == before
+    store.close()
+
+
+def test_a_renamed_file_is_not_read_again() -> None:
+    store = Store(None)
+    manifest(TextBlobs(BASE), store)
+    texts = dict(BASE)
+    texts["pkg/renamed.py"] = texts.pop("pkg/base.py")
+    moved = Counting(texts)
+    made = Graph(manifest(moved, store), store)
+    assert moved.asked == []
+    assert "pkg/base.py" not in made.paths
+    assert made.bases(Place("pkg/core.py", 0)) == []
+    store.close()
+
+
+@pytest.mark.parametrize("name", ["base", "error", "code", "x", "file"])
+def test_an_added_file_is_found_by_who_imported_it_in_vain(name: str) -> None:
+    """Some names are stop words, which no posting holds."""
+    texts = {"main.py": f"from pkg.{name} import stop\nstop()\n", "pkg/__init__.py": ""}
+    store = Store(None)
+    assert Graph(manifest(TextBlobs(texts), store), store).callees(Place("main.py")) == []
+    texts[f"pkg/{name}.py"] = "def stop():\n    pass\n"
+    graph = Graph(manifest(TextBlobs(texts), store), store)
+    assert Place(f"pkg/{name}.py", 0) in [link.place for link in graph.callees(Place("main.py"))]
+    store.close()
+
+
+def test_a_removed_file_is_let_go_by_who_imported_it() -> None:
+    store = Store(None)
+    manifest(TextBlobs(BASE), store)
+    texts = {path: text for path, text in BASE.items() if path != "pkg/base.py"}
+    graph = Graph(manifest(TextBlobs(texts), store), store)
+    assert graph.bases(Place("pkg/core.py", 0)) == []
+    assert _rows(graph) == asked(TextBlobs(texts), None, _rows)
+    store.close()
+
+
+MODULES = ("one", "error", "x")
+NAMES = ("load", "save", "Base", "Engine")
+
+
+@st.composite
+def modules(draw: st.DrawFn) -> str:
+    """A small module of a package: it imports from others, in the ways there are, and uses what it got."""
+    module, name, other = (st.sampled_from(one) for one in (MODULES, NAMES, NAMES))
+    lines = []
+    for kind in draw(st.lists(st.sampled_from(range(8)), min_size=1, max_size=5)):
+        m, n, o = draw(module), draw(name), draw(other)
+        lines.append(
+            (
+                f"from .{m} import {n} as {o}",
+                f"from pkg.{m} import *",
+                f"import pkg.{m}\npkg.{m}.{n}()",
+                f"from . import {m}\n{m}.{n}({o})",
+                f"def {n}(a):\n    return {o}(a).{n}()",
+                f"class {n}({o}):\n    def load(self):\n        self.v = {n}()\n        return self.v.load()",
+                f"value = {n}()\nvalue.{o.lower()}()",
+                f"from .sub.{m} import {n}\n{n}()",
+            )[kind]
+        )
+    return "\n".join(lines) + "\n"
+
+
+PATHS = ("pkg/__init__.py", *(f"pkg/{name}.py" for name in MODULES), "pkg/sub/__init__.py", "pkg/sub/one.py", "x.py")
+CHANGES = st.lists(st.dictionaries(st.sampled_from(PATHS), st.none() | modules(), min_size=1, max_size=3), max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(PATHS), modules(), min_size=1, max_size=3), CHANGES)
+def test_after_any_commits_the_edges_are_those_of_a_build_from_nothing(
+    texts: dict[str, str], changes: list[dict[str, str | None]]
+) -> None:
+    store = Store(None)
+    for change in [{}, *changes]:
+        texts = {path: text for path, text in (texts | change).items() if text is not None}
+        graph = Graph(manifest(TextBlobs(texts), store), store)
+        assert _rows(graph) == asked(TextBlobs(texts), None, _rows)
+    store.close()
+
+
+def test_after_many_commits_a_tree_is_still_in_few_parts() -> None:
+    store = Store(None)
+    texts = {f"m{n}.py": f"from m{n + 1} import f{n + 1}\ndef f{n}():\n    f{n + 1}()\n" for n in range(30)}
+    for step in range(MOST_PARTS + 15):
+        texts |= {f"m{step % 30}.py": f"{texts[f'm{step % 30}.py']}    # step{step}\n"}
+        made = manifest(TextBlobs(texts), store)
+        assert len(set(made.segments)) <= MOST_PARTS
+        assert len(set(made.edges)) <= MOST_PARTS
+    graph = Graph(made, store)
+    assert _rows(graph) == asked(TextBlobs(texts), None, _rows)
+    assert len(graph.holding([f"step{MOST_PARTS + 14}"])) == 1
+    store.close()
+
+
+def test_parts_are_put_together_before_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aci.graph.build.MOST_PARTS", 4)
+    store = Store(None)
+    texts = {f"m{n}.py": f"def f{n}():\n    pass\n" for n in range(20)}
+    parts = []
+    for step in range(12):
+        texts[f"m{step}.py"] += f"x = {step}\n"
+        made = manifest(TextBlobs(texts), store)
+        parts.append(len(set(made.segments)))
+        assert asked(TextBlobs(texts), None, _held) == _held(Graph(made, store))
+    assert max(parts) <= 5
+    assert min(parts[6:]) < max(parts)
+    store.close()
+
+
+def _held(graph: Graph) -> dict[str, list[Place]]:
+    terms = ["x", "pass", *(f"f{n}" for n in range(20))]
+    return {
+        term: [graph.place(node) for node in sorted(held[0].tolist())] for term, held in graph.holding(terms).items()
+    }
+
+
+HARMLESS = {"good.py": b"def good():\n    pass\n"}
+DEEP = b"x = " + b"(" * 3000 + b")" * 3000 + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("broken.py", b"def f(:\n  class = 3\n" * 20),
+        ("latin.py", b"# -*- coding: latin-1 -*-\ndef caf\xe9():\n    return '\xe9'\n"),
+        ("bytes.py", bytes(range(1, 256)) * 20),
+        ("deep.py", DEEP),
+        ("nested.py", b"".join(b" " * n + b"def f%d():\n" % n for n in range(300)) + b" " * 300 + b"pass\n"),
+        ("ifs.py", b"".join(b" " * n + b"if x:\n" for n in range(90)) + b" " * 90 + b"pass\n"),
+        ("empty.py", b""),
+        ("bom.py", b"\xef\xbb\xbfdef f():\n    pass\n"),
+        ("mac.py", b"def f():\r    pass\rdef g():\r    f()\r"),
+        ("long.py", b"x = '" + b"a" * 90_000 + b"'\n"),
+        ("chain.py", b"x" + b".a()" * 20_000 + b"\n"),
+        ("plus.py", b"x = 1" + b" + 1" * 50_000 + b"\n"),
+    ],
+)
+def test_what_is_hard_to_read_does_not_stop_the_rest(make_repo: MakeRepo, name: str, content: bytes) -> None:
+    repo = make_repo({**HARMLESS, name: content})
+
+    def question(graph: Graph) -> None:
+        assert graph.defining("good") == [Place("good.py", 0)]
+        assert name in graph.paths or name in graph.left_out
+        graph.edges()
+
+    asked(GitBlobs.at(repo / ".git", "HEAD"), None, question)
+
+
+def test_what_is_left_out_is_named_with_the_reason(make_repo: MakeRepo) -> None:
+    repo = make_repo(
+        {
+            **HARMLESS,
+            "huge.py": b"x = 1\n" * 400_000,
+            "zeros.py": b"\0" * 100,
+            "min.js": b"a=1;" * 100_000,
+            "text.txt": b"words",
+        }
+    )
+    (repo / "link.py").symlink_to("good.py")
+    (repo / "loop.py").symlink_to("loop.py")
+    git(repo, "add", "-A")
+    inner = make_repo({"inner.py": b"x = 1\n"})
+    git(repo, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "module.py")
+    git(repo, "commit", "-qm", "Links")
+
+    def question(graph: Graph) -> None:
+        assert graph.paths == ("good.py",)
+        reasons = graph.left_out
+        assert reasons.keys() == {
+            "huge.py",
+            "zeros.py",
+            "min.js",
+            "text.txt",
+            "link.py",
+            "loop.py",
+            "module.py",
+            ".gitmodules",
+        }
+        assert "large" in reasons["huge.py"]
+        assert reasons["zeros.py"] == "binary"
+        assert "link" in reasons["link.py"]
+        assert "link" in reasons["loop.py"]
+        assert "submodule" in reasons["module.py"]
+
+    asked(GitBlobs.at(repo / ".git", "HEAD"), None, question)
+
+
+ODD = [
+    b"new\nline.py",
+    b"not-\xff-utf8.py",
+    "sür/rögate.py".encode(),
+    b"sp ace/tab\t.py",
+    b'quo"te.py',
+    b"back\\slash.py",
+    b"-dash.py",
+]
+
+
+def test_paths_may_be_odd(make_repo: MakeRepo, tmp_path: Path) -> None:
+    repo = make_repo({"good.py": "def good():\n    pass\n"})
+    for number, name in enumerate(ODD):
+        file = bytes(repo) + b"/" + name
+        Path(file.decode("utf-8", "surrogateescape")).parent.mkdir(exist_ok=True)
+        Path(file.decode("utf-8", "surrogateescape")).write_text(
+            f"from good import good\ndef odd{number}():\n    good()\n"
+        )
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "Odd")
+
+    def question(graph: Graph) -> None:
+        assert set(graph.paths) == {"good.py", *(name.decode("utf-8", "surrogateescape") for name in ODD)}
+        assert len(graph.callers(Place("good.py", 0))) >= len(ODD)
+        assert [place.path for place in graph.defining("odd1")] == ["not-\udcff-utf8.py"]
+
+    for _ in range(2):
+        asked(GitBlobs.at(repo / ".git", "HEAD"), tmp_path / "cache", question)
+
+
+def test_no_files_make_an_empty_graph(make_repo: MakeRepo) -> None:
+    repo = make_repo({})
+
+    def question(graph: Graph) -> None:
+        assert graph.paths == ()
+        assert graph.defining("x") == []
+        assert graph.nearest("x") == []
+        assert graph.holding(["x"]) == {}
+        assert len(graph.edges().source) == 0
+        assert np.array_equal(graph.first, [0])
+
+    asked(GitBlobs.at(repo / ".git", "HEAD"), None, question)
+
+
+class Vanishing(TextBlobs):
+    """As if something had removed a blob after the files were listed."""
+
+    def __init__(self, texts: Mapping[str, str], gone: str) -> None:
+        super().__init__(texts)
+        self.gone = next(file.id for file in self.files() if file.path == gone)
+
+    def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
+        for id, data in zip(ids, super().read(ids), strict=True):
+            if id == self.gone:
+                self.absent.add(id)
+            yield None if id == self.gone else data
+
+
+def test_a_blob_that_is_missing_is_asked_for_again_next_time(tmp_path: Path) -> None:
+    for _ in range(2):
+        partly = asked(Vanishing(BASE, "pkg/base.py"), tmp_path, lambda graph: (graph.paths, graph.left_out))
+        assert partly == (tuple(sorted(BASE.keys() - {"pkg/base.py"})), {"pkg/base.py": MISSING})
+
+    def question(graph: Graph) -> None:
+        assert graph.paths == tuple(sorted(BASE))
+        assert not graph.left_out
+        assert _rows(graph) == asked(TextBlobs(BASE), None, _rows)
+
+    asked(TextBlobs(BASE), tmp_path, question)
+
+
+def test_two_modes_of_one_path_do_not_confuse() -> None:
+    """The index of an unfinished merge lists a path more than once."""
+
+    class Unmerged(TextBlobs):
+        def files(self) -> list[File]:
+            files = list(super().files())
+            return [*files, *files]
+
+    assert asked(Unmerged(BASE), None, lambda graph: Counter(graph.paths)) == Counter(list(BASE))

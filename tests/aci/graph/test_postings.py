@@ -1,0 +1,176 @@
+"""Postings against a plain count of the same words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aci.graph.blobs import TextBlobs
+from aci.graph.build import manifest
+from aci.graph.graph import Graph, asked
+from aci.graph.outline import Symbol
+from aci.graph.parse import load
+from aci.graph.postings import CODE, DEFINES, NAME, PROSE, Bucket, Builder, Documents, bucket_of
+from aci.graph.store import Store
+from aci.words import WORD, split
+
+WORDS = st.sampled_from(
+    ["load", "loadHTTPResponse", "_private", "the", "x", "Élan", "snake_case_name", "error", "Δδ", "save2", "json"]
+)
+LINES = st.lists(WORDS, min_size=1, max_size=5).map(" + ".join)
+Key = tuple[str, int, int]
+
+
+@st.composite
+def blocks(draw: st.DrawFn, depth: int = 0) -> str:
+    """Some lines of Python, with definitions in them."""
+    indent = "    " * depth
+    lines = []
+    for kind in draw(st.lists(st.sampled_from(["code", "comment", "function", "class"]), min_size=1, max_size=4)):
+        if kind == "code" or (depth == 3 and kind != "comment"):
+            lines.append(indent + draw(LINES))
+        elif kind == "comment":
+            lines.append(f"{indent}# {draw(LINES)}\n{indent}pass")
+        else:
+            head = f"def {draw(WORDS)}({draw(WORDS)}):" if kind == "function" else f"class {draw(WORDS)}:"
+            doc = f'{indent}    """{draw(LINES)}"""\n' if draw(st.booleans()) else ""
+            lines.append(f"{indent}{head}\n{doc}{draw(blocks(depth + 1))}")
+    return "\n".join(lines)
+
+
+def _counted(text: str) -> tuple[Counter[Key], dict[str, set[int]], Counter[tuple[int, int]]]:
+    """(term, document, field) -> how often; documents by defined name; how many words in (document, field).
+
+    Byte by byte, from what the parser says alone.
+    """
+    data = text.encode()
+    outline, prose = load("python").parse(data)
+    owner = [0] * len(data)
+    field = [CODE] * len(data)
+    for number, symbol in enumerate(outline.symbols, 1):
+        owner[symbol.start : symbol.stop] = [number] * (symbol.stop - symbol.start)
+    for start, stop in prose:
+        owner[start:stop] = [owner[start]] * (stop - start)
+        field[start:stop] = [PROSE] * (stop - start)
+    found: Counter[Key] = Counter()
+    words: Counter[tuple[int, int]] = Counter()
+    at = 0
+    while at < len(data):
+        end = at
+        while end < len(data) and (owner[end], field[end]) == (owner[at], field[at]):
+            end += 1
+        _count(found, words, data[at:end].decode(), owner[at], field[at])
+        at = end
+    defined: dict[str, set[int]] = {}
+    for number, symbol in enumerate(outline.symbols, 1):
+        _count(found, words, symbol.bare, number, NAME)
+        defined.setdefault(symbol.bare, set()).add(number)
+    return found, defined, words
+
+
+def _count(found: Counter[Key], words: Counter[tuple[int, int]], text: str, document: int, field: int) -> None:
+    for word in WORD.findall(text):
+        words[document, field] += 1
+        for term in split(word):
+            found[term, document, field] += 1
+
+
+def _held(graph: Graph, terms: list[str]) -> dict[tuple[str, str, int, int], int]:
+    """(term, path, document of the path, field) -> how often."""
+    held = {}
+    for term, postings in graph.holding(terms).items():
+        for node, *counts in zip(*(column.tolist() for column in postings), strict=True):
+            path, symbol = graph.place(node)
+            held |= {(term, path, symbol + 1, field): count for field, count in enumerate(counts) if count}
+    return held
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(blocks(), max_size=4), min_size=1, max_size=3), st.data())
+def test_each_term_is_counted_in_each_document_of_each_tree(trees: list[list[str]], data: st.DataObject) -> None:
+    """Trees come into the store in turn, so later ones lie in several segments; texts may repeat."""
+    every = sorted({text for tree in trees for text in tree})
+    wanted = [{f"f{n}.py": data.draw(st.sampled_from(every)) for n in range(len(tree))} for tree in trees if every]
+    store = Store(None)
+    graphs = [Graph(manifest(TextBlobs(texts), store), store) for texts in wanted]
+    for texts, graph in zip(wanted, graphs, strict=True):
+        counts = {path: _counted(text) for path, text in texts.items()}
+        # Of equal files the first stands for all.
+        first = {text: path for path, text in sorted(texts.items(), reverse=True)}
+        expected = {
+            (term, path, document, field): min(count, 255)
+            for path in first.values()
+            for (term, document, field), count in counts[path][0].items()
+        }
+        terms = sorted({key[0] for found, _, _ in counts.values() for key in found} | {"elsewhere"})
+        assert _held(graph, terms) == expected
+        names = sorted({name for _, defined, _ in counts.values() for name in defined})
+        nodes = graph.nodes_defining(names)
+        assert {(name, *graph.place(node)) for name, found in nodes.items() for node in found.tolist()} == {
+            (name, path, number - 1)
+            for path in first.values()
+            for name, numbers in counts[path][1].items()
+            for number in numbers
+        }
+        for path in first.values():
+            start = int(graph.first[graph.number[path]])
+            for document in range(len(graph.outline(path).symbols) + 1):
+                assert graph.code_length[start + document] == counts[path][2][document, CODE]
+                assert graph.prose_length[start + document] == counts[path][2][document, PROSE]
+    store.close()
+
+
+def test_a_term_is_counted_to_255() -> None:
+    held = asked(TextBlobs({"a.py": "load = 1\n" * 300}), None, lambda graph: graph.holding(["load"])["load"])
+    assert held.code.tolist() == [255]
+
+
+def test_equal_files_are_both_there_and_one_of_them_is_found() -> None:
+    texts = {"b.py": "def load(): pass\n", "a.py": "def load(): pass\n"}
+
+    def question(graph: Graph) -> None:
+        assert graph.paths == ("a.py", "b.py")
+        assert [place.path for place in graph.defining("load")] == ["a.py"]
+        assert graph.outline("b.py").symbols[0].name == "load"
+
+    asked(TextBlobs(texts), None, question)
+
+
+def test_blobs_of_other_trees_are_not_seen(tmp_path: Path) -> None:
+    both = {"a.py": "def mine(): pass\n", "b.py": "def theirs(): pass\n"}
+    asked(TextBlobs(both), tmp_path, lambda graph: None)
+
+    def question(graph: Graph) -> None:
+        assert graph.holding(["theirs", "mine"]).keys() == {"mine"}
+        assert graph.defining("theirs") == []
+        assert graph.nearest("their") == []
+
+    asked(TextBlobs({"c.py": both["a.py"]}), tmp_path, question)
+
+
+def test_no_blobs_make_an_empty_segment() -> None:
+    segment = Builder().segment()
+    assert segment.names == []
+    assert all(bucket.terms == [] for bucket in segment.buckets)
+
+
+def test_a_segment_keeps_all_through_its_bytes() -> None:
+    builder = Builder()
+    symbol = Symbol("load", "function", 1, 1, 1, 0, 15, -1, "def load()", "")
+    builder.add(b"def load(): pas1\nsave()\n", (symbol,), [])
+    for n in range(6000):
+        builder.add(f"word{n} shared".encode(), (), [])
+    segment = builder.segment()
+    assert len(segment.buckets) > 1
+    buckets = [Bucket.unpacked(bucket.packed()) for bucket in segment.buckets]
+    for term, documents in (("word17", [19]), ("shared", list(range(2, 6002))), (DEFINES + "load", [1])):
+        found = buckets[bucket_of(term, len(buckets))].of(term)
+        assert found is not None
+        assert found.documents.tolist() == documents
+    assert buckets[bucket_of("absent", len(buckets))].of("absent") is None
+    again = Documents.unpacked(segment.documents.packed())
+    assert all(np.array_equal(one, other) for one, other in zip(again, segment.documents, strict=True))
