@@ -89,7 +89,7 @@ def _siblings(graph: Graph, changed: Sequence[Place]) -> Iterator[Reason]:
 
 
 def _tests(graph: Graph, changed: Sequence[Place]) -> Iterator[Reason]:
-    source = [place for place in changed if not is_test_file(graph, place.path)]
+    source = {place: 1.0 for place in changed if not is_test_file(graph, place.path)}
     for path, reached in reaching_tests(graph, source).items():
         yield Place(path), W_TEST * reached.score, "tests it" if reached.hops == 1 else "tests what uses it"
 

@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 
 from aci import evidence
+from aci.advice import affected_callers
 from aci.commands import narrowed
 from aci.digest import digest
 from aci.example import only_the_example
@@ -100,6 +101,7 @@ def _conclude(trial: Trial, baseline: Report | None, suite: Report | None, verdi
         *trial.notes,
         *_ran(baseline, suite, trial.related),
         *_about(trial.trees, trial.base, trial.proved, trial.parts),
+        *affected_callers(trial.trees, trial.base, trial.proved, trial.parts.source),
         FORGERY,
     )
     return replace(

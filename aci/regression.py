@@ -7,11 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from aci.evidence import imported
 from aci.patch import is_test
 from aci.source import definitions
+from trajectories.errors import WorkspaceError
 from trajectories.trees import Entry, Trees
+
+if TYPE_CHECKING:
+    from aci.graph.graph import Graph, Place
 
 LARGE = 40
 """A suite of fewer test files is simply run."""
@@ -22,6 +27,10 @@ CHANGED = 100
 """Of a patch of more files, the first."""
 HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 NAMED = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|tests)\.py$")
+REACHES = 6.0
+"""What it counts that a test surely gets to a changed definition, beside the points for names."""
+LEAST = 0.5
+"""Less than this is no reason to name a test file."""
 COMMON = 4
 """Shorter names stand everywhere."""
 
@@ -40,12 +49,52 @@ def related_tests(
     names = {name for path in changed for name in _changed_names(trees, base, tree, path)}
     word = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b") if names else None
     modules = [_module_names(path) for path in changed]
-    scores = dict(near)
+    scores: dict[str, float] = dict(near)
     for path in _worth_reading(tests, near, changed):
         scores[path] += _by_text(trees.read_blob(tests[path].id).decode("utf-8", "replace"), modules, word)
+    for path, reached in _by_graph(trees, base, tree, changed).items():
+        if path in scores:
+            scores[path] += REACHES * reached
     return tuple(sorted((path for path, score in scores.items() if score), key=lambda path: (-scores[path], path)))[
         :MOST
     ]
+
+
+def nearest_tests(trees: Trees, tree: str, places: Sequence[tuple[str, str]], most: int = 4) -> tuple[str, ...]:
+    """The test files that have most to do with these places (path and dotted name, or ""), the likeliest place first.
+
+    Those that get there by calls, and those that are named like the file.
+    """
+    tests = {path: entry for path, entry in trees.files(tree).items() if NAMED.search(path) and is_test(path)}
+    scores: dict[str, float] = dict.fromkeys(tests, 0.0)
+    for rank, path in enumerate(dict.fromkeys(path for path, _ in places)):
+        for test, score in _by_path(tests, [path]).items():
+            scores[test] += score / (1 + rank)
+    for path, reached in _reaching(trees, tree, places).items():
+        if path in scores:
+            scores[path] += REACHES * reached
+    best = sorted((path for path, score in scores.items() if score >= LEAST), key=lambda path: (-scores[path], path))
+    return tuple(best[:most])
+
+
+def _reaching(trees: Trees, tree: str, places: Sequence[tuple[str, str]]) -> dict[str, float]:
+    """How surely each test file gets to the places; an earlier place counts more."""
+    from aci.graph.blobs import TreeBlobs
+    from aci.graph.naming import meant
+    from aci.graph.reach import reaching_tests
+    from aci.locating import ask_graph
+
+    def question(graph: Graph) -> dict[str, float]:
+        starts: dict[Place, float] = {}
+        for rank, (path, name) in enumerate(places):
+            for place in meant(graph, f"{path}:{name}" if name else path).places[:1] if path in graph.number else ():
+                starts.setdefault(place, 1 / (1 + rank) ** 0.5)
+        return {path: one.score for path, one in reaching_tests(graph, starts).items()}
+
+    try:
+        return ask_graph(TreeBlobs(trees, tree), question)
+    except WorkspaceError:
+        return {}
 
 
 def _by_path(tests: Mapping[str, Entry], changed: Sequence[str]) -> dict[str, int]:
@@ -59,6 +108,26 @@ def _by_path(tests: Mapping[str, Entry], changed: Sequence[str]) -> dict[str, in
         stem = re.sub(r"^test_|_test$", "", test.rpartition("/")[2].removesuffix(".py"))
         scores[test] = 4 * stems[stem] + sum(folders[test[:cut]] for cut in cuts)
     return scores
+
+
+def _by_graph(trees: Trees, base: str, tree: str, changed: Sequence[str]) -> dict[str, float]:
+    """How surely each test file gets to the changed definitions, from 0 to 1; nothing where there is no graph."""
+    from aci.graph.blobs import TreeBlobs
+    from aci.graph.edits import edits_between, touched
+    from aci.graph.reach import reaching_tests
+    from aci.locating import ask_graph
+
+    before = TreeBlobs(trees, base)
+    edits = [edit for edit in edits_between(before, TreeBlobs(trees, tree)) if edit.path in changed]
+
+    def question(graph: Graph) -> dict[str, float]:
+        places = dict.fromkeys(touched(graph, edits), 1.0)
+        return {path: one.score for path, one in reaching_tests(graph, places).items()}
+
+    try:
+        return ask_graph(before, question)
+    except WorkspaceError:
+        return {}
 
 
 def _worth_reading(tests: Mapping[str, Entry], near: Mapping[str, int], changed: Sequence[str]) -> list[str]:

@@ -92,6 +92,8 @@ class Repository:
                 f"{path} is not in a git repository.",
                 f"Make it one: cd {path} && git init && git add -A && git commit -m 'first commit'",
             ) from None
+        if not os.path.lexists(root / ".git"):  # a git directory that is not called so, whatever its configuration says
+            root, bare = git_dir, True
         repository = Repository(root.resolve(), git_dir.resolve(), bare)
         try:
             kind = decode(repository._git("rev-parse", "--show-object-format").strip())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -31,14 +31,14 @@ class Reached(NamedTuple):
     hops: int
 
 
-def reaching(graph: Graph, places: Iterable[Place], hops: int = HOPS) -> dict[Place, Reached]:
-    """All that gets to these places; the places themselves have no hops."""
-    scores, distance = _spread(graph, [graph.node(place) for place in places], hops)
+def reaching(graph: Graph, places: Mapping[Place, float], hops: int = HOPS) -> dict[Place, Reached]:
+    """All that gets to these places, of which each counts so much, from 0 to 1; they themselves have no hops."""
+    scores, distance = _spread(graph, {graph.node(place): weight for place, weight in places.items()}, hops)
     found = np.flatnonzero(scores >= LEAST).tolist()
     return {graph.place(node): Reached(float(scores[node]), int(distance[node])) for node in found}
 
 
-def reaching_tests(graph: Graph, places: Iterable[Place], hops: int = HOPS) -> dict[str, Reached]:
+def reaching_tests(graph: Graph, places: Mapping[Place, float], hops: int = HOPS) -> dict[str, Reached]:
     """The test files that get to these places, surest first. A file counts as its surest test, others help a little."""
     found: dict[str, list[Reached]] = {}
     for place, reached in reaching(graph, places, hops).items():
@@ -55,7 +55,7 @@ def _together(ways: Iterable[Reached]) -> Reached:
     return Reached(best + 0.2 * best * more / (1 + more), min(way.hops for way in ways))
 
 
-def _spread(graph: Graph, starts: Iterable[int], hops: int) -> tuple[Scores, Nodes]:
+def _spread(graph: Graph, starts: Mapping[int, float], hops: int) -> tuple[Scores, Nodes]:
     """By node: how surely it gets there, and in how many hops."""
     edges = graph.edges()
     weight = edges.weight * np.array([KIND[kind] for kind in KINDS])[edges.kind] * PER_HOP
@@ -68,9 +68,9 @@ def _spread(graph: Graph, starts: Iterable[int], hops: int) -> tuple[Scores, Nod
         np.maximum.at(scores, ends, by)
         distance[fresh & (scores > 0)] = hop
 
-    for start in starts:
-        scores[start] = 1.0
-        raised(graph.first[graph.file[[start]]], np.array([TO_FILE]), 0)
+    for start, share in starts.items():
+        scores[start] = max(scores[start], share)
+        raised(graph.first[graph.file[[start]]], np.array([TO_FILE * share]), 0)
     for hop in range(1, hops + 1):
         raised(graph.parent[inner], scores[inner] * TO_CLASS, hop - 1)
         raised(edges.source, scores[edges.target] * weight, hop)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from aci.commands import detect
 from aci.localize import locate
 from aci.patch import is_test
+from aci.regression import nearest_tests
 from aci.source import definitions
 from aci.view import clean
 from trajectories.errors import UsageError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from agent.task import Task
 
 SHOWN_PLACES = 6
+NEAR_PLACES = 3
+"""Functions whose tests are named."""
 SCORE = re.compile(r"\b(text) \d\.\d+")
 """The text's share of a place's score tells a reader nothing: places are in their order."""
 SHOWN_CODE, MOST_CODE, LONGEST_CODE = 3, 3_500, 2_400
@@ -95,22 +97,28 @@ def _layout(task: Task) -> str:
 
 
 def _tests(task: Task, found: dict[str, Any]) -> str:
-    """How tests are run, and the test files that lie nearest to the likeliest places by their names."""
+    """How tests are run, and the test files that have most to do with the likeliest places."""
     try:
         command, version = (task.settings.test, "") if task.settings.test else detect(task.workspace)
         how = f"`{command}`{f' (Python {version})' if version else ''}"
     except UsageError as error:
         how = error.message
-    stems = [PurePosixPath(hit["path"]).stem.strip("_") for hit in found["files"][:3] if not is_test(hit["path"])]
     tests = [
         path
         for path in task.trees.files(task.base.tree)
         if path.endswith(".py") and is_test(path) and path.isprintable()
     ]
-    near = [path for stem in stems for path in tests if PurePosixPath(path).stem in (f"test_{stem}", f"{stem}_test")]
+    near = [path for path in _nearest(task, found) if path.isprintable()]
     folders = Counter(path.rpartition("/")[0] for path in tests).most_common(1)
-    where = ", ".join(near[:4]) or (f"{folders[0][0]}/" if folders else "none yet")
+    where = ", ".join(near) or (f"{folders[0][0]}/" if folders else "none yet")
     return f"{how}; nearest: {where}"
+
+
+def _nearest(task: Task, found: dict[str, Any]) -> tuple[str, ...]:
+    functions = [(hit["path"], hit["name"]) for hit in found["functions"][:NEAR_PLACES]]
+    files = [(hit["path"], "") for hit in found["files"][:3]]
+    places = [place for place in (*functions, *files) if not is_test(place[0])]
+    return nearest_tests(task.trees, task.base.tree, places)
 
 
 def _advice(task: Task) -> str:

@@ -1,0 +1,79 @@
+"""What a patch touches, seen from the tree before it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aci.graph.blobs import TextBlobs
+from aci.graph.edits import Edit, broken_callers, edits_between, touched
+from aci.graph.graph import asked
+
+SHOP = "def total(prices, tax):\n    return sum(prices)\n\n\ndef cheap():\n    return total([], 0)\n\n\nRATE = 3\n"
+TILL = "from shop import total\n\n\nclass Till:\n    def ring(self):\n        return total([1], 0)\n"
+FILES = {"shop.py": SHOP, "till.py": TILL}
+
+LINES = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=12).map(lambda lines: "".join(f"{x}\n" for x in lines))
+
+
+@given(LINES, LINES)
+def test_lines_that_stay_are_followed(before: str, after: str) -> None:
+    edit = Edit("a.py", before, after)
+    old, new = before.splitlines(), after.splitlines()
+    moved = [edit.moved(line) for line in range(1, len(old) + 1)]
+    kept = [now for now in moved if now]
+    assert kept == sorted(set(kept))
+    assert all(old[line] == new[now - 1] for line, now in enumerate(moved) if now)
+    changed = {line for first, last in edit.lines for line in range(first, last + 1)}
+    assert {line for line, now in enumerate(moved, 1) if not now} <= changed
+    assert bool(edit.lines) == (old != new)
+
+
+def test_files_that_differ() -> None:
+    after = {"shop.py": SHOP + "# more\n", "new.py": "x = 1\n"}
+    edits = edits_between(TextBlobs(FILES | {"data.bin": "\0"}), TextBlobs(after))
+    assert [(edit.path, edit.before, edit.after) for edit in edits] == [
+        ("new.py", "", "x = 1\n"),
+        ("shop.py", SHOP, SHOP + "# more\n"),
+        ("till.py", TILL, ""),
+    ]
+
+
+def test_the_innermost_definitions_are_touched() -> None:
+    edits = [
+        Edit("shop.py", SHOP, SHOP.replace("sum(prices)", "max(prices)").replace("RATE = 3", "RATE = 4")),
+        Edit("till.py", TILL, TILL.replace("[1]", "[2]")),
+        Edit("gone.py", "x", "y"),
+    ]
+    names = asked(TextBlobs(FILES), None, lambda graph: [
+        (place.path, symbol.name if (symbol := graph.symbol(place)) else "") for place in touched(graph, edits)
+    ])  # fmt: skip
+    assert names == [("shop.py", "total"), ("shop.py", ""), ("till.py", "Till.ring")]
+
+
+def broken(files: dict[str, str], *edits: Edit) -> list[tuple[str, str, list[tuple[str, int]]]]:
+    return asked(TextBlobs(files), None, lambda graph: [
+        (one.name, one.words, [(link.place.path, link.line) for link in one.callers])
+        for one in broken_callers(graph, edits)
+    ])  # fmt: skip
+
+
+def test_callers_that_the_patch_leaves_alone() -> None:
+    changed = "import os\n" + SHOP.replace("prices, tax", "prices").replace("total([], 0)", "total([])")
+    assert broken(FILES, Edit("shop.py", SHOP, changed)) == [("total", "tax is gone", [("till.py", 6)])]
+    unmended = "import os\n" + SHOP.replace("prices, tax", "prices")
+    found = broken(FILES, Edit("shop.py", SHOP, unmended))
+    assert found == [("total", "tax is gone", [("shop.py", 7), ("till.py", 6)])]
+    followed = [Edit("shop.py", SHOP, changed), Edit("till.py", TILL, TILL.replace("([1], 0)", "([1])"))]
+    assert broken(FILES, *followed) == []
+
+
+def test_callers_of_a_constructor() -> None:
+    crate = "class Crate:\n    def __init__(self, size):\n        self.size = size\n"
+    files = {"crate.py": crate, "use.py": "from crate import Crate\n\n\ndef pack():\n    return Crate(3)\n"}
+    found = broken(files, Edit("crate.py", crate, crate.replace("size)", "size, weight)", 1)))
+    assert found == [("Crate.__init__", "weight must be given", [("use.py", 5)])]
+
+
+def test_no_python_no_word() -> None:
+    assert broken({"a.js": "function f(a) {}\nf(1)\n"}, Edit("a.js", "function f(a) {}", "function f() {}")) == []
