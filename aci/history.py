@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,9 +20,11 @@ from trajectories.plumbing import GitFailed
 if TYPE_CHECKING:
     from aci.history_index import Base, Numbers, Scores
 
-K1, B = 1.2, 0.5
+K1, B = 1.5, 0.75
 MOST_TERMS = 300
 MOST_NAMED = 50
+RECENT = 4_000
+IN_ONE_QUESTION = 500
 
 _ID = re.compile(r"[0-9a-f]{7,40}")
 
@@ -116,37 +118,66 @@ class History:
 
         return self._ask(find)
 
-    def touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    def touched(self, commits: Sequence[str], present: Collection[str] | None = None) -> dict[str, tuple[str, ...]]:
         """The files that each of these commits changed against its first parent; none for one that changed over 100.
 
-        What the repository lacks (a shallow or partial clone) is left out. Only ancestors are asked for.
+        With `present`, the base's paths, only files that are there, moved ones under the path they have now.
+        What the repository lacks (a shallow or partial clone) is left out, and so is what is no ancestor.
         """
-        return self._changes("touched", commits, self._commits.touched)
+        return self._ask(lambda base: self._touched(_ancestors(base, commits), present))
 
     def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """The lines that each of these commits added to each file, stripped, without the shortest."""
-        small = [id for id, paths in self.touched(commits).items() if paths]
-        return self._changes("added", small, self._commits.added)
+        """The lines that each of these commits added to each file (by the path it had), stripped, without the shortest.
 
-    def _changes(
+        Left out as by `touched`.
+        """
+
+        def find(base: Base) -> dict[str, dict[str, tuple[str, ...]]]:
+            small = [id for id, paths in self._touched(_ancestors(base, commits), None).items() if paths]
+            return self._recalled("added", small, self._commits.added)
+
+        return self._ask(find)
+
+    def together(self, paths: Sequence[str], present: Collection[str], most: int = 10) -> dict[str, dict[str, float]]:
+        """For each of these paths the files of `present` that changed with it of late, best first: path -> share.
+
+        A share is the part (0 to 1) of the path's own changes that the other file had. Of the 4,000 newest commits.
+        """
+        from aci.history_index import newest
+        from aci.history_paths import together
+
+        changes = self._ask(lambda base: self._touched(newest(base, RECENT), present))
+        return together(changes.values(), paths, most)
+
+    def _touched(self, commits: Sequence[str], present: Collection[str] | None) -> dict[str, tuple[str, ...]]:
+        from aci.history_paths import moved
+
+        changes = self._recalled("touched", commits, self._commits.touched)
+        if present is None:
+            return changes
+        now = moved({path for paths in changes.values() for path in paths}, present)
+        return {
+            id: tuple(dict.fromkeys(now.get(path, path) for path in paths if path in present or path in now))
+            for id, paths in changes.items()
+        }
+
+    def _recalled(
         self, kind: str, commits: Sequence[str], find: Callable[[Sequence[str]], dict[str, Said]]
     ) -> dict[str, Said]:
         """From the cache, and what is not there from the repository."""
-
-        def answer(base: Base) -> dict[str, Said]:
-            asked = [id for id in dict.fromkeys(commits) if _is_ancestor(base, id)]
-            marks = ", ".join("?" * len(asked))
-            rows = self._cache.read(f"SELECT id, said FROM changes WHERE kind = ? AND id IN ({marks})", (kind, *asked))
-            found: dict[str, Said] = {id: _unpacked(said) for id, said in rows}
-            fresh = find([id for id in asked if id not in found])
-            if fresh:
-                with self._cache.writing() as store:
-                    rows = [(id, kind, zlib.compress(json.dumps(said).encode(), 1)) for id, said in fresh.items()]
-                    store.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", rows)
-            found |= fresh
-            return {id: found[id] for id in asked if id in found}
-
-        return self._ask(answer)
+        found: dict[str, Said] = {}
+        for first in range(0, len(commits), IN_ONE_QUESTION):
+            some = commits[first : first + IN_ONE_QUESTION]
+            marks = ", ".join("?" * len(some))
+            rows = self._cache.read(f"SELECT id, said FROM changes WHERE kind = ? AND id IN ({marks})", (kind, *some))
+            found |= {id: _unpacked(said) for id, said in rows}
+        fresh = find([id for id in commits if id not in found])
+        if fresh:
+            packed = [(id, kind, zlib.compress(json.dumps(said).encode(), 1)) for id, said in fresh.items()]
+            with self._cache.writing() as store:
+                store.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", packed)
+        found |= fresh
+        return {id: found[id] for id in commits if id in found}
 
     def _ask(self, question: Callable[[Base], Answer]) -> Answer:
         def answer() -> Answer:
@@ -198,8 +229,10 @@ def _beginning(base: Base, id: str) -> Numbers:
     return np.array([number for number in near if base.id(int(number)).startswith(id)], np.int64)
 
 
-def _is_ancestor(base: Base, id: str) -> bool:
-    return len(id) == 40 and bool(_ID.fullmatch(id)) and len(_beginning(base, id)) > 0
+def _ancestors(base: Base, commits: Sequence[str]) -> list[str]:
+    """Those of these ids that are ancestors', each once."""
+    whole = (id for id in dict.fromkeys(commits) if len(id) == 40 and _ID.fullmatch(id))
+    return [id for id in whole if len(_beginning(base, id))]
 
 
 def _unpacked(said: bytes) -> Any:

@@ -214,3 +214,13 @@ def subjects(cache: Cache, base: Base, numbers: Sequence[int]) -> dict[int, str]
     query = f"SELECT number, subject FROM subjects WHERE family = ? AND number IN ({marks})"
     rows: list[tuple[Any, ...]] = cache.read(query, (base.family, *numbers))
     return dict(rows)
+
+
+def newest(base: Base, most: int) -> list[str]:
+    """The ids of the ancestors that were made last, the newest first; of equal ones the lower id."""
+    numbers = np.flatnonzero(base.ancestors)
+    if len(numbers) > most:
+        times = base.times[numbers]
+        numbers = numbers[times >= np.partition(times, -most)[-most]]
+    made = ((-int(base.times[number]), base.id(number)) for number in numbers.tolist())
+    return [id for _, id in sorted(made)[:most]]
