@@ -1,0 +1,250 @@
+"""What the code graph costs: CPU seconds, wall seconds and memory of whole processes, beside others'.
+
+    python -m benchmarks.graph --repos DIR [--runs 3] [--project sympy/sympy@COMMIT:FUNCTION …]
+                               [--aider PYTHON] [--locagent build_graph.py] [--json]
+
+A project's git directory is `DIR/owner+name/repo`, without a work tree. The sides of a comparison run in turn, each in
+a process of its own; medians are of CPU seconds, user and system, of it and what it started. Peers need a work tree,
+which is unpacked for them into a temporary folder: `--aider` is a Python that has aider, `--locagent` a file of
+LocAgent's. A peer that is not given is not measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.graph_sides import AIDER, LOCAGENT
+
+PROJECTS = (
+    "django/django@4142739af1cda53581af4169dbe16d6cd5e26948:force_str",
+    "sympy/sympy@HEAD:sympify",
+)
+STEPS = 5
+"""Commits, one after the other, of which each is asked once."""
+FLOORS = ("agent", "aci", "tools", "trajectories", "benchmarks", "swe_agent", "__main__", "_", "site", "encodings")
+ISSUE = "The message is wrong when a model's field has no default\n\nSaving raises a TypeError in get_default().\n"
+
+
+@dataclass(frozen=True)
+class Cost:
+    cpu: float
+    wall: float
+    megabytes: float
+    """The most that one process held."""
+
+
+class Project(NamedTuple):
+    name: str
+    git_dir: Path
+    commit: str
+    function: str
+
+
+class Row(NamedTuple):
+    what: str
+    cost: Cost | None
+    against: str
+    ratio: float | None
+    goal: str
+
+
+def cost(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Cost:
+    """Of a whole process and what it started. Raises RuntimeError if it fails, since then figures mean nothing."""
+    with tempfile.TemporaryFile() as said:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            list(map(str, command)),
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{command[:4]} ended with {process.returncode}: {said.read()[-800:]!r}")
+    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    return Cost(*(statistics.median(values) for values in zip(*(asdict(one).values() for one in costs), strict=True)))
+
+
+def in_turn(sides: Mapping[str, Callable[[], Cost]], runs: int) -> dict[str, Cost]:
+    """The medians of several costs, measured round by round."""
+    taken: dict[str, list[Cost]] = {name: [] for name in sides}
+    for _ in range(runs):
+        for name, side in sides.items():
+            taken[name].append(side())
+    return {name: median(costs) for name, costs in taken.items()}
+
+
+def side(name: str, *arguments: str | Path) -> Cost:
+    return cost([sys.executable, "-m", "benchmarks.graph_sides", name, *arguments])
+
+
+def cold(project: Project, folder: Path) -> Cost:
+    """The graph on disk, from nothing."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return side("build", project.git_dir, project.commit, folder)
+
+
+def next_commits(project: Project, folder: Path) -> Cost:
+    """Each of some commits, and who calls a function in it, where the one before is known."""
+    shutil.rmtree(folder, ignore_errors=True)
+    git = ["git", "--git-dir", str(project.git_dir), "rev-list", "--first-parent", f"--max-count={STEPS + 1}"]
+    commits = subprocess.run([*git, project.commit], capture_output=True, text=True, check=True).stdout.split()[::-1]
+    side("build", project.git_dir, commits[0], folder)
+    return median([side("callers", project.git_dir, commit, folder, project.function) for commit in commits[1:]])
+
+
+def locate(project: Project, cache: Path, issue: Path, *options: str) -> list[str | Path]:
+    program = "import sys; from swe_agent import main; sys.exit(main())"
+    flags = ("--repo", project.git_dir, "--base", project.commit, "--issue-file", issue, "--json")
+    return [sys.executable, *options, "-c", program, "locate", *flags]
+
+
+def libraries(command: Sequence[str | Path], environment: Mapping[str, str]) -> list[str]:
+    """The modules of others that a command imports, by Python's own account, whole packages by their name."""
+    ran = subprocess.run(
+        list(map(str, command)), env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    found = re.findall(r"^import time:[^|]*\|[^|]*\|\s*(\S+)$", ran.stderr, re.M)
+    return [name for name in dict.fromkeys(found) if not name.startswith(FLOORS)]
+
+
+def warm_locate(project: Project, folder: Path, runs: int) -> dict[str, Cost]:
+    """`swe-agent locate` where the graph is known, and a process that imports the same and opens the database."""
+    environment = {"SWE_AGENT_CACHE": str(folder)}
+    issue = folder.parent / "issue.md"
+    issue.write_text(ISSUE, "utf-8")
+    cost(locate(project, folder, issue), environment)
+    modules = libraries(locate(project, folder, issue, "-X", "importtime"), environment)
+    sides = {
+        "locate": lambda: cost(locate(project, folder, issue), environment),
+        "bare": lambda: side("bare", folder, *modules),
+    }
+    return in_turn(sides, runs)
+
+
+def unpacked(project: Project, folder: Path) -> Path:
+    """The files of the commit, for who needs a work tree."""
+    archive = folder / "files.tar"
+    with archive.open("wb") as out:
+        git = ["git", "--git-dir", str(project.git_dir), "archive", "--format=tar", project.commit]
+        subprocess.run(git, stdout=out, check=True)
+    with tarfile.open(archive) as files:
+        files.extractall(folder / "files", filter="data")
+    archive.unlink()
+    return folder / "files"
+
+
+def peers(project: Project, folder: Path, aider: str, locagent: str) -> dict[str, Cost]:
+    """Those that are given, once each: they take long."""
+    found = {}
+    if aider or locagent:
+        files = unpacked(project, folder)
+        if aider:
+            found["aider's repo map"] = cost([aider, "-c", AIDER, files], {"HOME": str(folder)})
+        if locagent:
+            found["LocAgent's graph"] = cost([sys.executable, "-c", LOCAGENT, files, locagent])
+    return found
+
+
+def measured(project: Project, runs: int, aider: str, locagent: str) -> list[Row]:
+    is_django = project.name.endswith("django")
+    with tempfile.TemporaryDirectory(prefix="swe-agent-graph-") as name:
+        folder = Path(name)
+        sides = {
+            "ours": lambda: cold(project, folder / "cold"),
+            "parse": lambda: side("parse_and_query", project.git_dir, project.commit),
+        }
+        costs = in_turn(sides, runs)
+        costs |= {"next": next_commits(project, folder / "next")}
+        costs |= {"query": side("callers", project.git_dir, project.commit, folder / "cold", project.function)}
+        costs |= warm_locate(project, folder / "cold", runs)
+        costs |= peers(project, folder, aider, locagent)
+    ours = costs["ours"]
+
+    def row(what: str, key: str, against: str, goal: str = "") -> Row:
+        one, other = costs.get(key), costs.get(against)
+        ratio = one.cpu / other.cpu if one and other else None
+        return Row(what, one, f"of {against}" if against != "ours" else "of cold", ratio, goal)
+
+    return [
+        Row("parse and query", costs["parse"], "", None, ""),
+        Row("cold graph on disk", ours, "of parse and query", ours.cpu / costs["parse"].cpu, "at most 3"),
+        row("aider's repo map, cold", "aider's repo map", "ours", f"at least {2.5 if is_django else 1.5}"),
+        row("LocAgent's graph", "LocAgent's graph", "ours", "at least 30" if is_django else ""),
+        row("next commit and a query", "next", "ours", "at most 0.05"),
+        row("callers, warm", "query", "ours"),
+        row("locate, warm", "locate", "bare", "at most 3"),
+        row("the same imports, database open", "bare", "ours"),
+    ]
+
+
+def project_of(text: str, repos: Path) -> Project:
+    """From `owner/name@commit:function`."""
+    name, _, rest = text.partition("@")
+    commit, _, function = rest.partition(":")
+    named = [repos / name.replace("/", "+") / "repo", *repos.glob(f"*+{name.partition('/')[2]}/repo")]
+    found = next((path for path in named if path.is_dir()), named[0])
+    return Project(name, found, commit, function)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.graph", description="What the code graph costs.")
+    parser.add_argument("--repos", type=Path, required=True, help="where the git directories are")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each side of which the median counts (default: 3)")
+    parser.add_argument("--project", action="append", help=f"default: {' '.join(PROJECTS)}")
+    parser.add_argument("--aider", default="", help="a Python that has aider")
+    parser.add_argument("--locagent", default="", help="LocAgent's dependency_graph/build_graph.py")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    if options.runs < 1:
+        parser.error("--runs must be at least 1")
+    tables = {}
+    for text in options.project or PROJECTS:
+        project = project_of(text, options.repos)
+        rows = measured(project, options.runs, options.aider, options.locagent)
+        tables[project.name] = rows
+        if not options.json:
+            show(text, rows)
+    if options.json:
+        print(json.dumps({name: [_plain(row) for row in rows] for name, rows in tables.items()}))
+    return 0
+
+
+def _plain(row: Row) -> dict[str, object]:
+    return {**row._asdict(), "cost": asdict(row.cost) if row.cost else None}
+
+
+def show(title: str, rows: Sequence[Row]) -> None:
+    print(f"{title}\n  {'':32} {'CPU s':>8} {'wall s':>8} {'MiB':>7}")
+    for what, cost, against, ratio, goal in rows:
+        if cost is None:
+            print(f"  {what:32} not measured")
+            continue
+        figures = f"{cost.cpu:8.2f} {cost.wall:8.2f} {cost.megabytes:7.0f}"
+        compared = f"  {ratio:7.3f} {against}" if ratio is not None else ""
+        print(f"  {what:32} {figures}{compared}{f' (goal: {goal})' if goal else ''}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

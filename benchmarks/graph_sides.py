@@ -1,0 +1,103 @@
+"""What `benchmarks/graph.py` measures, each side in a process of its own: `python -m benchmarks.graph_sides SIDE …`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+QUERY = """
+(class_definition name: (identifier) @class)
+(function_definition name: (identifier) @function)
+(call function: [(identifier) @call (attribute attribute: (identifier) @call)])
+"""
+AIDER = """
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from aider.io import InputOutput
+from aider.repomap import RepoMap
+
+
+class Model:
+    def token_count(self, text):
+        return len(text) // 4
+
+
+files = sorted(map(str, Path(sys.argv[1]).rglob("*.py")))
+print(len(RepoMap(root=sys.argv[1], main_model=Model(), io=InputOutput(yes=True)).get_repo_map([], files)))
+"""
+LOCAGENT = """
+import runpy, sys, types
+
+# It draws graphs when it is asked to; that is not measured.
+for name in ("matplotlib", "matplotlib.pyplot", "matplotlib.lines"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["matplotlib"].pyplot = sys.modules["matplotlib.pyplot"]
+sys.modules["matplotlib.lines"].Line2D = None
+build_graph = runpy.run_path(sys.argv[2])["build_graph"]
+graph = build_graph(sys.argv[1], fuzzy_search=True, global_import=True)
+print(graph.number_of_nodes(), graph.number_of_edges())
+"""
+
+
+def parse_and_query(git_dir: str, commit: str) -> None:
+    """The yardstick: each file parsed, its definitions and calls captured; blobs are read as we read them."""
+    import tree_sitter_python
+    from tree_sitter import Language, Parser, Query, QueryCursor
+
+    from aci.graph.blobs import GitBlobs
+    from aci.graph.choice import left_out
+
+    grammar = Language(tree_sitter_python.language())
+    parser, query = Parser(grammar), Query(grammar, QUERY)
+    blobs = GitBlobs.at(Path(git_dir), commit)
+    ids = dict.fromkeys(id for path, mode, id in blobs.files() if path.endswith(".py") and not left_out(path, mode))
+    found = 0
+    for data in blobs.read(list(ids)):
+        captures = QueryCursor(query).captures(parser.parse(data or b"").root_node)
+        found += sum(map(len, captures.values()))
+    print(len(ids), found)
+
+
+def build(git_dir: str, commit: str, cache: str) -> None:
+    """The graph of a commit, on disk."""
+    from aci.graph.blobs import GitBlobs
+    from aci.graph.graph import asked
+
+    print(asked(GitBlobs.at(Path(git_dir), commit), Path(cache), lambda graph: len(graph.paths)))
+
+
+def callers(git_dir: str, commit: str, cache: str, name: str) -> None:
+    """Who calls a function, at a commit."""
+    from aci.graph.blobs import GitBlobs
+    from aci.graph.graph import Graph, asked
+
+    def question(graph: Graph) -> int:
+        return sum(len(graph.callers(place)) for place in graph.defining(name))
+
+    print(asked(GitBlobs.at(Path(git_dir), commit), Path(cache), question))
+
+
+def bare(cache: str, *modules: str) -> None:
+    """What imports the libraries and opens the database, and does nothing."""
+    import sqlite3
+    from contextlib import suppress
+    from importlib import import_module
+
+    for module in modules:
+        with suppress(ImportError):  # a name may have been tried only
+            import_module(module)
+    newest = max(Path(cache).glob("graph*.sqlite"))
+    print(sqlite3.connect(newest).execute("SELECT count(*) FROM trees").fetchone())
+
+
+SIDES: dict[str, Callable[..., None]] = {
+    "parse_and_query": parse_and_query,
+    "build": build,
+    "callers": callers,
+    "bare": bare,
+}
+
+if __name__ == "__main__":
+    SIDES[sys.argv[1]](*sys.argv[2:])
