@@ -27,6 +27,7 @@ SHORTEST_LINE = 9
 BATCH = 10_000
 
 _ID = re.compile(r"[0-9a-f]{40}")
+_COMMIT = re.compile(rb"[0-9a-f]{40}")
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _QUOTED = re.compile(rb'\\(?:([0-7]{3})|(["\\abtnvfr]))')
 _ESCAPED = dict(zip(b'"\\abtnvfr', b'"\\\a\b\t\n\v\f\r', strict=True))
@@ -99,12 +100,11 @@ class Commits:
                 yield Commit(id.decode(), int(time), message)
 
     def touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """The files each changed against its first parent; () for one that changed too many, or has lost its parents.
+        """The files each changed against its first parent; () for one that changed too many.
 
-        A commit whose trees are not here is left out.
+        A commit whose parents or trees are not here is left out.
         """
-        whole = [id for id in commits if id not in self._cut]
-        return dict.fromkeys(self._cut.intersection(commits), ()) | self._each(whole, self._touched)
+        return self._each([id for id in commits if id not in self._cut], self._touched)
 
     def _touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
         found: dict[str, list[str]] = {}
@@ -113,13 +113,13 @@ class Commits:
         for field in fields:
             if not field.startswith(b":"):
                 paths = found.setdefault(field.decode(), [])
-            elif (path := next(fields, b"")) and field[1:7] != b"160000":
+            elif (path := next(fields, b"")) and b"160000" not in field[:14]:
                 paths.append(decode(path))
         return {id: tuple(found[id]) if len(found[id]) <= MOST_FILES else () for id in commits if id in found}
 
     def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
         """The lines that each added to each file, stripped, without the shortest; files over 1 MiB are passed over."""
-        return self._each(commits, self._added)
+        return self._each([id for id in commits if id not in self._cut], self._added)
 
     def _added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
         return _added_lines(self._git(*_DIFF, *_PATCH, input=_lines(commits)))
@@ -167,7 +167,7 @@ def _added_lines(said: bytes) -> dict[str, dict[str, tuple[str, ...]]]:
                     room -= 1
         elif line.startswith(b"+++ "):
             path = _path(line[4:])
-        elif len(line) == 40:
+        elif _COMMIT.fullmatch(line):
             files, room = found.setdefault(line.decode(), {}), MOST_LINES
     return {id: {path: tuple(dict.fromkeys(lines)) for path, lines in files.items()} for id, files in found.items()}
 

@@ -68,6 +68,8 @@ def known(cache: Cache, commit: str, boundary: str) -> Base | None:
     family = _family(cache, row[0][0])
     seen = np.unpackbits(np.frombuffer(row[0][1], np.uint8)).astype(np.bool_)[: len(family.times)]
     seen = np.concatenate([seen, np.zeros(len(family.times) - len(seen), np.bool_)])
+    if not seen.any():
+        raise Damaged(f"{commit} is not its own ancestor")
     return Base(family.family, family.ids, family.times, family.lengths, seen)
 
 

@@ -1,0 +1,357 @@
+"""What commits say, on real repositories: whole, shallow, partial, bare, empty and odd ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from aci.history import History
+from tests.conftest import MakeRepo, git
+
+Commit = Callable[..., str]
+WORDS = {"price": 1.0, "total": 1.0, "parcel": 1.0}
+
+
+@pytest.fixture
+def repo(make_repo: MakeRepo) -> Path:
+    return make_repo({"shop/price.py": "def total(items):\n    return sum(items)\n", "shop/stock.py": "left = 0\n"})
+
+
+def commit(repo: Path, message: str, files: Mapping[str, str | bytes | None], *more: str) -> str:
+    for name, content in files.items():
+        file = repo / name
+        if content is None:
+            file.unlink()
+            continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    git(repo, "add", "-A", "-f")
+    git(repo, "commit", "-q", "--allow-empty", "--cleanup=verbatim", "-m", message, *more)
+    return git(repo, "rev-parse", "HEAD")
+
+
+def subjects(history: History, words: Mapping[str, float] = WORDS) -> list[str]:
+    return [past.subject for past in history.similar(words)]
+
+
+def test_commits_like_an_issue_come_best_first_with_their_score_and_age(repo: Path, tmp_path: Path) -> None:
+    parcel = commit(repo, "Fixed #7 -- Parcel price was not in the total", {"shop/price.py": "parcel = 1\n"})
+    total = commit(repo, "Total of one item\n\nSigned-off-by: A Parcel <price@total.example>", {"shop/stock.py": "x\n"})
+    base = commit(repo, "Typo", {"README": "Shop\n"})
+    with History.open(repo / ".git", base, tmp_path) as history:
+        best, second = history.similar(WORDS)
+        assert (best.commit, best.score, best.subject) == (parcel, 1.0, "Fixed #7 -- Parcel price was not in the total")
+        assert (second.commit, second.age) == (total, 0)  # all are of the same second
+        assert 0 < second.score < 1
+        assert [past.commit for past in history.similar(WORDS, most=1)] == [parcel]
+        assert history.similar({"signed": 1.0, "example": 1.0}) == []
+        assert history.similar({}) == history.similar(WORDS, most=0) == []
+        assert len(history) == 4
+
+
+def test_age_counts_the_ancestors_made_later(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for day in (3, 1, 2):
+        date = f"170000000{day} +0000"
+        monkeypatch.setattr("tests.conftest._PERSON", {"NAME": "A", "EMAIL": "a@example.com", "DATE": date})
+        base = commit(repo, f"Price of day {day}", {})
+    with History.open(repo / ".git", base, None) as history:
+        assert {past.subject[-1]: past.age for past in history.similar(WORDS)} == {"3": 0, "2": 1, "1": 2}
+
+
+def test_named_by_the_beginning_of_an_id_or_by_a_number(repo: Path, tmp_path: Path) -> None:
+    closes = commit(repo, "Parcels are free (#12)", {"a.py": "1\n"})
+    names = commit(repo, "Postage", {"a.py": "2\n"})
+    names = commit(repo, "Postage again\n\nSee #12 and https://example.com/shop/issues/13.", {"a.py": "3\n"})
+    base = commit(repo, "Merge pull request #14 from someone/parcel-size\n\nSizes of parcels", {"a.py": "4\n"})
+    later = commit(repo, "Fixes #12", {"a.py": "5\n"})
+    with History.open(repo / ".git", base, tmp_path) as history:
+        assert [(past.commit, past.score) for past in history.named([], [12])] == [(closes, 1.0), (names, 0.5)]
+        assert [past.commit for past in history.named([], [13, 999])] == [names]
+        assert [past.subject for past in history.named([], [14])] == ["Sizes of parcels"]
+        assert [past.commit for past in history.named([closes[:7], names.upper()], [])] == sorted([closes, names])
+        assert history.named([later, later[:8], closes[:6], "not an id", "f" * 41], [1]) == []
+
+
+def test_touched_and_added_lines(repo: Path, tmp_path: Path) -> None:
+    first = git(repo, "rev-parse", "HEAD")
+    second = commit(
+        repo, "Price", {"shop/price.py": "def total(items):\n    return sum(items, start=0)\n", "b.py": "1"}
+    )
+    third = commit(repo, "Gone", {"b.py": None})
+    with History.open(repo / ".git", third, tmp_path) as history:
+        for _ in range(2):  # from the repository, then from the cache
+            assert history.touched([third, second, first, "f" * 40, "HEAD", third]) == {
+                third: ("b.py",),
+                second: ("b.py", "shop/price.py"),
+                first: ("shop/price.py", "shop/stock.py"),
+            }
+            assert history.added([second, third]) == {
+                second: {"shop/price.py": ("return sum(items, start=0)",)},
+                third: {},
+            }
+
+
+def test_a_merge_is_what_it_brought_in_and_a_huge_commit_says_nothing(repo: Path) -> None:
+    git(repo, "checkout", "-q", "-b", "side")
+    commit(repo, "One", {"one.py": "a line of one\n"})
+    commit(repo, "Two", {"two.py": "a line of two\n"})
+    git(repo, "checkout", "-q", "main")
+    commit(repo, "Other", {"other.py": "a line of another\n"})
+    git(repo, "merge", "-q", "--no-ff", "-m", "Merge branch 'side'", "side")
+    merge = git(repo, "rev-parse", "HEAD")
+    huge = commit(repo, "Licence", {f"f{n}.py": "a line of licence\n" for n in range(101)})
+    with History.open(repo / ".git", huge, None) as history:
+        assert history.touched([merge, huge]) == {merge: ("one.py", "two.py"), huge: ()}
+        assert history.added([merge, huge]) == {merge: {"one.py": ("a line of one",), "two.py": ("a line of two",)}}
+
+
+def test_lines_of_files_are_never_taken_for_headers(repo: Path) -> None:
+    id = git(repo, "rev-parse", "HEAD")
+    lines = ["++ b/elsewhere.py", "@@ -1,9 +1,9 @@ def f", id, "diff --git a/x b/x", "a line at the end"]
+    base = commit(repo, "Odd", {"odd.py": "-- a/elsewhere.py\nwithout an end"})
+    base = commit(repo, "Odd", {"odd.py": "\n".join(lines)})
+    with History.open(repo / ".git", base, None) as history:
+        assert history.added([base]) == {base: {"odd.py": tuple(lines)}}
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file system takes only UTF-8 names")
+def test_odd_names_and_messages(repo: Path) -> None:
+    names = [
+        ":100644 a.py",
+        'quote"\\.py',
+        "new\nline.py",
+        "tab\t.py",
+        "with space.py",
+        "a" * 40,
+        "caf\udce9.py",
+        "é.py",
+    ]
+    base = commit(repo, "Pri\x01ce of the t\u00f6tal", {name: f"a line of {n}\n" for n, name in enumerate(names)})
+    raw = git(repo, "cat-file", "commit", "HEAD").encode().replace(b"\xc3\xb6", b"\xff") + b"\n"
+    latin = subprocess.run(
+        ["git", "-C", str(repo), "hash-object", "-t", "commit", "-w", "--stdin"],
+        input=raw,
+        capture_output=True,
+        check=True,
+    )
+    base = latin.stdout.decode().strip()
+    with History.open(repo / ".git", base, None) as history:
+        assert [past.commit for past in history.similar({"tal": 1.0})] == [base]
+        assert set(history.touched([base])[base]) == set(names)
+        assert history.added([base])[base] == {name: (f"a line of {n}",) for n, name in enumerate(names)}
+
+
+def test_submodules_are_no_files(repo: Path) -> None:
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
+    git(repo, "commit", "-q", "-m", "A module")
+    there = git(repo, "rev-parse", "HEAD")
+    git(repo, "rm", "-q", "--cached", "module")
+    git(repo, "commit", "-q", "-m", "No module")
+    gone = git(repo, "rev-parse", "HEAD")
+    with History.open(repo / ".git", gone, None) as history:
+        assert history.touched([there, gone]) == {there: (), gone: ()}
+        assert history.added([there, gone]) == {}
+
+
+def test_moved_files_have_their_present_names(repo: Path) -> None:
+    old = commit(repo, "Price", {"shop/price.py": "a line of price\n", "gone.py": ""})
+    git(repo, "mv", "shop", "src")
+    base = commit(repo, "Layout", {"gone.py": None})
+    with History.open(repo / ".git", base, None) as history:
+        assert history.touched([old], {"src/price.py", "src/stock.py"}) == {old: ("src/price.py",)}
+
+
+def test_files_that_change_together(repo: Path, tmp_path: Path) -> None:
+    for n in range(4):
+        base = commit(repo, "Both", {"shop/price.py": f"{n}\n", "shop/tax.py": f"{n}\n", "CHANGES": f"{n}\n"})
+    commit(repo, "Later", {"shop/price.py": "later\n", "shop/stock.py": "later\n"})
+    present = {"shop/price.py", "shop/tax.py", "shop/stock.py"}
+    with History.open(repo / ".git", base, tmp_path) as history:
+        found = history.together(["shop/price.py", "nowhere.py"], present)
+        assert found == {"nowhere.py": {}, "shop/price.py": {"shop/tax.py": 0.5, "shop/stock.py": 0.125}}
+        assert list(found["shop/price.py"]) == ["shop/tax.py", "shop/stock.py"]
+        assert history.together(["shop/price.py"], present, most=1) == {"shop/price.py": {"shop/tax.py": 0.5}}
+
+
+# What is later than the base
+
+
+def test_nothing_later_than_the_base_is_seen_even_by_a_cache_that_knows_it(repo: Path, tmp_path: Path) -> None:
+    commit(repo, "Price of a parcel (#1)", {"a.py": "1\n"})
+    base = commit(repo, "Total (#1)", {"b.py": "a line of total\n"})
+    past = tmp_path / "past"
+    subprocess.run(["git", "clone", "-q", "--bare", str(repo), str(past)], check=True)
+    git(repo, "checkout", "-q", "-b", "side", "HEAD~1")
+    side = commit(repo, "Price and total of the parcel price (#1)", {"a.py": "side\n"})
+    git(repo, "checkout", "-q", "main")
+    git(repo, "merge", "-q", "--no-ff", "-m", "Price total parcel", "side")
+    future = git(repo, "rev-parse", "HEAD")
+
+    def answers(git_dir: Path, cache: Path | None) -> list[object]:
+        with History.open(git_dir, base, cache) as history:
+            return [
+                len(history),
+                history.similar(WORDS),
+                history.named([side, future[:9]], [1]),
+                history.touched([side, future, base]),
+                history.added([side, base]),
+                history.together(["a.py", "b.py"], {"a.py", "b.py"}),
+            ]
+
+    alone = answers(past, None)
+    with History.open(repo / ".git", future, tmp_path / "cache") as later:
+        assert len(later.similar(WORDS)) == 4
+        assert set(later.touched([side, base])) == {side, base}
+    assert answers(repo / ".git", tmp_path / "cache") == alone  # from the future's neighbour
+    assert answers(repo / ".git", tmp_path / "cache") == alone  # from the cache
+    assert answers(past, tmp_path / "cache") == alone  # a clone without the future, on the same cache
+    assert answers(repo / ".git", None) == alone
+
+
+# Repositories that lack something
+
+
+def test_an_empty_repository_an_unknown_commit_and_no_repository(make_repo: MakeRepo, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.git"
+    git(tmp_path, "init", "-q", "--bare", str(empty))
+    for folder in (empty, make_repo({}) / ".git", tmp_path / "nothing"):
+        for id in ("1" * 40, "HEAD", "--all", ""):
+            with History.open(folder, id, tmp_path / "cache") as history:
+                assert len(history) == 0
+                assert history.similar(WORDS) == history.named(["1" * 7], [1]) == []
+                assert history.touched([id]) == history.added([id]) == {}
+                assert history.together(["a.py"], {"a.py"}) == {"a.py": {}}
+
+
+def test_one_commit(repo: Path, tmp_path: Path) -> None:
+    with History.open(repo / ".git", git(repo, "rev-parse", "HEAD"), tmp_path) as history:
+        assert subjects(history, {"commit": 1.0}) == ["The first commit"]
+
+
+def test_a_shallow_clone_ends_where_it_was_cut_and_shares_a_cache_with_the_whole(repo: Path, tmp_path: Path) -> None:
+    for n in range(4):
+        base = commit(repo, f"Price {n}", {"shop/price.py": f"a line of {n}\n"})
+    shallow = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "-q", "--bare", "--depth=2", f"file://{repo}", str(shallow)], check=True)
+    cut = git(repo, "rev-parse", "HEAD~1")
+    own = {base: ("shop/price.py",)}
+    for known in ({}, {cut: ("shop/price.py",)}):  # the second time the cache knows what the whole one had
+        with History.open(shallow, base, tmp_path / "cache") as history:
+            assert set(subjects(history)) == {"Price 3", "Price 2"}
+            assert history.touched([base, cut]) == own | known
+            assert history.added([base, cut]) == {base: {"shop/price.py": ("a line of 3",)}}
+        with History.open(repo / ".git", base, tmp_path / "cache") as history:
+            assert len(subjects(history)) == 4
+            assert history.touched([base, cut]) == own | {cut: ("shop/price.py",)}
+
+
+def test_a_partial_clone_fetches_nothing_and_says_what_it_has(repo: Path, tmp_path: Path) -> None:
+    base = commit(repo, "Price", {"shop/price.py": "another line\n"})
+    git(repo, "config", "uploadpack.allowFilter", "true")
+    partial = tmp_path / "partial"
+    url = f"file://{repo}"
+    subprocess.run(["git", "clone", "-q", "--bare", "--filter=blob:none", url, str(partial)], check=True)
+    before = sorted(file.name for file in (partial / "objects").rglob("*"))
+    with History.open(partial, base, tmp_path / "cache") as history:
+        assert subjects(history) == ["Price"]
+        assert history.touched([base]) == {base: ("shop/price.py",)}
+        assert history.added([base]) == {}
+    assert sorted(file.name for file in (partial / "objects").rglob("*")) == before
+    with History.open(repo / ".git", base, tmp_path / "cache") as history:  # what was missing there is not remembered
+        assert history.added([base]) == {base: {"shop/price.py": ("another line",)}}
+
+
+def test_a_linked_worktree(repo: Path, tmp_path: Path) -> None:
+    git(repo, "worktree", "add", "-q", str(tmp_path / "linked"))
+    base = commit(tmp_path / "linked", "Price", {"shop/price.py": "another line\n"})
+    git_dir = Path(git(tmp_path / "linked", "rev-parse", "--absolute-git-dir"))
+    with History.open(git_dir, base, None) as history:
+        assert subjects(history) == ["Price"]
+
+
+def test_a_repositorys_own_configuration_and_replacements_have_no_say(repo: Path) -> None:
+    first = git(repo, "rev-parse", "HEAD")
+    base = commit(repo, "Price", {"shop/price.py": "another line\n", ".gitattributes": "*.py -diff\n"})
+    git(repo, "replace", "--graft", base)
+    git(repo, "config", "diff.external", "false")
+    git(repo, "config", "diff.noprefix", "true")
+    with History.open(repo / ".git", base, None) as history:
+        assert len(history) == 2
+        assert history.touched([first, base])[base] == (".gitattributes", "shop/price.py")
+        assert history.added([base])[base]["shop/price.py"] == ("another line",)
+
+
+# The cache
+
+
+def test_a_known_base_needs_no_repository(repo: Path, tmp_path: Path) -> None:
+    base = commit(repo, "Price (#1)", {"shop/price.py": "another line\n"})
+
+    def answers(git_dir: Path) -> list[object]:
+        with History.open(git_dir, base, tmp_path / "cache") as history:
+            return [subjects(history), history.named([], [1]), history.touched([base]), history.added([base])]
+
+    assert answers(repo / ".git") == answers(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE families SET ids = x'00'",
+        "UPDATE postings SET found = x'00'",
+        "DELETE FROM families",
+        "DROP TABLE postings",
+        "UPDATE changes SET said = x'00'",
+        "UPDATE bases SET ancestors = x''",
+    ],
+)
+def test_a_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) -> None:
+    import sqlite3
+
+    base = commit(repo, "Price", {"shop/price.py": "another line\n"})
+
+    def answers() -> list[object]:
+        with History.open(repo / ".git", base, tmp_path) as history:
+            return [len(history), subjects(history), history.touched([base]), history.added([base])]
+
+    sound = answers()
+    connection = sqlite3.connect(tmp_path / "history.sqlite")
+    connection.execute(damage)
+    connection.commit()
+    connection.close()
+    assert answers() == sound
+    (tmp_path / "history.sqlite").write_bytes(b"no database " * 1000)
+    assert answers() == sound
+
+
+def test_processes_at_once_index_a_repository_once(repo: Path, tmp_path: Path) -> None:
+    from aci.cache import Cache
+    from aci.history_index import SCHEMA, VERSION
+
+    for n in range(30):
+        commit(repo, f"Price {n} (#{n})", {})
+    bases = [git(repo, "rev-parse", f"HEAD~{n}") for n in (0, 0, 7, 15)]
+    script = (
+        "import sys; from pathlib import Path; from aci.history import History\n"
+        "history = History.open(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))\n"
+        "print(len(history), len(history.similar({'price': 1.0}, 100)))\n"
+        "history.close()"
+    )
+    command = [sys.executable, "-c", script, str(repo / ".git")]
+    running = [
+        subprocess.Popen([*command, base, str(tmp_path / "cache")], stdout=subprocess.PIPE, text=True) for base in bases
+    ]
+    assert [one.communicate(timeout=60)[0].split() for one in running] == [
+        ["31", "30"],
+        ["31", "30"],
+        ["24", "23"],
+        ["16", "15"],
+    ]
+    cache = Cache(tmp_path / "cache" / "history.sqlite", SCHEMA, VERSION)
+    families = cache.read("SELECT length(ids) / 20 FROM families")
+    assert sum(commits for (commits,) in families) == 31
+    cache.close()

@@ -1,0 +1,156 @@
+"""Messages, paths, and the index against a plain count, on histories of any shape."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aci.history import History, Past
+from aci.history_messages import CLOSING, LONGEST, NAMING, read
+from aci.history_paths import moved, together
+from tests.conftest import git
+
+
+@given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
+def test_any_bytes_are_a_message(raw: bytes) -> None:
+    message = read(raw)
+    assert "\n" not in message.subject
+    assert all(count > 0 for count in message.counts.values())
+
+
+def test_the_subject_counts_more_and_trailers_and_urls_not_at_all() -> None:
+    message = read(
+        b"Price of parcels\n\nThe parcel has a getPrice. https://shop.example/parcels\n\n"
+        b"Signed-off-by: Somebody\nCo-authored-by: Another <a@b.example>\n"
+        b"git-svn-id: http://code.example/svn/trunk@1 bcc190cf\n"
+    )
+    assert message.subject == "Price of parcels"
+    assert message.counts["price"] == 3
+    assert message.counts["parcels"] == 2
+    assert not {"somebody", "another", "shop", "svn", "trunk"} & set(message.counts)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("Fixed #7 -- Price", {7: CLOSING}),
+        ("Price (#7)", {7: CLOSING}),
+        ("Price\n\nCloses: gh-7, see #8", {7: CLOSING, 8: NAMING}),
+        ("Price\n\nresolves issue #7", {7: CLOSING}),
+        ("Price\n\nhttps://github.com/a/b/issues/7 and a/b#8", {7: NAMING, 8: NAMING}),
+        ("Merge pull request #7 from somebody/price\n\nPrice", {7: CLOSING}),
+        ("Price of &#39; and item#3 and #", {}),
+        ("Price #12345678901", {}),
+    ],
+)
+def test_numbers(text: str, numbers: dict[int, int]) -> None:
+    assert read(text.encode()).numbers == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("Merge pull request #7 from somebody/parcel-price\n\nTotals", "Totals"),
+        ("Merge branch 'parcel_price' into main", "Merge branch 'parcel_price' into main"),
+        ("Merge branch 'parcel_price'\n\nTotals", "Totals"),
+    ],
+)
+def test_a_merge_is_called_after_what_it_merges(text: str, subject: str) -> None:
+    message = read(text.encode())
+    assert message.subject == subject
+    assert "somebody" not in message.counts
+
+
+def test_the_branch_of_a_merge_has_its_words_counted() -> None:
+    assert read(b"Merge pull request #7 from somebody/fix-parcel-price\n\nTotals").counts["parcel"] == 1
+
+
+def test_a_message_is_read_to_a_limit() -> None:
+    assert "parcel" not in read(b"x " * LONGEST + b"parcel").counts
+
+
+# Paths
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("shop/price.py", "src/shop/price.py"),
+        ("lib/only.py", "src/shop/only.py"),
+        ("a/b/twice.py", "y/b/twice.py"),
+        ("c/twice.py", None),
+        ("lib/__init__.py", None),
+        ("lib/shop/__init__.py", "src/shop/__init__.py"),
+        ("gone.py", None),
+        ("src/shop/price.py", None),
+    ],
+)
+def test_where_a_file_lies_now(old: str, new: str | None) -> None:
+    present = ["src/shop/price.py", "src/shop/only.py", "x/twice.py", "y/b/twice.py", "src/shop/__init__.py"]
+    assert moved([old], present).get(old) == new
+
+
+def test_a_commit_of_many_files_ties_none_together() -> None:
+    many = [f"{n}.py" for n in range(31)]
+    assert together([many], ["0.py"], 5) == {"0.py": {}}
+    assert together([many[:3], many[:2], many[:1]], ["0.py"], 5) == {"0.py": {"1.py": 0.25, "2.py": 0.083333}}
+
+
+# The index
+
+Shape = list[tuple[int, set[int]]]
+WORDS = ("price", "total", "parcel")
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    """Commits, the oldest first: the words of each as a number, and its parents among those before."""
+    size = draw(st.integers(1, 12))
+    parents = [draw(st.sets(st.integers(0, n - 1), min_size=n > 0, max_size=2)) if n else set() for n in range(size)]
+    return [(draw(st.integers(0, 63)), parents[n]) for n in range(size)]
+
+
+def imported(shape: Shape, repo: Path) -> list[str]:
+    """A repository of this shape, in one process; its commits' ids."""
+    lines = []
+    for n, (words, parents) in enumerate(shape):
+        text = " ".join(word for bit, word in enumerate(WORDS * 2) if words >> bit & 1) + f" c{n}"
+        lines.append(f"commit refs/heads/c{n}\nmark :{n + 1}\ncommitter A <a@b.c> {1_700_000_000 + n // 2} +0000\n")
+        lines.append(f"data {len(text)}\n{text}\n")
+        for at, parent in enumerate(sorted(parents)):
+            lines.append(f"{'merge' if at else 'from'} :{parent + 1}\n")
+    git(repo, "init", "-q", "--bare", ".")
+    subprocess.run(
+        ["git", "-C", str(repo), "fast-import", "--quiet"], input="".join(lines).encode(), check=True, timeout=60
+    )
+    said = git(repo, "for-each-ref", "--format=%(refname:short) %(objectname)").splitlines()
+    ids = dict(line.split() for line in said)
+    return [ids[f"c{n}"] for n in range(len(shape))]
+
+
+def ancestors(shape: Shape, n: int) -> set[int]:
+    return {n}.union(*(ancestors(shape, parent) for parent in shape[n][1]))
+
+
+def asked(repo: Path, base: str, cache: Path | None) -> list[Past]:
+    with History.open(repo, base, cache) as history:
+        return history.similar({"price": 2.0, "total": 1.0, "parcel": 0.5})
+
+
+@settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(shapes(), st.data())
+def test_answers_do_not_depend_on_what_was_asked_before(shape: Shape, data: st.DataObject) -> None:
+    order = data.draw(st.permutations(range(len(shape))))[:4]
+    with tempfile.TemporaryDirectory() as folder:
+        repo = Path(folder, "repo")
+        repo.mkdir()
+        ids = imported(shape, repo)
+        for n in order:
+            found = asked(repo, ids[n], Path(folder, "cache"))
+            assert found == asked(repo, ids[n], None)
+            assert {past.commit for past in found} == {ids[one] for one in ancestors(shape, n) if shape[one][0]}
