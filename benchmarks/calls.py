@@ -139,6 +139,9 @@ class Definitions:
         around = [n for n, symbol in enumerate(self.outlines[path].symbols) if symbol.line <= line <= symbol.end]
         return Place(path, max(around, default=-1))
 
+    def is_function(self, place: Place) -> bool:
+        return place.symbol >= 0 and self.outlines[place.path].symbols[place.symbol].kind == FUNCTION
+
     def decorators(self, place: Place) -> set[str]:
         """Bare names."""
         named = self._names[place.path].decorators.get(place.symbol, set())
@@ -181,7 +184,7 @@ def _left_out(one: Seen, caller: Place | None, callee: Place | None, definitions
     """Why a row makes no pair, if it does not."""
     if one.how == "generator":
         return "generators begun elsewhere"
-    if caller is None or callee is None:
+    if caller is None or callee is None or not definitions.is_function(callee):
         return "lambdas, comprehensions, bodies of classes"
     decorators = definitions.decorators(callee)
     if one.wrapper:
@@ -208,8 +211,7 @@ def figures(seen: Observed, found: set[Pair], definitions: Definitions) -> Figur
     there = {
         (source, target)
         for source, target in found
-        if source in seen.ran and target.path in definitions.outlines and target.symbol >= 0
-        if definitions.outlines[target.path].symbols[target.symbol].kind == FUNCTION
+        if source in seen.ran and target.path in definitions.outlines and definitions.is_function(target)
     }
     recall = {how: _percent(by_how[how]) for how in (*HOWS, "all")}
     return Figures(recall, _percent([pair in seen.pairs for pair in there]), len(there))
@@ -230,9 +232,32 @@ def _is_test(path: str) -> bool:
 
 SETS = {
     "call edges": (False, ("call",)),
-    "and unknown receivers": (True, ("call",)),
-    "and uses": (True, ("call", "use")),
+    "and uses": (False, ("call", "use")),
+    "and unknown receivers": (True, ("call", "use")),
 }
+OVERRIDES = "and overriding methods"
+
+
+def with_overriding(graph: Graph, found: set[Pair], definitions: Definitions) -> set[Pair]:
+    """Also the methods that override a callee, but where a method calls one of its own name: that is `super()`."""
+    above = edges(graph, definitions.outlines, False, ("base",))
+    below = defaultdict(list)
+    for method, overridden in above:
+        if definitions.is_function(method):
+            below[overridden].append(method)
+    more = set(found)
+    for caller, callee in found:
+        name = graph.symbol(callee)
+        own = graph.symbol(caller)
+        if name and own and name.bare == own.bare:
+            continue
+        todo = list(below[callee])
+        reached = set(todo)
+        for method in todo:
+            more.add((caller, method))
+            todo += [one for one in below[method] if one not in reached]
+            reached.update(below[method])
+    return more
 
 
 def compare(graph: Graph, trace: Trace, package: str, missed: int) -> dict[str, Any]:
@@ -240,8 +265,9 @@ def compare(graph: Graph, trace: Trace, package: str, missed: int) -> dict[str, 
     definitions = Definitions({path: graph.outline(path) for path in files})
     seen = observed(trace, definitions)
     found = {name: edges(graph, files, *wanted) for name, wanted in SETS.items()}
+    found[OVERRIDES] = with_overriding(graph, found["and unknown receivers"], definitions)
     told = {name: figures(seen, pairs, definitions)._asdict() for name, pairs in found.items()}
-    gone = [pair for pair in seen.pairs if pair not in found["and uses"]]
+    gone = [pair for pair in seen.pairs if pair not in found[OVERRIDES]]
     return {
         "files": len(files),
         "pairs": dict(Counter(seen.pairs.values())) | {"all": len(seen.pairs)},

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from aci.graph.outline import CALL, CLASS, Outline
+from aci.graph.outline import BASE, CALL, CLASS, Outline
 from aci.graph.resolve_names import MODULE, SELF
-from aci.graph.resolve_values import DEEP, Meanings, Value
+from aci.graph.resolve_values import DEEP, PLAIN, Meanings, Value
 
 IMPORT = "import"
+NOT_VIRTUAL = frozenset(("__init__", "__new__", "__init_subclass__", "__class_getitem__"))
 CONVENTIONAL = SELF | {"cls", "super()"}
 Target: TypeAlias = tuple[str, int, float]
 
@@ -20,7 +21,7 @@ class Edge(NamedTuple):
     symbol: int
     """Index of the referring symbol in its file's outline, -1 for the module."""
     kind: str
-    """`call`, `base`, `use` or `import`."""
+    """`call`, `use`, `import`, or `base`: of a class what it inherits from, of a method what it overrides."""
     path: str
     target: int
     """Index in the outline of `path`, -1 for the file itself."""
@@ -54,7 +55,7 @@ class Resolver:
     def resolve(self, path: str) -> Resolved:
         """What the references of the file at `path` mean. Raises KeyError for a path that the tree has not."""
         self._meanings.seen = set()
-        edges = [*self._imports(path)]
+        edges = [*self._imports(path), *self._overridden(path)]
         loose: list[Loose] = []
         self._references(path, edges, loose)
         return Resolved(tuple(edges), tuple(loose), frozenset(self._meanings.seen))
@@ -65,6 +66,16 @@ class Resolver:
             targets = dict.fromkeys((at, end if isinstance(end, int) else MODULE) for at, end in ends if at)
             for at, target in targets:
                 yield Edge(one.symbol, IMPORT, at, target, 1 / len(targets), one.line)
+
+    def _overridden(self, path: str) -> Iterator[Edge]:
+        """From each method to the one it overrides, if that is in the tree: a call of this may mean that."""
+        names = self._meanings.names(path)
+        for index, symbol in enumerate(names.symbols):
+            if symbol.kind == CLASS or symbol.parent not in names.bases or symbol.bare in NOT_VIRTUAL:
+                continue
+            for at, target, instance in self._meanings.inherited(path, symbol.parent, symbol.bare, PLAIN)[0]:
+                if target >= 0 and not instance and (at, target) != (path, index):
+                    yield Edge(index, BASE, at, target, 1.0, symbol.header)
 
     def _references(self, path: str, edges: list[Edge], loose: list[Loose]) -> None:
         meanings = self._meanings
