@@ -22,6 +22,9 @@ PACKAGE = "aci.graph.languages"
 LONGEST_NAME = 200
 """Bytes; of a longer expression only the end is read."""
 
+DEEPEST = 1000
+"""Levels of the syntax tree that are looked at: a query takes the square of the depth, and hand-written code has few."""
+
 _OWN = frozenset(("self", "cls", "super()", "this", "super"))
 _NO_USE = _OWN | {""}
 _PART = r"(?:[^\W\d]|\$)[\w$]*[!?]?"
@@ -72,7 +75,9 @@ class Language:
         """The outline of a file's bytes. Never fails: what the grammar does not understand is left out."""
         parser, query = _tools(self.name)
         root = parser.parse(data).root_node
-        found = QueryCursor(query).captures(root)
+        cursor = QueryCursor(query)
+        cursor.set_max_start_depth(DEEPEST)
+        found = cursor.captures(root)
         defined = symbols(found, data, self.named, "@doc" in self.query)
         around = changes(defined)
         imports = list(self._imports(found, data, around))
