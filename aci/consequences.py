@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -14,21 +14,18 @@ from aci.graph.outline import FUNCTION
 from aci.graph.reach import reaching_tests
 from aci.localize import Hit, Places
 
-W_CALLER, W_OVERRIDE, W_SIBLING, W_TEST, W_TOGETHER = 1.0, 0.7, 0.45, 0.5, 0.6
+W_CALLER, W_OVERRIDE, W_SIBLING, W_TEST, W_TOGETHER = 1.0, 0.7, 0.25, 0.5, 1.5
 UNCHANGED = 0.4
 """What a method's kin count where its signature stays."""
 MOST_SIBLINGS = 12
 """A name that more definitions have says nothing."""
-RECENT = 1_000
-"""Commits before the base that are asked for files which changed together."""
-RARE = 2
-"""Shared changes from which on two files are said to change together."""
 
 Reason = tuple[Place, float, str]
 
 
 def consequences(graph: Graph, edits: Sequence[Edit], together: Mapping[str, float], top: int = 10) -> Places:
-    """Places outside the patch that it is likely to concern, likeliest first; `together` is from `changed_together`."""
+    """Places outside the patch that it is likely to concern, likeliest first; `together` says of other files how
+    often they changed with those of the patch, from 0 to 1."""
     began = time.monotonic()
     changed = touched(graph, edits)
     inside = set(changed)
@@ -41,14 +38,6 @@ def consequences(graph: Graph, edits: Sequence[Edit], together: Mapping[str, flo
         if place not in inside and not (place.symbol < 0 and place.path in patched):
             found[place][why] = max(score, found[place].get(why, 0.0))
     return _ranked(graph, found, top, round(time.monotonic() - began, 3))
-
-
-def changed_together(paths: Sequence[str], commits: Sequence[Sequence[str]]) -> dict[str, float]:
-    """How often other files changed in commits that changed one of `paths`, as a share; `commits` are their files."""
-    mine = set(paths)
-    with_mine = [set(files) for files in commits if mine.intersection(files)]
-    counts = Counter(path for files in with_mine for path in files - mine)
-    return {path: count / (len(with_mine) + RARE) for path, count in counts.items() if count >= RARE}
 
 
 def _callers(graph: Graph, edits: Sequence[Edit]) -> Iterator[Reason]:

@@ -6,7 +6,7 @@ import atexit
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -57,35 +57,36 @@ def likely_next(
 ) -> Located:
     """What else is likely to need a change, for the patch between two trees."""
     began = time.monotonic()
-    from aci.consequences import changed_together, consequences
+    from aci.consequences import consequences
     from aci.graph.edits import edits_between
 
     edits = edits_between(without, patched)
-    together = changed_together([edit.path for edit in edits], _recent_changes(before, say))
 
     def question(graph: Graph) -> tuple[Places, Mapping[str, str]]:
-        there = {path: share for path, share in together.items() if path in graph.number}
-        return consequences(graph, edits, there, top), graph.left_out
+        together = _changing_together(before, [edit.path for edit in edits], graph.paths, say)
+        return consequences(graph, edits, together, top), graph.left_out
 
     places, left_out = ask_graph(without, question, say)
     return Located(places, left_out, round(time.monotonic() - began, 3))
 
 
-def _recent_changes(before: Before, say: Callable[[str], None]) -> list[tuple[str, ...]]:
-    """The files that each of the last commits changed."""
-    from aci.consequences import RECENT
+def _changing_together(
+    before: Before, paths: Sequence[str], present: Sequence[str], say: Callable[[str], None]
+) -> dict[str, float]:
+    """How often other files changed with one of these, as a share of its changes; the highest of several."""
     from aci.history import History
-    from aci.history_git import Commits
 
-    commits = Commits(before.git_dir)
     try:
         with History.open(before.git_dir, before.commit, folder()) as history:
-            return list(history.touched(commits.ancestors(before.commit)[:RECENT]).values())
-    except WorkspaceError as error:  # a history with holes, or no cache
+            found = history.together(paths, frozenset(present))
+    except WorkspaceError as error:
         say(f"{error.message} Which files change together is not asked.")
-        return []
-    finally:
-        commits.close()
+        return {}
+    shares: dict[str, float] = {}
+    for others in found.values():
+        for path, share in others.items():
+            shares[path] = max(share, shares.get(path, 0.0))
+    return {path: share for path, share in shares.items() if path not in paths}
 
 
 def _text(blobs: Blobs, id: str) -> str:

@@ -27,7 +27,7 @@ CHANGED = 100
 """Of a patch of more files, the first."""
 HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 NAMED = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|tests)\.py$")
-REACHES = 6.0
+REACHES = 4.0
 """What it counts that a test surely gets to a changed definition, beside the points for names."""
 LEAST = 0.5
 """Less than this is no reason to name a test file."""

@@ -12,7 +12,7 @@ from aci.graph.graph import Graph, Nodes, Place
 from aci.graph.links import KINDS
 from aci.graph.naming import is_test_file
 
-HOPS = 3
+HOPS = 4
 PER_HOP = 0.6
 TO_CLASS = 0.4
 """Who uses what a definition stands in may come to it."""

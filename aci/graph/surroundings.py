@@ -91,6 +91,9 @@ def _grown(graph: Graph, one: Seen, depth: int, wanted: Sequence[str], known: fr
 
 
 def _related(graph: Graph, place: Place, relation: str) -> Iterator[Seen]:
+    symbol = graph.symbol(place)
+    if relation in ("bases", "subclasses") and symbol is not None and symbol.kind != CLASS:
+        return  # of a method that is said by what it overrides
     if relation in ("callers", "tests"):
         links = _referring(graph, place)
         yield from (

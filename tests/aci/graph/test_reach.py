@@ -1,0 +1,117 @@
+"""Who gets to a definition, and what is around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from aci.consequences import consequences
+from aci.graph.blobs import TextBlobs
+from aci.graph.edits import Edit
+from aci.graph.graph import Graph, asked
+from aci.graph.naming import meant, whole_name
+from aci.graph.reach import reaching, reaching_tests
+from aci.graph.surroundings import surroundings
+from aci.localize import Hit
+
+Answer = TypeVar("Answer")
+
+FILES = {
+    "shop/__init__.py": "",
+    "shop/basket.py": (
+        "class Basket:\n"
+        "    def weigh(self, unit):\n"
+        "        return measure(self, unit)\n\n\n"
+        "class Crate(Basket):\n"
+        "    def weigh(self, unit):\n"
+        "        return super().weigh(unit) + 1\n\n\n"
+        "def measure(thing, unit):\n"
+        "    return 1\n"
+    ),
+    "shop/till.py": "from shop.basket import measure\n\n\ndef ring(thing):\n    return measure(thing, 'kg')\n",
+    "shop/other.py": "def unrelated():\n    pass\n",
+    "lab/till.py": "def ring(bell):\n    return bell\n",
+    "tests/test_till.py": "from shop.till import ring\n\n\ndef test_ring():\n    assert ring(1)\n",
+    "tests/test_basket.py": "from shop import basket\n\n\ndef test_measure():\n    assert basket.measure(1, 'g')\n",
+    "tests/test_other.py": "from shop.other import unrelated\n\n\ndef test_it():\n    unrelated()\n",
+}
+
+
+def ask(question: Callable[[Graph], Answer]) -> Answer:
+    return asked(TextBlobs(FILES), None, question)
+
+
+def test_callers_and_their_callers_nearest_first() -> None:
+    def question(graph: Graph) -> dict[str, int]:
+        (place,) = meant(graph, "measure").places
+        found = sorted(reaching(graph, {place: 1.0}).items(), key=lambda item: -item[1].score)
+        return {whole_name(graph, place): reached.hops for place, reached in found if place.symbol >= 0}
+
+    found = ask(question)
+    assert next(iter(found)) == "measure"
+    assert {name: found[name] for name in ("measure", "ring", "test_measure", "Basket.weigh", "test_ring")} == {
+        "measure": 0, "ring": 1, "test_measure": 1, "Basket.weigh": 1, "test_ring": 2
+    }  # fmt: skip
+    assert "unrelated" not in found
+
+
+def test_test_files_that_get_there() -> None:
+    def question(graph: Graph) -> list[str]:
+        return list(reaching_tests(graph, {meant(graph, "measure").places[0]: 1.0}))
+
+    assert ask(question) == ["tests/test_basket.py", "tests/test_till.py"]
+
+
+def test_around_a_method() -> None:
+    def question(graph: Graph) -> dict[str, list[str]]:
+        (place,) = meant(graph, "Basket.weigh").places
+        related = surroundings(graph, place).related
+        return {relation: [f"{one.name}:{one.at}" for one in found] for relation, found in related.items()}
+
+    assert ask(question) == {
+        "overridden": ["Crate.weigh:0"],
+        "callers": ["Crate.weigh:8"],
+        "callees": ["measure:3"],
+    }
+
+
+def test_callers_of_callers() -> None:
+    def question(graph: Graph) -> list[str]:
+        one = surroundings(graph, meant(graph, "measure").places[0], depth=3, wanted=["callers"])
+        (weigh,) = [caller for caller in one.related["callers"] if caller.name == "Basket.weigh"]
+        return [other.name for other in weigh.related["callers"]]
+
+    assert ask(question) == ["Crate.weigh"]
+
+
+def likely(path: str, old: str, new: str, together: dict[str, float] | None = None) -> dict[str, tuple[str, ...]]:
+    edit = Edit(path, FILES[path], FILES[path].replace(old, new))
+    places = ask(lambda graph: consequences(graph, [edit], together or {}, 20))
+
+    def name(hit: Hit) -> str:
+        return f"{hit.path}:{hit.name}" if hit.name else hit.path
+
+    assert [hit.score for hit in places.functions] == sorted((hit.score for hit in places.functions), reverse=True)
+    return {name(hit): hit.why for hit in (*places.files, *places.functions)}
+
+
+def test_callers_of_what_changes_its_signature() -> None:
+    found = likely("shop/basket.py", "measure(thing, unit):", "measure(thing, unit, scale):")
+    assert found["shop/till.py:ring"][0] == "calls measure in line 5: scale must be given"
+    assert found["shop/basket.py:Basket.weigh"][0] == "calls measure in line 3: scale must be given"
+    assert "shop/till.py" in found
+    assert "tests it" in found["tests/test_basket.py"]
+    assert "shop/other.py" not in found
+
+
+def test_methods_above_and_below() -> None:
+    found = likely("shop/basket.py", "measure(self, unit)", "measure(self, unit) or 0")
+    assert found["shop/basket.py:Crate.weigh"] == ("overrides Basket.weigh", "named like Basket.weigh")
+    found = likely("shop/basket.py", "+ 1", "+ 2")
+    assert "is overridden by Crate.weigh" in found["shop/basket.py:Basket.weigh"]
+
+
+def test_namesakes_and_what_changes_together() -> None:
+    found = likely("shop/till.py", "'kg'", "'g'", {"docs/till.txt": 0.5})
+    assert found["lab/till.py:ring"] == ("named like ring",)
+    assert found["docs/till.txt"] == ("changes with it",)
