@@ -25,6 +25,7 @@ MOST_TERMS = 300
 MOST_NAMED = 50
 RECENT = 4_000
 IN_ONE_QUESTION = 500
+LONG = 1_000
 
 _ID = re.compile(r"[0-9a-f]{7,40}")
 
@@ -139,15 +140,16 @@ class History:
         return self._ask(find)
 
     def together(self, paths: Sequence[str], present: Collection[str], most: int = 10) -> dict[str, dict[str, float]]:
-        """For each of these paths the files of `present` that changed with it of late, best first: path -> share.
+        """For each of these paths the files of `present` that changed with it in the newest 4,000 commits, best first.
 
-        A share is the part (0 to 1) of the path's own changes that the other file had. Of the 4,000 newest commits.
+        Each with its share of the path's changes, 0 to 1. Files count under the names they had.
         """
         from aci.history_index import newest
         from aci.history_paths import together
 
-        changes = self._ask(lambda base: self._touched(newest(base, RECENT), present))
-        return together(changes.values(), paths, most)
+        changes = self._ask(lambda base: self._recalled("touched", newest(base, RECENT), self._commits.touched))
+        here = set(present)
+        return together(([path for path in one if path in here] for one in changes.values()), paths, most)
 
     def _touched(self, commits: Sequence[str], present: Collection[str] | None) -> dict[str, tuple[str, ...]]:
         from aci.history_paths import moved
@@ -155,9 +157,10 @@ class History:
         changes = self._recalled("touched", commits, self._commits.touched)
         if present is None:
             return changes
-        now = moved({path for paths in changes.values() for path in paths}, present)
+        here = set(present)
+        now = moved({path for paths in changes.values() for path in paths}, here)
         return {
-            id: tuple(dict.fromkeys(now.get(path, path) for path in paths if path in present or path in now))
+            id: tuple(dict.fromkeys(now.get(path, path) for path in paths if path in here or path in now))
             for id, paths in changes.items()
         }
 
@@ -173,7 +176,7 @@ class History:
             found |= {id: _unpacked(said) for id, said in rows}
         fresh = find([id for id in commits if id not in found])
         if fresh:
-            packed = [(id, kind, zlib.compress(json.dumps(said).encode(), 1)) for id, said in fresh.items()]
+            packed = [(id, kind, _packed(said)) for id, said in fresh.items()]
             with self._cache.writing() as store:
                 store.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", packed)
         found |= fresh
@@ -235,9 +238,15 @@ def _ancestors(base: Base, commits: Sequence[str]) -> list[str]:
     return [id for id in whole if len(_beginning(base, id))]
 
 
-def _unpacked(said: bytes) -> Any:
+def _packed(said: Any) -> str | bytes:
+    """What is short stays as it is: thousands are read at once."""
+    text = json.dumps(said)
+    return text if len(text) < LONG else zlib.compress(text.encode(), 1)
+
+
+def _unpacked(said: str | bytes) -> Any:
     try:
-        return _frozen(json.loads(zlib.decompress(said)))
+        return _frozen(json.loads(said if isinstance(said, str) else zlib.decompress(said)))
     except (ValueError, zlib.error) as error:
         raise Damaged(str(error)) from error
 

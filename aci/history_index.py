@@ -22,7 +22,7 @@ from aci.history_messages import read
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE families (id INTEGER PRIMARY KEY, root TEXT, ids BLOB, times BLOB, lengths BLOB);
 CREATE INDEX roots ON families (root);
