@@ -239,25 +239,27 @@ OVERRIDES = "and overriding methods"
 
 
 def with_overriding(graph: Graph, found: set[Pair], definitions: Definitions) -> set[Pair]:
-    """Also the methods that override a callee, but where a method calls one of its own name: that is `super()`."""
-    above = edges(graph, definitions.outlines, False, ("base",))
-    below = defaultdict(list)
-    for method, overridden in above:
+    """Also the methods that override a callee, but where a method calls what it overrides: that is `super()`."""
+    below: dict[Place, list[Place]] = defaultdict(list)
+    above: dict[Place, list[Place]] = defaultdict(list)
+    for method, overridden in edges(graph, definitions.outlines, False, ("base",)):
         if definitions.is_function(method):
             below[overridden].append(method)
-    more = set(found)
-    for caller, callee in found:
-        name = graph.symbol(callee)
-        own = graph.symbol(caller)
-        if name and own and name.bare == own.bare:
-            continue
-        todo = list(below[callee])
-        reached = set(todo)
-        for method in todo:
-            more.add((caller, method))
-            todo += [one for one in below[method] if one not in reached]
-            reached.update(below[method])
-    return more
+            above[method].append(overridden)
+    overriding = {callee: _all(callee, below) for callee in {callee for _, callee in found} & below.keys()}
+    overridden_by = {caller: _all(caller, above) for caller in {caller for caller, _ in found} & above.keys()}
+    virtual = (pair for pair in found if pair[1] in overriding and pair[1] not in overridden_by.get(pair[0], ()))
+    return found | {(caller, method) for caller, callee in virtual for method in overriding[callee]}
+
+
+def _all(start: Place, next_to: Mapping[Place, Sequence[Place]]) -> list[Place]:
+    """What can be reached from a place."""
+    todo = list(next_to.get(start, ()))
+    reached = set(todo)
+    for place in todo:
+        todo += (fresh := [one for one in next_to.get(place, ()) if one not in reached])
+        reached.update(fresh)
+    return todo
 
 
 def compare(graph: Graph, trace: Trace, package: str, missed: int) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from aci.graph.outline import BASE, CALL, CLASS, Outline
+from aci.graph.outline import BASE, CALL, CLASS, USE, Outline
 from aci.graph.resolve_names import MODULE, SELF
 from aci.graph.resolve_values import DEEP, PLAIN, Meanings, Value
 
 IMPORT = "import"
 NOT_VIRTUAL = frozenset(("__init__", "__new__", "__init_subclass__", "__class_getitem__"))
-CONVENTIONAL = SELF | {"cls", "super()"}
+CONVENTIONAL = SELF | {"super()"}
 Target: TypeAlias = tuple[str, int, float]
 
 
@@ -78,19 +78,17 @@ class Resolver:
                     yield Edge(index, BASE, at, target, 1.0, symbol.header)
 
     def _references(self, path: str, edges: list[Edge], loose: list[Loose]) -> None:
-        meanings = self._meanings
-        names = meanings.names(path)
+        names = self._meanings.names(path)
         known: dict[tuple[str, str, int], list[Target] | None] = {}
+        read: dict[tuple[str, int], list[Target]] = {}
         for kind, name, line, symbol in names.outline.references:
-            head = name.partition(".")[0]
+            head, dot, _ = name.partition(".")
             scope = names.class_around(symbol) if head in CONVENTIONAL else names.scope_of(head, symbol)
             key = kind, name, scope
             if key in known:
                 targets = known[key]
             else:
                 targets = known[key] = self._targets(path, *key)
-            if head == "?":
-                targets = self._as_super(path, symbol, name)
             if targets is None:
                 bare = name.rpartition(".")[2]
                 if not (bare.startswith("__") and bare.endswith("__")):
@@ -98,6 +96,24 @@ class Resolver:
             else:
                 for at, target, weight in targets:
                     edges.append(Edge(symbol, kind, at, target, weight, line))
+            before = name.rpartition(".")[0] if dot else ""
+            if "." in before:
+                if (before, scope) not in read:
+                    read[before, scope] = self._properties(path, before, scope)
+                for at, target, weight in read[before, scope]:
+                    edges.append(Edge(symbol, USE, at, target, weight, line))
+
+    def _properties(self, path: str, name: str, scope: int) -> list[Target]:
+        """The properties that are read on the way along a dotted name."""
+        receiver, dot, last = name.rpartition(".")
+        if not dot:
+            return []
+        found = self._properties(path, receiver, scope)
+        meanings = self._meanings
+        for value in meanings.evaluate(path, scope, receiver, DEEP):
+            held = meanings.raw_attribute(value, last, DEEP)[0] if value[2] else ()
+            found += [(one[0], one[1], 1 / len(held)) for one in held if meanings.is_property(one)]
+        return found
 
     def _targets(self, path: str, kind: str, name: str, scope: int) -> list[Target] | None:
         """What a reference means, with weights; None if an attribute of something unknown."""
@@ -115,14 +131,6 @@ class Resolver:
             values += found
             anywhere = anywhere or there
         return self._weighed(kind, values) if anywhere else None
-
-    def _as_super(self, path: str, symbol: int, name: str) -> list[Target] | None:
-        """`super(Class, self).method` is written `?.method`: taken so in a method of the same name."""
-        names = self._meanings.names(path)
-        bare = name.rpartition(".")[2]
-        if symbol < 0 or names.symbols[symbol].bare != bare:
-            return None
-        return self._targets(path, "call", f"super().{bare}", names.class_around(symbol))
 
     def _weighed(self, kind: str, values: Iterable[Value]) -> list[Target]:
         groups = [group for value in dict.fromkeys(values) if (group := self._meant(kind, value))]

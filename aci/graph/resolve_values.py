@@ -88,10 +88,10 @@ class Meanings:
             return self.attribute(self.evaluate(path, scope, before, depth), last, depth)
         names = self.names(path)
         if last.endswith("()"):
-            return self.called(self.evaluate(path, scope, last[:-2], depth), depth)
-        if last in SELF or last == "cls":
+            return self._made(self.evaluate(path, scope, last[:-2], depth), last[:-2], depth)
+        if last in SELF:
             around = names.class_around(scope)
-            return ((path, around, last != "cls"),) if around >= 0 else NOTHING
+            return ((path, around, True),) if around >= 0 else NOTHING
         owner = names.scope_of(last, scope)
         if owner == MODULE:
             return self.in_module(path, last, depth) or ((OUTSIDE,) if last in BUILTIN else NOTHING)
@@ -107,10 +107,15 @@ class Meanings:
         return self._at(ends, depth)
 
     def _at(self, ends: Iterable[End], depth: int) -> Values:
+        """What the ends hold; one that nobody knows may be of the tree, whatever is outside."""
         found: list[Value] = []
+        unknown = False
         for path, end in ends:
-            found += [(path, end, False)] if isinstance(end, int) else self._assigned(path, end, depth)
-        return _distinct(found)
+            held = ((path, end, False),) if isinstance(end, int) else self._assigned(path, end, depth)
+            found += held
+            unknown = unknown or not held
+        values = _distinct(found)
+        return NOTHING if unknown and values == (OUTSIDE,) else values
 
     def _assigned(self, path: str, binding: Binding, depth: int) -> Values:
         if depth <= 0 or (depth <= PLAIN and binding.called):
@@ -123,8 +128,14 @@ class Meanings:
                 found += [(path, around, True)] if around >= 0 else []
             elif last not in UNTOLD:
                 values = self.evaluate(path, binding.symbol, dotted, depth - 1)
-                found += self.called(values, depth - 1) if binding.called and not is_type else values
+                found += self._made(values, last, depth - 1) if binding.called and not is_type else values
         return _distinct(found)
+
+    def _made(self, values: Values, name: str, depth: int) -> Values:
+        """What calling these by that name returns: of functions from outside nobody knows, they may hand on ours."""
+        if values == (OUTSIDE,):
+            return values if name[:1].isupper() or name in BUILTIN else NOTHING
+        return self.called(values, depth)
 
     def called(self, values: Values, depth: int) -> Values:
         """What calling these returns."""
@@ -163,6 +174,8 @@ class Meanings:
             return found, bool(found)
         if self.names(path).symbols[index].kind != CLASS:
             return NOTHING, False
+        if name == "__class__":
+            return ((path, index, False),), True
         return self.in_class(path, index, name, depth)
 
     def is_property(self, value: Value) -> bool:
