@@ -71,6 +71,14 @@ def asked(blobs: Blobs, folder: Path | None, question: Callable[[Graph], Answer]
         store.close()
 
 
+def _in_order(parts: Sequence[Postings]) -> Postings:
+    """The postings of several segments as one; which tree came into the store when makes no difference."""
+    if len(parts) == 1 and (np.diff(parts[0].documents) > 0).all():
+        return parts[0]
+    order = np.argsort(np.concatenate([one.documents for one in parts]))
+    return Postings._make(np.concatenate(column)[order] for column in zip(*parts, strict=True))
+
+
 class Graph:
     """Made by `asked`. Its methods raise Damaged, which is for `asked` to catch."""
 
@@ -211,7 +219,7 @@ class Graph:
                 if there.any():
                     columns = (column[there] for column in postings[1:])
                     parts.setdefault(term, []).append(Postings(mapped[there], *columns))
-        return {term: Postings(*map(np.concatenate, zip(*found, strict=True))) for term, found in parts.items()}
+        return {term: _in_order(parts[term]) for term in terms if term in parts}
 
     # Edges
 
@@ -226,7 +234,9 @@ class Graph:
             parts += [self._meant(number, mine) for number, mine in by_bundle.items()]
         empty = np.zeros(0, np.int64)
         columns = zip(*parts, strict=True) if parts else [[empty]] * len(Edges._fields)
-        return Edges(*map(np.concatenate, columns))
+        edges = Edges(*map(np.concatenate, columns))
+        order = np.argsort(edges.source, kind="stable")  # whatever tree the bundles were made for
+        return Edges._make(column[order] for column in edges)
 
     def _bundle(self, number: int) -> Bundle:
         if number not in self._bundles:

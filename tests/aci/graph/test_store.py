@@ -1,0 +1,341 @@
+"""The graph on disk: what goes in comes out, whoever shares the file, and whatever happens to it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aci.cache import Damaged
+from aci.graph.blobs import TextBlobs
+from aci.graph.build import manifest
+from aci.graph.graph import Graph, Place, asked
+from aci.graph.links import KINDS, Bundle, packed
+from aci.graph.resolve import Edge, Loose, Resolved
+from aci.graph.store import HOUR, Manifest, Store, make_room
+from trajectories.errors import WorkspaceError
+
+PATHS = st.text(min_size=1, max_size=8) | st.just("not-\udcff.py")
+SYMBOLS = st.integers(-1, 2**31 - 2)
+EDGES = st.builds(Edge, SYMBOLS, st.sampled_from(KINDS), PATHS, SYMBOLS, st.sampled_from([1.0, 0.5, 0.25]), SYMBOLS)
+LOOSE = st.builds(Loose, SYMBOLS, st.sampled_from(KINDS), PATHS, SYMBOLS)
+RESOLVED = st.builds(
+    Resolved, st.lists(EDGES, max_size=4).map(tuple), st.lists(LOOSE, max_size=4).map(tuple), st.frozensets(PATHS)
+)
+NUMBERS = st.integers(0, 2**31)
+
+
+@given(st.dictionaries(PATHS, RESOLVED, max_size=5), st.data())
+def test_edges_come_out_as_they_went_in(resolved: dict[str, Resolved], data: st.DataObject) -> None:
+    bundle = Bundle(packed(resolved))
+    assert bundle.files == list(resolved)
+    some = data.draw(st.lists(st.sampled_from(list(resolved)), unique=True)) if resolved else []
+    rows = bundle.edges([bundle.number[path] for path in some])
+    found = [
+        (bundle.files[file], Edge(symbol, KINDS[kind], bundle.paths[path], target, weight, line))
+        for file, symbol, kind, line, path, target, weight in zip(*(one.tolist() for one in rows), strict=True)
+    ]
+    assert found == [(path, edge) for path, one in resolved.items() if path in some for edge in one.edges]
+    loose = bundle.loose([bundle.number[path] for path in some])
+    assert [
+        (bundle.files[file], Loose(symbol, KINDS[kind], bundle.names[name], line))
+        for file, symbol, kind, line, name in zip(*(one.tolist() for one in loose), strict=True)
+    ] == [(path, one) for path, mine in resolved.items() if path in some for one in mine.loose]
+    changed = data.draw(st.sets(PATHS))
+    assert bundle.reaching(changed) == {path for path, one in resolved.items() if one.reached & changed}
+
+
+@given(st.dictionaries(PATHS, st.tuples(st.text(max_size=5), NUMBERS, NUMBERS, NUMBERS)), st.dictionaries(PATHS, PATHS))
+def test_a_manifest_comes_out_as_it_went_in(
+    files: dict[str, tuple[str, int, int, int]], left_out: dict[str, str]
+) -> None:
+    columns = [tuple(column) for column in zip(*files.values(), strict=True)] or [()] * 4
+    one = Manifest(tuple(files), *columns, left_out)  # type: ignore[arg-type]
+    assert Manifest.unpacked(one.packed()) == one
+
+
+TEXTS = {
+    **{
+        f"pkg/m{n}.py": f"from .m{n + 1} import f{n + 1}\ndef f{n}(a):\n    return f{n + 1}(a.save{n})\n"
+        for n in range(40)
+    },
+    "pkg/__init__.py": "",
+}
+OTHER = TEXTS | {"pkg/m7.py": "class Changed:\n    def save3(self):\n        pass\n"}
+Answer = tuple[object, ...]
+
+
+def _answer(graph: Graph) -> Answer:
+    """Much of what a graph can say."""
+    edges = [tuple(column.tolist()) for column in graph.edges()]
+    held = graph.holding(["f3", "save3", "changed", "pkg", "m7"])
+    return (
+        graph.paths,
+        edges,
+        [(term, [column.tolist() for column in postings]) for term, postings in held.items()],
+        [graph.defining(name) for name in ("f3", "Changed", "Changed.save3")],
+        [graph.outline(path) for path in graph.paths],
+        graph.nearest("Changd"),
+        graph.code_length.tolist(),
+        graph.parent.tolist(),
+    )
+
+
+@pytest.fixture(scope="module")
+def right() -> dict[str, Answer]:
+    return {"texts": asked(TextBlobs(TEXTS), None, _answer), "other": asked(TextBlobs(OTHER), None, _answer)}
+
+
+def _filled(cache: Path) -> bytes:
+    for texts in (TEXTS, OTHER):
+        asked(TextBlobs(texts), cache, _answer)
+    return (cache / "graph.sqlite").read_bytes()
+
+
+def test_the_cache_answers_as_a_build_from_nothing(tmp_path: Path, right: dict[str, Answer]) -> None:
+    _filled(tmp_path)
+    assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+    assert asked(TextBlobs(OTHER), tmp_path, _answer) == right["other"]
+
+
+def _put(cache: Path, data: bytes) -> None:
+    for file in cache.iterdir():
+        file.unlink()
+    (cache / "graph.sqlite").write_bytes(data)
+
+
+def test_flipped_bytes_never_make_a_wrong_answer(tmp_path: Path, right: dict[str, Answer]) -> None:
+    whole = _filled(tmp_path)
+    for seed in range(40):
+        chance = random.Random(seed)
+        damaged = bytearray(whole)
+        for _ in range(chance.choice((1, 3, 30, 500))):
+            damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        _put(tmp_path, bytes(damaged))
+        assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+        assert asked(TextBlobs(OTHER), tmp_path, _answer) == right["other"]
+
+
+def test_pages_that_changed_places_never_make_a_wrong_answer(tmp_path: Path, right: dict[str, Answer]) -> None:
+    whole = _filled(tmp_path)
+    pages = [whole[at : at + 4096] for at in range(0, len(whole), 4096)]
+    for seed in range(20):
+        chance = random.Random(seed)
+        damaged = list(pages)
+        one, other = chance.sample(range(1, len(pages)), 2)
+        damaged[one], damaged[other] = damaged[other], damaged[one]
+        _put(tmp_path, b"".join(damaged))
+        assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+
+
+@pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9, 0.99])
+def test_a_cut_file_never_makes_a_wrong_answer(tmp_path: Path, right: dict[str, Answer], part: float) -> None:
+    whole = _filled(tmp_path)
+    _put(tmp_path, whole[: int(part * len(whole))])
+    assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+
+
+@pytest.mark.parametrize("content", [b"", b"a text, not a database\n" * 500])
+def test_another_file_in_its_place_is_begun_anew(tmp_path: Path, right: dict[str, Answer], content: bytes) -> None:
+    (tmp_path / "graph.sqlite").write_bytes(content)
+    for _ in range(2):
+        assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+
+
+@pytest.mark.parametrize("version", [1, 99])
+def test_another_version_is_begun_anew(tmp_path: Path, right: dict[str, Answer], version: int) -> None:
+    _filled(tmp_path)
+    store = Store(tmp_path)
+    with store.cache.writing() as write:
+        write.execute(f"PRAGMA user_version = {version}")
+    store.close()
+    assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+
+
+def test_a_folder_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "graph.sqlite").mkdir()
+    with pytest.raises(WorkspaceError, match="cannot be used"):
+        asked(TextBlobs(TEXTS), tmp_path, _answer)
+
+
+@pytest.mark.parametrize("table", ["segments", "blobs", "postings", "edges", "trees"])
+def test_rows_that_are_gone_are_made_again(tmp_path: Path, right: dict[str, Answer], table: str) -> None:
+    _filled(tmp_path)
+    store = Store(tmp_path)
+    with store.cache.writing() as write:
+        write.execute(f"DELETE FROM {table}")
+    store.close()
+    assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+
+
+def test_a_row_of_another_kind_is_damage(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made = manifest(TextBlobs(TEXTS), store)
+    with store.cache.writing() as write:
+        write.execute("UPDATE blobs SET number = number + 1")
+    with pytest.raises(Damaged):
+        store.known(made.keys)
+    store.close()
+
+
+BUILDS = """
+import hashlib, sys
+from pathlib import Path
+from aci.graph.blobs import TextBlobs
+from aci.graph.graph import asked
+from tests.aci.graph.test_store import OTHER, TEXTS, _answer
+texts = {"texts": TEXTS, "other": OTHER}[sys.argv[2]]
+print(hashlib.sha256(repr(asked(TextBlobs(texts), Path(sys.argv[1]), _answer)).encode()).hexdigest())
+"""
+
+
+def _started(cache: Path, which: str) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", BUILDS, str(cache), which]
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "which"),
+    [
+        ("nothing", ("texts", "texts")),
+        ("nothing", ("texts", "other", "texts", "other")),
+        ("a text", ("texts", "other")),
+        ("damage", ("texts", "other", "texts")),
+    ],
+)
+def test_processes_that_build_at_once_all_answer_rightly(tmp_path: Path, before: str, which: tuple[str, ...]) -> None:
+    if before == "a text":
+        (tmp_path / "graph.sqlite").write_text("a text " * 1000)
+    elif before == "damage":
+        whole = bytearray(_filled(tmp_path))
+        for at in range(9000, len(whole), 500):
+            whole[at] ^= 255
+        _put(tmp_path, bytes(whole))
+    processes = [_started(tmp_path, one) for one in which]
+    said = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(which), said
+    alone = {one: _started(tmp_path / "alone", one).communicate()[0] for one in set(which)}
+    assert [out for out, _ in said] == [alone[one] for one in which]
+
+
+@pytest.mark.parametrize("after", [0.0, 0.03, 0.1])
+def test_a_build_that_was_killed_does_not_harm_the_next(tmp_path: Path, right: dict[str, Answer], after: float) -> None:
+    process = _started(tmp_path, "texts")
+    until = time.monotonic() + 60
+    while not (tmp_path / "graph.sqlite").exists() and time.monotonic() < until:
+        time.sleep(0.001)
+    time.sleep(after)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+
+
+def test_a_graph_answers_on_while_another_process_begins_the_file_anew(tmp_path: Path) -> None:
+    def question(graph: Graph) -> list[Place]:
+        found = graph.defining("f3")
+        Store(tmp_path).cache._begin_anew()
+        assert graph.holding(["f4"]).keys() == {"f4"}
+        return found
+
+    assert asked(TextBlobs(TEXTS), tmp_path, question) == [Place("pkg/m3.py", 0)]
+    assert asked(TextBlobs(TEXTS), tmp_path, lambda graph: graph.defining("f3")) == [Place("pkg/m3.py", 0)]
+
+
+# Room
+
+
+def _commits(store: Store, count: int) -> list[TextBlobs]:
+    trees = [TextBlobs(TEXTS | {"pkg/m3.py": f"def f3():\n    return {n}\n" + "x = 1\n" * n}) for n in range(count)]
+    for number, tree in enumerate(trees):
+        manifest(tree, store)
+        with store.cache.writing() as write:
+            write.execute("UPDATE trees SET used = ? WHERE key = ?", (number, tree.key))
+    return trees
+
+
+def test_room_is_made_by_dropping_the_trees_used_longest_ago_and_what_only_they_need(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    trees = _commits(store, 12)
+    make_room(store.cache, store.cache.size() - 1)
+    assert [store.manifest(tree.key) is not None for tree in trees] == [False] * 6 + [True] * 6
+    tables = {name: store.cache.read(f"SELECT count(*) FROM {name}")[0][0] for name in ("segments", "edges", "blobs")}
+    assert tables == {"segments": 7, "edges": 7, "blobs": len(TEXTS) + 6}
+    for tree in trees:
+        assert _answer(Graph(manifest(tree, store), store)) == asked(tree, None, _answer)
+    store.close()
+
+
+def test_the_last_tree_stays_however_little_room_there_is(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    trees = _commits(store, 5)
+    make_room(store.cache, 0)
+    assert [store.manifest(tree.key) is not None for tree in trees] == [False] * 4 + [True]
+    store.close()
+
+
+def test_room_is_made_when_a_tree_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    _commits(store, 6)
+    monkeypatch.setattr("aci.graph.store.LARGEST", store.cache.size())
+    manifest(TextBlobs(OTHER), store)
+    assert store.cache.read("SELECT count(*) FROM trees")[0][0] < 5
+    store.close()
+
+
+def test_a_graph_whose_tree_is_dropped_meanwhile_is_made_again(tmp_path: Path) -> None:
+    asked(TextBlobs(OTHER), tmp_path, lambda graph: None)
+    times = 0
+
+    def question(graph: Graph) -> list[Place]:
+        nonlocal times
+        times += 1
+        if times == 1:
+            other = Store(tmp_path)
+            asked(TextBlobs({"a.py": "x = 1\n"}), tmp_path, lambda graph: None)
+            make_room(other.cache, 0)
+            other.close()
+        return graph.defining("f3")
+
+    assert asked(TextBlobs(TEXTS), tmp_path, question) == [Place("pkg/m3.py", 0)]
+    assert times == 2
+    assert [file.name for file in tmp_path.glob("*.sqlite")] == ["graph.sqlite"]
+
+
+def test_when_a_tree_was_used_is_noted_once_an_hour(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    tree = TextBlobs(TEXTS)
+    manifest(tree, store)
+
+    def used() -> float:
+        return float(store.cache.read("SELECT used FROM trees")[0][0])
+
+    recent = time.time() - HOUR / 2
+    for before, noted in ((recent, False), (time.time() - 2 * HOUR, True)):
+        with store.cache.writing() as write:
+            write.execute("UPDATE trees SET used = ?", (before,))
+        manifest(tree, store)
+        assert (used() > before) is noted
+    store.close()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(sorted(TEXTS))), max_size=6), st.integers(0, 200_000))
+def test_however_room_is_made_every_tree_is_answered_rightly(changes: list[tuple[int, str]], most: int) -> None:
+    store = Store(None)
+    texts = dict(TEXTS)
+    for number, path in changes:
+        texts = texts | {path: f"def f{number}():\n    pass\n"}
+        graph = Graph(manifest(TextBlobs(texts), store), store)
+        assert [place.path for place in graph.defining(f"f{number}")].count(path) <= 1
+        make_room(store.cache, most)
+        assert _answer(Graph(manifest(TextBlobs(texts), store), store)) == asked(TextBlobs(texts), None, _answer)
+    store.close()
