@@ -97,7 +97,7 @@ class Commits:
             said = self._git("log", "--no-walk=unsorted", "--stdin", "-z", "--format=%H%n%ct%n%B", input=asked)
             for record in filter(None, said.split(b"\0")):
                 id, time, message = record.split(b"\n", 2)
-                yield Commit(id.decode(), int(time), message)
+                yield Commit(id.decode(), int(time or b"0"), message)
 
     def touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The files each changed against its first parent; () for one that changed too many.

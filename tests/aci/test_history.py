@@ -145,6 +145,20 @@ def test_odd_names_and_messages(repo: Path) -> None:
         assert history.added([base])[base] == {name: (f"a line of {n}",) for n, name in enumerate(names)}
 
 
+def test_commits_without_a_time_or_a_message(repo: Path) -> None:
+    raw = f"tree {git(repo, 'rev-parse', 'HEAD^{tree}')}\nauthor A\ncommitter A\n\n"
+    bare = subprocess.run(
+        ["git", "-C", str(repo), "hash-object", "-t", "commit", "--literally", "-w", "--stdin"],
+        input=raw.encode(),
+        capture_output=True,
+        check=True,
+    )
+    base = git(repo, "commit-tree", "HEAD^{tree}", "-m", "Price", "-p", bare.stdout.decode().strip())
+    with History.open(repo / ".git", base, None) as history:
+        assert len(history) == 2
+        assert subjects(history) == ["Price"]
+
+
 def test_submodules_are_no_files(repo: Path) -> None:
     git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
     git(repo, "commit", "-q", "-m", "A module")
