@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from aci.graph.signatures import GONE, breaking_changes
+from aci.source import definitions
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -49,9 +50,8 @@ def _sentence(graph: Graph, broken: Broken, edits: Sequence[Edit]) -> str:
     calls = sorted(broken.callers, key=lambda link: (is_test_file(graph, link.place.path), -link.weight, link.place))
     named = [f"{link.place.path}:{link.line}" for link in calls[:MOST_CALLERS]]
     more = f" and {len(calls) - len(named)} more" if len(calls) > len(named) else ""
-    symbol = graph.symbol(broken.place)
-    edit = next(edit for edit in edits if edit.path == broken.place.path)
-    line = edit.moved(symbol.header) if symbol else 0
+    after = next(edit.after for edit in edits if edit.path == broken.place.path)
+    line = next((one.header for one in definitions(after) if one.name == broken.name), 0)
     where = f"{broken.place.path}:{line}" if line else broken.place.path
     return f"{broken.name} ({where}) {_changed(broken.words)}; calls outside the patch: {', '.join(named)}{more}."
 

@@ -9,9 +9,10 @@ from pathlib import PurePosixPath
 
 from aci.graph.edits import Edit, broken_callers, touched
 from aci.graph.graph import Graph, Place
-from aci.graph.naming import child, is_test_file
+from aci.graph.naming import is_test_file
 from aci.graph.outline import FUNCTION
 from aci.graph.reach import reaching_tests
+from aci.graph.surroundings import kin
 from aci.localize import Hit, Places
 
 W_CALLER, W_OVERRIDE, W_SIBLING, W_TEST, W_TOGETHER = 1.0, 0.7, 0.25, 0.5, 1.5
@@ -54,11 +55,9 @@ def _kin(graph: Graph, edits: Sequence[Edit], changed: Sequence[Place]) -> Itera
         if symbol is None or symbol.kind != FUNCTION or symbol.parent < 0:
             continue
         weight = W_OVERRIDE * (1.0 if place in resigned else UNCHANGED)
-        around = Place(place.path, symbol.parent)
-        for links, word in ((graph.subclasses(around), "overrides"), (graph.bases(around), "is overridden by")):
-            for link in links:
-                if other := child(graph, link.place, symbol.bare):
-                    yield other, weight * link.weight, f"{word} {symbol.name}"
+        for up, word in ((False, "overrides"), (True, "is overridden by")):
+            for other in kin(graph, place, up):
+                yield other, weight, f"{word} {symbol.name}"
 
 
 def _siblings(graph: Graph, changed: Sequence[Place]) -> Iterator[Reason]:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from aci.graph.graph import Graph, Place
+from aci.graph.graph import Graph, Link, Place
+from aci.graph.outline import CLASS
 from aci.patch import is_test
 
 ALIKE = 0.65
@@ -77,6 +78,20 @@ def is_test_file(graph: Graph, path: str) -> bool:
     return any(
         one.bare.startswith(("test", "Test")) or one.bare.endswith("Test") for one in graph.outline(path).symbols
     )
+
+
+def base_classes(graph: Graph, place: Place) -> list[Link]:
+    """The base classes of a class, without the methods that its own override."""
+    return [link for link in graph.bases(place) if _is_class(graph, link.place)]
+
+
+def subclasses(graph: Graph, place: Place) -> list[Link]:
+    return [link for link in graph.subclasses(place) if _is_class(graph, link.place)]
+
+
+def _is_class(graph: Graph, place: Place) -> bool:
+    symbol = graph.symbol(place)
+    return symbol is not None and symbol.kind == CLASS
 
 
 def at_line(graph: Graph, path: str, line: int) -> Place:
@@ -156,7 +171,7 @@ def _inherited(graph: Graph, parts: Sequence[str]) -> list[Place]:
     level = [place for place in graph.defining(".".join(parts[:-1])) if place.symbol >= 0]
     seen = set(level)
     for _ in range(DEEPEST):
-        level = [link.place for place in level for link in graph.bases(place) if link.place not in seen]
+        level = [link.place for place in level for link in base_classes(graph, place) if link.place not in seen]
         seen.update(level)
         found = [method for place in level if (method := child(graph, place, parts[-1]))]
         if found or not level:

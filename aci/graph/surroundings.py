@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aci.graph.graph import Graph, Link, Place
-from aci.graph.naming import child, is_test_file
+from aci.graph.naming import base_classes, child, is_test_file, subclasses
 from aci.graph.outline import CLASS
 
 TITLES = {
@@ -104,9 +104,9 @@ def _related(graph: Graph, place: Place, relation: str) -> Iterator[Seen]:
     elif relation == "callees":
         yield from (seen(graph, link.place, link, place.path) for link in _once(graph.callees(place)))
     elif relation == "bases":
-        yield from (seen(graph, link.place, link, place.path) for link in graph.bases(place))
+        yield from (seen(graph, link.place, link, place.path) for link in base_classes(graph, place))
     elif relation == "subclasses":
-        yield from (seen(graph, link.place, link, link.place.path) for link in graph.subclasses(place))
+        yield from (seen(graph, link.place, link, link.place.path) for link in subclasses(graph, place))
     elif relation == "members":
         yield from (seen(graph, one) for one in members(graph, place))
     else:
@@ -149,7 +149,7 @@ def kin(graph: Graph, place: Place, up: bool) -> list[Place]:
     level, known = [Place(place.path, symbol.parent)], set[Place]()
     while level:
         known.update(level)
-        links = [link.place for one in level for link in (graph.bases(one) if up else graph.subclasses(one))]
+        links = [link.place for one in level for link in (base_classes(graph, one) if up else subclasses(graph, one))]
         level = []
         for other in dict.fromkeys(links):
             if method := child(graph, other, symbol.bare):

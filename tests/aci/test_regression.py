@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from aci import regression
-from aci.regression import LARGE, MOST, related_tests
+from aci import locating, regression
+from aci.regression import LARGE, MOST, nearest_tests, related_tests
 from aci.repository import Repository
 from trajectories.trees import Trees
 
@@ -46,16 +47,49 @@ def test_a_small_suite_is_simply_run(related) -> None:
     assert related(FILES, "shop/basket.py", "sum(", "max(") is None
 
 
-def test_tests_of_the_module_first_then_those_that_name_what_changes(related) -> None:
+def test_tests_that_call_what_changes_first_then_those_of_the_module(related) -> None:
+    chosen = related(FILES | MORE, "shop/basket.py", "return 1", "return 3")
+    assert chosen == ("tests/test_weights.py", "tests/test_basket.py", "tests/test_till.py")
+
+
+def test_tests_that_get_there_through_others(related) -> None:
+    through = {
+        "shop/shelf.py": "from shop.basket import Basket\n\ndef heavy():\n    return Basket().weigh() > 5\n",
+        "tests/test_far.py": "from shop import shelf\n\ndef test_it():\n    assert not shelf.heavy()\n",
+    }
+    chosen = related(FILES | MORE | through, "shop/basket.py", "return 1", "return 3")
+    assert chosen[-1] == "tests/test_far.py"
+
+
+def test_without_any_place_for_a_graph_names_must_do(related, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "no-folder").write_text("")
+    monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "no-folder"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-folder"))
+    locating._own_folder.cache_clear()
     chosen = related(FILES | MORE, "shop/basket.py", "return 1", "return 3")
     assert chosen == ("tests/test_basket.py", "tests/test_till.py", "tests/test_weights.py")
+
+
+@pytest.mark.parametrize(
+    ("places", "tests"),
+    [
+        ([("shop/basket.py", "Basket.weigh")], ("tests/test_basket.py", "tests/test_weights.py")),
+        ([("shop/basket.py", "")], ("tests/test_basket.py",)),
+        ([("nowhere.py", "f")], ()),
+    ],
+)
+def test_the_tests_nearest_to_some_places(tmp_path: Path, make_repo, places, tests) -> None:
+    with Trees(tmp_path / "trees.git") as trees:
+        tree = Repository.open(make_repo(FILES)).base(trees).tree
+        assert nearest_tests(trees, tree, places)[: len(tests)] == tests
+        assert tests or not nearest_tests(trees, tree, places)
 
 
 def test_not_more_than_are_worth_it(related) -> None:
     many = {f"tests/test_w{number:02}.py": "from shop.basket import Basket\n" for number in range(LARGE)}
     chosen = related(FILES | many, "shop/basket.py", "return 1", "return 3")
     assert len(chosen) == MOST
-    assert chosen[0] == "tests/test_basket.py"
+    assert chosen[:2] == ("tests/test_weights.py", "tests/test_basket.py")
 
 
 def test_a_file_that_is_no_python_has_no_tests(related) -> None:
@@ -64,10 +98,13 @@ def test_a_file_that_is_no_python_has_no_tests(related) -> None:
 
 def test_a_huge_suite_is_looked_at_where_it_is_near(related, monkeypatch) -> None:
     monkeypatch.setattr(regression, "READ_FILES", 3)
-    assert related(FILES | MORE, "shop/basket.py", "return 1", "return 3") == ("tests/test_basket.py",)
+    assert related(FILES | MORE, "shop/basket.py", "return 1", "return 3") == (
+        "tests/test_basket.py",
+        "tests/test_weights.py",
+    )
     near = {"tests/shop/test_far.py": "from shop import basket\n"}
     chosen = related(FILES | MORE | near, "shop/basket.py", "return 1", "return 3")
-    assert chosen == ("tests/test_basket.py", "tests/shop/test_far.py")
+    assert chosen == ("tests/test_basket.py", "tests/test_weights.py", "tests/shop/test_far.py")
 
 
 def test_what_is_too_long_is_not_read(related, monkeypatch) -> None:
@@ -96,4 +133,8 @@ def test_a_removed_module_has_its_tests_too(tmp_path: Path, make_repo) -> None:
     with Trees(tmp_path / "trees.git") as trees:
         base = Repository.open(make_repo(FILES | MORE)).base(trees).tree
         tree = trees.write({"shop/basket.py": None}, base)
-        assert related_tests(trees, base, tree, ["shop/basket.py"]) == ("tests/test_basket.py", "tests/test_till.py")
+        assert related_tests(trees, base, tree, ["shop/basket.py"]) == (
+            "tests/test_basket.py",
+            "tests/test_weights.py",
+            "tests/test_till.py",
+        )

@@ -1,0 +1,70 @@
+"""Who calls what a patch gave another signature: told, never judged."""
+
+from __future__ import annotations
+
+import tempfile
+
+from aci import locating
+from aci.advice import affected_callers
+from tests.aci.conftest import BASE, RIGHT, told
+from trajectories.trees import Trees
+
+NEW_TEST = {
+    "tests/test_new.py": "import unittest\nfrom shop import price\nclass T(unittest.TestCase):\n"
+    "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"
+}
+BILL = "from shop.price import tax, total\n\n\ndef bill(items):\n    return total(items) + tax(3)\n"
+
+
+def test_a_verdict_names_the_callers_that_were_left_as_they_are(judge) -> None:
+    resigned = RIGHT.replace("def tax(x):", "def tax(x, rate=5):").replace("def total(items)", "def total(items, /)")
+    base = {**BASE, "shop/bill.py": BILL}
+    verdict = judge({**NEW_TEST, "shop/price.py": resigned}, base)
+    assert verdict.kind == "verified"
+    assert told(verdict, "total (shop/price.py:1)", "items is by place only", "shop/bill.py:5")
+    assert not told(verdict, "tax (")
+
+
+def test_nothing_is_said_where_no_call_can_break(judge) -> None:
+    assert not told(judge({**NEW_TEST, "shop/price.py": RIGHT}, {**BASE, "shop/bill.py": BILL}), "calls outside")
+
+
+def advice(tmp_path, files: dict[str, str], after: dict[str, str]) -> list[str]:
+    with Trees(tmp_path / "trees.git") as trees:
+        empty = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+        base = trees.write({path: text.encode() for path, text in files.items()}, empty)
+        tree = trees.write({path: text.encode() for path, text in after.items()}, base)
+        return affected_callers(trees, base, tree, list(after))
+
+
+MANY = {f"use{number}.py": f"from shop import f{number}\n\nf{number}(1)\n" for number in range(8)}
+SHOP = "".join(f"def f{number}(a):\n    return a\n\n\n" for number in range(8))
+
+
+def test_source_before_tests_and_only_the_first_of_many(tmp_path) -> None:
+    calls = {f"a{number}.py": f"from shop import f0\n\n\ndef g():\n    return f0({number})\n" for number in range(8)}
+    test = {"a_test.py": "from shop import f0\n\n\ndef test_f():\n    assert f0(1)\n"}
+    (said,) = advice(tmp_path, {"shop.py": SHOP, **calls, **test}, {"shop.py": SHOP.replace("f0(a)", "f0(a, b)")})
+    assert said == (
+        "f0 (shop.py:1) has another signature: b must be given; calls outside the patch: "
+        "a0.py:5, a1.py:5, a2.py:5, a3.py:5, a4.py:5, a5.py:5 and 3 more."
+    )
+
+
+def test_only_the_first_of_many_functions(tmp_path) -> None:
+    said = advice(tmp_path, {"shop.py": SHOP, **MANY}, {"shop.py": SHOP.replace("(a)", "(a, b)")})
+    assert len(said) == 6
+    assert said[-1] == "So with 3 more functions whose signature changes."
+
+
+def test_a_function_that_is_gone(tmp_path) -> None:
+    said = advice(tmp_path, {"shop.py": "def f0(a):\n    return a\n", **MANY}, {"shop.py": "x = 1\n"})
+    assert said == ["f0 (shop.py) is gone; calls outside the patch: use0.py:3."]
+
+
+def test_without_any_place_for_a_graph(tmp_path, monkeypatch) -> None:
+    (tmp_path / "no-folder").write_text("")
+    monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "no-folder"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-folder"))
+    locating._own_folder.cache_clear()
+    assert advice(tmp_path, {"shop.py": SHOP, **MANY}, {"shop.py": SHOP.replace("(a)", "(a, b)")}) == []
