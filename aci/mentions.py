@@ -1,16 +1,18 @@
-"""What an issue's text points at: paths, links to lines, traceback frames, dotted names, identifiers, and its terms."""
+"""What an issue's text points at: paths, links to lines, tracebacks, names, messages, commits; and its terms."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
+from aci.localization.sections import Sections, sections
+from aci.localization.traces import Frame, frames
 from aci.words import STOP, WORD, terms
 from trajectories.records import Issue
 
 LONGEST = 50_000
-TITLE_WEIGHT = 3
 _CODE = """
 py pyi pyx pxd js jsx mjs cjs ts tsx mts vue svelte java kt kts scala groovy go rs c h cc cpp cxx hh hpp hxx m mm cs php
 rb rake swift ex exs erl hs ml lua pl pm r jl dart sh bash zsh sql
@@ -18,87 +20,141 @@ rb rake swift ex exs erl hs ml lua pl pm r jl dart sh bash zsh sql
 CODE = frozenset(_CODE.split())
 """File name extensions of source code."""
 
+TITLE, PROSE, INSIDE, BLOCK, TRACE = "title", "prose", "inline", "code", "trace"
+"""Where a name stands: in the title, in prose, in `backticks`, in an example, in a traceback's lines."""
+
 _EXTENSION = "|".join(sorted(CODE, key=lambda extension: (-len(extension), extension)))
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_LINK = re.compile(r"https?://[^\s)>\]]+?/(?:blob|tree|src)/[^/\s]+/([^\s)>\]#?]+)(?:#L(\d+))?")
-_URL = re.compile(r"https?://[^\s)>\]]+")
-_FRAMES = (
-    re.compile(r'File "(?P<path>[^"\n]{1,300})", line (?P<line>\d{1,7})(?:, in (?P<name>[\w.<>]{1,100}))?'),
-    re.compile(r"File (?P<path>[^\s:\"]{1,300}\.py):(?P<line>\d{1,7}), in (?P<name>[\w.<>]{1,100})"),
-    re.compile(r"(?P<path>[^\s:\"'(]{1,300}\.py) in (?P<name>[\w.<>]{1,100})\((?P<line>)"),
-    re.compile(r"(?P<path>[^\s:\"'(]{1,300}\.py):(?P<line>\d{1,7})(?::|\b)(?: in (?P<name>[\w.<>]{1,100}))?"),
+_LINK = re.compile(
+    r"https?://[^\s)>\]]+?/(?:blob|tree|src)/[^/\s]+/(?P<path>[^\s)>\]#?]+)"
+    r"(?:#L(?P<line>\d+)(?:-L?(?P<last>\d+))?)?"
 )
+_URL = re.compile(r"https?://[^\s)>\]]+")
 _PATH = re.compile(rf"[\w./\\-]{{0,200}}[\w-]\.(?:{_EXTENSION})\b(?![\w(/])")
-_DOTTED = re.compile(r"(?<![\w./])[A-Za-z_]\w{0,80}(?:\.[A-Za-z_]\w{0,80}){1,8}")
-_CODE_TEXT = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,300}`", re.DOTALL)
+_DOTTED = re.compile(r"(?<![\w./])[A-Za-z_]\w{0,80}(?:(?:\.|::|(?<=\w)#(?=[a-z_]))[A-Za-z_]\w{0,80}){1,8}")
+_MODULE_PATH = re.compile(r"(?<![\w./])[A-Za-z_]\w{0,80}(?:/[A-Za-z_]\w{0,80}){1,8}(?![\w./])")
+_INLINE = re.compile(r"``?([^`\n]{1,300})``?")
+_CALLED = re.compile(r"([^\W\d]\w{1,80})\(")
+_QUOTED = re.compile(r"\"([^\"\n]{8,200})\"|'([^'\n]{8,200})'|“([^”\n]{8,200})”")
+_SHA = re.compile(r"(?<![\w-])(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40}(?![\w-])")
+_NUMBER = re.compile(r"(?:(?<![\w&])#|(?:issues?|pull|ticket|PR)[ /#]+)(\d{2,6})\b")
+_OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9]+(?:-[a-z0-9]+)*)|(?<![\w.])([A-Z][A-Z0-9]{2,}(?:_[A-Z0-9]+)+)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """A place a traceback names; line 0 and an empty name where it does not say."""
+class Link:
+    """An address of a file at a public host, with the lines it marks (0: none)."""
 
     path: str
     line: int = 0
-    name: str = ""
+    last: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """`frames` are in the order of the text, so the last stands nearest to what was raised. `identifiers` map a name
-    that is written like code to whether the title has it; `called` are those with a parenthesis after them.
-    `terms` are the words of the text with their weights."""
+    """`frames` are in the order of the text, so the last stands nearest to what was raised. `names` say for each word
+    that may be a name where it stands. `called` are those with a parenthesis after them. `terms` are the words of the
+    title and of each kind of line with their counts. Everything is as written, whether or not the repository has it."""
 
     paths: tuple[str, ...] = ()
-    links: tuple[Frame, ...] = ()
+    links: tuple[Link, ...] = ()
     frames: tuple[Frame, ...] = ()
     dotted: tuple[str, ...] = ()
-    identifiers: dict[str, bool] = field(default_factory=dict)
+    names: dict[str, frozenset[str]] = field(default_factory=dict)
     called: frozenset[str] = frozenset()
-    terms: dict[str, float] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    """What was raised or quoted, without the class of the error."""
+    errors: tuple[str, ...] = ()
+    """Classes of errors."""
+    options: frozenset[str] = frozenset()
+    shas: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    title: Counter[str] = field(default_factory=Counter)
+    prose: Counter[str] = field(default_factory=Counter)
+    code: Counter[str] = field(default_factory=Counter)
+    trace: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def identifiers(self) -> dict[str, bool]:
+        """Names that are written like code, with whether the title has them."""
+        named = {
+            name: TITLE in places
+            for name, places in self.names.items()
+            if like_code(name) or name in self.called or places & {INSIDE, BLOCK}
+        }
+        return dict(sorted(named.items()))
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """All terms, those of the title counted three times."""
+        counts = self.prose + self.code + self.trace
+        for term, count in self.title.items():
+            counts[term] += 3 * count
+        return weighted(counts)
 
 
 def mentions(issue: Issue) -> Mentions:
     """Read an issue, as anybody may have written it."""
     title = issue.title[:LONGEST]
-    text = _COMMENT.sub(" ", f"{title}\n{issue.body[:LONGEST]}").replace("\\", "/")
-    links = tuple(Frame(found[1], int(found[2] or 0)) for found in _LINK.finditer(text))
-    text = _URL.sub(" ", text)
-    frames, rest = _frames(text)
-    paths = tuple(dict.fromkeys(found[0].lstrip("./") for found in _PATH.finditer(rest)))
-    dotted = tuple(dict.fromkeys(found[0] for found in _DOTTED.finditer(text) if found[0] not in paths))
-    return Mentions(paths, links, frames, dotted, _identifiers(title, text), _called(text), _terms(title, text))
+    body = _COMMENT.sub(" ", issue.body[:LONGEST].replace("\r\n", "\n")).replace("\u200b", "")
+    links = tuple(_link(found) for found in _LINK.finditer(body))
+    shas = tuple(dict.fromkeys(_SHA.findall(_LINK.sub(" ", body))))
+    numbers = tuple(dict.fromkeys(int(number) for number in _NUMBER.findall(f"{title}\n{body}")))
+    body = _URL.sub(" ", body)
+    found, rest = frames(f"{title}\n{body}".replace("\\", "/"))
+    paths = tuple(dict.fromkeys(one[0].lstrip("./") for one in _PATH.finditer(rest)))
+    parts = sections(body)
+    text = f"{title}\n{body}"
+    dotted = (one[0].replace("::", ".").replace("#", ".") for one in _DOTTED.finditer(text))
+    slashed = tuple(one[0] for one in _MODULE_PATH.finditer(f"{title}\n{parts.prose}") if one[0].count("/") > 1)
+    return Mentions(
+        paths + slashed,
+        links,
+        found,
+        tuple(dict.fromkeys(name for name in dotted if name not in paths)),
+        _names(title, parts),
+        frozenset(_CALLED.findall(text)),
+        _messages(title, parts),
+        tuple(dict.fromkeys(line.removeprefix("E").strip().split(":")[0].rpartition(".")[2] for line in parts.errors)),
+        frozenset(option or setting for option, setting in _OPTION.findall(text)),
+        shas,
+        numbers,
+        terms(title),
+        terms(parts.prose),
+        terms(parts.code) + terms(parts.output),
+        terms(parts.trace),
+    )
 
 
-def _frames(text: str) -> tuple[tuple[Frame, ...], str]:
-    """The frames of all tracebacks in the order of the text, and the text without them."""
-    found: list[tuple[int, Frame]] = []
-    for form in _FRAMES:
-        for match in form.finditer(text):
-            name = (match["name"] or "").rpartition(".")[2]
-            found.append((match.start(), Frame(match["path"], int(match["line"] or 0), name)))
-        text = form.sub(lambda match: " " * len(match[0]), text)
-    return tuple(frame for _, frame in sorted(found, key=lambda item: item[0])), text
+def _link(found: re.Match[str]) -> Link:
+    return Link(found["path"], int(found["line"] or 0), int(found["last"] or found["line"] or 0))
 
 
-def _identifiers(title: str, text: str) -> dict[str, bool]:
-    """Names in code, and names no prose has (snake_case, CamelCase, called ones), with whether the title has them."""
-    in_code = {name for code in _CODE_TEXT.findall(text) for name in WORD.findall(code)}
-    named = in_code | _called(text) | {word for word in WORD.findall(text) if _like_code(word)}
-    in_title = set(WORD.findall(title))
-    return {name: name in in_title for name in sorted(named) if name.lower() not in STOP}
+def _names(title: str, parts: Sections) -> dict[str, frozenset[str]]:
+    inline = "\n".join(_INLINE.findall(f"{title}\n{parts.prose}"))
+    places: dict[str, set[str]] = {}
+    for place, text in (
+        (TITLE, title), (PROSE, parts.prose), (INSIDE, inline), (BLOCK, parts.code), (BLOCK, parts.output),
+        (TRACE, parts.trace),
+    ):  # fmt: skip
+        for word in WORD.findall(text):
+            if word.lower() not in STOP:
+                places.setdefault(word, set()).add(place)
+    return {word: frozenset(found) for word, found in places.items()}
 
 
-def _like_code(word: str) -> bool:
+def like_code(word: str) -> bool:
+    """Whether no prose has such a word: snake_case and camelCase."""
     return "_" in word.strip("_") or (not word.isupper() and any(letter.isupper() for letter in word[1:]))
 
 
-def _called(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"([^\W\d]\w{1,80})\(", text))
+def _messages(title: str, parts: Sections) -> tuple[str, ...]:
+    raised = [line.partition(":")[2].strip() for line in parts.errors]
+    quoted = [next(filter(None, found)) for found in _QUOTED.findall(f"{title}\n{parts.prose}\n{parts.output}")]
+    inline = [one for one in _INLINE.findall(f"{title}\n{parts.prose}") if one.count(" ") > 1]
+    return tuple(dict.fromkeys(one for one in (*raised, *quoted, *inline) if " " in one))
 
 
-def _terms(title: str, text: str) -> dict[str, float]:
-    """The text's terms, title words counted several times, each by the logarithm of its count."""
-    counts = terms(text)
-    for term, count in terms(title).items():
-        counts[term] += count * (TITLE_WEIGHT - 1)
+def weighted(counts: Counter[str]) -> dict[str, float]:
+    """Terms, each by the logarithm of its count."""
     return {term: 1 + math.log(count) for term, count in sorted(counts.items())}

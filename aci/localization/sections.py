@@ -1,0 +1,79 @@
+"""An issue's text by kinds of line: prose, code, tracebacks, output; what only describes a machine is left out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FENCE = re.compile(r"^\s*(?:>\s*)?(?:```+|~~~+|\{\{\{|\}\}\})")
+_PROMPT = re.compile(r"^\s*(?:>>>|\.\.\.(?: |$)|In ?\[\d*\]:|\$ |%|julia>)")
+_CODE = re.compile(
+    r"^\s*(?:from [\w.]+ import |import [\w.]+|(?:async )?def \w+\(|class \w+|@\w|return\b"
+    r"|(?:for|while|if|elif|with|except)\b.*:\s*$"
+    r"|(?:else|try|finally):|[\w.\[\]'\"]+(?:, [\w.]+)* ?[-+*/|&]?= ?\S|[\w.]+\(.*\)\s*(?:#.*)?$|[)\]}]+,?\s*$)"
+)
+_TRACE = re.compile(
+    r"Traceback \(most recent call last\)|^\s*File [\"~/\w].*(?:, line \d+|:\d+, in )|^\s*(?:-+> ?)\d+\b"
+    r"|^[^\s:]+\.py:\d+: |^\S+\.py in [\w<>]+\(|^\s*at [\w.$<>]+ ?\(.*:\d+|^E  +"
+)
+_ERROR = re.compile(r"^(?:E\s+)?(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Warning|Exit|DoesNotExist)\b(?::|$)")
+_MACHINE = re.compile(
+    r"^\W*(?:installed versions|system (?:details|info\w*)|versions?(?: info\w*)?|(?:your |test )?environment(?: info)?"
+    r"|operating system|platform|output of .{0,12}xr\.show_versions.*|python dependencies|pip (?:list|freeze)|os)\W*$",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"^(?:#{1,6} |\*\*[^*]+\*\*:?\s*$|</details>)")
+_VERSION = re.compile(
+    r"^\W*[\w .()/-]{2,30}\s*(?:\||[:=]{1,2})\s*(?:v?\d+(?:\.\d+)+\S*|None|not installed|_module not found_)\s*$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    prose: str = ""
+    code: str = ""
+    trace: str = ""
+    """Frames of tracebacks and the source lines they quote."""
+    output: str = ""
+    """The rest of what stands in code blocks but does not look like code."""
+    errors: tuple[str, ...] = ()
+    """Lines that say what was raised, in order."""
+
+
+def sections(body: str) -> Sections:
+    """Sort the lines of an issue's body. Never fails: what looks like nothing in particular is prose."""
+    kinds: dict[str, list[str]] = {"prose": [], "code": [], "trace": [], "output": []}
+    errors: list[str] = []
+    fenced = machine = False
+    after_frame = 0
+    for line in body.splitlines():
+        if _FENCE.match(line):
+            fenced = not fenced
+            continue
+        if not fenced and _HEADING.match(line):
+            machine = False
+        if _MACHINE.match(line):
+            machine = True
+        if machine or _VERSION.match(line):
+            continue
+        if _ERROR.match(line.strip()):
+            errors.append(line.strip())
+            kinds["prose"].append(line)
+        elif _TRACE.search(line):
+            kinds["trace"].append(line)
+            after_frame = 1
+        elif after_frame and line.startswith((" ", "\t")):
+            kinds["trace"].append(line)
+            after_frame -= 1
+        else:
+            kinds[_plain_kind(line, fenced)].append(line)
+    prose, code, trace, output = ("\n".join(kinds[kind]) for kind in ("prose", "code", "trace", "output"))
+    return Sections(prose, code, trace, output, tuple(errors))
+
+
+def _plain_kind(line: str, fenced: bool) -> str:
+    if _PROMPT.match(line) or _CODE.match(line):
+        return "code"
+    if fenced:
+        return "code" if line.startswith((" ", "\t")) or line.rstrip().endswith((",", "(", "[", "{", ":")) else "output"
+    return "code" if line.startswith(("    ", "\t")) and re.search(r"[=(\[{]", line) else "prose"
