@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -27,10 +29,23 @@ def manifest(blobs: Blobs, store: Store) -> Manifest:
     """What the tree is made of; made if it is not known yet. Raises Damaged."""
     found = store.manifest(blobs.key)
     if found is None:
-        found = _made(blobs, store)
+        with _no_collections():
+            found = _made(blobs, store)
         # Another clone may have what this one lacks.
         store.keep(f"{blobs.key} in part" if MISSING in found.left_out.values() else blobs.key, found)
     return found
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Millions of small objects are made and kept, in no circles: looking for these takes a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)

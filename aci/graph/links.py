@@ -82,37 +82,41 @@ def _columns(data: bytes, count: int) -> list[Any]:
 def packed(resolved: Mapping[str, Resolved]) -> bytes:
     """A bundle's bytes."""
     paths, names = _Numbers(), _Numbers()
+    kinds = {kind: number for number, kind in enumerate(KINDS)}.__getitem__
     files = [paths[path] for path in resolved]
-    edges = [(file, edge) for file, one in enumerate(resolved.values()) for edge in one.edges]
-    loose = [(file, name) for file, one in enumerate(resolved.values()) for name in one.loose]
-    kinds = {kind: number for number, kind in enumerate(KINDS)}
-    columns = (
-        [file for file, _ in edges],
-        [edge.symbol for _, edge in edges],
-        [kinds[edge.kind] for _, edge in edges],
-        [edge.line for _, edge in edges],
-        [paths[edge.path] for _, edge in edges],
-        [edge.target for _, edge in edges],
+    all_edges = [one.edges for one in resolved.values()]
+    edges = list(chain.from_iterable(all_edges))
+    edge_columns = (
+        _owners(all_edges),
+        _ints(edge.symbol for edge in edges),
+        _ints(kinds(edge.kind) for edge in edges),
+        _ints(edge.line for edge in edges),
+        _ints(paths[edge.path] for edge in edges),
+        _ints(edge.target for edge in edges),
     )
+    weights = np.fromiter((edge.weight for edge in edges), np.float32)
+    all_loose = [one.loose for one in resolved.values()]
+    loose = list(chain.from_iterable(all_loose))
     loose_columns = (
-        [file for file, _ in loose],
-        [one.symbol for _, one in loose],
-        [kinds[one.kind] for _, one in loose],
-        [one.line for _, one in loose],
-        [names[one.name] for _, one in loose],
+        _owners(all_loose),
+        _ints(one.symbol for one in loose),
+        _ints(kinds(one.kind) for one in loose),
+        _ints(one.line for one in loose),
+        _ints(names[one.name] for one in loose),
     )
-    reached = [(file, [paths[path] for path in sorted(one.reached)]) for file, one in enumerate(resolved.values())]
-    reached_columns = (
-        list(chain.from_iterable([file] * len(mine) for file, mine in reached)),
-        list(chain.from_iterable(mine for _, mine in reached)),
-    )
-    weights = np.array([edge.weight for _, edge in edges], np.float32)
-    parts = (list(paths), list(names), _bytes(files), _bytes(columns), weights.tobytes())
-    return marshal.dumps((*parts, _bytes(loose_columns), _bytes(reached_columns)), 4)
+    reached = [sorted(one.reached) for one in resolved.values()]
+    reached_columns = (_owners(reached), _ints(paths[path] for path in chain.from_iterable(reached)))
+    columns = (_ints(files), edge_columns, weights, loose_columns, reached_columns)
+    return marshal.dumps((list(paths), list(names), *(np.array(one).tobytes() for one in columns)), 4)
 
 
-def _bytes(numbers: Any) -> bytes:
-    return np.array(numbers, np.int32).tobytes()
+def _owners(lists: Sequence[Sequence[object]]) -> Ints:
+    """For each member of all the lists, the number of its list."""
+    return np.repeat(np.arange(len(lists), dtype=np.int32), [len(one) for one in lists])
+
+
+def _ints(numbers: Iterable[int]) -> Ints:
+    return np.fromiter(numbers, np.int32)
 
 
 class _Numbers(dict[str, int]):
