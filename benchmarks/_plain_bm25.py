@@ -1,0 +1,42 @@
+"""The yardstick: BM25 over the raw words of whole files and functions, with nothing split and nothing weighted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aci.graph.graph import Graph
+from aci.graph.outline import FUNCTION
+from aci.localization.candidates import Read
+from aci.localization.signals import is_test
+from aci.words import WORD
+from trajectories.records import Issue
+
+
+def plain_bm25(graph: Graph, read: Read, issue: Issue, top: int) -> tuple[list[str], list[str]]:
+    """The best files, and the best functions as `path:Class.method`; tests are left out as everywhere."""
+    asked = [word.lower() for word in WORD.findall(f"{issue.title}\n{issue.body}")]
+    paths = [path for path in graph.paths if not is_test(path)]
+    texts = read(paths)
+    functions = {
+        f"{path}:{symbol.name}": texts[path][symbol.start : symbol.stop]
+        for path in paths
+        for symbol in graph.outline(path).symbols
+        if symbol.kind == FUNCTION
+    }
+    return _best(paths, [texts[path] for path in paths], asked, top), _best(
+        list(functions), list(functions.values()), asked, top
+    )
+
+
+def _best(names: Sequence[str], texts: Sequence[bytes], asked: Sequence[str], top: int) -> list[str]:
+    from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]
+
+    if not names:
+        return []
+    wanted = set(asked)
+    words = [WORD.findall(text.decode("utf-8", "replace").lower()) for text in texts]
+    index = BM25Okapi([[word for word in found if word in wanted] or ["-"] for found in words])
+    index.doc_len = [len(found) for found in words]
+    index.avgdl = max(sum(index.doc_len) / len(names), 1.0)
+    scores = index.get_scores(list(asked))
+    return [names[number] for number in (-scores).argsort(kind="stable")[:top]]

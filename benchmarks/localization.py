@@ -1,0 +1,270 @@
+"""How often the places where issues were really solved are among the first that are found without a model.
+
+    python -m benchmarks.localization --instances F.issues.jsonl --gold F.locations.jsonl --repos DIR
+        [--limit N] [--json OUT] [--cache DIR] [--mask] [--by-repository]
+
+A hit at k: all places of an instance are within the first k. Nothing is checked out: trees are read from the git
+directory of each instance, DIR/owner+name/repo. Functions are scored where the instance says so. `--mask` leaves out
+what links, commit ids and #numbers in the text say. Plain BM25 (raw words of whole files and functions) is scored in
+the same run. Seconds are wall-clock of one query: cold with the graph of its commit to be made (what was indexed for
+other commits stands), warm the same query again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from aci.graph.blobs import GitBlobs
+from aci.graph.graph import Graph, asked
+from aci.history import History
+from aci.localize import Places, places, reader
+from benchmarks._plain_bm25 import plain_bm25
+from trajectories.errors import SweAgentError, UsageError
+from trajectories.records import Issue
+
+FILES_AT, FUNCTIONS_AT = (1, 3, 5), (5, 10)
+ENOUGH = 100
+"""Places asked for: those of an instance that come later count as not found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    id: str
+    repository: str
+    git_dir: Path
+    commit: str
+    issue: Issue
+    files: frozenset[str]
+    functions: frozenset[str]
+    """Empty where functions are not scored."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Ranks, from 1, of the worst-placed gold file and function (0: not found), and of the best file."""
+
+    instance: Instance
+    files: int
+    functions: int
+    first_file: int
+    plain_files: int
+    plain_functions: int
+    cold: float
+    warm: float
+
+
+@dataclass(slots=True)
+class Run:
+    outcomes: list[Outcome] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def load(instances: Path, gold: Path, repos: Path, limit: int = 0) -> list[Instance]:
+    """Raises UsageError for files that are not what they should be."""
+    solved = {row["instance_id"]: row for row in _rows(gold, ("instance_id", "files", "functions"))}
+    rows = _rows(instances, ("instance_id", "repo", "base_commit", "problem_statement"))
+    return [_instance(row, solved, repos) for row in rows[: limit or None]]
+
+
+def _rows(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.", "Give a JSONL file.") from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            missing = [name for name in fields if name not in row]
+        except (ValueError, TypeError):
+            raise UsageError(f"Line {number} of {path} is no JSON object.", "Give a JSONL file.") from None
+        if missing or not isinstance(row, dict):
+            raise UsageError(f"Line {number} of {path} has no {', '.join(missing)}.", "Give a file of that kind.")
+        rows.append(row)
+    if not rows:
+        raise UsageError(f"{path} is empty.", "Give a file with an instance a line.")
+    return rows
+
+
+def _instance(row: dict[str, Any], solved: dict[str, dict[str, Any]], repos: Path) -> Instance:
+    id, repository = row["instance_id"], row.get("mirror") or row["repo"]
+    if id not in solved:
+        raise UsageError(f"There is no gold for {id}.", "Give the gold file that belongs to the instances.")
+    git_dir = repos / repository.replace("/", "+") / "repo"
+    if not git_dir.is_dir():
+        raise UsageError(f"{git_dir} is not there, for {id}.", f"Put the git directory of {repository} there.")
+    title, _, body = row["problem_statement"].partition("\n")
+    gold = solved[id]
+    functions = frozenset(gold["functions"]) if gold.get("function_scored", bool(gold["functions"])) else frozenset()
+    issue = Issue(title, body, trust="stranger")
+    return Instance(id, row["repo"], git_dir, row["base_commit"], issue, frozenset(gold["files"]), functions)
+
+
+def run(instances: Iterable[Instance], cache: Path, mask: bool, tell: Callable[[str], None]) -> Run:
+    """Localizes each instance twice: with its graph to be made, and again."""
+    done = Run()
+    for instance in instances:
+        try:
+            outcome = _outcome(instance, cache, mask)
+        except UsageError as error:
+            done.missing[instance.id] = error.message
+            tell(f"{instance.id}: {error.message}")
+            continue
+        done.outcomes.append(outcome)
+        tell(f"{instance.id}: file {outcome.files or '-'}, function {outcome.functions or '-'}, {outcome.warm:.2f} s")
+    return done
+
+
+def _outcome(instance: Instance, cache: Path, mask: bool) -> Outcome:
+    began = time.perf_counter()
+    found = located(instance, cache, mask)
+    cold = time.perf_counter() - began
+    began = time.perf_counter()
+    found = located(instance, cache, mask)
+    warm = time.perf_counter() - began
+    files = [hit.path for hit in found.files]
+    functions = [f"{hit.path}:{hit.name}" for hit in found.functions]
+    blobs = GitBlobs.at(instance.git_dir, instance.commit)
+    plain = asked(blobs, cache, lambda graph: plain_bm25(graph, reader(blobs), instance.issue, ENOUGH))
+    return Outcome(
+        instance,
+        worst_rank(files, instance.files),
+        worst_rank(functions, instance.functions),
+        min((files.index(path) + 1 for path in instance.files if path in files), default=0),
+        worst_rank(plain[0], instance.files),
+        worst_rank(plain[1], instance.functions),
+        cold,
+        warm,
+    )
+
+
+def located(instance: Instance, cache: Path, mask: bool = False) -> Places:
+    """What the product says; masked, without what links and numbers in the issue point at."""
+    blobs = GitBlobs.at(instance.git_dir, instance.commit)
+    issue = replace(instance.issue, body=masked(instance.issue.body)) if mask else instance.issue
+
+    def question(graph: Graph) -> Places:
+        with History.open(instance.git_dir, instance.commit, cache) as history:
+            return places(graph, issue, reader(blobs), history, ENOUGH)
+
+    return asked(blobs, cache, question)
+
+
+def masked(text: str) -> str:
+    """Without addresses, commit ids and #numbers."""
+    import re
+
+    text = re.sub(r"https?://[^\s)>\]]+", " ", text)
+    return re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b|(?:#|(?:issues?|pull|ticket|PR)[ /#]+)\d{2,6}\b", " ", text)
+
+
+def worst_rank(ranked: Sequence[str], gold: Iterable[str]) -> int:
+    """From 1: how many of the ranked it takes to have all gold places; 0 if they have not."""
+    ranks = {place: rank for rank, place in reversed(list(enumerate(ranked, 1)))}
+    found = [ranks.get(place, 0) for place in gold]
+    return max(found) if found and all(found) else 0
+
+
+def share_within(ranks: Sequence[int], k: int) -> float:
+    """Percent of ranks from 1 to k."""
+    return round(100 * sum(0 < rank <= k for rank in ranks) / len(ranks), 1) if ranks else 0.0
+
+
+def report(done: Run) -> dict[str, Any]:
+    outcomes = done.outcomes
+    single = [one for one in outcomes if len(one.instance.files) == 1]
+    return {
+        "n": len(outcomes),
+        **_scores(outcomes),
+        "mrr": _mean([1 / one.first_file if one.first_file else 0.0 for one in outcomes]),
+        "bm25": _scores(outcomes, plain=True),
+        "single": {"n": len(single), **_scores(single)},
+        "seconds": {
+            "cold": _middle([one.cold for one in outcomes]),
+            "warm": _middle([one.warm for one in outcomes]),
+        },
+        "missing": done.missing,
+    }
+
+
+def _scores(outcomes: Sequence[Outcome], plain: bool = False) -> dict[str, dict[str, float]]:
+    files = [one.plain_files if plain else one.files for one in outcomes]
+    scored = [one for one in outcomes if one.instance.functions]
+    functions = [one.plain_functions if plain else one.functions for one in scored]
+    return {
+        "files": {f"acc@{k}": share_within(files, k) for k in FILES_AT},
+        "functions": {f"acc@{k}": share_within(functions, k) for k in FUNCTIONS_AT},
+    }
+
+
+def by_repository(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    groups: dict[str, list[Outcome]] = defaultdict(list)
+    for one in outcomes:
+        groups[one.instance.repository].append(one)
+    return {name: {"n": len(group), **_scores(group)} for name, group in sorted(groups.items())}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(statistics.fmean(values), 3) if values else 0.0
+
+
+def _middle(values: Sequence[float]) -> float:
+    return round(statistics.median(values), 2) if values else 0.0
+
+
+def table(name: str, scores: dict[str, Any]) -> str:
+    files = "  ".join(f"{scores['files'][f'acc@{k}']:5.1f}" for k in FILES_AT)
+    functions = "  ".join(f"{scores['functions'][f'acc@{k}']:5.1f}" for k in FUNCTIONS_AT)
+    return f"{name:28} {files}   {functions}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.localization", description=__doc__.split("\n")[0])
+    parser.add_argument("--instances", type=Path, required=True)
+    parser.add_argument("--gold", type=Path, required=True)
+    parser.add_argument("--repos", type=Path, required=True)
+    parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--cache", type=Path, help="a folder for the graphs; without one they are made anew")
+    parser.add_argument("--mask", action="store_true", help="without links, commit ids and #numbers")
+    parser.add_argument("--by-repository", action="store_true")
+    options = parser.parse_args(arguments)
+    try:
+        instances = load(options.instances, options.gold, options.repos, options.limit)
+        with tempfile.TemporaryDirectory() as own:
+            done = run(instances, options.cache or Path(own), options.mask, lambda said: print(said, file=sys.stderr))
+    except SweAgentError as error:
+        print(f"{error.message} {error.fix}", file=sys.stderr)
+        return 2
+    summary = report(done)
+    print(f"{summary['n']:<28} files @1    @3     @5   functions @5  @10")
+    print(table("swe-agent", summary))
+    print(table("  one gold file", summary["single"]))
+    print(table("plain BM25", summary["bm25"]))
+    if options.by_repository:
+        for name, scores in by_repository(done.outcomes).items():
+            print(table(f"  {name} ({scores['n']})", scores))
+    print(
+        f"MRR {summary['mrr']}, seconds a query: cold {summary['seconds']['cold']}, warm {summary['seconds']['warm']}"
+    )
+    for id, message in done.missing.items():
+        print(f"not scored: {id}: {message}")
+    if options.json:
+        options.json.write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
