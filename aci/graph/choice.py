@@ -37,6 +37,9 @@ _CODE = re.compile(
     rb"|namespace|module|[A-Za-z_]\w*\s*[:=])\b",
     re.MULTILINE,
 )
+_COMMENTED_OUT = re.compile(rb"(?:\n[ \t]*#[^\n]*){5000}")
+"""Comments for which Python's grammar takes the square of their number."""
+
 HEAD = 1000
 """Bytes in which a file says, before its first code, that a program made it."""
 
@@ -76,5 +79,7 @@ def unreadable(data: bytes) -> str:
         return "binary"
     if len(data) > 10 * LONG_LINES and len(data) > LONG_LINES * (data.count(b"\n") + data.count(b"\r") + 1):
         return MINIFIED
+    if data.count(b"#") >= 5000 and _COMMENTED_OUT.search(data):
+        return "comments only, for thousands of lines"
     code = _CODE.search(data, 0, HEAD)
     return GENERATED if _SAYS_GENERATED.search(data, 0, code.start() if code else HEAD) else ""

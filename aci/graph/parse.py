@@ -23,7 +23,10 @@ LONGEST_NAME = 200
 """Bytes; of a longer expression only the end is read."""
 
 DEEPEST = 1000
-"""Levels of the syntax tree that are looked at: a query takes the square of the depth, and hand-written code has few."""
+"""Levels of the syntax tree that are looked at: a query takes the square of the depth, and code by hand has few."""
+
+WIDEST = 10_000
+"""Tokens side by side without a name among them: a query takes the square of their number too."""
 
 _OWN = frozenset(("self", "cls", "super()", "this", "super"))
 _NO_USE = _OWN | {""}
@@ -75,6 +78,8 @@ class Language:
         """The outline of a file's bytes. Never fails: what the grammar does not understand is left out."""
         parser, query = _tools(self.name)
         root = parser.parse(data).root_node
+        if len(data) > WIDEST and (_is_punctuation(data) or (root.has_error and _is_rubble(root))):
+            return Parsed(Outline(broken=True), [])
         cursor = QueryCursor(query)
         cursor.set_max_start_depth(DEEPEST)
         found = cursor.captures(root)
@@ -101,6 +106,25 @@ class Language:
                 symbol = _at(node.start_byte, around)
                 for target, source, called in self.bindings(node, data):
                     yield Binding(target, source, symbol, called)
+
+
+_KINDS = bytes(32 if not (chr(byte).isalnum() or byte == 95 or byte > 127) else 97 for byte in range(256))
+
+
+def _is_punctuation(data: bytes) -> bool:
+    """Whether so many tokens that name nothing follow one another."""
+    return b" " * WIDEST in data.translate(_KINDS, b" \t\r\n\f")
+
+
+def _is_rubble(root: Node) -> bool:
+    """Whether the parser gave up, and left so many tokens side by side."""
+    open_ = [root]
+    while open_:
+        node = open_.pop()
+        if node.child_count > WIDEST:
+            return True
+        open_ += [child for child in node.children if child.has_error]
+    return False
 
 
 Around = tuple[list[int], list[int]]

@@ -18,7 +18,7 @@ QUERY = """
 (decorated_definition) @decorated
 (comment) @comment
 (block . (expression_statement . (string) @doc))
-(module . (comment)* . (expression_statement . (string) @doc))
+(module (expression_statement . (string) @doc))
 
 (call function: (_) @call)
 (decorator [(identifier) (attribute)] @call)
