@@ -6,7 +6,8 @@ import atexit
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -17,10 +18,12 @@ from trajectories.errors import WorkspaceError
 if TYPE_CHECKING:
     from aci.graph.blobs import Blobs
     from aci.graph.graph import Graph
+    from aci.history import History
     from aci.localize import Places
     from trajectories.records import Issue
 
 Answer = TypeVar("Answer")
+NOT_KEPT = "What is made is kept for this process only."
 
 
 class Before(NamedTuple):
@@ -42,14 +45,13 @@ def located(
 ) -> Located:
     """Where the issue is likely to be solved. Reads only the tree and what lies before it."""
     began = time.monotonic()
-    from aci.localize import locate
+    from aci.localize import places, reader
 
-    def question(graph: Graph) -> tuple[Places, Mapping[str, str]]:
-        texts = {path: _text(blobs, id) for path, mode, id in blobs.files() if mode.startswith("100")}
-        return locate(texts, "", issue, top), graph.left_out
-
-    places, left_out = ask_graph(blobs, question, say)
-    return Located(places, left_out, round(time.monotonic() - began, 3))
+    with _past(before, say) as history:
+        found, left_out = ask_graph(
+            blobs, lambda graph: (places(graph, issue, reader(blobs), history, top), graph.left_out), say
+        )
+    return Located(found, left_out, round(time.monotonic() - began, 3))
 
 
 def likely_next(
@@ -62,35 +64,37 @@ def likely_next(
 
     edits = edits_between(without, patched)
 
-    def question(graph: Graph) -> tuple[Places, Mapping[str, str]]:
-        together = _changing_together(before, [edit.path for edit in edits], graph.paths, say)
-        return consequences(graph, edits, together, top), graph.left_out
+    with _past(before, say) as history:
 
-    places, left_out = ask_graph(without, question, say)
-    return Located(places, left_out, round(time.monotonic() - began, 3))
+        def question(graph: Graph) -> tuple[Places, Mapping[str, str]]:
+            together = _changing_together(history, [edit.path for edit in edits], graph.paths)
+            return consequences(graph, edits, together, top), graph.left_out
+
+        found, left_out = ask_graph(without, question, say)
+    return Located(found, left_out, round(time.monotonic() - began, 3))
 
 
-def _changing_together(
-    before: Before, paths: Sequence[str], present: Sequence[str], say: Callable[[str], None]
-) -> dict[str, float]:
+def _changing_together(history: History, paths: Sequence[str], present: Sequence[str]) -> dict[str, float]:
     """How often other files changed with one of these, as a share of its changes; the highest of several."""
-    from aci.history import History
-
-    try:
-        with History.open(before.git_dir, before.commit, folder()) as history:
-            found = history.together(paths, frozenset(present))
-    except WorkspaceError as error:
-        say(f"{error.message} Which files change together is not asked.")
-        return {}
     shares: dict[str, float] = {}
-    for others in found.values():
+    for others in history.together(paths, frozenset(present)).values():
         for path, share in others.items():
             shares[path] = max(share, shares.get(path, 0.0))
     return {path: share for path, share in shares.items() if path not in paths}
 
 
-def _text(blobs: Blobs, id: str) -> str:
-    return (next(iter(blobs.read([id]))) or b"").decode("utf-8", "replace")
+@contextmanager
+def _past(before: Before, say: Callable[[str], None]) -> Iterator[History]:
+    """What lies before a commit, kept as the graph is."""
+    from aci.history import History
+
+    try:
+        history = History.open(before.git_dir, before.commit, folder())
+    except WorkspaceError as error:
+        say(f"{error.message} {NOT_KEPT}")
+        history = History.open(before.git_dir, before.commit, _own_folder())
+    with history:
+        yield history
 
 
 def ask_graph(blobs: Blobs, question: Callable[[Graph], Answer], say: Callable[[str], None] = lambda _: None) -> Answer:
@@ -100,7 +104,7 @@ def ask_graph(blobs: Blobs, question: Callable[[Graph], Answer], say: Callable[[
     try:
         return asked(blobs, folder(), question)
     except WorkspaceError as error:
-        say(f"{error.message} The graph is kept for this process only.")
+        say(f"{error.message} {NOT_KEPT}")
         return asked(blobs, _own_folder(), question)
 
 
