@@ -8,11 +8,12 @@ Postings lie in buckets, by the hash of their term.
 from __future__ import annotations
 
 import marshal
+import re
 import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import chain
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,9 @@ CODE, PROSE, NAME = 0, 1, 2
 FIELDS = 3
 DEFINES = "="
 """Before a bare name: the documents of what is so named, case kept."""
+MARK = "\0"
+_TOKEN = re.compile(rf"{MARK}|\w+")
+_SPACED = bytes(byte if _TOKEN.match(chr(byte)) else 32 for byte in range(256))
 IN_A_BUCKET = 4096
 """Postings, about: so many are read for each term that is asked for."""
 
@@ -100,9 +104,9 @@ class Segment(NamedTuple):
     buckets: list[Bucket]
 
 
-class _Words(dict[str, int]):
-    def __missing__(self, word: str) -> int:
-        self[word] = number = len(self)
+class _Numbers(dict[str, int]):
+    def __missing__(self, text: str) -> int:
+        self[text] = number = len(self)
         return number
 
 
@@ -110,11 +114,12 @@ class Builder:
     """Takes blobs one by one; `segment` is asked once at the end."""
 
     def __init__(self) -> None:
-        self._words = _Words()
+        self._tokens = _Numbers({MARK: 0})
         self._found = array("I")
+        """The tokens of one piece of text after the other, a mark behind each."""
         self._pieces: array[int] = array("I")
-        """Document and field of each piece of text, as one number, and how many words it has."""
-        self._sizes = array("I")
+        """Document and field of each piece, as one number."""
+        self._defined: list[tuple[str, int]] = []
         self._blob, self._parent = array("I"), array("I")
         self._blobs = 0
 
@@ -124,40 +129,47 @@ class Builder:
         self._parent.append(first)
         self._parent.extend(first + 1 + (symbol.parent if symbol.parent >= 0 else -1) for symbol in symbols)
         self._blobs += 1
-        for number, symbol in enumerate(symbols, first + 1):
-            name = symbol.bare
-            self._take([DEFINES + name, *WORD.findall(name)], number, NAME)
+        self._defined += zip([symbol.bare for symbol in symbols], range(first + 1, len(self._blob)), strict=True)
+        pieces = [symbol.bare.encode("utf-8", "replace") for symbol in symbols]
+        self._pieces.extend(range((first + 1) * FIELDS + NAME, len(self._blob) * FIELDS, FIELDS))
+        data = data.replace(b"\0", b" ")
         for start, stop, owner, field in _pieces(symbols, prose, len(data)):
-            self._take(WORD.findall(data[start:stop].decode("utf-8", "replace")), first + 1 + owner, field)
-
-    def _take(self, words: list[str], document: int, field: int) -> None:
-        if words:
-            self._found.extend(map(self._words.__getitem__, words))
-            self._pieces.append(document * FIELDS + field)
-            self._sizes.append(len(words))
+            pieces.append(data[start:stop])
+            self._pieces.append((first + 1 + owner) * FIELDS + field)
+        self._found.extend(map(self._tokens.__getitem__, _tokens(b" \0 ".join([*pieces, b""]))))
 
     def segment(self) -> Segment:
-        names = [word.removeprefix(DEFINES) for word in self._words if word.startswith(DEFINES)]
-        return Segment(self._documents(), names, self._buckets())
+        found, pieces = _ints(self._found), _ints(self._pieces)
+        sizes = np.diff(np.flatnonzero(found == 0), prepend=-1) - 1
+        places = np.repeat(pieces, sizes)
+        found = found[found != 0]
+        words = [WORD.findall(token) for token in self._tokens]
+        documents = self._documents(places, np.fromiter(map(len, words), np.int64)[found])
+        defined = np.fromiter((self._tokens[DEFINES + name] for name, _ in self._defined), np.uint32)
+        owners = np.fromiter((number * FIELDS + NAME for _, number in self._defined), np.uint32)
+        names = list(dict.fromkeys(name for name, _ in self._defined))
+        parts = [[term for word in mine for term in split(word)] for mine in words]
+        parts += [[token] for token in islice(self._tokens, len(words), None)]  # what is defined
+        buckets = self._buckets(parts, np.concatenate((found, defined)), np.concatenate((places, owners)))
+        return Segment(documents, names, buckets)
 
-    def _documents(self) -> Documents:
-        pieces, sizes = _ints(self._pieces), _ints(self._sizes)
-        lengths = np.bincount(pieces, sizes, len(self._blob) * FIELDS).astype(np.uint32).reshape(-1, FIELDS)
+    def _documents(self, places: Ints, words: npt.NDArray[np.int64]) -> Documents:
+        lengths = np.bincount(places, words, len(self._blob) * FIELDS).astype(np.uint32).reshape(-1, FIELDS)
         return Documents(_ints(self._blob), _ints(self._parent), lengths[:, CODE], lengths[:, PROSE])
 
-    def _buckets(self) -> list[Bucket]:
-        numbers = _Words()
-        parts = [[numbers[term] for term in _terms(word)] for word in self._words]
-        terms, place = _ordered(list(numbers))
+    def _buckets(self, parts: list[list[str]], found: Ints, places: Ints) -> list[Bucket]:
+        """From the terms of each token, and which tokens are found in which documents and fields."""
+        numbers = _Numbers()
         sizes = np.fromiter(map(len, parts), np.int64, len(parts))
-        flat = place[np.fromiter(chain.from_iterable(parts), np.int64, int(sizes.sum()))]
+        flat = np.fromiter((numbers[term] for part in parts for term in part), np.int64, int(sizes.sum()))
+        terms, place = _ordered(list(numbers))
+        flat = place[flat]
         begins = np.cumsum(sizes) - sizes
-        found = _ints(self._found)
         each = sizes[found]
         offsets = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
         keys = flat[np.repeat(begins[found], each) + offsets]
         keys *= len(self._blob) * FIELDS
-        keys += np.repeat(np.repeat(_ints(self._pieces).astype(np.int64), _ints(self._sizes)), each)
+        keys += np.repeat(places, each)
         keys, counts = np.unique(keys, return_counts=True)
         cells, fields = np.divmod(keys, FIELDS)
         slots = np.cumsum(np.diff(cells, prepend=-1) != 0) - 1
@@ -166,8 +178,11 @@ class Builder:
         return _cut(terms, cells[np.diff(cells, prepend=-1) != 0], len(self._blob), table)
 
 
-def _terms(word: str) -> tuple[str, ...]:
-    return (word,) if word.startswith(DEFINES) else split(word)
+def _tokens(data: bytes) -> list[str]:
+    """The longest runs of word characters, and marks."""
+    if data.isascii():
+        return data.translate(_SPACED).decode("ascii").split()
+    return _TOKEN.findall(data.decode("utf-8", "replace"))
 
 
 def _ordered(terms: list[str]) -> tuple[list[str], npt.NDArray[np.int64]]:
