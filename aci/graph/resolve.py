@@ -11,6 +11,7 @@ from aci.graph.resolve_values import DEEP, PLAIN, Meanings, Value
 
 IMPORT = "import"
 NOT_VIRTUAL = frozenset(("__init__", "__new__", "__init_subclass__", "__class_getitem__"))
+OF_STRINGS = frozenset(dir(str)).difference(dir(list), dir(dict))
 CONVENTIONAL = SELF | {"super()"}
 Target: TypeAlias = tuple[str, int, float]
 
@@ -119,6 +120,8 @@ class Resolver:
         """What a reference means, with weights; None if an attribute of something unknown."""
         receiver, dot, last = name.rpartition(".")
         meanings = self._meanings
+        if receiver == "?" and last in OF_STRINGS:
+            return []
         if not dot:
             return self._weighed(kind, meanings.evaluate(path, scope, name, DEEP))
         if receiver == "super()":

@@ -16,6 +16,7 @@ MODULE = -1
 SELF = frozenset(("self", "this"))
 MOST_NESTED = 60
 _PIECES = re.compile(r"[()\[\]{},]|[^()\[\]{},]+")
+_PARAMETER = re.compile(r"\s*(\**)(\w+)")
 _FIRST = re.compile(r"[^(]*\(\s*(\w+)")
 _NOT_BOUND = frozenset(("staticmethod",))
 _VARIANTS = frozenset(("setter", "deleter", "overload"))
@@ -37,7 +38,7 @@ class Names:
         self.stars: list[Import] = []
         self.bases: dict[int, list[str]] = {}
         self.decorators: dict[int, set[str]] = {}
-        self._parameters: dict[int, frozenset[str]] = {}
+        self._parameters: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         self._read()
 
     def _read(self) -> None:
@@ -89,7 +90,8 @@ class Names:
                 return around
         return MODULE
 
-    def parameters(self, index: int) -> frozenset[str]:
+    def parameters(self, index: int) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of a function's parameters, and which of them collect several arguments."""
         known = self._parameters.get(index)
         if known is None:
             known = self._parameters[index] = parameters(self.symbols[index].signature)
@@ -106,7 +108,7 @@ class Names:
             if symbol.kind == CLASS:
                 if bound and around == index:
                     return around
-            elif bound or (name in symbol.signature and name in self.parameters(around)):
+            elif bound or (name in symbol.signature and name in self.parameters(around)[0]):
                 return around
         return MODULE
 
@@ -132,9 +134,9 @@ class Names:
         return around, not on_class
 
 
-def parameters(signature: str) -> frozenset[str]:
-    """The names of a function's parameters, from a header that may be cut short."""
-    found = []
+def parameters(signature: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The names of a function's parameters, from a header that may be cut short; those with a star also apart."""
+    found, starred = [], []
     depth, fresh = 0, False
     for part in _PIECES.findall(signature):
         if part in "([{":
@@ -146,7 +148,8 @@ def parameters(signature: str) -> frozenset[str]:
                 break
         elif part == ",":
             fresh = depth == 1
-        elif fresh and (name := re.match(r"\s*\**(\w+)", part)):
-            found.append(name[1])
+        elif fresh and (name := _PARAMETER.match(part)):
+            found.append(name[2])
+            starred += [name[2]] if name[1] else []
             fresh = False
-    return frozenset(found)
+    return frozenset(found), frozenset(starred)

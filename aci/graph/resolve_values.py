@@ -97,6 +97,8 @@ class Meanings:
             return self.in_module(path, last, depth) or ((OUTSIDE,) if last in BUILTIN else NOTHING)
         if sources := names.scopes.get(owner, EMPTY).get(last):
             return self._held(path, sources, depth)
+        if last in names.parameters(owner)[1]:
+            return (OUTSIDE,)
         receiver = names.receiver(last, owner)
         return ((path, *receiver),) if receiver else NOTHING
 
@@ -193,15 +195,17 @@ class Meanings:
         return self.inherited(path, index, name, depth, there)
 
     def inherited(self, path: str, index: int, name: str, depth: int, there: bool = False) -> tuple[Values, bool]:
-        """The same, without the class itself: what `super()` has."""
+        """The same, without the class itself: what `super()` has. What the tree has not, a base from outside has."""
+        outside = False
         for at, ancestor in self.ancestors(path, index)[1:]:
             if not at:
+                outside = True
                 continue
             found, here = self._own(at, ancestor, name, depth)
             if found:
                 return found, True
             there = there or here
-        return NOTHING, there
+        return ((OUTSIDE,), True) if outside and not there else (NOTHING, there)
 
     def _own(self, path: str, index: int, name: str, depth: int) -> tuple[Values, bool]:
         names = self.names(path)
