@@ -17,7 +17,7 @@ from agent.terminal import console
 if TYPE_CHECKING:
     from aci.localize import Hit
 
-SHOWN_REASONS = 4
+SHOWN_REASONS = 3
 SHOWN_LEFT_OUT = 5
 
 

@@ -15,6 +15,8 @@ from aci.graph.outline import CLASS
 from aci.patch import is_test
 
 ALIKE = 0.65
+MOST_RANKED = 500
+"""Definitions of which those that stand in the like of what was asked for come first."""
 DEEPEST = 10
 """Levels of base classes that are looked through for a method."""
 
@@ -42,7 +44,7 @@ def meant(graph: Graph, name: str, most: int = 6) -> Meant:
     if not parts:
         return Meant()
     found = _defining(graph, parts) or _inherited(graph, parts) or [Place(path) for path in _modules(graph, parts)]
-    return Meant(ordered(graph, found)) if found else Meant(near=nearest(graph, parts[-1], most))
+    return Meant(ordered(graph, found)) if found else Meant(near=nearest(graph, parts, most))
 
 
 def whole_name(graph: Graph, place: Place) -> str:
@@ -102,21 +104,37 @@ def at_line(graph: Graph, path: str, line: int) -> Place:
     return Place(path, max(holding)[2] if holding else -1)
 
 
-def nearest(graph: Graph, name: str, most: int) -> tuple[Place, ...]:
-    """What is called much like a bare name: in another case, with more around it, or written alike."""
+def nearest(graph: Graph, parts: Sequence[str], most: int) -> tuple[Place, ...]:
+    """What is called much like a dotted name: in another case, with more around it, or written alike."""
+    names = _alike(parts[-1], graph.names(), 4 * most)
+    there = graph.nodes_defining(names)
+    places = [ordered(graph, map(graph.place, there[name].tolist())) for name in names if name in there]
+    first = [some[0] for some in places]
+    found = list(dict.fromkeys([*first, *(place for some in places for place in some)]))
+    if len(parts) > 1:
+        found = sorted(found[:MOST_RANKED], key=lambda place: -_likeness(graph, place, parts))
+    return tuple(found[:most])
+
+
+def _alike(name: str, names: Iterable[str], most: int) -> list[str]:
+    """The names that are most like one."""
     wanted = _folded(name)
     folded: dict[str, list[str]] = {}
-    for one in sorted(graph.names()):
+    for one in sorted(names):
         folded.setdefault(_folded(one), []).append(one)
     partial = [one for one in folded if len(wanted) > 2 and wanted in one]
     partial.sort(key=lambda one: (not one.startswith(wanted), len(one), one))
     alike = difflib.get_close_matches(wanted, folded, most, ALIKE)
     ranked = dict.fromkeys([*[wanted] * (wanted in folded), *alike[:1], *partial, *alike])
-    names = [name for one in list(ranked)[: 4 * most] for name in folded[one]]
-    there = graph.nodes_defining(names)
-    places = [ordered(graph, map(graph.place, there[name].tolist())) for name in names if name in there]
-    first = [some[0] for some in places]
-    return tuple(dict.fromkeys([*first, *(place for some in places for place in some)]))[:most]
+    return [name for one in list(ranked)[:most] for name in folded[one]]
+
+
+def _likeness(graph: Graph, place: Place, parts: Sequence[str]) -> float:
+    """How much a definition is written like a dotted name, what it stands in included."""
+    bare = difflib.SequenceMatcher(None, _folded(parts[-1]), _folded(whole_name(graph, place).rpartition(".")[2]))
+    wanted = _folded(parts[-2])
+    around = (difflib.SequenceMatcher(None, wanted, _folded(one)).ratio() for one in _around(graph, place))
+    return bare.ratio() + max(around, default=0.0)
 
 
 def _folded(name: str) -> str:
@@ -147,7 +165,7 @@ def _inside(graph: Graph, files: Sequence[str], rest: str, most: int) -> Meant:
     wanted = _folded(dotted)
     close = [one for one in names if wanted in one] + difflib.get_close_matches(wanted, names, most, ALIKE)
     there = dict.fromkeys(names[one] for one in close)
-    return Meant(near=tuple(there)[:most] or nearest(graph, dotted.rpartition(".")[2], most))
+    return Meant(near=tuple(there)[:most] or nearest(graph, dotted.split("."), most))
 
 
 def _defining(graph: Graph, parts: Sequence[str]) -> list[Place]:
