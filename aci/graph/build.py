@@ -179,7 +179,9 @@ def _mentioning(tree: Tree, store: Store, added: set[str]) -> set[str]:
     for segment in {spot.segment for spot in tree.spots.values()} if wanted else ():
         documents = store.documents(segment)
         for postings in store.postings(segment, wanted).values():
-            found |= {(segment, number) for number in np.unique(documents.blob[postings.documents]).tolist()}
+            found |= {
+                (segment, number) for number in np.flatnonzero(np.bincount(documents.blob[postings.documents])).tolist()
+            }
     return {
         path for path, key in tree.keys.items() if tree.spots[key][:2] in found or path.rpartition("/")[0] in beside
     }

@@ -264,7 +264,7 @@ class Graph:
         """What the attributes of unknown receivers may mean: the methods of that name, if they are few."""
         bundle, mine, _ = self._in_bundle(number, files)
         rows = bundle.loose(mine)
-        used = np.unique(rows.name).tolist()
+        used = np.flatnonzero(np.bincount(rows.name)).tolist()
         found = self.nodes_defining([bundle.names[name] for name in used])
         methods = [np.zeros(0, np.int64)] * len(bundle.names)
         for name in used:
@@ -321,7 +321,9 @@ class Graph:
         if len(terms) < len(names):  # a name that is a stop word, or of one letter, has no postings
             return list(range(len(self.paths)))
         found = [self.file[postings.documents] for postings in self.holding(terms).values()]
-        return sorted({self.number[place.path], *(int(file) for files in found for file in np.unique(files))})
+        mentioned = np.bincount(np.concatenate([*found, [self.number[place.path]]]))
+        files: list[int] = np.flatnonzero(mentioned).tolist()
+        return files
 
     def _links(
         self, edges: Edges, mine: npt.NDArray[np.bool_], ends: Nodes, wanted: Callable[[int], bool]

@@ -67,7 +67,7 @@ class Bundle:
         wanted = set(paths)
         meant = np.fromiter((path in wanted for path in self.paths), np.bool_, len(self.paths))
         file, path = self._reached
-        return {self.files[number] for number in np.unique(file[meant[path]]).tolist()}
+        return {self.files[number] for number in np.flatnonzero(np.bincount(file[meant[path]])).tolist()}
 
     def _taken(self, files: Sequence[int]) -> npt.NDArray[np.bool_]:
         taken = np.zeros(len(self.files), np.bool_)

@@ -1,0 +1,167 @@
+"""One tree's view: nodes, names, who refers to whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aci.cache import Damaged
+from aci.graph.blobs import TextBlobs
+from aci.graph.graph import Graph, Place, asked
+from aci.graph.links import KINDS
+
+TEXTS = {
+    "shop/__init__.py": "from .orders import Order\n",
+    "shop/orders.py": (
+        "from shop.base import Record, total\n\n\n"
+        "class Order(Record):\n"
+        "    def price(self):\n"
+        "        return total(self.lines())\n\n"
+        "    def lines(self):\n"
+        "        return []\n\n\n"
+        "def place(order):\n"
+        "    order.price()\n"
+        "    return Order()\n"
+    ),
+    "shop/base.py": "class Record:\n    def save(self):\n        pass\n\n\ndef total(lines):\n    return sum(lines)\n",
+    "shop/empty.py": "",
+    "tests/test_orders.py": "from shop import Order\n\n\ndef test_price():\n    Order().price()\n",
+}
+ORDER, PRICE, LINES, PLACE = (Place("shop/orders.py", number) for number in range(4))
+RECORD, SAVE, TOTAL = (Place("shop/base.py", number) for number in range(3))
+TEST = Place("tests/test_orders.py", 0)
+
+
+@pytest.fixture(params=["memory", "cache", "a cache that has it"])
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    if request.param == "a cache that has it":
+        asked(TextBlobs(TEXTS), tmp_path, lambda graph: None)
+    return None if request.param == "memory" else tmp_path
+
+
+def test_places_and_nodes_are_each_other_s_inverse(cache: Path | None) -> None:
+    def question(graph: Graph) -> None:
+        nodes = int(graph.first[-1])
+        assert nodes == sum(1 + len(graph.outline(path).symbols) for path in TEXTS)
+        assert [graph.node(graph.place(node)) for node in range(nodes)] == list(range(nodes))
+        for node in range(nodes):
+            place = graph.place(node)
+            symbol = graph.symbol(place)
+            around = symbol.parent if symbol else -1
+            assert graph.place(int(graph.parent[node])) == Place(place.path, around)
+            assert graph.is_method[node] == (around >= 0)
+            assert graph.paths[graph.file[node]] == place.path
+
+    asked(TextBlobs(TEXTS), cache, question)
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("Order", [ORDER]),
+        ("price", [PRICE]),
+        ("Order.price", [PRICE]),
+        ("shop.orders.Order.price", [PRICE]),
+        ("orders::Order::price", [PRICE]),
+        ("Order#price", [PRICE]),
+        ("shop.Order", [ORDER]),
+        ("Nobody.price", [PRICE]),
+        ("order", []),
+        ("", []),
+        (".", []),
+        ("...", []),
+        ("not\udcff", []),
+    ],
+)
+def test_definitions_are_found_by_name(cache: Path | None, name: str, places: list[Place]) -> None:
+    assert asked(TextBlobs(TEXTS), cache, lambda graph: graph.defining(name)) == places
+
+
+def test_misspelt_names_have_nearest_ones(cache: Path | None) -> None:
+    def question(graph: Graph) -> None:
+        assert graph.nearest("Ordr")[0] == "Order"
+        assert graph.nearest("shop.orders.lin")[0] == "lines"
+        assert graph.nearest("totall", most=1) == ["total"]
+        assert graph.nearest("zzzzzz") == []
+
+    asked(TextBlobs(TEXTS), cache, question)
+
+
+def test_who_refers_to_whom(cache: Path | None) -> None:
+    def question(graph: Graph) -> None:
+        assert {link.place for link in graph.callees(PRICE)} == {TOTAL, LINES}
+        assert {link.place for link in graph.callers(TOTAL)} >= {PRICE}
+        assert [link.place for link in graph.bases(ORDER)] == [RECORD]
+        assert [link.place for link in graph.subclasses(RECORD)] == [ORDER]
+        assert TEST in [link.place for link in graph.callers(PRICE)]
+        assert ORDER in [link.place for link in graph.callees(PLACE)]
+        assert Place("shop/__init__.py") in [link.place for link in graph.callers(ORDER)]
+        assert graph.callers(SAVE) == []
+
+    asked(TextBlobs(TEXTS), cache, question)
+
+
+def test_an_attribute_of_something_unknown_may_mean_the_few_methods_so_named(cache: Path | None) -> None:
+    def question(graph: Graph) -> None:
+        sure, may_be = graph.edges(loose=False), graph.edges()
+        pair = (graph.node(PLACE), graph.node(PRICE))
+        assert pair not in set(zip(sure.source.tolist(), sure.target.tolist(), strict=True))
+        assert pair in set(zip(may_be.source.tolist(), may_be.target.tolist(), strict=True))
+
+    asked(TextBlobs(TEXTS), cache, question)
+
+
+def test_an_attribute_that_many_have_says_nothing() -> None:
+    many = {f"m{n}.py": f"class C{n}:\n    def run(self):\n        pass\n" for n in range(13)}
+    few = {path: text for path, text in many.items() if path != "m12.py"}
+    uses = {"use.py": "def use(a):\n    a.run()\n"}
+
+    def weights(graph: Graph) -> list[float]:
+        return [link.weight for link in graph.callees(Place("use.py", 0))]
+
+    assert asked(TextBlobs(many | uses), None, weights) == []
+    assert asked(TextBlobs(few | uses), None, weights) == pytest.approx([1 / 12] * 12)
+
+
+def test_edges_of_some_files_are_those_among_all(cache: Path | None) -> None:
+    def question(graph: Graph) -> None:
+        every = graph.edges()
+        for files in ([], [1], [0, 2], [3]):
+            some = graph.edges(files)
+            mine = np.isin(graph.file[every.source], files)
+            for column, whole in zip(some, every, strict=True):
+                assert np.array_equal(column, whole[mine])
+        assert set(every.kind.tolist()) <= set(range(len(KINDS)))
+        assert (np.diff(every.source) >= 0).all()
+
+    asked(TextBlobs(TEXTS), cache, question)
+
+
+def test_the_neighbourhood_is_what_is_linked_up_to_a_size(cache: Path | None) -> None:
+    def question(graph: Graph) -> None:
+        around = graph.neighbourhood([PRICE])
+        assert {PRICE, TOTAL, LINES, TEST} <= set(around)
+        assert around.edges[PRICE, TOTAL]["kind"] == "call"
+        assert len(graph.neighbourhood([PRICE], most=2)) == 2
+        assert set(graph.neighbourhood([SAVE])) >= {SAVE}
+
+    asked(TextBlobs(TEXTS), cache, question)
+
+
+def test_a_path_that_is_not_there_is_a_key_error(cache: Path | None) -> None:
+    with pytest.raises(KeyError):
+        asked(TextBlobs(TEXTS), cache, lambda graph: graph.outline("nowhere.py"))
+
+
+def test_edges_of_another_file_are_damage(tmp_path: Path) -> None:
+    def question(graph: Graph) -> None:
+        graph.edges()
+        graph._bundles = dict.fromkeys(graph._bundles, graph._store.bundle(2))
+        with pytest.raises(Damaged):
+            graph.edges()
+
+    asked(TextBlobs(TEXTS), tmp_path, lambda graph: None)
+    asked(TextBlobs({"other.py": "x = 1\n"}), tmp_path, lambda graph: None)
+    asked(TextBlobs(TEXTS), tmp_path, question)
