@@ -7,12 +7,12 @@ from typing import NamedTuple, TypeAlias
 
 from aci.graph.outline import BASE, CALL, CLASS, USE, Outline
 from aci.graph.resolve_names import MODULE, SELF
-from aci.graph.resolve_values import DEEP, PLAIN, Meanings, Value
+from aci.graph.resolve_values import DEEP, PLAIN, PYTHON, Meanings, Value
 
 IMPORT = "import"
 NOT_VIRTUAL = frozenset(("__init__", "__new__", "__init_subclass__", "__class_getitem__"))
 OF_STRINGS = frozenset(dir(str)).difference(dir(list), dir(dict))
-CONVENTIONAL = SELF | {"super()"}
+CONVENTIONAL = SELF | {"super()", "super"}
 Target: TypeAlias = tuple[str, int, float]
 
 
@@ -52,6 +52,7 @@ class Resolver:
 
     def __init__(self, outlines: Mapping[str, Outline]) -> None:
         self._meanings = Meanings(outlines)
+        self._paths = frozenset(outlines)
 
     def resolve(self, path: str) -> Resolved:
         """What the references of the file at `path` mean. Raises KeyError for a path that the tree has not."""
@@ -64,7 +65,9 @@ class Resolver:
     def _imports(self, path: str) -> Iterator[Edge]:
         for one in self._meanings.names(path).outline.imports:
             ends = self._meanings.imported(path, one)
-            targets = dict.fromkeys((at, end if isinstance(end, int) else MODULE) for at, end in ends if at)
+            targets = dict.fromkeys(
+                (at, end if isinstance(end, int) else MODULE) for at, end in ends if at in self._paths
+            )
             for at, target in targets:
                 yield Edge(one.symbol, IMPORT, at, target, 1 / len(targets), one.line)
 
@@ -82,9 +85,12 @@ class Resolver:
         names = self._meanings.names(path)
         known: dict[tuple[str, str, int], list[Target] | None] = {}
         read: dict[tuple[str, int], list[Target]] = {}
+        members_are_seen = not path.endswith(PYTHON)
         for kind, name, line, symbol in names.outline.references:
             head, dot, _ = name.partition(".")
             scope = names.class_around(symbol) if head in CONVENTIONAL else names.scope_of(head, symbol)
+            if scope == MODULE and members_are_seen:
+                scope = names.class_around(symbol)
             key = kind, name, scope
             if key in known:
                 targets = known[key]
@@ -124,7 +130,7 @@ class Resolver:
             return []
         if not dot:
             return self._weighed(kind, meanings.evaluate(path, scope, name, DEEP))
-        if receiver == "super()":
+        if receiver in ("super()", "super"):
             found, there = meanings.inherited(path, scope, last, DEEP) if scope >= 0 else ((), False)
             return self._weighed(kind, found) if there else None
         values: list[Value] = []

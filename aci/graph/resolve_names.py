@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TypeAlias
 
 from aci.graph.outline import BASE, CALL, CLASS, Binding, Import, Outline
@@ -82,6 +83,16 @@ class Names:
             around = self.class_around(binding.symbol)
             if around >= 0:
                 self.attributes.setdefault(around, {}).setdefault(rest, []).append(binding)
+
+    @cached_property
+    def apart(self) -> dict[str, Table]:
+        """By a type's bare name: its members, wherever in the file they are written."""
+        found: dict[str, Table] = {}
+        for index, symbol in enumerate(self.symbols):
+            before, _, bare = symbol.name.rpartition(".")
+            if before and (symbol.parent < 0 or self.symbols[symbol.parent].kind == CLASS):
+                found.setdefault(before.rpartition(".")[2], {}).setdefault(bare, []).append(index)
+        return found
 
     def class_around(self, index: int) -> int:
         """The innermost class that a symbol is or stands in, -1 for none."""

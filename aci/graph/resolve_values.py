@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
-from aci.graph.modules import PythonModules
+from aci.graph.modules_other import Modules
 from aci.graph.outline import CLASS, Binding, Import, Outline
 from aci.graph.resolve_annotations import BUILTIN, UNTOLD, alternatives
 from aci.graph.resolve_names import EMPTY, MODULE, SELF, Names, Source
@@ -30,6 +30,7 @@ DEEP = 7
 """So many assignments and returns are followed from a reference."""
 PLAIN = 2
 """From this depth down only what needs no types: no inheritance, no calls. Bases are looked up so."""
+PYTHON = (".py", ".pyi", ".pyx", ".pxd", "/")
 MOST_PARTS = 10
 MOST_SOURCES = 8
 MOST_NODES = 200
@@ -64,7 +65,7 @@ class Meanings:
 
     def __init__(self, outlines: Mapping[str, Outline]) -> None:
         self._outlines = outlines
-        self._modules = PythonModules(outlines)
+        self._modules = Modules(outlines)
         self._names: dict[str, Names] = {}
         self.answers: dict[str, dict[tuple[Any, ...], tuple[Any, frozenset[str]]]] = {}
         self.seen: set[str] = set()
@@ -94,13 +95,23 @@ class Meanings:
             return ((path, around, True),) if around >= 0 else NOTHING
         owner = names.scope_of(last, scope)
         if owner == MODULE:
-            return self.in_module(path, last, depth) or ((OUTSIDE,) if last in BUILTIN else NOTHING)
+            return self.in_module(path, last, depth) or self._implied(path, scope, last, depth)
         if sources := names.scopes.get(owner, EMPTY).get(last):
             return self._held(path, sources, depth)
         if last in names.parameters(owner)[1]:
             return (OUTSIDE,)
         receiver = names.receiver(last, owner)
         return ((path, *receiver),) if receiver else NOTHING
+
+    def _implied(self, path: str, scope: int, name: str, depth: int) -> Values:
+        """What a name means that nothing binds: a builtin; in other languages a member of the class around."""
+        if path.endswith(PYTHON):
+            return (OUTSIDE,) if name in BUILTIN else NOTHING
+        if name == "crate":
+            root = self._modules.find(name, path)
+            return ((root, MODULE, False),) if root else NOTHING
+        around = self.names(path).class_around(scope)
+        return self.in_class(path, around, name, depth)[0] if around >= 0 and depth > PLAIN else NOTHING
 
     def _held(self, path: str, sources: Iterable[Source], depth: int) -> Values:
         ends: list[End] = []
@@ -210,7 +221,16 @@ class Meanings:
     def _own(self, path: str, index: int, name: str, depth: int) -> tuple[Values, bool]:
         names = self.names(path)
         sources = [*names.scopes.get(index, EMPTY).get(name, ()), *names.attributes.get(index, EMPTY).get(name, ())]
+        if not sources and not path.endswith(PYTHON):
+            return self._elsewhere(path, names.symbols[index].bare, name)
         return (self._held(path, sources, depth), True) if sources else (NOTHING, False)
+
+    def _elsewhere(self, path: str, owner: str, name: str) -> tuple[Values, bool]:
+        """A member that is written apart from its type: in another block of the file, in another of the package."""
+        for file in self._modules.files(self._modules.around(path)) or [path]:
+            if found := self.names(file).apart.get(owner, EMPTY).get(name):
+                return self._held(file, found, PLAIN), True
+        return NOTHING, False
 
     @remembered
     def ancestors(self, path: str, index: int) -> tuple[tuple[str, int], ...]:
@@ -275,7 +295,10 @@ class Meanings:
 
     def _steps(self, path: str, name: str) -> Iterator[tuple[str, str | int | Binding]]:
         """What a module binds a name to: an end, or a name of another module."""
-        if path.endswith("/"):
+        if path.endswith("/") or "*" in path:
+            yield from ((file, name) for file in self._modules.files(path) if not file.endswith(".java"))
+            if file := self._modules.inside(path, name) if path.endswith(".java") else "":
+                yield file, name
             return
         names = self.names(path)
         sources = names.scopes[MODULE].get(name)
@@ -288,13 +311,16 @@ class Meanings:
             for star in names.stars:
                 if module := self._modules.find(star.module, path):
                     yield module, name
+            if package := self._modules.around(path):
+                yield package, name
 
     def _leads(self, path: str, one: Import) -> Iterator[tuple[str, str | int | Binding]]:
         module, first = one.module, one.module.partition(".")[0]
         if not one.name and first == one.bound:  # `import a.b` binds `a`
             module = first
         found = self._modules.find(module, path)
-        yield (found, one.name) if found and one.name else (found, MODULE)
+        name = one.bound if one.name == "default" else one.name
+        yield (found, name) if found and name else (found, MODULE)
 
 
 def _distinct(found: list[Value]) -> Values:
