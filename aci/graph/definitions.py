@@ -127,7 +127,9 @@ def _last_row(node: Node) -> int:
 
 def _title(node: Node) -> Node | None:
     """The node of the name; in C it lies within declarators: `char **name(int a)`."""
-    title = node.child_by_field_name("name") or node.child_by_field_name("declarator")
+    if title := node.child_by_field_name("name"):
+        return title
+    title = node.child_by_field_name("declarator")
     while title and title.type.endswith("_declarator"):
         last = title.named_child(title.named_child_count - 1)
         title = title.child_by_field_name("name") or title.child_by_field_name("declarator") or last

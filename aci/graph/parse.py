@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import import_module
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from tree_sitter import Language as Grammar
@@ -36,7 +36,6 @@ _CALLED = re.compile(rf"({_PART}(?:\.{_PART})*)\((?:[^()]|\([^()]*\))*\)((?:\.{_
 _LAST = re.compile(rf"({_PART})\s*$")
 _GENERIC = re.compile(r"(?:::)?<[^<>]*>")
 _JOINTS = re.compile(r"\$?(\w*)(?:::|\??->)|\?\.|&\.|\\")
-_place = itemgetter(2, 1, 0)
 _start = attrgetter("start_byte")
 
 
@@ -87,7 +86,7 @@ class Language:
         around = changes(defined)
         imports = list(self._imports(found, data, around))
         known = _OWN.union((one.bound for one in imports), (one.name for one in defined if one.parent < 0))
-        references = sorted(_references(found, data, around, known), key=_place)
+        references = _references(found, data, around, known)
         bindings = tuple(self._bindings(found, data, around))
         outline = Outline(tuple(defined), tuple(references), tuple(imports), bindings, root.has_error)
         prose = [(node.start_byte, node.end_byte) for kind in ("comment", "doc") for node in found.get(kind, ())]
@@ -158,44 +157,51 @@ def _at(byte: int, around: Around) -> int:
     return around[1][bisect_right(around[0], byte) - 1]
 
 
-def _references(found: Captures, data: bytes, around: Around, known: frozenset[str]) -> Iterator[Reference]:
+def _references(found: Captures, data: bytes, around: Around, known: frozenset[str]) -> list[Reference]:
+    """In order of their lines. This is where most of the time goes that is ours, hence its plain tuples."""
     positions, owners = around
+    rows: list[tuple[int, str, str, int]] = []
     taken = set()
     for kind in (CALL, BASE):
         for node in found.get(kind, ()):
             start, stop = node.start_byte, node.end_byte
             taken.add(start)
             if name := _name(data[start:stop] if stop - start <= LONGEST_NAME else _end(data, start, stop)):
-                yield Reference(kind, name, node.start_point[0] + 1, owners[bisect_right(positions, start) - 1])
+                rows.append((node.start_point[0] + 1, name, kind, owners[bisect_right(positions, start) - 1]))
     for node in found.get("invocation", ()):
         last = node.child_by_field_name("name") or node.child_by_field_name("method")
         if last and (name := _name(_end(data, node.start_byte, last.end_byte))):
             taken.add(node.start_byte)
-            yield Reference(CALL, name, last.start_point[0] + 1, _at(node.start_byte, around))
+            rows.append((last.start_point[0] + 1, name, CALL, _at(node.start_byte, around)))
     roots = {root.encode() for root in known}
-    for kind in (USE, "name"):
-        for start, (stop, node) in _longest(found.get(kind, ()), taken).items():
-            written = data[start:stop]
-            if (kind == USE or written.partition(b".")[0] in roots) and (name := _name(written)) not in _NO_USE:
+    for nodes, only in ((found.get(USE, ()), None), (found.get("name", ()), roots)):
+        for start, (written, node) in _longest(nodes, data, taken, only).items():
+            if (name := _name(written)) not in _NO_USE:
                 taken.add(start)
-                yield Reference(USE, name, node.start_point[0] + 1, owners[bisect_right(positions, start) - 1])
+                rows.append((node.start_point[0] + 1, name, USE, owners[bisect_right(positions, start) - 1]))
+    new = tuple.__new__
+    return [new(Reference, (kind, name, line, symbol)) for line, name, kind, symbol in sorted(rows)]
+
+
+def _longest(
+    nodes: Sequence[Node], data: bytes, taken: set[int], roots: set[bytes] | None
+) -> dict[int, tuple[bytes, Node]]:
+    """Of the nodes with one start the longest (`a.b.c`, not `a.b`), by start: what is written, and the node."""
+    longest: dict[int, tuple[bytes, Node]] = {}
+    for node in nodes:
+        start = node.start_byte
+        if start not in taken:
+            written = data[start : min(node.end_byte, start + LONGEST_NAME)]
+            if roots is None or written.partition(b".")[0] in roots:
+                before = longest.get(start)
+                if before is None or len(before[0]) < len(written):
+                    longest[start] = written, node
+    return longest
 
 
 def _end(data: bytes, start: int, stop: int) -> bytes:
     """An expression, or where it is long its end, in a form that is no name."""
     return data[start:stop] if stop - start <= LONGEST_NAME else b"?" + data[stop - LONGEST_NAME : stop]
-
-
-def _longest(nodes: Sequence[Node], taken: set[int]) -> dict[int, tuple[int, Node]]:
-    """Of the nodes with one start the longest (`a.b.c`, not `a.b`), by start: its stop and itself."""
-    longest: dict[int, tuple[int, Node]] = {}
-    for node in nodes:
-        start = node.start_byte
-        if start not in taken:
-            stop = node.end_byte
-            if stop - start <= LONGEST_NAME and (start not in longest or longest[start][0] < stop):
-                longest[start] = (stop, node)
-    return longest
 
 
 @lru_cache(maxsize=100_000)
