@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aci.graph.graph import Graph, Link, Place
-from aci.graph.naming import base_classes, child, is_test_file, subclasses
+from aci.graph.naming import base_classes, is_test_file, subclasses
 from aci.graph.outline import CLASS
 
 TITLES = {
@@ -141,19 +141,9 @@ def members(graph: Graph, place: Place) -> list[Place]:
 
 
 def kin(graph: Graph, place: Place, up: bool) -> list[Place]:
-    """The methods that a method overrides (`up`), or that override it, of the nearest classes that have one."""
+    """The methods that a method overrides (`up`), or that override it."""
     symbol = graph.symbol(place)
-    if symbol is None or symbol.parent < 0 or graph.outline(place.path).symbols[symbol.parent].kind != CLASS:
+    if symbol is None or symbol.kind == CLASS:
         return []
-    found: dict[Place, None] = {}
-    level, known = [Place(place.path, symbol.parent)], set[Place]()
-    while level:
-        known.update(level)
-        links = [link.place for one in level for link in (base_classes(graph, one) if up else subclasses(graph, one))]
-        level = []
-        for other in dict.fromkeys(links):
-            if method := child(graph, other, symbol.bare):
-                found[method] = None
-            elif other not in known:
-                level.append(other)
-    return list(found)
+    links = graph.bases(place) if up else graph.subclasses(place)
+    return list(dict.fromkeys(link.place for link in links))
