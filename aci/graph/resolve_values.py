@@ -33,8 +33,9 @@ PLAIN = 2
 PYTHON = (".py", ".pyi", ".pyx", ".pxd", "/")
 MOST_PARTS = 10
 MOST_SOURCES = 8
-MOST_NODES = 200
-MOST_ANCESTORS = 100
+MOST_NODES = 500
+MOST_HOPS = 16
+MOST_ANCESTORS = 60
 
 
 def remembered(
@@ -279,17 +280,18 @@ class Meanings:
     def _walked(self, starts: Iterable[tuple[str, str | int | Binding]]) -> list[End]:
         ends: dict[End, None] = {}
         submodules: list[str] = []
-        todo = list(starts)
-        seen = set(todo)
-        for path, what in todo:
+        hops = dict.fromkeys(starts, 0)
+        todo = list(hops)
+        for node in todo:
+            path, what = node
             if not isinstance(what, str):
                 ends[path, what] = None
                 continue
             if submodule := self._modules.inside(path, what):
                 submodules.append(submodule)
             for step in self._steps(path, what):
-                if step not in seen and len(seen) < MOST_NODES:
-                    seen.add(step)
+                if step not in hops and hops[node] < MOST_HOPS and len(hops) < MOST_NODES:
+                    hops[step] = hops[node] + 1
                     todo.append(step)
         return list(ends) or [(module, MODULE) for module in submodules[:1]]
 
