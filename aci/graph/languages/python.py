@@ -31,11 +31,10 @@ QUERY = """
 (attribute) @name
 [
   (argument_list (identifier) @name) (keyword_argument value: (identifier) @name)
-  (assignment right: (identifier) @name) (return_statement (identifier) @name) (expression_list (identifier) @name)
+  (assignment right: (identifier) @name) (return_statement (identifier) @name)
   (list (identifier) @name) (tuple (identifier) @name) (set (identifier) @name) (pair value: (identifier) @name)
   (default_parameter value: (identifier) @name) (typed_default_parameter value: (identifier) @name)
   (conditional_expression (identifier) @name) (boolean_operator (identifier) @name)
-  (comparison_operator (identifier) @name) (binary_operator (identifier) @name) (subscript (identifier) @name)
   (type (identifier) @name) (generic_type (identifier) @name) (class_pattern (dotted_name) @name)
   (except_clause value: (identifier) @name) (except_clause value: (as_pattern (identifier) @name))
   (raise_statement (identifier) @name) (lambda body: (identifier) @name)
