@@ -44,7 +44,7 @@ class Symbol(NamedTuple):
 class Reference(NamedTuple):
     """`kind` is `call`, `base` (of the class `symbol`) or `use` (a name or attribute read where it is not called).
 
-    `name` is as written if that is dotted (`self.close`, `json.dumps`, `Base`, `super().__init__`), else `?.` and
+    `name` is as written if that is dotted (`self.close`, `json.dumps`, `Base`; `A(x).b` is `A().b`), else `?.` and
     the last attribute (`make()[0].close()` is `?.close`).
     """
 
