@@ -6,6 +6,7 @@ a list of those seen, and what an assignment holds is followed to a fixed depth,
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
@@ -46,7 +47,7 @@ def remembered(
 
     @wraps(method)
     def ask(self: Meanings, *key: Parameters.args, **no: Parameters.kwargs) -> Answer:
-        answers = self.answers.setdefault(name, {})
+        answers = self.answers[name]
         known = answers.get(key)
         if known is None:
             before, self.seen = self.seen, set()
@@ -68,7 +69,7 @@ class Meanings:
         self._outlines = outlines
         self._modules = Modules(outlines)
         self._names: dict[str, Names] = {}
-        self.answers: dict[str, dict[tuple[Any, ...], tuple[Any, frozenset[str]]]] = {}
+        self.answers: defaultdict[str, dict[tuple[Any, ...], tuple[Any, frozenset[str]]]] = defaultdict(dict)
         self.seen: set[str] = set()
 
     def names(self, path: str) -> Names:

@@ -1,0 +1,146 @@
+"""The benchmark of call resolution, on a package whose tests run under its tracer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.calls import main
+
+PACKAGE = {
+    "src/shop/__init__.py": "from .basket import Basket\n",
+    "src/shop/basket.py": """\
+import functools
+
+from .money import Money, total
+
+
+def logged(function):
+    @functools.wraps(function)
+    def wrapper(*arguments):
+        return function(*arguments)
+
+    return wrapper
+
+
+class Basket:
+    def __init__(self):
+        self.lines = []
+
+    @logged
+    def add(self, amount):
+        self.lines.append(Money(amount))
+        return self
+
+    @property
+    def sum(self):
+        return total(sorted(self.lines, key=worth), note=lambda: note())
+
+    def twice(self):
+        first = self.add(1)
+        getattr(self, "ad" + "d")(2)
+        return self.sum, [one for one in each(self.lines)]
+
+    def never(self):
+        return self.twice()
+
+
+def worth(money):
+    return money.amount
+
+
+def note():
+    return ""
+
+
+def each(lines):
+    yield from lines
+""",
+    "src/shop/money.py": """\
+class Money:
+    def __init__(self, amount):
+        self.amount = amount
+
+    def __add__(self, other):
+        return Money(self.amount + other.amount)
+
+
+class Euro(Money):
+    def show(self):
+        return self.sign()
+
+    def sign(self):
+        raise NotImplementedError
+
+
+class Cent(Euro):
+    def sign(self):
+        return "c"
+
+
+def total(lines, note):
+    note()
+    return lines[0] + lines[-1]
+""",
+    "tests/test_shop.py": """\
+from shop import Basket
+from shop.money import Cent
+
+
+def test_basket():
+    assert Basket().twice()[0].amount == 3
+    assert Cent(1).show() == "c"
+""",
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    for path, text in PACKAGE.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, "utf-8")
+    person = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"]
+    for command in (["init", "-q"], ["add", "-A"], [*person, "commit", "-q", "-m", "Shop"]):
+        subprocess.run(["git", "-C", str(folder), *command], check=True, capture_output=True)
+    return folder / ".git"
+
+
+def measured(repository: Path, *more: str) -> list[str]:
+    about = ["--git-dir", str(repository), "--package", "src/shop", "--python", sys.executable]
+    return [*about, *more, "--", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+
+
+def test_recall_and_precision(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(measured(repository, "--json", "--missed", "9")) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["files"] == 3
+    assert told["pairs"] == {"call": 7, "attribute": 1, "protocol": 1, "through C": 1, "all": 10}
+    best = told["edges"]["and overriding methods"]
+    assert best["recall"] == {"call": 100.0, "attribute": 100.0, "protocol": 0.0, "through C": 100.0, "all": 90.0}
+    assert told["edges"]["call edges"]["recall"]["call"] < 100
+    assert told["missed"] == ["protocol: src/shop/money.py:total -> src/shop/money.py:Money.__add__"]
+
+
+def test_a_table(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(measured(repository)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("3 files")
+    assert [line.split("  ")[0] for line in lines[2:7]] == [
+        "pairs seen",
+        "call edges",
+        "and uses",
+        "and unknown receivers",
+        "and overriding methods",
+    ]
+    assert "wrappers of decorators" in lines[7]
+
+
+def test_a_package_that_no_test_touches_is_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    about = ["--git-dir", str(repository), "--package", "src/shop", "--python", sys.executable, "--", "this"]
+    assert main(about) == 1
+    assert "No call inside src/shop was seen" in capsys.readouterr().err
