@@ -86,8 +86,9 @@ class Language:
         around = changes(defined)
         imports = list(self._imports(found, data, around))
         known = _OWN.union((one.bound for one in imports), (one.name for one in defined if one.parent < 0))
-        references = _references(found, data, around, known)
         bindings = tuple(self._bindings(found, data, around))
+        known = known.union(one.target for one in bindings if one.source.partition(".")[0] in known)
+        references = _references(found, data, around, known)
         outline = Outline(tuple(defined), tuple(references), tuple(imports), bindings, root.has_error)
         prose = [(node.start_byte, node.end_byte) for kind in ("comment", "doc") for node in found.get(kind, ())]
         return Parsed(outline, sorted(prose))

@@ -49,6 +49,7 @@ QUERY = """
 (as_pattern alias: (as_pattern_target (identifier))) @binding
 [(typed_parameter) (typed_default_parameter)] @binding
 (function_definition return_type: (type) @binding)
+(return_statement [(call) (identifier) (attribute) (await) (boolean_operator) (conditional_expression)]) @binding
 """
 
 _SEEN_THROUGH = frozenset(("Optional", "Union", "Annotated", "ClassVar", "Final", "Required", "NotRequired"))
@@ -86,12 +87,14 @@ def _aliased(node: Node, data: bytes) -> tuple[str, str]:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """Assignments, annotations and `with`; what a function says it returns is bound to `return`."""
+    """Assignments, annotations and `with`; what a function returns, or says it does, is bound to `return`."""
     kind = node.type
     if kind == "assignment":
         yield from _bound(node.child_by_field_name("left"), node, node.child_by_field_name("right"), data)
     elif kind == "type":
         yield from (("return", *held) for held in annotated(_text(node, data)))
+    elif kind == "return_statement":
+        yield from _assigned("return", node.named_child(0), data)
     elif kind == "as_pattern":
         yield from _as(node, data)
     else:
