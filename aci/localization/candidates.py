@@ -10,7 +10,7 @@ import numpy as np
 from aci.graph.graph import Graph
 from aci.graph.outline import FUNCTION, Symbol
 from aci.localization.messages import Messages
-from aci.localization.past import Commits, past
+from aci.localization.past import Commits, Earlier
 from aci.localization.pointers import Pointers
 from aci.localization.signals import Floats, Ints, Signal, is_test, share
 from aci.localization.text import Documents, Texts
@@ -57,11 +57,10 @@ class Search:
         wanted = np.array([not is_test(path) for path in graph.paths], bool)
         self._texts = Texts(graph, wanted, said)
         self._pointers = Pointers(graph, wanted, said)
-        number = {path: n for n, path in enumerate(graph.paths) if wanted[n]}
-        self._past: dict[str, Signal] = past(commits, self._texts.all, said, graph.number) if commits else {}
+        self._earlier = Earlier(commits, self._texts.all, said)
+        self._past = self._earlier.files(graph.number)
         for signal in self._past.values():
             signal.values[~wanted] = 0.0
-        self._number = number
         self._messages = Messages(said.messages)
         self._read_texts: dict[int, bytes] = {}
 
@@ -75,8 +74,7 @@ class Search:
         signals = {"text": self._worded(share(whole), documents, chosen), "title": Signal(share(title))}
         signals["title"].common = "the title's words"
         for name in ("past", "commit"):
-            found = self._past.get(name)
-            signals[name] = _picked(found, chosen) if found else Signal.none(len(chosen))
+            signals[name] = _picked(self._past[name], chosen)
         signals |= {name: Signal.none(len(chosen)) for name in FILE_POINTERS}
         for kind, file, _, value, why in self._pointers.all:
             if kind in signals and file in slot:
@@ -187,23 +185,13 @@ class Search:
                 signals[kind].raise_to(place_of[node], value, why)
         signals["class_in_title"] = self._members(found, place_of)
         signals |= self._by_name(found, documents)
-        signals["message"] = self._message(found, files)
-        signals["twin"] = self._twins(found, text.values)
-
-    def _twins(self, found: Functions, text: Floats) -> Signal:
-        """How well another function of the same name fits."""
-        best: dict[str, list[tuple[float, int]]] = {}
-        for place, symbol in enumerate(found.symbols):
-            best.setdefault(symbol.bare, []).append((float(text[place]), place))
-        signal = Signal.none(len(found.nodes))
-        for name, ranked in best.items():
-            ranked.sort(reverse=True)
-            for value, place in ranked[1:]:
-                del value
-                signal.raise_to(place, ranked[0][0], f"another {name} fits")
-            if len(ranked) > 1:
-                signal.raise_to(ranked[0][1], ranked[1][0], f"another {name} fits")
-        return signal
+        sources = self._sources(found, files)
+        signals["message"] = self._message(found, files, sources)
+        lines = {
+            place: (self.graph.paths[files.numbers[found.files[place]]], frozenset(map(str.strip, text.split("\n"))))
+            for place, text in sources.items()
+        }
+        signals["past_lines"] = self._earlier.lines(lines, count)
 
     def _members(self, found: Functions, place_of: Mapping[int, int]) -> Signal:
         """Methods of a class that the title names."""
@@ -239,12 +227,17 @@ class Search:
         there = sum(weight for word, weight in zip(words, weights, strict=True) if word in self._texts.all)
         return there / sum(weights) if weights else 0.0
 
-    def _message(self, found: Functions, files: Files) -> Signal:
+    def _sources(self, found: Functions, files: Files) -> dict[int, str]:
+        """The text of each function whose file was read."""
         texts = {}
         for place, (symbol, file) in enumerate(zip(found.symbols, found.files.tolist(), strict=True)):
-            if files.signals["message"].values[file] > 0:
-                data = self._read_texts.get(int(files.numbers[file]), b"")
+            if data := self._read_texts.get(int(files.numbers[file])):
                 texts[place] = data[symbol.start : symbol.stop].decode("utf-8", "replace")
+        return texts
+
+    def _message(self, found: Functions, files: Files, sources: Mapping[int, str]) -> Signal:
+        said = files.signals["message"].values
+        texts = {place: text for place, text in sources.items() if said[found.files[place]] > 0}
         inside = {place: int(found.files[place]) for place in texts}
         return self._messages.found(texts, inside, len(found.nodes))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from aci.history import Past
@@ -12,6 +12,8 @@ from aci.mentions import Mentions
 MOST_SIMILAR = 100
 MOST_FILES = 60
 """A commit that changed more says nothing of where."""
+READ_COMMITS = 15
+"""Of so many the lines that they added are looked for."""
 
 
 class Commits(Protocol):
@@ -21,23 +23,52 @@ class Commits(Protocol):
 
     def named(self, ids: Sequence[str], numbers: Sequence[int]) -> list[Past]: ...
 
-    def touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]: ...
+    def touched(self, commits: Sequence[str], present: Collection[str] | None = None) -> dict[str, tuple[str, ...]]: ...
+
+    def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]: ...
 
 
-def past(commits: Commits, query: Mapping[str, float], said: Mentions, number: Mapping[str, int]) -> dict[str, Signal]:
-    """Of the files with these numbers: changed by commits like the issue, and by commits that the issue names."""
-    like = commits.similar(query, MOST_SIMILAR)
-    named = commits.named(said.shas, said.numbers)
-    touched = commits.touched([one.commit for one in (*like, *named)])
-    changed = {
-        id: [number[path] for path in paths if path in number]
-        for id, paths in touched.items()
-        if len(paths) <= MOST_FILES
-    }
-    return {
-        "past": _gathered(like, changed, len(number), lambda one: one.score**4, "commits like this change it"),
-        "commit": _gathered(named, changed, len(number), lambda one: one.score, "a commit that the issue names"),
-    }
+class Earlier:
+    """The commits that are like an issue, and those that it names."""
+
+    def __init__(self, commits: Commits | None, query: Mapping[str, float], said: Mentions) -> None:
+        self._commits = commits
+        self._like = commits.similar(query, MOST_SIMILAR) if commits else []
+        self._named = commits.named(said.shas, said.numbers) if commits else []
+
+    def files(self, number: Mapping[str, int]) -> dict[str, Signal]:
+        """Of the files with these numbers: changed by commits like the issue, and by commits that the issue names."""
+        commits = [one.commit for one in (*self._like, *self._named)]
+        touched = self._commits.touched(commits, number) if self._commits else {}
+        changed = {
+            id: [number[path] for path in paths if path in number]
+            for id, paths in touched.items()
+            if len(paths) <= MOST_FILES
+        }
+        return {
+            "past": _gathered(self._like, changed, len(number), lambda one: one.score**4, "changed by commits like it"),
+            "commit": _gathered(
+                self._named, changed, len(number), lambda one: one.score, "changed by a commit it names"
+            ),
+        }
+
+    def lines(self, functions: Mapping[int, tuple[str, frozenset[str]]], candidates: int) -> Signal:
+        """Of functions (path and stripped lines of each): having lines that commits like the issue added."""
+        signal = Signal.none(candidates)
+        like = self._like[:READ_COMMITS]
+        added = self._commits.added([one.commit for one in like]) if self._commits else {}
+        by_path: dict[str, list[int]] = {}
+        for place, (path, _) in functions.items():
+            by_path.setdefault(path, []).append(place)
+        for one in like:
+            for path, lines in added.get(one.commit, {}).items():
+                wanted = frozenset(lines)
+                for place in by_path.get(path, ()):
+                    if common := len(wanted & functions[place][1]):
+                        signal.values[place] += one.score**4 * common / len(wanted)
+                        signal.why.setdefault(place, f"has lines of {one.commit[:7]} {one.subject[:60]!r}")
+        signal.values = share(signal.values**0.5)
+        return signal
 
 
 def _gathered(

@@ -91,7 +91,7 @@ class Texts:
         """All nodes that are not files; a method has a part in the name of its class, all in their file's path."""
         graph = self.graph
         lengths = graph.code_length + FUNCTIONS.prose * graph.prose_length
-        documents = Documents(self.in_wanted & ~self.is_file & ~self.encloses, lengths, FUNCTIONS)
+        documents = Documents(self.in_wanted & ~self.is_file, lengths, FUNCTIONS)
         around = np.where(self.is_file[graph.parent], -1, graph.parent)
         for term in self.all:
             weights = np.zeros(self.nodes)

@@ -1,0 +1,114 @@
+"""What all signals say of an instance's candidates, kept so that fitting does not ask the graph again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from aci.graph.blobs import GitBlobs
+from aci.graph.graph import Graph, asked
+from aci.history import History
+from aci.localization.candidates import Files, Functions, Read, Search
+from aci.localization.past import Commits
+from aci.localization.ranking import FILE_SIGNALS, scores
+from aci.localization.signals import Flags, Floats, Ints, Signal
+from aci.localize import reader
+from aci.mentions import mentions
+from benchmarks.localization import Instance
+
+OF_FILE = ("file", "file_rank")
+"""Signals of functions that come of the files' scores, and so are computed while fitting."""
+
+
+class Table(NamedTuple):
+    """Candidates of one kind: a row each, a column a signal."""
+
+    signals: tuple[str, ...]
+    values: Floats
+    gold: Flags
+    complete: bool
+    """Whether all gold places are among the candidates."""
+
+
+class Judged(NamedTuple):
+    """One instance; `of_file` is the row in `files` of each function's file. Functions without gold are not scored."""
+
+    repository: str
+    files: Table
+    functions: Table
+    of_file: Ints
+
+
+def judged(instance: Instance, cache: Path, folder: Path) -> Judged:
+    """From `folder` if it is there, else asked of the graph and kept."""
+    kept = folder / f"{instance.id}.npz"
+    if not kept.exists():
+        blobs = GitBlobs.at(instance.git_dir, instance.commit)
+
+        def question(graph: Graph) -> Judged:
+            with History.open(instance.git_dir, instance.commit, cache) as history:
+                return judge(graph, reader(blobs), history, instance)
+
+        _save(kept, asked(blobs, cache, question))
+    return _load(kept)
+
+
+def judge(graph: Graph, read: Read, commits: Commits, instance: Instance) -> Judged:
+    search = Search(graph, mentions(instance.issue), read, commits)
+    files = search.files()
+    functions = search.functions(files, scores(files.signals, FILE_SIGNALS, len(files.numbers)))
+    of_files = [graph.paths[number] for number in files.numbers]
+    of_functions = [
+        f"{of_files[file]}:{one.name}" for file, one in zip(functions.files, functions.symbols, strict=True)
+    ]
+    return Judged(
+        instance.repository,
+        _table(files.signals, of_files, instance.files),
+        _table(_own(functions), of_functions, instance.functions),
+        functions.files,
+    )
+
+
+def _own(functions: Functions) -> Mapping[str, Signal]:
+    return {name: signal for name, signal in functions.signals.items() if name not in OF_FILE}
+
+
+def _table(signals: Mapping[str, Signal], names: Sequence[str], gold: frozenset[str]) -> Table:
+    values = [signal.values for signal in signals.values()]
+    return Table(
+        tuple(signals),
+        np.stack(values, 1) if values else np.zeros((0, 0)),
+        np.array([name in gold for name in names], bool),
+        gold <= set(names),
+    )
+
+
+def _save(path: Path, one: Judged) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = {
+        f"{kind}_{name}": np.asarray(value)
+        for kind, table in (("files", one.files), ("functions", one.functions))
+        for name, value in table._asdict().items()
+    }
+    columns |= {"repository": np.asarray(one.repository), "of_file": one.of_file}
+    np.savez_compressed(path, allow_pickle=False, **columns)
+
+
+def _load(path: Path) -> Judged:
+    with np.load(path) as kept:
+        files, functions = (
+            Table(
+                tuple(str(name) for name in kept[f"{kind}_signals"]),
+                kept[f"{kind}_values"].astype(np.float64),
+                kept[f"{kind}_gold"],
+                bool(kept[f"{kind}_complete"]),
+            )
+            for kind in ("files", "functions")
+        )
+        return Judged(str(kept["repository"]), files, functions, kept["of_file"])
+
+
+__all__ = ["Files", "Judged", "Table", "judge", "judged"]
