@@ -113,14 +113,19 @@ class Names:
 
         Bodies of classes are seen from themselves only.
         """
-        for around in self._outward(index):
-            symbol = self.symbols[around]
-            bound = name in self.scopes.get(around, EMPTY)
+        symbols, scopes = self.symbols, self.scopes
+        around = index
+        for _ in range(MOST_NESTED):
+            if around < 0:
+                break
+            symbol = symbols[around]
+            bound = name in scopes.get(around, EMPTY)
             if symbol.kind == CLASS:
                 if bound and around == index:
                     return around
             elif bound or (name in symbol.signature and name in self.parameters(around)[0]):
                 return around
+            around = symbol.parent
         return MODULE
 
     def _outward(self, index: int) -> Iterator[int]:
