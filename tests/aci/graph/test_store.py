@@ -21,6 +21,7 @@ from aci.graph.graph import Graph, Place, asked
 from aci.graph.links import KINDS, Bundle, packed
 from aci.graph.resolve import Edge, Loose, Resolved
 from aci.graph.store import HOUR, Manifest, Store, make_room
+from tests.aci.graph.answering import OTHER, TEXTS, Answer, answer
 from trajectories.errors import WorkspaceError
 
 PATHS = st.text(min_size=1, max_size=8) | st.just("not-\udcff.py")
@@ -62,48 +63,21 @@ def test_a_manifest_comes_out_as_it_went_in(
     assert Manifest.unpacked(one.packed()) == one
 
 
-TEXTS = {
-    **{
-        f"pkg/m{n}.py": f"from .m{n + 1} import f{n + 1}\ndef f{n}(a):\n    return f{n + 1}(a.save{n})\n"
-        for n in range(40)
-    },
-    "pkg/__init__.py": "",
-}
-OTHER = TEXTS | {"pkg/m7.py": "class Changed:\n    def save3(self):\n        pass\n"}
-Answer = tuple[object, ...]
-
-
-def _answer(graph: Graph) -> Answer:
-    """Much of what a graph can say."""
-    edges = [tuple(column.tolist()) for column in graph.edges()]
-    held = graph.holding(["f3", "save3", "changed", "pkg", "m7"])
-    return (
-        graph.paths,
-        edges,
-        [(term, [column.tolist() for column in postings]) for term, postings in held.items()],
-        [graph.defining(name) for name in ("f3", "Changed", "Changed.save3")],
-        [graph.outline(path) for path in graph.paths],
-        graph.nearest("Changd"),
-        graph.code_length.tolist(),
-        graph.parent.tolist(),
-    )
-
-
 @pytest.fixture(scope="module")
 def right() -> dict[str, Answer]:
-    return {"texts": asked(TextBlobs(TEXTS), None, _answer), "other": asked(TextBlobs(OTHER), None, _answer)}
+    return {"texts": asked(TextBlobs(TEXTS), None, answer), "other": asked(TextBlobs(OTHER), None, answer)}
 
 
 def _filled(cache: Path) -> bytes:
     for texts in (TEXTS, OTHER):
-        asked(TextBlobs(texts), cache, _answer)
+        asked(TextBlobs(texts), cache, answer)
     return (cache / "graph.sqlite").read_bytes()
 
 
 def test_the_cache_answers_as_a_build_from_nothing(tmp_path: Path, right: dict[str, Answer]) -> None:
     _filled(tmp_path)
-    assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
-    assert asked(TextBlobs(OTHER), tmp_path, _answer) == right["other"]
+    assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
+    assert asked(TextBlobs(OTHER), tmp_path, answer) == right["other"]
 
 
 def _put(cache: Path, data: bytes) -> None:
@@ -112,7 +86,7 @@ def _put(cache: Path, data: bytes) -> None:
     (cache / "graph.sqlite").write_bytes(data)
 
 
-def test_flipped_bytes_never_make_a_wrong_answer(tmp_path: Path, right: dict[str, Answer]) -> None:
+def test_flipped_bytes_never_make_a_wronganswer(tmp_path: Path, right: dict[str, Answer]) -> None:
     whole = _filled(tmp_path)
     for seed in range(40):
         chance = random.Random(seed)
@@ -120,11 +94,11 @@ def test_flipped_bytes_never_make_a_wrong_answer(tmp_path: Path, right: dict[str
         for _ in range(chance.choice((1, 3, 30, 500))):
             damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
         _put(tmp_path, bytes(damaged))
-        assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
-        assert asked(TextBlobs(OTHER), tmp_path, _answer) == right["other"]
+        assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
+        assert asked(TextBlobs(OTHER), tmp_path, answer) == right["other"]
 
 
-def test_pages_that_changed_places_never_make_a_wrong_answer(tmp_path: Path, right: dict[str, Answer]) -> None:
+def test_pages_that_changed_places_never_make_a_wronganswer(tmp_path: Path, right: dict[str, Answer]) -> None:
     whole = _filled(tmp_path)
     pages = [whole[at : at + 4096] for at in range(0, len(whole), 4096)]
     for seed in range(20):
@@ -133,21 +107,21 @@ def test_pages_that_changed_places_never_make_a_wrong_answer(tmp_path: Path, rig
         one, other = chance.sample(range(1, len(pages)), 2)
         damaged[one], damaged[other] = damaged[other], damaged[one]
         _put(tmp_path, b"".join(damaged))
-        assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+        assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 @pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9, 0.99])
-def test_a_cut_file_never_makes_a_wrong_answer(tmp_path: Path, right: dict[str, Answer], part: float) -> None:
+def test_a_cut_file_never_makes_a_wronganswer(tmp_path: Path, right: dict[str, Answer], part: float) -> None:
     whole = _filled(tmp_path)
     _put(tmp_path, whole[: int(part * len(whole))])
-    assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+    assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 @pytest.mark.parametrize("content", [b"", b"a text, not a database\n" * 500])
 def test_another_file_in_its_place_is_begun_anew(tmp_path: Path, right: dict[str, Answer], content: bytes) -> None:
     (tmp_path / "graph.sqlite").write_bytes(content)
     for _ in range(2):
-        assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+        assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 @pytest.mark.parametrize("version", [1, 99])
@@ -157,13 +131,13 @@ def test_another_version_is_begun_anew(tmp_path: Path, right: dict[str, Answer],
     with store.cache.writing() as write:
         write.execute(f"PRAGMA user_version = {version}")
     store.close()
-    assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+    assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 def test_a_folder_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "graph.sqlite").mkdir()
     with pytest.raises(WorkspaceError, match="cannot be used"):
-        asked(TextBlobs(TEXTS), tmp_path, _answer)
+        asked(TextBlobs(TEXTS), tmp_path, answer)
 
 
 @pytest.mark.parametrize("table", ["segments", "blobs", "postings", "edges", "trees"])
@@ -173,7 +147,7 @@ def test_rows_that_are_gone_are_made_again(tmp_path: Path, right: dict[str, Answ
     with store.cache.writing() as write:
         write.execute(f"DELETE FROM {table}")
     store.close()
-    assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+    assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 def test_a_row_of_another_kind_is_damage(tmp_path: Path) -> None:
@@ -191,9 +165,9 @@ import hashlib, sys
 from pathlib import Path
 from aci.graph.blobs import TextBlobs
 from aci.graph.graph import asked
-from tests.aci.graph.test_store import OTHER, TEXTS, _answer
+from tests.aci.graph.answering import OTHER, TEXTS, answer
 texts = {"texts": TEXTS, "other": OTHER}[sys.argv[2]]
-print(hashlib.sha256(repr(asked(TextBlobs(texts), Path(sys.argv[1]), _answer)).encode()).hexdigest())
+print(hashlib.sha256(repr(asked(TextBlobs(texts), Path(sys.argv[1]), answer)).encode()).hexdigest())
 """
 
 
@@ -236,7 +210,7 @@ def test_a_build_that_was_killed_does_not_harm_the_next(tmp_path: Path, right: d
     time.sleep(after)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    assert asked(TextBlobs(TEXTS), tmp_path, _answer) == right["texts"]
+    assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 def test_a_graph_answers_on_while_another_process_begins_the_file_anew(tmp_path: Path) -> None:
@@ -270,7 +244,7 @@ def test_room_is_made_by_dropping_the_trees_used_longest_ago_and_what_only_they_
     tables = {name: store.cache.read(f"SELECT count(*) FROM {name}")[0][0] for name in ("segments", "edges", "blobs")}
     assert tables == {"segments": 7, "edges": 7, "blobs": len(TEXTS) + 6}
     for tree in trees:
-        assert _answer(Graph(manifest(tree, store), store)) == asked(tree, None, _answer)
+        assert answer(Graph(manifest(tree, store), store)) == asked(tree, None, answer)
     store.close()
 
 
@@ -337,5 +311,5 @@ def test_however_room_is_made_every_tree_is_answered_rightly(changes: list[tuple
         graph = Graph(manifest(TextBlobs(texts), store), store)
         assert [place.path for place in graph.defining(f"f{number}")].count(path) <= 1
         make_room(store.cache, most)
-        assert _answer(Graph(manifest(TextBlobs(texts), store), store)) == asked(TextBlobs(texts), None, _answer)
+        assert answer(Graph(manifest(TextBlobs(texts), store), store)) == asked(TextBlobs(texts), None, answer)
     store.close()
