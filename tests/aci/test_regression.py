@@ -75,12 +75,14 @@ def test_without_any_place_for_a_graph_names_must_do(related, tmp_path: Path, mo
     [
         ([("shop/basket.py", "Basket.weigh")], ("tests/test_basket.py", "tests/test_weights.py")),
         ([("shop/basket.py", "")], ("tests/test_basket.py",)),
+        ([("shop/util/inspect.py", "")], ("tests/test_util_inspect.py",)),
         ([("nowhere.py", "f")], ()),
     ],
 )
 def test_the_tests_nearest_to_some_places(tmp_path: Path, make_repo, places, tests) -> None:
     with Trees(tmp_path / "trees.git") as trees:
-        tree = Repository.open(make_repo(FILES)).base(trees).tree
+        more = {"shop/util/inspect.py": "x = 1\n", "tests/test_util_inspect.py": "def test_it():\n    pass\n"}
+        tree = Repository.open(make_repo(FILES | more)).base(trees).tree
         assert nearest_tests(trees, tree, places)[: len(tests)] == tests
         assert tests or not nearest_tests(trees, tree, places)
 
