@@ -1,0 +1,92 @@
+"""An issue's text: its kinds of line, the tracebacks it quotes, what it names."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aci.localization.sections import sections
+from aci.localization.traces import Frame, frames
+from aci.mentions import BLOCK, INSIDE, PROSE, TITLE, Link, mentions
+from trajectories.records import Issue
+
+BODY = """\
+It fails since 0123abc, see #123 and https://github.com/a/b/blob/main/pkg/mod.py#L10-L20. Use `Shop.open`.
+
+```python
+from shop import Shop
+shop = Shop(3)
+shop.close()
+```
+
+Traceback (most recent call last):
+  File "/x/site-packages/shop/door.py", line 7, in close
+    raise DoorError("the door is stuck in its frame")
+shop.errors.DoorError: the door is stuck in its frame
+
+INSTALLED VERSIONS
+------------------
+numpy: 1.2.3
+"""
+
+
+def test_lines_are_sorted_by_kind() -> None:
+    parts = sections(BODY)
+    assert "It fails since" in parts.prose
+    assert "shop = Shop(3)" in parts.code
+    assert "raise DoorError" in parts.trace
+    assert parts.errors == ("shop.errors.DoorError: the door is stuck in its frame",)
+    assert "numpy" not in parts.prose + parts.code + parts.output + parts.trace
+
+
+@pytest.mark.parametrize(
+    ("text", "frame"),
+    [
+        ('  File "/a/b.py", line 3, in f\n', Frame("/a/b.py", 3, "f")),
+        ("File ~/a/b.py:3, in C.f(a, b)\n", Frame("~/a/b.py", 3, "f")),
+        ("a/b.py:3: in f\n", Frame("a/b.py", 3, "f")),
+        ("a/b.py:3: TypeError\n", Frame("a/b.py", 3)),
+        ("~/a/b.py in f(a, b)\n     84   x\n---> 85   return y\n     86\n", Frame("~/a/b.py", 85, "f")),
+        ("in b.py, line 3, in f\n", Frame("b.py", 3, "f")),
+        ("    at Shop.open (/a/b.js:3:14)\n", Frame("/a/b.js", 3, "open")),
+        ("\tat org.shop.Door.close(Door.java:42)\n", Frame("Door.java", 42, "close")),
+        ("thread panicked at src/door.rs:3:5\n", Frame("src/door.rs", 3)),
+        ("\t/home/me/door.go:12 +0x1d\n", Frame("/home/me/door.go", 12)),
+    ],
+)
+def test_frames_of_all_forms(text: str, frame: Frame) -> None:
+    found, rest = frames(text)
+    assert found == (frame,)
+    assert frame.path not in rest
+
+
+def test_frames_keep_the_order_of_the_text() -> None:
+    found, _ = frames('a.py:1: in f\n  File "b.py", line 2, in g\nc.py:3: ValueError\n')
+    assert [frame.path for frame in found] == ["a.py", "b.py", "c.py"]
+
+
+def test_what_an_issue_names() -> None:
+    said = mentions(Issue("Shop::open and --dry-run fail", BODY))
+    assert said.links == (Link("pkg/mod.py", 10, 20),)
+    assert said.shas == ("0123abc",)
+    assert said.numbers == (123,)
+    assert {"Shop.open", "shop.close"} <= set(said.dotted)
+    assert said.names["Shop"] == {TITLE, PROSE, INSIDE, BLOCK}
+    assert said.errors == ("DoorError",)
+    assert "the door is stuck in its frame" in said.messages
+    assert said.options == {"dry-run"}
+    assert said.title["shop"] == 1
+
+
+def test_an_address_has_no_commit_id_of_its_own() -> None:
+    said = mentions(Issue("It", "https://github.com/a/b/blob/0a1b2c3d4e/pkg/mod.py says so"))
+    assert said.shas == ()
+
+
+@given(st.text(max_size=400), st.text(max_size=400))
+def test_any_text_can_be_read(title: str, body: str) -> None:
+    said = mentions(Issue(title, body))
+    assert all(count > 0 for count in said.title.values())
+    parts = sections(body)
+    assert len(parts.prose) + len(parts.code) + len(parts.trace) + len(parts.output) <= len(body)

@@ -1,0 +1,149 @@
+"""Signals over a real graph and a real history: what points where, and why in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aci.graph.blobs import GitBlobs, TextBlobs
+from aci.graph.graph import Graph, asked
+from aci.history import History
+from aci.localization.messages import Messages
+from aci.localization.paths import Paths
+from aci.localization.pointers import Pointer, Pointers
+from aci.localization.ranking import FILE_SIGNALS, FUNCTION_SIGNALS, weights
+from aci.localization.signals import is_test
+from aci.localize import Places, places, reader
+from aci.mentions import mentions
+from tests.conftest import MakeRepo, git
+from trajectories.records import Issue
+
+DOOR = '''\
+class Door:
+    """What can be opened."""
+
+    def __init__(self, width):
+        self.width = width
+
+    def close(self):
+        if self.stuck:
+            raise DoorError("The door %s is stuck in its frame" % self.width)
+
+
+class SlidingDoor(Door):
+    def open(self):
+        return slide(self)
+'''
+FILES = {
+    "src/shop/door.py": DOOR,
+    "src/shop/windows/__init__.py": "def slide(window):\n    return window\n",
+    "src/shop/stock.py": "def count(items):\n    return len(items)\n\n\ndef slide(shelf):\n    return shelf\n",
+    "tests/test_door.py": "from shop.door import Door\n\n\ndef test_close():\n    Door(3).close()\n",
+}
+
+
+def pointers(issue: Issue) -> list[tuple[str, str]]:
+    """(kind, `path` or `path:Class.method`) of all."""
+
+    def question(graph: Graph) -> list[tuple[str, str]]:
+        import numpy as np
+
+        wanted = np.array([not is_test(path) for path in graph.paths], bool)
+        return [(one.kind, named(graph, one)) for one in Pointers(graph, wanted, mentions(issue)).all]
+
+    return asked(TextBlobs(FILES), None, question)
+
+
+def named(graph: Graph, one: Pointer) -> str:
+    symbol = graph.symbol(graph.place(one.node)) if one.node >= 0 else None
+    return graph.paths[one.file] + (f":{symbol.name}" if symbol else "")
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer"),
+    [
+        ("see shop/door.py", ("path", "src/shop/door.py")),
+        ("see src/shop/windows", ("path", "src/shop/windows/__init__.py")),
+        ("https://github.com/a/b/blob/main/src/shop/door.py#L7-L8", ("link", "src/shop/door.py:Door.close")),
+        ('  File "/usr/lib/site-packages/shop/door.py", line 9, in close', ("trace", "src/shop/door.py:Door.close")),
+        ("`SlidingDoor` hangs", ("class", "src/shop/door.py:SlidingDoor")),
+        ("calling count(x)", ("called", "src/shop/stock.py:count")),
+        ("Door.close raises", ("method", "src/shop/door.py:Door.close")),
+        ("stock.count is wrong", ("method", "src/shop/stock.py:count")),
+    ],
+)
+def test_pointers(text: str, pointer: tuple[str, str]) -> None:
+    assert pointer in pointers(Issue("It fails", text))
+
+
+def test_tests_are_pointed_at_by_nothing() -> None:
+    said = pointers(
+        Issue("test_close fails", "`test_close` in tests/test_door.py, tests/test_door.py:5: in test_close")
+    )
+    assert not [place for _, place in said if place.startswith("tests/")]
+
+
+def test_a_module_is_found_by_its_dotted_name() -> None:
+    paths = Paths(list(FILES), range(3))
+    assert paths.module("shop.windows.slide") == [1]
+    assert paths.module("windows.slide.a.b.c.d") == []
+    assert paths.module("other.door") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "test"),
+    [
+        ("tests/test_a.py", True),
+        ("pkg/tests/helper.py", True),
+        ("testing/run.py", True),
+        ("src/test/java/ATest.java", True),
+        ("web/a.spec.ts", True),
+        ("django/test/client.py", False),
+        ("sympy/testing/runtests.py", False),
+        ("pkg/contest.py", False),
+        ("src/latest/a.go", False),
+    ],
+)
+def test_what_a_test_is(path: str, test: bool) -> None:
+    assert is_test(path) is test
+
+
+def test_messages_are_found_around_their_changing_parts() -> None:
+    found = Messages(["The door 7 is stuck in its frame", "too short"]).found(
+        {0: DOOR, 1: "nothing of the kind"}, {0: 0, 1: 1}, 2
+    )
+    assert found.values[0] == 1.0
+    assert found.values[1] == 0.0
+    assert found.why[0].startswith("says 'The door 7")
+
+
+def searched(repo: Path, issue: Issue, cache: Path) -> Places:
+    commit = git(repo, "rev-parse", "HEAD")
+    blobs = GitBlobs.at(repo / ".git", commit)
+    with History.open(repo / ".git", commit, cache) as history:
+        return asked(blobs, cache, lambda graph: places(graph, issue, reader(blobs), history))
+
+
+def test_commits_like_the_issue_point_where_they_changed(make_repo: MakeRepo, tmp_path: Path) -> None:
+    repo = make_repo(FILES)
+    (repo / "src/shop/stock.py").write_text("def count(items):\n    return sum(1 for _ in items)  # lazily\n")
+    git(repo, "commit", "-qam", "Inventory of generators: fixes #77")
+    like = searched(repo, Issue("Inventory of generators is wrong"), tmp_path)
+    assert like.files[0].path == "src/shop/stock.py"
+    assert any("Inventory of generators" in reason for reason in like.files[0].why)
+    assert (like.functions[0].name, like.functions[0].line) == ("count", 1)
+    named = searched(repo, Issue("Broken", "since #77"), tmp_path)
+    assert named.files[0].path == "src/shop/stock.py"
+    assert any("a commit it names" in reason for reason in named.files[0].why)
+
+
+def test_every_weight_has_its_signal_and_every_hit_its_reason() -> None:
+    texts = TextBlobs(FILES)
+    issue = Issue("Door.close hangs", "It says 'The door 7 is stuck in its frame'")
+    found = asked(texts, None, lambda graph: places(graph, issue, reader(texts)))
+    assert found.functions[0].name == "Door.close"
+    assert found.functions[0].why
+    assert all(hit.why for hit in found.files[:1])
+    assert set(weights(FILE_SIGNALS)) > {"text", "past"}
+    assert set(weights(FUNCTION_SIGNALS)) > {"file", "text"}
