@@ -43,7 +43,12 @@ class Lists:
 
 
 def fit(lists: Sequence[tuple[Floats, Flags]], l2: float) -> Floats:
-    """A weight a column. The problem is convex, so where it ends does not depend on where it begins."""
+    """A weight a column. The problem is convex, so where it ends does not depend on where it begins.
+
+    Without any gold there is nothing to learn, and all weights are 0.
+    """
+    if not any(gold.any() for _, gold in lists):
+        return np.zeros(lists[0][0].shape[1])
     data = Lists(lists)
     weights: Floats = np.zeros(data.values.shape[1])
     loss, likely = data.loss(weights, l2)

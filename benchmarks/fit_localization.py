@@ -27,8 +27,8 @@ from benchmarks.localization import load, share_within
 from trajectories.errors import SweAgentError
 
 FILES = (
-    "text", "title", "past", "commit", "path", "link", "trace", "class", "class_in_title", "function",
-    "function_in_title", "method", "stem", "message",
+    "text", "title", "past", "commit", "path", "link", "trace", "class", "class_in_title", "function", "method",
+    "stem", "message",
 )  # fmt: skip
 FUNCTIONS = (
     "file", "file_rank", "text", "title", "text_rank_in_file", "covered", "link", "trace", "called", "method",
@@ -116,7 +116,7 @@ def fitted(data: Sequence[Judged], files: Sequence[str], functions: Sequence[str
         if len(one.functions.gold)
         for kept in (_likeliest(one.functions, TRAINED_FUNCTIONS),)
     ]
-    return of_files, fit(pairs, FUNCTIONS_L2)
+    return of_files, fit(pairs, FUNCTIONS_L2) if pairs else np.zeros(len(functions))
 
 
 def _likeliest(table: Table, most: int) -> Flags:
