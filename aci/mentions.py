@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -38,7 +37,6 @@ _CALLED = re.compile(r"([^\W\d]\w{1,80})\(")
 _QUOTED = re.compile(r"\"([^\"\n]{8,200})\"|'([^'\n]{8,200})'|“([^”\n]{8,200})”")
 _SHA = re.compile(r"(?<![\w-])(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40}(?![\w-])")
 _NUMBER = re.compile(r"(?:(?<![\w&])#|(?:issues?|pull|ticket|PR)[ /#]+)(\d{2,6})\b")
-_OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9]+(?:-[a-z0-9]+)*)|(?<![\w.])([A-Z][A-Z0-9]{2,}(?:_[A-Z0-9]+)+)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +62,12 @@ class Mentions:
     called: frozenset[str] = frozenset()
     messages: tuple[str, ...] = ()
     """What was raised or quoted, without the class of the error."""
-    errors: tuple[str, ...] = ()
-    """Classes of errors."""
-    options: frozenset[str] = frozenset()
     shas: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     title: Counter[str] = field(default_factory=Counter)
     prose: Counter[str] = field(default_factory=Counter)
     code: Counter[str] = field(default_factory=Counter)
     trace: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def identifiers(self) -> dict[str, bool]:
-        """Names that are written like code, with whether the title has them."""
-        named = {
-            name: TITLE in places
-            for name, places in self.names.items()
-            if like_code(name) or name in self.called or places & {INSIDE, BLOCK}
-        }
-        return dict(sorted(named.items()))
-
-    @property
-    def terms(self) -> dict[str, float]:
-        """All terms, those of the title counted three times."""
-        counts = self.prose + self.code + self.trace
-        for term, count in self.title.items():
-            counts[term] += 3 * count
-        return weighted(counts)
 
 
 def mentions(issue: Issue) -> Mentions:
@@ -115,8 +92,6 @@ def mentions(issue: Issue) -> Mentions:
         _names(title, parts),
         frozenset(_CALLED.findall(text)),
         _messages(title, parts),
-        tuple(dict.fromkeys(line.removeprefix("E").strip().split(":")[0].rpartition(".")[2] for line in parts.errors)),
-        frozenset(option or setting for option, setting in _OPTION.findall(text)),
         shas,
         numbers,
         terms(title),
@@ -153,8 +128,3 @@ def _messages(title: str, parts: Sections) -> tuple[str, ...]:
     quoted = [next(filter(None, found)) for found in _QUOTED.findall(f"{title}\n{parts.prose}\n{parts.output}")]
     inline = [one for one in _INLINE.findall(f"{title}\n{parts.prose}") if one.count(" ") > 1]
     return tuple(dict.fromkeys(one for one in (*raised, *quoted, *inline) if " " in one))
-
-
-def weighted(counts: Counter[str]) -> dict[str, float]:
-    """Terms, each by the logarithm of its count."""
-    return {term: 1 + math.log(count) for term, count in sorted(counts.items())}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aci.localization.traces import Frame
 from aci.localize import Places, locate
-from aci.mentions import Link, mentions
+from aci.mentions import TITLE, Link, mentions
 from aci.words import split
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.records import Issue
@@ -143,11 +143,11 @@ def test_mentions() -> None:
     assert said.paths == ("pkg/y.py",)
     assert said.frames == (Frame("/a/z.py", 7, "run"), Frame("z.py", 9))
     assert "pkg.sub.Thing" in said.dotted
-    assert said.identifiers["Foo"] is True
-    assert said.identifiers["get_value"] is False
+    assert TITLE in said.names["Foo"]
+    assert TITLE not in said.names["get_value"]
     assert {"bar", "get_value"} <= said.called
-    assert "hidden_name" not in said.terms
-    assert said.terms["regression"] > said.terms["gives"]
+    assert "hidden_name" not in said.names
+    assert said.title["regression"] == said.prose["gives"] == 1
 
 
 @pytest.mark.parametrize(

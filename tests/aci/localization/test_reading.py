@@ -67,15 +67,13 @@ def test_frames_keep_the_order_of_the_text() -> None:
 
 
 def test_what_an_issue_names() -> None:
-    said = mentions(Issue("Shop::open and --dry-run fail", BODY))
+    said = mentions(Issue("Shop::open fails", BODY))
     assert said.links == (Link("pkg/mod.py", 10, 20),)
     assert said.shas == ("0123abc",)
     assert said.numbers == (123,)
     assert {"Shop.open", "shop.close"} <= set(said.dotted)
     assert said.names["Shop"] == {TITLE, PROSE, INSIDE, BLOCK}
-    assert said.errors == ("DoorError",)
     assert "the door is stuck in its frame" in said.messages
-    assert said.options == {"dry-run"}
     assert said.title["shop"] == 1
 
 
