@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import doctest
 import json
 import re
 import secrets
 import shlex
+import textwrap
 import warnings
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,12 +17,14 @@ from trajectories.errors import UsageError
 
 SECONDS = 20.0
 LONGEST, MOST = 20_000, 8
+MOST_STARTS, MOST_LINES = 3, 60
 ANSWER_LIMIT = 5_000_000
 _FENCED = re.compile(
     r"^[ \t]*(?:```+|~~~+)[ \t]*\{?\.?(\w*)[^\n]*\n(.*?)^[ \t]*(?:```+|~~~+)[ \t]*$", re.DOTALL | re.MULTILINE
 )
 _PYTHON = {"", "py", "python", "python3", "pycon", "ipython", "ipython3", "pytb"}
 _IPYTHON = re.compile(r"^[ \t]*In ?\[\d*\]: ?(.*)$")
+_IMPORT = re.compile(r"[ \t]*(?:from [\w.]+ import |import [\w.]+[ \t]*(?:,|as |$))")
 _CONTINUED = re.compile(r"^[ \t]*\.{3,}: ?(.*)$")
 
 
@@ -49,13 +51,26 @@ def snippets(text: str) -> tuple[str, ...]:
     """The Python of an issue that can be compiled: fenced blocks, and what stands behind prompts. In order."""
     found = [_unprompted(body) for tag, body in _FENCED.findall(text[: 4 * LONGEST]) if tag.lower() in _PYTHON]
     if not found:
-        found = [_unprompted(text[: 4 * LONGEST])] if ">>>" in text or "In [" in text else []
+        prompted = ">>>" in text or "In [" in text
+        found = [_unprompted(text[: 4 * LONGEST])] if prompted else _unmarked(text[: 4 * LONGEST].splitlines())
     return tuple(code for code in found if code.strip() and len(code) <= LONGEST and _does_something(code))[:MOST]
+
+
+def _unmarked(lines: list[str]) -> list[str]:
+    """The longest code that begins at the first import, where nothing marks code as such."""
+    for start in [n for n, line in enumerate(lines) if _IMPORT.match(line)][:MOST_STARTS]:
+        for end in range(min(start + MOST_LINES, len(lines)), start, -1):
+            code = textwrap.dedent("\n".join(lines[start:end])) + "\n"
+            if _does_something(code) and end - start > 1:
+                return [code]
+    return []
 
 
 def _unprompted(block: str) -> str:
     """Code as typed, where a block is a session: what was answered is left out."""
     if ">>>" in block:
+        import doctest  # takes a tenth of a second
+
         try:
             return "".join(example.source for example in doctest.DocTestParser().get_examples(block))
         except ValueError:  # prompts that are not indented alike

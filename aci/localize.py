@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aci.graph.blobs import Blobs
     from aci.graph.graph import Graph
+    from aci.issue_run import Traced
     from aci.localization.candidates import Files, Functions, Read
     from aci.localization.past import Commits
     from aci.localization.signals import Floats
@@ -57,14 +58,22 @@ def locate(trees: Trees | Mapping[str, str], tree: str, issue: Issue, top: int =
     return ask_graph(blobs, lambda graph: places(graph, issue, reader(blobs), None, top))
 
 
-def places(graph: Graph, issue: Issue, read: Read, commits: Commits | None = None, top: int = 10) -> Places:
-    """The likeliest places of a graph's tree. `commits` is what lies before it, if anybody knows."""
+def places(
+    graph: Graph,
+    issue: Issue,
+    read: Read,
+    commits: Commits | None = None,
+    top: int = 10,
+    traced: Traced | None = None,
+) -> Places:
+    """The likeliest places of a graph's tree. `commits` is what lies before it, if anybody knows; `traced` is what the
+    issue's own code did in that tree."""
     from aci.localization.candidates import Search
     from aci.localization.ranking import FILE_SIGNALS, FUNCTION_SIGNALS, scores
     from aci.mentions import mentions
 
     began = time.monotonic()
-    search = Search(graph, mentions(issue), read, commits)
+    search = Search(graph, mentions(issue), read, commits, traced)
     files = search.files()
     of_files = scores(files.signals, FILE_SIGNALS, len(files.numbers))
     functions = search.functions(files, of_files)

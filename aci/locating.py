@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aci.graph.blobs import Blobs
     from aci.graph.graph import Graph
     from aci.history import History
+    from aci.issue_run import Traced
     from aci.localize import Places
     from trajectories.records import Issue
 
@@ -41,15 +42,20 @@ class Located(NamedTuple):
 
 
 def located(
-    blobs: Blobs, issue: Issue, before: Before, top: int = 10, say: Callable[[str], None] = lambda _: None
+    blobs: Blobs,
+    issue: Issue,
+    before: Before,
+    top: int = 10,
+    say: Callable[[str], None] = lambda _: None,
+    traced: Traced | None = None,
 ) -> Located:
-    """Where the issue is likely to be solved. Reads only the tree and what lies before it."""
+    """Where the issue is likely to be solved. Reads only the tree and what lies before it, and what a run has told."""
     began = time.monotonic()
     from aci.localize import places, reader
 
     with _past(before, say) as history:
         found, left_out = ask_graph(
-            blobs, lambda graph: (places(graph, issue, reader(blobs), history, top), graph.left_out), say
+            blobs, lambda graph: (places(graph, issue, reader(blobs), history, top, traced), graph.left_out), say
         )
     return Located(found, left_out, round(time.monotonic() - began, 3))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from aci.graph.graph import Graph
 from aci.graph.outline import FUNCTION, Symbol
+from aci.issue_run import Traced
 from aci.localization.messages import Messages
 from aci.localization.past import Commits, Earlier
 from aci.localization.pointers import Pointers
@@ -24,8 +25,8 @@ OPENED_FILES = 40
 """Files all of whose functions are candidates."""
 MOST_FUNCTIONS = 150
 """Functions elsewhere, by their words."""
-FILE_POINTERS = ("path", "link", "trace", "class", "class_in_title", "function", "function_in_title", "method")
-FUNCTION_POINTERS = ("link", "trace", "called", "function_in_title", "method")
+FILE_POINTERS = ("path", "link", "trace", "ran", "class", "class_in_title", "function", "function_in_title", "method")
+FUNCTION_POINTERS = ("link", "trace", "ran", "called", "function_in_title", "method")
 
 Read = Callable[[Sequence[str]], Mapping[str, bytes]]
 """The bytes of the files at some paths."""
@@ -52,11 +53,13 @@ class Functions:
 class Search:
     """One issue in one tree."""
 
-    def __init__(self, graph: Graph, said: Mentions, read: Read, commits: Commits | None) -> None:
+    def __init__(
+        self, graph: Graph, said: Mentions, read: Read, commits: Commits | None, traced: Traced | None = None
+    ) -> None:
         self.graph, self.said, self._read = graph, said, read
         wanted = np.array([not is_test(path) for path in graph.paths], bool)
         self._texts = Texts(graph, wanted, said)
-        self._pointers = Pointers(graph, wanted, said)
+        self._pointers = Pointers(graph, wanted, said, traced)
         self._earlier = Earlier(commits, self._texts.all, said)
         self._past = self._earlier.files(graph.number)
         for signal in self._past.values():

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from aci.graph.graph import Graph
 from aci.graph.outline import CLASS, FUNCTION
+from aci.issue_run import Traced
 from aci.localization.paths import Paths
 from aci.localization.signals import Flags
 from aci.mentions import BLOCK, INSIDE, TITLE, Mentions, like_code
@@ -30,13 +31,21 @@ class Pointer(NamedTuple):
 class Pointers:
     """All that one issue's text names in a tree."""
 
-    def __init__(self, graph: Graph, wanted: Flags, said: Mentions) -> None:
+    def __init__(self, graph: Graph, wanted: Flags, said: Mentions, traced: Traced | None = None) -> None:
         self._graph, self._said, self._wanted = graph, said, wanted
+        self._traced = traced or Traced()
         self._paths = Paths(graph.paths, wanted.nonzero()[0].tolist())
 
     @cached_property
     def all(self) -> list[Pointer]:
-        return [*self._written_paths(), *self._links(), *self._frames(), *self._names(), *self._methods()]
+        return [
+            *self._written_paths(),
+            *self._links(),
+            *self._frames(),
+            *self._ran(),
+            *self._names(),
+            *self._methods(),
+        ]
 
     def _written_paths(self) -> Iterator[Pointer]:
         for mentioned in self._said.paths:
@@ -74,6 +83,32 @@ class Pointers:
             yield Pointer("trace", file, -1, 1 / (1 + place), "in the traceback" + _innermost(place))
         for place, (node, file) in enumerate(nodes.items()):
             yield Pointer("trace", file, node, 1 / (1 + place), "in the traceback" + _innermost(place))
+
+    def _ran(self) -> Iterator[Pointer]:
+        """What the issue's own code called, the less worth the more it called, and where it raised."""
+        called = [(one.path, one.line) for one in self._traced.functions if self._is_source(one.path)]
+        value = 1 / (1 + math.log10(max(len(called), 1)))
+        for path, line in called:
+            file = self._graph.number[path]
+            for node in self._begins(file, line):
+                yield Pointer("ran", file, node, value, "runs in the issue's example")
+        raised = [frame for frame in reversed(self._traced.raised) if self._is_source(frame[0])]
+        for place, (path, line, name) in enumerate(raised):
+            file = self._graph.number[path]
+            found = self._function(file, name, line)
+            yield Pointer(
+                "trace", file, -1 if found is None else found, 1 / (1 + place), "the example raises through it"
+            )
+
+    def _is_source(self, path: str) -> bool:
+        file = self._graph.number.get(path)
+        return file is not None and bool(self._wanted[file])
+
+    def _begins(self, file: int, line: int) -> list[int]:
+        """The function that begins at a line, decorators counted or not: interpreters differ."""
+        symbols = self._graph.outline(self._graph.paths[file]).symbols
+        start = int(self._graph.first[file]) + 1
+        return [start + n for n, symbol in enumerate(symbols) if symbol.line <= line <= symbol.header][-1:]
 
     def _function(self, file: int, name: str, line: int) -> int | None:
         symbols = self._graph.outline(self._graph.paths[file]).symbols

@@ -1,6 +1,7 @@
 """What the signals of a candidate come to: a weighted sum, and its weightiest parts as reasons.
 
-The weights are fitted by `benchmarks/fit_localization.py` and kept in `weights.json`.
+The weights are fitted by `benchmarks/fit_localization.py` and kept in `weights.json`, but for what only a run tells:
+few of the issues that they are fitted on can be run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from aci.localization.signals import Floats, Signal
 
 FILE_SIGNALS, FUNCTION_SIGNALS = "files", "functions"
+BY_HAND = {FILE_SIGNALS: {"ran": 0.5}, FUNCTION_SIGNALS: {"ran": 1.0}}
 MOST_REASONS = 4
 LEAST_REASON = 0.03
 """Share of a candidate's score below which a signal is no reason."""
@@ -24,7 +26,7 @@ LEAST_REASON = 0.03
 def weights(kind: str) -> Mapping[str, float]:
     """Of each signal of files or of functions."""
     found: dict[str, float] = json.loads(files(__package__).joinpath("weights.json").read_text("utf-8"))[kind]
-    return found
+    return {**found, **BY_HAND[kind]}
 
 
 def scores(signals: Mapping[str, Signal], kind: str, count: int) -> Floats:

@@ -7,7 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from aci.commands import detect
-from aci.localize import locate
+from aci.graph.blobs import TreeBlobs
+from aci.issue_run import Traced, snippets, trace
+from aci.locating import Before, located
 from aci.patch import is_test
 from aci.regression import nearest_tests
 from aci.source import definitions
@@ -37,13 +39,24 @@ def places(task: Task, top: int = 10) -> dict[str, Any]:
 
 
 def _located(task: Task, top: int) -> dict[str, Any]:
-    found = locate(task.trees, task.base.tree, task.issue, top)
+    repository = task.engine.repository
+    before = Before(repository.git_dir, task.base.commit)
+    found = located(TreeBlobs(task.trees, task.base.tree), task.issue, before, top, traced=_traced(task)).places
     return {
         "files": [{"path": hit.path, "why": list(hit.why)} for hit in found.files],
         "functions": [
             {"path": hit.path, "name": hit.name, "line": hit.line, "why": list(hit.why)} for hit in found.functions
         ],
     }
+
+
+def _traced(task: Task) -> Traced | None:
+    """What the issue's own code does. It is a stranger's, so it runs in a container only."""
+    if task.settings.workspace != "docker" or not snippets(task.issue.text):
+        return None
+    found = trace(task.workspace, task.issue.text)
+    task.workspace.restore(task.tree)  # whatever that code has done to the files
+    return found
 
 
 def likely_sources(task: Task) -> list[str]:

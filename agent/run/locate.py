@@ -10,6 +10,7 @@ import typer
 from agent.options import Json, Plain
 
 if TYPE_CHECKING:
+    from aci.issue_run import Traced
     from aci.locating import Located
     from aci.repository import Repository
     from agent.terminal import Rich
@@ -26,6 +27,9 @@ def command(
     repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
     base: Annotated[str | None, typer.Option(help="Look exactly here, not in the working tree.", metavar="REV")] = None,
     top: Annotated[int, typer.Option(help="How many files, and functions.", min=1, max=1000, metavar="N")] = 10,
+    run: Annotated[bool, typer.Option("--run", help="Run the issue's example, and count what it calls.")] = False,
+    workspace: Annotated[str | None, typer.Option(help="Where --run runs: docker, or local.", metavar="W")] = None,
+    image: Annotated[str | None, typer.Option(help="Docker image for --run.", metavar="I")] = None,
     json: Json = False,
     plain: Plain = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Name each file that was left out.")] = False,
@@ -36,6 +40,7 @@ def command(
     """
     from aci.repository import Repository
     from agent.intake import issue_from, patch_from, repository_from
+    from agent.rehearsal import rehearsed
     from agent.terminal import waiting
 
     diff = patch_from(patch, issue, issue_file, text)
@@ -44,7 +49,8 @@ def command(
     title = asked.title if asked else f"What {patch} is likely to concern"
     with waiting("Reading the repository", plain or json) as progress:
         if asked:
-            found = _for_issue(source, asked, base, top, progress)
+            traced = rehearsed(source, base, asked, workspace, image, progress.print) if run else None
+            found = _for_issue(source, asked, base, top, progress, traced)
         else:
             found = _for_patch(source, diff, base, top, progress)
     if json:
@@ -60,11 +66,13 @@ def command(
     return 0
 
 
-def _for_issue(source: Repository, issue: Issue, base: str | None, top: int, progress: Rich) -> Located:
+def _for_issue(
+    source: Repository, issue: Issue, base: str | None, top: int, progress: Rich, traced: Traced | None
+) -> Located:
     from aci.locating import Before, located
 
     with source.blobs(base) as blobs:
-        return located(blobs, issue, Before(source.git_dir, source.commit(base)), top, progress.print)
+        return located(blobs, issue, Before(source.git_dir, source.commit(base)), top, progress.print, traced)
 
 
 def _for_patch(source: Repository, diff: str, base: str | None, top: int, progress: Rich) -> Located:

@@ -92,6 +92,12 @@ def test_sessions_are_read_as_typed() -> None:
     )
 
 
+def test_code_that_nothing_marks_begins_at_an_import() -> None:
+    text = "This fails for me:\n\n  from a import b\n\n  b.c(\n      1)\nwith an error, see below.\n"
+    assert snippets(text) == ("from a import b\n\nb.c(\n    1)\n",)
+    assert snippets("import is slow (I think).\nimport this is not code either") == ()
+
+
 def test_other_languages_and_output_are_left_out() -> None:
     assert snippets("```js\nfoo()\n```\n```\n{'a': 1}\n```\n```python\nfoo(\n```\n```py\nfoo()\n```") == ("foo()\n",)
 

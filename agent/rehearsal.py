@@ -1,0 +1,45 @@
+"""Running the code that an issue shows, in a workspace of its own that is gone afterwards."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aci.issue_run import Traced
+    from aci.repository import Repository
+    from trajectories.records import Issue
+
+
+def rehearsed(
+    source: Repository,
+    rev: str | None,
+    issue: Issue,
+    workspace: str | None,
+    image: str | None,
+    say: Callable[[str], None],
+) -> Traced | None:
+    """What the issue's example calls, or None where it shows none that runs; said in words.
+
+    The settings say where it runs, if not `workspace` and `image`. Raises UsageError, ConfigError, WorkspaceError.
+    """
+    from aci.issue_run import snippets, trace
+    from aci.workspace import Options, open_workspace
+    from agent.settings import load_settings
+    from trajectories.trees import Trees
+
+    if not snippets(issue.text):
+        say("The issue shows no Python that could be run.")
+        return None
+    settings = load_settings(source.file(".swe-agent.toml", rev) or b"", workspace=workspace, image=image)
+    with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
+        base = source.base(trees, rev)
+        options = Options(source, base, trees, settings.image, settings.memory, settings.processes, say=say)
+        with closing(open_workspace(settings.workspace, options)) as opened:
+            found = trace(opened, issue.text)
+    if found is None:
+        say("The issue's example could not be run.")
+    return found
