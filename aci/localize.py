@@ -78,9 +78,10 @@ def places(
     of_files = scores(files.signals, FILE_SIGNALS, len(files.numbers))
     functions = search.functions(files, of_files)
     of_functions = scores(functions.signals, FUNCTION_SIGNALS, len(functions.nodes))
+    best = _first_of_name(functions, _best(of_functions, len(functions.nodes)))
     return Places(
         tuple(_file(graph, files, place, of_files[place]) for place in _best(of_files, top)),
-        tuple(_function(graph, functions, place, of_functions[place]) for place in _best(of_functions, top)),
+        tuple(_function(graph, functions, place, of_functions[place]) for place in best[:top]),
         round(time.monotonic() - began, 3),
     )
 
@@ -96,6 +97,14 @@ def reader(blobs: Blobs) -> Read:
 def _best(scores: Floats, top: int) -> list[int]:
     order: list[int] = (-scores).argsort(kind="stable")[:top].tolist()
     return order
+
+
+def _first_of_name(functions: Functions, order: list[int]) -> list[int]:
+    """Overloads, and a property's getter and setter, are one place."""
+    first: dict[tuple[int, str], int] = {}
+    for place in order:
+        first.setdefault((int(functions.files[place]), functions.symbols[place].name), place)
+    return list(first.values())
 
 
 def _file(graph: Graph, files: Files, place: int, score: float) -> Hit:

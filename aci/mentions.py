@@ -82,6 +82,7 @@ def mentions(issue: Issue) -> Mentions:
     paths = tuple(dict.fromkeys(one[0].lstrip("./") for one in _PATH.finditer(rest)))
     parts = sections(body)
     text = f"{title}\n{body}"
+    called = frozenset(_CALLED.findall(text))
     dotted = (one[0].replace("::", ".").replace("#", ".") for one in _DOTTED.finditer(text))
     slashed = tuple(one[0] for one in _MODULE_PATH.finditer(f"{title}\n{parts.prose}") if one[0].count("/") > 1)
     return Mentions(
@@ -89,8 +90,8 @@ def mentions(issue: Issue) -> Mentions:
         links,
         found,
         tuple(dict.fromkeys(name for name in dotted if name not in paths)),
-        _names(title, parts),
-        frozenset(_CALLED.findall(text)),
+        _names(title, parts, called),
+        called,
         _messages(title, parts),
         shas,
         numbers,
@@ -105,7 +106,7 @@ def _link(found: re.Match[str]) -> Link:
     return Link(found["path"], int(found["line"] or 0), int(found["last"] or found["line"] or 0))
 
 
-def _names(title: str, parts: Sections) -> dict[str, frozenset[str]]:
+def _names(title: str, parts: Sections, called: frozenset[str]) -> dict[str, frozenset[str]]:
     inline = "\n".join(_INLINE.findall(f"{title}\n{parts.prose}"))
     places: dict[str, set[str]] = {}
     for place, text in (
@@ -113,7 +114,7 @@ def _names(title: str, parts: Sections) -> dict[str, frozenset[str]]:
         (TRACE, parts.trace),
     ):  # fmt: skip
         for word in WORD.findall(text):
-            if word.lower() not in STOP:
+            if word in called or word.lower() not in STOP:
                 places.setdefault(word, set()).add(place)
     return {word: frozenset(found) for word, found in places.items()}
 

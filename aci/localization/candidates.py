@@ -14,6 +14,7 @@ from aci.localization.messages import Messages
 from aci.localization.past import Commits, Earlier
 from aci.localization.pointers import Pointers
 from aci.localization.signals import Floats, Ints, Signal, is_test, share
+from aci.localization.spread import spread
 from aci.localization.text import Documents, Texts
 from aci.mentions import Mentions
 from aci.words import split
@@ -75,7 +76,6 @@ class Search:
         slot = {number: place for place, number in enumerate(chosen.tolist())}
         whole, title = documents.scores([self._texts.all, self._texts.title], chosen)
         signals = {"text": self._worded(share(whole), documents, chosen), "title": Signal(share(title))}
-        signals["title"].common = "the title's words"
         for name in ("past", "commit"):
             signals[name] = _picked(self._past[name], chosen)
         signals |= {name: Signal.none(len(chosen)) for name in FILE_POINTERS}
@@ -174,9 +174,12 @@ class Search:
         for place in best.tolist():
             text.why[place] = "text: " + ", ".join(documents.heaviest(self._texts.all, int(nodes[place])))
         signals = found.signals
-        signals["text"], signals["title"] = text, Signal(share(title), common="the title's words")
+        signals["text"], signals["title"] = text, Signal(share(title))
         signals["text_rank"] = Signal(1 / (1 + _ranks(whole, np.zeros(count, np.int64))))
-        signals["text_rank_in_file"] = Signal(1 / (1 + _ranks(whole, found.files)), common="fits best in its file")
+        in_file = _ranks(whole, found.files)
+        signals["text_rank_in_file"] = Signal(
+            1 / (1 + in_file), dict.fromkeys(np.flatnonzero(in_file == 0).tolist(), "fits best in its file")
+        )
         signals["covered"] = Signal(documents.covered(self._texts.all)[nodes])
         order = _ranks(scores, np.zeros(len(scores), np.int64))
         signals["file"] = Signal(1 + np.maximum(scores - scores.max(), -8.0)[found.files] / 8)
@@ -187,6 +190,8 @@ class Search:
             if kind in signals and node in place_of:
                 signals[kind].raise_to(place_of[node], value, why)
         signals["class_in_title"] = self._members(found, place_of)
+        reached = spread(self.graph, files.numbers, self._pointers.all, nodes)
+        signals["spread"] = Signal(share(reached), common="near what the issue names")
         signals |= self._by_name(found, documents)
         sources = self._sources(found, files)
         signals["message"] = self._message(found, files, sources)
