@@ -13,7 +13,7 @@ from aci.issue_run import Traced
 from aci.localization.messages import Messages
 from aci.localization.past import Commits, Earlier
 from aci.localization.pointers import Pointers
-from aci.localization.signals import Floats, Ints, Signal, is_test, share
+from aci.localization.signals import Floats, Ints, Signal, never_an_answer, share
 from aci.localization.spread import spread
 from aci.localization.text import Documents, Texts
 from aci.mentions import Mentions
@@ -58,7 +58,7 @@ class Search:
         self, graph: Graph, said: Mentions, read: Read, commits: Commits | None, traced: Traced | None = None
     ) -> None:
         self.graph, self.said, self._read = graph, said, read
-        wanted = np.array([not is_test(path) for path in graph.paths], bool)
+        wanted = np.array([not never_an_answer(path) for path in graph.paths], bool)
         self._texts = Texts(graph, wanted, said)
         self._pointers = Pointers(graph, wanted, said, traced)
         self._earlier = Earlier(commits, self._texts.all, said)

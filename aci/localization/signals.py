@@ -20,7 +20,7 @@ _TEST = re.compile(
 )
 
 
-def is_test(path: str) -> bool:
+def never_an_answer(path: str) -> bool:
     """Whether a file is a test or an example by its path, and so never where an issue is solved."""
     return bool(_TEST.search(path))
 

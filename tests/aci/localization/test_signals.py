@@ -13,7 +13,7 @@ from aci.localization.messages import Messages
 from aci.localization.paths import Paths
 from aci.localization.pointers import Pointer, Pointers
 from aci.localization.ranking import FILE_SIGNALS, FUNCTION_SIGNALS, weights
-from aci.localization.signals import is_test
+from aci.localization.signals import never_an_answer
 from aci.localize import Places, places, reader
 from aci.mentions import mentions
 from tests.conftest import MakeRepo, git
@@ -49,7 +49,7 @@ def pointers(issue: Issue) -> list[tuple[str, str]]:
     def question(graph: Graph) -> list[tuple[str, str]]:
         import numpy as np
 
-        wanted = np.array([not is_test(path) for path in graph.paths], bool)
+        wanted = np.array([not never_an_answer(path) for path in graph.paths], bool)
         return [(one.kind, named(graph, one)) for one in Pointers(graph, wanted, mentions(issue)).all]
 
     return asked(TextBlobs(FILES), None, question)
@@ -106,7 +106,7 @@ def test_a_module_is_found_by_its_dotted_name() -> None:
     ],
 )
 def test_what_a_test_is(path: str, test: bool) -> None:
-    assert is_test(path) is test
+    assert never_an_answer(path) is test
 
 
 def test_messages_are_found_around_their_changing_parts() -> None:
