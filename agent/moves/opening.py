@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 SHOWN_PLACES = 6
 NEAR_PLACES = 3
 """Functions whose tests are named."""
-SCORE = re.compile(r"\b(text) \d\.\d+")
-"""The text's share of a place's score tells a reader nothing: places are in their order."""
 SHOWN_CODE, MOST_CODE, LONGEST_CODE = 3, 3_500, 2_400
 """So many of the places are shown with their source, if it is short: characters in all and of one definition."""
 ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
@@ -74,7 +72,7 @@ def opening(task: Task) -> str:
         f"Layout: {_layout(task)}",
         f"Tests: {_tests(task, found)}",
         _advice(task),
-        f"Likeliest places (by name and text, not certain):\n{describe_places(found, SHOWN_PLACES)}",
+        f"Likeliest places (found without a model, not certain):\n{_framed(describe_places(found, SHOWN_PLACES))}",
         _code(task, found),
     ]
     return "\n\n".join(filter(None, parts))
@@ -87,18 +85,15 @@ def _framed(text: str) -> str:
 
 def describe_places(found: dict[str, Any], most: int = 10) -> str:
     """One line a place: functions first, files where no function stands out."""
-    functions = [f"- {hit['path']}:{hit['line']} {hit['name']}{_why(hit)}" for hit in _worth(found["functions"])]
-    files = [f"- {hit['path']}{_why(hit)}" for hit in _worth(found["files"])]
-    return SCORE.sub(r"\1", "\n".join((functions or files)[:most])) or "none"
-
-
-def _worth(hits: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The places but for tests that the issue does not point at; all, if they are but tests."""
-    return [hit for hit in hits if not is_test(hit["path"]) or not all(map(SCORE.fullmatch, hit["why"]))] or hits
+    functions = [f"- {hit['path']}:{hit['line']} {hit['name']}{_why(hit)}" for hit in found["functions"]]
+    files = [f"- {hit['path']}{_why(hit)}" for hit in found["files"]]
+    return "\n".join((functions or files)[:most]) or "none"
 
 
 def _why(hit: dict[str, Any]) -> str:
-    return f" ({'; '.join(hit['why'])})" if hit["why"] else ""
+    """The weightiest reasons, short: a prompt is paid for."""
+    shown = [reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…" for reason in hit["why"]]
+    return f" ({'; '.join(shown[:SHOWN_REASONS])})" if shown else ""
 
 
 def _layout(task: Task) -> str:
@@ -156,7 +151,7 @@ def _code(task: Task, found: dict[str, Any]) -> str:
     """The source of the likeliest functions, as far as it is short: most runs would ask for it next."""
     shown: list[str] = []
     room = MOST_CODE
-    for hit in _worth(found["functions"])[:SHOWN_CODE]:
+    for hit in found["functions"][:SHOWN_CODE]:
         text = task.trees.read(task.base.tree, hit["path"]).decode("utf-8", "replace")
         one = next((each for each in definitions(text) if each.name == hit["name"]), None)
         if one is None:

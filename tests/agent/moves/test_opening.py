@@ -100,9 +100,8 @@ def place(path: str, *why: str) -> dict[str, object]:
     return {"path": path, "name": "f", "line": 1, "why": list(why)}
 
 
-def test_places_are_sources_and_tests_that_the_issue_points_at() -> None:
-    test, named = place("tests/test_a.py", "text 1.00"), place("tests/test_b.py", "text 0.50", "f in the issue")
-    found = {"functions": [test, place("a.py"), named], "files": []}
-    assert describe_places(found) == "- a.py:1 f\n- tests/test_b.py:1 f (text; f in the issue)"
-    assert describe_places({"functions": [test], "files": []}) == "- tests/test_a.py:1 f (text)"
+def test_a_place_a_line_with_its_weightiest_reasons() -> None:
+    found = {"functions": [place("a.py"), place("b.py", "text: x, y", "in the traceback", "third")], "files": []}
+    assert describe_places(found) == "- a.py:1 f\n- b.py:1 f (text: x, y; in the traceback)"
+    assert describe_places({"functions": [place("a.py", "w" * 99)], "files": []}) == f"- a.py:1 f ({'w' * 70}…)"
     assert describe_places({"functions": [], "files": []}) == "none"
