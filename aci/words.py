@@ -36,6 +36,9 @@ def terms(text: str) -> Counter[str]:
 def split(word: str) -> tuple[str, ...]:
     """`getHTTPResponse` -> gethttpresponse, get, http, response; without stop words and single letters."""
     whole = word.strip("_").lower()
-    parts = [part.lower() for part in _PARTS.findall(word)]
+    if word.islower() and word.isascii() and word.isalpha():
+        parts = [whole]
+    else:
+        parts = [part.lower() for part in _PARTS.findall(word)]
     terms = [whole, *parts] if len(parts) > 1 else [whole]
-    return tuple(term for term in terms if len(term) > 1 and term not in STOP)
+    return tuple([term for term in terms if len(term) > 1 and term not in STOP])

@@ -5,7 +5,6 @@ Nodes are numbers: a file's node, then those of its definitions in the order of 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +28,8 @@ Answer = TypeVar("Answer")
 Nodes = npt.NDArray[np.int64]
 MOST_MEANT = 12
 """An attribute of a receiver nobody knows may mean every method of that name; of more than these it says nothing."""
-NEAREST = 0.6
+FAMILY = {"typescript": "javascript", "tsx": "javascript", "cpp": "c"}
+"""Languages whose code calls another's: the others of a family stand for that."""
 
 
 class Place(NamedTuple):
@@ -197,16 +197,6 @@ class Graph:
         """All bare names that are defined in the tree; some are other trees' whose files were indexed with these."""
         return {name for segment in self._segments for name in self._store.names(segment)}
 
-    def nearest(self, name: str, most: int = 5) -> list[str]:
-        """Defined names that are written much like this one, nearest first."""
-        bare = name.rpartition(".")[2]
-        folded: dict[str, str] = {}
-        for known in sorted(self.names()):
-            folded.setdefault(known.lower(), known)
-        close = difflib.get_close_matches(bare.lower(), folded, most * 3, NEAREST)
-        there = self.nodes_defining([folded[one] for one in close])
-        return [folded[one] for one in close if folded[one] in there][:most]
-
     # Terms
 
     def holding(self, terms: Sequence[str]) -> dict[str, Postings]:
@@ -223,15 +213,20 @@ class Graph:
 
     # Edges
 
-    def edges(self, files: Iterable[int] | None = None, loose: bool = True) -> Edges:
-        """The edges out of some files (indices of `paths`), or of all; with what attributes of unknowns may mean."""
+    def edges(self, files: Iterable[int] | None = None, loose: bool = True, into: Place | None = None) -> Edges:
+        """The edges out of some files (indices of `paths`), or of all; with what attributes of unknowns may mean.
+
+        With `into` the edges to that place, and what attributes of its name may mean.
+        """
+        symbol = self.symbol(into) if into else None
+        meant = symbol.bare if symbol else ""
         wanted = range(len(self.paths)) if files is None else sorted(set(files))
         by_bundle: dict[int, list[int]] = {}
         for file in wanted:
             by_bundle.setdefault(self._manifest.edges[file], []).append(file)
-        parts = [self._known(number, mine) for number, mine in by_bundle.items()]
-        if loose:
-            parts += [self._meant(number, mine) for number, mine in by_bundle.items()]
+        parts = [self._known(number, mine, into) for number, mine in by_bundle.items()]
+        if loose and (meant or not into):
+            parts += [self._meant(number, mine, meant) for number, mine in by_bundle.items()]
         empty = np.zeros(0, np.int64)
         columns = zip(*parts, strict=True) if parts else [[empty]] * len(Edges._fields)
         edges = Edges(*map(np.concatenate, columns))
@@ -243,10 +238,10 @@ class Graph:
             self._bundles[number] = self._store.bundle(number)
         return self._bundles[number]
 
-    def _known(self, number: int, files: Sequence[int]) -> Edges:
+    def _known(self, number: int, files: Sequence[int], into: Place | None) -> Edges:
         """The edges of a bundle's files whose targets are known."""
         bundle, mine, nodes = self._in_bundle(number, files)
-        rows = bundle.edges(mine)
+        rows = bundle.edges(mine, into)
         target = nodes[rows.path] + 1 + rows.target
         source = self.first[[self.number.get(path, 0) for path in bundle.files]][rows.file] + 1 + rows.symbol
         return Edges(source, target, rows.kind, rows.line, rows.weight)
@@ -260,27 +255,43 @@ class Graph:
             raise Damaged(f"Bundle {number} has no {error}") from error
         return bundle, mine, self.first[[self.number.get(path, 0) for path in bundle.paths]]
 
-    def _meant(self, number: int, files: Sequence[int]) -> Edges:
+    @cached_property
+    def _family(self) -> Nodes:
+        """The family of languages of each file, as a number."""
+        languages = [key.partition(":")[2] for key in self._manifest.keys]
+        families = [FAMILY.get(language, language) for language in languages]
+        numbers = {family: number for number, family in enumerate(sorted(set(families)))}
+        return np.fromiter(map(numbers.__getitem__, families), np.int64, len(families))
+
+    def _meant(self, number: int, files: Sequence[int], only: str) -> Edges:
         """What the attributes of unknown receivers may mean: the methods of that name, if they are few."""
         bundle, mine, _ = self._in_bundle(number, files)
-        rows = bundle.loose(mine)
-        used = np.flatnonzero(np.bincount(rows.name)).tolist()
-        found = self.nodes_defining([bundle.names[name] for name in used])
-        methods = [np.zeros(0, np.int64)] * len(bundle.names)
-        for name in used:
-            nodes = found.get(bundle.names[name], methods[name])
-            nodes = nodes[self.is_method[nodes]]
-            methods[name] = nodes if len(nodes) <= MOST_MEANT else nodes[:0]
+        rows = bundle.loose(mine, only)
+        file = np.fromiter((self.number.get(path, 0) for path in bundle.files), np.int64, len(bundle.files))[rows.file]
+        # Each name as each family of languages means it, by the numbers of both.
+        families = int(self._family.max(initial=0)) + 1
+        asked, which = np.unique(rows.name * families + self._family[file], return_inverse=True)
+        methods = self._methods([(bundle.names[one // families], one % families) for one in asked.tolist()])
         sizes = np.fromiter(map(len, methods), np.int64, len(methods))
+        each = sizes[which]
+        offset = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
         begins = np.cumsum(sizes) - sizes
-        each = sizes[rows.name]
-        which = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
-        target = np.concatenate([*methods, np.zeros(0, np.int64)])[np.repeat(begins[rows.name], each) + which]
-        source = self.first[[self.number.get(path, 0) for path in bundle.files]][rows.file] + 1 + rows.symbol
+        target = np.concatenate([*methods, np.zeros(0, np.int64)])[np.repeat(begins[which], each) + offset]
         weight = np.repeat(1 / np.maximum(each, 1), each).astype(np.float32)
-        repeated = (np.repeat(column, each) for column in (source, rows.kind, rows.line))
-        source, kind, line = repeated
+        columns = (self.first[file] + 1 + rows.symbol, rows.kind, rows.line)
+        source, kind, line = (np.repeat(column, each) for column in columns)
         return Edges(source, target, kind, line, weight)
+
+    def _methods(self, asked: Sequence[tuple[str, int]]) -> list[Nodes]:
+        """The methods of each name in each family of languages; none if they are too many."""
+        found = self.nodes_defining({name for name, _ in asked})
+        none = np.zeros(0, np.int64)
+        methods = []
+        for name, family in asked:
+            nodes = found.get(name, none)
+            nodes = nodes[self.is_method[nodes] & (self._family[self.file[nodes]] == family)]
+            methods.append(nodes if len(nodes) <= MOST_MEANT else none)
+        return methods
 
     def callees(self, place: Place) -> list[Link]:
         """What a definition refers to (a class: its methods too), surest first."""
@@ -304,26 +315,8 @@ class Graph:
 
     def _into(self, place: Place, wanted: Callable[[int], bool]) -> list[Link]:
         node = self.node(place)
-        edges = self.edges(self._mentioning(place))
+        edges = self.edges(into=place)
         return self._links(edges, (edges.target == node) & (edges.source != node), edges.source, wanted)
-
-    def _mentioning(self, place: Place) -> list[int]:
-        """The files whose edges may lead to a place: those that hold its name. A module's may be renamed: all."""
-        symbol = self.symbol(place)
-        if symbol is None:
-            return list(range(len(self.paths)))
-        from aci.words import split
-
-        names = [symbol.bare]
-        if symbol.bare.startswith("__") and symbol.parent >= 0:  # `Class()` calls __init__ and does not name it
-            names.append(self.outline(place.path).symbols[symbol.parent].bare)
-        terms = [term for name in names for term in split(name)[:1]]
-        if len(terms) < len(names):  # a name that is a stop word, or of one letter, has no postings
-            return list(range(len(self.paths)))
-        found = [self.file[postings.documents] for postings in self.holding(terms).values()]
-        mentioned = np.bincount(np.concatenate([*found, [self.number[place.path]]]))
-        files: list[int] = np.flatnonzero(mentioned).tolist()
-        return files
 
     def _links(
         self, edges: Edges, mine: npt.NDArray[np.bool_], ends: Nodes, wanted: Callable[[int], bool]

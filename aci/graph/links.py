@@ -54,12 +54,19 @@ class Bundle:
         """Of each of its files."""
         return {path: number for number, path in enumerate(self.files)}
 
-    def edges(self, files: Sequence[int]) -> Rows:
+    def edges(self, files: Sequence[int], into: tuple[str, int] | None = None) -> Rows:
+        """Those to one definition, by its path and index, if that is given."""
         taken = self._taken(files)[self._edges.file]
+        if into:
+            path = self.paths.index(into[0]) if into[0] in self.paths else -1
+            taken &= (self._edges.path == path) & (self._edges.target == into[1])
         return Rows._make(column[taken] for column in self._edges)
 
-    def loose(self, files: Sequence[int]) -> LooseRows:
+    def loose(self, files: Sequence[int], name: str = "") -> LooseRows:
+        """Those of one name, if that is given."""
         taken = self._taken(files)[self._loose.file]
+        if name:
+            taken &= self._loose.name == (self.names.index(name) if name in self.names else -1)
         return LooseRows._make(column[taken] for column in self._loose)
 
     def reaching(self, paths: Iterable[str]) -> set[str]:

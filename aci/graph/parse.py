@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import import_module
@@ -35,6 +35,7 @@ _DOTTED = re.compile(rf"@{{0,2}}{_PART}(?:\(\))?(?:\.#?{_PART})*")
 _CALLED = re.compile(rf"({_PART}(?:\.{_PART})*)\((?:[^()]|\([^()]*\))*\)((?:\.{_PART})+)")
 _LAST = re.compile(rf"({_PART})\s*$")
 _GENERIC = re.compile(r"(?:::)?<[^<>]*>")
+_JOINING = frozenset(":>?&\\")
 _JOINTS = re.compile(r"\$?(\w*)(?:::|\??->)|\?\.|&\.|\\")
 _start = attrgetter("start_byte")
 
@@ -159,45 +160,58 @@ def _at(byte: int, around: Around) -> int:
 
 
 def _references(found: Captures, data: bytes, around: Around, known: frozenset[str]) -> list[Reference]:
-    """In order of their lines. This is where most of the time goes that is ours, hence its plain tuples."""
+    """In order of their lines; of those that are alike in one symbol the first.
+
+    This is where most of the time goes that is ours, hence its plain loops.
+    """
     positions, owners = around
-    rows: list[tuple[int, str, str, int]] = []
+    first: dict[tuple[str, str, int], int] = {}
     taken = set()
     for kind in (CALL, BASE):
         for node in found.get(kind, ()):
             start, stop = node.start_byte, node.end_byte
             taken.add(start)
             if name := _name(data[start:stop] if stop - start <= LONGEST_NAME else _end(data, start, stop)):
-                rows.append((node.start_point[0] + 1, name, kind, owners[bisect_right(positions, start) - 1]))
+                key = name, kind, owners[bisect_right(positions, start) - 1]
+                if first.setdefault(key, start) > start:
+                    first[key] = start
     for node in found.get("invocation", ()):
         last = node.child_by_field_name("name") or node.child_by_field_name("method")
         if last and (name := _name(_end(data, node.start_byte, last.end_byte))):
             taken.add(node.start_byte)
-            rows.append((last.start_point[0] + 1, name, CALL, _at(node.start_byte, around)))
+            key = name, CALL, _at(node.start_byte, around)
+            first[key] = min(first.get(key, last.start_byte), last.start_byte)
     roots = {root.encode() for root in known}
     for nodes, only in ((found.get(USE, ()), None), (found.get("name", ()), roots)):
-        for start, (written, node) in _longest(nodes, data, taken, only).items():
-            if (name := _name(written)) not in _NO_USE:
+        for start, stop in _longest(nodes, taken).items():
+            written = data[start:stop] if stop - start <= LONGEST_NAME else data[start : start + LONGEST_NAME]
+            if (only is None or written.partition(b".")[0] in only) and (name := _name(written)) not in _NO_USE:
                 taken.add(start)
-                rows.append((node.start_point[0] + 1, name, USE, owners[bisect_right(positions, start) - 1]))
-    new = tuple.__new__
-    return [new(Reference, (kind, name, line, symbol)) for line, name, kind, symbol in sorted(rows)]
+                key = name, USE, owners[bisect_right(positions, start) - 1]
+                if first.setdefault(key, start) > start:
+                    first[key] = start
+    return _placed(sorted((start, *key) for key, start in first.items()), data)
 
 
-def _longest(
-    nodes: Sequence[Node], data: bytes, taken: set[int], roots: set[bytes] | None
-) -> dict[int, tuple[bytes, Node]]:
-    """Of the nodes with one start the longest (`a.b.c`, not `a.b`), by start: what is written, and the node."""
-    longest: dict[int, tuple[bytes, Node]] = {}
+def _longest(nodes: Sequence[Node], taken: set[int]) -> dict[int, int]:
+    """Of the nodes with one start the longest (`a.b.c`, not `a.b`): start -> stop."""
+    longest: dict[int, int] = {}
     for node in nodes:
         start = node.start_byte
-        if start not in taken:
-            written = data[start : min(node.end_byte, start + LONGEST_NAME)]
-            if roots is None or written.partition(b".")[0] in roots:
-                before = longest.get(start)
-                if before is None or len(before[0]) < len(written):
-                    longest[start] = written, node
+        if start not in taken and longest.get(start, 0) < (stop := node.end_byte):
+            longest[start] = stop
     return longest
+
+
+def _placed(rows: Iterable[tuple[int, str, str, int]], data: bytes) -> list[Reference]:
+    """References from their bytes, names, kinds and symbols, in order."""
+    placed = []
+    line, at, new = 1, 0, tuple.__new__
+    for start, name, kind, symbol in rows:
+        line += data.count(b"\n", at, start)
+        at = start
+        placed.append(new(Reference, (kind, name, line, symbol)))
+    return placed
 
 
 def _end(data: bytes, start: int, stop: int) -> bytes:
@@ -215,11 +229,16 @@ def _name(written: bytes) -> str:
         text = "".join(text.removeprefix("new ").split())
     if "<" in text:
         text = _GENERIC.sub("", text)
-    text = _JOINTS.sub(r"\1.", text).lstrip(".")
+    if not _JOINING.isdisjoint(text):
+        text = _JOINTS.sub(r"\1.", text)
+    text = text.lstrip(".")
     if _DOTTED.fullmatch(text):
         return text
-    if called := _CALLED.fullmatch(text):
+    if ")." in text and (called := _CALLED.fullmatch(text)):
         return f"{called[1]}(){called[2]}"
+    end = text.rpartition(".")[2]
+    if end.isidentifier():
+        return f"?.{end}"
     last = _LAST.search(text)
     return f"?.{last[1]}" if last else ""
 

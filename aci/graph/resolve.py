@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from aci.graph.outline import BASE, CALL, CLASS, USE, Outline
 from aci.graph.resolve_names import MODULE, SELF
-from aci.graph.resolve_values import DEEP, PLAIN, PYTHON, Meanings, Value
+from aci.graph.resolve_values import DEEP, MOST_PARTS, PLAIN, PYTHON, Meanings, Value, Values
 
 IMPORT = "import"
 NOT_VIRTUAL = frozenset(("__init__", "__new__", "__init_subclass__", "__class_getitem__"))
@@ -53,10 +53,12 @@ class Resolver:
     def __init__(self, outlines: Mapping[str, Outline]) -> None:
         self._meanings = Meanings(outlines)
         self._paths = frozenset(outlines)
+        self._held: dict[tuple[int, str], Values] = {}
 
     def resolve(self, path: str) -> Resolved:
         """What the references of the file at `path` mean. Raises KeyError for a path that the tree has not."""
         self._meanings.seen = set()
+        self._held = {}
         edges = [*self._imports(path), *self._overridden(path)]
         loose: list[Loose] = []
         self._references(path, edges, loose)
@@ -86,11 +88,16 @@ class Resolver:
         known: dict[tuple[str, str, int], list[Target] | None] = {}
         read: dict[tuple[str, int], list[Target]] = {}
         members_are_seen = not path.endswith(PYTHON)
+        scopes: dict[tuple[str, int], int] = {}
+        new = tuple.__new__  # most of the time goes into these rows
         for kind, name, line, symbol in names.outline.references:
             head, dot, _ = name.partition(".")
-            scope = names.class_around(symbol) if head in CONVENTIONAL else names.scope_of(head, symbol)
-            if scope == MODULE and members_are_seen:
-                scope = names.class_around(symbol)
+            scope = scopes.get((head, symbol))
+            if scope is None:
+                scope = names.class_around(symbol) if head in CONVENTIONAL else names.scope_of(head, symbol)
+                if scope == MODULE and members_are_seen:
+                    scope = names.class_around(symbol)
+                scopes[head, symbol] = scope
             key = kind, name, scope
             if key in known:
                 targets = known[key]
@@ -99,10 +106,10 @@ class Resolver:
             if targets is None:
                 bare = name.rpartition(".")[2]
                 if not (bare.startswith("__") and bare.endswith("__")):
-                    loose.append(Loose(symbol, kind, bare, line))
+                    loose.append(new(Loose, (symbol, kind, bare, line)))
             else:
                 for at, target, weight in targets:
-                    edges.append(Edge(symbol, kind, at, target, weight, line))
+                    edges.append(new(Edge, (symbol, kind, at, target, weight, line)))
             before = name.rpartition(".")[0] if dot else ""
             if "." in before:
                 if (before, scope) not in read:
@@ -117,7 +124,7 @@ class Resolver:
             return []
         found = self._properties(path, receiver, scope)
         meanings = self._meanings
-        for value in meanings.evaluate(path, scope, receiver, DEEP):
+        for value in self._values(path, scope, receiver):
             held = meanings.raw_attribute(value, last, DEEP)[0] if value[2] else ()
             found += [(one[0], one[1], 1 / len(held)) for one in held if meanings.is_property(one)]
         return found
@@ -129,17 +136,32 @@ class Resolver:
         if receiver == "?" and last in OF_STRINGS:
             return []
         if not dot:
-            return self._weighed(kind, meanings.evaluate(path, scope, name, DEEP))
+            return self._weighed(kind, self._values(path, scope, name))
         if receiver in ("super()", "super"):
             found, there = meanings.inherited(path, scope, last, DEEP) if scope >= 0 else ((), False)
             return self._weighed(kind, found) if there else None
         values: list[Value] = []
         anywhere = False
-        for value in meanings.evaluate(path, scope, receiver, DEEP):
+        for value in self._values(path, scope, receiver):
             found, there = meanings.raw_attribute(value, last, DEEP)
             values += found
             anywhere = anywhere or there
         return self._weighed(kind, values) if anywhere else None
+
+    def _values(self, path: str, scope: int, dotted: str) -> Values:
+        """What a dotted name holds in the file that is being resolved."""
+        found = self._held.get((scope, dotted))
+        if found is None:
+            before, dot, last = dotted.rpartition(".")
+            meanings = self._meanings
+            if dotted.count(".") > MOST_PARTS:
+                found = ()
+            elif dot:
+                found = meanings.attribute(self._values(path, scope, before), last, DEEP)
+            else:
+                found = meanings.named(path, scope, last, DEEP)
+            self._held[scope, dotted] = found
+        return found
 
     def _weighed(self, kind: str, values: Iterable[Value]) -> list[Target]:
         groups = [group for value in dict.fromkeys(values) if (group := self._meant(kind, value))]

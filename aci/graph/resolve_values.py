@@ -7,7 +7,7 @@ a list of those seen, and what an assignment holds is followed to a fixed depth,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
@@ -21,6 +21,12 @@ Value: TypeAlias = tuple[str, int, bool]
 Values: TypeAlias = tuple[Value, ...]
 End: TypeAlias = tuple[str, int | Binding]
 """Where a chain of imports ends: a definition of that file, the file itself (-1) or an assignment in it."""
+Name: TypeAlias = tuple[str, str]
+"""Of a module, by its path."""
+Step: TypeAlias = tuple[str, str | int | Binding]
+"""An end, or a name of a module from which it goes on."""
+Ends: TypeAlias = tuple[list[End], str]
+"""Of a chain of imports, and the submodule that is meant where there are none."""
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
@@ -70,6 +76,8 @@ class Meanings:
         self._modules = Modules(outlines)
         self._names: dict[str, Names] = {}
         self.answers: defaultdict[str, dict[tuple[Any, ...], tuple[Any, frozenset[str]]]] = defaultdict(dict)
+        self._chains: dict[Name, tuple[Ends, frozenset[str], int]] = {}
+        """Where names of modules lead, the paths that had a say, and how many modules only hand them on."""
         self.seen: set[str] = set()
 
     def names(self, path: str) -> Names:
@@ -89,6 +97,10 @@ class Meanings:
             return NOTHING
         if dot:
             return self.attribute(self.evaluate(path, scope, before, depth), last, depth)
+        return self.named(path, scope, last, depth)
+
+    def named(self, path: str, scope: int, last: str, depth: int) -> Values:
+        """The same of a name without dots."""
         names = self.names(path)
         if last.endswith("()"):
             return self._made(self.evaluate(path, scope, last[:-2], depth), last[:-2], depth)
@@ -118,7 +130,7 @@ class Meanings:
     def _held(self, path: str, sources: Iterable[Source], depth: int) -> Values:
         ends: list[End] = []
         for source in list(sources)[-MOST_SOURCES:]:
-            ends += self._walked(self._leads(path, source)) if isinstance(source, Import) else [(path, source)]
+            ends += self.imported(path, source) if isinstance(source, Import) else [(path, source)]
         return self._at(ends, depth)
 
     def _at(self, ends: Iterable[End], depth: int) -> Values:
@@ -154,19 +166,24 @@ class Meanings:
 
     def called(self, values: Values, depth: int) -> Values:
         """What calling these returns."""
-        found: list[Value] = []
-        for path, index, instance in values:
-            if index < 0:
-                found += [OUTSIDE] if not path else []
-            elif self.names(path).symbols[index].kind != CLASS:
-                for binding in self.names(path).returns.get(index, ()):
-                    found += self._assigned(path, binding, depth)
-            elif not instance:
-                found.append((path, index, True))
-            elif depth > PLAIN:
-                makers = self.in_class(path, index, "__call__", depth - 1)[0]
-                found += self.called(tuple(one for one in makers if not one[2]), depth - 1)
-        return _distinct(found)
+        if len(values) == 1:
+            return self._returned(*values[0], depth)
+        return _distinct([one for value in values for one in self._returned(*value, depth)])
+
+    @remembered
+    def _returned(self, path: str, index: int, instance: bool, depth: int) -> Values:
+        if index < 0:
+            return NOTHING if path else (OUTSIDE,)
+        names = self.names(path)
+        if names.symbols[index].kind != CLASS:
+            bindings = names.returns.get(index, ())
+            return _distinct([one for binding in bindings for one in self._assigned(path, binding, depth)])
+        if not instance:
+            return ((path, index, True),)
+        if depth <= PLAIN:
+            return NOTHING
+        makers = self.in_class(path, index, "__call__", depth - 1)[0]
+        return self.called(tuple(one for one in makers if not one[2]), depth - 1)
 
     # Attributes
 
@@ -264,21 +281,57 @@ class Meanings:
 
     # Modules
 
-    @remembered
     def in_module(self, path: str, name: str, depth: int) -> Values:
         """What a module has under that name: its own, what it imports, its submodules."""
         return self._at(self.chased(path, name), depth)
 
-    @remembered
     def chased(self, path: str, name: str) -> list[End]:
         """Where a name of a module leads, however often it is imported on."""
+        if (path, name) not in self._chains:
+            self._chase((path, name))
+        ends, seen, _ = self._chains[path, name]
+        self.seen |= seen
+        return _or_module(ends)
+
+    def _chase(self, first: Name) -> None:
+        """What modules hand on one to the next is followed once for all of them."""
+        line: list[tuple[Name, list[Step]]] = []
+        node: Name | None = first
+        while node and node not in self._chains and len(line) < MOST_HOPS:
+            line.append((node, list(self._steps(*node))))
+            node = self._following(*line[-1])
+        for at, steps in reversed(line):
+            following = self._following(at, steps)
+            onward = self._chains.get(following) if following else None
+            if onward and onward[2] < MOST_HOPS:
+                (ends, submodule), seen, hops = onward
+                submodule = self._modules.inside(*at) or submodule
+                self._chains[at] = (ends, submodule), seen | {at[0]}, hops + 1
+            elif at == first or not following:
+                # In a circle, or a line that is too long, no place is like another.
+                walked = self._walked_from(*at)
+                seen = self.answers["_walked_from"][at][1]
+                self._chains[at] = walked, seen, MOST_HOPS if following else 0
+
+    def _following(self, node: Name, steps: Sequence[Step]) -> Name | None:
+        """The only name to which a module's leads."""
+        if len(steps) == 1 and node[0] in self._names:
+            module, name = steps[0]
+            return (module, name) if isinstance(name, str) else None
+        return None
+
+    @remembered
+    def _walked_from(self, path: str, name: str) -> Ends:
         return self._walked([(path, name)])
 
     def imported(self, path: str, one: Import) -> list[End]:
         """Where an import leads."""
-        return self._walked(self._leads(path, one))
+        steps = list(self._leads(path, one))
+        if len(steps) == 1 and isinstance(steps[0][1], str):
+            return self.chased(steps[0][0], steps[0][1])
+        return _or_module(self._walked(steps))
 
-    def _walked(self, starts: Iterable[tuple[str, str | int | Binding]]) -> list[End]:
+    def _walked(self, starts: Iterable[Step]) -> Ends:
         ends: dict[End, None] = {}
         submodules: list[str] = []
         hops = dict.fromkeys(starts, 0)
@@ -294,9 +347,9 @@ class Meanings:
                 if step not in hops and hops[node] < MOST_HOPS and len(hops) < MOST_NODES:
                     hops[step] = hops[node] + 1
                     todo.append(step)
-        return list(ends) or [(module, MODULE) for module in submodules[:1]]
+        return list(ends), next(iter(submodules), "")
 
-    def _steps(self, path: str, name: str) -> Iterator[tuple[str, str | int | Binding]]:
+    def _steps(self, path: str, name: str) -> Iterator[Step]:
         """What a module binds a name to: an end, or a name of another module."""
         if path.endswith("/") or "*" in path:
             yield from ((file, name) for file in self._modules.files(path) if not file.endswith(".java"))
@@ -317,13 +370,18 @@ class Meanings:
             if package := self._modules.around(path):
                 yield package, name
 
-    def _leads(self, path: str, one: Import) -> Iterator[tuple[str, str | int | Binding]]:
+    def _leads(self, path: str, one: Import) -> Iterator[Step]:
         module, first = one.module, one.module.partition(".")[0]
         if not one.name and first == one.bound:  # `import a.b` binds `a`
             module = first
         found = self._modules.find(module, path)
         name = one.bound if one.name == "default" else one.name
         yield (found, name) if found and name else (found, MODULE)
+
+
+def _or_module(found: Ends) -> list[End]:
+    ends, submodule = found
+    return ends or ([(submodule, MODULE)] if submodule else [])
 
 
 def _distinct(found: list[Value]) -> Values:

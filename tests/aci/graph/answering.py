@@ -25,7 +25,6 @@ def answer(graph: Graph) -> Answer:
         [(term, [column.tolist() for column in postings]) for term, postings in held.items()],
         [graph.defining(name) for name in ("f3", "Changed", "Changed.save3")],
         [graph.outline(path) for path in graph.paths],
-        graph.nearest("Changd"),
         graph.code_length.tolist(),
         graph.parent.tolist(),
     )

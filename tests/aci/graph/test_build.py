@@ -323,7 +323,6 @@ def test_no_files_make_an_empty_graph(make_repo: MakeRepo) -> None:
     def question(graph: Graph) -> None:
         assert graph.paths == ()
         assert graph.defining("x") == []
-        assert graph.nearest("x") == []
         assert graph.holding(["x"]) == {}
         assert len(graph.edges().source) == 0
         assert np.array_equal(graph.first, [0])

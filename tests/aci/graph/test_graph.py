@@ -79,16 +79,6 @@ def test_definitions_are_found_by_name(cache: Path | None, name: str, places: li
     assert asked(TextBlobs(TEXTS), cache, lambda graph: graph.defining(name)) == places
 
 
-def test_misspelt_names_have_nearest_ones(cache: Path | None) -> None:
-    def question(graph: Graph) -> None:
-        assert graph.nearest("Ordr")[0] == "Order"
-        assert graph.nearest("shop.orders.lin")[0] == "lines"
-        assert graph.nearest("totall", most=1) == ["total"]
-        assert graph.nearest("zzzzzz") == []
-
-    asked(TextBlobs(TEXTS), cache, question)
-
-
 def test_who_refers_to_whom(cache: Path | None) -> None:
     def question(graph: Graph) -> None:
         assert {link.place for link in graph.callees(PRICE)} == {TOTAL, LINES}

@@ -147,7 +147,6 @@ def test_blobs_of_other_trees_are_not_seen(tmp_path: Path) -> None:
     def question(graph: Graph) -> None:
         assert graph.holding(["theirs", "mine"]).keys() == {"mine"}
         assert graph.defining("theirs") == []
-        assert graph.nearest("their") == []
 
     asked(TextBlobs({"c.py": both["a.py"]}), tmp_path, question)
 
