@@ -19,7 +19,7 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from agent.task import Task
 
-SHOWN_PLACES = 6
+SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
 NEAR_PLACES = 3
 """Functions whose tests are named."""
 SHOWN_CODE, MOST_CODE, LONGEST_CODE = 3, 3_500, 2_400
