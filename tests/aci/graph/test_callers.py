@@ -1,0 +1,79 @@
+"""Who refers to a place: all whom the graph knows, whether or not they name it."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from aci.graph.blobs import TextBlobs
+from aci.graph.graph import Graph, Place, asked
+from aci.graph.links import KINDS
+from aci.graph.outline import BASE
+from aci.graph.store import Store
+from tests.aci.graph.trees import opened, tree
+
+LONG = "z" * 100
+
+
+@pytest.mark.parametrize(
+    ("texts", "name", "caller"),
+    [
+        (
+            {
+                "a.py": "class Alpha:\n    def __init__(self, x):\n        pass\n",
+                "b.py": "from a import Alpha\nclass Beta(Alpha):\n    pass\n",
+                "c.py": "from b import Beta\ndef f():\n    return Beta(1)\n",
+            },
+            "Alpha.__init__",
+            Place("c.py", 0),
+        ),
+        (
+            {
+                "a.py": "class Foo:\n    def __call__(self, x):\n        pass\ninst = Foo()\n",
+                "c.py": "from a import inst\ndef f():\n    return inst(1)\n",
+            },
+            "Foo.__call__",
+            Place("c.py", 0),
+        ),
+        (
+            {
+                "a.rb": "class Foo\n  def ready?\n    1\n  end\nend\n",
+                "c.rb": "def f(x)\n  x.ready?\nend\n",
+            },
+            "ready?",
+            Place("c.rb", 0),
+        ),
+        (
+            {"a.js": "export function $fetch(){}\n", "c.js": "import {$fetch} from './a'\nfunction f(){ $fetch() }\n"},
+            "$fetch",
+            Place("c.js", 0),
+        ),
+        (
+            {"a.py": f"def {LONG}():\n    pass\n", "c.py": f"from a import {LONG}\ndef f():\n    {LONG}()\n"},
+            LONG,
+            Place("c.py", 0),
+        ),
+    ],
+    ids=["inherited", "instance", "question mark", "dollar", "long"],
+)
+def test_who_calls_a_place_need_not_name_it_as_a_word(texts: dict[str, str], name: str, caller: Place) -> None:
+    def callers(graph: Graph) -> list[Place]:
+        return [link.place for place in graph.defining(name) for link in graph.callers(place)]
+
+    assert caller in asked(TextBlobs(texts), None, callers)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_callers_are_the_ends_of_all_edges_into_a_place(seed: int) -> None:
+    store = Store(None)
+    graph = opened(tree(Random(seed)), store)
+    edges = graph.edges()
+    for node in range(int(graph.first[-1])):
+        into = (edges.target == node) & (edges.source != node)
+        of_bases = edges.kind == KINDS.index(BASE)
+        place = graph.place(node)
+        for links, mine in ((graph.callers(place), into & ~of_bases), (graph.subclasses(place), into & of_bases)):
+            rows = zip(edges.source[mine].tolist(), edges.kind[mine].tolist(), strict=True)
+            assert {(link.place, link.kind) for link in links} == {(graph.place(at), KINDS[kind]) for at, kind in rows}
+    store.close()
