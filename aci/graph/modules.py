@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 INIT = "__init__.py"
@@ -26,6 +26,8 @@ class PythonModules:
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = frozenset(path for path in paths if path.endswith((".py", ".pyi", ".pyx")))
         self._known: dict[tuple[str, str], str] = {}
+        self._far: dict[str, str] = {}
+        """By name: the module of that name that importers from elsewhere mean."""
 
     @cached_property
     def _folders(self) -> frozenset[str]:
@@ -38,8 +40,8 @@ class PythonModules:
         return frozenset(found)
 
     @cached_property
-    def _roots(self) -> dict[str, list[str]]:
-        """By first part of a dotted name: the folders that hold a module or package of that name."""
+    def _roots(self) -> dict[str, set[str]]:
+        """By first part of a dotted name: the folders, packages not, that hold a module or package of that name."""
         roots: dict[str, set[str]] = defaultdict(set)
         for path in self._paths:
             above, _, file = path.rpartition("/")
@@ -47,7 +49,8 @@ class PythonModules:
         for inner in self._folders:
             above, _, name = inner.rpartition("/")
             roots[name].add(above)
-        return {name: sorted(found, key=lambda root: (root.count("/"), root)) for name, found in roots.items()}
+        packages = {above for above in {"", *self._folders} if self.is_package(above)}
+        return {name: found - packages for name, found in roots.items()}
 
     def find(self, module: str, importer: str) -> str:
         """The module that `importer` calls that; "" if the tree has none. Leading dots make it relative."""
@@ -65,24 +68,32 @@ class PythonModules:
                     return ""
                 above = folder(above)
             return self.at(join(above, *name.split(".")))
-        first, *rest = name.split(".")
-        for root in self._ranked(first, above):
-            found = self.at(join(root, first, *rest))
-            if found and not (found.endswith("/") and first in sys.stdlib_module_names):
+        first = name.partition(".")[0]
+        for root in self._around(above):
+            if root in self._roots.get(first, ()) and (found := self._below(root, name)):
                 return found
-        return ""
+        if name not in self._far:
+            self._far[name] = next((one for root in self._known_from(first) if (one := self._below(root, name))), "")
+        return self._far[name]
 
-    def _ranked(self, first: str, above: str) -> list[str]:
-        """The folders that may be on the importer's path, likeliest first: those around it, then the shallowest."""
-        ranked = []
-        for root in self._roots.get(first, ()):
-            around = not root or f"{above}/".startswith(f"{root}/")
-            if self.is_package(root):
-                continue
-            package = self.is_package(join(root, first))
-            if around or (first not in sys.stdlib_module_names and (package or self._is_source(root))):
-                ranked.append((not around, -len(root) if around else 0, not package, root))
-        return [root for *_, root in sorted(ranked)]
+    def _below(self, root: str, name: str) -> str:
+        """The module of that dotted name in a folder; a mere folder is not what one of Python's own modules means."""
+        found = self.at(join(root, *name.split(".")))
+        return "" if found.endswith("/") and name.partition(".")[0] in sys.stdlib_module_names else found
+
+    def _around(self, above: str) -> Iterator[str]:
+        """The folders that are on the path of an importer in `above`, innermost first."""
+        while above:
+            yield above
+            above = folder(above)
+        yield ""
+
+    def _known_from(self, first: str) -> list[str]:
+        """The folders that may be on anybody's path for what they hold under that name, likeliest first."""
+        if first in sys.stdlib_module_names:
+            return []
+        ranked = [(not self.is_package(join(root, first)), root) for root in self._roots.get(first, ())]
+        return [root for bare, root in sorted(ranked) if not bare or self._is_source(root)]
 
     def _is_source(self, root: str) -> bool:
         return root.rpartition("/")[2] in SOURCES or "/" not in root

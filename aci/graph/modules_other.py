@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import chain
 
 from aci.graph.modules import PythonModules, folder, join
 
 SCRIPTS = (".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".jsx", ".mjs", ".cjs")
 PACKAGES = (".go", ".java")
+MOST_PARTS = 20
+"""Of the name of a package of Go or Java."""
 
 
 class Modules:
@@ -64,18 +68,24 @@ class Modules:
 
     def _java(self, module: str) -> str:
         """A class by its file; a package by its folder. Of several sources' roots the first."""
-        path = module.replace(".", "/")
-        files = (
-            one for package in self._packages for one in (join(folder(package), f"{path.rpartition('/')[2]}.java"),)
-        )
-        found = [one for one in files if one in self._paths and f"/{one}".endswith(f"/{path}.java")]
-        folders = [one for one in self._packages if f"/{one}".endswith(f"/{path}/*.java")]
-        return next(iter([*found, *folders]), "")
+        return self._java_ends.get(module.replace(".", "/"), "")
+
+    @cached_property
+    def _java_ends(self) -> dict[str, str]:
+        """By the last parts of its path, however many: each class, and each package that is not called as one."""
+        ends: dict[str, str] = {}
+        packages = {one: files for one, files in self._packages.items() if one.endswith(".java")}
+        for file in chain.from_iterable(packages.values()):
+            for end in _ends(file.removesuffix(".java")):
+                ends.setdefault(end, file)
+        for package in packages:
+            for end in _ends(folder(package)):
+                ends.setdefault(end, package)
+        return ends
 
     def _go(self, module: str) -> str:
         """The package whose folder ends like the import's path, or is the end of it; the longest."""
-        fits = [one for one in self._packages if one.endswith(".go") and f"/{module}".endswith(f"/{folder(one)}")]
-        return max(fits, key=len, default="")
+        return next((one for end in _ends(module) if (one := f"{end}/*.go") in self._packages), "")
 
     def _rust(self, module: str, importer: str) -> str:
         parts = module.split("::")
@@ -108,3 +118,9 @@ class Modules:
             above = folder(above)
         tried = (f"{above}.rs", join(above, "mod.rs"), join(above, "lib.rs"), join(above, "main.rs"))
         return next((one for one in tried if one in self._paths and one != path), "")
+
+
+def _ends(path: str) -> Iterator[str]:
+    """The path itself and what is left of it without its first folders, longest first."""
+    parts = path.split("/")[-MOST_PARTS:] if path else []
+    return ("/".join(parts[first:]) for first in range(len(parts)))

@@ -1,0 +1,54 @@
+"""Which file a module's name means, in trees where many have that name."""
+
+from __future__ import annotations
+
+import pytest
+
+from aci.graph.modules_other import Modules
+
+MAIN, TEST = "src/main/java/com/x", "src/test/java/com/x"
+PATHS = (
+    f"{MAIN}/Shop.java",
+    f"{MAIN}/y/Shop.java",
+    f"{TEST}/Shop.java",
+    f"{TEST}/only/Case.java",
+    "cmd/tool/main.go",
+    "tool/tool.go",
+    "pkg/__init__.py",
+    "pkg/utils.py",
+    "pkg/json.py",
+    "src/utils/__init__.py",
+    "src/utils/deep.py",
+    "one/two/utils.py",
+    "one/two/three/m.py",
+    "one/utils.py",
+    "json/data.py",
+)
+
+
+@pytest.mark.parametrize(
+    ("importer", "module", "meant"),
+    [
+        (f"{TEST}/Shop.java", "com.x.Shop", f"{MAIN}/Shop.java"),
+        (f"{TEST}/Shop.java", "com.x.y.Shop", f"{MAIN}/y/Shop.java"),
+        (f"{TEST}/Shop.java", "com.x.y", f"{MAIN}/y/*.java"),
+        (f"{TEST}/Shop.java", "com.x.only", f"{TEST}/only/*.java"),
+        (f"{TEST}/Shop.java", "com.z.Shop", ""),
+        (f"{TEST}/Shop.java", "om.x.Shop", ""),
+        (f"{TEST}/Shop.java", "", ""),
+        ("tool/tool.go", "example.com/a/cmd/tool", "cmd/tool/*.go"),
+        ("cmd/tool/main.go", "example.com/a/tool", "tool/*.go"),
+        ("cmd/tool/main.go", "example.com/a/nothing", ""),
+        ("cmd/tool/main.go", "a/" * 100 + "tool", "tool/*.go"),
+        ("one/two/three/m.py", "utils", "one/two/utils.py"),
+        ("one/m.py", "utils", "one/utils.py"),
+        ("else/m.py", "utils", "src/utils/__init__.py"),
+        ("one/m.py", "utils.deep", "src/utils/deep.py"),
+        ("pkg/m.py", "utils", "src/utils/__init__.py"),
+        ("pkg/m.py", "json", ""),
+        ("m.py", "json.data", "json/data.py"),
+    ],
+)
+def test_a_module_is_a_file_or_folder(importer: str, module: str, meant: str) -> None:
+    modules = Modules(PATHS)
+    assert [modules.find(module, importer) for _ in range(2)] == [meant, meant]
