@@ -9,19 +9,19 @@ import secrets
 import shlex
 import textwrap
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import islice
 
 from aci.workspace import Workspace
 from trajectories.errors import UsageError
 
 SECONDS = 20.0
 LONGEST, MOST = 20_000, 8
-MOST_STARTS, MOST_LINES = 3, 60
+MOST_STARTS, MOST_LINES, MOST_UNMARKED = 3, 60, 4_000
 ANSWER_LIMIT = 5_000_000
-_FENCED = re.compile(
-    r"^[ \t]*(?:```+|~~~+)[ \t]*\{?\.?(\w*)[^\n]*\n(.*?)^[ \t]*(?:```+|~~~+)[ \t]*$", re.DOTALL | re.MULTILINE
-)
+_FENCE = re.compile(r"[ \t]*(?:```+|~~~+)[ \t]*\{?\.?(?P<tag>\w*)(?P<more>.*)")
 _PYTHON = {"", "py", "python", "python3", "pycon", "ipython", "ipython3", "pytb"}
 _IPYTHON = re.compile(r"^[ \t]*In ?\[\d*\]: ?(.*)$")
 _IMPORT = re.compile(r"[ \t]*(?:from [\w.]+ import |import [\w.]+[ \t]*(?:,|as |$))")
@@ -49,19 +49,35 @@ class Traced:
 
 def snippets(text: str) -> tuple[str, ...]:
     """The Python of an issue that can be compiled: fenced blocks, and what stands behind prompts. In order."""
-    found = [_unprompted(body) for tag, body in _FENCED.findall(text[: 4 * LONGEST]) if tag.lower() in _PYTHON]
+    text = text[: 4 * LONGEST]
+    found = [_unprompted(body) for tag, body in _fenced(text) if tag.lower() in _PYTHON and len(body) <= LONGEST]
     if not found:
-        prompted = ">>>" in text or "In [" in text
-        found = [_unprompted(text[: 4 * LONGEST])] if prompted else _unmarked(text[: 4 * LONGEST].splitlines())
-    return tuple(code for code in found if code.strip() and len(code) <= LONGEST and _does_something(code))[:MOST]
+        found = [_unprompted(text)] if ">>>" in text or "In [" in text else _unmarked(text.splitlines())
+    useful = (code for code in found if code.strip() and len(code) <= LONGEST and _does_something(code))
+    return tuple(islice(useful, MOST))
+
+
+def _fenced(text: str) -> Iterator[tuple[str, str]]:
+    """The language and the content of each block between fences; one that is not closed is none."""
+    block: list[str] | None = None
+    tag = ""
+    for line in text.splitlines():
+        fence = _FENCE.match(line)
+        if block is None and fence:
+            tag, block = fence["tag"], []
+        elif block is not None and fence and not (fence["tag"] or fence["more"].strip()):
+            yield tag, "".join(block)
+            block = None
+        elif block is not None:
+            block.append(f"{line}\n")
 
 
 def _unmarked(lines: list[str]) -> list[str]:
     """The longest code that begins at the first import, where nothing marks code as such."""
     for start in [n for n, line in enumerate(lines) if _IMPORT.match(line)][:MOST_STARTS]:
-        for end in range(min(start + MOST_LINES, len(lines)), start, -1):
+        for end in range(min(start + MOST_LINES, len(lines)), start + 1, -1):
             code = textwrap.dedent("\n".join(lines[start:end])) + "\n"
-            if _does_something(code) and end - start > 1:
+            if len(code) <= MOST_UNMARKED and _does_something(code):
                 return [code]
     return []
 

@@ -23,17 +23,16 @@ TITLE, PROSE, INSIDE, BLOCK, TRACE = "title", "prose", "inline", "code", "trace"
 """Where a name stands: in the title, in prose, in `backticks`, in an example, in a traceback's lines."""
 
 _EXTENSION = "|".join(sorted(CODE, key=lambda extension: (-len(extension), extension)))
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _LINK = re.compile(
-    r"https?://[^\s)>\]]+?/(?:blob|tree|src)/[^/\s]+/(?P<path>[^\s)>\]#?]+)"
-    r"(?:#L(?P<line>\d+)(?:-L?(?P<last>\d+))?)?"
+    r"https?://[^\s)>\]]{1,300}?/(?:blob|tree|src)/[^/\s]{1,200}/(?P<path>[^\s)>\]#?]{1,500})"
+    r"(?:#L(?P<line>\d{1,7})(?:-L?(?P<last>\d{1,7}))?)?"
 )
 _URL = re.compile(r"https?://[^\s)>\]]+")
-_PATH = re.compile(rf"[\w./\\-]{{0,200}}[\w-]\.(?:{_EXTENSION})\b(?![\w(/])")
+_PATH = re.compile(rf"(?<![\w./\\-])[\w./\\-]{{0,200}}[\w-]\.(?:{_EXTENSION})\b(?![\w(/])")
 _DOTTED = re.compile(r"(?<![\w./])[A-Za-z_]\w{0,80}(?:(?:\.|::|(?<=\w)#(?=[a-z_]))[A-Za-z_]\w{0,80}){1,8}")
 _MODULE_PATH = re.compile(r"(?<![\w./])[A-Za-z_]\w{0,80}(?:/[A-Za-z_]\w{0,80}){1,8}(?![\w./])")
 _INLINE = re.compile(r"``?([^`\n]{1,300})``?")
-_CALLED = re.compile(r"([^\W\d]\w{1,80})\(")
+_CALLED = re.compile(r"(?<!\w)([^\W\d]\w{1,80})\(")
 _QUOTED = re.compile(r"\"([^\"\n]{8,200})\"|'([^'\n]{8,200})'|“([^”\n]{8,200})”")
 _SHA = re.compile(r"(?<![\w-])(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40}(?![\w-])")
 _NUMBER = re.compile(r"(?:(?<![\w&])#|(?:issues?|pull|ticket|PR)[ /#]+)(\d{2,6})\b")
@@ -73,7 +72,7 @@ class Mentions:
 def mentions(issue: Issue) -> Mentions:
     """Read an issue, as anybody may have written it."""
     title = issue.title[:LONGEST]
-    body = _COMMENT.sub(" ", issue.body[:LONGEST].replace("\r\n", "\n")).replace("\u200b", "")
+    body = _without_comments(issue.body[:LONGEST].replace("\r\n", "\n")).replace("\u200b", "")
     links = tuple(_link(found) for found in _LINK.finditer(body))
     shas = tuple(dict.fromkeys(_SHA.findall(_LINK.sub(" ", body))))
     numbers = tuple(dict.fromkeys(int(number) for number in _NUMBER.findall(f"{title}\n{body}")))
@@ -100,6 +99,15 @@ def mentions(issue: Issue) -> Mentions:
         terms(parts.code) + terms(parts.output),
         terms(parts.trace),
     )
+
+
+def _without_comments(text: str) -> str:
+    """Without HTML's comments, which templates are full of; one that is not closed stays."""
+    kept, end = [], 0
+    while (start := text.find("<!--", end)) >= 0 and (close := text.find("-->", start)) >= 0:
+        kept.append(text[end:start])
+        end = close + len("-->")
+    return " ".join([*kept, text[end:]])
 
 
 def _link(found: re.Match[str]) -> Link:

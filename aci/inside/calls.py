@@ -3,7 +3,8 @@
 Called with the path of a JSON job {"root", "snippets", "seconds", "out"}. Writes one JSON object to `out`:
 {"functions": [[path, line of the def, name, calls], ..], "raised": [[path, line, name], ..], "error": text}. What runs
 while a module is being imported does not count: it would be the same for any example. Functions `test_*` without
-parameters are called too. Standard library only, for the target's own Python (3.6 and later).
+parameters are called too. What is known is written before each snippet and when the time is up, so that one which
+never ends loses nothing of the others. Standard library only, for the target's own Python (3.6 and later).
 """
 
 import json
@@ -16,6 +17,7 @@ import traceback
 FOREIGN = (os.sep + "site-packages" + os.sep, os.sep + ".venv" + os.sep, os.sep + ".tox" + os.sep)
 IMPORTING = "_find_and_load"
 LIMIT = 20000
+GRACE = 2
 
 
 class Calls:
@@ -54,10 +56,48 @@ def execute(snippet, name, names):
     exec(compile(snippet, name, "exec"), names)
 
 
-def run(job):
+def keeper(path):
+    """A function that puts an answer into a file in place of the one before, whatever snippets do to builtins."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    dumps, seek, write, cut = json.dumps, os.lseek, os.write, os.ftruncate
+
+    def keep(answer):
+        data = dumps(answer).encode()
+        cut(number, 0)
+        seek(number, 0, 0)
+        while data:
+            data = data[write(number, data) :]
+
+    return keep
+
+
+class Time:
+    """The time that all snippets have together."""
+
+    def __init__(self, seconds, tell):
+        self.seconds, self.is_up, self.tell = max(int(seconds), 1), False, tell
+
+    def up(self, signum, frame):
+        self.is_up = True
+        self.tell()
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends what does not heed the error
+        signal.alarm(GRACE)
+        raise TimeoutError("The example took longer than %s seconds." % self.seconds)
+
+
+def run(job, keep):
     root = os.path.join(os.path.realpath(job["root"]), "")
     calls, answer = Calls(), {"functions": [], "raised": [], "error": ""}
     names = {"__name__": "__main__"}
+
+    def tell():
+        functions = []
+        for code, count in list(calls.counts.items()):
+            path = inside(root, code.co_filename)
+            if path is not None and code.co_name != "<module>":
+                functions.append([path, code.co_firstlineno, code.co_name, count])
+        answer["functions"] = sorted(functions)[:LIMIT]
+        keep(answer)
 
     def attempt(work, *arguments):
         threading.setprofile(calls)
@@ -72,35 +112,27 @@ def run(job):
             sys.setprofile(None)
             threading.setprofile(None)
 
+    time = Time(job["seconds"], tell)
+    signal.signal(signal.SIGALRM, time.up)
+    signal.alarm(time.seconds)
     for n, snippet in enumerate(job["snippets"]):
+        if time.is_up:
+            break
+        tell()
         before = set(names)
         attempt(execute, snippet, "<issue %d>" % n, names)
         for name in sorted(set(names) - before):
             code = getattr(names[name], "__code__", None)
-            if name.startswith("test") and code is not None and code.co_argcount == 0:
+            if name.startswith("test") and code is not None and code.co_argcount == 0 and not time.is_up:
                 attempt(names[name])
-    for code, count in calls.counts.items():
-        path = inside(root, code.co_filename)
-        if path is not None and code.co_name != "<module>":
-            answer["functions"].append([path, code.co_firstlineno, code.co_name, count])
-    answer["functions"] = sorted(answer["functions"])[:LIMIT]
-    return answer
+    signal.alarm(0)
+    tell()
 
 
 def main(path):
     with open(path) as opened:
         job = json.load(opened)
-    out = open(job["out"], "w")  # noqa: SIM115 - opened before a snippet may change what open is
-
-    def time_up(signum, frame):
-        raise TimeoutError("The example took longer than %s seconds." % job["seconds"])
-
-    signal.signal(signal.SIGALRM, time_up)
-    signal.alarm(max(int(job["seconds"]), 1))
-    answer = run(job)
-    signal.alarm(0)
-    out.write(json.dumps(answer))
-    out.flush()
+    run(job, keeper(job["out"]))
     os._exit(0)  # threads that a snippet left do not matter
 
 

@@ -26,6 +26,8 @@ _HEADING = re.compile(r"^(?:#{1,6} |\*\*[^*]+\*\*:?\s*$|</details>)")
 _VERSION = re.compile(
     r"^\W*[\w .()/-]{2,30}\s*(?:\||[:=]{1,2})\s*(?:v?\d+(?:\.\d+)+\S*|None|not installed|_module not found_)\s*$"
 )
+LONGEST_LINE = 500
+"""What a line is, its beginning tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +49,20 @@ def sections(body: str) -> Sections:
     fenced = machine = False
     after_frame = 0
     for line in body.splitlines():
-        if _FENCE.match(line):
+        start = line[:LONGEST_LINE]
+        if _FENCE.match(start):
             fenced = not fenced
             continue
-        if not fenced and _HEADING.match(line):
+        if not fenced and _HEADING.match(start):
             machine = False
-        if _MACHINE.match(line):
+        if _MACHINE.match(start):
             machine = True
-        if machine or _VERSION.match(line):
+        if machine or _VERSION.match(" ".join(start.split())):
             continue
-        if _ERROR.match(line.strip()):
+        if _ERROR.match(start.strip()):
             errors.append(line.strip())
             kinds["prose"].append(line)
-        elif _TRACE.search(line):
+        elif _TRACE.search(start):
             kinds["trace"].append(line)
             after_frame = 1
         elif after_frame and line.startswith((" ", "\t")):
@@ -72,7 +75,7 @@ def sections(body: str) -> Sections:
 
 
 def _plain_kind(line: str, fenced: bool) -> str:
-    if _PROMPT.match(line) or _CODE.match(line):
+    if _PROMPT.match(line[:LONGEST_LINE]) or _CODE.match(line[:LONGEST_LINE]):
         return "code"
     if fenced:
         return "code" if line.startswith((" ", "\t")) or line.rstrip().endswith((",", "(", "[", "{", ":")) else "output"

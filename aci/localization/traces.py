@@ -14,7 +14,7 @@ class Frame(NamedTuple):
     name: str = ""
 
 
-_PY = r"[^\s:\"'(<>]{1,300}\.pyx?"
+_PY = r"(?<![^\s:\"'(<>])[^\s:\"'(<>]{1,300}\.pyx?"  # begun only where a word begins: else long words take long
 _FORMS = (
     # File "x.py", line 3, in f
     re.compile(r'File "(?P<path>[^"\n]{1,300})", line (?P<line>\d{1,7})(?:, in (?P<name>[\w.<>]{1,100}))?'),
@@ -22,16 +22,21 @@ _FORMS = (
     re.compile(rf"File (?P<path>{_PY}):(?P<line>\d{{1,7}}), in (?P<name>[\w.<>]{{1,100}})"),
     # ~/x.py in f(a, b), with the line behind an arrow further down
     re.compile(
-        rf"(?P<path>{_PY}) in (?P<name>[\w.<>]{{1,100}})\((?:[^\n]*\n(?:[^\n]*\n){{0,9}}?\s*-+> ?(?P<line>\d+))?"
+        rf"(?P<path>{_PY}) in (?P<name>[\w.<>]{{1,100}})\("
+        r"(?:[^\n]{0,500}\n(?:[^\n]{0,500}\n){0,9}?[ \t]{0,20}-{1,40}> ?(?P<line>\d{1,7}))?"
     ),
     # x.py:3: in f
     re.compile(rf"(?P<path>{_PY}):(?P<line>\d{{1,7}})(?::|\b)(?: in (?P<name>[\w.<>]{{1,100}}))?"),
     # File "x.py", line 3 without quotes
     re.compile(rf"(?:File )?(?P<path>{_PY}),? line (?P<line>\d{{1,7}})(?:,? in (?P<name>[\w.<>]{{1,100}}))?"),
     # at f (x.js:3:5), at a.b.C.m(C.java:3)
-    re.compile(r"\bat (?P<name>[\w.$<>]{1,200}) ?\((?P<path>[^\s()]{1,300}?\.\w{1,5}):(?P<line>\d{1,7})(?::\d+)?\)"),
+    re.compile(
+        r"\bat (?P<name>[\w.$<>]{1,200}) ?\((?P<path>[^\s()]{1,300}?\.\w{1,5}):(?P<line>\d{1,7})(?::\d{1,7})?\)"
+    ),
     # Rust's and Go's: at src/x.rs:3:5, /a/b/x.go:3 +0x1d
-    re.compile(r"(?P<path>[^\s:\"'(]{1,300}\.(?:rs|go|c|cc|cpp|rb|php|[jt]sx?)):(?P<line>\d{1,7})(?P<name>)"),
+    re.compile(
+        r"(?P<path>(?<![^\s:\"'(])[^\s:\"'(]{1,300}\.(?:rs|go|c|cc|cpp|rb|php|[jt]sx?)):(?P<line>\d{1,7})(?P<name>)"
+    ),
 )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.issue_run import Called, snippets, trace
+from aci.issue_run import MOST, Called, snippets, trace
 from tests.conftest import MakeRepo, OpenWorkspace
 
 FILES = {
@@ -79,6 +79,33 @@ def test_code_that_ends_or_never_ends(code: str, make_repo: MakeRepo, open_ws: O
     assert workspace.run("echo alive").text == "alive\n"
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        "import time\nwhile True:\n    try:\n        time.sleep(100)\n    except BaseException: pass",
+        "import os; os._exit(3)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    ],
+)
+def test_what_is_known_stays_where_a_later_example_never_ends(
+    last: str, make_repo: MakeRepo, open_ws: OpenWorkspace
+) -> None:
+    text = f"{ISSUE}\n```\nfrom shop.cart import price\ntry:\n    price(None)\nexcept Exception: pass\n{last}\n```"
+    found = trace(open_ws("local", make_repo(FILES)), text, seconds=1)
+    assert found is not None
+    assert {one.name for one in found.functions} >= {"__init__", "first", "total"}
+    assert found.error == "IndexError: list index out of range"
+
+
+def test_calls_before_the_time_was_up_count(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    called = "import shop.cart\ntry: shop.cart.price(None)\nexcept AttributeError: pass"
+    text = f"```\n{called}\nwhile True: pass\n```\n```\nx()\n```"
+    found = trace(open_ws("local", make_repo(FILES)), text, seconds=1)
+    assert found is not None
+    assert [one.name for one in found.functions] == ["price"]
+    assert found.error == "TimeoutError: The example took longer than 1 seconds."
+
+
 def test_no_code_is_no_trace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     assert trace(open_ws("local", make_repo(FILES)), "It does not work.\n```\nIndexError: oops\n```") is None
 
@@ -100,6 +127,24 @@ def test_code_that_nothing_marks_begins_at_an_import() -> None:
 
 def test_other_languages_and_output_are_left_out() -> None:
     assert snippets("```js\nfoo()\n```\n```\n{'a': 1}\n```\n```python\nfoo(\n```\n```py\nfoo()\n```") == ("foo()\n",)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```a\n" * 16_000,
+        "```\n" * 20_001,
+        "```\nf()\n```\n" * 7_000,
+        ">>> " * 15_000,
+        ">>> x\n... y\n" * 5_000,
+        "In [1]: " * 8_000,
+        "import a\n" + ("x = (1," * 300 + "\n") * 60,
+        "import a,\n" * 9_000,
+    ],
+)
+def test_no_text_takes_long(text: str) -> None:
+    assert len(snippets(text)) <= MOST
 
 
 @given(st.text(alphabet=st.sampled_from("`>.In [1]:\n\tab()='\"\\\x00é"), max_size=200))

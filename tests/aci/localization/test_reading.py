@@ -88,3 +88,52 @@ def test_any_text_can_be_read(title: str, body: str) -> None:
     assert all(count > 0 for count in said.title.values())
     parts = sections(body)
     assert len(parts.prose) + len(parts.code) + len(parts.trace) + len(parts.output) <= len(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"https://github.com/a/b/blob/main/x.py#L{'1' * 5_000}-L{'2' * 5_000}",
+        f"x.py in f(a)\n---> {'3' * 5_000}",
+        f'File "x.py", line {"4" * 5_000}, in f',
+        f"at f (x.js:{'5' * 5_000}:{'6' * 5_000})",
+        f"issue #{'7' * 5_000}",
+    ],
+)
+def test_a_number_of_any_length(body: str) -> None:
+    said = mentions(Issue("It fails", body))
+    assert all(frame.line < 10**7 for frame in said.frames)
+    assert all(link.last < 10**7 for link in said.links)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "body",
+    [
+        " " * 8_000 + "x",
+        "x.py in f(" * 2_500 + "\n" * 25_000,
+        "x.py in f(\n-> 1" * 3_000,
+        "<!--" * 12_500,
+        "http://" * 7_000,
+        "http://a/blob/" * 3_500,
+        "a" * 50_000,
+        "a." * 25_000,
+        "a.py" * 12_500,
+        "a/" * 25_000,
+        "." * 50_000,
+        "`a" * 25_000,
+        "abcdef1" * 7_000,
+        '"a b c d ' * 5_500,
+        "for " + ": " * 24_000,
+        "a(" + ") " * 24_000,
+    ],
+    ids=lambda body: f"{body[:14]!r}",
+)
+def test_no_text_takes_long(body: str) -> None:
+    mentions(Issue("It hangs", body))
+
+
+def test_comments_of_a_template_are_not_read() -> None:
+    said = mentions(Issue("It", "<!-- see old_name --> new_name <!-- other_name"))
+    assert "old_name" not in said.names
+    assert {"new_name", "other_name"} <= set(said.names)
