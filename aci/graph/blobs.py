@@ -7,12 +7,12 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.plumbing import QUIET, GitFailed, create_store, decode, encode, environment, folders, git, no_git
+from trajectories.plumbing import OWN, QUIET, GitFailed, create_store, decode, encode, environment, folders, git, no_git
 from trajectories.trees import Trees
 
 LARGEST = 1_000_000
@@ -80,15 +80,15 @@ class TextBlobs:
 
 
 class GitBlobs:
-    """What a git directory holds at `tree` (an id), or what a listing as of `ls-files --stage -z` names.
+    """What a git directory holds at `tree`, an id.
 
     Nothing is written to the repository, and nothing fetched: blobs that a partial clone lacks are missing.
     """
 
-    def __init__(self, git_dir: Path, tree: str = "", listing: bytes = b"", objects: Sequence[Path] = ()) -> None:
-        self.key = tree or hashlib.sha256(listing).hexdigest()
+    def __init__(self, git_dir: Path, tree: str, objects: Sequence[Path] = ()) -> None:
+        self.key = tree
         self.absent: set[str] = set()
-        self._tree, self._listing, self.objects = tree, listing, tuple(objects)
+        self.objects = tuple(objects)
         more = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(*objects)} if objects else {}
         self._env = environment({**QUIET, "GIT_DIR": str(git_dir), "GIT_NO_LAZY_FETCH": "1", **more})
 
@@ -103,35 +103,37 @@ class GitBlobs:
         return GitBlobs(git_dir, tree.decode().strip())
 
     def files(self) -> Iterable[File]:
-        listing = self._listing or git("ls-tree", "-r", "-z", "--full-tree", self._tree, env=self._env)
+        with self._alone() as env:
+            listing = git("ls-tree", "-r", "-z", "--full-tree", self.key, env=env)
         for line in listing.split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
-            fields = about.decode().split()
-            mode, id = (fields[0], fields[2]) if self._tree else (fields[0], fields[1])
+            mode, _, id = about.decode().split()
             yield File(decode(path), mode, id)
 
     def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
-        """git gives up at a blob that a partial clone lacks, or that is damaged: it is begun again behind it."""
-        env: Mapping[str, str] = self._env
+        """git gives up at a blob that is damaged: it is begun again behind it."""
         done = 0
-        with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder:
+        with self._alone() as env:
             while done < len(ids):
                 for data in self._read(ids[done:], env):
                     yield data
                     done += 1
                 if done < len(ids):
-                    if env is self._env:
-                        env = self._alone(Path(folder))
-                    else:
-                        self.absent.add(ids[done])
-                        yield None
-                        done += 1
+                    self.absent.add(ids[done])
+                    yield None
+                    done += 1
 
-    def _alone(self, folder: Path) -> Mapping[str, str]:
-        """An environment with the repository's objects, and none of its configuration: no remote that has more."""
-        create_store(folder / "git")
+    @contextmanager
+    def _alone(self) -> Iterator[Mapping[str, str]]:
+        """An environment with the repository's objects, and none of its configuration.
+
+        That may name a remote that has more, or let git hold a file of any size in memory.
+        """
         objects = git("rev-parse", "--path-format=absolute", "--git-path", "objects", env=self._env)
-        return {**self._env, "GIT_DIR": str(folder / "git"), "GIT_OBJECT_DIRECTORY": decode(objects.rstrip(b"\n"))}
+        with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
+            create_store(Path(name) / "git")
+            own = {"GIT_DIR": f"{name}/git", "GIT_OBJECT_DIRECTORY": decode(objects.rstrip(b"\n"))}
+            yield {**self._env, **OWN, **own}
 
     def _read(self, ids: Sequence[str], env: Mapping[str, str]) -> Iterator[bytes | None]:
         """As far as git goes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -101,7 +102,8 @@ def _parse(blobs: Blobs, keys: Sequence[str], builder: Builder) -> Iterator[Pars
     """The blobs of these keys, but for those that the repository lacks."""
     ids = [key.partition(":")[0] for key in keys]
     for key, id, data in zip(keys, ids, blobs.read(ids), strict=True):
-        if id in blobs.absent:
+        if id in blobs.absent or (data is not None and not _is_named(data, id)):
+            blobs.absent.add(id)
             continue
         reason = TOO_LARGE if data is None else unreadable(data)
         if data is None or reason:
@@ -111,6 +113,11 @@ def _parse(blobs: Blobs, keys: Sequence[str], builder: Builder) -> Iterator[Pars
         outline, prose = load(key.partition(":")[2]).parse(data)
         builder.add(data, outline.symbols, prose)
         yield Parsed(key, outline)
+
+
+def _is_named(data: bytes, id: str) -> bool:
+    """Whether that is the blob's id. git does not look, and trees of other repositories may name the same blob."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == id
 
 
 class Outlines(Mapping[str, Outline]):

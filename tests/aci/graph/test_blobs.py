@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from aci.graph.blobs import LARGEST, Blobs, GitBlobs, TextBlobs, TreeBlobs
 from aci.graph.build import MISSING
-from aci.graph.graph import asked
+from aci.graph.graph import Place, asked
 from aci.repository import Repository
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError, WorkspaceError
@@ -197,3 +198,17 @@ def test_the_repository_s_configuration_runs_nothing(make_repo: MakeRepo, tmp_pa
         git(repo, "config", key, f"touch {tmp_path / 'ran'}; cat")
     asked(GitBlobs.at(repo / ".git", "HEAD"), None, lambda graph: graph.paths)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("lie", [b"def bad():\n    pass\n", b"def a():\n    fail\n"], ids=["longer", "as long"])
+def test_a_repository_that_lies_is_not_believed(make_repo: MakeRepo, tmp_path: Path, lie: bytes) -> None:
+    repo = make_repo(FILES)
+    file = _object(repo, "a.py")
+    honest = file.read_bytes()
+    file.chmod(0o600)
+    file.write_bytes(zlib.compress(b"blob %d\0" % len(lie) + lie))
+    cache = tmp_path / "cache"
+    assert asked(GitBlobs.at(repo / ".git", "HEAD"), cache, lambda graph: graph.left_out["a.py"]) == MISSING
+    file.write_bytes(honest)
+    found = asked(GitBlobs.at(repo / ".git", "HEAD"), cache, lambda graph: [*map(graph.defining, ("a", "bad", "fail"))])
+    assert found == [[Place("a.py", 0)], [], []]
