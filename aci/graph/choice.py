@@ -6,9 +6,6 @@ import re
 
 from aci.graph.parse import by_file_name
 
-LARGEST = 1_000_000
-"""Bytes; what is longer is data, or made by a program."""
-
 NO_SOURCE = "in no language that is understood"
 VENDORED = "vendored"
 GENERATED = "generated"
@@ -37,8 +34,8 @@ _CODE = re.compile(
     rb"|namespace|module|[A-Za-z_]\w*\s*[:=])\b",
     re.MULTILINE,
 )
-_COMMENTED_OUT = re.compile(rb"(?:\n[ \t]*#[^\n]*){5000}")
-"""Comments for which Python's grammar takes the square of their number."""
+MOST_COMMENTS = 5000
+"""Lines in a row, for which Python's grammar takes the square of their number."""
 
 HEAD = 1000
 """Bytes in which a file says, before its first code, that a program made it."""
@@ -53,8 +50,8 @@ def language_of(path: str) -> str:
     return by_file_name().get(f".{extension.lower()}" if dot else extension, "") if stem or not dot else ""
 
 
-def left_out(path: str, mode: str, size: int = 0) -> str:
-    """Why a file is not read, or ""; `mode` is git's, `size` in bytes if known.
+def left_out(path: str, mode: str) -> str:
+    """Why a file is not read, or ""; `mode` is git's.
 
     Symbolic links are blobs of their own for git and are never followed.
     """
@@ -66,20 +63,25 @@ def left_out(path: str, mode: str, size: int = 0) -> str:
         return VENDORED
     if _MINIFIED_PATH.search(path):
         return MINIFIED
-    if _GENERATED_PATH.search(path):
-        return GENERATED
-    return TOO_LARGE if size > LARGEST else ""
+    return GENERATED if _GENERATED_PATH.search(path) else ""
 
 
 def unreadable(data: bytes) -> str:
     """Why a file's content is not source, or ""; what is not UTF-8 is."""
-    if len(data) > LARGEST:
-        return TOO_LARGE
     if b"\0" in data:
         return "binary"
     if len(data) > 10 * LONG_LINES and len(data) > LONG_LINES * (data.count(b"\n") + data.count(b"\r") + 1):
         return MINIFIED
-    if data.count(b"#") >= 5000 and _COMMENTED_OUT.search(data):
+    if data.count(b"#") >= MOST_COMMENTS and _is_commented_out(data):
         return "comments only, for thousands of lines"
     code = _CODE.search(data, 0, HEAD)
     return GENERATED if _SAYS_GENERATED.search(data, 0, code.start() if code else HEAD) else ""
+
+
+def _is_commented_out(data: bytes) -> bool:
+    run = 0
+    for line in data.split(b"\n"):
+        run = run + 1 if line.lstrip(b" \t").startswith(b"#") else 0
+        if run == MOST_COMMENTS:
+            return True
+    return False

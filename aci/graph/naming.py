@@ -17,6 +17,8 @@ from aci.patch import is_test
 ALIKE = 0.65
 MOST_RANKED = 500
 """Definitions of which those that stand in the like of what was asked for come first."""
+LONGEST = 500
+"""Characters of a name; what comes behind is not read."""
 DEEPEST = 10
 """Levels of base classes that are looked through for a method."""
 
@@ -34,7 +36,7 @@ class Meant(NamedTuple):
 
 def meant(graph: Graph, name: str, most: int = 6) -> Meant:
     """What a name means in a tree: definitions, source before tests, or a file."""
-    name = _AROUND.sub("", name.strip().strip("`'\"")).strip()
+    name = _AROUND.sub("", name.strip().strip("`'\"")[:LONGEST]).strip()
     at = _AT.fullmatch(name)
     files = _files(graph, at["path"]) if at else []
     if at and files:

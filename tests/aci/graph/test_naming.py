@@ -79,3 +79,8 @@ def test_only_what_holds_tests_is_a_test() -> None:
         return [is_test_file(graph, path) for path in graph.paths], at_line(graph, "shop/basket.py", 100).symbol
 
     assert asked(TextBlobs(FILES), None, told) == ([path.startswith("tests") for path in sorted(FILES)], -1)
+
+
+def test_a_name_of_any_length_is_read_in_no_time() -> None:
+    assert answer("(" * 100_000) == ([], [])
+    assert answer("Basket.weigh(" + "x" * 100_000 + ")")[0] == []
