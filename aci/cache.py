@@ -31,6 +31,10 @@ class Gone(Damaged):
     """What was there is not any more: another process may have made room."""
 
 
+class CacheUnusable(WorkspaceError):
+    """The cache's folder cannot be written, has no room, or another process holds it: another folder may do."""
+
+
 DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """A schema that is no UTF-8 makes even SQLite's message one that cannot be decoded."""
 
@@ -47,7 +51,7 @@ class Cache:
     """One database. Safe for threads and processes; a file that is damaged, or of another version, is begun anew.
 
     Anew means under the next name (`graph.sqlite`, `graph.1.sqlite`, ...): another process may have the old file open,
-    and SQLite finds a database's log by its name. Without a path it lives in memory. Raises WorkspaceError where the
+    and SQLite finds a database's log by its name. Without a path it lives in memory. Raises CacheUnusable where the
     folder cannot be written.
     """
 
@@ -135,8 +139,8 @@ class Cache:
             connection.execute(f"PRAGMA user_version = {self._version}")
         connection.execute("COMMIT")
 
-    def _unusable(self, error: Exception) -> WorkspaceError:
-        return WorkspaceError(
+    def _unusable(self, error: Exception) -> CacheUnusable:
+        return CacheUnusable(
             f"The cache {self._file} cannot be used: {error}.",
             "Point SWE_AGENT_CACHE to a folder that can be written and has room, or wait for who holds it.",
         )
@@ -162,7 +166,7 @@ class Cache:
     def mended(self, work: Callable[[], Kept]) -> Kept:
         """What `work` returns; done once more on an empty cache where the cache proves to be damaged.
 
-        Raises WorkspaceError where that does not help.
+        Raises CacheUnusable where that does not help.
         """
         for attempt in range(TRIES):
             try:
@@ -231,7 +235,7 @@ def _damage() -> Iterator[None]:
         yield
     except DAMAGE as error:
         if _is_trouble(error):
-            raise WorkspaceError(
+            raise CacheUnusable(
                 f"The cache cannot be used: {error}.", "Try again later, or point SWE_AGENT_CACHE to another folder."
             ) from error
         raise Damaged(str(error)) from error

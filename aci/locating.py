@@ -6,13 +6,12 @@ import atexit
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from aci.cache import folder
+from aci.cache import CacheUnusable, folder
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -53,11 +52,10 @@ def located(
     began = time.monotonic()
     from aci.localize import places, reader
 
-    with _past(before, say) as history:
-        found, left_out = ask_graph(
-            blobs, lambda graph: (places(graph, issue, reader(blobs), history, top, traced), graph.left_out), say
-        )
-    return Located(found, left_out, round(time.monotonic() - began, 3))
+    def question(graph: Graph, history: History) -> tuple[Places, Mapping[str, str]]:
+        return places(graph, issue, reader(blobs), history, top, traced), graph.left_out
+
+    return Located(*_ask_both(blobs, before, question, say), round(time.monotonic() - began, 3))
 
 
 def likely_next(
@@ -70,14 +68,11 @@ def likely_next(
 
     edits = edits_between(without, patched)
 
-    with _past(before, say) as history:
+    def question(graph: Graph, history: History) -> tuple[Places, Mapping[str, str]]:
+        together = _changing_together(history, [edit.path for edit in edits], graph.paths)
+        return consequences(graph, edits, together, top), graph.left_out
 
-        def question(graph: Graph) -> tuple[Places, Mapping[str, str]]:
-            together = _changing_together(history, [edit.path for edit in edits], graph.paths)
-            return consequences(graph, edits, together, top), graph.left_out
-
-        found, left_out = ask_graph(without, question, say)
-    return Located(found, left_out, round(time.monotonic() - began, 3))
+    return Located(*_ask_both(without, before, question, say), round(time.monotonic() - began, 3))
 
 
 def _changing_together(history: History, paths: Sequence[str], present: Sequence[str]) -> dict[str, float]:
@@ -89,29 +84,34 @@ def _changing_together(history: History, paths: Sequence[str], present: Sequence
     return {path: share for path, share in shares.items() if path not in paths}
 
 
-@contextmanager
-def _past(before: Before, say: Callable[[str], None]) -> Iterator[History]:
-    """What lies before a commit, kept as the graph is."""
-    from aci.history import History
-
-    try:
-        history = History.open(before.git_dir, before.commit, folder())
-    except WorkspaceError as error:
-        say(f"{error.message} {NOT_KEPT}")
-        history = History.open(before.git_dir, before.commit, _own_folder())
-    with history:
-        yield history
-
-
 def ask_graph(blobs: Blobs, question: Callable[[Graph], Answer], say: Callable[[str], None] = lambda _: None) -> Answer:
-    """What the graph of a tree answers, from the user's cache, or one for this process where that cannot be written."""
+    """What the graph of a tree answers, from the user's cache, or one for this process where that cannot be used."""
     from aci.graph.graph import asked
 
+    return _kept(lambda where: asked(blobs, where, question), say)
+
+
+def _ask_both(
+    blobs: Blobs, before: Before, question: Callable[[Graph, History], Answer], say: Callable[[str], None]
+) -> Answer:
+    """What the graph of a tree and its past answer together."""
+    from aci.graph.graph import asked
+    from aci.history import History
+
+    def work(where: Path) -> Answer:
+        with History.open(before.git_dir, before.commit, where) as history:
+            return asked(blobs, where, lambda graph: question(graph, history))
+
+    return _kept(work, say)
+
+
+def _kept(work: Callable[[Path], Answer], say: Callable[[str], None]) -> Answer:
+    """What `work` makes with the user's cache, and once more with a folder of this process's where that is unusable."""
     try:
-        return asked(blobs, folder(), question)
-    except WorkspaceError as error:
+        return work(folder())
+    except CacheUnusable as error:
         say(f"{error.message} {NOT_KEPT}")
-        return asked(blobs, _own_folder(), question)
+        return work(_own_folder())
 
 
 @cache

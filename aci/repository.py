@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aci.graph.blobs import GitBlobs
+from aci.patch_size import MOST_UNFOLDED, unfolded
 from trajectories.errors import TryLater, UsageError
 from trajectories.plumbing import (
     DURABLE,
@@ -142,24 +143,29 @@ class Repository:
     def blobs(self, rev: str | None = None) -> Iterator[GitBlobs]:
         """The files that a run would start from (see `base`), to be read while the context lasts.
 
-        Nothing is written to the repository. Raises UsageError.
+        Nothing is written to the repository. Raises UsageError, also while they are read, where objects are damaged.
         """
         commit, index = self.commit(rev), self._path("index")
-        if rev or self.bare or not index.exists():
-            yield GitBlobs.at(self.git_dir, commit)
-            return
-        with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
-            folder = Path(name)
-            with self._whole():
+        with self._whole():
+            if rev or self.bare or not index.exists():
+                yield GitBlobs.at(self.git_dir, commit)
+                return
+            with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
+                folder = Path(name)
                 self._worktree(index, folder)
                 tree = self._git("write-tree", "--missing-ok", env=self._draft(folder)).decode().strip()
-            yield GitBlobs(self.git_dir, tree, objects=[folder])
+                yield GitBlobs(self.git_dir, tree, objects=[folder])
 
     @contextmanager
     def patched(self, diff: str, rev: str | None = None) -> Iterator[tuple[GitBlobs, GitBlobs]]:
         """The files without a patch and with it, to be read while the context lasts: it is applied to those of `blobs`,
-        or taken out of them where they have it already. Raises UsageError where it does not fit.
+        or taken out of them where they have it already. Raises UsageError where it does not fit, or unfolds too far.
         """
+        if unfolded(diff) > MOST_UNFOLDED:
+            raise UsageError(
+                f"The patch's binary files have more than {MOST_UNFOLDED:,} bytes.",
+                "Leave them out: only source counts.",
+            )
         with self.blobs(rev) as blobs, tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
             env = self._draft(Path(name), *blobs.objects)
             why = []

@@ -1,0 +1,68 @@
+"""Where the graph and what lies before a tree are kept, and what is told where they cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from aci import locating
+from aci.cache import Cache, CacheUnusable, folder
+from aci.locating import Before, located
+from aci.repository import Repository
+from tests.conftest import MakeRepo, git
+from trajectories.errors import UsageError, WorkspaceError
+from trajectories.records import Issue
+
+FILES = {"calc.py": "def add(a, b):\n    return a - b\n\n\ndef double(a):\n    return add(a, a)\n"}
+ISSUE = Issue("add() subtracts", "It should give the sum.")
+
+
+def find(repo: Path, said: list[str], rev: str | None = None) -> list[str]:
+    source = Repository.open(repo)
+    with source.blobs(rev) as blobs:
+        found = located(blobs, ISSUE, Before(source.git_dir, source.commit()), 5, said.append)
+    return [hit.name for hit in found.places.functions]
+
+
+def test_a_disk_that_is_full_when_history_is_written(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole work is done once more, in a folder of this process's, graph and history together."""
+    writing = Cache.writing
+    used: set[Path] = set()
+
+    @contextmanager
+    def full(cache: Cache) -> Iterator[object]:
+        assert cache.path
+        used.add(cache.path)
+        if cache.path == folder() / "history.sqlite":
+            raise CacheUnusable("The cache cannot be used: database or disk is full.", "Make room.")
+        with writing(cache) as connection:
+            yield connection
+
+    monkeypatch.setattr(Cache, "writing", full)
+    locating._own_folder.cache_clear()
+    said: list[str] = []
+    assert find(make_repo(FILES), said)[0] == "add"
+    assert said == [f"The cache cannot be used: database or disk is full. {locating.NOT_KEPT}"]
+    assert {path.name for path in used if path.parent == locating._own_folder()} == {"graph.sqlite", "history.sqlite"}
+
+
+@pytest.mark.parametrize("rev", [None, "HEAD"])
+def test_a_damaged_repository_is_not_the_cache(make_repo: MakeRepo, rev: str | None) -> None:
+    repo = make_repo({f"folder/{name}": text for name, text in FILES.items()})
+    tree = git(repo, "rev-parse", "HEAD:folder").strip()
+    (repo / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    said: list[str] = []
+    with pytest.raises(UsageError) as raised:
+        find(repo, said, rev)
+    assert "git fsck" in raised.value.fix
+    assert said == []
+
+
+def test_other_errors_are_told_as_they_are(make_repo: MakeRepo) -> None:
+    said: list[str] = []
+    with pytest.raises(WorkspaceError, match="no container"):
+        locating._kept(lambda _: (_ for _ in ()).throw(WorkspaceError("There is no container.")), said.append)
+    assert said == []

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aci.patch_size import MOST_UNFOLDED, unfolded
+from aci.repository import Repository
+from tests.conftest import MakeRepo, git
+from trajectories.errors import UsageError
+
+
+def binary_diff(repo: Path, data: bytes) -> str:
+    (repo / "big.bin").write_bytes(data)
+    git(repo, "diff", "--binary", f"--output={repo.parent}/p.diff")
+    git(repo, "checkout", "-q", ".")
+    return (repo.parent / "p.diff").read_text()
+
+
+def test_a_patch_of_text_unfolds_to_nothing() -> None:
+    assert unfolded("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-literal 5\n+delta 500000000\n") == 0
+
+
+def test_what_a_literal_says(make_repo: MakeRepo) -> None:
+    repo = make_repo({"a.py": "x = 1\n", "big.bin": "\0"})
+    diff = binary_diff(repo, bytes(MOST_UNFOLDED + 1))
+    assert len(diff) < 500_000
+    assert unfolded(diff) > MOST_UNFOLDED
+    with pytest.raises(UsageError, match="binary files"), Repository.open(repo).patched(diff):
+        pass
+
+
+def test_what_a_delta_makes(make_repo: MakeRepo) -> None:
+    some = "".join(map(chr, os.urandom(50_000)))
+    repo = make_repo({"a.py": "x = 1\n", "big.bin": "\0" + some})
+    old = (repo / "big.bin").read_bytes()
+    diff = binary_diff(repo, old * 40)
+    assert "\ndelta " in diff
+    assert 40 * len(old) <= unfolded(diff) < 42 * len(old)
+    with Repository.open(repo).patched(diff) as (without, patched):
+        assert without.key != patched.key
+
+
+@pytest.mark.parametrize("line", ["", "zAAAA", "é", "z" + "~" * 60])
+def test_a_delta_that_is_none(line: str) -> None:
+    assert unfolded(f"GIT binary patch\ndelta 7\n{line}\n") >= 7
