@@ -25,6 +25,9 @@ MOST_FILES = 100
 MOST_LINES = 2_000
 SHORTEST_LINE = 9
 BATCH = 10_000
+LATEST = 1 << 62
+"""Seconds since 1970: what somebody dates later than that was made then, so that it can be stored and subtracted."""
+TIMED_OUT = 124
 
 _ID = re.compile(r"[0-9a-f]{40}")
 _COMMIT = re.compile(rb"[0-9a-f]{40}")
@@ -58,7 +61,7 @@ class Commits:
         create_store(own)
         shared = _shared(git_dir)
         shallow = shared / "shallow"
-        self._cut = frozenset(shallow.read_text("ascii", "replace").split()) if shallow.is_file() else frozenset()
+        self._cut = frozenset(_content(shallow).decode("ascii", "replace").split())
         self.boundary = hashlib.sha256("\n".join(sorted(self._cut)).encode()).hexdigest() if self._cut else ""
         borrowed = {"GIT_DIR": str(own), "GIT_OBJECT_DIRECTORY": str(shared / "objects"), "GIT_NO_LAZY_FETCH": "1"}
         if self._cut:
@@ -70,8 +73,8 @@ class Commits:
         if not _ID.fullmatch(commit):
             return None
         try:
-            return int(self._git("rev-list", "-1", "--timestamp", commit).split()[0])
-        except (GitFailed, IndexError, ValueError):
+            return _seconds(self._git("rev-list", "-1", "--timestamp", commit).split()[0])
+        except (GitFailed, IndexError):
             return None
 
     def first_present(self, commits: Sequence[str]) -> str | None:
@@ -97,7 +100,7 @@ class Commits:
             said = self._git("log", "--no-walk=unsorted", "--stdin", "-z", "--format=%H%n%ct%n%B", input=asked)
             for record in filter(None, said.split(b"\0")):
                 id, time, message = record.split(b"\n", 2)
-                yield Commit(id.decode(), int(time or b"0"), message)
+                yield Commit(id.decode(), _seconds(time), message)
 
     def touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The files each changed against its first parent; () for one that changed too many.
@@ -125,13 +128,16 @@ class Commits:
         return _added_lines(self._git(*_DIFF, *_PATCH, input=_lines(commits)))
 
     def _each(self, commits: Sequence[str], ask: Callable[[Sequence[str]], dict[str, Said]]) -> dict[str, Said]:
-        """All at once; where git fails, as when an object is missing, by halves: what fails alone is left out."""
+        """All at once; where git fails, as when an object is missing, by halves: what fails alone is left out.
+
+        What takes too long is left out at once: its halves would take as long.
+        """
         if not commits:
             return {}
         try:
             return ask(commits)
-        except GitFailed:
-            half = len(commits) // 2
+        except GitFailed as error:
+            half = len(commits) // 2 if error.status != TIMED_OUT else 0
             return self._each(commits[:half], ask) | self._each(commits[half:], ask) if half else {}
 
     def _git(self, *args: str, input: bytes = b"") -> bytes:
@@ -139,11 +145,25 @@ class Commits:
 
 
 def _shared(git_dir: Path) -> Path:
-    """The part of a git directory that linked worktrees have in common."""
-    pointer = git_dir / "commondir"
-    if not pointer.is_file():
+    """The part of a git directory that linked worktrees have in common; itself where it says nothing useful of that."""
+    pointer = _content(git_dir / "commondir").rstrip(b"\n")
+    try:
+        return (git_dir / os.fsdecode(pointer)).resolve()
+    except (OSError, ValueError, RuntimeError):  # no path at all, or links in a circle
         return git_dir.absolute()
-    return (git_dir / os.fsdecode(pointer.read_bytes().rstrip(b"\n"))).resolve()
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes() if file.is_file() else b""
+    except OSError:
+        return b""
+
+
+def _seconds(said: bytes) -> int:
+    """A commit's date is what somebody wrote: it may be missing, and of any length."""
+    digits = said.lstrip(b"0")[:20]
+    return min(int(digits), LATEST) if digits.isdigit() else 0
 
 
 def _lines(commits: Sequence[str]) -> bytes:

@@ -22,7 +22,7 @@ from aci.history_messages import read
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION = 2
+VERSION = 3
 SCHEMA = """
 CREATE TABLE families (id INTEGER PRIMARY KEY, root TEXT, ids BLOB, times BLOB, lengths BLOB);
 CREATE INDEX roots ON families (root);
@@ -37,6 +37,10 @@ MOST_COUNT = (1 << COUNT_BITS) - 1
 """A posting is a number and, in its lowest bits, how often the term stands there."""
 NEIGHBOURS = 50
 IN_ONE_QUESTION = 500
+AT_ONCE = 500_000
+"""Postings gathered before they are stored: of some ten thousand usual commits, in about 150 MB."""
+LARGEST = 1 << 30
+"""Bytes of a cache that no further base is added to."""
 
 Numbers = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
@@ -92,7 +96,12 @@ def _family(cache: Cache, id: int) -> Base:
 
 
 def learn(cache: Cache, commits: Commits, commit: str) -> Base | None:
-    """Open a base for the first time, from the nearest one that is known. None if the commit is missing."""
+    """Open a base for the first time, from the nearest one that is known. None if the commit is missing.
+
+    Raises Damaged where the cache has grown too large: it is begun anew then.
+    """
+    if cache.size() > LARGEST:
+        raise Damaged("too large")
     time = commits.time(commit)
     if time is None:
         return None
@@ -110,7 +119,7 @@ def learn(cache: Cache, commits: Commits, commit: str) -> Base | None:
         family = _family_of(cache, more[-1])
         ancestors = np.empty(0, np.bool_)
         numbers = _numbers(_family(cache, family))
-    numbers = _add(cache, family, commits.read([id for id in more if id not in numbers]))
+    numbers = _add(cache, family, _read(commits.read([id for id in more if id not in numbers])))
     seen = np.zeros(len(numbers), np.bool_)
     seen[: len(ancestors)] = ancestors
     seen[[numbers[id] for id in more if id in numbers]] = True
@@ -137,18 +146,6 @@ def _family_of(cache: Cache, root: str) -> int:
         return int(new.lastrowid or 0)
 
 
-def _add(cache: Cache, family: int, said: Iterable[Commit]) -> dict[str, int]:
-    """Index these commits, but for those that another process has indexed meanwhile; every commit's number."""
-    read_now = list(_read(said))
-    with cache.writing() as store:
-        numbers = _numbers(_family(cache, family))
-        fresh = [one for one in read_now if one.id not in numbers]
-        numbers |= {one.id: number for number, one in enumerate(fresh, len(numbers))}
-        if fresh:
-            _store(store, family, fresh, numbers)
-    return numbers
-
-
 @dataclass(frozen=True, slots=True)
 class _Read:
     id: str
@@ -166,18 +163,43 @@ def _read(said: Iterable[Commit]) -> Iterator[_Read]:
         yield _Read(one.id, one.time, message.subject, length, (*message.counts.items(), *named))
 
 
-def _store(store: sqlite3.Connection, family: int, fresh: Sequence[_Read], numbers: dict[str, int]) -> None:
+def _add(cache: Cache, family: int, said: Iterable[_Read]) -> dict[str, int]:
+    """Index these commits, but for those that another process has indexed meanwhile; every commit's number."""
+    for some in _batches(said):
+        with cache.writing() as store:
+            numbers = _numbers(_family(cache, family))
+            fresh = [one for one in some if one.id not in numbers]
+            if fresh:
+                _store(store, family, fresh, len(numbers))
+    return _numbers(_family(cache, family))
+
+
+def _batches(said: Iterable[_Read]) -> Iterator[list[_Read]]:
+    batch: list[_Read] = []
+    postings = 0
+    for one in said:
+        batch.append(one)
+        postings += len(one.counts)
+        if postings >= AT_ONCE:
+            yield batch
+            batch, postings = [], 0
+    yield batch
+
+
+def _store(store: sqlite3.Connection, family: int, fresh: Sequence[_Read], first: int) -> None:
+    """`first` is the number of the first of these commits; the others follow."""
     postings: dict[str, array[int]] = defaultdict(lambda: array("I"))
-    for one in fresh:
-        place = numbers[one.id] << COUNT_BITS
+    for number, one in enumerate(fresh, first):
+        place = number << COUNT_BITS
         for term, count in one.counts:
             postings[term].append(place | min(count, MOST_COUNT))
     store.executemany(
         "INSERT INTO postings VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET found = CAST(found || excluded.found AS BLOB)",
-        ((family, term, _packed(found, "<u4")) for term, found in sorted(postings.items())),
+        ((family, term, postings[term].tobytes()) for term in sorted(postings)),
     )
     store.executemany(
-        "INSERT INTO subjects VALUES (?, ?, ?)", ((family, numbers[one.id], one.subject) for one in fresh)
+        "INSERT INTO subjects VALUES (?, ?, ?)",
+        ((family, number, one.subject) for number, one in enumerate(fresh, first)),
     )
     store.execute(
         "UPDATE families SET ids = CAST(ids || ? AS BLOB), times = CAST(times || ? AS BLOB),"
@@ -191,7 +213,7 @@ def _store(store: sqlite3.Connection, family: int, fresh: Sequence[_Read], numbe
     )
 
 
-def _packed(values: Sequence[int] | array[int], kind: str) -> bytes:
+def _packed(values: Sequence[int], kind: str) -> bytes:
     return np.asarray(values, kind).tobytes()
 
 
@@ -204,7 +226,7 @@ def postings(cache: Cache, base: Base, terms: Sequence[str]) -> Iterator[tuple[s
         for term, found in cache.read(query, (base.family, *some)):
             if len(found) % 4:
                 raise Damaged(f"the postings of {term!r} are cut off")
-            places = np.frombuffer(found, "<u4")
+            places = np.frombuffer(found, np.uint32)
             places = places[: np.searchsorted(places, len(base.times) << COUNT_BITS)]  # others may have added more
             places = places[base.ancestors[places >> COUNT_BITS]]
             if len(places):

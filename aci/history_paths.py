@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MOST_AT_ONCE = 30
 """A commit that changes more files does not tie any two of them together."""
@@ -52,7 +52,7 @@ def together(changes: Iterable[Sequence[str]], paths: Iterable[str], most: int) 
     """
     wanted = set(paths)
     often: Counter[str] = Counter()
-    shares: dict[str, Counter[str]] = {path: Counter() for path in wanted}
+    shares: dict[str, defaultdict[str, float]] = {path: defaultdict(float) for path in wanted}
     for files in changes:
         touched = wanted.intersection(files) if len(files) <= MOST_AT_ONCE else ()
         for path in touched:
@@ -66,5 +66,5 @@ def together(changes: Iterable[Sequence[str]], paths: Iterable[str], most: int) 
     }
 
 
-def _best(shares: Counter[str], most: int) -> list[tuple[str, float]]:
+def _best(shares: Mapping[str, float], most: int) -> list[tuple[str, float]]:
     return sorted(shares.items(), key=lambda item: (-item[1], item[0]))[:most]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from aci.cache import Cache
 from aci.history import History
+from aci.history_git import Commits
+from aci.history_index import SCHEMA, VERSION
 from tests.conftest import MakeRepo, git
+from trajectories.plumbing import GitFailed
 
 Commit = Callable[..., str]
 WORDS = {"price": 1.0, "total": 1.0, "parcel": 1.0}
@@ -159,6 +163,22 @@ def test_commits_without_a_time_or_a_message(repo: Path) -> None:
         assert subjects(history) == ["Price"]
 
 
+@pytest.mark.parametrize("date", ["9" * 20, "9" * 5000, "0" * 30 + "1", "18446744073709551614", "9223372036854775900"])
+def test_dates_beyond_all_clocks(repo: Path, tmp_path: Path, date: str) -> None:
+    parent = git(repo, "rev-parse", "HEAD")
+    raw = f"tree {git(repo, 'rev-parse', 'HEAD^{tree}')}\nparent {parent}\nauthor A <a@b> 1 +0000\n"
+    odd = subprocess.run(
+        ["git", "-C", str(repo), "hash-object", "-t", "commit", "--literally", "-w", "--stdin"],
+        input=f"{raw}committer A <a@b> {date} +0000\n\nPrice of a parcel\n".encode(),
+        capture_output=True,
+        check=True,
+    )
+    tip = odd.stdout.decode().strip()
+    for base in (git(repo, "commit-tree", "HEAD^{tree}", "-m", "Typo", "-p", tip), tip):
+        with History.open(repo / ".git", base, tmp_path) as history:
+            assert subjects(history) == ["Price of a parcel"]
+
+
 def test_submodules_are_no_files(repo: Path) -> None:
     git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
     git(repo, "commit", "-q", "-m", "A module")
@@ -237,7 +257,8 @@ def test_an_empty_repository_an_unknown_commit_and_no_repository(make_repo: Make
             with History.open(folder, id, tmp_path / "cache") as history:
                 assert len(history) == 0
                 assert history.similar(WORDS) == history.named(["1" * 7], [1]) == []
-                assert history.touched([id]) == history.added([id]) == {}
+                assert history.touched([id]) == {}
+                assert history.added([id]) == {}
                 assert history.together(["a.py"], {"a.py"}) == {"a.py": {}}
 
 
@@ -285,6 +306,32 @@ def test_a_linked_worktree(repo: Path, tmp_path: Path) -> None:
     git_dir = Path(git(tmp_path / "linked", "rev-parse", "--absolute-git-dir"))
     with History.open(git_dir, base, None) as history:
         assert subjects(history) == ["Price"]
+
+
+@pytest.mark.parametrize("content", [b"a\0b", b"loop", b"/nowhere\xff", b""])
+def test_a_git_directory_that_says_nonsense_of_itself(repo: Path, content: bytes) -> None:
+    base = commit(repo, "Price", {})
+    (repo / ".git" / "loop").symlink_to("loop")
+    (repo / ".git" / "shallow").write_bytes(content)
+    with History.open(repo / ".git", base, None) as history:
+        assert subjects(history) == ([] if content else ["Price"])  # git reads nothing beside a bad list
+    (repo / ".git" / "shallow").unlink()
+    (repo / ".git" / "commondir").write_bytes(content)
+    with History.open(repo / ".git", base, None) as history:
+        assert subjects(history) == ([] if content.startswith(b"/") else ["Price"])
+
+
+def test_what_takes_git_too_long_is_not_asked_again_by_halves(repo: Path) -> None:
+    asked = []
+
+    def slow(ids: Sequence[str]) -> dict[str, str]:
+        asked.append(len(ids))
+        raise GitFailed("diff-tree", 124, b"no answer within 600 s")
+
+    commits = Commits(repo / ".git")
+    assert commits._each(["1" * 40] * 8, slow) == {}
+    assert asked == [8]
+    commits.close()
 
 
 def test_a_repositorys_own_configuration_and_replacements_have_no_say(repo: Path) -> None:
@@ -342,10 +389,32 @@ def test_a_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) 
     assert answers() == sound
 
 
-def test_processes_at_once_index_a_repository_once(repo: Path, tmp_path: Path) -> None:
-    from aci.cache import Cache
-    from aci.history_index import SCHEMA, VERSION
+def test_what_is_stored_in_parts_is_the_same(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(7):
+        base = commit(repo, f"Price {n} {'parcel ' * (n % 3)}", {})
 
+    def answers(cache: Path) -> object:
+        with History.open(repo / ".git", base, cache) as history:
+            return history.similar(WORDS), len(history)
+
+    whole = answers(tmp_path / "whole")
+    monkeypatch.setattr("aci.history_index.AT_ONCE", 4)
+    assert answers(tmp_path / "parts") == whole
+
+
+def test_a_cache_that_grew_too_large_is_begun_anew(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = commit(repo, f"Price {' '.join(f'word{n}' for n in range(400))}", {})
+    later = commit(repo, "Total", {})
+    for one, files in ((base, ["history.sqlite"]), (later, ["history.1.sqlite"])):
+        with History.open(repo / ".git", one, tmp_path) as history:
+            assert history.similar(WORDS)[0].commit == one
+        assert sorted(file.name for file in tmp_path.glob("*.sqlite")) == files
+        empty = Cache(None, SCHEMA, VERSION)
+        monkeypatch.setattr("aci.history_index.LARGEST", empty.size())
+        empty.close()
+
+
+def test_processes_at_once_index_a_repository_once(repo: Path, tmp_path: Path) -> None:
     for n in range(30):
         commit(repo, f"Price {n} (#{n})", {})
     bases = [git(repo, "rev-parse", f"HEAD~{n}") for n in (0, 0, 7, 15)]
