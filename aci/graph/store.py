@@ -22,7 +22,7 @@ from aci.graph.postings import Bucket, Documents, Postings, Segment, bucket_of
 from aci.graph.resolve import Resolved
 from trajectories.errors import WorkspaceError
 
-VERSION = 2
+VERSION = 3
 SCHEMA = """
 CREATE TABLE segments (id INTEGER PRIMARY KEY AUTOINCREMENT, buckets INTEGER NOT NULL, documents BLOB NOT NULL,
     names BLOB NOT NULL);
@@ -103,8 +103,11 @@ class Store:
         return [Manifest.unpacked(unsealed(data, f"tree {key}")) for key, data in rows]
 
     def keep(self, key: str, manifest: Manifest) -> None:
+        """Raises Gone where another process has dropped some of it meanwhile, to make room."""
         row = (key, time.time(), _kin(manifest.paths), sealed(manifest.packed(), f"tree {key}"))
         with self.cache.writing() as write:
+            _insist(write, "segments", manifest.segments)
+            _insist(write, "edges", manifest.edges)
             write.execute("INSERT OR REPLACE INTO trees (key, used, kin, manifest) VALUES (?, ?, ?, ?)", row)
         if self.cache.size() > LARGEST:
             make_room(self.cache, LARGEST // 2)
@@ -129,7 +132,7 @@ class Store:
         outlines = [sealed(encode(blob.outline), f"outline {blob.key}") for blob in blobs]
         with self.cache.writing() as write:
             there = self.known(blob.key for blob in blobs)
-            if all(there.get(blob.key) != before.get(blob.key) for blob in blobs):
+            if all(blob.key in there and there[blob.key] != before.get(blob.key) for blob in blobs):
                 return there
             id = _written(write, segment)
             spots = [(blob.key, id, number, blob.reason) for number, blob in enumerate(blobs)]
@@ -193,6 +196,14 @@ class Store:
             some = values[at : at + AT_ONCE]
             rows += self.cache.read(query % ",".join("?" * len(some)), some)
         return rows
+
+
+def _insist(write: Connection, table: str, ids: Iterable[int]) -> None:
+    wanted = set(ids)
+    numbers = ",".join(map(str, wanted))
+    (found,) = write.execute(f"SELECT count(*) FROM {table} WHERE id IN ({numbers})").fetchone()
+    if found < len(wanted):
+        raise Gone(f"Rows of {table} are missing")
 
 
 def _kin(paths: Iterable[str]) -> int:

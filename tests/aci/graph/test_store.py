@@ -9,18 +9,22 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aci.cache import Damaged
+from aci.graph import build
 from aci.graph.blobs import TextBlobs
 from aci.graph.build import manifest
 from aci.graph.graph import Graph, Place, asked
 from aci.graph.links import KINDS, Bundle, packed
+from aci.graph.outline import Outline
+from aci.graph.postings import Builder
 from aci.graph.resolve import Edge, Loose, Resolved
-from aci.graph.store import HOUR, Manifest, Store, make_room
+from aci.graph.store import HOUR, Manifest, Parsed, Store, make_room
 from tests.aci.graph.answering import OTHER, TEXTS, Answer, answer
 from trajectories.errors import WorkspaceError
 
@@ -282,6 +286,50 @@ def test_a_graph_whose_tree_is_dropped_meanwhile_is_made_again(tmp_path: Path) -
     assert asked(TextBlobs(TEXTS), tmp_path, question) == [Place("pkg/m3.py", 0)]
     assert times == 2
     assert [file.name for file in tmp_path.glob("*.sqlite")] == ["graph.sqlite"]
+
+
+def test_a_tree_whose_parts_are_dropped_while_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(TextBlobs(TEXTS), tmp_path, answer)
+    for number in range(3):
+        asked(TextBlobs({"z.py": f"def z{number}(): pass\n"}), tmp_path, answer)
+    resolved = build._edges
+    dropped: list[bool] = []
+
+    def drops_first(*of: Any) -> dict[str, int]:
+        edges = resolved(*of)
+        if not dropped:
+            dropped.append(True)
+            other = Store(tmp_path)
+            with other.cache.writing() as write:
+                write.execute("UPDATE trees SET used = id")
+            make_room(other.cache, 0)
+            other.close()
+        return edges
+
+    monkeypatch.setattr(build, "_edges", drops_first)
+    assert asked(TextBlobs(OTHER), tmp_path, answer) == asked(TextBlobs(OTHER), None, answer)
+    assert dropped
+    assert [file.name for file in tmp_path.glob("*.sqlite")] == ["graph.sqlite"]
+    store = Store(tmp_path)
+    assert store.cache.read("SELECT count(*) FROM trees") == [(2,)]
+    store.close()
+
+
+def test_blobs_that_were_dropped_meanwhile_are_not_taken_for_written_elsewhere() -> None:
+    store = Store(None)
+    blobs = [Parsed("a:python", Outline()), Parsed("b:python", Outline())]
+    builder = Builder()
+    for _ in blobs:
+        builder.add(b"", (), [])
+    before = store.add(blobs, builder.segment(), {})
+    with store.cache.writing() as write:
+        write.execute("DELETE FROM blobs")
+    after = store.add(blobs, builder.segment(), before)
+    assert after.keys() == before.keys()
+    assert store.known(before) == after
+    store.close()
 
 
 def test_when_a_tree_was_used_is_noted_once_an_hour(tmp_path: Path) -> None:
