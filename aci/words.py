@@ -36,8 +36,8 @@ def terms(text: str) -> Counter[str]:
 def split(word: str) -> tuple[str, ...]:
     """`getHTTPResponse` -> gethttpresponse, get, http, response; without stop words and single letters."""
     whole = word.strip("_").lower()
-    if word.islower() and word.isascii() and word.isalpha():
-        parts = [whole]
+    if word.isascii() and word.islower() and whole.replace("_", "").isalpha():  # most are, and this is quicker
+        parts = [part for part in whole.split("_") if part]
     else:
         parts = [part.lower() for part in _PARTS.findall(word)]
     terms = [whole, *parts] if len(parts) > 1 else [whole]

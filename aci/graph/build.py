@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -22,6 +23,8 @@ from aci.graph.store import Manifest, Parsed, Spot, Store
 from aci.words import WORD, split
 
 MISSING = "missing from the repository"
+_FOLDER_S = re.compile(r"(?:^|/)(?:__init__\.\w+|index(?:\.d)?\.\w+|(?:mod|lib|main)\.rs)$")
+"""Files that stand for their folder: who is led otherwise by one that comes or goes may mention neither."""
 MOST_PARTS = 40
 """Of a tree's segments, and of its bundles: a query looks into each segment."""
 
@@ -164,21 +167,35 @@ def _kept(tree: Tree, store: Store) -> dict[str, int]:
     nearest = recent[common.index(max(common))]
     before = known[common.index(max(common))]
     changed = {path for path, _ in before.items() ^ tree.keys.items()}
-    unsure = changed | (_mentioning(tree, store, changed - before.keys()) if changed else set())
+    moved = before.keys() ^ tree.keys.keys()
+    if any(_FOLDER_S.search(path) for path in moved):
+        return {}
+    unsure = changed | (_mentioning(tree, store, moved, _folders(before) ^ _folders(tree.keys)) if moved else set())
     kept = {path: number for path, number in zip(nearest.paths, nearest.edges, strict=True) if path not in unsure}
-    reaching = {number: store.bundle(number).reaching(changed) for number in set(kept.values())} if changed else {}
+    reaching = {number: store.bundle(number).reaching(unsure) for number in set(kept.values())} if unsure else {}
     small = _small(Counter(kept.values()))
     return {path: n for path, n in kept.items() if n not in small and path not in reaching.get(n, ())}
 
 
-def _mentioning(tree: Tree, store: Store, added: set[str]) -> set[str]:
-    """The files for which an added file may matter: those beside it, and those that have a word of its name.
+def _folders(paths: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        above = path.rpartition("/")[0]
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
+    return found
+
+
+def _mentioning(tree: Tree, store: Store, moved: Set[str], folders: Set[str]) -> set[str]:
+    """The files for which it may matter that files or folders are there or not any more: those beside a file, and those
+    that have a word of its name.
 
     What they import, and what led nowhere or elsewhere, may mean it now.
     """
-    beside = {path.rpartition("/")[0] for path in added}
-    names = [(PurePosixPath(path).stem, PurePosixPath(path).parent.name) for path in added]
-    terms = [_first_terms(name) for pair in names for name in pair if name]
+    beside = {path.rpartition("/")[0] for path in moved}
+    names = {PurePosixPath(path).stem for path in moved} | {PurePosixPath(path).name for path in beside | folders}
+    terms = [_first_terms(name) for name in names if name]
     if not all(terms):  # a name of stop words and single letters, which no posting has
         return set(tree.keys)
     wanted = sorted(set().union(*terms))

@@ -56,7 +56,8 @@ class Language:
     docstring where a body begins (without any, the comments right above a definition are its docs); callees as `@call`,
     calls whose callee ends with their field `name` or `method` as `@invocation`, base types as `@base`, names in other
     places as `@use`, or as `@name` where one counts only if its first part is imported, defined in the file, or `self`
-    and the like; and what `imports` and `bindings` read as `@import` and `@binding`.
+    and the like; as `@member` what is a call where a parenthesis follows, else such a name; and what `imports` and
+    `bindings` read as `@import` and `@binding`.
     """
 
     name: str
@@ -167,8 +168,9 @@ def _references(found: Captures, data: bytes, around: Around, known: frozenset[s
     positions, owners = around
     first: dict[tuple[str, str, int], int] = {}
     taken = set()
-    for kind in (CALL, BASE):
-        for node in found.get(kind, ()):
+    members, names = _called(found.get("member", ()), data)
+    for kind, nodes in ((CALL, found.get(CALL, ())), (CALL, members), (BASE, found.get(BASE, ()))):
+        for node in nodes:
             start, stop = node.start_byte, node.end_byte
             taken.add(start)
             if name := _name(data[start:stop] if stop - start <= LONGEST_NAME else _end(data, start, stop)):
@@ -182,7 +184,7 @@ def _references(found: Captures, data: bytes, around: Around, known: frozenset[s
             key = name, CALL, _at(node.start_byte, around)
             first[key] = min(first.get(key, last.start_byte), last.start_byte)
     roots = {root.encode() for root in known}
-    for nodes, only in ((found.get(USE, ()), None), (found.get("name", ()), roots)):
+    for nodes, only in ((found.get(USE, ()), None), ([*found.get("name", ()), *names], roots)):
         for start, stop in _longest(nodes, taken).items():
             written = data[start:stop] if stop - start <= LONGEST_NAME else data[start : start + LONGEST_NAME]
             if (only is None or written.partition(b".")[0] in only) and (name := _name(written)) not in _NO_USE:
@@ -191,6 +193,20 @@ def _references(found: Captures, data: bytes, around: Around, known: frozenset[s
                 if first.setdefault(key, start) > start:
                     first[key] = start
     return _placed(sorted((start, *key) for key, start in first.items()), data)
+
+
+def _called(members: Sequence[Node], data: bytes) -> tuple[list[Node], list[Node]]:
+    """Those that a parenthesis follows, and the others."""
+    called, others = [], []
+    size = len(data)
+    for node in members:
+        stop = node.end_byte
+        after = data[stop] if stop < size else 0
+        if after == 40 or (after == 32 and data[stop : stop + 40].lstrip()[:1] == b"("):
+            called.append(node)
+        else:
+            others.append(node)
+    return called, others
 
 
 def _longest(nodes: Sequence[Node], taken: set[int]) -> dict[int, int]:

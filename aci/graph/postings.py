@@ -143,7 +143,9 @@ class Builder:
         sizes = np.diff(np.flatnonzero(found == 0), prepend=-1) - 1
         places = np.repeat(pieces, sizes)
         found = found[found != 0]
-        words = [WORD.findall(token) for token in self._tokens]
+        words = [
+            [token] if 1 < len(token) < 80 and token.isidentifier() else WORD.findall(token) for token in self._tokens
+        ]
         documents = self._documents(places, np.fromiter(map(len, words), np.int64)[found])
         defined = np.fromiter((self._tokens[DEFINES + name] for name, _ in self._defined), np.uint32)
         owners = np.fromiter((number * FIELDS + NAME for _, number in self._defined), np.uint32)
@@ -162,7 +164,7 @@ class Builder:
         numbers = _Numbers()
         sizes = np.fromiter(map(len, parts), np.int64, len(parts))
         flat = np.fromiter((numbers[term] for part in parts for term in part), np.int64, int(sizes.sum()))
-        terms, place = _ordered(list(numbers))
+        terms, hashes, place = _ordered(list(numbers))
         flat = place[flat]
         begins = np.cumsum(sizes) - sizes
         each = sizes[found]
@@ -175,7 +177,7 @@ class Builder:
         slots = np.cumsum(np.diff(cells, prepend=-1) != 0) - 1
         table = np.zeros((FIELDS, slots[-1] + 1 if len(slots) else 0), np.uint8)
         table[fields, slots] = np.minimum(counts, 255)
-        return _cut(terms, cells[np.diff(cells, prepend=-1) != 0], len(self._blob), table)
+        return _cut(terms, hashes, cells[np.diff(cells, prepend=-1) != 0], len(self._blob), table)
 
 
 def _tokens(data: bytes) -> list[str]:
@@ -185,21 +187,28 @@ def _tokens(data: bytes) -> list[str]:
     return _TOKEN.findall(data.decode("utf-8", "replace"))
 
 
-def _ordered(terms: list[str]) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """The terms by their hash, so that those of a bucket stand together; and the new place of each."""
-    order = np.argsort(np.fromiter(map(_hash, terms), np.uint32, len(terms)), kind="stable")
+def _ordered(terms: list[str]) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The terms by their hash, so that those of a bucket stand together; the hashes, and the new place of each."""
+    hashes = np.fromiter(map(_hash, terms), np.int64, len(terms))
+    order = np.argsort(hashes, kind="stable")
     place = np.empty(len(terms), np.int64)
     place[order] = np.arange(len(terms))
-    return [terms[at] for at in order.tolist()], place
+    return [terms[at] for at in order.tolist()], hashes[order], place
 
 
-def _cut(terms: list[str], cells: npt.NDArray[np.int64], documents: int, counts: npt.NDArray[np.uint8]) -> list[Bucket]:
+def _cut(
+    terms: list[str],
+    hashes: npt.NDArray[np.int64],
+    cells: npt.NDArray[np.int64],
+    documents: int,
+    counts: npt.NDArray[np.uint8],
+) -> list[Bucket]:
     """Buckets from postings in order: each one's term and document as one number, and its counts."""
     of_term, held = np.divmod(cells, max(documents, 1))
     begins = np.searchsorted(of_term, np.arange(len(terms) + 1))
     held = held.astype(np.uint32)
     buckets = 1 << (len(cells) // IN_A_BUCKET).bit_length()
-    ends = np.searchsorted([bucket_of(term, buckets) for term in terms], np.arange(buckets), "right").tolist()
+    ends = np.searchsorted(hashes * buckets >> 32, np.arange(buckets), "right").tolist()
     found, first = [], 0
     for last in ends:
         start, stop = begins[first], begins[last]

@@ -143,7 +143,7 @@ class Names:
         if around < 0 or self.symbols[around].kind != CLASS or symbol.kind == CLASS:
             return None
         first = _FIRST.match(symbol.signature)
-        decorators = self.decorators.get(index, frozenset())
+        decorators = self.decorators.get(index, set())
         if not first or first[1] != name or decorators & _NOT_BOUND:
             return None
         on_class = "classmethod" in decorators or name == "cls" or symbol.name.rpartition(".")[2] in _ON_CLASS

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from aci.graph.modules_other import Modules
@@ -51,8 +50,7 @@ def remembered(
     """Answers once. The paths that had a say in an answer have it again whenever it is given."""
     name = method.__name__
 
-    @wraps(method)
-    def ask(self: Meanings, *key: Parameters.args, **no: Parameters.kwargs) -> Answer:
+    def ask(self: Meanings, /, *key: Parameters.args, **no: Parameters.kwargs) -> Answer:
         answers = self.answers[name]
         known = answers.get(key)
         if known is None:

@@ -20,7 +20,7 @@ QUERY = """
 (block . (expression_statement . (string) @doc))
 (module (expression_statement . (string) @doc))
 
-(call function: (_) @call)
+(call function: (identifier) @call)
 (decorator [(identifier) (attribute)] @call)
 (class_definition superclasses: (argument_list [
   (identifier) @base (attribute) @base
@@ -28,7 +28,7 @@ QUERY = """
   (call arguments: (argument_list (_) [(identifier) (attribute)] @base))
 ]))
 
-(attribute) @name
+(attribute) @member
 [
   (argument_list (identifier) @name) (keyword_argument value: (identifier) @name)
   (assignment right: (identifier) @name) (return_statement (identifier) @name)
@@ -54,6 +54,8 @@ QUERY = """
 
 _SEEN_THROUGH = frozenset(("Optional", "Union", "Annotated", "ClassVar", "Final", "Required", "NotRequired"))
 _NAME = re.compile(r"[^\W\d][\w.]*")
+_PLAIN = re.compile(rb"([A-Za-z_]\w*(?:\.\w+)*) ?= ?([A-Za-z_]\w*(?:\.\w+)*)(\([^()]*\))?")
+"""An assignment that is understood without its nodes: most are such."""
 
 
 def grammar() -> object:
@@ -90,6 +92,10 @@ def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
     """Assignments, annotations and `with`; what a function returns, or says it does, is bound to `return`."""
     kind = node.type
     if kind == "assignment":
+        if plain := _PLAIN.fullmatch(data, node.start_byte, node.end_byte):
+            target, source, arguments = plain.groups()
+            yield target.decode(), source.decode(), arguments is not None
+            return
         yield from _bound(node.child_by_field_name("left"), node, node.child_by_field_name("right"), data)
     elif kind == "type":
         yield from (("return", *held) for held in annotated(_text(node, data)))
