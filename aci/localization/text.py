@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]
 
 from aci.graph.graph import Graph
 from aci.graph.postings import Postings
@@ -140,11 +142,7 @@ class Documents:
         return self.first_look(query) / whole if whole else np.zeros(len(self.there))
 
     def scores(self, queries: Sequence[Mapping[str, float]], candidates: Ints) -> list[Floats]:
-        """BM25 of the candidates for each query, by rank-bm25 with rarities and lengths of all documents."""
-        from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]
-
-        if not len(candidates):
-            return [np.zeros(0) for _ in queries]
+        """BM25 of the candidates for each query, with rarities and lengths of all documents."""
         slot = np.full(len(self.there), -1)
         slot[candidates] = np.arange(len(candidates))
         counts: list[dict[str, float]] = [{} for _ in candidates]
@@ -152,27 +150,38 @@ class Documents:
             ours = slot[holders]
             for place, weight in zip(ours[ours >= 0].tolist(), weights[ours >= 0].tolist(), strict=True):
                 counts[place][term] = weight
-        index = BM25Okapi([["-"]] * len(candidates), k1=self._shape.k1, b=self._shape.b)
-        index.doc_freqs, index.idf = counts, self.rarity
-        index.doc_len = self._lengths[candidates]
-        index.avgdl = max(float(self._lengths[self.there].mean()), 1.0)
-        return [self._sum(index.get_scores, query, len(candidates)) for query in queries]
+        usual = max(float(self._lengths[self.there].mean()), 1.0) if len(candidates) else 1.0
+        index = _Counted(counts, self._lengths[candidates], usual, self._shape)
+        return [index.weighed(self._heaviest(query)) for query in queries]
 
-    def _sum(self, scores: Callable[[list[str]], Floats], query: Mapping[str, float], count: int) -> Floats:
-        heaviest = sorted(query.keys() & self._held, key=lambda term: (-query[term] * self.rarity[term], term))
-        found = np.zeros(count)
-        for term in heaviest[:MOST_TERMS]:
-            found += query[term] * scores([term])
-        return found
+    def _heaviest(self, query: Mapping[str, float]) -> dict[str, float]:
+        """The terms of a query that count most, weighed by their rarity."""
+        weights = {term: query[term] * self.rarity[term] for term in query.keys() & self._held}
+        return dict(sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MOST_TERMS])
 
     def heaviest(self, query: Mapping[str, float], document: int, most: int = 4) -> list[str]:
         """The terms of the query that say most of a document."""
-        said = {
-            term: query[term] * self.rarity[term]
-            for term in query.keys() & self._held
-            if document in self._held[term][0]
-        }
-        return sorted(said, key=lambda term: (-said[term], term))[:most]
+        return list(islice((term for term in self._heaviest(query) if document in self._held[term][0]), most))
+
+
+class _Counted(BM25Okapi):  # type: ignore[misc]
+    """The formula of rank-bm25 for words that are counted already.
+
+    BM25Okapi counts words itself, each as one, in the documents that it is to score. Here a word counts by where it
+    stands, and few of the documents are scored, but how rare a word is depends on all of them.
+    """
+
+    def __init__(self, counts: Sequence[Mapping[str, float]], lengths: Floats, usual: float, shape: Shape) -> None:
+        """Words in each document with their counts. `usual` is the mean length of all documents, scored or not."""
+        self.corpus_size, self.doc_freqs = len(counts), counts
+        self.doc_len, self.avgdl = lengths, usual
+        self.k1, self.b = shape.k1, shape.b
+
+    def weighed(self, terms: Mapping[str, float]) -> Floats:
+        """The score of each document for these terms, each with its weight and rarity in one."""
+        self.idf = terms
+        scores: Floats = self.get_scores(terms)
+        return scores
 
 
 def _only(found: Postings, there: Flags) -> Held:
