@@ -305,6 +305,9 @@ class Meanings:
                 (ends, submodule), seen, hops = onward
                 submodule = self._modules.inside(*at) or submodule
                 self._chains[at] = (ends, submodule), seen | {at[0]}, hops + 1
+            elif at[0] in self._names and not any(isinstance(what, str) for _, what in steps):
+                ends = [(module, what) for module, what in dict.fromkeys(steps) if not isinstance(what, str)]
+                self._chains[at] = (ends, self._modules.inside(*at)), frozenset((at[0],)), 0
             elif at == first or not following:
                 # In a circle, or a line that is too long, no place is like another.
                 walked = self._walked_from(*at)
