@@ -67,7 +67,7 @@ class PythonModules:
                 if not above:
                     return ""
                 above = folder(above)
-            return self.at(join(above, *name.split(".")))
+            return self.at(join(above, *name.split("."))) if name else self._package(above)
         first = name.partition(".")[0]
         for root in self._around(above):
             if root in self._roots.get(first, ()) and (found := self._below(root, name)):
@@ -103,12 +103,17 @@ class PythonModules:
 
     def at(self, stem: str) -> str:
         """The module at a path without its ending."""
-        if (package := join(stem, INIT)) in self._paths:
-            return package
+        if self.is_package(stem):
+            return join(stem, INIT)
         for ending in (".py", ".pyi", ".pyx"):
             if stem + ending in self._paths:
                 return stem + ending
-        return f"{stem}/" if not stem or stem in self._folders else ""
+        return self._package(stem)
+
+    def _package(self, folder: str) -> str:
+        if self.is_package(folder):
+            return join(folder, INIT)
+        return f"{folder}/" if not folder or folder in self._folders else ""
 
     def inside(self, package: str, name: str) -> str:
         """The module of that name in a package, "" if there is none."""

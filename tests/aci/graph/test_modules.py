@@ -23,6 +23,7 @@ PATHS = (
     "one/two/three/m.py",
     "one/utils.py",
     "json/data.py",
+    "one/two.py",
 )
 
 
@@ -47,6 +48,11 @@ PATHS = (
         ("pkg/m.py", "utils", "src/utils/__init__.py"),
         ("pkg/m.py", "json", ""),
         ("m.py", "json.data", "json/data.py"),
+        ("one/two/m.py", ".", "one/two/"),
+        ("one/two/three/m.py", "..", "one/two/"),
+        ("one/m.py", ".two", "one/two.py"),
+        ("pkg/m.py", ".", "pkg/__init__.py"),
+        ("m.py", "...utils", ""),
     ],
 )
 def test_a_module_is_a_file_or_folder(importer: str, module: str, meant: str) -> None:

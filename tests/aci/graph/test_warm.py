@@ -1,0 +1,38 @@
+"""A tree made from what the cache knows of another has the edges of one made from nothing."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from aci.graph.store import Store
+from tests.aci.graph.trees import FILES, opened, source, tree
+
+Rows = list[tuple[object, ...]]
+
+
+def rows(texts: dict[str, str], store: Store) -> Rows:
+    graph = opened(texts, store)
+    edges = graph.edges()
+    columns = (edges.source, edges.target, edges.kind, edges.line, edges.weight.round(4))
+    return sorted(
+        (graph.place(source), graph.place(target), *rest)
+        for source, target, *rest in zip(*(column.tolist() for column in columns), strict=True)
+    )
+
+
+@pytest.mark.parametrize("first", [pytest.param(n, marks=pytest.mark.slow if n else ()) for n in range(0, 1000, 50)])
+def test_one_file_more_fewer_or_otherwise(first: int) -> None:
+    for seed in range(first, first + 50):
+        chance = Random(seed)
+        before = tree(chance)
+        path = chance.choice(FILES)
+        after = {**before, path: source(chance)}
+        if path in before and chance.random() < 0.5:
+            del after[path]
+        known, nothing = Store(None), Store(None)
+        rows(before, known)
+        assert rows(after, known) == rows(after, nothing), (seed, path)
+        known.close()
+        nothing.close()
