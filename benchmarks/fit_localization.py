@@ -3,10 +3,11 @@
     OMP_NUM_THREADS=1 python -m benchmarks.fit_localization --instances F.issues.jsonl --gold F.locations.jsonl
         --repos DIR --cache DIR --signals DIR [--ablation] [--write]
 
-A linear model: of all candidates of an instance the gold ones should be likeliest under softmax, with L2 on the
-weights. Every figure is cross-validated by leaving out one repository at a time. `masked` is the same without what
-links, commit ids and #numbers say. Signals are kept in `--signals`: after a change to what they say, give another
-folder. `--write` fits on all instances and writes aci/localization/weights.json.
+A linear model: of an instance's candidates the gold ones should be likeliest under softmax, with L2 on the weights.
+It learns from the candidates that seem likeliest by a fixed rule; gold that is not among them is not added, and an
+instance without any is passed over. Every figure is cross-validated by leaving out one repository at a time. `masked`
+is the same without what links, commit ids and #numbers say. Signals are kept in `--signals`: after a change to what
+they say, give another folder. `--write` fits on all instances and writes aci/localization/weights.json.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 
 from aci.localization.signals import Flags, Floats
 from benchmarks._listwise import fit
-from benchmarks._signals import Judged, Table, judged
+from benchmarks._signals import Judged, Table, judged, look
 from benchmarks.localization import load, share_within
 from trajectories.errors import SweAgentError
 
@@ -33,17 +34,18 @@ FILES = (
 FUNCTIONS = (
     "file", "file_rank", "text", "title", "text_rank_in_file", "covered", "link", "trace", "called", "method",
     "class_in_title", "name", "class_name", "special", "length", "message", "past_lines",
+    "spread",
 )  # fmt: skip
 MASKED = ("commit", "link")
 FILES_L2, FUNCTIONS_L2 = 1.0, 3.0
 TRAINED_FILES, TRAINED_FUNCTIONS = 100, 300
-"""Candidates of an instance that are learned from, the likeliest by their words; all are scored."""
+"""Candidates of an instance that are learned from; all are scored."""
 WEIGHTS = Path(__file__).parent.parent / "aci" / "localization" / "weights.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The worst-placed gold candidate's rank for each instance (0: not among them)."""
+    """The rank of the worst-placed gold place for each instance (0: not among the candidates)."""
 
     files: list[int]
     functions: list[int]
@@ -120,13 +122,8 @@ def fitted(data: Sequence[Judged], files: Sequence[str], functions: Sequence[str
 
 
 def _likeliest(table: Table, most: int) -> Flags:
-    """Candidates by their words, and all that are gold or named."""
-    look = table.values[:, table.signals.index("text")].copy()
-    for name in ("link", "trace", "method", "past", "commit", "class", "called", "name"):
-        if name in table.signals:
-            look += 0.4 * table.values[:, table.signals.index(name)]
-    kept = np.zeros(len(look), bool)
-    kept[np.argsort(-look, kind="stable")[:most]] = True
+    kept = np.zeros(len(table.gold), bool)
+    kept[np.argsort(-look(table), kind="stable")[:most]] = True
     return kept
 
 
@@ -141,10 +138,12 @@ def ranks(
 
 
 def worst(scores: Floats, table: Table) -> int:
+    """The rank of the last gold place, each place counted once, where its best candidate stands; 0 for no rank."""
     if not table.complete or not table.gold.any():
         return 0
     order = np.argsort(-scores, kind="stable")
-    return int(np.flatnonzero(table.gold[order])[-1]) + 1
+    _, firsts = np.unique(table.places[order], return_index=True)
+    return int(np.flatnonzero(table.gold[order][np.sort(firsts)])[-1]) + 1
 
 
 def line(name: str, plain: Scored, masked: Scored) -> str:

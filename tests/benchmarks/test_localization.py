@@ -11,12 +11,15 @@ import pytest
 
 from benchmarks import fit_localization
 from benchmarks._listwise import fit
+from benchmarks._signals import Table, judged
 from benchmarks.localization import load, main, masked, share_within, worst_rank
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
 
 FILES = {
-    "shop/door.py": "class Door:\n    def close(self):\n        raise DoorError('stuck in its frame')\n",
+    "shop/door.py": "class Door:\n    def close(self):\n        raise DoorError('stuck in its frame')\n\n"
+    "    @property\n    def width(self):\n        return self._width\n\n"
+    "    @width.setter\n    def width(self, width):\n        self._width = width\n",
     "shop/stock.py": "def count(items):\n    return len(items)\n",
     "shop/mail.py": "def send(letter):\n    return letter\n",
     "tests/test_door.py": "def test_door_close():\n    pass\n",
@@ -123,6 +126,36 @@ def test_the_fit_finds_the_signal_that_tells() -> None:
     assert abs(fit(lists, 1000.0)).max() < 0.2
     nothing = [(np.ones((4, 3)), np.zeros(4, bool))]
     assert np.allclose(fit(lists + nothing, 1.0), weights)
+
+
+def test_places_of_several_candidates_count_once() -> None:
+    def table(names: list[str], gold: str) -> Table:
+        places = np.array([sorted(set(names)).index(name) for name in names])
+        return Table(("text",), np.zeros((len(names), 1)), np.array([name == gold for name in names]), True, places)
+
+    scores = np.arange(4, 0, -1.0)
+    assert fit_localization.worst(scores, table(["a", "a", "b", "b"], "b")) == 2
+    assert fit_localization.worst(scores, table(["a", "b", "a", "c"], "a")) == 1
+    assert fit_localization.worst(scores, table(["a", "b", "b", "c"], "c")) == 3
+    assert fit_localization.worst(scores, table(["a", "b", "b", "c"], "d")) == 0
+
+
+def test_overloads_are_one_place(given: dict[str, Any], tmp_path: Path) -> None:
+    (instance, *_) = load(**given, limit=1)
+    one = judged(instance, tmp_path / "cache", tmp_path / "signals")
+    assert one.functions.places.tolist() == [0, 1, 1]  # Door.close, and Door.width that is got and set
+    assert len(set(one.files.places)) == len(one.files.places)
+
+
+def test_signals_of_another_version_are_refused(given: dict[str, Any], tmp_path: Path) -> None:
+    (instance, *_) = load(**given, limit=1)
+    kept = tmp_path / "signals" / "door.npz"
+    judged(instance, tmp_path / "cache", kept.parent)
+    with np.load(kept) as found:
+        columns = {name: found[name] for name in found if name != "files_places"}
+    np.savez_compressed(kept, allow_pickle=False, **columns)
+    with pytest.raises(UsageError, match="another version"):
+        judged(instance, tmp_path / "cache", kept.parent)
 
 
 def test_signals_are_kept_fitted_and_written(
