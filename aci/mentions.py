@@ -27,15 +27,15 @@ _LINK = re.compile(
     r"https?://[^\s)>\]]{1,300}?/(?:blob|tree|src)/[^/\s]{1,200}/(?P<path>[^\s)>\]#?]{1,500})"
     r"(?:#L(?P<line>\d{1,7})(?:-L?(?P<last>\d{1,7}))?)?"
 )
-_URL = re.compile(r"https?://[^\s)>\]]+")
+URL = re.compile(r"https?://[^\s)>\]]+")
 _PATH = re.compile(rf"(?<![\w./\\-])[\w./\\-]{{0,200}}[\w-]\.(?:{_EXTENSION})\b(?![\w(/])")
 _DOTTED = re.compile(r"(?<![\w./])[A-Za-z_]\w{0,80}(?:(?:\.|::|(?<=\w)#(?=[a-z_]))[A-Za-z_]\w{0,80}){1,8}")
 _MODULE_PATH = re.compile(r"(?<![\w./])[A-Za-z_]\w{0,80}(?:/[A-Za-z_]\w{0,80}){1,8}(?![\w./])")
 _INLINE = re.compile(r"``?([^`\n]{1,300})``?")
 _CALLED = re.compile(r"(?<!\w)([^\W\d]\w{1,80})\(")
 _QUOTED = re.compile(r"\"([^\"\n]{8,200})\"|'([^'\n]{8,200})'|“([^”\n]{8,200})”")
-_SHA = re.compile(r"(?<![\w-])(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40}(?![\w-])")
-_NUMBER = re.compile(r"(?:(?<![\w&])#|(?:issues?|pull|ticket|PR)[ /#]+)(\d{2,6})\b")
+SHA = re.compile(r"(?<![\w-])(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40}(?![\w-])")
+NUMBER = re.compile(r"(?:(?<![\w&])#|(?:issues?|pull|ticket|PR)[ /#]+)(\d{2,6})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ def mentions(issue: Issue) -> Mentions:
     title = issue.title[:LONGEST]
     body = _without_comments(issue.body[:LONGEST].replace("\r\n", "\n")).replace("\u200b", "")
     links = tuple(_link(found) for found in _LINK.finditer(body))
-    shas = tuple(dict.fromkeys(_SHA.findall(_LINK.sub(" ", body))))
-    numbers = tuple(dict.fromkeys(int(number) for number in _NUMBER.findall(f"{title}\n{body}")))
-    body = _URL.sub(" ", body)
+    shas = tuple(dict.fromkeys(SHA.findall(_LINK.sub(" ", body))))
+    numbers = tuple(dict.fromkeys(int(number) for number in NUMBER.findall(f"{title}\n{body}")))
+    body = URL.sub(" ", body)
     found, rest = frames(f"{title}\n{body}".replace("\\", "/"))
     paths = tuple(dict.fromkeys(one[0].lstrip("./") for one in _PATH.finditer(rest)))
     parts = sections(body)

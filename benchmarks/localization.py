@@ -4,10 +4,10 @@
         [--limit N] [--json OUT] [--cache DIR] [--mask] [--by-repository]
 
 A hit at k: all places of an instance are within the first k. Nothing is checked out: trees are read from the git
-directory of each instance, DIR/owner+name/repo. Functions are scored where the instance says so. `--mask` leaves out
-what links, commit ids and #numbers in the text say. Plain BM25 (raw words of whole files and functions) is scored in
-the same run. Seconds are wall-clock of one query: cold with the graph of its commit to be made (what was indexed for
-other commits stands), warm the same query again.
+directory of each instance, DIR/owner+name/repo. Functions are scored where the instance says so. `--mask` leaves
+links, commit ids and #numbers out of the text. Plain BM25 (raw words of whole files and functions) is scored in the
+same run. Seconds are wall-clock of one query, the median of all: `cold` with nothing known of the repository,
+`new_commit` with another commit of it known, `warm` the same query again; with a `--cache` that is not new only `warm`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ from aci.graph.blobs import GitBlobs
 from aci.graph.graph import Graph, asked
 from aci.history import History
 from aci.localize import Places, places, reader
+from aci.mentions import NUMBER, SHA, URL
 from benchmarks._plain_bm25 import plain_bm25
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Issue
 
 FILES_AT, FUNCTIONS_AT = (1, 3, 5), (5, 10)
+COLD, NEW_COMMIT, WARM = "cold", "new_commit", "warm"
 ENOUGH = 100
 """Places asked for: those of an instance that come later count as not found."""
 
@@ -51,7 +53,10 @@ class Instance:
 
 @dataclass(slots=True)
 class Outcome:
-    """Ranks, from 1, of the worst-placed gold file and function (0: not found), and of the best file."""
+    """Ranks, from 1, of the worst-placed gold file and function (0: not found), and of the best file.
+
+    `seconds` of each kind of query.
+    """
 
     instance: Instance
     files: int
@@ -59,8 +64,7 @@ class Outcome:
     first_file: int
     plain_files: int
     plain_functions: int
-    cold: float
-    warm: float
+    seconds: dict[str, float]
 
 
 @dataclass(slots=True)
@@ -112,28 +116,39 @@ def _instance(row: dict[str, Any], solved: dict[str, dict[str, Any]], repos: Pat
     return Instance(id, row["repo"], git_dir, row["base_commit"], issue, frozenset(gold["files"]), functions)
 
 
-def run(instances: Iterable[Instance], cache: Path, mask: bool, tell: Callable[[str], None]) -> Run:
+def run(instances: Iterable[Instance], cache: Path, tell: Callable[[str], None]) -> Run:
     """Localizes each instance twice: with its graph to be made, and again."""
     done = Run()
+    before: set[Path | str] | None = None if any(cache.glob("*")) else set()
     for instance in instances:
+        first = _kind(instance, before)
         try:
-            outcome = _outcome(instance, cache, mask)
+            outcome = _outcome(instance, cache, first)
         except UsageError as error:
             done.missing[instance.id] = error.message
             tell(f"{instance.id}: {error.message}")
             continue
+        if before is not None:
+            before |= {instance.git_dir, instance.commit}
         done.outcomes.append(outcome)
-        tell(f"{instance.id}: file {outcome.files or '-'}, function {outcome.functions or '-'}, {outcome.warm:.2f} s")
+        took = ", ".join(f"{kind} {seconds:.2f} s" for kind, seconds in outcome.seconds.items())
+        tell(f"{instance.id}: file {outcome.files or '-'}, function {outcome.functions or '-'}, {took}")
     return done
 
 
-def _outcome(instance: Instance, cache: Path, mask: bool) -> Outcome:
-    began = time.perf_counter()
-    found = located(instance, cache, mask)
-    cold = time.perf_counter() - began
-    began = time.perf_counter()
-    found = located(instance, cache, mask)
-    warm = time.perf_counter() - began
+def _kind(instance: Instance, before: set[Path | str] | None) -> str:
+    """What the first query of an instance is, after these repositories and commits (None: nobody knows which)."""
+    if before is None or instance.commit in before:
+        return WARM
+    return NEW_COMMIT if instance.git_dir in before else COLD
+
+
+def _outcome(instance: Instance, cache: Path, first: str) -> Outcome:
+    seconds = {}
+    for kind in (first, WARM):
+        began = time.perf_counter()
+        found = located(instance, cache)
+        seconds[kind] = time.perf_counter() - began
     files = [hit.path for hit in found.files]
     functions = [f"{hit.path}:{hit.name}" for hit in found.functions]
     blobs = GitBlobs.at(instance.git_dir, instance.commit)
@@ -145,29 +160,31 @@ def _outcome(instance: Instance, cache: Path, mask: bool) -> Outcome:
         min((files.index(path) + 1 for path in instance.files if path in files), default=0),
         worst_rank(plain[0], instance.files),
         worst_rank(plain[1], instance.functions),
-        cold,
-        warm,
+        seconds,
     )
 
 
-def located(instance: Instance, cache: Path, mask: bool = False) -> Places:
-    """What the product says; masked, without what links and numbers in the issue point at."""
+def located(instance: Instance, cache: Path) -> Places:
+    """What the product says."""
     blobs = GitBlobs.at(instance.git_dir, instance.commit)
-    issue = replace(instance.issue, body=masked(instance.issue.body)) if mask else instance.issue
 
     def question(graph: Graph) -> Places:
         with History.open(instance.git_dir, instance.commit, cache) as history:
-            return places(graph, issue, reader(blobs), history, ENOUGH)
+            return places(graph, instance.issue, reader(blobs), history, ENOUGH)
 
     return asked(blobs, cache, question)
 
 
-def masked(text: str) -> str:
-    """Without addresses, commit ids and #numbers."""
-    import re
+def masked(instance: Instance) -> Instance:
+    """Without the addresses, commit ids and #numbers that localization sees in the issue."""
 
-    text = re.sub(r"https?://[^\s)>\]]+", " ", text)
-    return re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b|(?:#|(?:issues?|pull|ticket|PR)[ /#]+)\d{2,6}\b", " ", text)
+    def without(text: str) -> str:
+        for pattern in (URL, SHA, NUMBER):
+            text = pattern.sub(" ", text)
+        return text
+
+    issue = replace(instance.issue, title=without(instance.issue.title), body=without(instance.issue.body))
+    return replace(instance, issue=issue)
 
 
 def worst_rank(ranked: Sequence[str], gold: Iterable[str]) -> int:
@@ -192,8 +209,8 @@ def report(done: Run) -> dict[str, Any]:
         "bm25": _scores(outcomes, plain=True),
         "single": {"n": len(single), **_scores(single)},
         "seconds": {
-            "cold": _middle([one.cold for one in outcomes]),
-            "warm": _middle([one.warm for one in outcomes]),
+            kind: _middle([one.seconds[kind] for one in outcomes if kind in one.seconds])
+            for kind in (COLD, NEW_COMMIT, WARM)
         },
         "missing": done.missing,
     }
@@ -220,14 +237,23 @@ def _mean(values: Sequence[float]) -> float:
     return round(statistics.fmean(values), 3) if values else 0.0
 
 
-def _middle(values: Sequence[float]) -> float:
-    return round(statistics.median(values), 2) if values else 0.0
+def _middle(values: Sequence[float]) -> float | None:
+    """None where nothing was measured."""
+    return round(statistics.median(values), 2) if values else None
 
 
 def table(name: str, scores: dict[str, Any]) -> str:
     files = "  ".join(f"{scores['files'][f'acc@{k}']:5.1f}" for k in FILES_AT)
     functions = "  ".join(f"{scores['functions'][f'acc@{k}']:5.1f}" for k in FUNCTIONS_AT)
     return f"{name:28} {files}   {functions}"
+
+
+def _check_writable(path: Path) -> None:
+    """Before the run rather than after it. Raises UsageError."""
+    try:
+        path.touch()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.", "Give another file for --json.") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -243,8 +269,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         instances = load(options.instances, options.gold, options.repos, options.limit)
+        if options.mask:
+            instances = list(map(masked, instances))
+        if options.json:
+            _check_writable(options.json)
         with tempfile.TemporaryDirectory() as own:
-            done = run(instances, options.cache or Path(own), options.mask, lambda said: print(said, file=sys.stderr))
+            done = run(instances, options.cache or Path(own), lambda said: print(said, file=sys.stderr))
     except SweAgentError as error:
         print(f"{error.message} {error.fix}", file=sys.stderr)
         return 2
@@ -256,9 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.by_repository:
         for name, scores in by_repository(done.outcomes).items():
             print(table(f"  {name} ({scores['n']})", scores))
-    print(
-        f"MRR {summary['mrr']}, seconds a query: cold {summary['seconds']['cold']}, warm {summary['seconds']['warm']}"
-    )
+    took = ", ".join(f"{kind} {'-' if middle is None else middle}" for kind, middle in summary["seconds"].items())
+    print(f"MRR {summary['mrr']}, seconds a query: {took}")
     for id, message in done.missing.items():
         print(f"not scored: {id}: {message}")
     if options.json:
