@@ -57,10 +57,9 @@ class History:
     @staticmethod
     def open(git_dir: Path, commit: str, cache: Path | None) -> History:
         """What `git_dir` knows before `commit`, a whole id. `cache` is the folder where it is kept, if anywhere."""
-        from aci.history_index import SCHEMA, VERSION
+        from aci.history_index import opened
 
-        database = Cache(cache / "history.sqlite" if cache else None, SCHEMA, VERSION)
-        return History(Commits(git_dir), commit, database)
+        return History(Commits(git_dir), commit, opened(cache))
 
     def close(self) -> None:
         self._commits.close()

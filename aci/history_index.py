@@ -10,6 +10,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +19,13 @@ import numpy.typing as npt
 from aci.cache import Cache, Damaged
 from aci.history_git import Commit, Commits
 from aci.history_messages import read
+from aci.version import file_of, version_of
 
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION = 3
+MADE_BY = ("history*.py", "words.py")
+"""The code that decides what is stored."""
 SCHEMA = """
 CREATE TABLE families (id INTEGER PRIMARY KEY, root TEXT, ids BLOB, times BLOB, lengths BLOB);
 CREATE INDEX roots ON families (root);
@@ -62,6 +65,15 @@ class Base:
 
 
 NOTHING = Base(-1, b"", *(np.empty(0, np.int64),) * 2, np.empty(0, np.bool_))
+
+
+def opened(folder: Path | None) -> Cache:
+    """The cache in a folder; without one in memory."""
+    return Cache(file_in(folder) if folder else None, SCHEMA, version_of(*MADE_BY))
+
+
+def file_in(folder: Path) -> Path:
+    return file_of(folder, "history", version_of(*MADE_BY))
 
 
 def known(cache: Cache, commit: str, boundary: str) -> Base | None:

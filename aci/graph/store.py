@@ -20,9 +20,11 @@ from aci.graph.links import Bundle, packed
 from aci.graph.outline import Outline, decode, encode
 from aci.graph.postings import Bucket, Documents, Postings, Segment, bucket_of
 from aci.graph.resolve import Resolved
+from aci.version import file_of, version_of
 from trajectories.errors import WorkspaceError
 
-VERSION = 3
+MADE_BY = ("graph/**/*.py", "words.py")
+"""The code that decides what is stored."""
 SCHEMA = """
 CREATE TABLE segments (id INTEGER PRIMARY KEY AUTOINCREMENT, buckets INTEGER NOT NULL, documents BLOB NOT NULL,
     names BLOB NOT NULL);
@@ -80,7 +82,7 @@ class Store:
     """Without a folder it lives in memory."""
 
     def __init__(self, folder: Path | None) -> None:
-        self.cache = Cache(folder / "graph.sqlite" if folder else None, SCHEMA, VERSION)
+        self.cache = Cache(file_in(folder) if folder else None, SCHEMA, version_of(*MADE_BY))
 
     def close(self) -> None:
         self.cache.close()
@@ -196,6 +198,10 @@ class Store:
             some = values[at : at + AT_ONCE]
             rows += self.cache.read(query % ",".join("?" * len(some)), some)
         return rows
+
+
+def file_in(folder: Path) -> Path:
+    return file_of(folder, "graph", version_of(*MADE_BY))
 
 
 def _insist(write: Connection, table: str, ids: Iterable[int]) -> None:

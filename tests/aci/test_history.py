@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.cache import Cache
 from aci.history import History
 from aci.history_git import Commits
-from aci.history_index import SCHEMA, VERSION
+from aci.history_index import file_in, opened
 from tests.conftest import MakeRepo, git
 from trajectories.plumbing import GitFailed
 
@@ -380,12 +379,12 @@ def test_a_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) 
             return [len(history), subjects(history), history.touched([base]), history.added([base])]
 
     sound = answers()
-    connection = sqlite3.connect(tmp_path / "history.sqlite")
+    connection = sqlite3.connect(file_in(tmp_path))
     connection.execute(damage)
     connection.commit()
     connection.close()
     assert answers() == sound
-    (tmp_path / "history.sqlite").write_bytes(b"no database " * 1000)
+    file_in(tmp_path).write_bytes(b"no database " * 1000)
     assert answers() == sound
 
 
@@ -405,11 +404,11 @@ def test_what_is_stored_in_parts_is_the_same(repo: Path, tmp_path: Path, monkeyp
 def test_a_cache_that_grew_too_large_is_begun_anew(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = commit(repo, f"Price {' '.join(f'word{n}' for n in range(400))}", {})
     later = commit(repo, "Total", {})
-    for one, files in ((base, ["history.sqlite"]), (later, ["history.1.sqlite"])):
+    for one, turn in ((base, ""), (later, ".1")):
         with History.open(repo / ".git", one, tmp_path) as history:
             assert history.similar(WORDS)[0].commit == one
-        assert sorted(file.name for file in tmp_path.glob("*.sqlite")) == files
-        empty = Cache(None, SCHEMA, VERSION)
+        assert sorted(file.name for file in tmp_path.glob("*.sqlite")) == [f"{file_in(tmp_path).stem}{turn}.sqlite"]
+        empty = opened(None)
         monkeypatch.setattr("aci.history_index.LARGEST", empty.size())
         empty.close()
 
@@ -434,7 +433,7 @@ def test_processes_at_once_index_a_repository_once(repo: Path, tmp_path: Path) -
         ["24", "23"],
         ["16", "15"],
     ]
-    cache = Cache(tmp_path / "cache" / "history.sqlite", SCHEMA, VERSION)
+    cache = opened(tmp_path / "cache")
     families = cache.read("SELECT length(ids) / 20 FROM families")
     assert sum(commits for (commits,) in families) == 31
     cache.close()

@@ -10,6 +10,8 @@ import pytest
 
 from aci import locating
 from aci.cache import Cache, CacheUnusable, folder
+from aci.graph import store
+from aci.history_index import file_in
 from aci.locating import Before, located
 from aci.repository import Repository
 from tests.conftest import MakeRepo, git
@@ -36,7 +38,7 @@ def test_a_disk_that_is_full_when_history_is_written(make_repo: MakeRepo, monkey
     def full(cache: Cache) -> Iterator[object]:
         assert cache.path
         used.add(cache.path)
-        if cache.path == folder() / "history.sqlite":
+        if cache.path == file_in(folder()):
             raise CacheUnusable("The cache cannot be used: database or disk is full.", "Make room.")
         with writing(cache) as connection:
             yield connection
@@ -46,7 +48,8 @@ def test_a_disk_that_is_full_when_history_is_written(make_repo: MakeRepo, monkey
     said: list[str] = []
     assert find(make_repo(FILES), said)[0] == "add"
     assert said == [f"The cache cannot be used: database or disk is full. {locating.NOT_KEPT}"]
-    assert {path.name for path in used if path.parent == locating._own_folder()} == {"graph.sqlite", "history.sqlite"}
+    mine = locating._own_folder()
+    assert {path for path in used if path.parent == mine} == {file_in(mine), store.file_in(mine)}
 
 
 @pytest.mark.parametrize("rev", [None, "HEAD"])

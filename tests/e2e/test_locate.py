@@ -143,7 +143,7 @@ def test_a_repository_without_source(machine: Machine, make_repo) -> None:
 
 def test_a_damaged_cache_is_made_again(machine: Machine, calculator: Path, issue_file: str) -> None:
     first = locate(machine, calculator, "--issue-file", issue_file)
-    (database,) = (machine.home / "cache").rglob("graph.sqlite")
+    (database,) = (machine.home / "cache").rglob("graph-*.sqlite")
     database.write_bytes(b"SQLite format 3\0" + os.urandom(5000))
     assert locate(machine, calculator, "--issue-file", issue_file)["functions"] == first["functions"]
 

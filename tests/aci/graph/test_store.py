@@ -24,7 +24,7 @@ from aci.graph.links import KINDS, Bundle, packed
 from aci.graph.outline import Outline
 from aci.graph.postings import Builder
 from aci.graph.resolve import Edge, Loose, Resolved
-from aci.graph.store import HOUR, Manifest, Parsed, Store, make_room
+from aci.graph.store import HOUR, Manifest, Parsed, Store, file_in, make_room
 from tests.aci.graph.answering import OTHER, TEXTS, Answer, answer
 from trajectories.errors import WorkspaceError
 
@@ -75,7 +75,7 @@ def right() -> dict[str, Answer]:
 def _filled(cache: Path) -> bytes:
     for texts in (TEXTS, OTHER):
         asked(TextBlobs(texts), cache, answer)
-    return (cache / "graph.sqlite").read_bytes()
+    return file_in(cache).read_bytes()
 
 
 def test_the_cache_answers_as_a_build_from_nothing(tmp_path: Path, right: dict[str, Answer]) -> None:
@@ -87,7 +87,7 @@ def test_the_cache_answers_as_a_build_from_nothing(tmp_path: Path, right: dict[s
 def _put(cache: Path, data: bytes) -> None:
     for file in cache.iterdir():
         file.unlink()
-    (cache / "graph.sqlite").write_bytes(data)
+    file_in(cache).write_bytes(data)
 
 
 def test_flipped_bytes_never_make_a_wronganswer(tmp_path: Path, right: dict[str, Answer]) -> None:
@@ -123,7 +123,7 @@ def test_a_cut_file_never_makes_a_wronganswer(tmp_path: Path, right: dict[str, A
 
 @pytest.mark.parametrize("content", [b"", b"a text, not a database\n" * 500])
 def test_another_file_in_its_place_is_begun_anew(tmp_path: Path, right: dict[str, Answer], content: bytes) -> None:
-    (tmp_path / "graph.sqlite").write_bytes(content)
+    file_in(tmp_path).write_bytes(content)
     for _ in range(2):
         assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
@@ -139,7 +139,7 @@ def test_another_version_is_begun_anew(tmp_path: Path, right: dict[str, Answer],
 
 
 def test_a_folder_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "graph.sqlite").mkdir()
+    file_in(tmp_path).mkdir()
     with pytest.raises(WorkspaceError, match="cannot be used"):
         asked(TextBlobs(TEXTS), tmp_path, answer)
 
@@ -192,7 +192,7 @@ def _started(cache: Path, which: str) -> subprocess.Popen[str]:
 )
 def test_processes_that_build_at_once_all_answer_rightly(tmp_path: Path, before: str, which: tuple[str, ...]) -> None:
     if before == "a text":
-        (tmp_path / "graph.sqlite").write_text("a text " * 1000)
+        file_in(tmp_path).write_text("a text " * 1000)
     elif before == "damage":
         whole = bytearray(_filled(tmp_path))
         for at in range(9000, len(whole), 500):
@@ -209,7 +209,7 @@ def test_processes_that_build_at_once_all_answer_rightly(tmp_path: Path, before:
 def test_a_build_that_was_killed_does_not_harm_the_next(tmp_path: Path, right: dict[str, Answer], after: float) -> None:
     process = _started(tmp_path, "texts")
     until = time.monotonic() + 60
-    while not (tmp_path / "graph.sqlite").exists() and time.monotonic() < until:
+    while not file_in(tmp_path).exists() and time.monotonic() < until:
         time.sleep(0.001)
     time.sleep(after)
     os.kill(process.pid, signal.SIGKILL)
@@ -285,7 +285,7 @@ def test_a_graph_whose_tree_is_dropped_meanwhile_is_made_again(tmp_path: Path) -
 
     assert asked(TextBlobs(TEXTS), tmp_path, question) == [Place("pkg/m3.py", 0)]
     assert times == 2
-    assert [file.name for file in tmp_path.glob("*.sqlite")] == ["graph.sqlite"]
+    assert [file.name for file in tmp_path.glob("*.sqlite")] == [file_in(tmp_path).name]
 
 
 def test_a_tree_whose_parts_are_dropped_while_it_is_made_is_made_again(
@@ -311,7 +311,7 @@ def test_a_tree_whose_parts_are_dropped_while_it_is_made_is_made_again(
     monkeypatch.setattr(build, "_edges", drops_first)
     assert asked(TextBlobs(OTHER), tmp_path, answer) == asked(TextBlobs(OTHER), None, answer)
     assert dropped
-    assert [file.name for file in tmp_path.glob("*.sqlite")] == ["graph.sqlite"]
+    assert [file.name for file in tmp_path.glob("*.sqlite")] == [file_in(tmp_path).name]
     store = Store(tmp_path)
     assert store.cache.read("SELECT count(*) FROM trees") == [(2,)]
     store.close()
