@@ -24,24 +24,26 @@ def affected_callers(trees: Trees, base: str, tree: str, paths: Collection[str])
     Lines are those in `tree`. Empty without a graph: what is told is advice, and nothing hangs on it.
     """
     from aci.graph.blobs import TreeBlobs
-    from aci.graph.edits import broken_callers, edits_between
+    from aci.graph.edits import edits_between
     from aci.locating import ask_graph
 
     before = TreeBlobs(trees, base)
-    edits = [edit for edit in edits_between(before, TreeBlobs(trees, tree)) if edit.path in paths]
-    if not any(edit.path.endswith(".py") and breaking_changes(edit.before, edit.after) for edit in edits):
-        return []
-
-    def question(graph: Graph) -> list[str]:
-        broken = broken_callers(graph, edits)
-        told = [_sentence(graph, one, edits) for one in broken[:MOST_FUNCTIONS]]
-        rest = len(broken) - len(told)
-        return [*told, f"So with {rest} more functions whose signature changes."] if rest else told
-
     try:
-        return ask_graph(before, question)
+        edits = [edit for edit in edits_between(before, TreeBlobs(trees, tree)) if edit.path in paths]
+        if not any(edit.path.endswith(".py") and breaking_changes(edit.before, edit.after) for edit in edits):
+            return []
+        return ask_graph(before, lambda graph: _sentences(graph, edits))
     except WorkspaceError:
         return []
+
+
+def _sentences(graph: Graph, edits: Sequence[Edit]) -> list[str]:
+    from aci.graph.edits import broken_callers
+
+    broken = broken_callers(graph, edits)
+    told = [_sentence(graph, one, edits) for one in broken[:MOST_FUNCTIONS]]
+    rest = len(broken) - len(told)
+    return [*told, f"So with {rest} more functions whose signature changes."] if rest else told
 
 
 def _sentence(graph: Graph, broken: Broken, edits: Sequence[Edit]) -> str:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from aci.evidence import imported
+from aci.graph.blobs import TreeBlobs
 from aci.patch import is_test
 from aci.source import definitions
 from trajectories.errors import WorkspaceError
@@ -52,7 +53,7 @@ def related_tests(
     scores: dict[str, float] = dict(near)
     for path in _worth_reading(tests, near, changed):
         scores[path] += _by_text(trees.read_blob(tests[path].id).decode("utf-8", "replace"), modules, word)
-    for path, reached in _by_graph(trees, base, tree, changed).items():
+    for path, reached in _reaching(TreeBlobs(trees, base), _touched(trees, base, tree, changed)).items():
         if path in scores:
             scores[path] += REACHES * reached
     return tuple(sorted((path for path, score in scores.items() if score), key=lambda path: (-scores[path], path)))[
@@ -70,31 +71,52 @@ def nearest_tests(trees: Trees, tree: str, places: Sequence[tuple[str, str]], mo
     for rank, path in enumerate(dict.fromkeys(path for path, _ in places)):
         for test, score in _by_path(tests, [path]).items():
             scores[test] += score / (1 + rank)
-    for path, reached in _reaching(trees, tree, places).items():
+    for path, reached in _reaching(TreeBlobs(trees, tree), _meant(places)).items():
         if path in scores:
             scores[path] += REACHES * reached
     best = sorted((path for path, score in scores.items() if score >= LEAST), key=lambda path: (-scores[path], path))
     return tuple(best[:most])
 
 
-def _reaching(trees: Trees, tree: str, places: Sequence[tuple[str, str]]) -> dict[str, float]:
-    """How surely each test file gets to the places; an earlier place counts more."""
-    from aci.graph.blobs import TreeBlobs
-    from aci.graph.naming import meant
+def _reaching(blobs: TreeBlobs, starts: Callable[[Graph], Mapping[Place, float]]) -> dict[str, float]:
+    """How surely each test file gets to these places, from 0 to 1; nothing where there is no graph."""
     from aci.graph.reach import reaching_tests
     from aci.locating import ask_graph
 
     def question(graph: Graph) -> dict[str, float]:
-        starts: dict[Place, float] = {}
-        for rank, (path, name) in enumerate(places):
-            for place in meant(graph, f"{path}:{name}" if name else path).places[:1] if path in graph.number else ():
-                starts.setdefault(place, 1 / (1 + rank) ** 0.5)
-        return {path: one.score for path, one in reaching_tests(graph, starts).items()}
+        return {path: one.score for path, one in reaching_tests(graph, starts(graph)).items()}
 
     try:
-        return ask_graph(TreeBlobs(trees, tree), question)
+        return ask_graph(blobs, question)
     except WorkspaceError:
         return {}
+
+
+def _meant(places: Sequence[tuple[str, str]]) -> Callable[[Graph], Mapping[Place, float]]:
+    """What paths and names mean; an earlier place counts more."""
+
+    def starts(graph: Graph) -> Mapping[Place, float]:
+        from aci.graph.naming import meant
+
+        found: dict[Place, float] = {}
+        for rank, (path, name) in enumerate(places):
+            for place in meant(graph, f"{path}:{name}" if name else path).places[:1] if path in graph.number else ():
+                found.setdefault(place, 1 / (1 + rank) ** 0.5)
+        return found
+
+    return starts
+
+
+def _touched(trees: Trees, base: str, tree: str, changed: Sequence[str]) -> Callable[[Graph], Mapping[Place, float]]:
+    """The definitions that a change of these paths touches."""
+
+    def starts(graph: Graph) -> Mapping[Place, float]:
+        from aci.graph.edits import edits_between, touched
+
+        edits = edits_between(TreeBlobs(trees, base), TreeBlobs(trees, tree))
+        return dict.fromkeys(touched(graph, [edit for edit in edits if edit.path in changed]), 1.0)
+
+    return starts
 
 
 def _by_path(tests: Mapping[str, Entry], changed: Sequence[str]) -> dict[str, int]:
@@ -108,26 +130,6 @@ def _by_path(tests: Mapping[str, Entry], changed: Sequence[str]) -> dict[str, in
         stem = re.sub(r"^test_|_test$", "", test.rpartition("/")[2].removesuffix(".py"))
         scores[test] = 4 * stems[stem] + sum(folders[test[:cut]] for cut in cuts)
     return scores
-
-
-def _by_graph(trees: Trees, base: str, tree: str, changed: Sequence[str]) -> dict[str, float]:
-    """How surely each test file gets to the changed definitions, from 0 to 1; nothing where there is no graph."""
-    from aci.graph.blobs import TreeBlobs
-    from aci.graph.edits import edits_between, touched
-    from aci.graph.reach import reaching_tests
-    from aci.locating import ask_graph
-
-    before = TreeBlobs(trees, base)
-    edits = [edit for edit in edits_between(before, TreeBlobs(trees, tree)) if edit.path in changed]
-
-    def question(graph: Graph) -> dict[str, float]:
-        places = dict.fromkeys(touched(graph, edits), 1.0)
-        return {path: one.score for path, one in reaching_tests(graph, places).items()}
-
-    try:
-        return ask_graph(before, question)
-    except WorkspaceError:
-        return {}
 
 
 def _worth_reading(tests: Mapping[str, Entry], near: Mapping[str, int], changed: Sequence[str]) -> list[str]:

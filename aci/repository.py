@@ -139,6 +139,10 @@ class Repository:
             raise UsageError(f"There is no commit {rev!r} in {self.root}.", "Give a branch, tag or commit id.")
         return commit
 
+    def told(self, rev: str | None = None) -> str:
+        """What `blobs` reads, in words."""
+        return rev or ("HEAD" if self.bare or not self._path("index").exists() else "the working tree")
+
     @contextmanager
     def blobs(self, rev: str | None = None) -> Iterator[GitBlobs]:
         """The files that a run would start from (see `base`), to be read while the context lasts.

@@ -6,16 +6,20 @@ Every error ends here: one sentence and what to do about it, the exit code of `t
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
+from errno import ENOSPC
 from functools import wraps
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from trajectories.errors import Cancelled, SweAgentError
+from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 
 INTERRUPTED = Cancelled.code, "Interrupted.", "`swe-agent runs` lists what can be resumed."
 COMMANDS = Path(__file__).parent / "run"
@@ -88,12 +92,20 @@ def _version(asked: bool) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code."""
+    if isinstance(sys.stdout, TextIOWrapper) and "utf" not in sys.stdout.encoding.lower():
+        sys.stdout.reconfigure(errors="replace")
     try:
         code: Any = build().main(args=arguments, prog_name="swe-agent", standalone_mode=False)
+        sys.stdout.flush()
     except typer.TyperException as error:
         return fail(arguments, getattr(error, "exit_code", 2), *_explained(error))
     except SweAgentError as error:
         return fail(arguments, error.code, error.message, error.fix)
+    except OSError as error:
+        if error.errno != ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is not written yet would fail once more at the end
+        return fail([], WorkspaceError.code, f"Nothing more can be written: {error.strerror}.", "Make room.")
     if code == Cancelled.code and not isinstance(code, Returned):
         return fail(arguments, *INTERRUPTED)
     return code if isinstance(code, int) else 0

@@ -206,7 +206,7 @@ class Console:
         return sum(hold.tokens for name, hold in trajectory.holds.items() if name not in trajectory.settles)
 
     def ending(self, exit: Exit, directory: Path) -> None:
-        self.out.print(ENDINGS.get(exit.kind, escape(exit.kind)))
+        self.out.print(ENDINGS.get(exit.kind, escape(clean(exit.kind))))
         if exit.message:
             self.out.print(f"{escape(clean(exit.message))} {escape(clean(exit.fix))}", soft_wrap=True)
         if exit.verdict.kind != "none":
@@ -228,10 +228,10 @@ class Console:
         for title, names in (("shown by", shown), ("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
             if names:
                 self.out.print(
-                    f"{title}: {escape(', '.join(names[:10]))}{' …' if len(names) > 10 else ''}", soft_wrap=True
+                    f"{title}: {escape(clean(', '.join(names[:10])))}{' …' if len(names) > 10 else ''}", soft_wrap=True
                 )
         for note in verdict.notes:
-            self.out.print(f"[dim]· {escape(note)}[/]", soft_wrap=True)
+            self.out.print(f"[dim]· {escape(clean(note))}[/]", soft_wrap=True)
 
 
 def _came_of(step: Step) -> str:

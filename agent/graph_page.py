@@ -100,7 +100,7 @@ def _section(one: Seen, number: int, boxes: list[Box]) -> str:
     _grow(centre, mine, "")
     boxes += mine
     _lay_out(centre)
-    return f"<section><h2>{escape(clean(one.signature or one.name))}</h2>{_svg(centre, mine)}</section>\n"
+    return f"<section><h2>{escape(clean(one.heading))}</h2>{_svg(centre, mine)}</section>\n"
 
 
 def _grow(box: Box, boxes: list[Box], only: str) -> None:

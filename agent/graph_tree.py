@@ -13,7 +13,7 @@ from aci.view import clean
 
 def tree(one: Seen, most: int) -> Tree:
     """A place, and under it what is related to it, at most so many of each."""
-    head = Text.assemble((clean(one.signature or one.name), "bold"), (f"  {clean(one.address)}", "dim"))
+    head = Text.assemble((clean(one.heading), "bold"), (f"  {clean(one.address)}", "dim"))
     made = Tree(head, guide_style="dim")
     if one.doc:
         made.add(Text(clean(one.doc), "italic"))

@@ -16,6 +16,7 @@ MOST_PICTURES = 4_000_000
 PICTURE = re.compile(
     r"!\[[^\]\[]{0,300}\]\(<?([^\s()>]{1,500})|<img\b[^<>]{0,300}?\bsrc=[\"']([^\"'<>]{1,500})[\"']", re.IGNORECASE
 )
+DIFF = re.compile(r"^(?:diff --git |--- \S)", re.MULTILINE)
 MAGIC = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
 
 
@@ -76,32 +77,37 @@ def _below(folder: Path, name: str, most: int) -> bytes:
 
 
 def patch_from(file: Path | None, *issue: object) -> str:
-    """The diff in a file, or "" where none is given. Raises UsageError for one beside an issue, and an unreadable one.
+    """The diff in a file, or "" where none is given.
+
+    Raises UsageError for one beside what gives an issue (None: not given), and for a file that holds no diff.
 
     Its bytes need not be UTF-8: encode it with `surrogateescape` to get them back.
     """
     if file is None:
         return ""
-    if any(value for value in issue):
+    if any(value is not None for value in issue):
         raise UsageError("--patch and an issue were both given.", "Choose one.")
+    diff = _bytes(file, "patch", MOST_PATCH).decode("utf-8", "surrogateescape")
+    if not DIFF.search(diff):
+        what = "holds no diff" if diff.strip() else "is empty"
+        raise UsageError(f"The patch {file} {what}.", "Name a diff, as `git diff` makes it.")
+    return diff
+
+
+def _bytes(file: Path, what: str, most: int) -> bytes:
+    """What is in a file, of which no more is read than is needed to see that it is too long. Raises UsageError."""
     try:
         with file.open("rb") as handle:
-            data = handle.read(MOST_PATCH + 1)
+            data = handle.read(most + 1)
     except OSError as error:
-        raise UsageError(f"The patch {file} cannot be read: {error.strerror}.", "Name a diff.") from None
-    if len(data) > MOST_PATCH or not data.strip():
-        what = "is empty" if not data.strip() else f"has more than {MOST_PATCH:,} bytes"
-        raise UsageError(f"The patch {file} {what}.", "Name a diff, as `git diff` makes it.")
-    return data.decode("utf-8", "surrogateescape")
+        raise UsageError(f"The {what} {file} cannot be read: {error.strerror}.", "Name a text file.") from None
+    if len(data) > most:
+        raise UsageError(f"The {what} {file} has more than {most:,} bytes.", "Name a shorter one.")
+    return data
 
 
 def _read(file: Path, what: str = "issue file") -> str:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"The {what} {file} cannot be read: {error.strerror}.", "Name a text file.") from None
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"The {what} {file} has {len(data):,} bytes.", f"Keep it under {MOST_BYTES:,}.")
+    data = _bytes(file, what, MOST_BYTES)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

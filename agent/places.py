@@ -21,10 +21,10 @@ SHOWN_REASONS = 3
 SHOWN_LEFT_OUT = 5
 
 
-def as_json(found: Located) -> dict[str, Any]:
-    """The object that `locate --json` prints."""
+def as_json(found: Located, verbose: bool = False) -> dict[str, Any]:
+    """The object that `locate --json` prints; `verbose`: with the path of each file that was left out."""
     places = found.places
-    return {
+    told: dict[str, Any] = {
         "files": [{"path": hit.path, "score": hit.score, "why": list(hit.why)} for hit in places.files],
         "functions": [
             {"path": hit.path, "name": hit.name, "line": hit.line, "score": hit.score, "why": list(hit.why)}
@@ -33,17 +33,18 @@ def as_json(found: Located) -> dict[str, Any]:
         "seconds": found.seconds,
         "left_out": dict(Counter(found.left_out.values()).most_common()),
     }
+    return told | {"left_out_paths": dict(sorted(found.left_out.items()))} if verbose else told
 
 
-def show(found: Located, title: str, where: str, plain: bool, verbose: bool) -> None:
-    """Files, likeliest first, and under each its likeliest functions with their rank among all."""
+def show(found: Located, title: str, where: str, nothing: str, plain: bool, verbose: bool) -> None:
+    """Files, likeliest first, and under each its likeliest functions with their rank among all; or `nothing`."""
     out = console(plain)
     head = Text.assemble((clean(title), "bold"), ("  " + where, "dim"))
     if found.places.files:
         out.print(_tree(found, head))
     else:
         out.print(head)
-        out.print("Nothing in the repository answers to it.")
+        out.print(nothing)
     if line := _left_out(found.left_out):
         out.print(Text(f"{line}; in {found.seconds:.1f} s", "dim"))
     if verbose:

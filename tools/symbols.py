@@ -33,11 +33,18 @@ ASKS = {
     "outline": ("members",),
     "all": ("bases", "subclasses", "overrides", "overridden", "callers", "tests", "callees", "members"),
 }
-OTHER_WORDS = {
-    "source": "show", "body": "show", "code": "show", "definition": "where", "define": "where", "usage": "callers",
-    "uses": "callers", "references": "callers", "calls": "callees", "parents": "bases", "children": "subclasses",
-    "members": "outline", "methods": "outline",
-}  # fmt: skip
+UNDERSTOOD = {
+    "subclasses": r"sub[ _-]?class|child|derived|overridden|extended|who (?:extends|inherits|overrides)",
+    "bases": r"base|super|parent|ancestor|overrid|inherit|extends",
+    "tests": r"test",
+    "callers": r"caller|called|calls (?:it|this)|who|usage|used|\buses?\b|reference",
+    "callees": r"callee|calls?\b|refers",
+    "show": r"show|source|body|code",
+    "outline": r"outline|member|method",
+    "where": r"where|defin",
+}
+"""In what words a question may be asked; of several the first is meant."""
+LONGEST_NAME = 100
 
 
 @tool(writes=False, kind="view")
@@ -55,15 +62,13 @@ def symbols(ctx: Context, name: str, ask: str = "all") -> Observation:
     tree = _tree(ctx)
     text = ask_graph(TreeBlobs(ctx.trees, tree), lambda graph: _answer(ctx, tree, graph, name, wanted), ctx.notify)
     if not text:
-        raise UsageError(f"Nothing is called `{name}`, nor much like it.", "Look with `search`.")
+        raise UsageError(f"Nothing is called `{name[:LONGEST_NAME]}`, nor much like it.", "Look with `search`.")
     return _shown(ctx, text, SOURCE_ROOM if wanted == "show" else ROOM)
 
 
 def _wanted(ask: str) -> str:
     """The question that is meant; all where it is not understood."""
-    word = (re.findall("[a-z]+", ask.lower()) or ["all"])[0]
-    known = {one.rstrip("s"): one for one in ASKS} | {one.rstrip("s"): other for one, other in OTHER_WORDS.items()}
-    return known.get(word.rstrip("s"), "all")
+    return next((known for known, words in UNDERSTOOD.items() if re.search(words, ask.lower()[:200])), "all")
 
 
 def _tree(ctx: Context) -> str:
@@ -94,7 +99,7 @@ def _nearest(graph: Graph, name: str, said: Meant) -> list[str]:
     if said.places:
         return []
     others = ", ".join(_full(graph, place) for place in said.near[1:])
-    return [f"Nothing is called `{name}`. The nearest is told{f'; others: {others}' if others else ''}."]
+    return [f"Nothing is called `{name[:LONGEST_NAME]}`. The nearest is told{f'; others: {others}' if others else ''}."]
 
 
 def _full(graph: Graph, place: Place) -> str:

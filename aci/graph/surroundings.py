@@ -22,8 +22,6 @@ TITLES = {
 RELATIONS = tuple(TITLES)
 REFERRING = ("callers", "tests", "subclasses")
 """The relations whose lines are those of the reference, not of a definition."""
-SURE = 0.5
-"""Under this weight of a reference others are likelier to be meant."""
 DEEPENED = ("bases", "subclasses", "callers", "callees")
 """The relations that are followed further."""
 
@@ -51,7 +49,15 @@ class Seen:
 
     @property
     def unsure(self) -> bool:
-        return self.weight < SURE
+        """Whether others may be meant as well."""
+        return self.weight < 1
+
+    @property
+    def heading(self) -> str:
+        """The signature, behind the dotted name where that says more."""
+        if not self.signature or "." not in self.name:
+            return self.signature or self.name
+        return f"{self.name}  {self.signature}"
 
     def told_at(self, relation: str) -> str:
         """`path:line`, of the reference where it is this place that refers, else of the definition."""

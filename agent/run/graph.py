@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_MEANT = 5
 """Definitions of one name that are shown whole."""
+LONGEST_NAME = 100
+"""Characters of a name that nothing has, where it is told."""
 MOST = 25
 """Of each relation, in a terminal."""
 
@@ -41,8 +43,8 @@ def command(
     began = time.monotonic()
     source = Repository.open(repository_from(repo))
     with waiting("Reading the repository", plain or json) as progress, source.blobs(base) as blobs:
-        found = ask_graph(blobs, lambda graph: _found(graph, name, depth), progress.print)
-    where = f"{source.name} at {base or 'the working tree'}"
+        found, more = ask_graph(blobs, lambda graph: _found(graph, name, depth), progress.print)
+    where = f"{source.name} at {source.told(base)}"
     if html:
         _write(html, found, where)
         progress.print(f"Written to {html}.")
@@ -52,17 +54,22 @@ def command(
         from agent.graph_tree import as_json
 
         seconds = round(time.monotonic() - began, 3)
-        typer.echo(dumps({"name": name, "found": [as_json(one) for one in found], "seconds": seconds}))
+        told = {"name": name, "found": [as_json(one) for one in found], "more": [as_json(one) for one in more]}
+        typer.echo(dumps(told | {"seconds": seconds}))
     elif not html:
         from agent.graph_tree import tree
 
         for one in found:
             console(plain).print(tree(one, MOST))
+        if more:
+            console(plain).print(f"{len(more)} more are called so: name one, like `{more[0].path}:{more[0].name}`.")
     return 0
 
 
-def _found(graph: Graph, name: str, depth: int) -> list[Seen]:
-    """Raises UsageError for a name that nothing has, with the nearest."""
+def _found(graph: Graph, name: str, depth: int) -> tuple[list[Seen], list[Seen]]:
+    """The first definitions of a name, with what is around them, and the others. Raises UsageError for a name that
+    nothing has, with the nearest.
+    """
     from aci.graph.naming import meant
     from aci.graph.surroundings import seen, surroundings
     from trajectories.errors import UsageError
@@ -71,11 +78,9 @@ def _found(graph: Graph, name: str, depth: int) -> list[Seen]:
     if not said.places:
         near = [f"{one.name} ({one.address})" for one in (seen(graph, place) for place in said.near)]
         fix = f"Nearest: {', '.join(near)}." if near else "Give a name as it is written where it is defined."
-        raise UsageError(f"Nothing is called {name!r}.", fix)
-    return [
-        surroundings(graph, place, depth if n < MOST_MEANT else 1) if n < MOST_MEANT else seen(graph, place)
-        for n, place in enumerate(said.places)
-    ]
+        raise UsageError(f"Nothing is called {name[:LONGEST_NAME]!r}.", fix)
+    whole, others = said.places[:MOST_MEANT], said.places[MOST_MEANT:]
+    return [surroundings(graph, place, depth) for place in whole], [seen(graph, place) for place in others]
 
 
 def _write(file: Path, found: list[Seen], where: str) -> None:

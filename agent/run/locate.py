@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from agent.terminal import Rich
     from trajectories.records import Issue
 
+NOTHING = "Nothing in the repository answers to it."
+NOTHING_ELSE = "Nothing else is likely to need a change."
+
 
 def command(
     issue: Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")] = "",
@@ -43,7 +46,7 @@ def command(
     from agent.rehearsal import rehearsed
     from agent.terminal import waiting
 
-    diff = patch_from(patch, issue, issue_file, text)
+    diff = patch_from(patch, issue or None, issue_file, text)
     asked = None if patch else issue_from(url=issue, file=issue_file, text=text)
     source = Repository.open(repository_from(repo))
     title = asked.title if asked else f"What {patch} is likely to concern"
@@ -58,11 +61,11 @@ def command(
 
         from agent.places import as_json
 
-        typer.echo(dumps(as_json(found)))
+        typer.echo(dumps(as_json(found, verbose)))
     else:
         from agent.places import show
 
-        show(found, title, f"{source.name} at {base or 'the working tree'}", plain, verbose)
+        show(found, title, f"{source.name} at {source.told(base)}", NOTHING if asked else NOTHING_ELSE, plain, verbose)
     return 0
 
 

@@ -62,6 +62,11 @@ def test_a_function_that_is_gone(tmp_path) -> None:
     assert said == ["f0 (shop.py) is gone; calls outside the patch: use0.py:3."]
 
 
+def test_trees_that_cannot_be_read(tmp_path) -> None:
+    with Trees(tmp_path / "trees.git") as trees:
+        assert affected_callers(trees, "0" * 40, "1" * 40, ["shop.py"]) == []
+
+
 def test_without_any_place_for_a_graph(tmp_path, monkeypatch) -> None:
     (tmp_path / "no-folder").write_text("")
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "no-folder"))

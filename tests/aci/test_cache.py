@@ -183,7 +183,7 @@ def test_a_disk_that_takes_no_more_is_one_clear_error(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", WRITES_TOO_MUCH, str(tmp_path / "things.sqlite")], capture_output=True, text=True
     )
-    assert ended.stderr.splitlines()[-1].startswith("trajectories.errors.WorkspaceError: The cache")
+    assert ended.stderr.splitlines()[-1].startswith("aci.cache.CacheUnusable: The cache")
 
 
 def test_damage_found_while_it_is_used_is_mended_once(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
 from trajectories.errors import Cancelled, SweAgentError
 from trajectories.journal import Journal
-from trajectories.records import Action, Exit, Usage
+from trajectories.records import Action, Exit, Usage, Verdict
 
 ESCAPE = "\x1b[31mred\x1b]0;title\x07\x1b[2J\x9b1m‮"
 USAGE = {"input_tokens": 1200, "output_tokens": 30, "cached_tokens": 600}
@@ -194,6 +195,19 @@ def test_an_interrupted_run_says_what_is_held_and_judges_nothing(engine):
 def test_an_error_carries_nothing_that_a_terminal_obeys(capsys):
     assert fail(["fix"], 3, f"The server said {ESCAPE}.", "Mend it.") == 3
     assert capsys.readouterr().err == "swe-agent: The server said red. Mend it.\n"
+
+
+def test_a_proof_carries_nothing_that_a_terminal_obeys():
+    """Names of tests and what is noted of them are the repository's."""
+    screen = io.StringIO()
+    console = Console()
+    console.out = RichConsole(file=screen, width=200, color_system=None, highlight=False)  # type: ignore[assignment]
+    names = (f"t.py::{ESCAPE}",)
+    noted = (f"f ({ESCAPE}.py:1) is gone.",)
+    verdict = Verdict("verified", red=True, notes=noted, tests=names, lost=names, flaky=names)
+    console.ending(Exit("verified", 0, verdict=verdict), Path("/nowhere"))
+    assert "\x1b" not in screen.getvalue()
+    assert screen.getvalue().count("red") == 4
 
 
 def test_runs_are_listed_with_how_they_ended_in_words(bench, monkeypatch, capsys):

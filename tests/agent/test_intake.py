@@ -3,13 +3,14 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.intake import from_text, issue_from, reproduction_from
+from agent.intake import from_text, issue_from, patch_from, reproduction_from
 from trajectories.errors import ConfigError, TryLater, UsageError
 
 ADDRESS = "https://github.com/ada/engine/issues/7"
@@ -151,3 +152,22 @@ def test_what_is_no_picture_of_the_issues_own_stays_words(tmp_path, monkeypatch)
 )
 def test_a_hostile_picture_is_no_trouble(tmp_path, text):
     assert from_text(f"Title\n\n{text}", tmp_path / "issue.md").images == ()
+
+
+@pytest.mark.parametrize("read", [lambda file: issue_from(file=file), patch_from])
+def test_a_file_without_an_end_is_not_read_whole(read):
+    with pytest.raises(UsageError, match="has more than"):
+        read(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(("text", "said"), [("\n", "is empty"), ("Not a diff.\n", "holds no diff")])
+def test_a_patch_that_is_none(tmp_path, text, said):
+    (tmp_path / "p.diff").write_text(text)
+    with pytest.raises(UsageError, match=said):
+        patch_from(tmp_path / "p.diff")
+
+
+@pytest.mark.parametrize("issue", [("u", None, None), (None, Path("f"), None), (None, None, "")])
+def test_a_patch_and_an_issue(tmp_path, issue):
+    with pytest.raises(UsageError, match="both given"):
+        patch_from(tmp_path / "p.diff", *issue)

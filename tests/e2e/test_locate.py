@@ -118,6 +118,7 @@ def test_a_submodule_is_left_out_and_said(machine: Machine, calculator: Path, is
         (["--text", "x", "--base", "no-such"], 2, "There is no commit 'no-such'"),
         (["--text", "x", "--top", "0"], 2, "top"),
         (["--text", "x", "--patch", "p.diff"], 2, "both given"),
+        (["--text", "", "--patch", "p.diff"], 2, "both given"),
         (["--patch", "nowhere.diff"], 2, "cannot be read"),
     ],
 )
@@ -162,6 +163,73 @@ def test_two_at_once_on_one_cache(machine: Machine, calculator: Path, issue_file
     assert answers[0] == answers[1] == answers[2]
 
 
+def test_what_the_issues_example_calls_counts(machine: Machine, calculator: Path) -> None:
+    (calculator / "calc" / "other.py").write_text("def thing():\n    return 1\n\n\ndef unlike():\n    return 2\n")
+    text = "It is wrong.\n\n```python\nfrom calc.other import unlike\nunlike()\n```\nand that is not one."
+    before = state(calculator)
+    found = locate(machine, calculator, "--text", text, "--run", "--workspace", "local")
+    hits = {hit["name"]: hit["why"] for hit in found["functions"]}
+    assert "runs in the issue's example" in hits["unlike"]
+    assert "runs in the issue's example" not in hits.get("thing", ())
+    assert state(calculator) == before
+    asleep = locate(machine, calculator, "--text", text, "--workspace", "local")
+    assert not any("runs in" in why for hit in asleep["functions"] for why in hit["why"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("add() subtracts", "The issue shows no Python that could be run."),
+        ("add():\n```python\nimport os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n```", ""),
+    ],
+)
+def test_an_example_that_is_none_or_does_harm(machine: Machine, calculator: Path, text: str, said: str) -> None:
+    found = locate(machine, calculator, "--text", text, "--run", "--workspace", "local")
+    assert found["functions"][0]["name"] == "add"
+    assert said in found["stderr"]
+
+
+def test_where_the_example_cannot_run(machine: Machine, calculator: Path) -> None:
+    text = "```python\nimport calc\n```"
+    found = locate(machine, calculator, "--text", text, "--run", "--workspace", "nowhere")
+    assert found["returncode"] == found["error"]["code"] != 0
+    assert "--workspace cannot be used" in found["error"]["message"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_any_encoding_of_the_terminal(machine: Machine, calculator: Path, encoding: str) -> None:
+    machine.extra["PYTHONIOENCODING"] = encoding
+    (calculator / "calc" / "ünlike.py").write_text("def unlike():\n    return 2\n")
+    done = machine.run("locate", "--repo", str(calculator), "--text", "unlike() is … wrong")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nlike.py" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [["locate", "--text", "add()"], ["graph", "add"], ["graph", "add", "--json"]])
+def test_a_disk_that_is_full(machine: Machine, calculator: Path, arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            machine.command(*arguments),
+            env=machine.environment,
+            cwd=calculator,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+    assert done.returncode == 5
+    assert done.stderr == "swe-agent: Nothing more can be written: No space left on device. Make room.\n"
+
+
+def test_the_names_of_what_was_left_out(machine: Machine, calculator: Path) -> None:
+    (calculator / "notes.txt").write_text("words\n")
+    found = locate(machine, calculator, "--text", "add()", "--verbose")
+    assert "notes.txt" in found["left_out_paths"]
+    assert sum(found["left_out"].values()) == len(found["left_out_paths"])
+
+
 # locate --patch
 
 
@@ -188,6 +256,14 @@ def test_a_patch_that_does_not_fit(machine: Machine, calculator: Path, tmp_path:
     assert "is empty" in locate(machine, calculator, "--patch", str(tmp_path / "p.diff"))["error"]["message"]
 
 
+def test_a_patch_without_consequences(machine: Machine, make_repo, tmp_path: Path) -> None:
+    repo = make_repo({"a.py": "def lonely():\n    return 1\n"})
+    (repo / "a.py").write_text("def lonely():\n    return 2\n")
+    git(repo, "diff", f"--output={tmp_path}/p.diff")
+    done = machine.run("locate", "--repo", str(repo), "--patch", str(tmp_path / "p.diff"))
+    assert done.stdout.split("\n")[1] == "Nothing else is likely to need a change."
+
+
 # graph
 
 
@@ -206,10 +282,33 @@ def test_around_a_definition(machine: Machine, calculator: Path) -> None:
     ]
 
 
+def test_a_method_is_told_with_its_class(machine: Machine, make_repo) -> None:
+    repo = make_repo({"a.py": "class Till:\n    def sum(self):\n        return 1\n"})
+    assert machine.run("graph", "sum", "--repo", str(repo)).stdout.startswith("Till.sum  def sum(self)  a.py:2\n")
+
+
+def test_more_of_one_name_than_are_shown(machine: Machine, make_repo) -> None:
+    text = "".join(f"class C{n}:\n    def __init__(self):\n        pass\n\n\n" for n in range(9)) + "C8()\n"
+    repo = make_repo({"a.py": text})
+    done = machine.run("graph", "__init__", "--repo", str(repo))
+    assert done.stdout.endswith("\n4 more are called so: name one, like `a.py:C5.__init__`.\n")
+    told = machine.json("graph", "__init__", "--repo", str(repo))
+    assert len(told["found"]) == 5
+    assert [one["name"] for one in told["more"]] == [f"C{n}.__init__" for n in range(5, 9)]
+
+
+def test_a_bare_repository_has_no_working_tree(machine: Machine, calculator: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--bare", str(calculator), str(tmp_path / "bare"))
+    done = machine.run("locate", "--repo", str(tmp_path / "bare"), "--text", "add()")
+    assert done.stdout.split("\n")[0] == "add()  bare at HEAD"
+
+
 def test_a_name_that_nothing_has(machine: Machine, calculator: Path) -> None:
     found = machine.json("graph", "duoble", "--repo", str(calculator))
     assert found["returncode"] == found["error"]["code"] == 2
     assert "double (calc/core.py:6)" in found["error"]["fix"]
+    long = machine.json("graph", "z" * 5_000, "--repo", str(calculator))
+    assert long["error"]["message"] == f"Nothing is called '{'z' * 100}'."
 
 
 class Page(html.parser.HTMLParser):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools.conftest import Bench, MakeBench
+from tools import symbols as symbols_tool
 from trajectories.records import Action
 
 FILES = {
@@ -101,14 +102,37 @@ def test_what_nothing_is_like(bench: Bench) -> None:
     seen = bench("symbols", name="qqqzzz")
     assert not seen.ok
     assert "Nothing is called `qqqzzz`" in seen.text
+    assert f"`{'q' * 100}`" in bench("symbols", name="q" * 10_000).text
     assert not bench("symbols", name="").ok
 
 
 @pytest.mark.parametrize(
-    ("ask", "word"), [("source", "14\tdef"), ("callers of", "callers: 2"), ("?", "callers: 2"), ("usages", "callers:")]
+    ("ask", "meant"),
+    [
+        *((ask, ask) for ask in symbols_tool.ASKS),
+        ("source", "show"),
+        ("callers of", "callers"),
+        ("usages", "callers"),
+        ("who calls it", "callers"),
+        ("calls", "callees"),
+        ("subclass", "subclasses"),
+        ("sub classes", "subclasses"),
+        ("overrides", "bases"),
+        ("inherits", "bases"),
+        ("overridden by", "subclasses"),
+        ("is it tested?", "tests"),
+        ("methods", "outline"),
+        ("definition", "where"),
+        ("?", "all"),
+    ],
 )
-def test_questions_as_models_ask_them(bench: Bench, ask: str, word: str) -> None:
-    assert word in bench("symbols", name="measure", ask=ask).text
+def test_questions_as_models_ask_them(ask: str, meant: str) -> None:
+    assert symbols_tool._wanted(ask) == meant
+
+
+def test_a_question_in_words(bench: Bench) -> None:
+    assert "14\tdef" in bench("symbols", name="measure", ask="the source").text
+    assert "overrides: 1" in bench("symbols", name="Crate.weigh", ask="What does it override?").text
 
 
 def test_several_of_one_name(bench: Bench) -> None:

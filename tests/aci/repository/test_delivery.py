@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from aci.cloning import clone
 from aci.repository import Repository
 from tests.aci.repository.conftest import BYTES, User
-from trajectories.errors import UsageError
+from trajectories.errors import UsageError, WorkspaceError
 from trajectories.plumbing import GitFailed
 from trajectories.trees import Trees
 
@@ -188,6 +189,27 @@ def test_a_bare_repository_gives_a_base_and_takes_a_branch(user: User, trees: Tr
         repository.apply(trees.diff(base.tree, tree), base)
     assert repository.branch("fix", base, tree, trees, "m")
     repository.history(base, tmp_path / "history")
+
+
+def test_a_folder_for_clones_that_cannot_be_made(user: User, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkspaceError, match="Nothing can be cloned") as caught:
+        clone(f"file://{user.root}", tmp_path / "file" / "clones")
+    assert "SWE_AGENT_STATE" in caught.value.fix
+
+
+def test_of_two_clones_at_once_the_first_stays(user: User, tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        places = list(pool.map(lambda _: clone(f"file://{user.root}", tmp_path / "clones"), range(4)))
+    assert list((tmp_path / "clones").iterdir()) == [places[0]]
+    assert set(places) == {places[0]}
+    assert Repository.open(places[0]).bare
+
+
+def test_what_is_read_is_said_in_words(user: User, tmp_path: Path) -> None:
+    assert Repository.open(user.root).told() == "the working tree"
+    assert Repository.open(user.root).told("v1") == "v1"
+    assert Repository.open(clone(f"file://{user.root}", tmp_path / "clones")).told() == "HEAD"
 
 
 def test_a_url_is_cloned_once_and_kept_up_to_date(user: User, trees: Trees, tmp_path: Path) -> None:
