@@ -25,6 +25,10 @@ MOST_FILES = 100
 MOST_LINES = 2_000
 SHORTEST_LINE = 9
 BATCH = 10_000
+AT_ONCE = 1 << 25
+HUGE = 1 << 20
+"""Bytes of commits that are in memory together, and of one whose message is not read."""
+SAID, UNSAID = "--format=%H%n%ct%n%B", "--format=%H%n%ct%n"
 LATEST = 1 << 62
 """Seconds since 1970: what somebody dates later than that was made then, so that it can be stored and subtracted."""
 TIMED_OUT = 124
@@ -94,13 +98,34 @@ class Commits:
         return [line[1:] for line in lines if line[0] == "<"], [line[1:] for line in lines if line[0] == ">"]
 
     def read(self, commits: Sequence[str]) -> Iterator[Commit]:
-        """What these say; a few thousand are in memory at a time."""
-        for first in range(0, len(commits), BATCH):
-            asked = _lines(commits[first : first + BATCH])
-            said = self._git("log", "--no-walk=unsorted", "--stdin", "-z", "--format=%H%n%ct%n%B", input=asked)
+        """What these say, some of them at a time; a message of over 1 MiB says nothing."""
+        for asked, form in self._portions(commits):
+            said = self._git("log", "--no-walk=unsorted", "--stdin", "-z", form, input=_lines(asked))
             for record in filter(None, said.split(b"\0")):
                 id, time, message = record.split(b"\n", 2)
                 yield Commit(id.decode(), _seconds(time), message)
+
+    def _portions(self, commits: Sequence[str]) -> Iterator[tuple[list[str], str]]:
+        """Commits to be read together, and what of them."""
+        for first in range(0, len(commits), BATCH):
+            some = commits[first : first + BATCH]
+            sizes = self._git("cat-file", "--batch-check=%(objectsize)", input=_lines(some)).splitlines()
+            portion: list[str] = []
+            huge: list[str] = []
+            room = AT_ONCE
+            for id, size in zip(some, (int(said) if said.isdigit() else 0 for said in sizes), strict=True):
+                if size > HUGE:
+                    huge.append(id)
+                    continue
+                if size > room:
+                    yield portion, SAID
+                    portion, room = [], AT_ONCE
+                portion.append(id)
+                room -= size
+            if portion:
+                yield portion, SAID
+            if huge:
+                yield huge, UNSAID
 
     def touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The files each changed against its first parent; () for one that changed too many.

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from aci.history import History
-from aci.history_git import Commits
 from aci.history_index import file_in, opened
 from tests.conftest import MakeRepo, git
-from trajectories.plumbing import GitFailed
 
 Commit = Callable[..., str]
 WORDS = {"price": 1.0, "total": 1.0, "parcel": 1.0}
@@ -318,19 +316,6 @@ def test_a_git_directory_that_says_nonsense_of_itself(repo: Path, content: bytes
     (repo / ".git" / "commondir").write_bytes(content)
     with History.open(repo / ".git", base, None) as history:
         assert subjects(history) == ([] if content.startswith(b"/") else ["Price"])
-
-
-def test_what_takes_git_too_long_is_not_asked_again_by_halves(repo: Path) -> None:
-    asked = []
-
-    def slow(ids: Sequence[str]) -> dict[str, str]:
-        asked.append(len(ids))
-        raise GitFailed("diff-tree", 124, b"no answer within 600 s")
-
-    commits = Commits(repo / ".git")
-    assert commits._each(["1" * 40] * 8, slow) == {}
-    assert asked == [8]
-    commits.close()
 
 
 def test_a_repositorys_own_configuration_and_replacements_have_no_say(repo: Path) -> None:

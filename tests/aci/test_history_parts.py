@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aci.history import History, Past
+from aci.history_git import Commits
 from aci.history_messages import CLOSING, LONGEST, NAMING, read
 from aci.history_paths import moved, together
 from tests.conftest import git
+from trajectories.plumbing import GitFailed
 
 
 @given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
@@ -115,11 +118,11 @@ def shapes(draw: st.DrawFn) -> Shape:
     return [(draw(st.integers(0, 63)), parents[n]) for n in range(size)]
 
 
-def imported(shape: Shape, repo: Path) -> list[str]:
+def imported(shape: Shape, repo: Path, said: Sequence[str] = WORDS) -> list[str]:
     """A repository of this shape, in one process; its commits' ids."""
     lines = []
     for n, (words, parents) in enumerate(shape):
-        text = " ".join(word for bit, word in enumerate(WORDS * 2) if words >> bit & 1) + f" c{n}"
+        text = " ".join(word for bit, word in enumerate((*said, *said)) if words >> bit & 1) + f" c{n}"
         lines.append(f"commit refs/heads/c{n}\nmark :{n + 1}\ncommitter A <a@b.c> {1_700_000_000 + n // 2} +0000\n")
         lines.append(f"data {len(text)}\n{text}\n")
         for at, parent in enumerate(sorted(parents)):
@@ -128,8 +131,8 @@ def imported(shape: Shape, repo: Path) -> list[str]:
     subprocess.run(
         ["git", "-C", str(repo), "fast-import", "--quiet"], input="".join(lines).encode(), check=True, timeout=60
     )
-    said = git(repo, "for-each-ref", "--format=%(refname:short) %(objectname)").splitlines()
-    ids = dict(line.split() for line in said)
+    lines = git(repo, "for-each-ref", "--format=%(refname:short) %(objectname)").splitlines()
+    ids = dict(line.split() for line in lines)
     return [ids[f"c{n}"] for n in range(len(shape))]
 
 
@@ -154,3 +157,38 @@ def test_answers_do_not_depend_on_what_was_asked_before(shape: Shape, data: st.D
             found = asked(repo, ids[n], Path(folder, "cache"))
             assert found == asked(repo, ids[n], None)
             assert {past.commit for past in found} == {ids[one] for one in ancestors(shape, n) if shape[one][0]}
+
+
+# Reading
+
+
+def test_messages_are_read_in_portions_and_a_huge_one_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape: Shape = [(1, set()), (2, {0}), (4, {1}), (3, {2})]
+    ids = imported(shape, tmp_path, ("price", "total", "parcel" * 200))
+    monkeypatch.setattr("aci.history_git.HUGE", 1_000)
+    monkeypatch.setattr("aci.history_git.AT_ONCE", 200)
+    commits = Commits(tmp_path)
+    portions = [portion for portion, _ in commits._portions(ids)]
+    assert portions == [[ids[0]], [ids[1]], [ids[3]], [ids[2]]]
+    assert {one.id: one.message for one in commits.read(ids)} == {
+        ids[0]: b"price c0",
+        ids[1]: b"total c1",
+        ids[2]: b"",
+        ids[3]: b"price total c3",
+    }
+    commits.close()
+
+
+def test_what_takes_git_too_long_is_not_asked_again_by_halves(tmp_path: Path) -> None:
+    asked = []
+
+    def slow(ids: Sequence[str]) -> dict[str, str]:
+        asked.append(len(ids))
+        raise GitFailed("diff-tree", 124, b"no answer within 600 s")
+
+    commits = Commits(tmp_path)
+    assert commits._each(["1" * 40] * 8, slow) == {}
+    assert asked == [8]
+    commits.close()
