@@ -5,7 +5,7 @@ Nodes are numbers: a file's node, then those of its definitions in the order of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -17,7 +17,7 @@ from aci.cache import Damaged
 from aci.graph.blobs import Blobs
 from aci.graph.build import Outlines, manifest
 from aci.graph.links import KINDS, Bundle
-from aci.graph.outline import BASE, CLASS, Outline, Symbol
+from aci.graph.outline import BASE, Outline, Symbol
 from aci.graph.postings import DEFINES, Documents, Postings
 from aci.graph.store import Manifest, Store
 
@@ -345,6 +345,3 @@ class Graph:
             if len(graph) < most or (source in graph and target in graph):
                 graph.add_edge(source, target, kind=link.kind, weight=link.weight)
         return graph
-
-    def classes(self, path: str) -> Iterator[Place]:
-        return (Place(path, n) for n, symbol in enumerate(self.outline(path).symbols) if symbol.kind == CLASS)

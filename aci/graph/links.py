@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from aci.graph.postings import Numbers
 from aci.graph.resolve import Resolved
 
 Ints = npt.NDArray[np.int32]
@@ -88,7 +89,7 @@ def _columns(data: bytes, count: int) -> list[Any]:
 
 def packed(resolved: Mapping[str, Resolved]) -> bytes:
     """A bundle's bytes."""
-    paths, names = _Numbers(), _Numbers()
+    paths, names = Numbers(), Numbers()
     kinds = {kind: number for number, kind in enumerate(KINDS)}.__getitem__
     files = [paths[path] for path in resolved]
     all_edges = [one.edges for one in resolved.values()]
@@ -124,9 +125,3 @@ def _owners(lists: Sequence[Sequence[object]]) -> Ints:
 
 def _ints(numbers: Iterable[int]) -> Ints:
     return np.fromiter(numbers, np.int32)
-
-
-class _Numbers(dict[str, int]):
-    def __missing__(self, name: str) -> int:
-        self[name] = number = len(self)
-        return number

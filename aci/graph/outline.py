@@ -6,13 +6,12 @@ Paths and meanings of names are not in it: those depend on the other files of a 
 from __future__ import annotations
 
 import marshal
-import zlib
 from typing import NamedTuple
-
-from aci.cache import Damaged
 
 FUNCTION, CLASS = "function", "class"
 CALL, BASE, USE = "call", "base", "use"
+DEFAULT = "export default"
+"""The target of a binding, wherever it is written: what is imported as `default`."""
 
 
 class Symbol(NamedTuple):
@@ -96,12 +95,11 @@ def encode(outline: Outline) -> bytes:
         [tuple(one) for one in outline.bindings],
         outline.broken,
     )
-    return sealed(marshal.dumps(parts, 4))
+    return marshal.dumps(parts, 4)
 
 
 def decode(data: bytes) -> Outline:
-    """Raises Damaged."""
-    symbols, references, imports, bindings, broken = marshal.loads(unsealed(data))
+    symbols, references, imports, bindings, broken = marshal.loads(data)
     return Outline(
         tuple(map(Symbol._make, symbols)),
         tuple(map(Reference._make, references)),
@@ -109,15 +107,3 @@ def decode(data: bytes) -> Outline:
         tuple(map(Binding._make, bindings)),
         broken,
     )
-
-
-def sealed(data: bytes) -> bytes:
-    """With a checksum in front: SQLite has none, and `marshal` must not see what it did not write."""
-    return zlib.crc32(data).to_bytes(4, "big") + data
-
-
-def unsealed(data: bytes) -> bytes:
-    """Raises Damaged."""
-    if not isinstance(data, bytes) or len(data) < 4 or zlib.crc32(memoryview(data)[4:]).to_bytes(4, "big") != data[:4]:
-        raise Damaged
-    return data[4:]

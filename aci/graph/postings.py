@@ -104,7 +104,9 @@ class Segment(NamedTuple):
     buckets: list[Bucket]
 
 
-class _Numbers(dict[str, int]):
+class Numbers(dict[str, int]):
+    """Of texts, in the order in which they are asked for first."""
+
     def __missing__(self, text: str) -> int:
         self[text] = number = len(self)
         return number
@@ -114,7 +116,7 @@ class Builder:
     """Takes blobs one by one; `segment` is asked once at the end."""
 
     def __init__(self) -> None:
-        self._tokens = _Numbers({MARK: 0})
+        self._tokens = Numbers({MARK: 0})
         self._found = array("I")
         """The tokens of one piece of text after the other, a mark behind each."""
         self._pieces: array[int] = array("I")
@@ -161,7 +163,7 @@ class Builder:
 
     def _buckets(self, parts: list[list[str]], found: Ints, places: Ints) -> list[Bucket]:
         """From the terms of each token, and which tokens are found in which documents and fields."""
-        numbers = _Numbers()
+        numbers = Numbers()
         sizes = np.fromiter(map(len, parts), np.int64, len(parts))
         flat = np.fromiter((numbers[term] for part in parts for term in part), np.int64, int(sizes.sum()))
         terms, hashes, place = _ordered(list(numbers))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeAlias
 
-from aci.graph.outline import BASE, CALL, CLASS, Binding, Import, Outline
+from aci.graph.outline import BASE, CALL, CLASS, DEFAULT, Binding, Import, Outline
 
 Source: TypeAlias = int | Import | Binding
 """What binds a name: a definition (its index), an import or an assignment."""
@@ -75,7 +75,9 @@ class Names:
     def _bind(self, binding: Binding) -> None:
         head, dot, rest = binding.target.partition(".")
         if not dot:
-            if head == "return":
+            if head == DEFAULT:
+                self.scopes[MODULE].setdefault("default", []).append(binding._replace(symbol=MODULE))
+            elif head == "return":
                 self.returns.setdefault(binding.symbol, []).append(binding)
             else:
                 self.scopes.setdefault(binding.symbol, {}).setdefault(head, []).append(binding)

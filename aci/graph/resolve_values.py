@@ -376,7 +376,9 @@ class Meanings:
         if not one.name and first == one.bound:  # `import a.b` binds `a`
             module = first
         found = self._modules.find(module, path)
-        name = one.bound if one.name == "default" else one.name
+        name = one.name
+        if name == "default" and found in self._outlines and name not in self.names(found).scopes[MODULE]:
+            name = one.bound
         yield (found, name) if found and name else (found, MODULE)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aci.graph.languages._shared import text, type_name, unquoted
+from aci.graph.outline import DEFAULT
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -48,6 +49,8 @@ QUERY = """
 
 (variable_declarator name: (identifier) value: [(new_expression) (call_expression) (await_expression)]) @binding
 (assignment_expression left: (member_expression) right: [(new_expression) (call_expression) (identifier)]) @binding
+(export_statement "default" declaration: (_)) @binding
+(export_statement "default" value: (identifier)) @binding
 """
 
 JSX = """
@@ -118,7 +121,16 @@ def _required(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """`x = new Foo()`, `this.x = foo()`, `x: Foo`, a parameter property, and `return` for the type a function names."""
+    """`x = new Foo()`, `this.x = foo()`, `x: Foo`, a parameter property, and `return` for the type a function names.
+
+    What a module exports by default is bound to `DEFAULT`.
+    """
+    if node.type == "export_statement":
+        exported = node.child_by_field_name("declaration")
+        name = exported.child_by_field_name("name") if exported else node.child_by_field_name("value")
+        if name:
+            yield DEFAULT, text(name, data), False
+        return
     if node.type == "type_annotation":
         if source := type_name(text(node, data)):
             yield "return", source, True

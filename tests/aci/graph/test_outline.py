@@ -1,12 +1,10 @@
-"""Outlines survive storage, and storage that changed them is noticed."""
+"""Outlines survive storage."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.cache import Damaged
 from aci.graph.outline import Binding, Import, Outline, Reference, Symbol, decode, encode
 
 TEXT = st.text(max_size=20)
@@ -26,22 +24,6 @@ OUTLINES = st.builds(
 @given(OUTLINES)
 def test_an_outline_survives_storage(outline: Outline) -> None:
     assert decode(encode(outline)) == outline
-
-
-@given(OUTLINES, st.data())
-def test_a_flipped_bit_is_noticed(outline: Outline, data: st.DataObject) -> None:
-    stored = bytearray(encode(outline))
-    place = data.draw(st.integers(0, len(stored) - 1))
-    stored[place] ^= 1 << data.draw(st.integers(0, 7))
-    with pytest.raises(Damaged):
-        decode(bytes(stored))
-
-
-@given(OUTLINES, st.data())
-def test_a_lost_end_is_noticed(outline: Outline, data: st.DataObject) -> None:
-    stored = encode(outline)
-    with pytest.raises(Damaged):
-        decode(stored[: data.draw(st.integers(0, len(stored) - 1))])
 
 
 def test_a_symbol_has_a_bare_name() -> None:

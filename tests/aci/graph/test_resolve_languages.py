@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from aci.graph.parse import by_file_name, load
 from aci.graph.resolve import Resolver
 
@@ -30,6 +32,23 @@ class A extends b { m() { this.n(); ns.f(); D(); super.q(); } n() {} }
         "src/z/w.js": "export function f() {}\n",
     }
     assert calls(texts, "src/a.js") == {"src/a.js:A.n", "src/z/w.js:f", "src/x/y.ts:D", "src/x/y.ts:a.q"}
+
+
+@pytest.mark.parametrize(
+    "exported",
+    [
+        "export default function bar() {}",
+        "export default class bar {}",
+        "function bar() {}\nexport default bar;",
+        "export default async () => {}",
+        "function other() {}\nexport function Foo() {}\nexport default bar;\nfunction bar() {}",
+    ],
+)
+@pytest.mark.parametrize("ending", ["js", "ts", "tsx"])
+def test_what_is_exported_by_default_may_be_called_otherwise(exported: str, ending: str) -> None:
+    texts = {"src/a.js": "import Foo from './b'\nfunction f() { Foo() }\n", f"src/b.{ending}": exported}
+    name = "bar" if "bar" in exported else "default"
+    assert calls(texts, "src/a.js") == {f"src/b.{ending}:{name}"}
 
 
 def test_java_knows_classes_of_its_package_imports_and_inherited_members() -> None:
