@@ -323,7 +323,28 @@ class Meanings:
 
     @remembered
     def _walked_from(self, path: str, name: str) -> Ends:
+        starred = self._starred(path)
+        if starred and not any(
+            name in self._names[at].scopes[MODULE] or self._modules.inside(at, name) for at in starred
+        ):
+            return [], ""
         return self._walked([(path, name)])
+
+    @remembered
+    def _starred(self, path: str) -> tuple[str, ...]:
+        """A module and those whose stars lead into it, so that a name which none of them has need not be walked after.
+
+        () where not all that has a say is a module.
+        """
+        found = {path: None}
+        todo = [path]
+        for at in todo:
+            if at.endswith("/") or "*" in at or self._modules.around(at) or len(found) > MOST_NODES:
+                return ()
+            more = [module for star in self.names(at).stars if (module := self._modules.find(star.module, at))]
+            todo += [module for module in dict.fromkeys(more) if module not in found]
+            found.update(dict.fromkeys(more))
+        return tuple(found)
 
     def imported(self, path: str, one: Import) -> list[End]:
         """Where an import leads."""

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from aci.graph.resolve_values import Meanings
 from aci.graph.store import Store
 from tests.aci.graph.trees import FILES, opened, source, tree
 
@@ -36,3 +37,18 @@ def test_one_file_more_fewer_or_otherwise(first: int) -> None:
         assert rows(after, known) == rows(after, nothing), (seed, path)
         known.close()
         nothing.close()
+
+
+def test_names_that_no_star_has_are_left_out_without_changing_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_rows() -> list[Rows]:
+        found = []
+        for seed in range(60):
+            store = Store(None)
+            stars = {path: f"from {seed % 2 * '.'}aa import *\n{text}" for path, text in tree(Random(seed)).items()}
+            found.append(rows(stars, store))
+            store.close()
+        return found
+
+    short = all_rows()
+    monkeypatch.setattr(Meanings, "_starred", lambda self, path: ())
+    assert all_rows() == short
