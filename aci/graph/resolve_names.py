@@ -40,6 +40,7 @@ class Names:
         self.bases: dict[int, list[str]] = {}
         self.decorators: dict[int, set[str]] = {}
         self._parameters: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
+        self._default = ""
         self._read()
 
     def _read(self) -> None:
@@ -56,6 +57,8 @@ class Names:
                 scopes.setdefault(one.symbol, {}).setdefault(one.bound, []).append(one)
         for binding in self.outline.bindings:
             self._bind(binding)
+        if exported := scopes[MODULE].get(self._default):
+            scopes[MODULE]["default"] = exported
         for kind, name, line, symbol_index in self.outline.references:
             if kind == BASE:
                 self.bases.setdefault(symbol_index, []).append(name)
@@ -76,7 +79,7 @@ class Names:
         head, dot, rest = binding.target.partition(".")
         if not dot:
             if head == DEFAULT:
-                self.scopes[MODULE].setdefault("default", []).append(binding._replace(symbol=MODULE))
+                self._default = binding.source
             elif head == "return":
                 self.returns.setdefault(binding.symbol, []).append(binding)
             else:

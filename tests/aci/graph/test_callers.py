@@ -54,8 +54,13 @@ LONG = "z" * 100
             LONG,
             Place("c.py", 0),
         ),
+        (
+            {"a.js": "export default function bar() {}\n", "c.js": "import Foo from './a'\n"},
+            "bar",
+            Place("c.js"),
+        ),
     ],
-    ids=["inherited", "instance", "question mark", "dollar", "long"],
+    ids=["inherited", "instance", "question mark", "dollar", "long", "default"],
 )
 def test_who_calls_a_place_need_not_name_it_as_a_word(texts: dict[str, str], name: str, caller: Place) -> None:
     def callers(graph: Graph) -> list[Place]:
