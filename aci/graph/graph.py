@@ -119,13 +119,16 @@ class Graph:
             found[segment] = np.where(nodes >= 0, nodes, -1)
         return found
 
-    def _column(self, of: Callable[[int, Documents], npt.NDArray[np.int64]]) -> Nodes:
-        """A value of each node, from the documents of its segment."""
+    def _column(self, of: Callable[[Documents], npt.NDArray[np.int64]]) -> Nodes:
+        """A value of each node, from its document; files with one blob have the same."""
         column = np.zeros(int(self.first[-1]), np.int64)
+        segments = np.array(self._manifest.segments, np.int64)
+        numbers = np.array(self._manifest.numbers, np.int64)
         for segment, documents in self._segments.items():
-            nodes = self._nodes[segment]
-            there = nodes >= 0
-            column[nodes[there]] = of(segment, documents)[there]
+            begins = np.concatenate(([0], np.cumsum(np.bincount(documents.blob))))
+            nodes = np.flatnonzero(segments[self.file] == segment)
+            files = self.file[nodes]
+            column[nodes] = of(documents)[begins[numbers[files]] + nodes - self.first[files]]
         return column
 
     @cached_property
@@ -136,7 +139,8 @@ class Graph:
     @cached_property
     def parent(self) -> Nodes:
         """The node around each; a file's is itself."""
-        return self._column(lambda segment, documents: self._nodes[segment][documents.parent])
+        around = self._column(lambda documents: documents.parent.astype(np.int64) - np.arange(len(documents.parent)))
+        return around + np.arange(len(around))
 
     @cached_property
     def is_method(self) -> npt.NDArray[np.bool_]:
@@ -147,12 +151,12 @@ class Graph:
     @cached_property
     def code_length(self) -> Nodes:
         """Words in the code of each node, definitions inside it not counted."""
-        return self._column(lambda _, documents: documents.code.astype(np.int64))
+        return self._column(lambda documents: documents.code.astype(np.int64))
 
     @cached_property
     def prose_length(self) -> Nodes:
         """Words in its comments and docstrings."""
-        return self._column(lambda _, documents: documents.prose.astype(np.int64))
+        return self._column(lambda documents: documents.prose.astype(np.int64))
 
     def node(self, place: Place) -> int:
         return int(self.first[self.number[place.path]]) + 1 + place.symbol

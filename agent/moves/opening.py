@@ -12,7 +12,6 @@ from aci.issue_run import Traced, snippets, trace
 from aci.locating import Before, located
 from aci.patch import is_test
 from aci.regression import nearest_tests
-from aci.source import definitions
 from aci.view import clean
 from trajectories.errors import UsageError
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
 NEAR_PLACES = 3
 """Functions whose tests are named."""
-SHOWN_CODE, MOST_CODE, LONGEST_CODE = 3, 3_500, 2_400
-"""So many of the places are shown with their source, if it is short: characters in all and of one definition."""
 ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
 MOST_ADVICE, MOST_CONTRIBUTING, LARGEST_ADVICE = 1_500, 400, 100_000
 FRAME_END = re.compile(r"<(?=\s*/\s*(?:issue|advice)\b)", re.IGNORECASE)
@@ -73,7 +70,6 @@ def opening(task: Task) -> str:
         f"Tests: {_tests(task, found)}",
         _advice(task),
         f"Likeliest places (found without a model, not certain):\n{_framed(describe_places(found, SHOWN_PLACES))}",
-        _code(task, found),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -145,19 +141,3 @@ def _advice(task: Task) -> str:
         if text and room > 0:
             shown.append(f'<advice file="{path}">\n{text[:room]}{"…" if len(text) > room else ""}\n</advice>')
     return "\n".join(shown)
-
-
-def _code(task: Task, found: dict[str, Any]) -> str:
-    """The source of the likeliest functions, as far as it is short: most runs would ask for it next."""
-    shown: list[str] = []
-    room = MOST_CODE
-    for hit in found["functions"][:SHOWN_CODE]:
-        text = task.trees.read(task.base.tree, hit["path"]).decode("utf-8", "replace")
-        one = next((each for each in definitions(text) if each.name == hit["name"]), None)
-        if one is None:
-            continue
-        body = clean("\n".join(text.split("\n")[one.line - 1 : one.end]))
-        if len(body) <= min(room, LONGEST_CODE):
-            room -= len(body)
-            shown.append(f"{hit['path']} lines {one.line}-{one.end}:\n{body}")
-    return "\n\n".join(shown)

@@ -155,3 +155,23 @@ def test_edges_of_another_file_are_damage(tmp_path: Path) -> None:
     asked(TextBlobs(TEXTS), tmp_path, lambda graph: None)
     asked(TextBlobs({"other.py": "x = 1\n"}), tmp_path, lambda graph: None)
     asked(TextBlobs(TEXTS), tmp_path, question)
+
+
+def test_files_with_one_content_have_the_same_columns() -> None:
+    twins = {
+        "a/__init__.py": "",
+        "b/__init__.py": "",
+        "a/x.py": TEXTS["shop/orders.py"],
+        "b/x.py": TEXTS["shop/orders.py"],
+    }
+
+    def question(graph: Graph) -> None:
+        ours, theirs = (np.flatnonzero(graph.file == graph.number[f"{folder}/x.py"]) for folder in "ab")
+        assert (graph.code_length[ours] == graph.code_length[theirs]).all()
+        assert graph.code_length[ours].sum() > 0
+        assert (graph.parent[ours] - ours[0] == graph.parent[theirs] - theirs[0]).all()
+        for path in twins:
+            node = graph.node(Place(path))
+            assert graph.parent[node] == node
+
+    asked(TextBlobs(twins), None, question)
