@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from aci.graph.modules_other import Modules
 from aci.graph.outline import CLASS, Binding, Import, Outline
-from aci.graph.resolve_annotations import BUILTIN, UNTOLD, alternatives
+from aci.graph.resolve_annotations import BUILTIN, DOTTED, UNTOLD
 from aci.graph.resolve_names import EMPTY, MODULE, SELF, Names, Source
 
 Value: TypeAlias = tuple[str, int, bool]
@@ -145,16 +145,14 @@ class Meanings:
     def _assigned(self, path: str, binding: Binding, depth: int) -> Values:
         if depth <= 0 or (depth <= PLAIN and binding.called):
             return NOTHING
-        found: list[Value] = []
-        for dotted, is_type in alternatives(binding.source):
-            last = dotted.rpartition(".")[2]
-            if last == "Self":
-                around = self.names(path).class_around(binding.symbol)
-                found += [(path, around, True)] if around >= 0 else []
-            elif last not in UNTOLD:
-                values = self.evaluate(path, binding.symbol, dotted, depth - 1)
-                found += self._made(values, last, depth - 1) if binding.called and not is_type else values
-        return _distinct(found)
+        last = binding.source.rpartition(".")[2]
+        if last in UNTOLD or not DOTTED.fullmatch(binding.source):
+            return NOTHING
+        if last == "Self":
+            around = self.names(path).class_around(binding.symbol)
+            return ((path, around, True),) if around >= 0 else NOTHING
+        values = self.evaluate(path, binding.symbol, binding.source, depth - 1)
+        return self._made(values, last, depth - 1) if binding.called else values
 
     def _made(self, values: Values, name: str, depth: int) -> Values:
         """What calling these by that name returns: of functions from outside nobody knows, they may hand on ours."""
