@@ -56,17 +56,7 @@ class Reader:
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._process is None or self._process.poll() is not None:
             self._stop()
-            try:
-                self._process = subprocess.Popen(
-                    ["git", "cat-file", "--batch"],
-                    env=self._env,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-            except FileNotFoundError:
-                raise no_git() from None
+            self._process = cat_file(self._env)
             self._end = weakref.finalize(self, _end, self._process)
         assert self._process.stdin
         assert self._process.stdout
@@ -80,6 +70,21 @@ class Reader:
     def close(self) -> None:
         with self._lock:
             self._stop()
+
+
+def cat_file(env: Mapping[str, str], *options: str) -> subprocess.Popen[bytes]:
+    """A `git cat-file --batch` on pipes, for the store that `env` names. Raises WorkspaceError without git."""
+    try:
+        return subprocess.Popen(
+            ["git", "cat-file", "--batch", *options],
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise no_git() from None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

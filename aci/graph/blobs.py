@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.plumbing import OWN, QUIET, GitFailed, create_store, decode, encode, environment, folders, git, no_git
+from trajectories.objects import cat_file
+from trajectories.plumbing import OWN, QUIET, GitFailed, create_store, decode, encode, environment, folders, git
 from trajectories.trees import Trees
 
 LARGEST = 1_000_000
@@ -137,7 +137,7 @@ class GitBlobs:
 
     def _read(self, ids: Sequence[str], env: Mapping[str, str]) -> Iterator[bytes | None]:
         """As far as git goes."""
-        with _cat_file(env) as process:
+        with cat_file(env, "--buffer") as process:
             assert process.stdin
             assert process.stdout
             feeder = threading.Thread(target=_feed, args=(process.stdin, ids), daemon=True)
@@ -155,20 +155,6 @@ class GitBlobs:
             finally:
                 process.kill()
                 feeder.join()
-
-
-def _cat_file(env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            ["git", "cat-file", "--batch", "--buffer"],
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except FileNotFoundError:
-        raise no_git() from None
 
 
 def _taken(pipe: IO[bytes], size: int) -> bytes | None:
