@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -27,7 +26,6 @@ Reason = tuple[Place, float, str]
 def consequences(graph: Graph, edits: Sequence[Edit], together: Mapping[str, float], top: int = 10) -> Places:
     """Places outside the patch that it is likely to concern, likeliest first; `together` says of other files how
     often they changed with those of the patch, from 0 to 1."""
-    began = time.monotonic()
     changed = touched(graph, edits)
     inside = set(changed)
     found: dict[Place, dict[str, float]] = defaultdict(dict)
@@ -38,7 +36,7 @@ def consequences(graph: Graph, edits: Sequence[Edit], together: Mapping[str, flo
     for place, score, why in reasons:
         if place not in inside and not (place.symbol < 0 and place.path in patched):
             found[place][why] = max(score, found[place].get(why, 0.0))
-    return _ranked(graph, found, top, round(time.monotonic() - began, 3))
+    return _ranked(graph, found, top)
 
 
 def _callers(graph: Graph, edits: Sequence[Edit]) -> Iterator[Reason]:
@@ -82,7 +80,7 @@ def _tests(graph: Graph, changed: Sequence[Place]) -> Iterator[Reason]:
         yield Place(path), W_TEST * reached.score, "tests it" if reached.hops == 1 else "tests what uses it"
 
 
-def _ranked(graph: Graph, found: Mapping[Place, Mapping[str, float]], top: int, seconds: float) -> Places:
+def _ranked(graph: Graph, found: Mapping[Place, Mapping[str, float]], top: int) -> Places:
     """Hits with their strongest reasons first; a file has those of its best functions too."""
     functions = []
     files: dict[str, dict[str, float]] = defaultdict(dict)
@@ -91,7 +89,7 @@ def _ranked(graph: Graph, found: Mapping[Place, Mapping[str, float]], top: int, 
         if symbol := graph.symbol(place):
             functions.append(Hit(place.path, _score(reasons), _why(reasons), symbol.name, symbol.header))
     hits = [Hit(path, _score(reasons), _why(reasons)) for path, reasons in files.items()]
-    return Places(_best(hits, top), _best(functions, top), seconds)
+    return Places(_best(hits, top), _best(functions, top))
 
 
 def _score(reasons: Mapping[str, float]) -> float:

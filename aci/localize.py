@@ -6,8 +6,6 @@ Candidates are found through the code graph's postings, the text's pointers and 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from aci.localization.past import Commits
     from aci.localization.signals import Floats
     from trajectories.records import Issue
-    from trajectories.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +36,6 @@ class Places:
 
     files: tuple[Hit, ...] = ()
     functions: tuple[Hit, ...] = ()
-    seconds: float = 0.0
-
-
-def locate(trees: Trees | Mapping[str, str], tree: str, issue: Issue, top: int = 10) -> Places:
-    """The likeliest places in a tree of a run, or in the texts by path that are given instead of a store of trees.
-
-    Deterministic; reads only the tree. The graph of a tree is kept in the user's cache, that of texts in memory.
-    """
-    from aci.graph.blobs import TextBlobs, TreeBlobs
-    from aci.graph.graph import asked
-    from aci.locating import ask_graph
-
-    if isinstance(trees, Mapping):
-        texts = TextBlobs(trees)
-        return asked(texts, None, lambda graph: places(graph, issue, reader(texts), None, top))
-    blobs = TreeBlobs(trees, tree)
-    return ask_graph(blobs, lambda graph: places(graph, issue, reader(blobs), None, top))
 
 
 def places(
@@ -72,7 +52,6 @@ def places(
     from aci.localization.ranking import FILE_SIGNALS, FUNCTION_SIGNALS, scores
     from aci.mentions import mentions
 
-    began = time.monotonic()
     search = Search(graph, mentions(issue), read, commits, traced)
     files = search.files()
     of_files = scores(files.signals, FILE_SIGNALS, len(files.numbers))
@@ -82,15 +61,13 @@ def places(
     return Places(
         tuple(_file(graph, files, place, of_files[place]) for place in _best(of_files, top)),
         tuple(_function(graph, functions, place, of_functions[place]) for place in best[:top]),
-        round(time.monotonic() - began, 3),
     )
 
 
-def reader(blobs: Blobs) -> Read:
-    """Reads files by their paths; what is missing reads as empty."""
-    ids = {path: id for path, _, id in blobs.files()}
+def reader(graph: Graph, blobs: Blobs) -> Read:
+    """Reads a graph's files by their paths, without listing the tree again; what is missing reads as empty."""
     return lambda paths: {
-        path: data or b"" for path, data in zip(paths, blobs.read([ids[path] for path in paths]), strict=True)
+        path: data or b"" for path, data in zip(paths, blobs.read([graph.blob(path) for path in paths]), strict=True)
     }
 
 

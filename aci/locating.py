@@ -53,7 +53,7 @@ def located(
     from aci.localize import places, reader
 
     def question(graph: Graph, history: History) -> tuple[Places, Mapping[str, str]]:
-        return places(graph, issue, reader(blobs), history, top, traced), graph.left_out
+        return places(graph, issue, reader(graph, blobs), history, top, traced), graph.left_out
 
     return Located(*_ask_both(blobs, before, question, say), round(time.monotonic() - began, 3))
 

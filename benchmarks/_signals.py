@@ -53,7 +53,7 @@ def judged(instance: Instance, cache: Path, folder: Path) -> Judged:
 
         def question(graph: Graph) -> Judged:
             with History.open(instance.git_dir, instance.commit, cache) as history:
-                return judge(graph, reader(blobs), history, instance)
+                return judge(graph, reader(graph, blobs), history, instance)
 
         _save(kept, asked(blobs, cache, question))
     return _load(kept)

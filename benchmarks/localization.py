@@ -152,7 +152,7 @@ def _outcome(instance: Instance, cache: Path, first: str) -> Outcome:
     files = [hit.path for hit in found.files]
     functions = [f"{hit.path}:{hit.name}" for hit in found.functions]
     blobs = GitBlobs.at(instance.git_dir, instance.commit)
-    plain = asked(blobs, cache, lambda graph: plain_bm25(graph, reader(blobs), instance.issue, ENOUGH))
+    plain = asked(blobs, cache, lambda graph: plain_bm25(graph, reader(graph, blobs), instance.issue, ENOUGH))
     return Outcome(
         instance,
         worst_rank(files, instance.files),
@@ -170,7 +170,7 @@ def located(instance: Instance, cache: Path) -> Places:
 
     def question(graph: Graph) -> Places:
         with History.open(instance.git_dir, instance.commit, cache) as history:
-            return places(graph, instance.issue, reader(blobs), history, ENOUGH)
+            return places(graph, instance.issue, reader(graph, blobs), history, ENOUGH)
 
     return asked(blobs, cache, question)
 

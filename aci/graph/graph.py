@@ -171,6 +171,10 @@ class Graph:
         """Raises KeyError for a path that is not indexed."""
         return self._outlines[path]
 
+    def blob(self, path: str) -> str:
+        """The id of a file's blob."""
+        return self._manifest.keys[self.number[path]].partition(":")[0]
+
     def symbol(self, place: Place) -> Symbol | None:
         """None for a file."""
         return self.outline(place.path).symbols[place.symbol] if place.symbol >= 0 else None

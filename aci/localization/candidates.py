@@ -26,8 +26,8 @@ OPENED_FILES = 40
 """Files all of whose functions are candidates."""
 MOST_FUNCTIONS = 150
 """Functions elsewhere, by their words."""
-FILE_POINTERS = ("path", "link", "trace", "ran", "class", "class_in_title", "function", "function_in_title", "method")
-FUNCTION_POINTERS = ("link", "trace", "ran", "called", "function_in_title", "method")
+FILE_POINTERS = ("path", "link", "trace", "ran", "class", "class_in_title", "function", "method")
+FUNCTION_POINTERS = ("link", "trace", "ran", "called", "method")
 
 Read = Callable[[Sequence[str]], Mapping[str, bytes]]
 """The bytes of the files at some paths."""
@@ -83,7 +83,6 @@ class Search:
             if kind in signals and file in slot:
                 signals[kind].raise_to(slot[file], value, why)
         signals["stem"] = self._stems(chosen)
-        signals["folder"] = self._folders(chosen, signals["text"].values)
         likeliest = self._likeliest(signals)
         self._fetch(chosen[likeliest])
         texts = {int(place): self._read_texts[int(chosen[place])].decode("utf-8", "replace") for place in likeliest}
@@ -117,17 +116,6 @@ class Search:
                 signal.raise_to(place, found, "its name in the title")
         return signal
 
-    def _folders(self, chosen: Ints, text: Floats) -> Signal:
-        """How well the other candidates in its folder fit."""
-        groups: dict[str, list[int]] = {}
-        for place, number in enumerate(chosen):
-            groups.setdefault(self.graph.paths[number].rpartition("/")[0], []).append(place)
-        values = np.zeros(len(chosen))
-        for places in groups.values():
-            others = text[places].sum() - text[places]
-            values[places] = others / max(len(places) - 1, 1)
-        return Signal(share(values), common="others in its folder fit too")
-
     def _likeliest(self, signals: Mapping[str, Signal]) -> Ints:
         look = signals["text"].values + 0.5 * signals["past"].values
         for name in ("link", "commit", "path", "trace", "class"):
@@ -146,7 +134,7 @@ class Search:
         documents = self._texts.functions()
         slot = {int(number): place for place, number in enumerate(files.numbers)}
         order = np.argsort(-scores, kind="stable")[:OPENED_FILES]
-        nodes = self._chosen_functions(documents, {int(files.numbers[place]) for place in order} & slot.keys(), slot)
+        nodes = self._chosen_functions(documents, set(files.numbers[order].tolist()), slot)
         symbols = [symbol for node in nodes if (symbol := self.graph.symbol(self.graph.place(int(node))))]
         kept = [place for place, symbol in enumerate(symbols) if symbol.kind == FUNCTION]
         nodes, symbols = nodes[kept], [symbols[place] for place in kept]
@@ -175,7 +163,6 @@ class Search:
             text.why[place] = "text: " + ", ".join(documents.heaviest(self._texts.all, int(nodes[place])))
         signals = found.signals
         signals["text"], signals["title"] = text, Signal(share(title))
-        signals["text_rank"] = Signal(1 / (1 + _ranks(whole, np.zeros(count, np.int64))))
         in_file = _ranks(whole, found.files)
         signals["text_rank_in_file"] = Signal(
             1 / (1 + in_file), dict.fromkeys(np.flatnonzero(in_file == 0).tolist(), "fits best in its file")

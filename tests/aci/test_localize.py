@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aci.graph.blobs import Blobs, TextBlobs, TreeBlobs
+from aci.graph.graph import asked
 from aci.localization.traces import Frame
-from aci.localize import Places, locate
+from aci.localize import Places, places, reader
 from aci.mentions import TITLE, Link, mentions
 from aci.words import split
 from tests.conftest import MakeRepo, OpenWorkspace
@@ -30,13 +32,17 @@ FILES = {
 }
 
 
+def locate(blobs: Blobs, issue: Issue, top: int = 10) -> Places:
+    return asked(blobs, None, lambda graph: places(graph, issue, reader(graph, blobs), None, top))
+
+
 def find(title: str, body: str = "", files: dict[str, str] = FILES) -> Places:
-    return locate(files, "", Issue(title, body))
+    return locate(TextBlobs(files), Issue(title, body))
 
 
 def best(title: str, body: str = "") -> tuple[str, str]:
-    places = find(title, body)
-    return places.files[0].path, f"{places.functions[0].path}:{places.functions[0].name}" if places.functions else ""
+    said = find(title, body)
+    return said.files[0].path, f"{said.functions[0].path}:{said.functions[0].name}" if said.functions else ""
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_tests_are_not_where_an_issue_is_solved() -> None:
 
 
 def test_answers_are_ordered_capped_and_repeatable() -> None:
-    first, second = (locate(FILES, "", Issue("cart total price item order"), top=2) for _ in range(2))
+    first, second = (locate(TextBlobs(FILES), Issue("cart total price item order"), top=2) for _ in range(2))
     assert (first.files, first.functions) == (second.files, second.functions)
     assert len(first.files) == len(first.functions) == 2
     assert first.files[0].score >= first.files[1].score
@@ -93,7 +99,7 @@ def test_answers_are_ordered_capped_and_repeatable() -> None:
 def test_nothing_to_find() -> None:
     assert find("", "").files == ()
     assert find("Qwertz uiop").files == ()
-    assert locate({}, "", Issue("anything")).functions == ()
+    assert locate(TextBlobs({}), Issue("anything")).functions == ()
 
 
 def test_files_that_say_nothing_are_skipped() -> None:
@@ -122,10 +128,10 @@ def test_a_huge_issue_is_read_in_part() -> None:
 def test_the_files_of_a_tree(make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {**FILES, "latin.py": "cart = 'é'".encode("latin-1"), "b.py": b"cart\0"}
     options = open_ws("local", make_repo(files)).options
-    places = locate(options.trees, options.base.tree, Issue("Total of the cart is wrong"))
-    assert places.files[0].path == "src/shop/cart.py"
-    assert places.functions[0].name == "Cart.total"
-    found = {hit.path for hit in places.files}
+    said = locate(TreeBlobs(options.trees, options.base.tree), Issue("Total of the cart is wrong"))
+    assert said.files[0].path == "src/shop/cart.py"
+    assert said.functions[0].name == "Cart.total"
+    found = {hit.path for hit in said.files}
     assert found <= {*FILES, "latin.py"}
     assert "latin.py" in found
 

@@ -122,7 +122,7 @@ def searched(repo: Path, issue: Issue, cache: Path) -> Places:
     commit = git(repo, "rev-parse", "HEAD")
     blobs = GitBlobs.at(repo / ".git", commit)
     with History.open(repo / ".git", commit, cache) as history:
-        return asked(blobs, cache, lambda graph: places(graph, issue, reader(blobs), history))
+        return asked(blobs, cache, lambda graph: places(graph, issue, reader(graph, blobs), history))
 
 
 def test_commits_like_the_issue_point_where_they_changed(make_repo: MakeRepo, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_commits_like_the_issue_point_where_they_changed(make_repo: MakeRepo, tm
 def test_every_weight_has_its_signal_and_every_hit_its_reason() -> None:
     texts = TextBlobs(FILES)
     issue = Issue("Door.close hangs", "It says 'The door 7 is stuck in its frame'")
-    found = asked(texts, None, lambda graph: places(graph, issue, reader(texts)))
+    found = asked(texts, None, lambda graph: places(graph, issue, reader(graph, texts)))
     assert found.functions[0].name == "Door.close"
     assert found.functions[0].why
     assert all(hit.why for hit in found.files[:1])
