@@ -12,14 +12,19 @@ import hashlib
 import json
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aci.daemon import Daemon, said
+from aci.confinement import preparation
+from aci.daemon import BASE, Daemon, said
+from aci.execution import execute
+from aci.shell import quote
 from aci.store import adoption, checkout, creation, environment, refresh
+from aci.view import clean
 from aci.workspace import Options
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -33,9 +38,13 @@ IMAGE = "python:3.12"
 HOME = "/swe-agent"
 SCRATCH, HARNESS = "/workspace/scratch", f"{HOME}/harness"
 STORE, INBOX = f"{HOME}/store.git", f"{HOME}/inbox"
-_USER, _ROOT = "swe-agent.user", "swe-agent.root"
-_RECIPE = "4"  # part of a base image's name: raise it when they are made differently
+MADE = "/opt/swe-agent/made-in-repository"
+"""There in an image whose repository holds only what a set-up made; that counts as ignored."""
+
+_USER = "swe-agent.user"
+_RECIPE = "5"  # part of a base image's name: raise it when they are made differently
 _OTHER = "other files"
+_PATIENCE = 1800.0  # seconds for one step, of a very large repository
 _TICK = 0.5  # seconds between looks at whether a wait was cancelled
 _KEPT = 30  # base images; an old one costs disk, a missing one a few seconds
 _LAYOUT = f"""\
@@ -78,23 +87,23 @@ def base_image(daemon: Daemon, options: Options) -> Base:
     from docker.errors import ImageNotFound
     from platformdirs import user_cache_path
 
-    source = _source(daemon, options)
-    inputs = " ".join([_RECIPE, str(source.id), options.base.commit, options.base.tree])
+    start = source(daemon, options)
+    inputs = " ".join([_RECIPE, str(start.id), options.base.commit, options.base.tree])
     key = hashlib.sha256(inputs.encode()).hexdigest()[:24]
     locks = user_cache_path("swe-agent") / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with _alone(locks / f"{key}.lock", options):
+    with alone(locks / f"{key}.lock", options):
         try:
             image = daemon.client.images.get(f"swe-agent-base/{key}:latest")
         except ImageNotFound:
             options.say("Preparing the base: the repository goes into an image, once.")
-            image = _make(daemon, source, f"swe-agent-base/{key}", options)
+            image = _make(daemon, start, f"swe-agent-base/{key}", options)
             _remove_old(daemon)
-    return Base(str(image.id), image.labels[_USER], image.labels[_ROOT])
+    return Base(str(image.id), image.labels[_USER], image.labels[BASE])
 
 
 @contextmanager
-def _alone(path: Path, options: Options) -> Iterator[None]:
+def alone(path: Path, options: Options) -> Iterator[None]:
     """Hold a lock between processes. Raises Cancelled while it waits."""
     from filelock import FileLock, Timeout
 
@@ -114,14 +123,14 @@ def _remove_old(daemon: Daemon) -> None:
     """Keep the newest base images; one that a container uses stays too."""
     from docker.errors import APIError
 
-    found = daemon.client.images.list(filters={"label": _ROOT})
+    found = daemon.client.images.list(filters={"label": BASE})
     found.sort(key=lambda image: str(image.attrs["Created"]), reverse=True)
     for image in found[_KEPT:]:
         with suppress(APIError):
             daemon.client.images.remove(str(image.id))
 
 
-def _source(daemon: Daemon, options: Options) -> Image:
+def source(daemon: Daemon, options: Options) -> Image:
     """The image that the base is made from, pulled if it is not here."""
     from docker.errors import APIError, ImageNotFound
 
@@ -143,15 +152,17 @@ def _source(daemon: Daemon, options: Options) -> Image:
 
 
 def _make(daemon: Daemon, source: Image, name: str, options: Options) -> Image:
+    _refuse_volumes(source, options)
     with_git = _start(daemon, source, options)
     try:
-        user = _session_user(with_git, source, options)
+        run = partial(_run, daemon, with_git, options)
+        user = _session_user(run, source, options)
         _send(with_git, options)
-        root = _run(with_git, _LAYOUT, "0", {"SESSION_USER": user}).rpartition("\n")[2]
-        _refuse_volumes(source, root, options)
-        files = [creation(STORE, f"{HOME}/base.pack", f"{root}/.git"), checkout(root, options.base.tree)]
-        _run(with_git, _script(*files, adoption(root), b"rm -f %b/base.pack" % HOME.encode()), user, _env(root))
-        repository = with_git.commit()
+        root = run(_LAYOUT, "0", {"SESSION_USER": user}).rpartition("\n")[2]
+        store = creation(STORE, f"{HOME}/base.pack", f"{root}/.git")
+        files = [store, _ignoring(root, options.base.tree), checkout(root, options.base.tree)]
+        run(_script(*files, adoption(root), b"rm -f %b/base.pack" % HOME.encode()), user, _env(root))
+        repository = with_git.commit(pause=False)
     finally:
         with_git.remove(force=True, v=True)
     try:
@@ -164,27 +175,41 @@ def _make(daemon: Daemon, source: Image, name: str, options: Options) -> Image:
 
 def _with_indexes(daemon: Daemon, repository: Image, base: Base, options: Options) -> Image:
     """The second layer, named `base.image`. Raises WorkspaceError if the files are not those of the base."""
-    container = daemon.start(str(repository.id), user=base.user)
+    container = daemon.start(str(repository.id), user=base.user, **preparation(options))
     try:
         same = f'[ "$(git write-tree)" = {options.base.tree} ] && git diff-files --quiet || echo {_OTHER}'
         renew = _script(refresh(base.root), adoption(base.root), same.encode())
-        if _run(container, renew, base.user, _env(base.root)).endswith(_OTHER):
+        if _run(daemon, container, options, renew, base.user, _env(base.root)).endswith(_OTHER):
             raise WorkspaceError(
                 f"The image {options.image or IMAGE} does not keep the repository's files as they are put into it.",
                 "Name another with --image.",
             )
         labels = [
-            f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in ((_USER, base.user), (_ROOT, base.root))
+            f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in ((_USER, base.user), (BASE, base.root))
         ]
-        return container.commit(repository=base.image, tag="latest", changes=labels)
+        return container.commit(repository=base.image, tag="latest", changes=labels, pause=False)
     finally:
         container.remove(force=True, v=True)
 
 
-def _refuse_volumes(source: Image, root: str, options: Options) -> None:
-    """A volume is in no image: its history would not be removed, and what we put there would be lost."""
+def _ignoring(root: str, tree: str) -> bytes:
+    """The shell commands after which all that a set-up left in the repository is ignored, and so stays."""
+    return (
+        b"if [ -e %(made)b ]; then\n"
+        b"git -C %(root)b read-tree %(tree)b\n"
+        b"git -C %(root)b -c core.quotePath=false ls-files -o --exclude-standard --directory --no-empty-directory |\n"
+        b"sed 's/[][*?\\\\!# ]/\\\\&/g; s/^/\\//' > %(home)b/ignored\n"
+        b'cat %(home)b/ignored >> "$GIT_DIR/info/exclude"\n'
+        b"cat %(home)b/ignored >> %(root)b/.git/info/exclude\n"
+        b"rm %(home)b/ignored\n"
+        b"fi"
+    ) % {b"made": MADE.encode(), b"root": quote(root), b"tree": tree.encode(), b"home": HOME.encode()}
+
+
+def _refuse_volumes(source: Image, options: Options) -> None:
+    """A volume is in no image: what we put there would be lost, and a repository there would not be seen."""
     for volume in source.attrs["Config"].get("Volumes") or {}:
-        if any(f"{path}/".startswith(f"{volume.rstrip('/')}/") for path in (root, "/workspace", HOME)):
+        if any(f"{path}/".startswith(f"{volume.rstrip('/')}/") for path in ("/testbed", "/workspace", HOME)):
             raise WorkspaceError(
                 f"The image {options.image or IMAGE} declares {volume} a volume, so nothing there can be prepared.",
                 f"Build it without `VOLUME {volume}`, or name another with --image.",
@@ -198,22 +223,27 @@ def _start(daemon: Daemon, source: Image, options: Options) -> Container:
     name = options.image or IMAGE
     another = "Use an image that has both git and a POSIX shell, such as python:3.12."
     try:
-        container = daemon.start(str(source.id), user="0")
+        container = daemon.start(str(source.id), user="0", **preparation(options))
     except APIError as error:
         if "executable file not found" in said(error) or "no such file" in said(error):
             raise WorkspaceError(f"The image {name} has no POSIX shell.", another) from error
         raise
-    if container.exec_run(["sh", "-c", "command -v git"], user="0").exit_code:
+    try:
+        _run(daemon, container, options, "command -v git", "0", {})
+    except WorkspaceError as error:
         container.remove(force=True, v=True)
-        raise WorkspaceError(f"The image {name} has no git.", another)
+        raise WorkspaceError(f"The image {name} has no git.", another) from error
+    except BaseException:
+        container.remove(force=True, v=True)
+        raise
     return container
 
 
-def _session_user(container: Container, source: Image, options: Options) -> str:
+def _session_user(run: Callable[[str, str, Mapping[str, str]], str], source: Image, options: Options) -> str:
     """`uid:gid` of the image's user, who need not have a name."""
     named = str(source.attrs["Config"].get("User") or "0")
     try:
-        return ":".join(_run(container, "id -u && id -g", named, {}).split())
+        return ":".join(run("id -u && id -g", named, {}).split())
     except WorkspaceError as error:
         raise WorkspaceError(
             f"The image {options.image or IMAGE} has no user {named}, as whom it is to run.",
@@ -249,9 +279,16 @@ def _script(*parts: bytes) -> str:
     return b"\n".join([b"set -e", *parts]).decode("utf-8", "surrogateescape")
 
 
-def _run(container: Container, script: str, user: str, env: Mapping[str, str]) -> str:
-    done: Any = container.exec_run(["sh", "-c", script], user=user, environment=dict(env))
-    text = bytes(done.output or b"").decode("utf-8", "replace").strip()
-    if done.exit_code:
-        raise WorkspaceError(f"The base could not be prepared: {text[-500:]}", "See that Docker's disk is not full.")
+def _run(daemon: Daemon, container: Container, options: Options, script: str, user: str, env: Mapping[str, str]) -> str:
+    ran = execute(daemon, str(container.id), script, options.cancel, _PATIENCE, user=user, env=env)
+    text = ran.text.strip()
+    if ran.late:
+        raise WorkspaceError(
+            f"The base could not be prepared within {_PATIENCE / 60:.0f} minutes.",
+            "See that the programs of the image work (git and sh), or name another with --image.",
+        )
+    if ran.code:
+        raise WorkspaceError(
+            f"The base could not be prepared: {clean(text[-500:])}", "See that Docker's disk is not full."
+        )
     return text

@@ -1,4 +1,4 @@
-"""How a repository's tests are run when nobody says: pytest if it is there, else unittest; and how to say it again."""
+"""How a repository's tests are run when nobody says, and how to say it again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 import posixpath
 import re
 import shlex
-from collections.abc import Sequence
-from importlib.resources import files
+from collections.abc import Callable, Collection, Sequence
+from importlib.resources import files as resources
 from typing import Any
 
+from aci.projects import MANIFESTS, django_command, first_command, is_python, project_command, project_of, within
 from aci.workspace import Workspace
 from trajectories.errors import UsageError
 
 SHOWN_NODES = 20
+LARGEST, MOST_MANIFESTS = 1_000_000, 2_000
 PYTHONPATH = re.compile(r"(?<![\w$])PYTHONPATH=([\"']?)")
 WORD = re.compile(r"[^\s\"'`=:,;&|()<>]+")
 ENTERED = re.compile(r"(?:\bcd|-C|--(?:directory|prefix|cwd))[\s=]+[\"']?([^\s\"';&|]+)")
@@ -21,35 +23,74 @@ MODULE = re.compile(r"-m\s*([\w.]+)")
 RUNNERS = re.compile(
     r"(?:.*/)?(?:GNUmakefile|[Mm]akefile|.*\.mk|\.?[Jj]ustfile|package\.json|.*run[-_]?(?:all[-_]?)?tests?[^/]*)"
 )
+OTHER_RUNNER = re.compile(r"\b(?:npm|npx|yarn|pnpm|jest|vitest|mocha|go|cargo|mvnw?|gradlew?|phpunit|rspec)\b")
 NEEDS_TEST = "Give the command that runs the tests with --test."
 
 
-def detect_command(workspace: Workspace, session: str = "tests") -> str:
-    """The test command that fits the repository. Raises UsageError where there is none."""
-    return detect(workspace, session)[0]
+def detect_command(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = ()) -> str:
+    """The test command that fits the repository, or the part of it that holds `nodes`. Raises UsageError."""
+    return detect(workspace, session, nodes)[0]
 
 
-def detect(workspace: Workspace, session: str = "tests") -> tuple[str, str]:
-    """The test command that fits the repository, and the version of its Python. Raises UsageError."""
+def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = ()) -> tuple[str, str]:
+    """The test command that fits the repository, and the version of its Python, if that runs it. Raises UsageError.
+
+    In a repository of many projects `nodes` say which; where they say nothing, it is the one at the top, else the
+    first below that is not Python's.
+    """
+
+    def look(path: str) -> str:
+        try:
+            return workspace.read(path, LARGEST).decode("utf-8", "replace")
+        except (OSError, UsageError):
+            return ""
+
+    files = _manifests(workspace, session)
+    folder = project_of(nodes, files, look)
+    command = project_command(folder, files, look)
+    if command and not is_python(folder, files):
+        return command, ""
+    try:
+        return _python_command(workspace, session, folder, files, look)
+    except UsageError:
+        if command := command or first_command(files, look):
+            return command, ""
+        raise
+
+
+def _manifests(workspace: Workspace, session: str) -> frozenset[str]:
+    """The paths of all files that say how a project is built or tested, three folders down."""
+    names = " -o ".join(f"-name {shlex.quote(name)}" for name in MANIFESTS)
+    ignored = r"\( -name node_modules -o -name .git -o -name vendor -o -name target \) -prune -o"
+    place = shlex.quote(workspace.root)
+    found = workspace.run(f"cd {place} && find . -maxdepth 4 {ignored} \\( {names} \\) -print", 60, session)
+    return frozenset(line.removeprefix("./") for line in found.text.splitlines()[:MOST_MANIFESTS])
+
+
+def _python_command(
+    workspace: Workspace, session: str, folder: str, files: Collection[str], look: Callable[[str], str]
+) -> tuple[str, str]:
     path = f"{workspace.harness}/detect.py"
-    workspace.write(path, files("aci.inside").joinpath("detect.py").read_bytes())
-    place = f"{shlex.quote(path)} {shlex.quote(workspace.root)}"
+    workspace.write(path, resources("aci.inside").joinpath("detect.py").read_bytes())
+    place = f"{shlex.quote(path)} {shlex.quote(posixpath.join(workspace.root, folder))}"
     ran = workspace.run(f"python3 {place} || python {place}", 60, session)
     found = _last_object(ran.text)
     if not found:
         raise UsageError("The workspace has no Python that could run the tests.", NEEDS_TEST)
+    version = str(found.get("version", ""))
+    if own := django_command(str(found["python"]), folder, files, look):
+        return own, version
     if not found["tests"]:
         raise UsageError("No tests were found in the repository.", NEEDS_TEST)
     if found["pytest"]:
-        return f"{shlex.quote(str(found['pytest']))} -m pytest", str(found.get("version", ""))
+        return within(folder, f"{shlex.quote(str(found['pytest']))} -m pytest"), version
     if not found["start"]:
         raise UsageError(
             "The repository's tests look like pytest's, but the workspace's Python has no pytest.",
             f"Choose an image that has it with --image. {NEEDS_TEST}",
         )
     options = [str(option) for option in found["start"]]
-    command = shlex.join([str(found["python"]), "-m", "unittest", "discover", *options])
-    return command, str(found.get("version", ""))
+    return within(folder, shlex.join([str(found["python"]), "-m", "unittest", "discover", *options])), version
 
 
 def _last_object(text: str) -> dict[str, Any]:
@@ -88,4 +129,8 @@ def narrowed(command: str, nodes: Sequence[str]) -> str:
     quoted = [shlex.quote(node) for node in nodes[:SHOWN_NODES]]
     if "-m unittest" in command:
         return f"{command} {' '.join(f'-k {node}' for node in quoted)}{more}"
+    if re.search(r"manage\.py test|runtests\.py", command):
+        return f"{command} {' '.join(quoted)}{more}"
+    if OTHER_RUNNER.search(command):
+        return f"{command}  # {' '.join(quoted)}{more.replace('  #', '')}"
     return f"{command if 'pytest' in command else 'python3 -m pytest'} {' '.join(quoted)}{more}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci import owner
@@ -20,9 +22,14 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 LABEL, OWNER = "swe-agent", "swe-agent.owner"
+BASE = "swe-agent.root"
+"""The label that base images have, and no other: where their repository lies."""
+
 _SOCKET = "unix:///var/run/docker.sock"
 _PATIENCE = 600  # seconds for one answer: a large image takes its time to commit
 _IDLE = ["sh", "-c", "while :; do sleep 3600; done"]
+_OPEN_FILES = "rlimit type 7"
+_VOLUME = "exec,size=1g"  # memory, so what is written there counts against the container's
 _FIX = "Start Docker, or use --workspace local."
 
 
@@ -38,25 +45,57 @@ class Daemon:
         return {**{k: v for k, v in os.environ.items() if k != "DOCKER_CONTEXT"}, "DOCKER_HOST": self.address}
 
     def start(self, image: str, **more: Any) -> Container:
-        """A container of `image` that idles without network, labelled as this process's."""
+        """A container of `image` that idles without network, labelled as this process's.
+
+        What the image declares a volume lies in memory, empty at first: no limit holds for a volume on the disk.
+        A daemon that may itself open fewer files than `more` allows has a lower limit already: theirs is dropped.
+        """
+        from docker.errors import APIError
+
+        try:
+            return self._start(image, more)
+        except APIError as error:
+            if _OPEN_FILES not in said(error):
+                raise
+            fewer = [limit for limit in more.pop("ulimits") if limit.name != "nofile"]
+            return self._start(image, {**more, "ulimits": fewer})
+
+    def _start(self, image: str, more: dict[str, Any]) -> Container:
+        idle: dict[str, Any] = {
+            "entrypoint": _IDLE,
+            "command": [],
+            "working_dir": "/",
+            "network_mode": "none",
+            "log_config": {"type": "none", "config": {}},  # what is said in it cannot fill this machine's disk
+        }
+        own = [posixpath.normpath(path) for path in more.get("volumes", ())]
+        volumes = {path: _VOLUME for path in self._declared(image) if path not in own}
         container = self.client.containers.create(
             image,
-            entrypoint=_IDLE,
-            command=[],
             tty=False,
-            network_mode="none",
             use_config_proxy=False,  # of `docker login`'s file; they may hold a password
-            working_dir="/",
             name=f"swe-agent-{uuid.uuid4().hex[:12]}",
             labels={LABEL: "1", OWNER: owner.me()},
-            **more,
+            **{**idle, **more, "tmpfs": volumes | more.get("tmpfs", {})},
         )
         try:
+            _refuse_volumes(container, own)
             container.start()
         except BaseException:
             container.remove(force=True, v=True)
             raise
         return container
+
+    def _declared(self, image: str) -> list[str]:
+        """The folders that an image wants to be volumes."""
+        config = self.client.images.get(image).attrs.get("Config") or {}
+        return [posixpath.normpath(path) for path in config.get("Volumes") or ()]
+
+    def again(self) -> Daemon:
+        """Another client of the same daemon, for another thread. Raises WorkspaceError where it does not answer."""
+        if other := _at(self.address):
+            return other
+        raise WorkspaceError("Docker is not running any more: its daemon does not answer.", _FIX)
 
     def rest(self) -> None:
         """Close the connections to the daemon; the next request opens one again."""
@@ -104,13 +143,34 @@ def said(error: Exception) -> str:
     return str(getattr(error, "explanation", None) or error).strip().rstrip(".")[:500]
 
 
+def _refuse_volumes(container: Container, own: list[str]) -> None:
+    """An image may declare a folder by a name of which its daemon makes another."""
+    for mount in container.attrs["Mounts"]:
+        if mount["Type"] == "volume" and mount["Destination"] not in own:
+            raise WorkspaceError(
+                f"The image declares {mount['Destination']} a volume, by a name that is not its own.",
+                "Build it with that folder's real path behind VOLUME, or name another with --image.",
+            )
+
+
 def _of_context() -> str:
     """The address in use by `docker context`: Docker Desktop, Colima and rootless daemons have their own."""
+    if not os.environ.get("DOCKER_CONTEXT") and not _has_chosen_context():
+        return ""
     asked = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
     try:
         return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         return ""
+
+
+def _has_chosen_context() -> bool:
+    """Whether the user's configuration names a context; asking `docker` takes a process of 30 ms."""
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        return '"currentContext"' in (folder / "config.json").read_text("utf-8", "replace")
+    except OSError:
+        return False
 
 
 def _listens(address: str) -> bool:
@@ -134,6 +194,7 @@ def _at(address: str) -> Daemon | None:
     except (DockerException, RequestException):
         return None
     try:
+        client.api.trust_env = not address.startswith("unix:")  # no proxy leads to a socket, and others may change it
         client.ping()
     except (DockerException, RequestException):
         client.close()

@@ -13,6 +13,7 @@ from aci.workspace import Ran
 from trajectories.errors import UsageError, WorkspaceError
 
 _ROOM = 100_000  # for what is said before a file's bytes
+_MUCH = 50_000  # bytes that are worth a process
 _PATIENCE = 30.0  # seconds; a FIFO that took a file's place after it was looked at would block for ever
 
 
@@ -69,7 +70,8 @@ class Files:
         if found != b"file":
             raise _trouble(found.decode("utf-8", "replace"), path)
         with _bounded(path):
-            ran = self._service.put(quote(real), data, _PATIENCE)
+            write = self._service.put if len(data) <= _MUCH else self._service.pour
+            ran = write(quote(real), data, _PATIENCE)
         if ran.code:
             raise _trouble(ran.text, path)
 

@@ -44,6 +44,14 @@ class Past:
     age: int
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What messages say of a file: `score` is relative to the best of the answer, `terms` are the weightiest."""
+
+    score: float
+    terms: tuple[str, ...]
+
+
 class History:
     """The ancestors of one base commit, itself included. Safe for threads and processes.
 
@@ -81,13 +89,11 @@ class History:
 
         from aci.history_index import postings
 
-        heaviest = sorted((term for term in terms if terms[term] > 0), key=lambda term: (-terms[term], term))
-
         def best(base: Base) -> list[Past]:
             commits = int(base.ancestors.sum())
             usual = base.lengths[base.ancestors].sum() / max(commits, 1) or 1.0
             scores = np.zeros(len(base.ancestors))
-            for term, found, counts in postings(self._cache, base, heaviest[:MOST_TERMS]):
+            for term, found, counts in postings(self._cache, base, _heaviest(terms)):
                 rarity = np.log1p((commits - len(found) + 0.5) / (len(found) + 0.5))
                 damped = counts + K1 * (1 - B + B * base.lengths[found] / usual)
                 scores[found] += terms[term] * rarity * counts * (K1 + 1) / damped
@@ -115,6 +121,26 @@ class History:
             for id in wanted:
                 scores[_beginning(base, id)] = 1.0
             return self._past(base, scores, MOST_NAMED)
+
+        return self._ask(find)
+
+    def told(self, terms: Mapping[str, float], present: Collection[str]) -> dict[str, Told]:
+        """Files of `present` for which the messages of the commits that changed them are like a text.
+
+        Those messages are a file's document, each shared by the files that its commit changed; scored by BM25.
+        Merges tell nothing, as their commits do.
+        """
+        import numpy as np
+
+        from aci.history_changes import known
+        from aci.history_index import postings
+        from aci.history_told import Documents
+
+        def find(base: Base) -> dict[str, Told]:
+            changes = known(self._cache, base.family, len(base.ancestors))
+            documents = Documents(changes, np.flatnonzero(base.ancestors), base.lengths, present)
+            said = {term: (found, counts) for term, found, counts in postings(self._cache, base, _heaviest(terms))}
+            return documents.scores(terms, said)
 
         return self._ask(find)
 
@@ -219,6 +245,10 @@ class History:
         return [
             Past(id, round(score / ranked[0][0], 6), said.get(number, ""), age) for score, age, id, number in ranked
         ]
+
+
+def _heaviest(terms: Mapping[str, float]) -> list[str]:
+    return sorted((term for term in terms if terms[term] > 0), key=lambda term: (-terms[term], term))[:MOST_TERMS]
 
 
 def _beginning(base: Base, id: str) -> Numbers:

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,7 @@ MOST_FILES = 100
 MOST_LINES = 2_000
 SHORTEST_LINE = 9
 BATCH = 10_000
+TOGETHER = 1_000
 AT_ONCE = 1 << 25
 HUGE = 1 << 20
 """Bytes of commits that are in memory together, and of one whose message is not read."""
@@ -38,7 +40,8 @@ _COMMIT = re.compile(rb"[0-9a-f]{40}")
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _QUOTED = re.compile(rb'\\(?:([0-7]{3})|(["\\abtnvfr]))')
 _ESCAPED = dict(zip(b'"\\abtnvfr', b'"\\\a\b\t\n\v\f\r', strict=True))
-_DIFF = ("diff-tree", "--stdin", "-r", "--root", "--always", "--diff-merges=first-parent", "--no-renames")
+_DIFF = ("diff-tree", "--stdin", "-r", "--root", "--always", "--no-renames")
+FIRST_PARENT = "--diff-merges=first-parent"
 _PATCH = ("-p", "-U0", "--no-ext-diff", "--no-textconv", "--no-color")
 
 Said = TypeVar("Said")
@@ -72,12 +75,16 @@ class Commits:
             borrowed["GIT_SHALLOW_FILE"] = str(shallow)
         self._env = environment({**OWN, **borrowed})
 
-    def time(self, commit: str) -> int | None:
-        """When a commit was made, or None where there is none of this id."""
+    def time(self, commit: str, *paths: str) -> int | None:
+        """When a commit was made, or None where there is none of this id.
+
+        With `paths` (globs) of the last, at it or before, that changed one of them.
+        """
         if not _ID.fullmatch(commit):
             return None
         try:
-            return _seconds(self._git("rev-list", "-1", "--timestamp", commit).split()[0])
+            env = {**self._env, "GIT_LITERAL_PATHSPECS": "0"}
+            return _seconds(git("rev-list", "-1", "--timestamp", commit, "--", *paths, env=env).split()[0])
         except (GitFailed, IndexError):
             return None
 
@@ -134,9 +141,9 @@ class Commits:
         """
         return self._each([id for id in commits if id not in self._cut], self._touched)
 
-    def _touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    def _touched(self, commits: Sequence[str], merges: str = FIRST_PARENT) -> dict[str, tuple[str, ...]]:
         found: dict[str, list[str]] = {}
-        fields = iter(self._git(*_DIFF, "-z", "--raw", input=_lines(commits)).split(b"\0"))
+        fields = iter(self._git(*_DIFF, merges, "-z", "--raw", input=_lines(commits)).split(b"\0"))
         paths: list[str] = []
         for field in fields:
             if not field.startswith(b":"):
@@ -145,12 +152,22 @@ class Commits:
                 paths.append(decode(path))
         return {id: tuple(found[id]) if len(found[id]) <= MOST_FILES else () for id in commits if id in found}
 
+    def changed(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The files each changed, for many commits: merges are left out, and so are all that are asked of with one
+        whose trees are not here, for a clone without any would be asked commit by commit."""
+        found: dict[str, tuple[str, ...]] = {}
+        whole = [id for id in commits if id not in self._cut]
+        for first in range(0, len(whole), TOGETHER):
+            with suppress(GitFailed):
+                found |= self._touched(whole[first : first + TOGETHER], "--diff-merges=off")
+        return found
+
     def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
         """The lines that each added to each file, stripped, without the shortest; files over 1 MiB are passed over."""
         return self._each([id for id in commits if id not in self._cut], self._added)
 
     def _added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        return _added_lines(self._git(*_DIFF, *_PATCH, input=_lines(commits)))
+        return _added_lines(self._git(*_DIFF, FIRST_PARENT, *_PATCH, input=_lines(commits)))
 
     def _each(self, commits: Sequence[str], ask: Callable[[Sequence[str]], dict[str, Said]]) -> dict[str, Said]:
         """All at once; where git fails, as when an object is missing, by halves: what fails alone is left out.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from aci import history_changes
 from aci.cache import Cache, Damaged
 from aci.history_git import Commit, Commits
 from aci.history_messages import read
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 MADE_BY = ("history*.py", "words.py")
 """The code that decides what is stored."""
-SCHEMA = """
+SCHEMA = f"""
+{history_changes.SCHEMA};
 CREATE TABLE families (id INTEGER PRIMARY KEY, root TEXT, ids BLOB, times BLOB, lengths BLOB);
 CREATE INDEX roots ON families (root);
 CREATE TABLE bases (id TEXT, boundary TEXT, family INTEGER, time INTEGER, ancestors BLOB, PRIMARY KEY (id, boundary));
@@ -131,7 +133,7 @@ def learn(cache: Cache, commits: Commits, commit: str) -> Base | None:
         family = _family_of(cache, more[-1])
         ancestors = np.empty(0, np.bool_)
         numbers = _numbers(_family(cache, family))
-    numbers = _add(cache, family, _read(commits.read([id for id in more if id not in numbers])))
+    numbers = _add(cache, family, commits, [id for id in more if id not in numbers])
     seen = np.zeros(len(numbers), np.bool_)
     seen[: len(ancestors)] = ancestors
     seen[[numbers[id] for id in more if id in numbers]] = True
@@ -175,14 +177,16 @@ def _read(said: Iterable[Commit]) -> Iterator[_Read]:
         yield _Read(one.id, one.time, message.subject, length, (*message.counts.items(), *named))
 
 
-def _add(cache: Cache, family: int, said: Iterable[_Read]) -> dict[str, int]:
+def _add(cache: Cache, family: int, commits: Commits, ids: Sequence[str]) -> dict[str, int]:
     """Index these commits, but for those that another process has indexed meanwhile; every commit's number."""
-    for some in _batches(said):
+    for some in _batches(_read(commits.read(ids))):
+        changed = commits.changed([one.id for one in some])
         with cache.writing() as store:
             numbers = _numbers(_family(cache, family))
             fresh = [one for one in some if one.id not in numbers]
             if fresh:
                 _store(store, family, fresh, len(numbers))
+                history_changes.add(store, family, [one.id for one in fresh], changed)
     return _numbers(_family(cache, family))
 
 

@@ -26,6 +26,14 @@ def moved(paths: Iterable[str], present: Collection[str]) -> dict[str, str]:
     return {path: there for path, there in found.items() if there}
 
 
+def only_namesakes(present: Iterable[str]) -> dict[str, str]:
+    """The file of each name that only one has; of `__init__.py` none, which says nothing."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for path in present:
+        named[path.rpartition("/")[2]].append(path)
+    return {name: paths[0] for name, paths in named.items() if len(paths) == 1 and name != "__init__.py"}
+
+
 def _likest(path: str, candidates: Sequence[str]) -> str:
     parts = path.split("/")
     shared = {there: _in_common(parts, there.split("/")) for there in candidates}

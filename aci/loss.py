@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aci import evidence
-from aci.testing import Report
+from aci.report import SHELL_FAILED, Report
 from aci.trial import SLACK, Trial, is_unreached, passes, some
 from aci.workspace import Workspace
 from trajectories.records import Verdict
@@ -21,7 +21,8 @@ def judge_loss(
 
     Lost is what passed without the patch and did not with it: it failed, was skipped, or vanished. Flaky is what both
     passes and fails on the base, or with the patch. Contradicted is what the issue itself says is wrong. Where nothing
-    is lost, but time was up before all had run, `no_loss` is null.
+    is lost, but time was up before all had run, `no_loss` is null;
+    so it is where the command fails without the patch for what no test tells of.
     """
     if baseline is None:
         trial.note("No test ran without the patch, so nothing shows what else it may break.")
@@ -41,8 +42,24 @@ def judge_loss(
     contradicted = tuple(f"{id}: “{quote}”" for id, quote in quotes.items() if quote)
     if unreached:
         _tell_unreached(trial, suite, unreached)
-    no_loss = None if unreached and not lost else not lost
+    unseen = _fails_unseen(trial, baseline)
+    no_loss = None if (unreached or unseen) and not lost else not lost
     return replace(verdict, no_loss=no_loss, lost=lost, flaky=tuple(flaky), contradicted=contradicted)
+
+
+def _fails_unseen(trial: Trial, baseline: Report) -> bool:
+    """Whether something of the command fails on the base of which no result tells: what that loses, nobody sees.
+
+    A signal ends a run whose results are all there.
+    """
+    explained = baseline.ended_well or baseline.trouble or not 0 < baseline.code < SHELL_FAILED
+    if explained or not baseline.complete:
+        return False
+    trial.note(
+        f"Without the patch the command exits with {baseline.code}, which the results of its tests do not explain: "
+        "something else of it fails, so its loss is not judged. Name a command that only runs tests with --test."
+    )
+    return True
 
 
 def _tell_unreached(trial: Trial, suite: Report | None, unreached: Sequence[str]) -> None:

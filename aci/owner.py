@@ -27,6 +27,11 @@ def gone(owner: str) -> bool:
     return _start(int(pid)) != start
 
 
+def lives(owner: str) -> bool:
+    """Whether the process named by `me()` is one of this machine that runs."""
+    return owner.partition(":")[0] == _machine() and not gone(owner)
+
+
 def _machine() -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -14,7 +14,8 @@ from aci.processes import MARK, Processes
 from aci.service import NoAnswer, Service
 from aci.shell import Shell, quote
 from aci.store import Store, environment
-from aci.workspace import Options, Ran, Snapshot
+from aci.terminal import VARIABLES, Terminal
+from aci.workspace import Options, Ran, Seen, Snapshot
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
 
 SESSION = {
@@ -30,6 +31,7 @@ SESSION = {
 """In the environment of every session."""
 
 _ENDED = b"[The processes in the background left no room for others: all were ended.]\n"
+_TERMINALS = 8
 Done = TypeVar("Done")
 
 
@@ -47,12 +49,21 @@ class Place(Protocol):
     inbox: str
     shared: bool
 
-    def launch(self, extra: Mapping[str, str], ours: bool) -> tuple[list[str], dict[str, str] | None]:
-        """(words before a command that runs in the place, environment) with `extra` set there; `ours`: the service."""
+    def launch(
+        self, extra: Mapping[str, str], ours: bool, terminal: bool = False
+    ) -> tuple[list[str], dict[str, str] | None]:
+        """(words before a command that runs in the place, environment) with `extra` set there.
+
+        `ours`: it is the service. `terminal`: it is started at a terminal, and has one there too.
+        """
         ...
 
     def another(self) -> Place:
         """A fresh place of the same kind at the same base."""
+        ...
+
+    def notice(self) -> bytes:
+        """What the place did to all that ran in it, for who runs the next command; told once, empty if nothing."""
         ...
 
     def relieve(self) -> bool:
@@ -72,6 +83,7 @@ class PosixWorkspace:
         self._place, self.options = place, options
         self._mark = secrets.token_hex(8)
         self._sessions: dict[str, Shell] = {}
+        self._terminals: dict[str, Terminal] = {}
         self._lock = RLock()
         self._closed = self._relieved = False
         prefix, env = place.launch(environment(place.store, place.root), ours=True)
@@ -85,10 +97,17 @@ class PosixWorkspace:
         except WorkspaceError as error:
             self._relieve(error)
             ran = Ran(b"", 1, 0.0, self._session(session).cwd, restarted=True)
-        if self._relieved and session == "main":
+        if session == "main" and (told := self._place.notice() or (_ENDED if self._relieved else b"")):
             self._relieved = False
-            ran = replace(ran, output=_ENDED + ran.output)
+            ran = replace(ran, output=told + ran.output)
         return ran
+
+    def type(self, session: str, text: str, wait: float = 10.0) -> Seen:
+        seen = self._terminal(session).type(text, wait)
+        if seen.code is not None:
+            self._terminals.pop(session).close()
+            self._service.run(":")  # raises where the place is gone, which no program can tell
+        return seen
 
     def read(self, path: str, limit: int = 50_000_000) -> bytes:
         return self._steadily(lambda: self._files.read(path, limit))
@@ -125,6 +144,8 @@ class PosixWorkspace:
             if self._place.shared:
                 with suppress(WorkspaceError):  # nothing can be ended through a service that is gone
                     self._processes("").end_all()
+            for terminal in self._terminals.values():
+                terminal.close()
             for shell in self._sessions.values():
                 shell.close()
             self._service.close()
@@ -139,16 +160,31 @@ class PosixWorkspace:
 
     def _session(self, name: str) -> Shell:
         self._open()
-        if not name.isidentifier():
-            raise UsageError(f"{name!r} cannot name a session.", "Use letters, digits and underscores.")
+        _check_name(name)
         with self._lock:
             if name not in self._sessions:
-                self._service.run(":")  # there before a command can use up processes or memory
                 prefix, env = self._place.launch({MARK: f"{self._mark}.{name}."}, ours=False)
-                self._sessions[name] = Shell(
+                shell = Shell(
                     prefix, cwd=self.root, env=env, cancel=self.options.cancel, helper=self._processes(f"{name}.")
                 )
+                shell.begin()  # while the service starts, too
+                self._sessions[name] = shell
+                self._service.run(":")  # there before a command can use up processes or memory
             return self._sessions[name]
+
+    def _terminal(self, name: str) -> Terminal:
+        self._open()
+        _check_name(name)
+        with self._lock:
+            if name not in self._terminals:
+                if len(self._terminals) >= _TERMINALS:
+                    raise UsageError(
+                        f"There are {_TERMINALS} side sessions: {', '.join(self._terminals)}.", "End one, or use it."
+                    )
+                mark = f".{name}."  # no session of `run` has an empty name before it
+                prefix, env = self._place.launch({**VARIABLES, MARK: f"{self._mark}.{mark}"}, ours=False, terminal=True)
+                self._terminals[name] = Terminal(prefix, self.root, env, self._processes(mark), self.options.cancel)
+            return self._terminals[name]
 
     def _steadily(self, do: Callable[[], Done]) -> Done:
         """Do it, and once more when the agent's processes had left no room for it."""
@@ -169,7 +205,8 @@ class PosixWorkspace:
             elif not self._place.relieve():
                 raise error
         except WorkspaceError:
-            raise error from None
+            why = self._place.notice().decode().strip("[]\n")
+            raise (WorkspaceError(why, error.fix) if why else error) from None
         self._relieved = True
 
     def _processes(self, session: str) -> Processes:
@@ -178,3 +215,8 @@ class PosixWorkspace:
     def _open(self) -> None:
         if self._closed:
             raise WorkspaceError("The workspace is closed.", "Open another one.")
+
+
+def _check_name(session: str) -> None:
+    if not session.isidentifier():
+        raise UsageError(f"{session!r} cannot name a session.", "Use letters, digits and underscores.")

@@ -35,7 +35,7 @@ fi
 )
 _MARKED = """\
 if [ -r /proc/uptime ]; then
-    grep -lF {mark} /proc/[0-9]*/environ 2>/dev/null
+    grep -lzF {mark} /proc/[0-9]*/environ 2>/dev/null
 else
     ps -axEww -o pid=,command= | grep -F {mark} | while read -r pid rest; do echo "$pid"; done
 fi

@@ -6,14 +6,17 @@ those is told and never counted, except that its new test files may reproduce th
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 
 from aci import evidence
 from aci.advice import affected_callers
+from aci.checks import broken, run_checks
 from aci.commands import narrowed
 from aci.digest import digest
 from aci.example import only_the_example
@@ -28,6 +31,7 @@ from trajectories.errors import UsageError
 from trajectories.records import Issue, Verdict
 from trajectories.trees import Trees
 
+CORES_FOR_TWO, BYTES_FOR_TWO = 4, 8_000_000_000
 FORGERY = "The code under test runs in the process that reports on it, so a forged result cannot be ruled out."
 
 
@@ -69,20 +73,53 @@ def prove(
         trees, issue, parts, base_tree, shipped, without, proved, command, timeout, say, related=related, spare=spare
     )
     with closing(fork(base_tree)) as before, closing(fork(shipped)) as after:
-        baseline = _baseline(trial, before, known if known is not None else {})
-        say("Running the tests with the patch")
-        partial = baseline and not baseline.complete and baseline.granularity == "test"
-        suite = trial.suite(after, baseline.passed if baseline and partial else (), SLACK)
+        baseline, suite = _suites(trial, before, after, known if known is not None else {})
         say("Running the tests that reproduce the issue without and with the patch")
         nodes = tuple(reproduction) or (*parts.tests, *mended(trial, baseline, suite, places))
         verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, after, baseline, suite, verdict)
+        verdict = _checked(trial, before, after, verdict)
     return _conclude(trial, baseline, suite, verdict)
+
+
+def _suites(
+    trial: Trial, before: Workspace, after: Workspace, known: dict[object, Report | None]
+) -> tuple[Report | None, Report | None]:
+    """What the suite does without the patch and with it: at the same time where the machine has room for two."""
+    if _key(trial) not in known and has_room():
+        trial.say("Running the tests without and with the patch")
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(trial.suite, after, (), SLACK)
+            baseline = _baseline(trial, before, known)
+            suite = ahead.result()
+        if not _is_partial(baseline):
+            return baseline, suite
+        after.restore(trial.shipped)
+    baseline = _baseline(trial, before, known)
+    trial.say("Running the tests with the patch")
+    return baseline, trial.suite(after, baseline.passed if baseline and _is_partial(baseline) else (), SLACK)
+
+
+def _is_partial(baseline: Report | None) -> bool:
+    """Whether there are tests that did not run without the patch: these are not to be run with it."""
+    return baseline is not None and not baseline.complete and baseline.granularity == "test"
+
+
+def has_room() -> bool:
+    """Whether two suites can run side by side without getting into each other's way."""
+    with suppress(OSError, ValueError):
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return (os.cpu_count() or 1) >= CORES_FOR_TWO and free >= BYTES_FOR_TWO
+    return False
+
+
+def _key(trial: Trial) -> object:
+    return trial.base, trial.command, trial.related
 
 
 def _baseline(trial: Trial, before: Workspace, known: dict[object, Report | None]) -> Report | None:
     """What the suite does without the patch; run once for all proofs that run the same tests."""
-    key = (trial.base, trial.command, trial.related)
+    key = _key(trial)
     if key not in known:
         trial.say("Running the tests without the patch")
         known[key] = trial.suite(before)
@@ -90,6 +127,19 @@ def _baseline(trial: Trial, before: Workspace, known: dict[object, Report | None
     if report is not None:
         trial.take(report)
     return report
+
+
+def _checked(trial: Trial, before: Workspace, after: Workspace, verdict: Verdict) -> Verdict:
+    """The verdict with what the repository's own checks say; of a patch that fails otherwise they are not asked."""
+    if not verdict.green or verdict.no_loss is False:
+        return verdict
+    before.restore(trial.base)
+    after.restore(trial.proved)
+    paths = (*trial.parts.source, *trial.parts.tests)
+    checks = run_checks(trial.trees, trial.base, trial.proved, before, after, paths, trial.say)
+    for line in broken(checks):
+        trial.note(f"A check of the repository says something new: {line}.")
+    return replace(verdict, checks=checks)
 
 
 def _conclude(trial: Trial, baseline: Report | None, suite: Report | None, verdict: Verdict) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,9 @@ LEAST = 0.5
 """Less than this is no reason to name a test file."""
 COMMON = 4
 """Shorter names stand everywhere."""
+READS = 3
+"""What it counts that a test reads the folder of data that is named like a changed source."""
+ANY_DATA = {"test", "tests", "testing", "fixtures", "data", "testdata", "test_data", "files", "resources", "snapshots"}
 
 
 def related_tests(
@@ -51,8 +54,10 @@ def related_tests(
     word = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b") if names else None
     modules = [_module_names(path) for path in changed]
     scores: dict[str, float] = dict(near)
+    data = _data_folders(trees.files(base), changed)
     for path in _worth_reading(tests, near, changed):
-        scores[path] += _by_text(trees.read_blob(tests[path].id).decode("utf-8", "replace"), modules, word)
+        text = trees.read_blob(tests[path].id).decode("utf-8", "replace")
+        scores[path] += _by_text(text, modules, word) + (READS if data and data.search(text) else 0)
     for path, reached in _reaching(TreeBlobs(trees, base), _touched(trees, base, tree, changed)).items():
         if path in scores:
             scores[path] += REACHES * reached
@@ -154,6 +159,24 @@ def _by_text(text: str, modules: Sequence[set[str]], word: re.Pattern[str] | Non
     imports = imported(text) if modules else set()
     named = len(set(word.findall(text))) if word else 0
     return named + 2 * sum(not module.isdisjoint(imports) for module in modules)
+
+
+def _data_folders(files: Iterable[str], changed: Sequence[str]) -> re.Pattern[str] | None:
+    """What names the folders of test data that is called like a changed source: `rules/LT01.py`, `cases/LT01.yml`.
+
+    Tests find such data by its folder, and do not name the source at all.
+    """
+    stems = {_parts(path)[-1].strip("_").lower() for path in changed if _parts(path)}
+    named = stems | {part for stem in stems for part in stem.split("_") if len(part) > COMMON}
+    found: set[str] = set()
+    for path in files:
+        *folders, name = path.split("/")
+        if name.endswith(".py") or not folders or not is_test(path):
+            continue
+        if named.intersection((*map(str.lower, folders), name.partition(".")[0].lower())):
+            found.update(folder for folder in folders if len(folder) >= COMMON and folder not in ANY_DATA)
+    names = "|".join(map(re.escape, sorted(found)))
+    return re.compile(rf"[\"'/](?:{names})[\"'/]") if found else None
 
 
 def _parts(path: str) -> tuple[str, ...]:

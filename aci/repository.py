@@ -11,6 +11,7 @@ a workspace is what a fresh clone without conversions is, and `git apply` conver
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -138,6 +139,15 @@ class Repository:
         if not commit:
             raise UsageError(f"There is no commit {rev!r} in {self.root}.", "Give a branch, tag or commit id.")
         return commit
+
+    def release(self, commit: str) -> str:
+        """The version that the nearest tag at or before a commit names; empty where none does."""
+        try:
+            tag = decode(self._git("describe", "--tags", "--abbrev=0", commit))
+        except GitFailed:
+            return ""
+        version = re.search(r"\d+(?:\.\d+)+(?:(?:a|b|rc|\.?dev|\.?post)\d+)?", tag)
+        return version.group() if version else ""
 
     def told(self, rev: str | None = None) -> str:
         """What `blobs` reads, in words."""
@@ -295,7 +305,7 @@ class Repository:
         return True
 
     def file(self, name: str, rev: str | None = None) -> bytes | None:
-        """A file as it is in the working tree, or in the commit `rev`; None where there is none (a link is none)."""
+        """A file as it is in the working tree, or in the commit `rev`; None for none, a link or a pipe."""
         if commit := self._commit(rev or "HEAD") if rev or self.bare else "":
             try:
                 return self._git("cat-file", "blob", f"{commit}:{name}")
@@ -303,7 +313,7 @@ class Repository:
                 return None
         path = self.root / name
         try:
-            return None if path.is_symlink() else path.read_bytes()
+            return path.read_bytes() if path.is_file() and not path.is_symlink() else None
         except OSError:
             return None
 

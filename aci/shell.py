@@ -58,7 +58,7 @@ class Helper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    kind: Literal["end", "bye", "gone", "late", "cancelled", "idle"]
+    kind: Literal["end", "bye", "gone", "late", "cancelled", "idle", "ready"]
     code: int = 0
     cwd: str = ""
     exports: bytes = b""
@@ -114,11 +114,15 @@ class Shell:
         self._pid = self._number = 0
         self._pending = b""
 
-    def run(self, command: str | bytes, timeout: float = 120.0, cap: int = CAP, heed: bool = True) -> Ran:
+    def run(
+        self, command: str | bytes, timeout: float = 120.0, cap: int = CAP, heed: bool = True, data: bytes = b""
+    ) -> Ran:
         """Run `command`, for at most `timeout` seconds, keeping `cap` bytes of its output.
 
-        Raises Cancelled, unless told not to `heed` that, and WorkspaceError when the shell has died and cannot be
-        started again.
+        `data` is its stdin, which it must read to the last byte: where it fails, the shell ends with it.
+
+        Raises Cancelled, unless told not to `heed` that, and WorkspaceError when the shell has died and
+        cannot be started again.
         """
         body = command.encode("utf-8", "replace") if isinstance(command, str) else command
         with self._lock, nullcontext() if heed else self._deaf():
@@ -129,7 +133,7 @@ class Shell:
             began = time.monotonic()
             kept = _Kept(cap)
             restarted = self._ready(kept)
-            frame = self._ask(body, kept, began + timeout)
+            frame = self._ask(body, kept, began + timeout, data)
             seconds = time.monotonic() - began
             if frame.kind == "end":
                 return Ran(kept.bytes(), frame.code, seconds, self.cwd, kept.cut, restarted=restarted)
@@ -139,6 +143,12 @@ class Shell:
             self._start()
             late = frame.kind == "late"
             return Ran(kept.bytes(), code, seconds, self.cwd, kept.cut, timed_out=late, restarted=True)
+
+    def begin(self) -> None:
+        """Start the shell and do not wait until it answers; whoever asks first does that."""
+        with self._lock:
+            if self._process is None:
+                self._spawn()
 
     def close(self) -> None:
         """End the shell; what it started in the background is the owner's to end. May be called twice."""
@@ -160,7 +170,9 @@ class Shell:
     def _ready(self, kept: _Kept) -> bool:
         """Have a living shell; true if one that had died since the last command was replaced."""
         if self._process is None:
-            self._start()
+            self._spawn()
+        if not self._pid:
+            self._settle_in()
             return False
         if self._read(kept, time.monotonic(), idle=True).kind in ("bye", "gone"):
             self._start()
@@ -168,6 +180,10 @@ class Shell:
         return False
 
     def _start(self) -> None:
+        self._spawn()
+        self._settle_in()
+
+    def _spawn(self) -> None:
         self.close()
         self._marks = secrets.token_hex(16), secrets.token_hex(16)
         self._pid, self._pending = 0, b""
@@ -187,7 +203,6 @@ class Shell:
         self._poll = select.poll()
         self._poll.register(self._process.stdout, select.POLLIN)
         self._send(" ".join(self._marks).encode() + b"\nexec 8>&1 9</dev/null >/dev/null 2>&1\n")
-        self._settle_in()
 
     def _settle_in(self) -> None:
         """Take up the last exported variables and directory, and learn the shell's pid."""
@@ -212,22 +227,42 @@ class Shell:
             )
         self._pid = int(said)
 
-    def _ask(self, body: bytes, kept: _Kept, deadline: float) -> _Frame:
+    def _ask(self, body: bytes, kept: _Kept, deadline: float, data: bytes = b"") -> _Frame:
         self._number += 1
         first, second = (mark.encode() for mark in self._marks)
         if len(body) > _BIG and self._helper:
             body = b". " + quote(self._helper.deliver(body))
-        self._send(
-            b"__swe_command=%b\n"
-            b'\\command eval "$__swe_command" <&9 >&8 2>&1 8>&- 9<&-\n'
-            b"__swe_code=$?; \\unset -f command\n"
-            b'\\command printf \'%%s%%send %d %%s %%s\\0\' %b %b "$__swe_code" "$PWD" >&8; \\command export -p >&8; '
-            b"\\command printf '%%s%%s' %b %b >&8; \\command set +e\n"
-            % (quote(body), self._number, first, second, second, first)
+        end = (
+            b"__swe_code=$?; \\unset -f command; "
+            b'\\command printf \'%%s%%send %d %%s %%s\\0\' %b %b "$__swe_code" "${PWD-}" >&8; \\command export -p >&8; '
+            b"\\command printf '%%s%%s' %b %b >&8; \\command set +e\n" % (self._number, first, second, second, first)
         )
+        begun = b"__swe_command=%b\n" % quote(body)
+        if data:
+            if (frame := self._feed(begun, data, end, kept, deadline)).kind != "ready":
+                return frame
+        else:
+            self._send(begun + b'\\command eval "$__swe_command" <&9 >&8 2>&1 8>&- 9<&-\n' + end)
         frame = self._read(kept, deadline)
         if frame.kind == "end":
             self.cwd, self._exports = frame.cwd, frame.exports
+        return frame
+
+    def _feed(self, begun: bytes, data: bytes, end: bytes, kept: _Kept, deadline: float) -> _Frame:
+        """Start the command on the shell's own stdin and send `data` there, once the shell reads no more of it itself.
+
+        Nothing comes after it: there are programs that read more than they use. What a failed command left of it would
+        be read as commands, so the shell ends then, before it reads on.
+        """
+        first, second = (mark.encode() for mark in self._marks)
+        self._send(
+            b"%b\\command printf '%%s%%sready %d%%s%%s' %b %b %b %b >&8; "
+            b'\\command eval "$__swe_command" >&8 2>&1 8>&- 9<&- || \\command exit 1; %b'
+            % (begun, self._number, first, second, second, first, end)
+        )
+        frame = self._read(kept, deadline)
+        if frame.kind == "ready":
+            self._send(data)
         return frame
 
     def _send(self, data: bytes) -> None:
@@ -291,6 +326,8 @@ class Shell:
         self._pending = self._pending[end + len(closing) :]
         if bye := re.fullmatch(rb"bye (\d+)", inside):
             return _Frame("bye", int(bye[1]))
+        if inside == b"ready %d" % self._number:
+            return _Frame("ready")
         found = re.fullmatch(rb"end (\d+) (\d+) ([^\0]*)\0(.*)", inside, re.DOTALL)
         if not found or int(found[1]) != self._number:
             return self._take_frame(kept)

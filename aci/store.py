@@ -141,6 +141,7 @@ class Store:
             if stubborn:
                 self._clear_the_way(tree)
             complete = self._service.run(checkout(self._root, tree)).code == 0
+            self._open_up()
             self._clear_submodules()
             self._index, troubles = self._write()
             if self._index == tree and (stubborn or (complete and not troubles)):
@@ -149,6 +150,13 @@ class Store:
         raise WorkspaceError(
             f"The workspace's files could not be made those of tree {tree[:10]}{': ' + troubles if troubles else '.'}",
             "`swe-agent resume` goes on in a new workspace.",
+        )
+
+    def _open_up(self) -> None:
+        """Let the owner read and write every file: a mode that no tree keeps is not undone by a checkout."""
+        self._service.run(
+            b"find %b -name .git -prune -o '(' -type d ! -perm -700 -o -type f ! -perm -600 ')' -exec chmod u+rwX {} +"
+            % quote(self._root)
         )
 
     def _clear_the_way(self, tree: str) -> None:

@@ -9,19 +9,31 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-Kind = Literal["listing", "search", "view", "other"]
-CAPS: dict[Kind, int] = {"listing": 2_000, "search": 4_000, "view": 12_000, "other": 8_000}
+from aci.condense import MARK, condense, trouble
+from aci.disguises import hide
+from aci.listing import few_of_each, outlined
+from aci.testlog import digest_text
+
+Kind = Literal["listing", "search", "view", "tests", "other"]
+CAPS: dict[Kind, int] = {"listing": 2_000, "search": 4_000, "view": 16_000, "tests": 8_000, "other": 8_000}
 """Characters an observation may have at birth (these caps save 4-28 % of an agent's input)."""
 
 LONGEST_LINE = 2_000
+LARGEST = 2_000_000
+"""Characters of an output whose lines are looked at."""
+WORTH = 100
+"""Characters that must be saved before anything of an output that would fit is left out."""
 HEAD = 0.5
 """The share of a cut text that is its beginning; failures stand at the end, what was run at the beginning."""
 
 EXACT, SIMILAR = 4, 12
 """Fold from so many equal lines (or groups of lines), or lines that differ in numbers only."""
 LARGEST_GROUP = 4
+ADDRESS = 40
+"""Characters that an address at the end has at most."""
+MOST_TROUBLE, TROUBLE_LINE = 0.15, 200
+"""The share of a cut text that lines about trouble from its middle may take, and the characters each may have."""
 MASKED = "[masked]"
-SHORTEST_SECRET = 8
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -30,6 +42,7 @@ _ESCAPES = re.compile(
     r"|\x9b[0-?]*[ -/]*[@-~]"
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_PADDED = re.compile(r"^ +(\d+)\t", re.MULTILINE)
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+")
 _KEYS = re.compile(
@@ -50,21 +63,47 @@ def show(
 
     What is kept is the clean, masked text, so that its line numbers are those a later view counts.
     """
-    whole = mask(clean(data), secrets)
-    cap = CAPS[kind]
-    folded = fold(cut_lines(whole, min(LONGEST_LINE, cap // 4)))
-    if folded == whole and len(whole) <= cap:
+    whole, cap = mask(clean(data), secrets), CAPS[kind]
+    whole = unpadded(whole) if kind == "view" else whole
+    brief = _brief(_ends(whole), kind)
+    if len(whole) <= cap and len(whole) - len(brief) < WORTH:
         return whole, None
     if keep is None:
-        return shorten(folded, cap), None
+        return shorten(brief, cap), None
     number = keep(whole.encode())
-    return _addressed(folded, cap, f"out:{number}"), number
+    return _addressed(brief, cap, f"out:{number}"), number
+
+
+def _ends(text: str) -> str:
+    """The text without its middle where that is so long that nobody waits for it to be read."""
+    if len(text) <= LARGEST:
+        return text
+    head, tail = text[: LARGEST // 2].rpartition("\n")[0], text[-LARGEST // 2 :].partition("\n")[2]
+    head, tail = head or text[: LARGEST // 2], tail or text[-LARGEST // 2 :]
+    return f"{head}\n{MARK}{len(text) - len(head) - len(tail)} characters\n{tail}"
+
+
+def _brief(text: str, kind: Kind) -> str:
+    """Without what a reader of this kind loses nothing by. The text of a file is left as it is."""
+    text = cut_lines(text, min(LONGEST_LINE, CAPS[kind] // 4))
+    match kind:
+        case "view":
+            return text
+        case "listing":
+            return outlined(text, CAPS[kind] - ADDRESS)
+        case "search":
+            return few_of_each(outlined(text, CAPS[kind] - ADDRESS), CAPS[kind] - ADDRESS)
+        case "tests":
+            text = digest_text(text)
+    while (shorter := fold(condense(text))) != text:
+        text = shorter
+    return text
 
 
 def _addressed(text: str, cap: int, address: str) -> str:
-    if len(text) > cap:
+    if len(text) > cap - ADDRESS:
         return shorten(text, cap, address)
-    return f"{text}\n… unfolded: {address}"
+    return f"{text}\n{MARK}the whole is {address}"
 
 
 def clean(data: bytes | str) -> str:
@@ -79,6 +118,12 @@ def clean(data: bytes | str) -> str:
     if "\r" in text or "\b" in text:
         text = "\n".join(_overwritten(line) for line in text.split("\n"))
     return _CONTROLS.sub("", text).rstrip()
+
+
+def unpadded(text: str) -> str:
+    """A file's text as `cat -n` and `nl` show it, without the blanks before the numbers of its lines."""
+    numbered = len(_PADDED.findall(text))
+    return _PADDED.sub(r"\1\t", text) if numbered and numbered * 2 > text.count("\n") else text
 
 
 def _overwritten(line: str) -> str:
@@ -96,10 +141,8 @@ def _overwritten(line: str) -> str:
 
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
-    """Put a mark for known secrets (of at least eight characters) and for what has the shape of a key."""
-    for secret in sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True):
-        text = text.replace(secret, MASKED)
-    return _KEYS.sub(MASKED, text)
+    """Put a mark for known secrets, also in base64 and the like, and for what has the shape of a key."""
+    return _KEYS.sub(MASKED, hide(text, secrets, MASKED))
 
 
 def cut_lines(text: str, longest: int = LONGEST_LINE) -> str:
@@ -163,19 +206,40 @@ def _times(keys: list[object], at: int, group: int) -> int:
 def shorten(text: str, cap: int, address: str = "") -> str:
     """Head and tail of a text of more than `cap` characters, cut between lines, with what is left out between them.
 
-    The first and the last line are always there, in part where they are long.
+    The first and the last line are always there, in part where they are long, and so are the first lines between that
+    tell of an error, a failure or a warning.
     """
     if len(text) <= cap:
         return text
     where = f"; the whole is {address}" if address else ""
-    room = cap - 80 - len(where)
+    room = cap - 100 - len(where)
     lines = cut_lines(text, room // 4).split("\n")
+    picked = _picked(lines, int(room * MOST_TROUBLE))
+    room -= sum(len(line) + 1 for line in picked)
     head, used = _fill(lines, int(room * HEAD))
     tail, more = _fill(lines[head:][::-1], room - used)
     if head + tail >= len(lines):
-        return "\n".join([*lines, f"… shortened{where}"])
-    mark = f"… {len(lines) - head - tail} lines ({len(text) - used - more} characters) left out{where}"
-    return "\n".join([*lines[:head], mark, *lines[len(lines) - tail :]])
+        return "\n".join([*lines, f"{MARK}shortened{where}"])
+    middle = lines[head : len(lines) - tail]
+    picked = [line for line in picked if line.partition(": ")[2] in {each[:TROUBLE_LINE] for each in middle}]
+    mark = f"{MARK}{len(middle)} lines ({len(text) - used - more} characters) left out{where}"
+    if picked:
+        picked = [f"{mark}; of them:", *picked, f"{MARK}and"]
+    return "\n".join([*lines[:head], *(picked or [mark]), *lines[len(lines) - tail :]])
+
+
+def _picked(lines: list[str], room: int) -> list[str]:
+    """The first lines of each kind of trouble, with their numbers, as many as there is room for."""
+    picked: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        if not trouble(line) or (key := _NUMBERS.sub("#", line[:TROUBLE_LINE])) in picked:
+            continue
+        shown = f"{number}: {line[:TROUBLE_LINE]}"
+        room -= len(shown) + 1
+        if room < 0:
+            break
+        picked[key] = shown
+    return list(picked.values())
 
 
 def _fill(lines: list[str], room: int) -> tuple[int, int]:

@@ -37,6 +37,8 @@ def split(word: str) -> tuple[str, ...]:
     """`getHTTPResponse` -> gethttpresponse, get, http, response; without stop words and single letters."""
     whole = word.strip("_").lower()
     if word.isascii() and word.islower() and whole.replace("_", "").isalpha():  # most are, and this is quicker
+        if "_" not in whole:
+            return (whole,) if len(whole) > 1 and whole not in STOP else ()
         parts = [part for part in whole.split("_") if part]
     else:
         parts = [part.lower() for part in _PARTS.findall(word)]

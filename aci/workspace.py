@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from aci.repository import Repository
+    from aci.services import Service
     from trajectories.records import Base
     from trajectories.trees import Trees
 
@@ -38,6 +39,19 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What appeared in a side session: the lines since the last look, or the whole screen where a program paints it.
+
+    `cut` bytes before it were dropped unseen. `code` is the exit status of a session that has ended, else None.
+    """
+
+    text: str
+    painted: bool = False
+    cut: int = 0
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A tree, now in the run's `trees.git`; `skipped` names what git could not take and keeps its last state."""
 
@@ -47,7 +61,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a backend needs to open a workspace at `base`."""
+    """What a backend needs to open a workspace at `base`.
+
+    `disk` bounds what all files that are written take together; `cpus` is 0 for all there are; `runtime` names one that
+    Docker knows (`runsc`); `read_only` forbids writes to the image's own files. Sizes are `512m`, `4g`.
+    """
 
     repository: Repository
     base: Base
@@ -55,6 +73,13 @@ class Options:
     image: str = ""
     memory: str = "4g"
     processes: int = 1024
+    disk: str = "10g"
+    cpus: float = 0.0
+    runtime: str = ""
+    read_only: bool = False
+    services: tuple[Service, ...] = ()
+    """What the user approved to run beside a workspace in a container."""
+
     cancel: Event = field(default_factory=Event)
     say: Callable[[str], None] = print
     """Tells the user what takes long (an image is pulled, a base is prepared)."""
@@ -77,6 +102,13 @@ class Workspace(Protocol):
 
     def run(self, command: str, timeout: float = 120.0, session: str = "main") -> Ran:
         """Run a shell command in a persistent session; directory and exported variables last from call to call."""
+        ...
+
+    def type(self, session: str, text: str, wait: float = 10.0) -> Seen:
+        """Type `text` into a side session with a terminal, which is started where it is new, and see what appears.
+
+        A newline is Enter; `<ctrl-c>`, `<up>`, `<esc>` are keys. Returns after a short quiet, or after `wait` seconds.
+        """
         ...
 
     def read(self, path: str, limit: int = 50_000_000) -> bytes:

@@ -8,7 +8,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from aci.view import MASKED, SHORTEST_SECRET
+from aci.disguises import hide
+from aci.view import MASKED
 from agent.context import Said
 from agent.models.base import Asking, Model
 from trajectories.errors import Cancelled, ModelError
@@ -179,12 +180,10 @@ def _readable(reply: Reply, secrets: Sequence[str]) -> Reply:
 def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
     """The reply with a mark where it says one of our keys. A signed block cannot be changed: with a key in it, it
     goes. What is too short for a key may be a word of the code."""
-    secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
 
     def masked(value: Any) -> Any:
         if isinstance(value, str):
-            for secret in secrets:
-                value = value.replace(secret, MASKED)
+            value = hide(value, secrets, MASKED)
         elif isinstance(value, dict):
             value = {masked(name): masked(part) for name, part in value.items()}
         elif isinstance(value, list):

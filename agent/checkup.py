@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aci.base_image import IMAGE
 from agent.ledger import SMALLEST_OUTPUT, dollars
 from agent.settings import Settings
 from trajectories.errors import ConfigError, SweAgentError, WorkspaceError
 
 if TYPE_CHECKING:
+    from aci.leftovers import Removed
     from agent.models.base import Model
 
 QUESTION = "Answer with the one word: yes"
@@ -41,8 +43,28 @@ def checkup(settings: Settings, ask: bool = False) -> list[Finding]:
     """Everything a run stands on, in the order it is needed. `ask` sends the model a request, which costs."""
     findings = [_system(), _git(), _state(settings.state)]
     if settings.workspace == "docker":
-        findings += _docker(settings.image)
+        findings += _docker(settings.image or settings.images.get("python", IMAGE))
     return findings + _model(settings, ask)
+
+
+def cleaned() -> tuple[list[Removed], str]:
+    """What `doctor --clean` removed, and why Docker was not looked at, if it was not."""
+    from platformdirs import user_cache_path
+
+    from aci.daemon import connect
+    from aci.leftovers import clean_daemon, clean_folders
+
+    removed = clean_folders(user_cache_path("swe-agent") / "locks")
+    try:
+        daemon = connect()
+    except WorkspaceError as error:
+        return removed, error.message
+    try:
+        return clean_daemon(daemon) + removed, ""
+    except WorkspaceError as error:
+        return removed, error.message
+    finally:
+        daemon.rest()
 
 
 def _system() -> Finding:

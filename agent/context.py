@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.backtrack import goes_back, in_short, is_rewritten
 from agent.folding import IMAGE_TOKENS, Folding, characters
 from agent.models.base import Message
 from trajectories.records import Reply, Step
@@ -63,6 +64,7 @@ def messages(
     talk = conversation(system, steps, replies, reader, limits, images)
     extends = talk.decide()
     last = next((replies[step.branch, step.reply] for step in reversed(steps) if step.reply is not None), None)
+    extends = extends and not is_rewritten(steps)
     return Said(talk.messages, last if last and last.model == reader.model and extends else None)
 
 
@@ -76,19 +78,43 @@ def conversation(
 ) -> Folding:
     """The conversation as `messages` has it, before it is decided what the next request folds."""
     talk = Folding(reader.window, reader.cached, limits)
+    for _ in _grown(talk, system, steps, replies, reader, images):
+        pass
+    return talk
+
+
+def requests(
+    system: str, steps: Sequence[Step], replies: Mapping[tuple[str, int], Reply], reader: Reader
+) -> Iterator[list[Message]]:
+    """What each ask of a branch so far was sent, in order."""
+    talk = Folding(reader.window, reader.cached)
+    for _ in _grown(talk, system, steps, replies, reader):
+        yield talk.messages
+
+
+def _grown(
+    talk: Folding,
+    system: str,
+    steps: Sequence[Step],
+    replies: Mapping[tuple[str, int], Reply],
+    reader: Reader,
+    images: Sequence[str] = (),
+) -> Iterator[int]:
+    """Let a conversation grow by its steps; yields the number of each ask as it was decided, before its answer."""
     taken: set[str] = set()
     if system:
         talk.say({"role": "system", "content": system})
     pictures = images
-    for step in steps:
+    for step in in_short(steps):
         if step.reply is None:
             talk.say({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
             pictures = ()
         else:
             reply = replies[step.branch, step.reply]
             talk.decide(step.reply)
-            talk.exchange(_exchange(step, reply, reader.model, taken), step, reply.usage)
-    return talk
+            yield step.reply
+            usage = reply.usage if goes_back(step) is None else None  # for a longer conversation than is told here
+            talk.exchange(_exchange(step, reply, reader.model, taken), step, usage)
 
 
 def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Message]:

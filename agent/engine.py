@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
+from aci.contamination import installed_copies
+from aci.disguises import SHORTEST
+from aci.environment import environment_for
 from aci.repository import Repository
 from aci.workspace import Options, Workspace, open_workspace
 from agent.ledger import Ledger
 from agent.models.base import Model, load_model
-from agent.settings import Settings
+from agent.settings import SECRET, Settings
+from agent.surroundings import services, wishes
 from tools.base import Toolbox
 from trajectories.errors import Cancelled, ConfigError, LimitStop
 from trajectories.journal import Journal, first_record
@@ -25,9 +28,6 @@ from trajectories.trees import Trees
 
 if TYPE_CHECKING:
     from aci.testing import Report
-
-SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
-SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,12 @@ class Engine:
             raise
         self.resumed = bool(self.trajectory.holds or self.trajectory.steps or self.trajectory.results)
         self.toolbox = Toolbox()
-        self._known_secrets = known_secrets(os.environ)
+        self._known_secrets = (*known_secrets(os.environ), *secrets_of_services(settings))
         self.cancel = Token()
         self.baselines: dict[object, Report | None] = {}
         """What the suites did on the base, for the proofs of this process."""
+        self.copies: tuple[str, ...] = ()
+        """Where the package under work lies installed beside the repository, in sentences."""
         self._asked = len(self.trajectory.replies)
         self._models: dict[str, Model] = {}
         self._root: Workspace | None = None
@@ -166,19 +168,25 @@ class Engine:
         return self.root().fork(tree, cancel)
 
     def _open(self) -> Workspace:
-        if self.settings.setup:
-            self.tell("say", "main", "Set-up commands are not run by this version; name a prepared image with --image.")
         options = Options(
             repository=self.repository,
             base=self.run.base,
             trees=self.trees,
             image=self.settings.image,
-            memory=self.settings.memory,
-            processes=self.settings.processes,
+            **self.settings.limits,
+            services=services(self.settings, self.repository.name),
             cancel=self.cancel,
             say=lambda line: self.tell("say", "main", line),
         )
-        return open_workspace(self.settings.workspace, options)
+        if self.settings.workspace == "docker":
+            options = replace(options, image=environment_for(options, wishes(self.settings)))
+        elif options.services:
+            options.say("Services are started beside workspaces in containers only: there are none.")
+        workspace = open_workspace(self.settings.workspace, options)
+        self.copies = installed_copies(workspace, self.trees, self.run.base.tree)
+        for copy in self.copies:
+            options.say(copy)
+        return workspace
 
     def close(self) -> None:
         """End the workspaces, then let go of the run."""
@@ -193,7 +201,13 @@ class Engine:
 
 def known_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Values of the host's environment that must not be seen by a model, by the names they go under."""
-    return tuple(value for name, value in environment.items() if SECRET.search(name) and len(value) >= SHORTEST_SECRET)
+    return tuple(value for name, value in environment.items() if SECRET.search(name) and len(value) >= SHORTEST)
+
+
+def secrets_of_services(settings: Settings) -> tuple[str, ...]:
+    """Values that services are given: passwords, mostly."""
+    tables = settings.services.values()
+    return tuple(value for table in tables for value in table.env.values() if len(value) >= SHORTEST)
 
 
 def check_models(settings: Settings) -> Model:

@@ -8,20 +8,23 @@ past, from the first on, with what was known then: what was once folded stays fo
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from agent.models.base import Message
 from agent.protected import Protected
-from agent.stubs import shortened, stub, tool_of, with_short_arguments
+from agent.stubs import long_lines, names, shortened, shows_a_file, stub, tool_of, with_short_arguments, words
 from trajectories.errors import ModelError
 from trajectories.records import Step, Usage
 
-CALLS_TO_COME = 5
-"""Requests over which a fold is taken to save (8 where a reply has one action)."""
-AGE = 3
-"""Calls after which an observation is old."""
+CALLS_TO_COME, CALLS_OF_ONE = 5, 8
+"""Requests over which a fold is taken to save, and where replies have hardly more than one action each."""
+MANY = 1.5
+"""Actions a reply, on average, from which on calls are few."""
+AGE, VIEW_AGE = 3, 10
+"""Calls after which an observation is old, and the text of a file: edits come late, and quote it."""
 LONG = 500
 STUB = 120
 """Characters: what is worth a stub, and what a stub has, about."""
@@ -57,11 +60,19 @@ class Part:
 
 @dataclass(slots=True)
 class Observed(Part):
-    """Observation `number` (from 1) of a step. `foldable`: it is worth a stub, and no diff."""
+    """Observation `number` (from 1) of a step. `foldable`: it is worth a stub, and no diff.
+
+    `lines` and `names` are those of a file that it shows. It is old `age` calls after it was last `used`.
+    """
 
     step: Step
     number: int
     foldable: bool
+    lines: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    age: int = AGE
+    used: int = 0
+    old: bool = field(default=False, init=False)
 
     @property
     def saving(self) -> int:
@@ -100,7 +111,14 @@ class Folding:
         self._sent_size = 0
         self._token = SAFE
         self._rewritten = False
-        self._old = 0
+        self._old = self._actions = 0
+        self._ahead = CALLS_OF_ONE
+        self._named: dict[str, list[int]] = defaultdict(list)
+        self._showing: dict[str, list[int]] = defaultdict(list)
+        """The parts that show a file, by each name in it, and by one of its lines."""
+        self._touched: set[int] = set()
+        self._due: dict[int, list[int]] = defaultdict(list)
+        """Parts that may have become old, or young again, by now, and at a call to come."""
         self._cuts: list[_Cut] = []
         """The best cut if the conversation ended after each of the old parts."""
 
@@ -117,6 +135,8 @@ class Folding:
         if usage and usage.input_tokens > 0:
             self._token = min(max(self._sent_size / usage.input_tokens, 1.0), 6.0)
         self._calls += 1
+        self._actions += len(step.actions)
+        self._use(words(said[0]))
         self.say(said[0])
         for number, message in enumerate(said[1:], 1):
             if message["role"] == "tool" and number <= min(len(step.actions), len(step.observations)):
@@ -158,7 +178,36 @@ class Folding:
         self._protected.add(len(self.parts), action, observation)
         size = characters(message)
         diff = tool_of(action) == "edit" and observation.ok
-        self._add(Observed(message, size, self._calls, step, number, size - FRAME > LONG and not diff))
+        part = Observed(message, size, self._calls, step, number, size - FRAME > LONG and not diff, used=self._calls)
+        if part.foldable and shows_a_file(action):
+            part.lines, part.names, part.age = long_lines(observation.text), names(action, observation), VIEW_AGE
+            self._supersede(part.lines)
+            self._index(part)
+        self._add(part)
+
+    def _index(self, part: Observed) -> None:
+        """Let the next part be found by what it shows."""
+        for name in part.names:
+            self._named[name].append(len(self.parts))
+        if part.lines:
+            self._showing[min(part.lines)].append(len(self.parts))
+
+    def _use(self, said: frozenset[str]) -> None:
+        """A file's text is used where the model speaks of the file, or of what is defined in it."""
+        for part in self._found(self._named, said):
+            part.used = self._calls
+
+    def _supersede(self, lines: frozenset[str]) -> None:
+        """A file's text that is shown again, or more of it, is old by that."""
+        for part in self._found(self._showing, lines):
+            if part.lines <= lines:
+                part.age = 0
+
+    def _found(self, indexes: Mapping[str, Sequence[int]], words: frozenset[str]) -> Iterator[Observed]:
+        """Those by these words that are not protected; they may be of another age after this."""
+        found = {index for word in words for index in indexes.get(word, ())} - self._kept
+        self._touched |= found
+        return (part for index in found if isinstance(part := self.parts[index], Observed))
 
     # Where it pays
 
@@ -175,20 +224,41 @@ class Folding:
     def _scan(self) -> None:
         """The best cuts up to the last old part: each is the largest sum of gains that ends there (Kadane)."""
         while self._old < len(self.parts) and self.parts[self._old].call <= self._calls - AGE:
+            self._touched.add(self._old)
             self._old += 1
+        self._forget()
         start, gain, saved = self._cuts[-1] if self._cuts else _Cut(0, 0.0, 0)
         for index in range(len(self._cuts), self._old):
             part = self.parts[index]
-            saving = 0 if index in self._kept else part.saving
+            saving = 0 if index in self._kept or not _is_old(part) else part.saving
             if gain <= 0:
                 start, gain, saved = index, 0.0, 0
-            gain += saving * self._cached * CALLS_TO_COME - (part.size - saving) * (1 - self._cached)
+            gain += saving * self._cached * self._ahead - (part.size - saving) * (1 - self._cached)
             saved += saving
             self._cuts.append(_Cut(start, gain, saved))
 
+    def _forget(self) -> None:
+        """Cuts that were counted otherwise: from the first part on that has aged or was used since, or all."""
+        ahead = CALLS_TO_COME if self._actions >= MANY * self._calls else CALLS_OF_ONE
+        first = len(self._cuts) if ahead == self._ahead else 0
+        self._ahead = ahead
+        for call in [call for call in self._due if call <= self._calls]:
+            self._touched.update(self._due.pop(call))
+        for index in self._touched:
+            part = self.parts[index]
+            if index >= self._old or not isinstance(part, Observed):
+                continue
+            if part.old != (part.used <= self._calls - part.age):
+                part.old = not part.old
+                first = min(first, index)
+            if not part.old:
+                self._due[part.used + part.age].append(index)
+        self._touched.clear()
+        del self._cuts[first:]
+
     def _candidates(self, start: int = 0) -> list[Observed]:
         """Old observations that are worth a stub."""
-        return [part for part in self._observations(start, self._old) if part.foldable]
+        return [part for part in self._observations(start, self._old) if part.foldable and part.old]
 
     def _observations(self, start: int = 0, end: int | None = None) -> Iterator[Observed]:
         """Those that are not protected."""
@@ -247,6 +317,10 @@ def characters(message: Message) -> int:
     count = FRAME + (len(content) if isinstance(content, str) else sum(map(_part, content)))
     count += sum(len(call["function"]["name"]) + len(call["function"]["arguments"]) + FRAME for call in calls)
     return count + sum(map(len, message.get("blocks", ())))
+
+
+def _is_old(part: Part) -> bool:
+    return not isinstance(part, Observed) or part.old
 
 
 def _part(part: dict[str, Any]) -> int:

@@ -32,6 +32,8 @@ def loop(task: Task, until: Callable[[Step], bool] = submitted) -> Generator[Ste
         observations = task.act(reply.actions) if reply.actions else (Observation(NUDGE, ok=False),)
         step = task.step(reply, observations)
         yield step
+        if not submitted(step):
+            yield from task.net.watch()
         if until(step):
             return step
         if hint := circling(task.steps):

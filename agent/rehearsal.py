@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,11 @@ def rehearsed(
 
     The settings say where it runs, if not `workspace` and `image`. Raises UsageError, ConfigError, WorkspaceError.
     """
+    from aci.environment import environment_for
     from aci.issue_run import snippets, trace
     from aci.workspace import Options, open_workspace
     from agent.settings import load_settings
+    from agent.surroundings import wishes
     from trajectories.trees import Trees
 
     if not snippets(issue.text):
@@ -37,7 +40,9 @@ def rehearsed(
     settings = load_settings(source.file(".swe-agent.toml", rev) or b"", workspace=workspace, image=image)
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
         base = source.base(trees, rev)
-        options = Options(source, base, trees, settings.image, settings.memory, settings.processes, say=say)
+        options = Options(source, base, trees, settings.image, say=say, **settings.limits)
+        if settings.workspace == "docker":
+            options = replace(options, image=environment_for(options, wishes(settings)))
         with closing(open_workspace(settings.workspace, options)) as opened:
             found = trace(opened, issue.text)
     if found is None:

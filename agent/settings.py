@@ -7,24 +7,33 @@ The repository's `.swe-agent.toml` may be written by strangers: it names image, 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import tomllib
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_config_path, user_state_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from aci.environments.hosts import REGISTRIES
 from agent.ledger import Price
 from trajectories.errors import ConfigError, UsageError
 
 POLICY = Path("/etc/swe-agent/policy.toml")
 HELP = "`swe-agent fix --help` says what it takes."
 PREFIX = "SWE_AGENT_"
+SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
+"""Names under which secrets go."""
 REPOSITORY = "the repository's .swe-agent.toml"
 OF_REPOSITORY = frozenset({"image", "setup", "test"})
+LEAST = 16 << 20
+"""Bytes of memory, or of disk, without which no container is of use."""
+
 PRICES = {"price_in": "input", "price_out": "output", "price_cached": "cached", "price_written": "written"}
 
 
@@ -71,18 +80,48 @@ class ModelTable(BaseModel):
         return replace(known, **own, own=True)
 
 
+class ServiceTable(BaseModel):
+    """`[services.NAME]` of the user's config: `aci/services.py` says what each means. It runs for the `repositories`
+    that are named, as `env list` shows them; for all if there are none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: str
+    command: Annotated[str, AfterValidator(lambda value: _of_words(value))] = ""
+    env: dict[str, str] = Field(default_factory=dict)
+    variables: dict[str, str] = Field(default_factory=dict)
+    ready: str = ""
+    ports: tuple[int, ...] = ()
+    seconds: float = Field(default=60.0, gt=0)
+    repositories: tuple[str, ...] = ()
+
+
 class Settings(BaseSettings):
     """Dollars in `budget`. Seconds in `max_time`, `test_timeout` (of one run of the tests), `suite_time` (for what of a
-    large suite has nothing to do with the patch) and `model_timeout` (of silence from a provider). `rounds` is how
-    often a strategy may come back with failing evidence."""
+    large suite has nothing to do with the patch), `setup_time` (for the whole set-up of an environment) and
+    `model_timeout` (of silence from a provider). `rounds` is how often a strategy may come back with failing evidence.
+
+    `image` empty: found, see docs/environments.md. `images` maps a language (`python`, `python3.9`) to an image.
+    Set-up reaches the hosts in `registries`, trusts `certificates` (a PEM file), and has the variables of `setup_env`;
+    `services` run beside each workspace in a container, on its loopback.
+
+    `memory`, `processes`, `disk` and `cpus` (0 for all) bound a container; `runtime` names one that Docker knows
+    (`runsc`); with `read_only` the image's own files cannot be written: see docs/security.md.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: str = ""
     strategy: str = ""
     workspace: Literal["docker", "local"] = "docker"
-    image: str = "python:3.12"
+    image: str = ""
+    images: dict[str, str] = Field(default_factory=dict)
     setup: str = ""
+    setup_time: float = Field(default=1800.0, gt=0)
+    setup_env: dict[str, str] = Field(default_factory=dict)
+    registries: tuple[str, ...] = REGISTRIES
+    certificates: Path | None = None
+    services: dict[str, ServiceTable] = Field(default_factory=dict)
     test: str = ""
     reproduce: str = ""
     budget: float | None = Field(default=2.0, ge=0)
@@ -91,8 +130,12 @@ class Settings(BaseSettings):
     max_time: float | None = Field(default=None, gt=0)
     test_timeout: float = Field(default=600.0, gt=0)
     suite_time: float = Field(default=60.0, gt=0)
-    memory: str = Field(default="4g", pattern=r"^\d+[kmg]?$")
+    memory: Annotated[str, AfterValidator(lambda value: _enough(value))] = Field(default="4g", pattern=r"^\d+[kmg]?$")
     processes: int = Field(default=1024, gt=0)
+    disk: Annotated[str, AfterValidator(lambda value: _enough(value))] = Field(default="10g", pattern=r"^\d+[kmg]?$")
+    cpus: float = Field(default=0.0, ge=0)
+    runtime: str = Field(default="", pattern=r"^[\w.-]*$")
+    read_only: bool = False
     prompts: Path | None = None
     effort: Literal["", "none", "minimal", "low", "medium", "high"] = ""
     rounds: int = Field(default=3, gt=0)
@@ -115,9 +158,32 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings
 
+    @field_validator("setup_env")
+    @classmethod
+    def _without_secrets(cls, value: dict[str, str]) -> dict[str, str]:
+        """What set-up knows, the repository's own code can read and send to a registry."""
+        for name, text in value.items():
+            if why := secret_in(name, text):
+                raise ValueError(why)
+        return value
+
+    @field_validator("services")
+    @classmethod
+    def _of_good_names(cls, value: dict[str, ServiceTable]) -> dict[str, ServiceTable]:
+        """A service's name is that of a host, too."""
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
+                raise ValueError(f"{name!r} cannot name a service: write small letters, digits and hyphens")
+        return value
+
     @property
     def runs(self) -> Path:
         return self.state / "runs"
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """What bounds a container, as `aci.workspace.Options` takes it."""
+        return self.model_dump(include={"memory", "processes", "disk", "cpus", "runtime", "read_only"})
 
     def run_directory(self, name: str) -> Path:
         """Where the run called `name` lies: a name as `runs` shows it, its unambiguous beginning, or a directory."""
@@ -144,6 +210,13 @@ class Settings(BaseSettings):
         return next((self.models[name] for name in names if name in self.models), ModelTable())
 
 
+def secret_in(name: str, text: str) -> str:
+    """Why set-up is not told this variable; empty where it may be."""
+    if SECRET.search(name) or re.search(r"://[^/@\s]*:[^/@\s]*@", text):
+        return f"{name} looks like a secret, which set-up must not have: strangers' code runs there"
+    return ""
+
+
 def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     """Settings from all sources; a flag that is None was not given, `of_repository` is its `.swe-agent.toml`.
 
@@ -152,6 +225,7 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     low = _of_repository(of_repository) | read_toml(user_file())
     low = {name: value for name, value in low.items() if not in_environment(name)}
+    _check_image(low | given | read_toml(POLICY), of_repository, given)
     try:
         return Settings(**(low | given | read_toml(POLICY)))
     except SettingsError as error:
@@ -163,6 +237,34 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
             raise UsageError(f"--{name.replace('_', '-')} cannot be used: {problem['msg']}.", HELP) from None
         where = origins(of_repository).get(str(problem["loc"][0]), "the environment")
         raise ConfigError(f"{name} in {where} cannot be used: {problem['msg']}.", HELP) from None
+
+
+def _check_image(values: dict[str, Any], of_repository: bytes, given: Collection[str]) -> None:
+    """An image that the repository names, and nobody else, is of a public registry. Raises ConfigError."""
+    from aci.environments.devcontainer import image_of_strangers
+
+    image = values.get("image")
+    theirs = "image" not in given and origins(of_repository).get("image") == REPOSITORY
+    if theirs and isinstance(image, str) and image and (why := image_of_strangers(image)):
+        raise ConfigError(
+            f"image in {REPOSITORY} cannot be used: {image[:80]!r}: {why}.", "If you trust it, name it with --image."
+        )
+
+
+def _of_words(command: str) -> str:
+    try:
+        shlex.split(command)
+    except ValueError as error:
+        raise ValueError(f"it is no command: {error}") from None
+    return command
+
+
+def _enough(size: str) -> str:
+    """Below it nothing runs at all, and 0 would be no limit."""
+    match = re.fullmatch(r"(\d{1,12})([kmg]?)", size)
+    if match and int(match[1]) * {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[match[2]] < LEAST:
+        raise ValueError("give it at least 16m")
+    return size
 
 
 def origins(of_repository: bytes = b"") -> dict[str, str]:
@@ -186,7 +288,7 @@ def user_file() -> Path:
 def _of_repository(text: bytes) -> dict[str, Any]:
     try:
         values = tomllib.loads(text.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"The repository's .swe-agent.toml cannot be read: {error}.", "Mend the file.") from None
     if foreign := sorted(values.keys() - OF_REPOSITORY):
         raise ConfigError(
@@ -202,5 +304,5 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", "Mend the file.") from None

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from aci.contamination import contamination, packages
 from aci.patch import is_test, split
 from aci.repository import Repository
 from aci.view import mask
@@ -230,7 +231,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: Stop | ModelError | None) ->
             kind=_kind(outcome, patch, stop),
             code=_code(outcome, patch, stop),
             tree=tree,
-            verdict=outcome.verdict,
+            verdict=_with_sources(engine, outcome.verdict),
             message=stop.message if stop else "",
             fix=stop.fix if stop else "",
             seconds=engine.seconds,
@@ -245,6 +246,13 @@ def without_edited_tests(engine: Engine, tree: str) -> str:
         return tree
     edited = [c.path for c in engine.trees.changed(base, tree) if c.status != "A" and is_test(c.path)]
     return engine.trees.overlay(tree, base, edited) if edited else tree
+
+
+def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
+    """The verdict, with a note for each place other than the repository where the fix may have been read."""
+    names = packages(engine.trees, engine.run.base.tree)
+    read = contamination(engine.trajectory.all_steps(), names)
+    return replace(verdict, notes=(*verdict.notes, *engine.copies, *read))
 
 
 def _kind(outcome: Outcome, patch: Patch, stop: Stop | ModelError | None) -> str:

@@ -7,7 +7,7 @@ anything done anew (the idea is Temporal's durable execution; the records are ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import takewhile
@@ -21,6 +21,7 @@ from agent.context import Reader, Said, messages
 from agent.engine import Engine, Token
 from agent.ledger import UNKNOWN
 from agent.loop import loop, submitted
+from agent.moves.safety import Net
 from agent.outcome import Outcome
 from agent.parallel import Attempt, run_all
 from tools.base import Context
@@ -85,8 +86,11 @@ class Task:
         self.place = place or Place(engine, self.cancel, apart=False)
         self.last_verdict: Verdict | None = None
         self._recorded = engine.trajectory.steps[branch]
-        self._at = self._asks = self._noted = 0
+        self._at = self._asks = self._noted = self._phase = 0
+        self._phases: dict[str, int] = {}
+        """How many steps there were when each phase began, for the first time where it is gone through again."""
         self._wrote = False
+        self.net = Net(self)
         self._stale = engine.resumed and any(step.actions for step in self._recorded)
 
     # What it is about
@@ -222,6 +226,8 @@ class Task:
 
     def note(self, kind: str, text: str, **data: Any) -> None:
         """Say on the record what the strategy is doing: `phase`, `candidate`, `score`, `vote`, `prune`, `summary`."""
+        if kind == "phase":
+            self._phase = self._phases.setdefault(text, self._at)
         recorded = sum(note.branch == self.branch and note.kind not in EFFECTS for note in self.engine.trajectory.notes)
         self._noted += 1
         if self._noted > recorded:
@@ -254,12 +260,12 @@ class Task:
         """Run attempts side by side, yielding their steps as they come; outcomes in the order of the arguments."""
         return (yield from run_all(self.engine, attempts))
 
-    def adopt(self, tree: str, why: str) -> Step:
-        """Go on from another branch's tree, as a step of its own."""
+    def adopt(self, tree: str, why: str, author: str = "adopt", data: Mapping[str, Any] | None = None) -> Step:
+        """Go on from another tree, of another branch or an earlier step, as a step of its own."""
         if not self._next():
             if self.place.opened:
                 self.workspace.restore(tree)
-            return self._write("adopt", tree, None, (), (Observation(why),), "")
+            return self._write(author, tree, None, (), (Observation(why, data=dict(data or {})),), "")
         return self._advance()
 
     # What came of it
@@ -352,6 +358,7 @@ class Task:
             start=self.start,
             secrets=self.engine.secrets,
             before=before,
+            phase=self._phase,
         )
 
 

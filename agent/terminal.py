@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,13 @@ def console(plain: bool = False, stderr: bool = False) -> Rich:
     if not made.is_terminal and not os.environ.get("COLUMNS"):
         made.width = LOG_WIDTH
     return made
+
+
+def cleanly(progress: RichConsole) -> Callable[[str], None]:
+    """Prints lines of which strangers wrote a part: nothing in them drives the terminal."""
+    from aci.view import clean
+
+    return lambda line: progress.print(clean(line))
 
 
 @contextmanager

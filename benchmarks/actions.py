@@ -1,155 +1,137 @@
-"""What one action costs: `python -m benchmarks.actions [--image I] [--n 300]` prints p50 and p95 in milliseconds.
+"""What one action costs, beside others' ways to do it: `python -m benchmarks.actions [--swe-rex PYTHON] [--n 300]`.
 
-A plain action is `true` in the persistent shell, without a snapshot; snapshots have rows of their own. Beside it stands
-`docker exec` once a command, which is how mini-swe-agent and others run theirs.
+Each row is done in turn by all, so that a machine's moods meet them alike; the ratios are what counts. SWE-ReX is
+asked where it is installed, apart from this project, and an image has its server:
+
+    python3.11 -m venv rex && rex/bin/pip install swe-rex aiohttp && rex/bin/pip install --target rex/site swe-rex
+    printf '%s\\n' 'FROM swe-agent-base' 'COPY site /usr/local/lib/python3.11/dist-packages' \\
+        'RUN printf "#!/bin/sh\\nexec python3 -m swerex.server \\"\\$@\\"\\n" > /usr/local/bin/swerex-remote' \\
+        'RUN chmod +x /usr/local/bin/swerex-remote' | docker build -t swe-agent-rex -f - rex
+    python -m benchmarks.actions --swe-rex rex/bin/python
+
+Its container has the host's network for it, and port 8000 must be free. An action of SWE-ReX is one of its session,
+which keeps directory and variables as ours does; `execute`, a process a command, has a column of its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import os
+import math
 import statistics
-import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from aci.repository import Repository
-from aci.workspace import Options, Workspace, open_workspace
-from trajectories.trees import Trees
+from benchmarks._peers import Bash, DockerExec, Ours, Peer, Pipe, SweRex, repository
 
-_FILES = 300
-_SHOWN = ("p50 ms", "p95 ms", "n")
+OURS, EXEC, REX, EXECUTE = "ours (Docker)", "docker exec", "SWE-ReX", "its execute"
+CONTAINERS = (EXEC, REX)
+FASTER, AS_FAST = 100.0, 1 / 1.1
+"""Times by which a plain action of ours is to be faster than the peers in containers, and what starts and streams."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Milliseconds of each time something was done."""
+    """Milliseconds of each time something was done, by who did it."""
 
     name: str
-    times: list[float]
+    operation: str
+    share: float
+    """Of the times that a plain action is done."""
+    needs: float
+    """Times that each container peer's p50 is to be ours."""
+    times: dict[str, list[float]] = field(default_factory=dict)
 
-    @property
-    def p50(self) -> float:
-        return statistics.median(self.times)
+    def p50(self, who: str) -> float:
+        return statistics.median(self.times[who])
 
-    @property
-    def p95(self) -> float:
-        return statistics.quantiles(self.times, n=20)[-1]
+    def p95(self, who: str) -> float:
+        found = self.times[who]
+        return statistics.quantiles(found, n=20)[-1] if len(found) > 1 else found[0]
+
+
+def rows() -> list[Row]:
+    return [
+        Row("start to first answer", "start", 0.03, AS_FAST),
+        Row("plain action", "act", 1.0, FASTER),
+        Row("action that starts a process", "process", 0.1, 1.0),
+        Row("10 MB of output", "output", 0.03, AS_FAST),
+        Row("1 MB written", "write", 0.1, 1.0),
+        Row("1 MB read", "read", 0.1, 1.0),
+        Row("snapshot after an edit, 5,000 files", "snapshot", 0.1, 1.0),
+    ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", default="swe-agent-base:latest")
-    parser.add_argument("--n", type=int, default=300)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = list(measure(Path(folder), arguments.image, max(arguments.n, 2)))
-    show(rows)
+    parser.add_argument("--n", type=int, default=300, help="plain actions; the rest is done fewer times")
+    parser.add_argument("--files", type=int, default=5000)
+    parser.add_argument("--swe-rex", metavar="PYTHON", help="a Python that has swe-rex")
+    parser.add_argument("--swe-rex-image", default="swe-agent-rex", help="an image that has its server")
+    asked = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        repo = repository(folder / "repo", asked.files)
+        peers: dict[str, Peer] = {
+            OURS: Ours(folder, repo, asked.image),
+            EXEC: DockerExec(repo, asked.image),
+            **_swe_rex(asked.swe_rex, repo, asked.swe_rex_image),
+            "bash -c": Bash(folder / "bash", repo),
+            "local pipe": Pipe(folder / "pipe", repo),
+        }
+        for peer in peers.values():
+            stack.callback(peer.close)
+        show(measured(peers, asked.n))
 
 
-def measure(folder: Path, image: str, n: int) -> Iterator[Row]:
-    """Each row in turn. Slow ways are measured fewer times."""
-    repo = _repository(folder / "repo")
-    few = max(n // 10, 2)
-    with _opened("docker", folder, repo, image) as workspace:
-        yield Row("docker: action", _times(lambda: workspace.run("true"), n))
-        yield Row("docker: action that starts a process", _times(lambda: workspace.run("/bin/true"), n))
-        yield Row("docker: snapshot, nothing changed", _times(lambda: workspace.snapshot(), few))
-        yield Row("docker: snapshot, one file changed", _times(lambda: workspace.snapshot(), few, _editor(workspace)))
-    with _opened("local", folder, repo, image) as workspace:
-        yield Row("local: action", _times(lambda: workspace.run("true"), n))
-        yield Row("local: snapshot, one file changed", _times(lambda: workspace.snapshot(), few, _editor(workspace)))
-    with _container(image) as name:
-        yield Row("docker exec per command", _times(lambda: _exec(name), few))
-    if theirs := _mini(image):
-        yield Row("mini-swe-agent DockerEnvironment", _times(lambda: theirs.execute({"command": "true"}), few))
-        theirs.cleanup()
+def _swe_rex(python: str | None, repo: Path, image: str) -> dict[str, Peer]:
+    if not python:
+        return {}
+    rex = SweRex(python, repo, image)
+    return {REX: rex, EXECUTE: rex.execute}
 
 
-def show(rows: list[Row]) -> None:
-    table = Table("action", *_SHOWN, title="An action of a workspace")
-    for row in rows:
-        table.add_row(row.name, f"{row.p50:.2f}", f"{row.p95:.2f}", str(len(row.times)))
-    found = {row.name: row.p50 for row in rows}
-    ratio = found["docker exec per command"] / found["docker: action"]
-    console = Console()
+def measured(peers: dict[str, Peer], n: int) -> list[Row]:
+    """Every row, done by each peer in turn, after rounds that are not counted."""
+    found = rows()
+    for row in found:
+        for number in range(-max(1, round(3 * row.share)), max(round(n * row.share), 2)):
+            for who, peer in peers.items():
+                seconds = peer.seconds(row.operation)
+                if number >= 0:
+                    row.times.setdefault(who, []).append(seconds * 1000)
+        told = ", ".join(f"{who} {_shown(row, who) or 'none'}" for who in peers)
+        print(f"{row.name}: {told}", file=sys.stderr, flush=True)
+    return found
+
+
+def show(found: Sequence[Row]) -> None:
+    peers = list(found[0].times)
+    table = Table("p50 / p95, ms", *peers, "n", title="An action, by who does it")
+    for row in found:
+        shown = [_shown(row, who) for who in peers]
+        table.add_row(row.name, *shown, str(len(row.times[OURS])))
+    console = Console(width=max(Console().width, 40 + 24 * len(peers)))
     console.print(table)
-    console.print(f"docker exec per command / docker: action = {ratio:.0f}x at p50")
+    ratios = Table("p50, theirs / ours", *peers[1:], "needed", "reached")
+    for row in found:
+        times = {who: row.p50(who) / row.p50(OURS) for who in peers[1:]}
+        reached = all(times[who] >= row.needs for who in CONTAINERS if who in times)
+        needed = f"{row.needs:.3g}x in containers"
+        told = ["" if math.isnan(times[who]) else f"{times[who]:,.2f}x" for who in peers[1:]]
+        ratios.add_row(row.name, *told, needed, "yes" if reached else "NO")
+    console.print(ratios)
 
 
-def _times(action: Callable[[], object], n: int, before: Callable[[], object] = lambda: None) -> list[float]:
-    """Milliseconds of `n` actions after three that are not counted; `before` each, uncounted."""
-    times = []
-    for _ in range(n + 3):
-        before()
-        began = time.perf_counter()
-        action()
-        times.append((time.perf_counter() - began) * 1000)
-    return times[3:]
-
-
-def _editor(workspace: Workspace) -> Callable[[], object]:
-    texts = (f"x = {number}\n" for number in range(10**9))
-    return lambda: workspace.write("package/module_1.py", next(texts).encode())
-
-
-@contextmanager
-def _opened(kind: str, folder: Path, repo: Path, image: str) -> Iterator[Workspace]:
-    repository = Repository.open(repo)
-    with Trees(folder / f"{kind}.git") as trees:
-        workspace = open_workspace(kind, Options(repository, repository.base(trees), trees, image=image))
-        try:
-            yield workspace
-        finally:
-            workspace.close()
-
-
-def _repository(root: Path) -> Path:
-    """A small repository, equal each time, so that its base image is made once."""
-    (root / "package").mkdir(parents=True)
-    for number in range(_FILES):
-        (root / "package" / f"module_{number}.py").write_text(f"def f{number}():\n    return {number}\n" * 40)
-    who = {
-        f"GIT_{role}_{what}": value
-        for role in ("AUTHOR", "COMMITTER")
-        for what, value in {"NAME": "b", "EMAIL": "b@example.com", "DATE": "1700000000 +0000"}.items()
-    }
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "base"]):
-        subprocess.run(["git", "-C", str(root), *command], env={**os.environ, **who}, check=True)
-    return root
-
-
-@contextmanager
-def _container(image: str) -> Iterator[str]:
-    name = f"swe-agent-benchmark-{os.getpid()}"
-    idle = ["--network=none", "--label=swe-agent=1", image, "sh", "-c", "while :; do sleep 3600; done"]
-    subprocess.run(["docker", "run", "-d", "--name", name, *idle], check=True, capture_output=True)
-    try:
-        yield name
-    finally:
-        subprocess.run(["docker", "rm", "-f", name], check=True, capture_output=True)
-
-
-def _exec(name: str) -> None:
-    subprocess.run(["docker", "exec", name, "sh", "-c", "true"], check=True, capture_output=True)
-
-
-def _mini(image: str) -> Any:
-    """mini-swe-agent's own Docker environment, where it is installed."""
-    try:
-        docker = importlib.import_module("minisweagent.environments.docker")
-    except ImportError:
-        return None
-    return docker.DockerEnvironment(image=image, run_args=["--rm", "--network=none", "--label=swe-agent=1"])
+def _shown(row: Row, who: str) -> str:
+    return "" if math.isnan(row.p50(who)) else f"{row.p50(who):,.2f} / {row.p95(who):,.2f}"
 
 
 if __name__ == "__main__":

@@ -1,51 +1,46 @@
 """What recorded runs would have cost under other rules of context: `python -m benchmarks.context [RUN...] [--json]`.
 
-RUN is a folder with our `journal.jsonl` or a `*.traj.json` of mini-swe-agent 2; by default all runs of the user's state
-folder. Each run is replayed with its behaviour unchanged: the same replies and observations, sent under each rule:
+RUN is a folder with our `journal.jsonl` or a trajectory of another agent (see `benchmarks/_recorded.py`); by default
+all runs of the user's state folder. Each run is replayed with its behaviour unchanged: the same replies and
+observations, sent under each rule:
 
   everything kept      nothing is folded
   sliding window       the last 5 observations of more than 500 characters are kept, older ones become stubs at once
   blocks               older ones become stubs 5 at a time
   break-even           as this program does it
-  break-even, capped   so too, with observations cut at birth as this program's tools do (for other agents' runs)
 
-Tokens are characters/4; a token that the request before began with costs 0.1, another input token 1, an output token 5.
-What a model would have done differently with less to read, a replay cannot tell.
+Tokens are characters/4; a token that the request before began with costs 0.1, another input token 1, an output token
+5. What a model would have done differently with less to read, a replay cannot tell. `benchmarks.observations` sets
+beside one another what other agents' harnesses sent, and what ours would have.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
 
-from aci.view import CAPS, Kind, shorten
-from agent.context import Reader, conversation, messages
+from agent.context import Reader, conversation, requests
 from agent.folding import Observed, Part, characters
 from agent.models.base import Message
 from agent.settings import load_settings
+from benchmarks._recorded import Recorded, as_steps, read_run
 from trajectories.errors import SweAgentError
 from trajectories.journal import read
-from trajectories.records import Action, Observation, Reply, Step
+from trajectories.records import Observation, Reply, Step
 
 CACHED, FRESH, OUTPUT = 0.1, 1.0, 5.0
 WINDOW = 5
 """Observations that the sliding window and the blocks keep."""
-_LISTING = re.compile(r"\b(?:ls|find|tree|git ls-files)\b")
-_SEARCH = re.compile(r"\b(?:grep|rg|ag|ack)\b")
-_VIEW = re.compile(r"\b(?:cat|sed -n|nl|head|tail|less)\b")
-
 NOTHING = """There is no recorded run with a model in it. Make one with `swe-agent fix --model …`, or name a folder
-with a journal.jsonl, or a *.traj.json of mini-swe-agent."""
+with a journal.jsonl, or a trajectory of another agent."""
 
 Request = list[Message]
 
@@ -58,8 +53,6 @@ class Talk:
     steps: Sequence[Step]
     replies: Mapping[tuple[str, int], Reply]
     tools: int = 0
-    capped: bool = True
-    """Its observations were short at birth."""
 
     @property
     def asks(self) -> Iterator[int]:
@@ -112,13 +105,7 @@ def blocks(talk: Talk) -> Iterator[Request]:
 
 def ours(talk: Talk) -> Iterator[Request]:
     """Break-even, as the program does it."""
-    for end in talk.asks:
-        yield messages(talk.system, talk.steps[:end], talk.replies, Reader("", cached=CACHED)).messages
-
-
-def short_at_birth(talk: Talk) -> Iterator[Request]:
-    """Break-even, after every observation was cut to what the program's tools show at most."""
-    return ours(talk if talk.capped else replace(talk, steps=[_capped(step) for step in talk.steps]))
+    return requests(talk.system, talk.steps, talk.replies, Reader("", cached=CACHED))
 
 
 RULES: dict[str, Callable[[Talk], Iterator[Request]]] = {
@@ -126,7 +113,6 @@ RULES: dict[str, Callable[[Talk], Iterator[Request]]] = {
     "sliding window": sliding,
     "blocks": blocks,
     "break-even": ours,
-    "break-even, capped": short_at_birth,
 }
 
 
@@ -168,27 +154,12 @@ def _length(reply: Reply) -> int:
     return len(reply.text) + len(reply.reasoning) + calls
 
 
-def _capped(step: Step) -> Step:
-    """A step of a bash-only agent with observations as short as our tools make them."""
-    if step.reply is None:
-        return step
-    pairs = zip(step.actions, step.observations, strict=False)
-    cut = [replace(seen, text=shorten(seen.text, CAPS[_kind(action)], "out:1")) for action, seen in pairs]
-    return replace(step, observations=(*cut, *step.observations[len(cut) :]))
-
-
-def _kind(action: Action) -> Kind:
-    command = str(action.arguments.get("command", ""))
-    kinds: dict[Kind, re.Pattern[str]] = {"search": _SEARCH, "listing": _LISTING, "view": _VIEW}
-    return next((kind for kind, words in kinds.items() if words.search(command)), "other")
-
-
 # Recorded runs
 
 
 def talks(path: Path) -> list[Talk]:
     """The conversations of a recorded run. Raises SweAgentError, ValueError or OSError for what is none."""
-    return [_of_mini(json.loads(path.read_text("utf-8")))] if path.is_file() else _of_ours(path)
+    return [_of_another(read_run(path))] if path.is_file() else _of_ours(path)
 
 
 def _of_ours(directory: Path) -> list[Talk]:
@@ -201,49 +172,10 @@ def _of_ours(directory: Path) -> list[Talk]:
     return [Talk(system, steps, trajectory.replies, tools) for steps in branches.values()]
 
 
-def _of_mini(recorded: Any) -> Talk:
-    """A trajectory of mini-swe-agent, with tool calls or with commands fenced in text."""
-    if not isinstance(recorded, dict) or "messages" not in recorded:
-        raise ValueError("no trajectory of mini-swe-agent 2")
-    said = list(takewhile(lambda message: message.get("role") != "exit", recorded["messages"]))
-    system = "\n".join(_text(message) for message in said if message["role"] == "system")
-    said = [message for message in said if message["role"] != "system"]
-    steps: list[Step] = []
-    replies: dict[tuple[str, int], Reply] = {}
-    while said:
-        message = said.pop(0)
-        if message["role"] != "assistant":
-            steps.append(_step(len(steps) + 1, None, (), [message]))
-            continue
-        answers = list(takewhile(lambda message: message["role"] != "assistant", said))
-        del said[: len(answers)]
-        number = len(replies) + 1
-        text, actions = _called(message)
-        replies["main", number] = Reply(text, actions, branch="main", ask=number)
-        steps.append(_step(len(steps) + 1, number, actions, answers))
-    return Talk(system, steps, replies, capped=False)
-
-
-def _step(n: int, reply: int | None, actions: tuple[Action, ...], said: Sequence[Mapping[str, Any]]) -> Step:
-    seen = tuple(Observation(_text(message)) for message in said)
-    return Step("main", n, "", "mini", "", reply, actions, seen)
-
-
-def _called(message: Mapping[str, Any]) -> tuple[str, tuple[Action, ...]]:
-    """The text and the actions of a reply; commands that stand in the text are taken out of it."""
-    text = _text(message)
-    if calls := message.get("tool_calls"):
-        named = [(call["function"]["name"], json.loads(call["function"]["arguments"]), call["id"]) for call in calls]
-        return text, tuple(Action(name, arguments, id) for name, arguments, id in named)
-    commands = [action["command"] for action in message.get("extra", {}).get("actions", ())]
-    for command in commands:
-        text = text.replace(command, "", 1)
-    return text, tuple(Action("bash", {"command": command}) for command in commands)
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    content = message.get("content") or ""
-    return content if isinstance(content, str) else "\n".join(str(part.get("text", "")) for part in content)
+def _of_another(run: Recorded) -> Talk:
+    """A run of another agent with what its harness sent."""
+    steps, replies = as_steps(run, run.task, lambda turn, _: tuple(map(Observation, turn.sent)))
+    return Talk(run.system, steps, replies)
 
 
 # The command

@@ -28,7 +28,7 @@ from benchmarks.localization import load, share_within
 from trajectories.errors import SweAgentError
 
 FILES = (
-    "text", "title", "past", "commit", "path", "link", "trace", "class", "class_in_title", "function", "method",
+    "text", "title", "past", "told", "commit", "path", "link", "trace", "class", "class_in_title", "function", "method",
     "stem", "message",
 )  # fmt: skip
 FUNCTIONS = (

@@ -22,7 +22,8 @@ INSIDE = [path for path in MODULES if "inside" in path.parts]
 EXAMPLES = sorted(issue.parent for issue in (HOUSE / "examples").glob("*/ISSUE.md"))
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]
 # What a target repository has of its own: the plug-ins we put into it stand on nothing else.
-AT_THE_TARGET = sys.stdlib_module_names | {"pytest", "_pytest", "django"}
+AT_THE_TARGET = sys.stdlib_module_names | {"pytest", "_pytest", "django", "swe_agent_results"}
+"""The last is the name under which our own files lie there."""
 
 
 def relative(path: Path) -> str:
@@ -47,6 +48,11 @@ def test_files_are_short() -> None:
     limits = dict.fromkeys([HOUSE / "swe_agent.py", *MODULES], 450) | {HOUSE / "agent" / "loop.py": 120}
     lengths = {relative(path): len(path.read_text("utf-8").splitlines()) for path in limits}
     assert not {name: length for name, length in lengths.items() if length > limits[HOUSE / name]}
+
+
+@pytest.mark.skipif(not (HOUSE / ".git").exists(), reason="not a clone")
+def test_nothing_is_kept_that_git_ignores() -> None:
+    assert run("git", "ls-files", "--cached", "--ignored", "--exclude-standard").stdout == ""
 
 
 def test_import_contracts_hold() -> None:

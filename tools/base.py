@@ -47,7 +47,7 @@ class Context:
 
     `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back.
     `start` is the tree the branch began with (the base's when empty). `secrets` are masked in all that is shown.
-    `before` is what was done before in the same reply.
+    `before` is what was done before in the same reply, `phase` how many of the steps came before the present phase.
     """
 
     workspace: Workspace
@@ -62,6 +62,7 @@ class Context:
     start: str = ""
     secrets: tuple[str, ...] = ()
     before: Sequence[tuple[Action, Observation]] = ()
+    phase: int = 0
 
     def show(self, data: bytes | str, kind: view.Kind = "other") -> tuple[str, int | None]:
         """The output of a command as a model sees it, and the number under which the whole is kept if it was cut."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aci.kinds import kind_of
 from aci.workspace import Ran
 from tools.base import Context, tool
 from trajectories.records import Observation
@@ -9,7 +10,7 @@ from trajectories.records import Observation
 LONGEST = 3600
 
 
-@tool
+@tool(kind="view")
 def shell(ctx: Context, command: str, timeout: int = 120) -> Observation:
     """Run a command in one persistent shell; directory and exported variables last. No terminal, empty input.
 
@@ -21,7 +22,7 @@ def shell(ctx: Context, command: str, timeout: int = 120) -> Observation:
     """
     timeout = min(max(timeout, 1), LONGEST)
     ran = ctx.workspace.run(command, timeout=timeout)
-    shown, out = ctx.show(ran.output)
+    shown, out = ctx.show(ran.output, kind_of(command, ran.output))
     said = _said(ran, timeout, ctx.workspace.root)
     text = "\n".join(filter(None, (shown, said))) or "(no output)"
     return Observation(text, ok=ran.code == 0, out=out, data={"code": ran.code, "seconds": round(ran.seconds, 3)})

@@ -10,6 +10,9 @@ from tools.base import Context, Toolbox, tool
 from trajectories.errors import UsageError
 from trajectories.records import Action, Observation
 
+CHANGING = ("edit", "undo")
+"""Tools that do nothing but change files."""
+
 
 @tool(writes=False)
 def submit(ctx: Context, summary: str = "") -> Observation:
@@ -20,7 +23,7 @@ def submit(ctx: Context, summary: str = "") -> Observation:
     """
     snapshot = ctx.workspace.snapshot()
     tree, left_out = snapshot.tree, unrecorded(snapshot)
-    if doubt := _doubt(ctx.before, {c.path for c in ctx.trees.changed(ctx.base.tree, tree) if c.status == "A"}):
+    if doubt := _doubt(ctx.before, {c.path for c in ctx.trees.changed(ctx.base.tree, tree) if c.status == "A"}, tree):
         return Observation(f"Not submitted: {doubt}", ok=False)
     if tree == ctx.base.tree:
         raise UsageError(
@@ -31,36 +34,33 @@ def submit(ctx: Context, summary: str = "") -> Observation:
     return Observation("\n".join(["Submitted:", *rows]), data={"submitted": True, "summary": summary, "tree": tree})
 
 
-def _doubt(before: Sequence[tuple[Action, Observation]], new: set[str]) -> str:
+def _doubt(before: Sequence[tuple[Action, Observation]], new: set[str], tree: str) -> str:
     """Why work is not handed in that the same reply has just found wanting.
 
-    What tests said holds until something is done that may write. Those of the base may have failed there already: the
+    What was to be changed and was not is missing, whatever was changed besides: who wrote the reply did not know. What
+    tests said holds as long as the files are those they ran on. Those of the base may have failed there already: the
     proof will tell. A run that found no test is forgotten beside one that did.
     """
     tools = Toolbox()
-    unmade: dict[str, None] = {}
-    failing: list[str] = []
-    ran, passed = False, True
+    runs: list[Observation] = []
     for action, seen in before:
         made = tools.get(action.tool)
-        name = made.name if made else ""
-        if name == "run_tests":
-            failing += [failure["id"] for failure in seen.data.get("failures", ()) if failure["path"] in new]
-            found = bool(seen.data.get("counts"))
-            if found or not ran:
-                passed = seen.ok or bool(seen.data.get("passed")) or seen.data.get("granularity") == "command"
-            ran = ran or found
-        elif name == "edit" and not seen.ok:
-            unmade[_path(action)] = None
-        elif tools.writes(action):
-            unmade.pop(_path(action), None)
-            failing, ran, passed = [], False, True
-    if unmade:
-        return f"the edit of {next(iter(unmade))} in this reply was not made."
+        if made is None or action.error:
+            return f"a call of {action.tool[:40]} in this reply could not be read."
+        if made.name in CHANGING and not seen.ok:
+            return f"the {made.name} of {_path(action)} in this reply was not made."
+        if made.name == "run_tests" and seen.data.get("tree", tree) == tree:
+            runs.append(seen)
+    failing = [failure["id"] for seen in runs for failure in seen.data.get("failures", ()) if failure["path"] in new]
     if failing:
         return f"{failing[0]} failed, and nothing was changed after that."
-    return "" if passed else "no test passed in this reply."
+    judged = [seen for seen in runs if seen.data.get("counts")] or runs
+    return "" if not judged or _passed(judged[-1]) else "no test passed in this reply."
+
+
+def _passed(seen: Observation) -> bool:
+    return seen.ok or bool(seen.data.get("passed")) or seen.data.get("granularity") == "command"
 
 
 def _path(action: Action) -> str:
-    return posixpath.normpath(str(action.arguments.get("path", "")))
+    return posixpath.normpath(str(action.arguments.get("path") or "files"))

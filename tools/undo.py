@@ -1,4 +1,4 @@
-"""`undo`: back to an earlier state of the files."""
+"""`undo`: back to an earlier step of the phase, files and conversation."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from tools.base import Context, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
+FURTHER = "Further back is the user's to decide; `edit` can change anything."
+
 
 @tool
 def undo(ctx: Context, steps: int = 1) -> Observation:
-    """Take back what the last replies changed in files, but for those that git ignores. Cannot be undone.
+    """Go back to before the last replies that changed files: in files, but for those that git ignores, and in this
+    conversation. Cannot be undone.
 
     Args:
-        steps: How many replies' changes.
+        steps: How many such replies.
     """
     snapshot = ctx.workspace.snapshot()
     now, left_out = snapshot.tree, unrecorded(snapshot)
@@ -23,20 +26,24 @@ def undo(ctx: Context, steps: int = 1) -> Observation:
     if steps >= len(states):
         raise UsageError(
             f"Only {len(states) - 1} changes can be undone." if states[1:] else "There is nothing to undo.",
-            "\n".join(left_out),
+            "\n".join([*([FURTHER] if ctx.phase else []), *left_out]),
         )
-    tree = states[-1 - steps]
+    tree, number = states[-1 - steps]
     ctx.workspace.restore(tree)
     head = "Taken back, but for ignored files:"
-    return Observation("\n".join([head, *stat(ctx.trees, tree, now), *left_out]))
+    rows = [head, *stat(ctx.trees, tree, now), *left_out]
+    return Observation("\n".join(rows), data={"back_to": number})
 
 
-def _states(ctx: Context, now: str) -> list[str]:
-    """The trees of this branch, each change one state; going back to an earlier one takes off what came after."""
-    states = [ctx.start or ctx.base.tree]
-    for tree in [*(step.tree for step in ctx.steps), now]:
-        if tree in states:
-            del states[states.index(tree) + 1 :]
+def _states(ctx: Context, now: str) -> list[tuple[str, int]]:
+    """The trees of this phase, each with the last step that had it; going back to one takes off what came after."""
+    before = ctx.steps[: ctx.phase]
+    states = [(before[-1].tree, before[-1].n) if before else (ctx.start or ctx.base.tree, 0)]
+    for tree, number in [*((step.tree, step.n) for step in ctx.steps[ctx.phase :]), (now, 0)]:
+        known = [known for known, _ in states]
+        if tree in known:
+            at = known.index(tree)
+            states[at:] = [(tree, number or states[at][1])]
         else:
-            states.append(tree)
+            states.append((tree, number))
     return states

@@ -19,6 +19,7 @@ ROOM = CAPS["view"] - 200
 OUTLINE_ROOM = 4_000
 HEAD_LINES = 40
 LONGEST_LINE = 500
+_NAME = re.compile(r"[A-Za-z_]\w+")
 PYTHON = (".py", ".pyi", ".pyx")
 
 
@@ -52,9 +53,9 @@ def view(
     if not data:
         return Observation(f"{path} is empty.")
     if symbol:
-        return _symbol(path, text, lines, symbol)
+        return _symbol(path, text, lines, symbol, _spoken(ctx))
     if start is None and end is None and not _fits(lines) and path.endswith(PYTHON):
-        return _outline(path, lines, definitions(text))
+        return _outline(path, lines, definitions(text), _spoken(ctx))
     return _window(path, lines, start, end)
 
 
@@ -90,7 +91,15 @@ def _window(path: str, lines: Sequence[str], start: int | None, end: int | None)
     return Observation(text)
 
 
-def _symbol(path: str, text: str, lines: Sequence[str], symbol: str) -> Observation:
+def _spoken(ctx: Context) -> frozenset[str]:
+    """The names in what started the conversation, and in what the model has asked for since."""
+    said = [observation.text for step in ctx.steps if step.reply is None for observation in step.observations]
+    asked = [*(action for step in ctx.steps for action in step.actions), *(action for action, _ in ctx.before)]
+    said += [str(value) for action in asked for value in action.arguments.values()]
+    return frozenset(word for text in said for word in _NAME.findall(text))
+
+
+def _symbol(path: str, text: str, lines: Sequence[str], symbol: str, spoken: frozenset[str]) -> Observation:
     """The definitions of that name, whole where there is room."""
     if not path.endswith(PYTHON):
         named = [f"{at}\t{line}" for at, line in enumerate(lines, 1) if re.search(rf"\b{re.escape(symbol)}\b", line)]
@@ -104,7 +113,7 @@ def _symbol(path: str, text: str, lines: Sequence[str], symbol: str) -> Observat
         return _no_symbol(path, symbol, known)
     if len(found) == 1 and not _fits(lines[found[0].line - 1 : found[0].end]):
         one = found[0]
-        return _outline(path, lines, [each for each in known if one.line <= each.line <= one.end], one)
+        return _outline(path, lines, [each for each in known if one.line <= each.line <= one.end], spoken, one)
     if len(found) > 1 and not _fits([line for one in found for line in lines[one.line - 1 : one.end]]):
         places = "\n".join(f"{one.line}-{one.end}\t{one.name}" for one in found)
         return Observation(f"{path} has several {symbol}; view one by its lines:\n{places}", ok=False)
@@ -126,9 +135,13 @@ def _no_symbol(path: str, symbol: str, known: Sequence[Definition]) -> Observati
 
 
 def _outline(
-    path: str, lines: Sequence[str], known: Sequence[Definition], inside: Definition | None = None
+    path: str,
+    lines: Sequence[str],
+    known: Sequence[Definition],
+    spoken: frozenset[str],
+    inside: Definition | None = None,
 ) -> Observation:
-    """The first lines of a long file or definition, and where its definitions stand."""
+    """The first lines of a long file or definition, where its definitions stand, and those that were spoken of."""
     first, last = (inside.line, inside.end) if inside else (1, len(lines))
     head = lines[first - 1 : min(first - 1 + HEAD_LINES, last)]
     count = _count(head, ROOM - OUTLINE_ROOM)
@@ -137,7 +150,27 @@ def _outline(
     parts += [_numbered(head[:count], first), "… and then, by definition (view one with `symbol`, or a window):"]
     rows = [row for row in map(_row, known) if row]
     parts += _within(rows, OUTLINE_ROOM)
+    room = ROOM - sum(len(part) + 1 for part in parts)
+    for one in _opened([each for each in known if each.line >= first + count], spoken, lines, room):
+        parts += [f"… {one.name}, lines {one.line}-{one.end}", _numbered(lines[one.line - 1 : one.end], one.line)]
     return Observation("\n".join(parts))
+
+
+def _opened(known: Sequence[Definition], spoken: frozenset[str], lines: Sequence[str], room: int) -> list[Definition]:
+    """The definitions that were spoken of, as many as there is room for, those of rarer names first."""
+    named = [one for one in known if _last(one) in spoken]
+    often = Counter(map(_last, known))
+    chosen: list[Definition] = []
+    for one in sorted(named, key=lambda one: (often[_last(one)], one.end - one.line)):
+        size = 60 + sum(min(len(line), LONGEST_LINE) + 7 for line in lines[one.line - 1 : one.end])
+        if size <= room and not any(one.line <= other.end and other.line <= one.end for other in chosen):
+            chosen.append(one)
+            room -= size
+    return sorted(chosen, key=lambda one: one.line)
+
+
+def _last(definition: Definition) -> str:
+    return definition.name.rpartition(".")[2]
 
 
 def _row(definition: Definition) -> str:

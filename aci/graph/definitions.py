@@ -110,7 +110,8 @@ class _Remarks:
         return stop
 
     def _stripped(self, stop: int) -> int:
-        while stop and self._data[stop - 1] in b" \t\r\n\f":
+        data = self._data
+        while stop and data[stop - 1] in b" \t\r\n\f":
             stop -= 1
         return stop
 

@@ -32,6 +32,8 @@ class Modules:
 
     def find(self, module: str, importer: str) -> str:
         """The file or folder that `importer` calls that; "" if the tree has none."""
+        if importer.endswith(".py"):
+            return self.python.find(module, importer)
         ending = importer[importer.rfind(".") :]
         if ending == ".java":
             return self._java(module)

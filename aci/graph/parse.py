@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import import_module
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from tree_sitter import Language as Grammar
@@ -38,6 +38,9 @@ _GENERIC = re.compile(r"(?:::)?<[^<>]*>")
 _JOINING = frozenset(":>?&\\")
 _JOINTS = re.compile(r"\$?(\w*)(?:::|\??->)|\?\.|&\.|\\")
 _start = attrgetter("start_byte")
+_start_and_name = itemgetter(1, 0)
+Span = tuple[int, int]
+"""First byte, and the one behind."""
 
 
 class Parsed(NamedTuple):
@@ -104,10 +107,11 @@ class Language:
 
     def _bindings(self, found: Captures, data: bytes, around: Around) -> Iterator[Binding]:
         if self.bindings:
+            new = tuple.__new__
             for node in sorted(found.get("binding", ()), key=_start):
                 symbol = _at(node.start_byte, around)
                 for target, source, called in self.bindings(node, data):
-                    yield Binding(target, source, symbol, called)
+                    yield new(Binding, (target, source, symbol, called))
 
 
 _KINDS = bytes(32 if not (chr(byte).isalnum() or byte == 95 or byte > 127) else 97 for byte in range(256))
@@ -169,9 +173,8 @@ def _references(found: Captures, data: bytes, around: Around, known: frozenset[s
     first: dict[tuple[str, str, int], int] = {}
     taken = set()
     members, names = _called(found.get("member", ()), data)
-    for kind, nodes in ((CALL, found.get(CALL, ())), (CALL, members), (BASE, found.get(BASE, ()))):
-        for node in nodes:
-            start, stop = node.start_byte, node.end_byte
+    for kind, spans in ((CALL, _spans(found.get(CALL, ()))), (CALL, members), (BASE, _spans(found.get(BASE, ())))):
+        for start, stop in spans:
             taken.add(start)
             if name := _name(data[start:stop] if stop - start <= LONGEST_NAME else _end(data, start, stop)):
                 key = name, kind, owners[bisect_right(positions, start) - 1]
@@ -184,47 +187,50 @@ def _references(found: Captures, data: bytes, around: Around, known: frozenset[s
             key = name, CALL, _at(node.start_byte, around)
             first[key] = min(first.get(key, last.start_byte), last.start_byte)
     roots = {root.encode() for root in known}
-    for nodes, only in ((found.get(USE, ()), None), ([*found.get("name", ()), *names], roots)):
-        for start, stop in _longest(nodes, taken).items():
+    for spans, only in ((_spans(found.get(USE, ())), None), (_spans(found.get("name", ())) + names, roots)):
+        for start, stop in _longest(spans, taken).items():
             written = data[start:stop] if stop - start <= LONGEST_NAME else data[start : start + LONGEST_NAME]
             if (only is None or written.partition(b".")[0] in only) and (name := _name(written)) not in _NO_USE:
                 taken.add(start)
                 key = name, USE, owners[bisect_right(positions, start) - 1]
                 if first.setdefault(key, start) > start:
                     first[key] = start
-    return _placed(sorted((start, *key) for key, start in first.items()), data)
+    return _placed(sorted(first.items(), key=_start_and_name), data)
 
 
-def _called(members: Sequence[Node], data: bytes) -> tuple[list[Node], list[Node]]:
+def _spans(nodes: Sequence[Node]) -> list[Span]:
+    return [(node.start_byte, node.end_byte) for node in nodes]
+
+
+def _called(members: Sequence[Node], data: bytes) -> tuple[list[Span], list[Span]]:
     """Those that a parenthesis follows, and the others."""
     called, others = [], []
-    size = len(data)
+    data += b"\n"
     for node in members:
         stop = node.end_byte
-        after = data[stop] if stop < size else 0
+        after = data[stop]
         if after == 40 or (after == 32 and data[stop : stop + 40].lstrip()[:1] == b"("):
-            called.append(node)
+            called.append((node.start_byte, stop))
         else:
-            others.append(node)
+            others.append((node.start_byte, stop))
     return called, others
 
 
-def _longest(nodes: Sequence[Node], taken: set[int]) -> dict[int, int]:
-    """Of the nodes with one start the longest (`a.b.c`, not `a.b`): start -> stop."""
+def _longest(spans: Iterable[Span], taken: set[int]) -> dict[int, int]:
+    """Of those with one start the longest (`a.b.c`, not `a.b`): start -> stop."""
     longest: dict[int, int] = {}
-    for node in nodes:
-        start = node.start_byte
-        if start not in taken and longest.get(start, 0) < (stop := node.end_byte):
+    for start, stop in spans:
+        if start not in taken and longest.get(start, 0) < stop:
             longest[start] = stop
     return longest
 
 
-def _placed(rows: Iterable[tuple[int, str, str, int]], data: bytes) -> list[Reference]:
-    """References from their bytes, names, kinds and symbols, in order."""
+def _placed(rows: Iterable[tuple[tuple[str, str, int], int]], data: bytes) -> list[Reference]:
+    """References from their names, kinds and symbols, and their bytes, in order."""
     placed = []
-    line, at, new = 1, 0, tuple.__new__
-    for start, name, kind, symbol in rows:
-        line += data.count(b"\n", at, start)
+    line, at, new, count = 1, 0, tuple.__new__, data.count
+    for (name, kind, symbol), start in rows:
+        line += count(b"\n", at, start)
         at = start
         placed.append(new(Reference, (kind, name, line, symbol)))
     return placed

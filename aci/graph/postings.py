@@ -13,7 +13,7 @@ import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +31,8 @@ DEFINES = "="
 MARK = "\0"
 _TOKEN = re.compile(rf"{MARK}|\w+")
 _SPACED = bytes(byte if _TOKEN.match(chr(byte)) else 32 for byte in range(256))
+AT_ONCE = 2_000_000
+"""Bytes whose words are counted together."""
 IN_A_BUCKET = 4096
 """Postings, about: so many are read for each term that is asked for."""
 
@@ -124,6 +126,9 @@ class Builder:
         self._defined: list[tuple[str, int]] = []
         self._blob, self._parent = array("I"), array("I")
         self._blobs = 0
+        self._texts: list[bytes] = []
+        """Not counted yet: done for many at once, or the parser would sweep the table from the caches each time."""
+        self._waiting = 0
 
     def add(self, data: bytes, symbols: tuple[Symbol, ...], prose: list[tuple[int, int]]) -> None:
         first = len(self._blob)
@@ -138,9 +143,20 @@ class Builder:
         for start, stop, owner, field in _pieces(symbols, prose, len(data)):
             pieces.append(data[start:stop])
             self._pieces.append((first + 1 + owner) * FIELDS + field)
-        self._found.extend(map(self._tokens.__getitem__, _tokens(b" \0 ".join([*pieces, b""]))))
+        self._texts.append(b" \0 ".join([*pieces, b""]))
+        self._waiting += len(data)
+        if self._waiting > AT_ONCE:
+            self._count()
+
+    def _count(self) -> None:
+        number = self._tokens.__getitem__
+        for text in self._texts:
+            self._found.extend(map(number, _tokens(text)))
+        self._texts.clear()
+        self._waiting = 0
 
     def segment(self) -> Segment:
+        self._count()
         found, pieces = _ints(self._found), _ints(self._pieces)
         sizes = np.diff(np.flatnonzero(found == 0), prepend=-1) - 1
         places = np.repeat(pieces, sizes)
@@ -152,8 +168,8 @@ class Builder:
         defined = np.fromiter((self._tokens[DEFINES + name] for name, _ in self._defined), np.uint32)
         owners = np.fromiter((number * FIELDS + NAME for _, number in self._defined), np.uint32)
         names = list(dict.fromkeys(name for name, _ in self._defined))
-        parts = [[term for word in mine for term in split(word)] for mine in words]
-        parts += [[token] for token in islice(self._tokens, len(words), None)]  # what is defined
+        parts = [split(mine[0]) if len(mine) == 1 else tuple(chain.from_iterable(map(split, mine))) for mine in words]
+        parts += [(token,) for token in islice(self._tokens, len(words), None)]  # what is defined
         buckets = self._buckets(parts, np.concatenate((found, defined)), np.concatenate((places, owners)))
         return Segment(documents, names, buckets)
 
@@ -161,17 +177,18 @@ class Builder:
         lengths = np.bincount(places, words, len(self._blob) * FIELDS).astype(np.uint32).reshape(-1, FIELDS)
         return Documents(_ints(self._blob), _ints(self._parent), lengths[:, CODE], lengths[:, PROSE])
 
-    def _buckets(self, parts: list[list[str]], found: Ints, places: Ints) -> list[Bucket]:
+    def _buckets(self, parts: list[tuple[str, ...]], found: Ints, places: Ints) -> list[Bucket]:
         """From the terms of each token, and which tokens are found in which documents and fields."""
         numbers = Numbers()
         sizes = np.fromiter(map(len, parts), np.int64, len(parts))
-        flat = np.fromiter((numbers[term] for part in parts for term in part), np.int64, int(sizes.sum()))
+        flat = np.fromiter(map(numbers.__getitem__, chain.from_iterable(parts)), np.int64, int(sizes.sum()))
         terms, hashes, place = _ordered(list(numbers))
         flat = place[flat]
         begins = np.cumsum(sizes) - sizes
         each = sizes[found]
-        offsets = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
-        keys = flat[np.repeat(begins[found], each) + offsets]
+        at = np.repeat(begins[found] - (np.cumsum(each) - each), each)
+        at += np.arange(len(at))
+        keys = flat[at]
         keys *= len(self._blob) * FIELDS
         keys += np.repeat(places, each)
         keys, counts = np.unique(keys, return_counts=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from aci.graph.outline import BASE, CALL, CLASS, USE, Outline
@@ -14,6 +14,8 @@ NOT_VIRTUAL = frozenset(("__init__", "__new__", "__init_subclass__", "__class_ge
 OF_STRINGS = frozenset(dir(str)).difference(dir(list), dir(dict))
 CONVENTIONAL = SELF | {"super()", "super"}
 Target: TypeAlias = tuple[str, int, float]
+NEW: list[Target] = []
+"""Stands for what was not looked up yet."""
 
 
 class Edge(NamedTuple):
@@ -88,20 +90,15 @@ class Resolver:
         known: dict[tuple[str, str, int], list[Target] | None] = {}
         read: dict[tuple[str, int], list[Target]] = {}
         members_are_seen = not path.endswith(PYTHON)
-        scopes: dict[tuple[str, int], int] = {}
         new = tuple.__new__  # most of the time goes into these rows
         for kind, name, line, symbol in names.outline.references:
-            head, dot, _ = name.partition(".")
-            scope = scopes.get((head, symbol))
-            if scope is None:
-                scope = names.class_around(symbol) if head in CONVENTIONAL else names.scope_of(head, symbol)
-                if scope == MODULE and members_are_seen:
-                    scope = names.class_around(symbol)
-                scopes[head, symbol] = scope
+            head, _, rest = name.partition(".")
+            scope = names.class_around(symbol) if head in CONVENTIONAL else names.scope_of(head, symbol)
+            if scope == MODULE and members_are_seen:
+                scope = names.class_around(symbol)
             key = kind, name, scope
-            if key in known:
-                targets = known[key]
-            else:
+            targets = known.get(key, NEW)
+            if targets is NEW:
                 targets = known[key] = self._targets(path, *key)
             if targets is None:
                 bare = name.rpartition(".")[2]
@@ -110,8 +107,8 @@ class Resolver:
             else:
                 for at, target, weight in targets:
                     edges.append(new(Edge, (symbol, kind, at, target, weight, line)))
-            before = name.rpartition(".")[0] if dot else ""
-            if "." in before:
+            if "." in rest:
+                before = name.rpartition(".")[0]
                 if (before, scope) not in read:
                     read[before, scope] = self._properties(path, before, scope)
                 for at, target, weight in read[before, scope]:
@@ -163,9 +160,12 @@ class Resolver:
             self._held[scope, dotted] = found
         return found
 
-    def _weighed(self, kind: str, values: Iterable[Value]) -> list[Target]:
+    def _weighed(self, kind: str, values: Sequence[Value]) -> list[Target]:
+        if not values:
+            return []
         groups = [group for value in dict.fromkeys(values) if (group := self._meant(kind, value))]
-        return [(path, index, 1 / len(groups)) for group in groups for path, index in group]
+        share = 1 / len(groups) if groups else 0.0
+        return [(path, index, share) for group in groups for path, index in group]
 
     def _meant(self, kind: str, value: Value) -> list[tuple[str, int]]:
         """The definitions that a call or use of a value runs."""

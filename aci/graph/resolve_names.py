@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeAlias
 
@@ -39,6 +38,8 @@ class Names:
         self.stars: list[Import] = []
         self.bases: dict[int, list[str]] = {}
         self.decorators: dict[int, set[str]] = {}
+        self._members: dict[int, Table] = {}
+        self._seen_from: dict[int, list[tuple[int, Table, str]]] = {MODULE: []}
         self._parameters: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         self._default = ""
         self._read()
@@ -101,10 +102,27 @@ class Names:
 
     def class_around(self, index: int) -> int:
         """The innermost class that a symbol is or stands in, -1 for none."""
-        for around in self._outward(index):
-            if self.symbols[around].kind == CLASS:
-                return around
+        symbols = self.symbols
+        for _ in range(MOST_NESTED):
+            if index < 0 or symbols[index].kind == CLASS:
+                return index
+            index = symbols[index].parent
         return MODULE
+
+    def members(self, index: int) -> Table:
+        """What a class has: what its body binds, then what its methods assign to attributes of `self`."""
+        known = self._members.get(index)
+        if known is None:
+            bound, assigned = self.scopes.get(index, EMPTY), self.attributes.get(index, EMPTY)
+            known = bound or assigned
+            if bound and assigned:
+                known = {
+                    **bound,
+                    **assigned,
+                    **{name: bound[name] + assigned[name] for name in bound.keys() & assigned.keys()},
+                }
+            self._members[index] = known
+        return known
 
     def parameters(self, index: int) -> tuple[frozenset[str], frozenset[str]]:
         """The names of a function's parameters, and which of them collect several arguments."""
@@ -118,28 +136,25 @@ class Names:
 
         Bodies of classes are seen from themselves only.
         """
-        symbols, scopes = self.symbols, self.scopes
+        seen = self._seen_from.get(index)
+        for around, bound, signature in self._scopes_around(index) if seen is None else seen:
+            if name in bound or (name in signature and name in self.parameters(around)[0]):
+                return around
+        return MODULE
+
+    def _scopes_around(self, index: int) -> list[tuple[int, Table, str]]:
+        """The symbols whose names are seen in the body of one: what they bind, and their signatures if functions'."""
+        found = self._seen_from[index] = []
         around = index
         for _ in range(MOST_NESTED):
             if around < 0:
                 break
-            symbol = symbols[around]
-            bound = name in scopes.get(around, EMPTY)
-            if symbol.kind == CLASS:
-                if bound and around == index:
-                    return around
-            elif bound or (name in symbol.signature and name in self.parameters(around)[0]):
-                return around
+            symbol = self.symbols[around]
+            if symbol.kind != CLASS or around == index:
+                signature = "" if symbol.kind == CLASS else symbol.signature
+                found.append((around, self.scopes.get(around, EMPTY), signature))
             around = symbol.parent
-        return MODULE
-
-    def _outward(self, index: int) -> Iterator[int]:
-        """A symbol and those around it, not without end."""
-        for _ in range(MOST_NESTED):
-            if index < 0:
-                return
-            yield index
-            index = self.symbols[index].parent
+        return found
 
     def receiver(self, name: str, index: int) -> tuple[int, bool] | None:
         """The class, and whether an instance of it, that a parameter of the method `index` holds by convention."""

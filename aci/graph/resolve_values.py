@@ -7,13 +7,13 @@ a list of those seen, and what an assignment holds is followed to a fixed depth,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from aci.graph.modules_other import Modules
 from aci.graph.outline import CLASS, Binding, Import, Outline
 from aci.graph.resolve_annotations import BUILTIN, DOTTED, UNTOLD
-from aci.graph.resolve_names import EMPTY, MODULE, SELF, Names, Source
+from aci.graph.resolve_names import EMPTY, MODULE, SELF, Names, Source, Table
 
 Value: TypeAlias = tuple[str, int, bool]
 """Path, symbol (-1: the module), and whether an instance of that class is meant."""
@@ -76,6 +76,7 @@ class Meanings:
         self.answers: defaultdict[str, dict[tuple[Any, ...], tuple[Any, frozenset[str]]]] = defaultdict(dict)
         self._chains: dict[Name, tuple[Ends, frozenset[str], int]] = {}
         """Where names of modules lead, the paths that had a say, and how many modules only hand them on."""
+        self._only: dict[str, frozenset[str]] = {}
         self.seen: set[str] = set()
 
     def names(self, path: str) -> Names:
@@ -91,9 +92,9 @@ class Meanings:
     def evaluate(self, path: str, scope: int, dotted: str, depth: int) -> Values:
         """What a dotted name means in the body of a symbol; empty if nobody knows."""
         before, dot, last = dotted.rpartition(".")
-        if dotted.count(".") > MOST_PARTS:
-            return NOTHING
         if dot:
+            if before.count(".") >= MOST_PARTS:
+                return NOTHING
             return self.attribute(self.evaluate(path, scope, before, depth), last, depth)
         return self.named(path, scope, last, depth)
 
@@ -125,10 +126,13 @@ class Meanings:
         around = self.names(path).class_around(scope)
         return self.in_class(path, around, name, depth)[0] if around >= 0 and depth > PLAIN else NOTHING
 
-    def _held(self, path: str, sources: Iterable[Source], depth: int) -> Values:
+    def _held(self, path: str, sources: Sequence[Source], depth: int) -> Values:
         ends: list[End] = []
-        for source in list(sources)[-MOST_SOURCES:]:
-            ends += self.imported(path, source) if isinstance(source, Import) else [(path, source)]
+        for source in sources[-MOST_SOURCES:]:
+            if isinstance(source, Import):
+                ends += self.imported(path, source)
+            else:
+                ends.append((path, source))
         return self._at(ends, depth)
 
     def _at(self, ends: Iterable[End], depth: int) -> Values:
@@ -146,7 +150,7 @@ class Meanings:
         if depth <= 0 or (depth <= PLAIN and binding.called):
             return NOTHING
         last = binding.source.rpartition(".")[2]
-        if last in UNTOLD or not DOTTED.fullmatch(binding.source):
+        if last in UNTOLD or not (binding.source.isidentifier() or DOTTED.fullmatch(binding.source)):
             return NOTHING
         if last == "Self":
             around = self.names(path).class_around(binding.symbol)
@@ -223,7 +227,9 @@ class Meanings:
     def inherited(self, path: str, index: int, name: str, depth: int, there: bool = False) -> tuple[Values, bool]:
         """The same, without the class itself: what `super()` has. What the tree has not, a base from outside has."""
         outside = False
-        for at, ancestor in self.ancestors(path, index)[1:]:
+        for at, ancestor, members in self._family(path, index):
+            if members is not None and name not in members:
+                continue
             if not at:
                 outside = True
                 continue
@@ -233,12 +239,19 @@ class Meanings:
             there = there or here
         return ((OUTSIDE,), True) if outside and not there else (NOTHING, there)
 
+    @remembered
+    def _family(self, path: str, index: int) -> list[tuple[str, int, Table | None]]:
+        """The ancestors without the class, and all members of each; None where these are not in one place."""
+        return [
+            (at, ancestor, self.names(at).members(ancestor) if at.endswith(PYTHON) else None)
+            for at, ancestor in self.ancestors(path, index)[1:]
+        ]
+
     def _own(self, path: str, index: int, name: str, depth: int) -> tuple[Values, bool]:
         names = self.names(path)
-        sources = [*names.scopes.get(index, EMPTY).get(name, ()), *names.attributes.get(index, EMPTY).get(name, ())]
-        if not sources and not path.endswith(PYTHON):
-            return self._elsewhere(path, names.symbols[index].bare, name)
-        return (self._held(path, sources, depth), True) if sources else (NOTHING, False)
+        if sources := names.members(index).get(name):
+            return self._held(path, sources, depth), True
+        return (NOTHING, False) if path.endswith(PYTHON) else self._elsewhere(path, names.symbols[index].bare, name)
 
     def _elsewhere(self, path: str, owner: str, name: str) -> tuple[Values, bool]:
         """A member that is written apart from its type: in another block of the file, in another of the package."""
@@ -283,21 +296,27 @@ class Meanings:
 
     def chased(self, path: str, name: str) -> list[End]:
         """Where a name of a module leads, however often it is imported on."""
-        if (path, name) not in self._chains:
+        chain = self._chains.get((path, name))
+        if chain is None:
             self._chase((path, name))
-        ends, seen, _ = self._chains[path, name]
+            chain = self._chains[path, name]
+        ends, seen, _ = chain
         self.seen |= seen
         return _or_module(ends)
 
     def _chase(self, first: Name) -> None:
         """What modules hand on one to the next is followed once for all of them."""
-        line: list[tuple[Name, list[Step]]] = []
+        path, name = first
+        if path.endswith(".py") and not (names := self.names(path)).stars and name not in names.scopes[MODULE]:
+            self._chains[first] = ([], self._modules.inside(path, name)), self._alone(path), 0
+            return
+        line: list[tuple[Name, list[Step], Name | None]] = []
         node: Name | None = first
         while node and node not in self._chains and len(line) < MOST_HOPS:
-            line.append((node, list(self._steps(*node))))
-            node = self._following(*line[-1])
-        for at, steps in reversed(line):
-            following = self._following(at, steps)
+            steps = self._steps(*node)
+            line.append((node, steps, self._following(node, steps)))
+            node = line[-1][2]
+        for at, steps, following in reversed(line):
             onward = self._chains.get(following) if following else None
             if onward and onward[2] < MOST_HOPS:
                 (ends, submodule), seen, hops = onward
@@ -305,12 +324,19 @@ class Meanings:
                 self._chains[at] = (ends, submodule), seen | {at[0]}, hops + 1
             elif at[0] in self._names and not any(isinstance(what, str) for _, what in steps):
                 ends = [(module, what) for module, what in dict.fromkeys(steps) if not isinstance(what, str)]
-                self._chains[at] = (ends, self._modules.inside(*at)), frozenset((at[0],)), 0
+                self._chains[at] = (ends, self._modules.inside(*at)), self._alone(at[0]), 0
             elif at == first or not following:
                 # In a circle, or a line that is too long, no place is like another.
                 walked = self._walked_from(*at)
                 seen = self.answers["_walked_from"][at][1]
                 self._chains[at] = walked, seen, MOST_HOPS if following else 0
+
+    def _alone(self, path: str) -> frozenset[str]:
+        """That path, kept once."""
+        known = self._only.get(path)
+        if known is None:
+            known = self._only[path] = frozenset((path,))
+        return known
 
     def _following(self, node: Name, steps: Sequence[Step]) -> Name | None:
         """The only name to which a module's leads."""
@@ -346,10 +372,8 @@ class Meanings:
 
     def imported(self, path: str, one: Import) -> list[End]:
         """Where an import leads."""
-        steps = list(self._leads(path, one))
-        if len(steps) == 1 and isinstance(steps[0][1], str):
-            return self.chased(steps[0][0], steps[0][1])
-        return _or_module(self._walked(steps))
+        module, name = self._lead(path, one)
+        return self.chased(module, name) if isinstance(name, str) else [(module, name)]
 
     def _walked(self, starts: Iterable[Step]) -> Ends:
         ends: dict[End, None] = {}
@@ -369,28 +393,21 @@ class Meanings:
                     todo.append(step)
         return list(ends), next(iter(submodules), "")
 
-    def _steps(self, path: str, name: str) -> Iterator[Step]:
-        """What a module binds a name to: an end, or a name of another module."""
+    def _steps(self, path: str, name: str) -> list[Step]:
+        """What a module binds a name to: ends, or names of other modules."""
         if path.endswith("/") or "*" in path:
-            yield from ((file, name) for file in self._modules.files(path) if not file.endswith(".java"))
-            if file := self._modules.inside(path, name) if path.endswith(".java") else "":
-                yield file, name
-            return
+            file = self._modules.inside(path, name) if path.endswith(".java") else ""
+            files = [one for one in self._modules.files(path) if not one.endswith(".java")]
+            return [(one, name) for one in files + [file] * bool(file)]
         names = self.names(path)
-        sources = names.scopes[MODULE].get(name)
-        for source in (sources or ())[-MOST_SOURCES:]:
-            if isinstance(source, Import):
-                yield from self._leads(path, source)
-            else:
-                yield path, source
-        if not sources:
-            for star in names.stars:
-                if module := self._modules.find(star.module, path):
-                    yield module, name
-            if package := self._modules.around(path):
-                yield package, name
+        if sources := names.scopes[MODULE].get(name):
+            return [
+                self._lead(path, one) if isinstance(one, Import) else (path, one) for one in sources[-MOST_SOURCES:]
+            ]
+        found = [self._modules.find(star.module, path) for star in names.stars]
+        return [(one, name) for one in [*found, self._modules.around(path)] if one]
 
-    def _leads(self, path: str, one: Import) -> Iterator[Step]:
+    def _lead(self, path: str, one: Import) -> Step:
         module, first = one.module, one.module.partition(".")[0]
         if not one.name and first == one.bound:  # `import a.b` binds `a`
             module = first
@@ -398,7 +415,7 @@ class Meanings:
         name = one.name
         if name == "default" and found in self._outlines and name not in self.names(found).scopes[MODULE]:
             name = one.bound
-        yield (found, name) if found and name else (found, MODULE)
+        return (found, name) if found and name else (found, MODULE)
 
 
 def _or_module(found: Ends) -> list[End]:

@@ -76,7 +76,7 @@ class Search:
         slot = {number: place for place, number in enumerate(chosen.tolist())}
         whole, title = documents.scores([self._texts.all, self._texts.title], chosen)
         signals = {"text": self._worded(share(whole), documents, chosen), "title": Signal(share(title))}
-        for name in ("past", "commit"):
+        for name in ("past", "commit", "told"):
             signals[name] = _picked(self._past[name], chosen)
         signals |= {name: Signal.none(len(chosen)) for name in FILE_POINTERS}
         for kind, file, _, value, why in self._pointers.all:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from aci.history import Past
-from aci.localization.signals import Signal, share
+from aci.history import Past, Told
+from aci.localization.signals import Signal, never_an_answer, share
 from aci.mentions import Mentions
 
 MOST_SIMILAR = 100
@@ -21,6 +21,8 @@ class Commits(Protocol):
 
     def similar(self, terms: Mapping[str, float], most: int = 30) -> list[Past]: ...
 
+    def told(self, terms: Mapping[str, float], present: Collection[str]) -> dict[str, Told]: ...
+
     def named(self, ids: Sequence[str], numbers: Sequence[int]) -> list[Past]: ...
 
     def touched(self, commits: Sequence[str], present: Collection[str] | None = None) -> dict[str, tuple[str, ...]]: ...
@@ -29,15 +31,16 @@ class Commits(Protocol):
 
 
 class Earlier:
-    """The commits that are like an issue, and those that it names."""
+    """The commits that are like an issue, those that it names, and files of which they tell alike."""
 
     def __init__(self, commits: Commits | None, query: Mapping[str, float], said: Mentions) -> None:
-        self._commits = commits
+        self._commits, self._query = commits, query
         self._like = commits.similar(query, MOST_SIMILAR) if commits else []
         self._named = commits.named(said.shas, said.numbers) if commits else []
 
     def files(self, number: Mapping[str, int]) -> dict[str, Signal]:
-        """Of the files with these numbers: changed by commits like the issue, and by commits that the issue names."""
+        """Of the files with these numbers: changed by commits like the issue, by commits that the issue names, and told
+        of in the issue's words by all that changed them."""
         commits = [one.commit for one in (*self._like, *self._named)]
         touched = self._commits.touched(commits, number) if self._commits else {}
         changed = {
@@ -50,7 +53,15 @@ class Earlier:
             "commit": _gathered(
                 self._named, changed, len(number), lambda one: one.score, "changed by a commit it names"
             ),
+            "told": self._told(number),
         }
+
+    def _told(self, number: Mapping[str, int]) -> Signal:
+        signal = Signal.none(len(number))
+        answers = [path for path in number if not never_an_answer(path)]
+        for path, told in (self._commits.told(self._query, answers) if self._commits else {}).items():
+            signal.raise_to(number[path], told.score**0.5, f"commits to it say: {', '.join(told.terms)}")
+        return signal
 
     def lines(self, functions: Mapping[int, tuple[str, frozenset[str]]], candidates: int) -> Signal:
         """Of functions (path and stripped lines of each): having lines that commits like the issue added."""

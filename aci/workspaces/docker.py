@@ -4,28 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aci.base_image import HARNESS, INBOX, SCRATCH, STORE, Base, base_image
+from aci.confinement import confinement, size
 from aci.daemon import Daemon, connect, trouble
+from aci.disk_watch import DiskWatch
 from aci.posix import SESSION, PosixWorkspace
+from aci.services import Beside
 from aci.workspace import Options, Workspace
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-_FILE_BYTES = 20 << 30
+_NO_KEYS = "ctrl-@,ctrl-^,ctrl-@"
+"""What leaves a terminal without ending it: by Docker's own choice ctrl-p ctrl-q, and ctrl-p is held back for it."""
 
 
 def open(options: Options) -> Workspace:
-    """See `open_workspace`. Containers that dead processes left are removed on the way."""
+    """See `open_workspace`. Containers that dead processes left are removed while its shell starts."""
     daemon = connect()
     try:
         with trouble():
-            daemon.remove_leftovers()
             base = base_image(daemon, options)
-        return PosixWorkspace(Box(daemon, base, options), options)
+        workspace = PosixWorkspace(Box(daemon, base, options), options)
+        try:
+            with trouble():
+                daemon.remove_leftovers()
+        except BaseException:
+            workspace.close()
+            raise
+        return workspace
     finally:
         daemon.rest()
 
@@ -40,13 +50,25 @@ class Box:
     def __init__(self, daemon: Daemon, base: Base, options: Options) -> None:
         self.root = base.root
         self._daemon, self._base, self._options = daemon, base, options
-        self._container = _start(daemon, base, options)
+        self._beside = Beside(daemon, base.image, options) if options.services else None
+        try:
+            limits = {**(self._beside.joined if self._beside else {}), **confinement(options, base.root)}
+            with trouble():
+                self._container = daemon.start(base.image, user=base.user, **limits)
+        except BaseException:
+            self._leave()
+            raise
+        self._watch = DiskWatch(daemon, str(self._container.id), size(options.disk))
         self._imports = _imports(self._container, base.root)
 
-    def launch(self, extra: Mapping[str, str], ours: bool) -> tuple[list[str], dict[str, str] | None]:
-        inside = extra if ours else {**SESSION, "PYTHONPATH": self._imports, **extra}
+    def launch(
+        self, extra: Mapping[str, str], ours: bool, terminal: bool = False
+    ) -> tuple[list[str], dict[str, str] | None]:
+        told = self._beside.variables if self._beside else {}
+        inside = extra if ours else {**SESSION, "PYTHONPATH": self._imports, **told, **extra}
         words = [word for name, value in inside.items() for word in ("-e", f"{name}={value}")]
-        return ["docker", "exec", "-i", *words, str(self._container.id)], self._daemon.environment()
+        how = ["-it", f"--detach-keys={_NO_KEYS}"] if terminal else ["-i"]
+        return ["docker", "exec", *how, *words, str(self._container.id)], self._daemon.environment()
 
     def another(self) -> Box:
         try:
@@ -54,7 +76,12 @@ class Box:
         finally:
             self._daemon.rest()
 
+    def notice(self) -> bytes:
+        return self._watch.notice()
+
     def relieve(self) -> bool:
+        if self._watch.has_just_ended_all():
+            return True
         with suppress(WorkspaceError), trouble():
             self._container.reload()
             if self._container.status == "running":
@@ -63,30 +90,18 @@ class Box:
         return False
 
     def remove(self) -> None:
+        self._watch.stop()
         with suppress(WorkspaceError), trouble():  # gone already, or a leftover that the next run removes
             self._container.remove(force=True, v=True)
+        self._leave()
         self._daemon.rest()
 
-
-def _start(daemon: Daemon, base: Base, options: Options) -> Container:
-    limits: dict[str, Any] = {
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
-        "mem_limit": options.memory,
-        "memswap_limit": options.memory,
-        "pids_limit": options.processes,
-        "ulimits": [_ulimit("fsize", _FILE_BYTES), _ulimit("core", 0)],
-    }
-    return daemon.start(base.image, user=base.user, init=True, **limits)
+    def _leave(self) -> None:
+        if self._beside:
+            self._beside.remove()
 
 
 def _imports(container: Container, root: str) -> str:
     """Where Python looks first, in any session: the repository, so that its own package is what the tests import."""
     set_there = dict(each.partition("=")[::2] for each in container.attrs["Config"]["Env"] or ())
     return ":".join(filter(None, (root, f"{root}/src", set_there.get("PYTHONPATH", ""))))
-
-
-def _ulimit(name: str, limit: int) -> Any:
-    from docker.types import Ulimit
-
-    return Ulimit(name=name, soft=limit, hard=limit)

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from aci import owner
+from aci.leftovers import LOCAL, dead_workspaces, remove_folder
 from aci.posix import SESSION, PosixWorkspace
 from aci.store import adoption, checkout, creation, environment
 from aci.workspace import Options, Workspace
@@ -24,7 +25,6 @@ KEPT = (
 )
 """What commands see of the user's environment: no key and no token is among it."""
 
-_PREFIX = "swe-agent-local-"
 _PROBE = """\
 import importlib.util, sys
 for name in sys.argv[1:]:
@@ -36,7 +36,8 @@ for name in sys.argv[1:]:
 def open(options: Options) -> Workspace:
     """See `open_workspace`. Tells the user that this is no boundary, and if imports do not come from the clone."""
     options.say("The local workspace is no boundary: what the agent runs, it runs as you on this machine.")
-    _remove_leftovers()
+    for folder in dead_workspaces():
+        remove_folder(folder)
     place = Family(options).place()
     try:
         workspace = PosixWorkspace(place, options)
@@ -51,7 +52,7 @@ class Family:
     """Places of one base: pristine copies of history and store in a folder that the last of them removes."""
 
     def __init__(self, options: Options) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+        self.folder = Path(tempfile.mkdtemp(prefix=LOCAL)).resolve()
         self._living: set[str] = set()
         self._lock = Lock()
         self._tree = options.base.tree
@@ -89,9 +90,9 @@ class Family:
         with self._lock:
             self._living.discard(name)
             last = not self._living
-        _remove(self.folder / name)
+        remove_folder(self.folder / name)
         if last:
-            _remove(self.folder)
+            remove_folder(self.folder)
 
     def shell(self, script: bytes, store: Path, root: Path) -> None:
         """Run commands of ours in our own folder, before any command of the agent."""
@@ -122,7 +123,9 @@ class Folder:
         self.harness, self.inbox = str(home / "harness"), str(home / "inbox")
         self.store = str(home / "store.git")
 
-    def launch(self, extra: Mapping[str, str], ours: bool) -> tuple[list[str], dict[str, str] | None]:
+    def launch(
+        self, extra: Mapping[str, str], ours: bool, terminal: bool = False
+    ) -> tuple[list[str], dict[str, str] | None]:
         if ours:
             return [], {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._home / "home"), **extra}
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -132,12 +135,16 @@ class Folder:
             **kept,
             "HOME": str(self._home / "home"),
             "PYTHONUSERBASE": os.environ.get("PYTHONUSERBASE") or str(Path.home() / ".local"),
+            "RUSTUP_HOME": os.environ.get("RUSTUP_HOME") or str(Path.home() / ".rustup"),
             "PYTHONPATH": os.pathsep.join([self.root, f"{self.root}/src", *users]),
             **extra,
         }
 
     def another(self) -> Folder:
         return self._family.place()
+
+    def notice(self) -> bytes:
+        return b""
 
     def relieve(self) -> bool:
         return False
@@ -157,22 +164,6 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(old, new)
 
     shutil.copytree(source, target, copy_function=copy)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder that may hold read-only folders, or thousands of them in each other (rm does not recurse)."""
-    open_up = ["find", str(folder), "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"]
-    for command in (["rm", "-rf", "--", str(folder)], open_up, ["rm", "-rf", "--", str(folder)]):
-        if folder.exists():
-            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True)
-
-
-def _remove_leftovers() -> None:
-    """Remove the folders of processes that did not live to do it."""
-    for file in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/owner"):
-        with suppress(OSError, ValueError):
-            if file.stat().st_uid == os.getuid() and owner.gone(file.read_text()):
-                _remove(file.parent)
 
 
 def _probe(workspace: PosixWorkspace, options: Options) -> None:

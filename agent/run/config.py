@@ -38,6 +38,8 @@ def command(
     `config set NAME VALUE`, `config unset NAME`: change the user's config file, whose place `config path` tells.
     A model's table is set as models.MODEL.FIELD, without quotes:
     swe-agent config set models.openai/gpt-4.1.price_in 2.5
+    A service that runs beside the workspace is approved by its image:
+    swe-agent config set services.postgres.image postgres:16
 
     `config key NAME`: ask for the key of a provider (openai) or model (openai/gpt-4.1), or read it from stdin,
     and keep it in the system's keyring. `config key NAME --delete` forgets it.

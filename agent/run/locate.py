@@ -44,7 +44,7 @@ def command(
     from aci.repository import Repository
     from agent.intake import issue_from, patch_from, repository_from
     from agent.rehearsal import rehearsed
-    from agent.terminal import waiting
+    from agent.terminal import cleanly, waiting
 
     diff = patch_from(patch, issue or None, issue_file, text)
     asked = None if patch else issue_from(url=issue, file=issue_file, text=text)
@@ -52,7 +52,7 @@ def command(
     title = asked.title if asked else f"What {patch} is likely to concern"
     with waiting("Reading the repository", plain or json) as progress:
         if asked:
-            traced = rehearsed(source, base, asked, workspace, image, progress.print) if run else None
+            traced = rehearsed(source, base, asked, workspace, image, cleanly(progress)) if run else None
             found = _for_issue(source, asked, base, top, progress, traced)
         else:
             found = _for_patch(source, diff, base, top, progress)

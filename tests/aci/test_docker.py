@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from aci import daemon
-from aci.base_image import _alone
+from aci.base_image import alone
 from aci.owner import me
 from aci.workspace import Options
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
@@ -244,7 +244,7 @@ def test_half_made_images_of_dead_processes_are_removed(repo: Path, open_ws: Ope
 def test_waiting_for_a_base_can_be_cancelled(tmp_path: Path) -> None:
     options = Options(*[None] * 3, cancel=threading.Event())  # type: ignore[arg-type]
     threading.Timer(0.3, options.cancel.set).start()
-    with FileLock(tmp_path / "lock"), pytest.raises(Cancelled), _alone(tmp_path / "lock", options):
+    with FileLock(tmp_path / "lock"), pytest.raises(Cancelled), alone(tmp_path / "lock", options):
         pass
 
 
@@ -259,6 +259,16 @@ def test_an_image_without_git(repo: Path, open_ws: OpenWorkspace, image: str) ->
     build(image, "rm -f /usr/bin/git")
     with pytest.raises(WorkspaceError, match="has no git"):
         open_ws("docker", repo, image=image)
+
+
+def test_an_image_whose_git_hangs_can_be_left(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+    build(image, "printf '#!/bin/sh\\nexec yes\\n' > /usr/bin/git")
+    cancel = threading.Event()
+    timer = threading.Timer(3.0, cancel.set)
+    timer.start()
+    with pytest.raises(Cancelled):
+        open_ws("docker", repo, image=image, cancel=cancel)
+    timer.join()
 
 
 def test_an_image_without_a_shell(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
@@ -285,3 +295,24 @@ def test_the_repositorys_own_package_is_imported(make_repo, open_ws) -> None:
     ws = open_ws("docker", make_repo({"src/parcel/__init__.py": "WHERE = 'src'\n", "crate.py": "WHERE = 'root'\n"}))
     asked = "cd / && python3 -c 'import parcel, crate; print(parcel.WHERE, crate.WHERE)'"
     assert ws.run(asked).text.strip() == "src root"
+
+
+def test_the_volumes_of_an_image_lie_in_memory_and_are_bounded(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+    build(image, "ln -s var/lib /short", "VOLUME /var/data", "VOLUME /a/../var/more/", "VOLUME /short/linked")
+    ws = open_ws("docker", repo, image=image)
+    mounts = json.loads(docker("inspect", container_of(ws)))[0]["Mounts"]
+    assert [each for each in mounts if each["Type"] != "tmpfs"] == []
+    for folder in ("/var/data", "/var/more", "/var/lib/linked"):
+        assert ws.run(f"df -P {folder} | tail -n 1 | cut -d ' ' -f 1; echo x > {folder}/x").text == "tmpfs\n"
+        kilobytes = ws.run(f"df -P {folder} | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2").text
+        assert int(kilobytes) == 1 << 20
+
+
+def test_a_read_only_workspace_keeps_its_volumes_and_those_of_its_image_lie_in_memory(
+    repo: Path, open_ws: OpenWorkspace, image: str
+) -> None:
+    build(image, ":", "VOLUME /var/data")
+    ws = open_ws("docker", repo, image=image, read_only=True)
+    assert ws.run("echo x > /var/data/x && echo x > new && cat /var/data/x").text == "x\n"
+    mounts = json.loads(docker("inspect", container_of(ws)))[0]["Mounts"]
+    assert "/var/data" not in {each["Destination"] for each in mounts if each["Type"] == "volume"}

@@ -208,6 +208,69 @@ def test_files_that_change_together(repo: Path, tmp_path: Path) -> None:
         assert history.together(["shop/price.py"], present, most=1) == {"shop/price.py": {"shop/tax.py": 0.5}}
 
 
+# What commits told of files
+
+
+def told(history: History, present: set[str], words: Mapping[str, float] = WORDS) -> dict[str, float]:
+    return {path: round(one.score, 3) for path, one in history.told(words, present).items()}
+
+
+def test_messages_are_told_of_the_files_that_their_commits_changed(repo: Path, tmp_path: Path) -> None:
+    commit(repo, "Price of a parcel", {"a.py": "1\n"})
+    commit(repo, "Price of many a parcel", dict.fromkeys(("b.py", "c.py", "d.py"), "2\n"))
+    base = commit(repo, "Typo", {"e.py": "1\n"})
+    present = {"a.py", "b.py", "c.py", "e.py", "elsewhere.py"}
+    for _ in range(2):  # from the repository, then from the cache
+        with History.open(repo / ".git", base, tmp_path) as history:
+            found = told(history, present)
+            assert found["a.py"] == 1.0  # of it alone
+            assert found["b.py"] == found["c.py"] < 1.0
+            assert found.keys() == {"a.py", "b.py", "c.py"}
+            assert history.told(WORDS, present)["a.py"].terms == ("parcel", "price")
+            assert history.told({}, present) == history.told({"unheard": 1.0}, present) == history.told(WORDS, ()) == {}
+
+
+def test_many_messages_tell_more_and_long_ones_less(repo: Path) -> None:
+    commit(repo, "Total", {"a.py": "1\n"})
+    commit(repo, "Total", {"a.py": "2\n"})
+    commit(repo, "Total", {"b.py": "1\n"})
+    base = commit(repo, "Total " + " ".join(f"word{n}" for n in range(50)), {"c.py": "1\n"})
+    with History.open(repo / ".git", base, None) as history:
+        found = told(history, {"a.py", "b.py", "c.py"})
+        assert found["a.py"] > found["b.py"] > found["c.py"] > 0
+
+
+def test_merges_and_commits_of_many_files_tell_nothing(repo: Path) -> None:
+    git(repo, "checkout", "-q", "-b", "side")
+    commit(repo, "Of the side", {"side.py": "1\n"})
+    git(repo, "checkout", "-q", "main")
+    commit(repo, "Of the main", {"main.py": "1\n"})
+    git(repo, "merge", "-q", "--no-ff", "-m", "Price total parcel", "side")
+    base = commit(repo, "Price of all", {f"f{n}.py": "1\n" for n in range(21)})
+    present = {"side.py", "main.py", *(f"f{n}.py" for n in range(21))}
+    with History.open(repo / ".git", base, None) as history:
+        assert told(history, present) == {}
+        assert told(history, present - {"f0.py"}).keys() == {f"f{n}.py" for n in range(1, 21)}  # what is here counts
+        assert told(history, present, {"side": 1.0}) == {"side.py": 1.0}
+
+
+def test_a_moved_file_keeps_what_was_told_of_it_where_no_other_has_its_name(repo: Path) -> None:
+    commit(repo, "Parcel", {"one.py": "1\n", "two.py": "1\n", "__init__.py": "1\n"})
+    base = commit(repo, "Typo", {"one.py": None, "two.py": None, "__init__.py": None, "src/one.py": "1\n"})
+    with History.open(repo / ".git", base, None) as history:
+        assert told(history, {"src/one.py", "x/two.py", "y/two.py", "src/__init__.py"}) == {"src/one.py": 1.0}
+
+
+def test_a_clone_without_trees_tells_nothing_and_fetches_nothing(repo: Path, tmp_path: Path) -> None:
+    base = commit(repo, "Price", {"shop/price.py": "another line\n"})
+    git(repo, "config", "uploadpack.allowFilter", "true")
+    bare = tmp_path / "treeless"
+    subprocess.run(["git", "clone", "-q", "--bare", "--filter=tree:0", f"file://{repo}", str(bare)], check=True)
+    with History.open(bare, base, None) as history:
+        assert subjects(history) == ["Price"]
+        assert told(history, {"shop/price.py"}) == {}
+
+
 # What is later than the base
 
 
@@ -231,6 +294,7 @@ def test_nothing_later_than_the_base_is_seen_even_by_a_cache_that_knows_it(repo:
                 history.touched([side, future, base]),
                 history.added([side, base]),
                 history.together(["a.py", "b.py"], {"a.py", "b.py"}),
+                history.told(WORDS, {"a.py", "b.py"}),
             ]
 
     alone = answers(past, None)
@@ -257,6 +321,7 @@ def test_an_empty_repository_an_unknown_commit_and_no_repository(make_repo: Make
                 assert history.touched([id]) == {}
                 assert history.added([id]) == {}
                 assert history.together(["a.py"], {"a.py"}) == {"a.py": {}}
+                assert history.told(WORDS, {"a.py"}) == {}
 
 
 def test_one_commit(repo: Path, tmp_path: Path) -> None:
@@ -352,6 +417,8 @@ def test_a_known_base_needs_no_repository(repo: Path, tmp_path: Path) -> None:
         "DROP TABLE postings",
         "UPDATE changes SET said = x'00'",
         "UPDATE bases SET ancestors = x''",
+        "UPDATE changed SET files = x'00'",
+        "DELETE FROM changed",
     ],
 )
 def test_a_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) -> None:
@@ -361,7 +428,8 @@ def test_a_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) 
 
     def answers() -> list[object]:
         with History.open(repo / ".git", base, tmp_path) as history:
-            return [len(history), subjects(history), history.touched([base]), history.added([base])]
+            found = [len(history), subjects(history), history.touched([base]), history.added([base])]
+            return [*found, told(history, {"shop/price.py"})]
 
     sound = answers()
     connection = sqlite3.connect(file_in(tmp_path))
@@ -375,11 +443,11 @@ def test_a_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) 
 
 def test_what_is_stored_in_parts_is_the_same(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(7):
-        base = commit(repo, f"Price {n} {'parcel ' * (n % 3)}", {})
+        base = commit(repo, f"Price {n} {'parcel ' * (n % 3)}", {f"{n % 2}.py": f"{n}\n"})
 
     def answers(cache: Path) -> object:
         with History.open(repo / ".git", base, cache) as history:
-            return history.similar(WORDS), len(history)
+            return history.similar(WORDS), history.told(WORDS, {"0.py", "1.py"}), len(history)
 
     whole = answers(tmp_path / "whole")
     monkeypatch.setattr("aci.history_index.AT_ONCE", 4)

@@ -57,6 +57,14 @@ def test_an_exit_code_that_time_made_is_no_loss(judge):
     assert told(verdict, "did not end in time")
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_what_fails_unseen_on_the_base_could_lose_unseen(judge, code):
+    base = {**BASE, "Makefile": f"check:\n\tpython3 -m pytest -q\n\texit {code}\n"}
+    verdict = judge(SOLVED, base, command="make check")
+    assert verdict.no_loss is (None if code else True), verdict.notes
+    assert bool(told(verdict, "which the results of its tests do not explain")) == bool(code)
+
+
 def test_a_large_suite_of_which_nothing_is_related_has_its_limit_too(judge):
     slow = {f"tests/test_slow{number}.py": "import time\ndef test_s(): time.sleep(20)\n" for number in range(2)}
     base = {**BASE, **MORE, **slow, "data.json": "{}"}

@@ -1,8 +1,13 @@
 """The proof, on small real repositories: what it grants, and what it must not."""
 
+from textwrap import dedent
+
 import pytest
 
-from tests.aci.conftest import BASE, CASE, RIGHT, UNITTEST, WRONG, told
+from aci.patch import split
+from aci.proof import prove
+from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST, WRONG, told
+from tests.conftest import git
 from trajectories.records import Issue
 
 NEW_TEST = {"tests/test_issue.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}
@@ -362,7 +367,7 @@ def test_a_patch_for_its_example_alone_is_not_verified_unless_the_issue_asks_for
 
 
 def test_by_exit_code_a_red_base_is_never_verified(judge):
-    command = "python3 tests/run.py"
+    command = "python3 -S tests/run.py"  # without site, nothing of ours is there to tell of single tests
     run = {"tests/run.py": "import unittest\nunittest.main(module=None, argv='x discover -s tests -t .'.split())\n"}
     verdict = judge(SOLVED, {**BASE, **run}, command=command)
     assert (verdict.kind, verdict.granularity) == ("verified", "command"), verdict.notes
@@ -425,3 +430,68 @@ def test_a_suite_that_is_cut_short_says_how_much_ran(judge):
     verdict = judge(SOLVED, {**BASE, "tests/test_z.py": slow}, timeout=5)
     assert verdict.kind == "verified", verdict.notes
     assert told(verdict, "Only the 2 tests")
+
+
+RUFF = {**BASE, "pyproject.toml": "[tool.ruff]\nline-length = 100\n"}
+
+
+def test_what_the_repositorys_own_checks_say_is_told_and_changes_no_verdict(judge):
+    verdict = judge({**SOLVED, "shop/price.py": "import os\n\n" + RIGHT}, base=RUFF)
+    assert verdict.kind == "verified", verdict
+    assert len(verdict.checks) == 1
+    assert "shop/price.py:1:8: F401" in verdict.checks[0]
+    assert told(verdict, "A check of the repository says something new", "F401")
+
+
+def test_a_patch_that_fails_is_not_checked(judge):
+    assert judge({**SOLVED, "shop/price.py": "import os\n\n" + WRONG}, base=RUFF).checks == ()
+
+
+READS = (
+    "from pathlib import Path\n\ndef rates():\n    return list(Path(__file__).with_name('rates.bin').read_bytes())\n"
+)
+BINARY = {**BASE, "shop/rates.py": READS, "shop/rates.bin": b"\0\xff\x01\n\r\n" * 300}
+READS_TEST = "import unittest\nfrom shop import rates\nclass T(unittest.TestCase):\n"
+
+
+def test_a_patch_of_a_binary_file_is_proved_and_applies(make_repo, open_ws, tmp_path):
+    workspace = open_ws("local", make_repo(BINARY))
+    trees, start = workspace.options.trees, workspace.options.base.tree
+    test = f"{READS_TEST}    def test_rates(self): self.assertEqual(rates.rates()[:3], [0, 254, 1])\n"
+    fixed = BINARY["shop/rates.bin"].replace(b"\xff", b"\xfe")
+    tree = trees.write({"shop/rates.bin": fixed, "tests/test_rates.py": test.encode()}, start)
+    verdict = prove(workspace.fork, trees, start, tree, issue=ISSUE, command=UNITTEST, timeout=60)
+    assert verdict.kind == "verified", verdict
+    patch = split(trees, start, tree)
+    (tmp_path / "patch.diff").write_bytes(patch.diff.encode("utf-8", "surrogateescape"))
+    workspace.write("p.diff", (tmp_path / "patch.diff").read_bytes())
+    assert workspace.run("git apply p.diff && rm p.diff").code == 0
+    assert workspace.read("shop/rates.bin") == fixed
+    assert workspace.snapshot().tree == tree
+
+
+def test_pointers_of_lfs_and_submodules_stay_as_they_are(make_repo, open_ws):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 12345\n"
+    files = {**BASE, ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "big.bin": pointer}
+    repo = make_repo({name: dedent(text) for name, text in files.items()})
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'b' * 40},vendored")
+    git(repo, "commit", "-q", "-m", "A submodule")
+    workspace = open_ws("local", repo)
+    trees, start = workspace.options.trees, workspace.options.base.tree
+    tree = trees.write({name: dedent(text).encode() for name, text in SOLVED.items()}, start)
+    verdict = prove(workspace.fork, trees, start, tree, issue=ISSUE, command=UNITTEST, timeout=60)
+    assert verdict.kind == "verified", verdict
+    assert workspace.read("big.bin").decode() == pointer
+    assert trees.entry(tree, "vendored") == trees.entry(start, "vendored") == ("160000", "b" * 40)
+    assert {change.path for change in trees.changed(start, tree)} == set(SOLVED)
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_side_by_side_or_one_after_the_other_the_verdict_is_one(judge, monkeypatch, room):
+    monkeypatch.setattr("aci.proof.has_room", lambda: room)
+    known = {}
+    verdict = judge(SOLVED, known=known)
+    assert verdict.kind == "verified", verdict
+    assert len(known) == 1
+    broken = judge({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"})
+    assert broken.lost == ("tests.test_stock.T.test_left",)

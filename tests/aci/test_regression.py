@@ -140,3 +140,16 @@ def test_a_removed_module_has_its_tests_too(tmp_path: Path, make_repo) -> None:
             "tests/test_weights.py",
             "tests/test_till.py",
         )
+
+
+def test_tests_that_read_data_named_like_the_source(related) -> None:
+    read = "from pathlib import Path\nCASES = Path(__file__).parent / 'rule_cases'\n"
+    data = {
+        "shop/rules/LT01.py": "def check(x):\n    return x\n",
+        "tests/rule_cases/LT01.yml": "pass: 1\n",
+        "tests/rule_cases/LT02.yml": "pass: 1\n",
+        "tests/test_cases.py": read,
+    }
+    assert related(FILES | MORE | data, "shop/rules/LT01.py", "return x", "return 3") == ("tests/test_cases.py",)
+    no_data = {name: text for name, text in data.items() if "LT01.yml" not in name}
+    assert related(FILES | MORE | no_data, "shop/rules/LT01.py", "return x", "return 3") == ()

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,8 +86,10 @@ class Place:
         self.harness = folder / "harness"
         self.root.mkdir()
         self.harness.mkdir()
-        (self.harness / "swe_agent_results.py").write_bytes((INSIDE / "results.py").read_bytes())
+        shutil.copytree(INSIDE / "results", self.harness / "swe_agent_results")
+        (self.harness / "swe_agent_results" / "site.py").rename(self.harness / "sitecustomize.py")
         self.out = self.harness / "out.jsonl"
+        self.env = {}
 
     def add(self, path, text):
         file = self.root / path
@@ -101,10 +104,11 @@ class Place:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "PYTHON"))}
         env |= {
             "PYTHONPATH": str(self.harness),
-            "PYTEST_PLUGINS": "swe_agent_results",
+            "PYTEST_PLUGINS": "swe_agent_results.plugin",
             "SWE_AGENT_RUN": str(self.harness / "run.json"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            **self.env,
         }
         ran = subprocess.run(
             [PYTHON, *command], cwd=self.root / cwd, env=env, capture_output=True, timeout=100, check=False
@@ -360,16 +364,168 @@ def test_a_suite_that_cannot_be_loaded_has_no_finish(place):
     assert lines == [{"start": "unittest"}]
 
 
+FRAMEWORK = """
+    import sys, unittest
+
+    class Result(unittest.TextTestResult):
+        def addSuccess(self, test):
+            super().addSuccess(test)
+            self.stream.write("fine")
+
+    class Runner(unittest.TextTestRunner):
+        resultclass = Result
+
+    def plain(names):
+        result = unittest.TestResult()
+        unittest.defaultTestLoader.loadTestsFromNames(names).run(result)
+        return result
+
+    if __name__ == "__main__":
+        suite = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[2:])
+        result = Runner().run(suite) if sys.argv[1] == "runner" else plain(sys.argv[2:])
+        sys.exit(not result.wasSuccessful())
+"""
+
+
+@pytest.mark.parametrize("way", ["runner", "plain"])
+def test_what_is_built_on_unittest_tells_too(place, way):
+    place.add("runtests.py", FRAMEWORK)
+    place.add("test_a.py", CASES)
+    lines, code = place.run("runtests.py", way, "test_a")
+    assert code == 1
+    assert lines[0] == {"start": "unittest"}
+    assert "finish" in lines[-1]
+    found = {id.rpartition(".")[2]: line["outcome"] for id, line in by_id(lines).items()}
+    assert found["test_ok"] == "passed"
+    assert found["test_bad"] == found["test_sub"] == "failed"
+    assert found["Broken"] == "error"
+    assert len(found) == 8
+
+
+def test_a_framework_is_narrowed(place):
+    place.add("runtests.py", FRAMEWORK)
+    place.add("test_a.py", CASES)
+    nodes = ["test_a.py::T::test_ok", "test_a.Broken"]
+    lines = place.run("runtests.py", "runner", "test_a", nodes=nodes)[0]
+    assert sorted(by_id(lines)) == ["test_a.Broken", "test_a.T.test_ok"]
+
+
+def test_tests_that_run_tests_tell_nothing_of_those(place):
+    place.add("test_inner.py", CASES)
+    place.add(
+        "test_outer.py",
+        """
+        import io, subprocess, sys, unittest
+        class T(unittest.TestCase):
+            def test_runner(self):
+                suite = unittest.defaultTestLoader.loadTestsFromName("test_inner")
+                self.assertFalse(unittest.TextTestRunner(io.StringIO()).run(suite).wasSuccessful())
+            def test_result(self):
+                unittest.defaultTestLoader.loadTestsFromName("test_inner").run(unittest.TestResult())
+            def test_process(self):
+                self.assertEqual(subprocess.call([sys.executable, "-m", "unittest", "-q", "test_inner"]), 1)
+        """,
+    )
+    lines, code = place.unittest("test_outer")
+    assert code == 0, place.said
+    assert sorted(by_id(lines)) == [f"test_outer.T.test_{name}" for name in ("process", "result", "runner")]
+    assert lines[-1] == {"finish": 0, "expected": 3}
+
+
+SEES = """
+    import os, subprocess, sys, unittest
+
+    def seen():
+        told = "import os, sys; print(os.environ.get('PYTHONPATH'), os.environ.get('PYTEST_PLUGINS'), len(sys.path))"
+        child = subprocess.check_output([sys.executable, "-c", told]).decode().split()
+        return os.environ.get("PYTHONPATH"), os.environ.get("PYTEST_PLUGINS"), child[:2], sys.path
+
+    class T(unittest.TestCase):
+        def test_environment(self):
+            path, plugins, child, imports = seen()
+            self.assertEqual((path, plugins, child), (EXPECTED, None, [str(EXPECTED), "None"]))
+            self.assertNotIn("harness", " ".join(imports))
+            self.assertNotIn("SWE_AGENT_RUN", os.environ)
+"""
+
+
+@pytest.mark.parametrize("own", [None, "/nowhere"])
+def test_tests_see_the_environment_of_the_session(place, own):
+    place.add("test_env.py", SEES.replace("EXPECTED", repr(own)))
+    place.add("runtests.py", FRAMEWORK)
+    place.env = {"PYTHONPATH": f"{place.harness}{os.pathsep}{own}"} if own else {}
+    for run in (
+        lambda: place.pytest("test_env.py"),
+        lambda: place.pytest("-p", "xdist", "-n", "1", "test_env.py"),
+        lambda: place.unittest("test_env"),
+        lambda: place.run("runtests.py", "runner", "test_env"),
+    ):
+        lines, code = run()
+        assert code == 0, place.said
+        assert [line["outcome"] for line in by_id(lines).values()] == ["passed"]
+
+
+def test_the_targets_own_sitecustomize_is_run(place):
+    place.add("lib/sitecustomize.py", "import builtins\nbuiltins.customized = __name__")
+    place.add("test_a.py", "def test_a(): assert customized == 'sitecustomize'")
+    place.env = {"PYTHONPATH": f"{place.harness}{os.pathsep}{place.root}/lib"}
+    assert place.pytest()[1] == 0, place.said
+
+
+def test_endless_failures_have_short_messages(place):
+    place.add(
+        "test_a.py", "import pytest\n@pytest.mark.parametrize('n', range(2100))\ndef test_n(n): assert 0, 'x' * 9000"
+    )
+    lines = list(by_id(place.pytest("--tb=line", "-q", "--no-summary")[0]).values())
+    assert (len(lines[0]["message"]), len(lines[-1]["message"])) == (4000, 300)
+
+
+DJANGO = {
+    "manage.py": """
+        import sys
+        from django.conf import settings
+        databases = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+        settings.configure(INSTALLED_APPS=["app"], DATABASES=databases, USE_TZ=True)
+        from django.core.management import execute_from_command_line
+        execute_from_command_line(sys.argv)
+    """,
+    "app/__init__.py": "",
+    "app/tests.py": """
+        from django.test import SimpleTestCase, TestCase
+        class A(TestCase):
+            def test_ok(self): pass
+            def test_bad(self): self.assertEqual(1, 2)
+        class B(SimpleTestCase):
+            def test_b(self): pass
+    """,
+}
+
+
+@pytest.mark.parametrize("options", [(), ("--parallel", "2"), ("--debug-sql",)])
+def test_django(place, options):
+    if subprocess.run([PYTHON, "-c", "import django"], capture_output=True, check=False).returncode:
+        pytest.skip("the Python of these tests has no Django")
+    for name, text in DJANGO.items():
+        place.add(name, text)
+    lines, code = place.run("manage.py", "test", *options)
+    assert code == 1, place.said
+    found = {id: line["outcome"] for id, line in by_id(lines).items()}
+    assert found == {"app.tests.A.test_ok": "passed", "app.tests.A.test_bad": "failed", "app.tests.B.test_b": "passed"}
+    assert lines[-1] == {"finish": 1, "expected": 3}
+    one = place.run("manage.py", "test", *options, nodes=["app/tests.py::A::test_ok"])[0]
+    assert list(by_id(one)) == ["app.tests.A.test_ok"]
+
+
 def test_nobody_asked_nobody_answers(place):
     place.add("test_a.py", "def test_a(): pass")
-    env = {**os.environ, "PYTHONPATH": str(place.harness), "PYTEST_PLUGINS": "swe_agent_results"}
+    env = {**os.environ, "PYTHONPATH": str(place.harness), "PYTEST_PLUGINS": "swe_agent_results.plugin"}
     env.pop("SWE_AGENT_RUN", None)
     ran = subprocess.run([PYTHON, "-m", "pytest", "-q"], cwd=place.root, env=env, check=False)
     assert ran.returncode == 0
     assert not place.out.exists()
 
 
-@pytest.mark.parametrize("name", ["results.py", "detect.py"])
+@pytest.mark.parametrize("name", ["detect.py", *(f"results/{file.name}" for file in (INSIDE / "results").glob("*.py"))])
 def test_old_pythons_can_read_it(name):
     tree = ast.parse((INSIDE / name).read_text(encoding="utf-8"), feature_version=(3, 6))
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "__future__"]

@@ -234,6 +234,13 @@ def test_where_unittest_starts(local, files, start):
     assert run_tests(workspace, command).counts == {"passed": 1}
 
 
+def test_a_hundred_megabytes_of_output_cost_no_result_and_little_memory(local):
+    text = "import sys\ndef test_a():\n    for _ in range(100): sys.stdout.write('x' * 999_999 + '\\n')\n"
+    report = run_tests(local({"test_a.py": text + "def test_b(): assert 0\n"}), "python3 -m pytest -s -q")
+    assert report.counts == {"passed": 1, "failed": 1}
+    assert len(report.output) < 20_000_000
+
+
 def test_reports_say_what_they_hold():
     results = (TestResult("a.py", "error"), TestResult("b.py::t", "failed"), TestResult("b.py::s", "skipped"))
     report = Report(results, "pytest", 1, seconds=2.14)
@@ -251,6 +258,8 @@ def test_lines_that_people_can_repeat():
     assert narrowed("make check", ["a.py"]) == "python3 -m pytest a.py"
     assert narrowed("python3 -m unittest discover -s t", ["a.T.b"]) == "python3 -m unittest discover -s t -k a.T.b"
     assert narrowed("pytest", [str(n) for n in range(30)]).endswith("# and 10 more")
+    assert narrowed("python3 manage.py test", ["a.T.b"]) == "python3 manage.py test a.T.b"
+    assert narrowed("npm test", ["a.test.js::x > y"]) == "npm test  # 'a.test.js::x > y'"
 
 
 def test_a_command_that_sets_pythonpath_is_still_read_test_by_test(make_repo, open_ws):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.view import CAPS, Kind, clean, cut_lines, fold, mask, numbered, shorten, show
+from aci.view import CAPS, Kind, clean, cut_lines, fold, mask, numbered, shorten, show, unpadded
 
 CONTROL = [
     "\r",
@@ -20,7 +20,17 @@ CONTROL = [
     "\ud800",
     "\u202e",
 ]
+SECRET = "correct-horse-battery"
 LINES = ["\n", "\n\n", "same line\n" * 5, "line 1\nline 2\n" * 9, "x" * 2500, "… 3 equal lines\n"]
+OUTPUTS = [
+    "".join(f"Collecting p{n}\n" for n in range(30)),
+    "".join(f"src/a{n}/b{n % 3}.py\n" for n in range(200)),
+    "".join(f"src/a{n % 5}.py:{n}: error in {SECRET}\n" for n in range(300)),
+    "".join(f"t.py::test_{n} PASSED\n" for n in range(90))
+    + "E   assert 1 == 2\n===== 1 failed, 9 passed in 1.0s =====\n",
+    "".join(f'  File "/x/site-packages/a{n}.py", line {n}, in f\n    call({n})\n' for n in range(9)),
+    f"ok {SECRET} ghp_{'A1b2' * 9}\n",
+]
 PIECES = st.sampled_from(["a", "bc", " ", "1", "22", "é", *CONTROL, *LINES])
 TEXT = st.lists(PIECES, max_size=60).map("".join) | st.text(max_size=300)
 KINDS = st.sampled_from(sorted(CAPS))
@@ -35,6 +45,21 @@ def test_what_is_shown_is_short_clean_and_stays_so(data: str | bytes, kind: Kind
     assert (out is None) == (text == mask(clean(data)))
     if len(text) <= CAPS[kind]:
         assert show(text, kind, lambda _: 18) == (text, None)
+
+
+@given(st.lists(st.sampled_from([*OUTPUTS, *LINES, "plain\n"]), max_size=8).map("".join), KINDS)
+def test_outputs_are_shown_whole_or_shorter_with_an_address_and_never_a_secret(text: str, kind: Kind) -> None:
+    whole = unpadded(mask(clean(text), [SECRET]))
+    shown, out = show(text, kind, lambda _: 17, [SECRET])
+    assert len(shown) <= len(whole)
+    assert (out is None) == (shown == whole)
+    assert (out is None) == ("out:17" not in shown)
+    assert SECRET not in shown
+    assert "ghp_" not in shown
+    if len(shown) <= CAPS[kind]:
+        assert show(shown, kind, lambda _: 18) == (shown, None)
+    for told in ("assert 1 == 2", "1 failed, 9 passed"):
+        assert kind in ("view", "listing", "search") or len(whole) > CAPS[kind] or told not in whole or told in shown
 
 
 @given(TEXT)
@@ -52,7 +77,7 @@ def test_each_step_done_twice_changes_nothing(text: str) -> None:
 def test_the_first_and_the_last_line_are_never_lost(lines: list[str]) -> None:
     text = clean("\n".join(lines))
     shown, _ = show(text, "listing", lambda _: 1)
-    rows = [row for row in shown.split("\n") if row != "… unfolded: out:1"]
+    rows = [row for row in shown.split("\n") if row != "… the whole is out:1"]
     assert rows[0] == text.split("\n")[0]
     assert rows[-1] == text.split("\n")[-1]
 
@@ -85,7 +110,7 @@ def test_equal_lines_groups_and_numbered_lines_fold() -> None:
 def test_folded_output_has_an_address_and_is_kept_whole() -> None:
     kept: list[bytes] = []
     text, out = show("a\n" * 100, keep=lambda data: kept.append(data) or 3)
-    assert text == "a\n… 98 equal lines\na\n… unfolded: out:3"
+    assert text == "a\n… 98 equal lines\na\n… the whole is out:3"
     assert out == 3
     assert kept == [("a\n" * 100).strip().encode()]
 
@@ -99,6 +124,41 @@ def test_long_output_is_head_and_tail() -> None:
     mark = next(line for line in lines if line.startswith("…"))
     assert "left out; the whole is out:4" in mark
     assert 7_000 < len(text) <= 8_000
+
+
+def test_trouble_in_the_middle_of_a_long_output_is_told() -> None:
+    lines = [chr(97 + n % 26) * (n % 50 + 5) for n in range(2000)]
+    lines[900] = "src/a.c:12:5: error: expected ';'"
+    lines[905] = "src/a.c:13:5: error: expected ';'"
+    text, out = show("\n".join(lines), "other", lambda _: 4)
+    assert out == 4
+    assert "\n901: src/a.c:12:5: error: expected ';'\n" in text
+    assert text.count("expected ';'") == 1
+    assert len(text) <= CAPS["other"]
+
+
+def test_the_text_of_a_file_is_never_folded() -> None:
+    text = "x = 1\n" * 300 + "end"
+    assert show(text, "view", lambda _: 1) == (text, None)
+
+
+def test_the_margin_of_numbered_lines_is_narrow() -> None:
+    text = "\n".join(f"{n:6}\tline" for n in range(1, 12))
+    assert show(text, "view", lambda _: 1) == ("\n".join(f"{n}\tline" for n in range(1, 12)), None)
+    assert show(text, "other", lambda _: 1)[0] == text.strip("\n")
+
+
+def test_what_saves_little_is_left_as_it_is() -> None:
+    assert show("a\n" * 9, "other", lambda _: 1) == (("a\n" * 9).strip(), None)
+
+
+def test_of_a_huge_output_the_ends_are_read() -> None:
+    kept: list[bytes] = []
+    text, out = show("first\n" + "a line of it\n" * 400_000 + "last", "other", lambda data: kept.append(data) or 4)
+    assert text.startswith("first\na line of it\n… ")
+    assert text.endswith("\nlast\n… the whole is out:4")
+    assert out == 4
+    assert len(kept[0]) > 5_000_000
 
 
 def test_one_endless_line() -> None:

@@ -17,13 +17,13 @@ def sources(tmp_path, monkeypatch):
 
     def write(*names):
         if "policy" in names:
-            (tmp_path / "policy.toml").write_text('image = "of policy"')
+            (tmp_path / "policy.toml").write_text('image = "of-policy"')
         if "environment" in names:
-            monkeypatch.setenv("SWE_AGENT_IMAGE", "of environment")
+            monkeypatch.setenv("SWE_AGENT_IMAGE", "of-environment")
         if "user" in names:
-            (tmp_path / "config.toml").write_text('image = "of user"')
-        repository = b'image = "of repository"' if "repository" in names else b""
-        return load_settings(repository, image="of flag" if "flag" in names else None).image
+            (tmp_path / "config.toml").write_text('image = "of-user"')
+        repository = b'image = "of-repository"' if "repository" in names else b""
+        return load_settings(repository, image="of-flag" if "flag" in names else None).image
 
     return write
 
@@ -33,11 +33,20 @@ ORDER = ["policy", "flag", "environment", "user", "repository"]
 
 @pytest.mark.parametrize("first", range(len(ORDER)))
 def test_the_higher_source_wins(sources, first):
-    assert sources(*ORDER[first:]) == f"of {ORDER[first]}"
+    assert sources(*ORDER[first:]) == f"of-{ORDER[first]}"
 
 
-def test_the_default_is_an_image_with_git(sources):
-    assert sources() == "python:3.12"
+def test_without_an_image_one_is_found(sources):
+    assert sources() == ""
+
+
+@pytest.mark.parametrize(
+    "value", ['PYPI_TOKEN = "abc"', 'password = "abc"', 'PIP_INDEX_URL = "https://me:pw@host/simple"']
+)
+def test_set_up_is_told_no_secrets(sources, tmp_path, value):
+    (tmp_path / "config.toml").write_text(f"[setup_env]\n{value}\n")
+    with pytest.raises(ConfigError, match=r"setup_env.*looks like a secret"):
+        load_settings()
 
 
 @pytest.mark.parametrize(
@@ -96,14 +105,14 @@ def test_where_a_value_is_from(sources, tmp_path, first):
     }
     order = list(said)[first:]
     sources(*order)
-    repository = b'image = "of repository"'
+    repository = b'image = "of-repository"'
     assert origins(repository)["image"] == said[order[0]]
     assert "budget" not in origins(repository)
 
 
 def test_the_environment_wins_however_it_is_written(sources, monkeypatch):
-    monkeypatch.setenv("swe_agent_image", "of environment")
-    assert sources("user") == "of environment"
+    monkeypatch.setenv("swe_agent_image", "of-environment")
+    assert sources("user") == "of-environment"
 
 
 def test_a_bad_value_of_the_administrators_is_named_so(sources, tmp_path):

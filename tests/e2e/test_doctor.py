@@ -1,6 +1,7 @@
 """`swe-agent doctor` about models: known, paid for, with a key, and answering."""
 
 import json
+import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -127,3 +128,21 @@ def test_a_scripted_model_needs_no_key(user):
     assert code == 0
     assert "key" not in found
     assert found["answer"]["ok"]
+
+
+def test_clean_says_what_it_removed(user, tmp_path):
+    """A folder that a dead run left a day ago goes; without Docker the rest is done all the same, and said."""
+    left = tmp_path / "swe-agent-abcd_123"
+    left.mkdir(mode=0o700)
+    (left / "file").write_bytes(b"x" * 3_000_000)
+    os.utime(left, (1.6e9, 1.6e9))
+    user.extra |= {"TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "DOCKER_HOST": "unix:///no/such.sock"}
+    done = user.run("doctor", "--clean")
+    assert done.returncode == 0, done.stderr
+    assert "removed temporary folders: 1 (3.0 MB)" in done.stdout
+    assert "Docker was not looked at: Docker is not running" in done.stdout
+    assert not left.exists()
+    told = user.json("doctor", "--clean")
+    assert told["bytes"] == 0
+    assert {each["what"] for each in told["removed"]} == {"temporary folders", "locks"}
+    assert "Nothing was left." in user.run("doctor", "--clean").stdout

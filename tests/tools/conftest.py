@@ -21,6 +21,7 @@ class Bench:
         self.steps: list[Step] = []
         self.outputs: list[bytes] = []
         self.test_command = ""
+        self.phase = 0
 
     def keep(self, data: bytes) -> int:
         self.outputs.append(data)
@@ -43,6 +44,7 @@ class Bench:
             test_command=self.test_command,
             secrets=("hunter2hunter2",),
             before=before,
+            phase=self.phase,
         )
 
     def __call__(self, tool: str, **arguments: Any) -> Observation:

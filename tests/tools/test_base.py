@@ -181,7 +181,7 @@ def test_every_tool_has_a_schema_and_a_short_prompt() -> None:
 
     schemas = Toolbox().schemas()
     assert [schema["function"]["name"] for schema in schemas] == [
-        "edit", "run_tests", "search", "shell", "submit", "symbols", "undo", "view",
+        "edit", "run_tests", "search", "session", "shell", "submit", "symbols", "undo", "view",
     ]  # fmt: skip
     assert len(json.dumps(schemas)) < 6_000
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tools.conftest import Bench, MakeBench
+from tools.run_tests import recall_names
 
 TESTS = """\
 import pytest
@@ -56,7 +57,11 @@ def test_chosen_tests(bench: Bench) -> None:
         "code": 0,
         "granularity": "test",
         "failures": [],
+        "complete": True,
+        "tree": bench.tree,
+        "passing": len(bench.outputs),
     }
+    assert recall_names(bench.outputs[-1]) == ["test_calc.py::test_good"]
     none = bench("run_tests", nodes=["test_none.py"])
     assert not none.ok
     assert none.text.splitlines()[1:] == ["No such test: test_none.py"]
@@ -112,3 +117,26 @@ def test_all_failures_are_kept_for_strategies(bench: Bench) -> None:
         ("test_one.py", "AssertionError", "test_one.py")
     }
     assert sum(len(each["message"]) for each in failures) < 20_000
+
+
+def test_what_failed_before_is_told_apart(bench: Bench) -> None:
+    bench("run_tests")
+    new = "from calc import double\n\ndef test_issue():\n    assert double(1) == 3\n"
+    bench("edit", path="test_new.py", new=new)
+    assert "Failed before" not in bench("run_tests", nodes=["test_new.py"]).text
+    bench("edit", path="calc.py", old="2 * x", new="2 + x")
+    seen = bench("run_tests")
+    assert "Failed before the source was changed, too: test_calc.py::test_many[0]" in seen.text
+    assert "ValueError: always" not in seen.text
+    assert "FAILED test_new.py::test_issue" not in seen.text.partition("Failed before")[0]
+    assert "FAILED test_calc.py::test_bad" in seen.text, "it fails by another error now"
+    assert len(seen.data["failed"]) == 11
+    named = bench("run_tests", nodes=["test_calc.py::test_many"])
+    assert "FAILED test_calc.py::test_many[0]" in named.text
+
+
+def test_a_run_that_takes_too_long_says_what_to_do(make_bench: MakeBench) -> None:
+    slow = "import time, signal\ndef test_a():\n    signal.alarm(0)\n    time.sleep(60)\n"
+    bench = make_bench({"test_a.py": slow, "conftest.py": "import signal\nsignal.signal(14, signal.SIG_IGN)\n"})
+    seen = bench("run_tests", command="python -m pytest -q", timeout=4)
+    assert "up to 3600 s: it is waited for" in seen.text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from aci.view import CAPS
 from tests.tools.conftest import MakeBench
 
 
@@ -52,3 +53,38 @@ def test_escapes_and_secrets_do_not_reach_the_model(make_bench: MakeBench) -> No
     bench = make_bench({"a": ""})
     text = bench("shell", command="printf '\\033[31mred\\033[0m\\rgreen hunter2hunter2 \\377'").text
     assert text == "green [masked] \ufffd"
+
+
+def test_a_listing_and_a_search_have_caps_of_their_own_and_keep_their_breadth(make_bench: MakeBench) -> None:
+    files = {f"pkg_{n % 8}/sub_{n % 5}/module_{n}.py": "value = compute_something(1)\n" * 3 for n in range(160)}
+    bench = make_bench(files)
+    for command in ("git ls-files", "find . -name '*.py'", "cd pkg_1/..; ls -R pkg_*"):
+        seen = bench("shell", command=command)
+        assert len(seen.text) <= CAPS["listing"]
+        assert all(f"pkg_{n}" in seen.text for n in range(8))
+        assert f"the whole is out:{seen.out}" in seen.text
+    seen = bench("shell", command="grep -rn compute_something pkg_1 pkg_2")
+    assert len(seen.text) <= CAPS["search"]
+    assert all(f"module_{n}.py:1:" in seen.text for n in range(1, 160, 8))
+
+
+def test_a_file_shown_by_the_shell_is_never_folded(make_bench: MakeBench) -> None:
+    bench = make_bench({"data.py": "x = 1\n" * 1_000})
+    seen = bench("shell", command="cat data.py")
+    assert seen.text == ("x = 1\n" * 1_000).strip()
+    assert seen.out is None
+
+
+def test_a_test_run_in_the_shell_is_a_digest_with_an_address(make_bench: MakeBench) -> None:
+    passing = "".join(f"def test_ok_{n}():\n    pass\n\n\n" for n in range(40))
+    lines = "".join(f"    step_{n} = {n}\n" for n in range(20))
+    failing = f"def total(a, b):\n    return a - b\n\n\ndef test_total():\n{lines}    assert total(1, 2) == 3\n"
+    bench = make_bench({"test_a.py": passing, "test_b.py": failing})
+    seen = bench("shell", command="python3 -m pytest -v -p no:cacheprovider; true")
+    assert "1 failed, 40 passed" in seen.text
+    assert "assert total(1, 2) == 3" in seen.text
+    assert "FAILED test_b.py::test_total" in seen.text
+    assert "test_ok_7" not in seen.text
+    assert "step_3 = 3" not in seen.text
+    assert f"the whole is out:{seen.out}" in seen.text
+    assert b"test_ok_7" in bench.outputs[-1]

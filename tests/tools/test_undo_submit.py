@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.tools.conftest import Bench, MakeBench
@@ -90,13 +92,14 @@ OLD = {"id": "tests/test_old.py::test_it", "path": "tests/test_old.py"}
 
 
 def ran(
-    *failures: dict[str, str], passed: int = 0, counts: bool = True, granularity: str = "test"
+    *failures: dict[str, str], passed: int = 0, counts: bool = True, granularity: str = "test", tree: str = "now"
 ) -> tuple[Action, Observation]:
     data = {
         "failures": list(failures),
         "passed": passed,
         "granularity": granularity,
         "counts": {"x": 1} if counts else {},
+        "tree": tree,
     }
     return Action("run_tests"), Observation("…", ok=bool(passed) and not failures, data=data)
 
@@ -105,26 +108,25 @@ def edited(path: str = "calc.py", ok: bool = True) -> tuple[Action, Observation]
     return Action("edit", {"path": path}), Observation("…", ok=ok)
 
 
-SHELL = Action("shell", {"command": "sed -i s/a/b/ calc.py"}), Observation("")
-LOOK = Action("view", {"path": "calc.py"}), Observation("…")
+SHELL = Action("shell", {"command": "git stash; git stash pop"}), Observation("")
+LOOK = Action("view", {"path": "nowhere.py"}), Observation("There is no file nowhere.py.", ok=False)
 
 
 @pytest.mark.parametrize(
     "before",
     [
-        pytest.param([ran(FAILURE), SHELL], id="mended by the shell"),
-        pytest.param([ran(FAILURE), (Action("undo"), Observation(""))], id="taken back"),
-        pytest.param([ran(FAILURE), edited(), ran(passed=2)], id="seen green after the edit"),
-        pytest.param([edited(ok=False), edited("./calc.py"), ran(passed=2)], id="made at the second try"),
+        pytest.param([ran(FAILURE, tree="before"), SHELL], id="mended by the shell"),
+        pytest.param([ran(FAILURE, tree="before"), edited(), ran(passed=2)], id="seen green after the edit"),
         pytest.param([edited(), ran(counts=False, granularity="command")], id="judged by an exit code"),
         pytest.param([edited(), ran(passed=2), ran(counts=False)], id="a wrong name after a green run"),
         pytest.param([edited(), ran(counts=False), ran(passed=2)], id="a wrong name before a green run"),
         pytest.param([edited(), ran(OLD, passed=2)], id="red before"),
+        pytest.param([LOOK, edited()], id="what only looks may fail"),
         pytest.param([], id="alone"),
     ],
 )
 def test_work_that_nothing_speaks_against(before: list[tuple[Action, Observation]]) -> None:
-    assert _doubt(before, NEW) == ""
+    assert _doubt(before, NEW, "now") == ""
 
 
 @pytest.mark.parametrize(
@@ -132,13 +134,54 @@ def test_work_that_nothing_speaks_against(before: list[tuple[Action, Observation
     [
         ([edited(), ran(FAILURE)], "tests/test_new.py::test_it failed, and nothing was changed after that."),
         ([edited(), ran(FAILURE), LOOK], "test_it failed"),
+        ([edited(), ran(FAILURE), SHELL], "test_it failed"),
         ([edited(), ran(FAILURE), ran(passed=9)], "test_it failed"),
         ([edited(), ran(*[OLD] * 12, FAILURE, passed=1)], "test_it failed"),
         ([(Action("edit", {"path": "a.py"}), Observation("", ok=False)), SHELL], "edit of a.py"),
         ([edited(ok=False), edited("other.py")], "edit of calc.py"),
+        ([edited(ok=False), edited("./calc.py"), ran(passed=2)], "edit of calc.py"),
+        ([(Action("undo"), Observation("There is nothing to undo.", ok=False))], "undo of files"),
+        ([(Action("apply_patch"), Observation("There is no tool", ok=False))], "apply_patch"),
+        ([(Action("edit", error="not JSON"), Observation("", ok=False))], "edit"),
         ([edited(), ran(counts=False)], "no test passed"),
         ([edited(), (Action("run-tests"), ran(FAILURE)[1])], "test_it failed"),
     ],
 )
 def test_work_that_the_same_reply_found_wanting(before: list[tuple[Action, Observation]], said: str) -> None:
-    assert said in _doubt(before, NEW)
+    assert said in _doubt(before, NEW, "now")
+
+
+def test_a_stash_and_its_pop_are_no_change(bench: Bench) -> None:
+    bench.test_command = f"{sys.executable} -m unittest"
+    test = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.fail()\n"
+    actions = [
+        edit("one", "1"),
+        Action("edit", {"path": "test_new.py", "old": "", "new": test}),
+        Action("run_tests"),
+        Action("shell", {"command": "git stash -q; git stash pop -q"}),
+        Action("submit"),
+    ]
+    refused = bench.together(*actions)[-1]
+    assert not refused.ok
+    assert "test_new.T.test_it failed" in refused.text
+    mended = Action("shell", {"command": "sed -i s/self.fail/self.id/ test_new.py"})
+    assert bench.together(actions[2], mended, actions[4])[-1].ok
+
+
+def test_undo_says_which_step_the_conversation_goes_back_to(bench: Bench) -> None:
+    bench("view", path="a.txt")
+    bench.together(edit("one", "1"))
+    bench("view", path="a.txt")
+    bench.together(edit("1", "2"))
+    bench.together(edit("2", "3"))
+    assert bench("undo", steps=2).data == {"back_to": 3}
+    assert bench("undo").data == {"back_to": 1}
+
+
+def test_undo_goes_back_no_further_than_its_phase(bench: Bench) -> None:
+    bench.together(edit("one", "1"))
+    bench.phase = len(bench.steps)
+    assert "user's to decide" in bench("undo").text
+    bench.together(edit("1", "2"))
+    assert bench("undo").data == {"back_to": 2}
+    assert bench.read("a.txt") == b"1\n"

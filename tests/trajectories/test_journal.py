@@ -69,15 +69,15 @@ def test_a_record_survives_the_way_to_disk_and_back(record):
     assert decode(line) == record
 
 
-@given(st.lists(records, min_size=1, max_size=6), st.data())
+@given(st.lists(records, min_size=1, max_size=6), st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
-def test_a_torn_tail_is_cut_and_whole_records_stay(tmp_path_factory, written, data):
+def test_a_torn_tail_is_cut_and_whole_records_stay(tmp_path_factory, written, at):
     folder = tmp_path_factory.mktemp("run")
     journal = Journal(folder)
     journal.append(*written)
     journal.close()
     whole = journal.path.read_bytes()
-    cut = data.draw(st.integers(0, len(whole)))
+    cut = at % (len(whole) + 1)
     journal.path.write_bytes(whole[:cut])
     kept = whole[:cut].count(b"\n")
 

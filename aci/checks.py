@@ -1,0 +1,228 @@
+"""Part 5 of a proof: the repository's own checks (linters, types, formats) say nothing new on what a patch changes.
+
+A check counts where the base configures it and the workspace can run it without the network; the others are named as
+not run. What it says is compared with what it says on the base, without line numbers.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from aci.workspace import Ran, Workspace
+from trajectories.errors import UsageError
+from trajectories.trees import Trees
+
+SESSION = "checks"
+SECONDS, ALL_SECONDS = 60.0, 240.0
+"""For one run of one check, and for all of a proof."""
+MOST_FILES, MOST_SHOWN, LONGEST, LARGEST = 200, 3, 200, 500_000
+PYTHON, SCRIPT, TYPED, GO, RUST = (
+    re.compile(rf".*\.(?:{ends})") for ends in ("pyi?", "[cm]?[jt]sx?", "[cm]?tsx?", "go", "rs")
+)
+PRE_COMMIT = ".pre-commit-config.yaml"
+PYTHON_CONFIG = ("pyproject.toml", "setup.cfg", "tox.ini")
+LINE = re.compile(r"(?<=[:(])\d+(?=[:),])(?::\d+)?|\bline \d+(?:, (?:col|column) \d+)?|(?<=^@@ ).*", re.MULTILINE)
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+SUMMARY = re.compile(r"(?:Found|Success|All checks|All done|Oh no|\d+ files? |✖|\d+ problems?|\[\*\]|No fixes)")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: the `command` is given the changed files that match; `whole`: it checks what it is set up for."""
+
+    name: str
+    command: str
+    files: re.Pattern[str]
+    whole: bool = False
+
+
+KNOWN: tuple[tuple[Check, tuple[str, ...], str], ...] = (
+    (
+        Check("ruff", "ruff check --no-cache --no-fix --output-format=concise --force-exclude", PYTHON),
+        ("ruff.toml", ".ruff.toml"),
+        r"^\[tool\.ruff\b|id: ruff(?:-check)?\s",
+    ),
+    (Check("ruff format", "ruff format --no-cache --check --force-exclude", PYTHON), (), r"id: ruff-format\b"),
+    (Check("flake8", "python -m flake8", PYTHON), (".flake8",), r"^\[flake8\]|id: flake8\b"),
+    (Check("black", "python -m black --check -q --diff", PYTHON), (), r"^\[tool\.black\]|id: black\b"),
+    (Check("isort", "python -m isort --check-only", PYTHON), (".isort.cfg",), r"^\[(?:tool\.)?isort\]|id: isort\b"),
+    (
+        Check("mypy", "python -m mypy --no-error-summary --cache-dir=/dev/null", PYTHON),
+        ("mypy.ini", ".mypy.ini"),
+        r"^\[(?:tool\.)?mypy\]|id: mypy\b",
+    ),
+    (
+        Check("eslint", "node_modules/.bin/eslint --format unix --no-error-on-unmatched-pattern", SCRIPT),
+        (
+            *(f"eslint.config.{end}" for end in ("js", "mjs", "cjs", "ts")),
+            *(f".eslintrc{end}" for end in ("", ".js", ".cjs", ".json", ".yml", ".yaml")),
+        ),
+        "(?!)",
+    ),
+    (Check("tsc", "node_modules/.bin/tsc --noEmit --pretty false -p .", TYPED, True), ("tsconfig.json",), "(?!)"),
+    (Check("gofmt", "gofmt -l", GO), ("go.mod",), "(?!)"),
+    (
+        Check("cargo fmt", "cargo fmt --all --check -- -l", RUST, True),
+        ("rustfmt.toml", ".rustfmt.toml"),
+        r"id: (?:cargo-)?fmt\b",
+    ),
+    (
+        Check("clippy", "cargo clippy --offline --quiet --all-targets --message-format short", RUST, True),
+        ("clippy.toml", ".clippy.toml"),
+        r"id: (?:cargo-)?clippy\b",
+    ),
+)
+"""Each with the files that configure it, and a pattern of what does so in a shared file."""
+COVERED = re.compile(r"ruff(?:-check|-format)?|flake8|black|isort|mypy|eslint|gofmt|(?:cargo-)?(?:fmt|clippy)")
+HOOK = re.compile(r"^[ \t]*-[ \t]+id:[ \t]*[\"']?([\w.-]+)", re.MULTILINE)
+REPO = re.compile(r"^[ \t]*-[ \t]+repo:[ \t]*", re.MULTILINE)
+FIELD = re.compile(r"^[ \t]*([a-z_]+):(.*)$", re.MULTILINE)
+PLAIN = re.compile(r"\^?(?:[\w/@-]|\\[./-])*(?:\((?:\?:)?[\w|]+\))?\$?")
+"""Patterns of files that nothing can be wrong with: a name, a beginning, one of some ends."""
+
+
+def configured(trees: Trees, base: str) -> tuple[list[Check], list[str]]:
+    """The checks that the base configures, and the names of pre-commit's hooks that cannot be run here."""
+
+    def text(path: str) -> str:
+        try:
+            data = trees.read(base, path) if trees.entry(base, path) else b""
+            return data[:LARGEST].decode("utf-8", "replace")
+        except (OSError, UsageError):
+            return ""
+
+    hooks = text(PRE_COMMIT)
+    shared = "\n".join([*map(text, PYTHON_CONFIG), hooks])
+    found = [
+        check
+        for check, files, pattern in KNOWN
+        if any(trees.entry(base, file) for file in files) or re.search(pattern, shared, re.MULTILINE)
+    ]
+    own, others = _hooks(hooks)
+    return [*found, *own], others
+
+
+def _hooks(text: str) -> tuple[list[Check], list[str]]:
+    """pre-commit's hooks that are commands of the system, and the names of those that it would have to install."""
+    own, others = [], []
+    for block in REPO.split(text)[1:]:
+        local = re.match(r"[\"']?local\b", block)
+        hooks = HOOK.split(block)[1:]
+        for name, rest in zip(hooks[::2], hooks[1::2], strict=True):
+            said = {key: _unquoted(value.strip()) for key, value in FIELD.findall(rest)}
+            system = local and said.get("language") in ("system", "unsupported", "script") and said.get("entry")
+            if system and not re.search(r"pytest|unittest|\btest\b", said["entry"]):
+                whole = said.get("pass_filenames", "true").lower() == "false"
+                own.append(Check(name, said["entry"], _pattern(said), whole))
+            elif not COVERED.fullmatch(name):
+                others.append(name)
+    return own, others
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+
+
+def _pattern(said: dict[str, str]) -> re.Pattern[str]:
+    """What a hook's files match; another's pattern may take forever, so only a plain one is used."""
+    ends = {"python": r".*\.pyi?", "pyi": r".*\.pyi", "javascript": r".*\.[cm]?jsx?", "ts": r".*\.tsx?"}
+    kind = next((end for name, end in ends.items() if name in said.get("types", said.get("types_or", ""))), ".*")
+    files = said.get("files", "")
+    return re.compile(f".*(?:{files}).*" if files and PLAIN.fullmatch(files) else kind)
+
+
+def run_checks(
+    trees: Trees,
+    base: str,
+    tree: str,
+    before: Workspace,
+    after: Workspace,
+    paths: Sequence[str],
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[str, ...]:
+    """What the base's checks say that is new on `paths` of `tree`, a line each: `ruff: nothing new`.
+
+    `before` stands at `base`, `after` at `tree`. A check that cannot be run, or not in time, says so.
+    """
+    checks, told = configured(trees, base)
+    lines, left = [], ALL_SECONDS
+    for check in checks:
+        changed = [path for path in paths if check.files.fullmatch(path) and _is_plain(path)][:MOST_FILES]
+        now = [path for path in changed if trees.entry(tree, path)]
+        if not now:
+            continue
+        if left <= 0:
+            lines.append(f"{check.name}: not run (no time was left)")
+            continue
+        say(f"Running {check.name} on what the patch changes")
+        line, seconds = _judge(check, before, after, [path for path in now if trees.entry(base, path)], now)
+        lines.append(line)
+        left -= seconds
+    return (*lines, *(f"{name}: not run (pre-commit would have to fetch it)" for name in told[:MOST_FILES]))
+
+
+def _is_plain(path: str) -> bool:
+    return path.isprintable() and not path.startswith("-")
+
+
+def _judge(
+    check: Check, before: Workspace, after: Workspace, there: Sequence[str], now: Sequence[str]
+) -> tuple[str, float]:
+    new = _run(check, after, now)
+    if (why := _not_run(check, new)) or not new.code:
+        return f"{check.name}: {f'not run ({why})' if why else 'nothing new'}", new.seconds
+    old = _run(check, before, there) if there or check.whole else Ran(b"", 0, 0.0, "")
+    seconds = new.seconds + old.seconds
+    if why := _not_run(check, old):
+        return f"{check.name}: not run ({why})", seconds
+    found = list(_messages(check, new, after.root, now))
+    known = Counter(message for message, _ in _messages(check, old, before.root, now))
+    added = []
+    for message, shown in found:
+        known[message] -= 1
+        added += [shown] if known[message] < 0 else []
+    if not added and (found or old.code):
+        broken_itself = new.code > 1 and not any(path in shown for _, shown in found for path in now)
+        return f"{check.name}: {'not run (it fails on the base too)' if broken_itself else 'nothing new'}", seconds
+    if not added:
+        return f"{check.name}: not run (it ended with exit code {new.code})", seconds
+    more = f" and {len(added) - MOST_SHOWN} more" if len(added) > MOST_SHOWN else ""
+    return f"{check.name}: {len(added)} new: {'; '.join(added[:MOST_SHOWN])}{more}", seconds
+
+
+def _run(check: Check, workspace: Workspace, files: Sequence[str]) -> Ran:
+    words = "" if check.whole else f" {shlex.join(files)}"
+    place = shlex.quote(workspace.root)
+    python = 'python() { if command -v python >/dev/null; then command python "$@"; else python3 "$@"; fi; }'
+    return workspace.run(f"(cd {place} && {python}; {check.command}{words})", SECONDS, SESSION)
+
+
+def _not_run(check: Check, ran: Ran) -> str:
+    if ran.timed_out:
+        return f"it did not end within {SECONDS:.0f} s"
+    missing = ran.code in (126, 127) or re.search(r"No module named '?[\w.]+'?\s*$", ran.text[-200:])
+    if missing or re.search(r"no such (?:sub)?command|is not installed for the toolchain|could not choose", ran.text):
+        return "it is not installed"
+    return ""
+
+
+def _messages(check: Check, ran: Ran, root: str, files: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What a check says, to be compared and to be shown; where it checks more than `files`, only of these."""
+    for raw in COLOUR.sub("", ran.text).replace(f"{root}/", "").splitlines():
+        line = raw.strip()
+        if not line or SUMMARY.match(line):
+            continue
+        if check.name == "black" and not re.match(r"(?:---|\+\+\+) ", line):
+            continue  # its diff names the file; how it would be is not compared
+        if check.whole and not any(path in line for path in files):
+            continue
+        yield LINE.sub("", re.sub(r"\t.*", "", line)), line[:LONGEST]
+
+
+def broken(checks: Sequence[str]) -> tuple[str, ...]:
+    """Those of the lines of `run_checks` that say something new."""
+    return tuple(line for line in checks if re.match(r"[^:]+: \d+ new: ", line))

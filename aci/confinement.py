@@ -1,0 +1,71 @@
+"""What a container of ours may not do, and how much it may take; the same for solving and for set-up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from aci.workspace import Options
+
+FILE_BYTES = 20 << 30
+"""The largest single file."""
+
+OPEN_FILES = 16_384
+"""Without a limit some programs, and every Java, walk through a thousand million descriptors when they start."""
+
+CPU_WEIGHT = 512
+"""Half the weight of the user's own processes. It is a weight and no cap: a cap stalls a lone run for nothing."""
+
+RIGHTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
+"""Capabilities of root in set-up and in services: package managers and the images of databases give files to users of
+their own, and become them."""
+
+PREPARING = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
+"""Capabilities of the user root while files are put into a base image; no session has any."""
+
+READ_ONLY: dict[str, Any] = {
+    "read_only": True,
+    "tmpfs": {"/tmp": "exec,size=2g", "/var/tmp": "exec,size=2g", "/run": "size=64m"},
+}
+"""The image's own files cannot be written; the repository lies on a volume that goes with the container."""
+
+
+def confinement(options: Options, root: str = "") -> dict[str, Any]:
+    """Arguments for `Daemon.start`, for a container with the repository in `root`.
+
+    Docker's own seccomp profile stays, as nothing here takes it off.
+    """
+    limits: dict[str, Any] = {
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "mem_limit": options.memory,
+        "memswap_limit": options.memory,  # with the same, there is no swap
+        "pids_limit": options.processes,
+        "cpu_shares": CPU_WEIGHT,
+        "ulimits": [_ulimit("fsize", FILE_BYTES), _ulimit("nofile", OPEN_FILES), _ulimit("core", 0)],
+        "init": True,
+    }
+    if options.cpus:
+        limits["nano_cpus"] = int(options.cpus * 1e9)
+    if options.runtime:
+        limits["runtime"] = options.runtime
+    if options.read_only:
+        limits |= {**READ_ONLY, "volumes": [path for path in ("/workspace", "/swe-agent", root) if path]}
+    return limits
+
+
+def preparation(options: Options) -> dict[str, Any]:
+    """The same for making a base image, as root and where the image's own files may change."""
+    limits = confinement(replace(options, read_only=False))
+    return {**limits, "cap_add": list(PREPARING), "init": False}  # an init would hide that there is no shell
+
+
+def size(text: str) -> int:
+    """The bytes of `512m` or `4g`."""
+    return int(text.rstrip("kmg")) << {"k": 10, "m": 20, "g": 30}.get(text[-1:], 0)
+
+
+def _ulimit(name: str, limit: int) -> Any:
+    from docker.types import Ulimit
+
+    return Ulimit(name=name, soft=limit, hard=limit)

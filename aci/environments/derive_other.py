@@ -1,0 +1,167 @@
+"""Repositories of other languages: their own package manager knows what to fetch; it is only told when."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from aci.environments.images import Version, Wanted, chosen, version_of
+from aci.environments.plan import HOME, Command, Files, Plan, Wishes
+
+_NODE_LOCKS = {
+    "pnpm-lock.yaml": "npm install --global pnpm && pnpm install --frozen-lockfile",
+    "yarn.lock": "npm install --global yarn && yarn install --frozen-lockfile",
+    "package-lock.json": "npm ci --no-audit --no-fund",
+    "npm-shrinkwrap.json": "npm ci --no-audit --no-fund",
+}
+_NODE = f"{HOME}/node"
+_RELEASES = (18, 20, 22, 24)
+"""Of Node, with long support; an image that has an older one than the first was chosen to have it."""
+
+_GO_VERSION = re.compile(r"^go\s+(\d{1,9}\.\d{1,9})", re.MULTILINE)
+
+_LONGEST = 200
+"""Characters of a range of versions."""
+
+
+def node(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
+    """`package.json`, by the lock that lies beside it."""
+    manifest = folder + "package.json"
+    if manifest not in files:
+        return None
+    lock = next((name for name in _NODE_LOCKS if folder + name in files), "")
+    install = _NODE_LOCKS.get(lock, "npm install --no-audit --no-fund")
+    wanted = _node_version(_json(files[manifest]))
+    image, why = chosen("node", wanted, wishes.images)
+    newer = _newer_node(wanted)
+    commands = [*newer, Command(install, f"{lock or 'package.json'} says which packages")]
+    inputs = ("package.json", *_NODE_LOCKS, ".npmrc", ".yarnrc", ".yarnrc.yml", "pnpm-workspace.yaml")
+    plan = _plan("node", image, why, commands, files, folder, inputs)
+    return replace(plan, paths=(f"{_NODE}/bin",)) if newer else plan
+
+
+def _newer_node(wanted: Wanted) -> list[Command]:
+    """Node from npm's registry, where the image's may be older than what the repository is for."""
+    fitting = [major for major in _RELEASES if wanted.fits((major,))]
+    if not fitting or fitting[0] == _RELEASES[0]:
+        return []
+    kind = "node-linux-$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')"
+    old = f"[ \"$(node -p 'parseInt(process.versions.node)')\" -ge {fitting[0]} ]"
+    get = f"npm install --global --no-audit --no-fund --prefix {_NODE} {kind}@{fitting[0]} npm@10"
+    return [Command(f"{old} || {get}", f"package.json: {wanted.why}", optional=True)]
+
+
+def go(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
+    """`go.mod`: modules are fetched, and tests compiled once, which keeps what was compiled."""
+    if folder + "go.mod" not in files:
+        return None
+    named = _GO_VERSION.search(files[folder + "go.mod"].decode("utf-8", "replace"))
+    least = version_of(named[1]) if named else ()
+    wanted = Wanted(lambda version: version >= least, (), f"go.mod asks for {named[1] if named else 'none'}")
+    image, why = chosen("go", wanted, wishes.images)
+    commands = [
+        Command("go mod download", "go.mod says which modules"),
+        Command("go test -run '^$' ./... || true", "tests compile faster when all else is compiled"),
+    ]
+    variables = {
+        "GOMODCACHE": f"{HOME}/go",
+        "GOFLAGS": "-mod=mod" if folder + "vendor/modules.txt" not in files else "",
+    }
+    return _plan("go", image, why, commands, files, folder, ("go.mod", "go.sum", "go.work"), variables)
+
+
+def rust(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
+    """`Cargo.toml`: crates are fetched and compiled with the tests; solving is told that there is no network."""
+    if folder + "Cargo.toml" not in files:
+        return None
+    image, why = chosen("rust", Wanted(), wishes.images)
+    commands = [
+        Command("cargo fetch", "Cargo.toml says which crates"),
+        Command("cargo test --no-run", "crates are compiled once"),
+    ]
+    variables = {"CARGO_HOME": f"{HOME}/cargo"}
+    return _plan("rust", image, why, commands, files, folder, ("Cargo.toml", "Cargo.lock"), variables)
+
+
+def java(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
+    """`pom.xml`: Maven fetches plug-ins only when it runs them, so the tests are compiled."""
+    if folder + "pom.xml" not in files:
+        return None
+    image, why = chosen("java", Wanted(), wishes.images)
+    command = Command("mvn -B -ntp -DskipTests test-compile surefire:help", "pom.xml says which artifacts")
+    return _plan("java", image, why, [command], files, folder, ("pom.xml",))
+
+
+def ruby(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
+    """`Gemfile`."""
+    if folder + "Gemfile" not in files:
+        return None
+    image, why = chosen("ruby", Wanted(), wishes.images)
+    command = Command("bundle install", "Gemfile says which gems")
+    return _plan("ruby", image, why, [command], files, folder, ("Gemfile", "Gemfile.lock"))
+
+
+def php(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
+    """`composer.json`."""
+    if folder + "composer.json" not in files:
+        return None
+    image, why = chosen("php", Wanted(), wishes.images)
+    command = Command("composer install --no-interaction", "composer.json says which packages")
+    return _plan("php", image, why, [command], files, folder, ("composer.json", "composer.lock"))
+
+
+DERIVED: tuple[Callable[[Files, Wishes, str], Plan | None], ...] = (go, rust, node, java, ruby, php)
+
+
+def _plan(
+    language: str,
+    image: str,
+    why: str,
+    commands: list[Command],
+    files: Files,
+    folder: str,
+    inputs: tuple[str, ...],
+    variables: dict[str, str] | None = None,
+) -> Plan:
+    return Plan(
+        source="the repository's own files",
+        image=image,
+        language=language,
+        setup=tuple(commands),
+        variables={name: value for name, value in (variables or {}).items() if value},
+        reasons=(why,),
+        inputs=tuple(path for path in files if path.rpartition("/")[2] in inputs),
+    )
+
+
+def _node_version(manifest: dict[str, Any]) -> Wanted:
+    """`engines.node` in its usual forms: a range is judged by its majors."""
+    engines = manifest.get("engines")
+    said = engines.get("node") if isinstance(engines, dict) else None
+    if not isinstance(said, str) or len(said) > _LONGEST:
+        return Wanted(why="package.json names no version of Node")
+    return Wanted(lambda version: any(_within(version, one) for one in said.split("||")), (), f"it asks for {said}")
+
+
+def _within(version: Version, said: str) -> bool:
+    """Whether a major is in one range: `>=14`, `^18.2 `, `14.x`, `>=14 <19`."""
+    for sign, number in re.findall(r"([<>=^~]*)\s*v?(\d{1,9})", re.sub(r"\.\d+|\.x", "", said)):
+        major = int(number)
+        if sign.startswith(">") and version[0] < major:
+            return False
+        if (sign == "<" and version[0] >= major) or (sign == "<=" and version[0] > major):
+            return False
+        if sign in ("", "=", "^", "~") and version[0] != major:
+            return False
+    return True
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

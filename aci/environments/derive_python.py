@@ -1,0 +1,141 @@
+"""A Python repository: which image, and what pip installs so that its tests run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+from aci.environments.images import chosen, others
+from aci.environments.plan import VENV, Command, Files, Plan, Wishes
+from aci.environments.python_manifests import PYPROJECT, SETUP_CFG, SETUP_PY, TOX, Manifests, wanted
+from aci.environments.python_version import wanted_version
+
+LANGUAGE = "python"
+_PLAIN = ("requirements.txt", "requirements/base.txt", "requirements/main.txt", "requirements/requirements.txt")
+_LIST = r"(?:^|/)(?:(?:{1})[-_./]?(?:{0})|(?:{0})[-_.]?(?:{1}))(?:\.in)?\.(?:txt|in)$"
+_LISTS = "requirements?|requires|reqs?|deps"
+_OF_TESTS = re.compile(_LIST.format("tests?|testing|ci", _LISTS))
+_OF_DEVELOPMENT = re.compile(_LIST.format("dev|develop|development", _LISTS))
+_SCM = ("setuptools_scm", "setuptools-scm", "hatch-vcs", "pbr", "versioneer", "dunamai", "poetry-dynamic-versioning")
+_FALLBACK = "1.0.0"
+_COMPILED = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".rs", ".f", ".f90")
+
+
+def derive(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
+    """The plan, or None for a repository that is not Python's."""
+    found = Manifests(files, folder)
+    lists = _requirement_files(files, folder)
+    if not (found.installable or lists or any(path.endswith(".py") for path in files)):
+        return None
+    version = wanted_version(found)
+    image, why = chosen(LANGUAGE, version, wishes.images)
+    install = [*_project(found), *_lists(lists, folder), *_groups(found, bool(lists))]
+    install += _runner(files, install)
+    setup = (Command(f"python3 -m venv {VENV}", "packages go into an environment of their own"), *install)
+    if not install:
+        setup = ()
+    return Plan(
+        source="the repository's own files",
+        image=image,
+        language=LANGUAGE,
+        setup=setup,
+        variables=_variables(found, wishes) if setup else {},
+        paths=(f"{VENV}/bin",) if setup else (),
+        alternatives=tuple(others(LANGUAGE, version, wishes.images, image))[:2],
+        reasons=(why,),
+        inputs=tuple(_inputs(files, found, lists)),
+    )
+
+
+def declares(files: Files, folder: str = "") -> bool:
+    """Whether a manifest at the top, or at a folder, says that this is a Python package."""
+    return Manifests(files, folder).installable
+
+
+def _project(found: Manifests) -> Iterator[Command]:
+    if not found.installable:
+        return
+    extras = sorted(found.extras())
+    names = list(dict.fromkeys([*wanted(extras), *(name for name in extras if name in found.tox_extras())]))
+    place = f".[{','.join(names)}]" if names else "."
+    why = f"with its extras {', '.join(names)}" if names else "which names no extra for tests"
+    where = next((name for name in (PYPROJECT, SETUP_PY, SETUP_CFG) if found.text(name)), PYPROJECT)
+    yield Command(f"pip install -e {shlex.quote(place)}", f"the repository is a package ({where}), {why}")
+
+
+def _lists(lists: Sequence[str], folder: str) -> Iterator[Command]:
+    for path in lists:
+        yield Command(f"pip install -r {shlex.quote(path.removeprefix(folder))}", f"{path} lists requirements")
+
+
+def _groups(found: Manifests, listed: bool) -> Iterator[Command]:
+    """What the manifests say that tests need; tox is asked only where nobody else knows."""
+    known = False
+    for where, requirements in found.groups():
+        if requirements:
+            known = True
+            yield Command(f"pip install {shlex.join(requirements)}", f"{where} says what tests need")
+    extras = known or listed or bool(wanted(found.extras()))
+    requirements = [] if extras else found.tox_requirements()
+    if requirements:
+        words = [word for line in requirements for word in _pip_words(line)]
+        yield Command(f"pip install {shlex.join(words)}", "tox says what tests need")
+
+
+def _pip_words(line: str) -> list[str]:
+    """A line of tox's `deps` as words for pip: `-rfile` is an option with its value."""
+    if match := re.match(r"(-r|-c|-e)\s*(\S+)$", line):
+        return [match[1], match[2]]
+    return [line]
+
+
+def _runner(files: Files, install: Sequence[Command]) -> Iterator[Command]:
+    """pytest, unless it is installed already or the tests are plainly unittest's."""
+    if any(re.search(r"install .*\bpytest(?![\w-])", command.text) for command in install):
+        return
+    names = [
+        path
+        for path in files
+        if path.endswith(".py") and re.search(r"(?:^|/)(?:test[^/]*|[^/]*_test|conftest)\.py$", path)
+    ]
+    if any(path.rpartition("/")[2] == "conftest.py" or b"pytest" in files[path] for path in names[:200]):
+        yield Command("pip install pytest", "its tests are pytest's")
+    elif any(b"unittest" not in files[path] for path in names[:200]):
+        yield Command("pip install pytest", "its tests are functions, which pytest runs")
+
+
+def _requirement_files(files: Files, folder: str) -> list[str]:
+    """The plain list, and those that say what tests need, or else developers."""
+    here = [path for path in files if path.startswith(folder) and path[len(folder) :].count("/") <= 1]
+    plain = [path for name in _PLAIN if (path := folder + name) in files][:1]
+    for kind in (_OF_TESTS, _OF_DEVELOPMENT):
+        locked = {path.removesuffix(".txt") for path in here}
+        lists = (path for path in here if kind.search(path) and path not in plain)
+        if found := sorted(path for path in lists if path.removesuffix(".in") not in locked or path.endswith(".txt")):
+            return plain + found[:4]
+    return plain
+
+
+def _variables(found: Manifests, wishes: Wishes) -> dict[str, str]:
+    """What stands for the version that a build would ask git for: the history is cut, and has no tags."""
+    texts = found.text(PYPROJECT) + found.text(SETUP_PY) + found.text(SETUP_CFG)
+    if not any(name in texts for name in _SCM):
+        return {}
+    version = wishes.version or _FALLBACK
+    return {
+        "SETUPTOOLS_SCM_PRETEND_VERSION": version,
+        "PBR_VERSION": version,
+        "POETRY_DYNAMIC_VERSIONING_BYPASS": version,
+        "PDM_BUILD_SCM_VERSION": version,
+    }
+
+
+def _inputs(files: Files, found: Manifests, lists: Sequence[str]) -> Iterator[str]:
+    """Files that decide what is installed; a package that is compiled is built from all its sources."""
+    named = {found.folder + name for name in (PYPROJECT, SETUP_PY, SETUP_CFG, TOX, "MANIFEST.in", ".python-version")}
+    for path in files:
+        name = path.rpartition("/")[2]
+        listed = name.endswith(".txt") and ("requirement" in path or "constraint" in path or path in lists)
+        if path in named or listed or (found.installable and path.endswith(_COMPILED)):
+            yield path

@@ -1,0 +1,31 @@
+"""Whether a command failed because the network did: another run may then succeed, and what is made now is no answer."""
+
+from __future__ import annotations
+
+import re
+
+_OUTAGE = re.compile(
+    r"\b50[234]\b.{0,3}(?:swe-agent:|bad gateway|service |gateway |server error|backend|first byte)"
+    r"|(?:http error|http code|http/[\d.]+|status ?(?:code)?|response|returned error|connection failed)"
+    r"[ :=(]{1,3}50[234]\b"
+    r"|\bE50[234]\b|429 too many requests"
+    r"|swe-agent: .{1,260} (?:was not found|cannot be reached|gave no answer)"
+    r"|ProxyError|cannot connect to proxy|remote end closed|remotedisconnected|connection (?:was )?(?:reset|aborted)"
+    r"|read timed out|connection timed out|operation timed out|(?:read|connect)timeout|tls handshake timeout"
+    r"|i/o timeout|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|socket hang up|IncompleteRead",
+    re.IGNORECASE,
+)
+_FOR_GOOD = re.compile(r"\b403\b|not among the registries|has a private address|said HTTP/\S+ 4|Retry\(total=[1-9]")
+"""What another run would not change, and what pip tried again."""
+
+_LONGEST = 1000
+
+
+def outage(output: str) -> str:
+    """The line that says that the network failed; empty if none does.
+
+    That a name is not found is none of these: nothing in the container finds any, only the proxy outside does, and it
+    answers 502.
+    """
+    lines = (line.strip()[:_LONGEST] for line in output.splitlines())
+    return next((line for line in lines if _OUTAGE.search(line) and not _FOR_GOOD.search(line)), "")

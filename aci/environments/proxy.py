@@ -1,0 +1,144 @@
+"""A small HTTP proxy that reaches listed hosts and nothing else: CONNECT, and GET, HEAD and POST of whole addresses."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Lock
+
+from aci.environments.allowing import Allowed, Refusal
+from aci.environments.pumping import Way, pump
+from aci.environments.request import Request, read
+from aci.environments.upstream import Through, Upstream
+
+_PATIENCE = 30.0  # seconds for a request's head, and for a connection to be made
+_LINGER_BYTES = 1 << 20
+_TOLD = 10  # refused hosts that are told to the user
+
+
+class Proxy:
+    """Answers connections by the rules of `allowed`; `say` tells the user which hosts were refused, once each.
+
+    `environment` (of this process, if none is given) may name a proxy, which then finds the addresses: raises
+    ConfigError where it is of another kind than HTTP. `idle` is how many seconds a connection may be silent.
+    """
+
+    def __init__(
+        self,
+        allowed: Allowed,
+        say: Callable[[str], None],
+        environment: Mapping[str, str] | None = None,
+        idle: float = 300.0,
+    ) -> None:
+        self._allowed, self._say, self._idle = allowed, say, idle
+        self._upstream = Upstream(os.environ if environment is None else environment)
+        self._lock = Lock()
+        self._told: set[str] = set()
+        self._open: set[socket.socket] = set()
+        self._closed = False
+
+    def serve(self, client: socket.socket) -> None:
+        """Answer the one request of a connection, and close it."""
+        with suppress(OSError), self._known(client):  # OSError: an end of the connection went away
+            try:
+                client.settimeout(_PATIENCE)
+                self._answer(client, read(client))
+            except Refusal as refusal:
+                _refuse(client, refusal)
+
+    def close(self) -> None:
+        """End what is under way; what comes later is closed unanswered."""
+        with self._lock:
+            self._closed = True
+            for each in self._open:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+    def _answer(self, client: socket.socket, request: Request) -> None:
+        self._check(request)
+        through = self._upstream.to(request.host, request.port, request.tunnel)
+        with self._known(self._connected(request, through)) as server:
+            if request.tunnel:
+                if through:
+                    _open_tunnel(server, request, through)
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                up = Way(client, server, request.begun)
+            else:
+                target = f"http://{request.authority}{request.path}" if through else request.path
+                server.sendall(request.head(target, through.lines if through else ()))
+                up = Way(client, server, request.begun, request.length - len(request.begun))
+            pump(up, Way(server, client), self._idle, both=request.tunnel)
+
+    def _check(self, request: Request) -> None:
+        try:
+            self._allowed.check(request.host, request.port)
+        except Refusal:
+            self._tell(f"{request.host}:{request.port}")
+            raise
+
+    def _tell(self, place: str) -> None:
+        with self._lock:
+            if place in self._told or len(self._told) > _TOLD:
+                return
+            self._told.add(place)
+            if len(self._told) > _TOLD:
+                self._say("Set-up asked for more that is not listed: refused without further word.")
+            else:
+                self._say(f"Set-up asked for {place}, which is not among the registries of your settings: refused.")
+
+    def _connected(self, request: Request, through: Through | None) -> socket.socket:
+        if through:
+            return _reach([through.host], through.port, "the proxy of this machine")
+        return _reach(self._allowed.addresses(request.host, request.port), request.port, request.host)
+
+    @contextmanager
+    def _known(self, each: socket.socket) -> Iterator[socket.socket]:
+        """`each`, ended by `close`, closed in the end."""
+        with each:
+            with self._lock:
+                if self._closed:
+                    raise ConnectionAbortedError
+                self._open.add(each)
+            try:
+                yield each
+            finally:
+                with self._lock:
+                    self._open.discard(each)
+
+
+def _reach(addresses: list[str], port: int, name: str) -> socket.socket:
+    """A connection to the first address that answers. A name is not looked up again: it might have another answer."""
+    for address in addresses[:4]:
+        with suppress(OSError):
+            return socket.create_connection((address, port), timeout=_PATIENCE)
+    raise Refusal(502, f"{name} cannot be reached")
+
+
+def _open_tunnel(server: socket.socket, request: Request, through: Through) -> None:
+    """Ask the proxy of this machine for a tunnel, byte by byte so that nothing behind its answer is taken."""
+    lines = [f"CONNECT {request.authority} HTTP/1.1".encode(), f"Host: {request.authority}".encode(), *through.lines]
+    server.sendall(b"\r\n".join([*lines, b"", b""]))
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        more = server.recv(1)
+        if not more or len(answer) > 32768:
+            raise Refusal(502, "the proxy of this machine gave no answer")
+        answer += more
+    if not re.match(rb"HTTP/1\.[01] 2[0-9][0-9] ", answer):
+        said = re.sub(r"[^ -~]", "", answer.split(b"\r\n")[0].decode("latin-1"))[:80]
+        raise Refusal(502, f"the proxy of this machine said {said}")
+
+
+def _refuse(client: socket.socket, refusal: Refusal) -> None:
+    """Say so, and read on a little: to close a connection with something unread may throw away what was said."""
+    body = f"swe-agent: {refusal.reason}\n".encode()
+    head = f"HTTP/1.1 {refusal.status} swe-agent: {refusal.reason}\r\nContent-Type: text/plain\r\n"
+    client.settimeout(2.0)
+    client.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+    client.shutdown(socket.SHUT_WR)
+    left = _LINGER_BYTES
+    while left > 0 and (data := client.recv(65536)):
+        left -= len(data)

@@ -1,0 +1,59 @@
+// What the reporters of jest, vitest and mocha share: lines of results, appended as each file or test is done.
+'use strict';
+
+const fs = require('fs');
+const path = require('path');
+
+const LONGEST = 4000;
+const FRAMES = 60;
+const asked = JSON.parse(fs.readFileSync(process.env.SWE_AGENT_TOLD || process.env.SWE_AGENT_RUN, 'utf8'));
+const COLOURS = /\u001b\[[0-9;]*m/g;
+
+function write(line) {
+  fs.appendFileSync(asked.out, JSON.stringify(line) + '\n');
+}
+
+function relative(file) {
+  const inside = path.relative(asked.root, file).split(path.sep).join('/');
+  return inside.startsWith('..') ? file : inside;
+}
+
+// The repository's own frames in a stack, innermost last: [path, line, function].
+function frames(stack) {
+  const found = [];
+  const frame = /^\s*at (?:(?:async )?(.+?) \()?(?:file:\/\/)?([^()\n]+?):(\d+):\d+\)?\s*$/gm;
+  for (const match of stack.matchAll(frame)) {
+    const place = relative(path.resolve(asked.root, match[2]));
+    if (!path.isAbsolute(place) && !match[2].startsWith('node:') && !place.includes('node_modules/')) {
+      found.unshift([place, Number(match[3]), match[1] || '']);
+    }
+  }
+  return found.slice(-FRAMES);
+}
+
+function wanted(file, id) {
+  const below = (node) => id === node || id.startsWith(node + ' > ') || (file + '/').startsWith(node.replace(/\/$/, '') + '/');
+  return !asked.nodes.length || asked.nodes.some((node) => below(node.replace(/^\.\//, '')));
+}
+
+// One test, `names` from the outermost suite inwards; `stack` says how it failed. Tells whether it was asked for.
+function result(file, names, outcome, seconds, line, message, stack) {
+  const place = relative(file);
+  const id = names.length ? place + '::' + names.join(' > ') : place;
+  if (!wanted(place, id)) {
+    if (outcome === 'failed' || outcome === 'error') write({ unasked: 1 });
+    return false;
+  }
+  const said = (message || '').replace(COLOURS, '');
+  const where = frames((stack || message || '').replace(COLOURS, ''));
+  const error = /^(?:Uncaught )?(\w*(?:Error|Exception))\b/.exec(said);
+  const own = where.filter((frame) => frame[0] === place)[0];
+  write({ running: id });
+  write({
+    id, outcome, path: place, seconds, line: line || (own ? own[1] : 0), error: error ? error[1] : '', trace: where,
+    message: said.replace(/\n\s+at .*/g, '').trim().slice(0, LONGEST),
+  });
+  return true;
+}
+
+module.exports = { write, result };

@@ -1,0 +1,150 @@
+"""A pytest plug-in that records results, loaded through PYTEST_PLUGINS. PYTEST_DONT_REWRITE"""
+
+import os
+
+import pytest
+
+from .run import Clock, asked_run, dotted, enter, frames, is_wanted, relative_to
+
+
+class Selection:
+    """Runs the asked tests only, and adds to each report what only the process that ran it knows."""
+
+    def __init__(self, root, nodes, limit):
+        self.root = root
+        self.nodes = set(nodes)
+        self.clock = Clock(limit)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        if self.nodes:
+            wanted = [is_wanted(self.names(item), self.nodes) for item in items]
+            config.hook.pytest_deselected(items=[item for item, keep in zip(items, wanted) if not keep])
+            items[:] = [item for item, keep in zip(items, wanted) if keep]
+
+    def names(self, item):
+        relative = relative_to(self.root, str(getattr(item, "path", None) or item.fspath))
+        rest = item.nodeid.partition("::")[2]
+        return {item.nodeid, relative + "::" + rest, dotted(relative) + "." + rest.replace("::", ".")}
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_setup(self, item):
+        self.clock.start()
+        yield
+        self.clock.stop()
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_call(self, item):
+        self.clock.start()
+        yield
+        self.clock.stop()
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        outcome = yield
+        report = outcome.get_result()
+        if call.excinfo is not None and report.failed and hasattr(report, "user_properties"):
+            known = [call.excinfo.typename, frames(self.root, call.excinfo.tb)]
+            report.user_properties.append(("swe-agent", known))
+
+
+class Workers:
+    """Hands the selection to the workers of pytest-xdist."""
+
+    def __init__(self, run):
+        self.run = run
+
+    def pytest_xdist_setupnodes(self):
+        enter()  # this process runs no test itself, and its workers are to load us
+
+    def pytest_configure_node(self, node):
+        node.workerinput["swe_agent"] = [self.run.root, self.run.nodes, self.run.limit]
+
+
+class Recorder:
+    def __init__(self, run, config):
+        self.run = run
+        self.rootdir = str(config.rootdir) if not hasattr(config, "rootpath") else str(config.rootpath)
+
+    def pytest_runtest_logstart(self, nodeid, location):
+        self.run.write(running=nodeid)
+
+    def pytest_runtest_logreport(self, report):
+        outcome = self.outcome(report)
+        if outcome:
+            path, line = report.location[0], (report.location[1] or 0) + 1
+            extra = dict(getattr(report, "user_properties", [])).get("swe-agent", ["", []])
+            path = os.path.join(self.rootdir, path)
+            message = self.message(report)
+            self.run.result(report.nodeid, outcome, message, path, line, report.duration, extra[0], extra[1])
+
+    def outcome(self, report):
+        """What this phase says about the test; None for a phase that went as it should."""
+        if report.failed:
+            return "failed" if report.when == "call" else "error"
+        if report.skipped:
+            return "xfailed" if hasattr(report, "wasxfail") else "skipped"
+        if report.passed and report.when == "call":
+            return "xpassed" if hasattr(report, "wasxfail") else "passed"
+        return None
+
+    def message(self, report):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if crash is not None:
+            return crash.message
+        if isinstance(report.longrepr, tuple):
+            return report.longrepr[2]
+        return getattr(report, "longreprtext", "") or ""
+
+    def pytest_collectreport(self, report):
+        if report.failed or report.skipped:
+            path = os.path.join(self.rootdir, report.nodeid.partition("::")[0])
+            outcome = "error" if report.failed else "skipped"
+            self.run.result(report.nodeid or ".", outcome, self.message(report), path)
+
+    def pytest_sessionfinish(self, session, exitstatus):
+        self.run.write(finish=int(exitstatus), expected=int(session.testscollected or 0))
+
+
+def pytest_configure(config):
+    global RUN
+    handed = getattr(config, "workerinput", {}).get("swe_agent")
+    if handed:
+        select(config, *handed)
+        return
+    run, RUN = RUN, None
+    if run is None:
+        return
+    config.pluginmanager.register(Recorder(run, config), "swe-agent-recorder")
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(Workers(run), "swe-agent-workers")
+    config.option.maxfail = 0
+    config.option.continue_on_collection_errors = True
+    cache = getattr(config, "cache", None)
+    if hasattr(cache, "_cachedir"):
+        cache._cachedir = type(cache._cachedir)(run.cache)
+    select(config, run.root, run.nodes, run.limit)
+
+
+def select(config, root, nodes, limit):
+    config.pluginmanager.register(Selection(root, nodes, limit), "swe-agent-selection")
+    if nodes:
+        config.args = files_of(nodes, [root, str(config.rootdir), os.getcwd()]) or config.args
+
+
+def files_of(nodes, folders):
+    """The files and folders of the asked nodes; empty where a node names a module and all must be collected."""
+    found = []
+    for node in nodes:
+        path = node.partition("::")[0]
+        places = {os.path.realpath(os.path.join(folder, path)) for folder in folders}
+        there = [place for place in sorted(places) if os.path.exists(place)]
+        found += [place for place in there if place not in found]
+        if not there and "/" not in path and not path.endswith(".py"):
+            return []
+    return found or [os.path.dirname(os.path.abspath(__file__))]
+
+
+RUN = asked_run()
+if RUN is not None:
+    RUN.write(start="pytest")

@@ -1,0 +1,149 @@
+"""What the host asked for, the file that answers it, and what the recorders of pytest and unittest share."""
+
+import atexit
+import json
+import os
+import re
+import signal
+import sys
+import threading
+
+FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PLUGIN = "swe_agent_results.plugin"
+MESSAGE, SHORT_MESSAGE, MANY = 4000, 300, 2000
+"""Characters of a message, and of those after so many, so that no suite's results outgrow the host's memory."""
+FRAMES = 60
+SEPARATORS = re.compile(r"::|[.\[/]")
+
+
+class Run:
+    """What the host asked for, and the file that answers it."""
+
+    def __init__(self, file):
+        with open(file, encoding="utf-8") as opened:
+            asked = json.load(opened)
+        self.root = os.path.realpath(asked["root"])
+        self.cache = asked["cache"]
+        self.limit = asked["limit"]
+        self.nodes = [normal(node) for node in asked["nodes"]]
+        self.out = open(asked["out"], "a", encoding="utf-8")  # noqa: SIM115  open until the process ends
+        atexit.register(self.out.close)
+        self.process = os.getpid()
+        self.messages = 0
+
+    def write(self, **line):
+        if os.getpid() == self.process and not self.out.closed:
+            self.out.write(json.dumps(line) + "\n")
+            self.out.flush()
+
+    def result(self, id, outcome, message="", path="", line=0, seconds=0.0, error="", trace=()):
+        self.write(
+            id=id,
+            outcome=outcome,
+            message=self.cut(str(message)),
+            path=relative_to(self.root, path) if path else "",
+            line=line,
+            seconds=round(seconds, 6),
+            error=error,
+            trace=list(trace),
+        )
+
+    def cut(self, message):
+        self.messages += bool(message)
+        return message[-MESSAGE if self.messages <= MANY else -SHORT_MESSAGE :]
+
+
+def relative_to(root, path):
+    """Repository-relative and POSIX inside the repository, else absolute."""
+    path = os.path.realpath(os.path.join(root, path))
+    inside = path.startswith(root + os.sep)
+    return (os.path.relpath(path, root) if inside else path).replace(os.sep, "/")
+
+
+def frames(root, traceback):
+    """The repository's own frames, innermost last: [path, line, function]."""
+    found = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        path = relative_to(root, code.co_filename)
+        if not os.path.isabs(path) and "site-packages" not in path:
+            found.append([path, traceback.tb_lineno, code.co_name])
+        traceback = traceback.tb_next
+    return found[-FRAMES:]
+
+
+class RanTooLong(BaseException):
+    """Not an Exception: code under test that catches everything it expects must not catch this."""
+
+
+class Clock:
+    """Fails a test that takes longer than `limit` seconds; after each that did, the next may take half as long.
+
+    An alarm signal, so only where nothing else uses it; a hang in C code is left to the limit of the whole run.
+    """
+
+    def __init__(self, limit):
+        self.limit = limit
+        self.least = limit / 20
+
+    def start(self):
+        main = threading.current_thread() is threading.main_thread()
+        if self.limit and main and signal.getsignal(signal.SIGALRM) == signal.SIG_DFL:
+            signal.signal(signal.SIGALRM, self.ring)
+            signal.setitimer(signal.ITIMER_REAL, self.limit, 1)
+
+    def stop(self):
+        if signal.getsignal(signal.SIGALRM) == self.ring:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def ring(self, *_):
+        limit, self.limit = self.limit, max(self.limit / 2, self.least)
+        raise RanTooLong("ran longer than {:g} s".format(limit))
+
+
+def asked_run():
+    """The run that the environment asks for; only the first asker gets it. From here on nothing of ours is in it."""
+    leave()
+    file = os.environ.pop("SWE_AGENT_RUN", "")
+    return Run(file) if file else None
+
+
+def leave():
+    """Take us out of what tests and their children see: they have PYTHONPATH as the user's session has it."""
+    sys.path[:] = [path for path in sys.path if path != FOLDER]
+    _without("PYTHONPATH", os.pathsep, FOLDER)
+    _without("PYTEST_PLUGINS", ",", PLUGIN)
+
+
+def enter():
+    """Put us back for a process of this run that is to load us."""
+    for name, separator, ours in (("PYTHONPATH", os.pathsep, FOLDER), ("PYTEST_PLUGINS", ",", PLUGIN)):
+        _without(name, separator, ours)
+        os.environ[name] = separator.join([ours] + ([os.environ[name]] if os.environ.get(name) else []))
+
+
+def _without(name, separator, ours):
+    if name in os.environ:
+        left = [part for part in os.environ[name].split(separator) if part != ours]
+        os.environ[name] = separator.join(left)
+        if not left:
+            del os.environ[name]
+
+
+def normal(node):
+    path, colons, rest = node.partition("::")
+    if "/" in path or path.endswith(".py"):
+        path = os.path.normpath(path).replace(os.sep, "/")
+    return path + colons + rest
+
+
+def dotted(path):
+    return re.sub(r"\.py$", "", path).replace("/", ".").replace("::", ".")
+
+
+def is_wanted(names, nodes):
+    """Whether one of a test's names is a node or lies below one (its class, file or folder)."""
+    return any(
+        name in nodes or any(name[: cut.start()] in nodes for cut in SEPARATORS.finditer(name)) for name in names
+    )

@@ -1,0 +1,264 @@
+"""What came of a run of tests: of each test, and of the whole; made of the lines that runners' hooks write.
+
+What the lines say is checked against the exit code and against their own counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, get_args
+
+from aci.workspace import Ran
+
+Line = dict[str, Any]
+Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+RANK = {"skipped": 0, "xfailed": 1, "xpassed": 2, "passed": 3, "error": 4, "failed": 5}
+LOSS = {"passed": 0, "xpassed": 0, "xfailed": 1, "skipped": 1, "error": 2, "failed": 3}
+"""Of several lines for one test within a run the highest RANK counts, of its results in two runs the highest LOSS."""
+CUT = "TimeUp"
+SHELL_FAILED = 126
+"""Exit codes from here on are the shell's: not to be run, not found, ended by a signal."""
+IN_PYTHON = ("pytest", "unittest")
+PYTHON_FAILED = 2
+"""The highest exit code that failed tests explain where Python's runners ran them: from 3 on pytest tells of trouble.
+Other runners have codes of their own: cargo's is 101."""
+LARGEST = 1_000_000_000
+"""No line, count or second is larger than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What came of one test, or of a file that could not be collected (`error`).
+
+    `id` is pytest's node id or unittest's dotted name. `path` and `line` are where the test is written. Of a failure,
+    `error` is the exception's type and `trace` the repository's own frames `path:line:function`, innermost last.
+    """
+
+    __test__: ClassVar[bool] = False
+
+    id: str
+    outcome: Outcome
+    message: str = ""
+    path: str = ""
+    line: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    trace: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome in ("passed", "xpassed")
+
+    @property
+    def bad(self) -> bool:
+        return self.outcome in ("failed", "error")
+
+    @property
+    def cut(self) -> bool:
+        """Whether it was still running when the time of the whole run was up, which says nothing of the test."""
+        return self.error == CUT
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a test command did.
+
+    `complete`: every session that started also finished, and all its tests ran. `granularity` is `command` where only
+    the exit code is known. `notes` say in words what does not fit together. Failed tests explain exit codes up to
+    `highest`, and `codes`, which runners announce (mocha's is the number of failures). `trouble`: a runner tells that
+    it does not end well, be it for a test or for a rule of its own. `unasked`: tests failed that were not asked for,
+    and of which there is no result.
+    """
+
+    results: tuple[TestResult, ...]
+    command: str
+    code: int
+    output: bytes = b""
+    granularity: Literal["test", "file", "command"] = "test"
+    timed_out: bool = False
+    seconds: float = 0.0
+    complete: bool = True
+    notes: tuple[str, ...] = ()
+    highest: int = PYTHON_FAILED
+    codes: tuple[int, ...] = ()
+    trouble: bool = False
+    unasked: bool = False
+    _by_id: dict[str, TestResult] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {result.id: result for result in self.results})
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        return tuple(result.id for result in self.results if result.bad)
+
+    @property
+    def passed(self) -> tuple[str, ...]:
+        return tuple(result.id for result in self.results if result.ok)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many tests had each outcome; outcomes that did not occur are left out."""
+        found = {outcome: sum(result.outcome == outcome for result in self.results) for outcome in OUTCOMES}
+        return {outcome: count for outcome, count in found.items() if count}
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything ran to its end and nothing failed."""
+        ran = bool(self.results) or self.granularity == "command"
+        return ran and self.complete and not self.timed_out and not self.failed and self.code == 0
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether the exit code tells no trouble that the results do not: a crash at the very end, a plug-in's no."""
+        if self.granularity == "command":
+            return True
+        if not self.failed and not self.unasked:
+            return self.complete and self.code in (0, 5)
+        return self.complete and (0 <= self.code <= self.highest or self.code in self.codes)
+
+    def find(self, id: str) -> TestResult | None:
+        """The test's result, else the error of the file, module or class that holds it."""
+        if id in self._by_id:
+            return self._by_id[id]
+        holders = [id[: cut.start()] for cut in re.finditer(r"::|[.\[/]", id)]
+        found = [self._by_id[holder] for holder in reversed(holders) if holder in self._by_id]
+        return next((result for result in found if result.outcome == "error"), None)
+
+    def joined(self, other: Report) -> Report:
+        """Of each test the worse of its results in two runs, and not one that was cut off; all else is the other's."""
+        ours = [result for result in self.results if result.id not in other._by_id]
+        pairs = [(self._by_id.get(result.id, result), result) for result in other.results]
+        worse = [max(pair, key=lambda one: -1 if one.cut else LOSS[one.outcome]) for pair in pairs]
+        return replace(
+            other,
+            results=(*worse, *ours),
+            seconds=self.seconds + other.seconds,
+            complete=self.complete and other.complete,
+            notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
+        )
+
+    def summary(self) -> str:
+        """One line: `3 failed, 120 passed in 2.1 s`."""
+        order = ("failed", "error", "passed", "skipped", "xfailed", "xpassed")
+        found = self.counts
+        counts = [f"{n} {name}{'s' * (name == 'error' and n > 1)}" for name in order if (n := found.get(name))]
+        if self.granularity == "command":
+            counts = [f"exit code {self.code}"]
+        state = ", timed out" if self.timed_out else "" if self.complete else ", not finished"
+        return f"{', '.join(counts) or 'no tests ran'} in {self.seconds:.1f} s{state}"
+
+
+def report_of(command: str, ran: Ran, lines: list[Line]) -> Report:
+    """The report of a command that ran, by the lines `{"start"}`, `{"running"}`, `{"id", "outcome", …}`, `{"finish"}`.
+
+    `{"unasked"}` is a failed test that was not asked for. What is not one of ours is passed over. Without a start only
+    the exit code is known.
+    """
+    starts = [line for line in lines if "start" in line]
+    finishes = [line for line in lines if "finish" in line]
+    results = _results(lines)
+    if not starts:
+        notes = _trouble(ran, False, ())
+        return Report(
+            (), command, ran.code, ran.output, "command", ran.timed_out, ran.seconds, not ran.timed_out, notes
+        )
+    begun = sum("running" in line for line in lines)
+    expected = sum(_number(line.get("expected")) for line in finishes)
+    complete = len(starts) == len(finishes) and begun >= expected and not ran.timed_out
+    unasked = any("unasked" in line for line in lines)
+    codes = tuple(_number(line["code"]) for line in finishes if "code" in line)
+    notes = _trouble(ran, True, codes) + _mismatches(ran, complete, results.values(), unasked)
+    if len(finishes) < len(starts) and (left := _left_running(lines)) and left not in results:
+        reason = "still running when time was up" if ran.timed_out else f"the run ended here with exit code {ran.code}"
+        path = left.partition("::")[0] if "::" in left else ""
+        results[left] = TestResult(left, "error", reason, path, error=CUT if ran.timed_out else "")
+    ordered = tuple(results.values())
+    return Report(
+        ordered,
+        command,
+        ran.code,
+        ran.output,
+        timed_out=ran.timed_out,
+        seconds=ran.seconds,
+        complete=complete,
+        notes=notes,
+        highest=PYTHON_FAILED if all(line["start"] in IN_PYTHON for line in starts) else SHELL_FAILED - 1,
+        codes=codes,
+        trouble=any(_number(line["finish"]) for line in finishes),
+        unasked=unasked,
+    )
+
+
+def _results(lines: Iterable[Line]) -> dict[str, TestResult]:
+    """By id, in the order of the run; of several lines for one test (phases, subtests, reruns) the worst counts."""
+    found: dict[str, TestResult] = {}
+    for line in lines:
+        result = _result(line)
+        if result and (result.id not in found or RANK[result.outcome] > RANK[found[result.id].outcome]):
+            found[result.id] = result
+    return found
+
+
+def _result(line: Line) -> TestResult | None:
+    id, outcome = line.get("id"), line.get("outcome")
+    if not isinstance(id, str) or not isinstance(outcome, str) or outcome not in OUTCOMES:
+        return None
+    frames = line.get("trace") if isinstance(line.get("trace"), list) else []
+    trace = tuple(":".join(map(_text, frame)) for frame in frames or () if isinstance(frame, list))
+    message, path, error = (_text(line.get(name, "")) for name in ("message", "path", "error"))
+    seconds = line.get("seconds")
+    took = float(seconds) if isinstance(seconds, int | float) and 0 <= seconds <= LARGEST else 0.0
+    return TestResult(_text(id), outcome, message, path, _number(line.get("line")), took, error, trace)
+
+
+def _text(value: Any) -> str:
+    """A text or a number as a text that can be written; half a character of two, which JSON may hold, is spelt out."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return str(_number(value))
+
+
+def _left_running(lines: list[Line]) -> str:
+    """The test that had begun and not ended when the lines stop."""
+    for line in reversed(lines):
+        if isinstance(line.get("running"), str):
+            return _text(line["running"])
+        if "id" in line:
+            return ""
+    return ""
+
+
+def _trouble(ran: Ran, any_results: bool, codes: Collection[int]) -> tuple[str, ...]:
+    if ran.timed_out:
+        return (f"The test command did not end within {ran.seconds:.0f} s.",)
+    if ran.code in codes:
+        return ()
+    if ran.code in (126, 127):
+        return (f"The test command could not be run: {ran.text.strip()[-300:]}",)
+    if ran.code > 128:
+        return (f"The test command was ended by signal {ran.code - 128}.",)
+    if ran.code and not any_results:
+        return (f"The test command ended with exit code {ran.code}: {ran.text.strip()[-300:]}",)
+    return ()
+
+
+def _mismatches(ran: Ran, complete: bool, results: Collection[TestResult], unasked: bool) -> tuple[str, ...]:
+    notes = []
+    any_bad = unasked or any(result.bad for result in results)
+    if ended := [result.id for result in results if result.error == "RanTooLong"]:
+        notes.append(f"Ended because they ran too long: {', '.join(ended[:5])}{' …' if len(ended) > 5 else ''}.")
+    if not complete and not ran.timed_out:
+        notes.append(f"The test run ended with exit code {ran.code} before all its tests were reported.")
+    if complete and any_bad and ran.code == 0:
+        notes.append("The command exited with 0 although tests failed.")
+    if complete and not any_bad and ran.code not in (0, 5):
+        notes.append(f"The command exited with {ran.code} although no test failed.")
+    return tuple(notes)
+
+
+def _number(value: Any) -> int:
+    return min(value, LARGEST) if isinstance(value, int) and value > 0 else 0

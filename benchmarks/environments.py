@@ -1,0 +1,89 @@
+"""How far environments that are found and made come: the base's own tests in them, as a table.
+
+    python -m benchmarks.environments FOLDER...
+
+Each folder is a repository. The settings are the user's: images of languages, registries, approved services.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from aci.environment import environment_for, plan_for
+from aci.repository import Repository
+from aci.testing import run_tests
+from aci.workspace import Options, open_workspace
+from agent.settings import Settings, load_settings
+from agent.surroundings import services, wishes
+from trajectories.errors import SweAgentError
+from trajectories.trees import Trees
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Seconds of the `first` and the `second` time; `came` is what the tests came to."""
+
+    repository: str
+    commit: str
+    source: str
+    image: str
+    commands: int
+    first: float
+    second: float
+    came: str
+
+    def __str__(self) -> str:
+        made = f"{self.source} | {self.image} | {self.commands}"
+        return f"| {self.repository} {self.commit[:8]} | {made} | {self.first:.0f} | {self.second:.1f} | {self.came} |"
+
+
+def row(folder: Path) -> Row:
+    """Make the environment of the repository in `folder` twice, and run all its tests in it."""
+    source = Repository.open(folder)
+    settings = load_settings(source.file(".swe-agent.toml") or b"")
+    with tempfile.TemporaryDirectory(prefix="swe-agent-") as place, Trees(Path(place) / "trees.git") as trees:
+        base = source.base(trees)
+        options = Options(
+            source, base, trees, services=services(settings, source.name), say=lambda line: print(f"  {line}")
+        )
+        plan = plan_for(options, wishes(settings))
+        first, second = list(_made(options, settings))
+        chosen = Options(source, base, trees, image=second[0], services=options.services, say=options.say)
+        with closing(open_workspace("docker", chosen)) as workspace:
+            report = run_tests(workspace, settings.test, timeout=settings.test_timeout)
+        print(report.output.decode("utf-8", "replace")[-1500:])
+    came = f"`{report.command}`: {report.summary()}"
+    return Row(folder.name, base.commit, plan.source, plan.image, len(plan.setup), first[1], second[1], came)
+
+
+def _made(options: Options, settings: Settings) -> Iterator[tuple[str, float]]:
+    """The image, and how long it took to have it: twice."""
+    for _ in range(2):
+        began = time.monotonic()
+        image = environment_for(options, wishes(settings))
+        yield image, time.monotonic() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path)
+    rows = []
+    for folder in parser.parse_args().folders:
+        print(f"{folder.name}:")
+        try:
+            rows.append(str(row(folder.absolute())))
+        except SweAgentError as error:
+            rows.append(f"| {folder.name} | | | | | | {error.message} {error.fix} |")
+        print(rows[-1], flush=True)
+    print("\n| repository | found in | image | commands | s, first | s, again | tests |\n|---|---|---|---|---|---|---|")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()

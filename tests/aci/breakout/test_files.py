@@ -1,0 +1,90 @@
+"""Tricks with links, races and strange files against reading, writing, snapshots and restores."""
+
+from __future__ import annotations
+
+import pytest
+
+from trajectories.errors import SweAgentError as Ours
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
+
+
+def test_links_that_leave(ws, marker):
+    ws.run("ln -s /etc/hostname out; ln -s / root; mkdir sub; ln -s ../../../../../.. sub/up")
+    for path in ("out", "root/etc/hostname", "sub/up/etc/hostname", "../../etc/hostname", "/etc/hostname"):
+        with pytest.raises(Ours):
+            ws.read(path)
+    for path in (f"root{marker}", f"sub/up{marker}", "out", "/etc/new", f"../../../..{marker}"):
+        with pytest.raises(Ours):
+            ws.write(path, b"x")
+    assert not marker.exists()
+
+
+def test_a_directory_that_becomes_a_link_meanwhile(ws, marker):
+    """Files written in a race never land on this machine."""
+    ws.run(f"mkdir -p d /tmp/away {marker.parent}")
+    ws.run(f"(while :; do rm -rf d; ln -s {marker.parent} d; rm -f d; mkdir d; done) >/dev/null 2>&1 &")
+    for _ in range(30):
+        try:
+            ws.write(f"d/{marker.name}", b"x")
+            ws.read(f"d/{marker.name}")
+        except (Ours, OSError):
+            continue
+    ws.snapshot()
+    assert not marker.exists()
+
+
+def test_a_hard_link_is_not_written_through(ws):
+    ws.run("echo outside > /tmp/outside; ln -f /tmp/outside README")
+    tree = ws.snapshot().tree
+    assert ws.options.trees.read(tree, "README") == b"outside\n"
+    ws.restore(ws.options.base.tree)
+    assert ws.read("README") == b"hello\n"
+    assert ws.run("cat /tmp/outside").text == "outside\n"
+
+
+def test_what_is_no_file_hangs_nothing(ws):
+    ws.run(
+        "rm README pkg/mod.py; mkfifo README fifo; ln -s loop loop; ln -s /dev/zero zero; ln -s /dev/random pkg/mod.py"
+    )
+    tree = ws.snapshot().tree
+    assert ws.options.trees.read(tree, "zero") == b"/dev/zero"
+    for path in ("README", "fifo", "loop", "zero"):
+        with pytest.raises((Ours, OSError)):
+            ws.read(path)
+    ws.restore(ws.options.base.tree)
+    assert ws.read("README") == b"hello\n"
+
+
+def test_names_that_break_lists(ws):
+    ws.run("touch $'two\\nlines' $'\\033]0;t\\007' -- '-rf' ' ' '\"' \"$(printf 'a%.0s' $(seq 255))\" $'\\xff\\xfe'")
+    ws.run("p=.; for i in $(seq 400); do p=$p/deeperanddeeper; done; mkdir -p $p; (cd $p && touch end)")
+    tree = ws.snapshot().tree
+    names = {change.path for change in ws.options.trees.changed(ws.options.base.tree, tree)}
+    assert {"-rf", " ", '"'} <= names
+    ws.restore(ws.options.base.tree)
+    assert ws.snapshot(exact=True).tree == ws.options.base.tree
+
+
+def test_files_that_change_while_they_are_stored(ws):
+    ws.run("(while :; do mkdir -p x/y; echo $RANDOM > x/y/a; ln -sf a x/y/b; rm -rf x; done) >/dev/null 2>&1 &")
+    for _ in range(10):
+        try:
+            tree = ws.snapshot().tree
+        except Ours:
+            continue
+        assert {change.path for change in ws.options.trees.changed(ws.options.base.tree, tree)} <= {"x/y/a", "x/y/b"}
+
+
+def test_a_small_pack_that_unfolds(ws):
+    """A few hundred kilobytes on the wire, hundreds of megabytes with whoever unpacks them."""
+    before = sum(file.stat().st_size for file in ws.options.trees.path.rglob("*") if file.is_file())
+    ws.run("head -c 200000000 /dev/zero > zeros; cp zeros zeros1; echo 1 >> zeros1", timeout=100)
+    try:
+        tree = ws.snapshot().tree
+        with pytest.raises((Ours, OSError)):
+            ws.options.trees.read(tree, "zeros1")
+    except Ours:
+        pass
+    after = sum(file.stat().st_size for file in ws.options.trees.path.rglob("*") if file.is_file())
+    assert after - before < 100_000_000

@@ -1,0 +1,144 @@
+"""A repository that is hostile before it is ever put into a container: what this machine does with it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aci.repository import Repository
+from tests.conftest import git
+from tests.e2e.conftest import TEST_CORE, answer, call, write
+from trajectories.errors import SweAgentError
+from trajectories.journal import read
+from trajectories.trees import Trees
+
+
+@pytest.fixture
+def quiet(machine):
+    machine.traced = False
+    return machine
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["core.fsmonitor", "core.hooksPath", "filter.bad.smudge", "diff.external",
+     "diff.bad.textconv", "core.pager", "core.editor", "core.alternateRefsCommand", "uploadpack.packObjectsHook",
+     "core.gitProxy", "gpg.program", "credential.helper", "core.askPass", "include.path"],
+)  # fmt: skip
+def test_its_git_configuration_runs_nothing(calculator, tmp_path, marker, setting):
+    """But for clean filters (Git LFS is one), as `git status` does: no clone brings one along; docs/security.md."""
+    script = tmp_path / "evil"
+    script.write_text(f"#!/bin/sh\ntouch {marker}\n[ $# -eq 0 ] && cat\nexit 0\n")
+    script.chmod(0o755)
+    hooks = write(
+        tmp_path / "hooks", dict.fromkeys(("post-index-change", "post-checkout", "reference-transaction"), "")
+    )
+    for hook in hooks.iterdir():
+        hook.write_text(script.read_text())
+        hook.chmod(0o755)
+    write(calculator, {".gitattributes": "* filter=bad diff=bad\n", "calc/text.py": "x = 1\n"})
+    config = write(tmp_path / "more", {"config": f"[core]\n\tfsmonitor = {script}\n"}) / "config"
+    value = {"core.hooksPath": hooks, "include.path": config}.get(setting, script)
+    git(calculator, "config", setting, str(value))
+    with Trees(tmp_path / "trees.git") as trees:
+        repository = Repository.open(calculator)
+        base = repository.base(trees, None)
+        repository.history(base, tmp_path / "history.git")
+        assert trees.read(base.tree, "calc/text.py") == b"x = 1\n"
+    assert not marker.exists()
+
+
+def test_modules_that_stand_in_for_ours(quiet, calculator, issue_file, marker):
+    """Whoever sits in such a repository and starts the command runs ours."""
+    evil = f"open({str(marker)!r}, 'w')\n"
+    names = (
+        "json",
+        "docker",
+        "git",
+        "litellm",
+        "typer",
+        "rich",
+        "sitecustomize",
+        "usercustomize",
+        "agent",
+        "aci",
+        "re",
+    )
+    write(calculator, {f"{name}.py": evil for name in names} | {"aci/__init__.py": evil, "pyvenv.cfg": "home = /"})
+    command = Path(sys.executable).with_name("swe-agent")
+    if not command.exists():
+        pytest.skip("the command is not installed beside this Python")
+    done = subprocess.run([command, "locate", "--issue-file", issue_file], cwd=calculator, env=quiet.environment,
+                          capture_output=True, text=True, timeout=100)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not marker.exists()
+
+
+def test_a_planted_state_is_nobodys(quiet, calculator, issue_file):
+    """Runs, caches and settings that lie in the repository are its files and nothing else."""
+    journal = '{"type": "run", "id": "evil"}\n'
+    write(calculator, {
+        ".swe-agent/runs/evil/journal.jsonl": journal, "runs/evil/journal.jsonl": journal,
+        ".swe-agent/config.toml": "x",
+        "config.toml": 'workspace = "docker"\nbudget = 1e9\n', ".env": "SWE_AGENT_BUDGET=1e9\n",
+        ".config/swe-agent/config.toml": "budget = 1e9\n", "policy.toml": "budget = 1e9\n",
+    })  # fmt: skip
+    script = quiet.script(answer("Done.", call("edit", path="t.py", old="", new=TEST_CORE), call("submit")))
+    told = quiet.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", script, cwd=calculator)
+    assert "evil" not in quiet.run("runs", cwd=calculator).stdout
+    assert read(Path(told["directory"])).run.settings["budget"] == 2.0
+
+
+@pytest.mark.parametrize(
+    "name", [".swe-agent.toml", ".devcontainer/devcontainer.json", "Dockerfile", "AGENTS.md", "pyproject.toml"]
+)
+def test_a_link_to_a_file_of_the_users(quiet, calculator, issue_file, tmp_path, name):
+    secret = tmp_path / "id_rsa"
+    secret.write_text("canary = the-canary-of-this-test\n")
+    for target in (secret, Path("/dev/zero")):
+        path = calculator / name
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+        git(calculator, "add", "-A")
+        quiet.workspace = "docker"
+        why = quiet.run("env", "why", "--repo", str(calculator))
+        quiet.workspace = "local"
+        script = quiet.script(answer("Done.", call("submit")))
+        done = quiet.run("fix", "--repo", str(calculator), "--issue-file", issue_file, "--model", script)
+        assert "the-canary-of-this-test" not in why.stdout + why.stderr + done.stdout + done.stderr
+        for run in quiet.runs():
+            assert b"the-canary-of-this-test" not in (run / "journal.jsonl").read_bytes()
+
+
+def test_a_fifo_hangs_nobody(calculator, tmp_path):
+    os.mkfifo(calculator / ".swe-agent.toml")
+    os.mkfifo(calculator / "calc" / "pipe")
+    with Trees(tmp_path / "trees.git") as trees:
+        repository = Repository.open(calculator)
+        repository.base(trees, None)
+        try:
+            assert not repository.file(".swe-agent.toml", None)
+        except SweAgentError as error:
+            assert error.fix  # noqa: PT017  (either way will do)
+
+
+def test_escapes_in_an_issue_and_in_names(quiet, calculator, issue_file):
+    evil = "\x1b]0;owned\x07\x1b]52;c;ZWNobw==\x07\x9b2J\u202ereversed"
+    Path(issue_file).write_text(f"# add() {evil} subtracts\n\nSee calc/core.py {evil}\n")
+    write(calculator, {f"calc/{evil.replace('/', '')}.py": "def add(a, b):\n    return a\n"})
+    git(calculator, "add", "-A")
+    git(calculator, "commit", "-qm", f"A commit about add {evil}")
+    script = quiet.script(answer(f"Done {evil}.", call("submit", summary=evil)))
+    shown = [
+        quiet.run("locate", "--repo", str(calculator), "--issue-file", issue_file),
+        quiet.run("fix", "--repo", str(calculator), "--issue-file", issue_file, "--model", script, "--plain"),
+        quiet.run("runs"),
+        quiet.run("show", quiet.runs()[0].name),
+    ]
+    for done in shown:
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(done.stdout + done.stderr), done.args

@@ -1,0 +1,131 @@
+# ruff: noqa: E501  (programs are read more easily unbroken)
+"""Ways through the kernel: /proc, /sys, mounts, devices, namespaces, set-uid, the Docker socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.aci.breakout.hostile import python, refused
+
+pytestmark = pytest.mark.docker
+
+
+def test_core_pattern(ws, marker):
+    path = Path("/proc/sys/kernel/core_pattern")
+    before = path.read_text()
+    refused(ws, f"echo '|/bin/touch {marker}' > {path}", f"echo x > {path.with_name('modprobe')}")
+    assert path.read_text() == before
+
+
+def test_sysrq_and_panic(ws):
+    refused(
+        ws,
+        "echo h > /proc/sysrq-trigger",
+        "echo 1 > /proc/sys/kernel/sysrq",
+        "echo 1 > /proc/sys/vm/drop_caches",
+        "echo -17 > /proc/1/oom_adj",
+    )
+
+
+def test_release_agent(ws, marker):
+    refused(
+        ws,
+        f"for f in $(find /sys/fs/cgroup -name release_agent); do echo {marker} > $f && exit 0; done; false",
+        "mkdir -p /tmp/cg; mount -t cgroup -o memory cgroup /tmp/cg",
+        "unshare -UrmC sh -c 'mkdir -p /tmp/cg; mount -t cgroup -o rdma cgroup /tmp/cg'",
+        "echo max > /sys/fs/cgroup/memory.max",
+        "echo -1 > /sys/fs/cgroup/memory/memory.limit_in_bytes",
+    )
+    assert not marker.exists()
+
+
+def test_mounts(ws):
+    refused(
+        ws,
+        "mkdir -p /tmp/m; mount -t tmpfs none /tmp/m",
+        "mount --bind / /tmp/m",
+        "mount -t proc proc /tmp/m",
+        "mount -o remount,rw /proc/sys",
+        "unshare -m true",
+        "unshare -Urm true",
+        "umount /proc/sysrq-trigger",
+        "cd /tmp/m && mkdir -p old && pivot_root . old",
+    )
+
+
+def test_chroot_does_not_leave(ws):
+    refused(ws, "chroot /proc/1/root/.. true", python("import os; os.chroot('/tmp')"))
+
+
+def test_devices(ws):
+    major, minor = divmod(Path("/").stat().st_dev, 256)
+    refused(
+        ws,
+        f"mknod /tmp/disk b {major} {minor}",
+        "mknod /tmp/mem c 1 1",
+        "cat /dev/mem",
+        "cat /dev/kmsg",
+        "dmesg",
+        "ls /dev/sd* /dev/vd* /dev/nvme* /dev/dm-*",
+    )
+
+
+def test_the_docker_socket(ws):
+    refused(
+        ws,
+        "find / -xdev -name 'docker*.sock' -o -xdev -name 'containerd*.sock' -o -xdev -name 'podman*.sock' | grep .",
+        "env | grep -i docker_host",
+        python("import socket; socket.socket(socket.AF_UNIX).connect('/var/run/docker.sock')"),
+    )
+
+
+def test_a_set_uid_program_gives_nothing(ws):
+    ws.run("cp $(command -v cat) /tmp/cat; chmod 4755 /tmp/cat")
+    status = ws.run("/tmp/cat /proc/self/status").text
+    assert "CapEff:\t0000000000000000" in status
+    assert "NoNewPrivs:\t1" in status
+
+
+def test_no_module_and_no_bpf(ws):
+    refused(ws, "echo > /tmp/x.ko; insmod /tmp/x.ko", "modprobe dummy", python(SYSCALLS))
+
+
+SYSCALLS = """
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+bpf, userfault, keyctl, open_by_handle, kexec = 321, 323, 250, 304, 246
+worked = [n for n in (bpf, userfault, keyctl, open_by_handle, kexec) if libc.syscall(n, 0, 0, 0, 0, 0) >= 0]
+print(worked)
+sys.exit(not worked)
+"""
+
+
+OPEN_ALL = """
+import os, sys
+opened = []
+for top in ("/proc/sys", "/sys", "/proc/irq", "/proc/bus", "/proc/fs"):
+    for folder, _, files in os.walk(top):
+        for name in files:
+            try:
+                os.close(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_NONBLOCK))
+                opened.append(os.path.join(folder, name))
+            except OSError:
+                pass
+print(opened[:20])
+sys.exit(not opened)
+"""
+
+
+def test_nothing_of_proc_sys_and_sys_can_even_be_opened(ws):
+    refused(ws, python(OPEN_ALL))
+
+
+def test_no_namespace_of_another_is_joined(ws):
+    join = "import ctypes, os, sys; libc = ctypes.CDLL(None)\nsys.exit(not any(libc.setns(os.open(f'/proc/1/ns/{n}', 0), 0)"
+    refused(ws, python(join + " == 0 for n in ('mnt', 'pid', 'uts', 'ipc')))"), "unshare -Ur true", "unshare -p true")
+
+
+def test_the_clock_and_the_host_name_stay(ws):
+    refused(ws, "date -s 2001-01-01", "hostname owned", "sysctl -w kernel.hostname=owned", "renice -n -5 -p $$")

@@ -1,0 +1,82 @@
+"""Programs that take all there is: processes, memory, disk, inodes, descriptors. Always bounded by the program too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.aci.breakout.hostile import python
+from trajectories.errors import WorkspaceError
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
+
+
+def alive(ws) -> None:
+    """It answers, or says in one sentence that it ended."""
+    try:
+        ws.run("true")
+        assert ws.run("echo alive").text.endswith("alive\n")
+    except WorkspaceError as error:
+        assert error.fix  # noqa: PT017  (either way will do)
+
+
+def test_a_fork_bomb(hostile):
+    ws = hostile(processes=128)
+    before = len(list(Path("/proc").glob("[0-9]*")))
+    ws.run("bomb() { [ $1 -gt 0 ] && { bomb $(($1 - 1)) & bomb $(($1 - 1)) & } ; sleep 5; }; bomb 10", timeout=3)
+    assert len(list(Path("/proc").glob("[0-9]*"))) < before + 300
+    alive(ws)
+    assert ws.snapshot().tree == ws.options.base.tree
+
+
+def test_memory(hostile):
+    ws = hostile(memory="256m")
+    ran = ws.run(python("held = [bytearray(1 << 20) for _ in range(1500)]; print('had it all')"), timeout=60)
+    assert ran.code != 0
+    assert "had it all" not in ran.text.splitlines()
+    assert ws.run("echo alive").text.endswith("alive\n")
+
+
+def test_shared_memory_is_small(ws):
+    ran = ws.run("head -c 1500000000 /dev/zero > /dev/shm/full", timeout=60)
+    assert ran.code != 0
+    ws.run("rm -f /dev/shm/full")
+    alive(ws)
+
+
+def test_a_full_disk(hostile, tmp_path):
+    ws = hostile(disk="200m")
+    free = shutil.disk_usage("/").free
+    ws.run("i=0; while [ $i -lt 60 ]; do head -c 50000000 /dev/zero > f$i || break; i=$((i+1)); done", timeout=90)
+    assert free - shutil.disk_usage("/").free < 3_000_000_000
+    used = ws.run("du -sm --exclude=./.git . | cut -f1")
+    assert not used.text.strip().isdigit() or int(used.text) < 2000
+    alive(ws)
+
+
+def test_many_small_files(hostile):
+    ws = hostile(disk="200m")
+    make = "import os\nfor d in range(400):\n os.mkdir(f'd{d}')\n for n in range(5000): open(f'd{d}/{n}', 'w').close()"
+    before = os.statvfs("/").f_ffree
+    ran = ws.run(python(make + "\nprint('made them all')"), timeout=120)
+    assert "made them all" not in ran.text
+    assert before - os.statvfs("/").f_ffree < 1_500_000
+    alive(ws)
+
+
+def test_one_file_of_a_terabyte(ws):
+    ran = ws.run("truncate -s 1T huge; head -c 1 /dev/zero >> huge; ls -l huge")
+    assert "1099511627777" not in ran.text
+    ws.snapshot()
+    alive(ws)
+
+
+def test_descriptors(ws):
+    opened = "import os\nfor n in range(2_000_000): os.open('/dev/null', 0)\nprint('opened them all')"
+    ran = ws.run(python(opened), timeout=60)
+    assert ran.code != 0
+    assert "opened them all" not in ran.text
+    alive(ws)

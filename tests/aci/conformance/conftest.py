@@ -1,0 +1,175 @@
+"""What every workspace promises, asked of each kind.
+
+Most cases share one workspace a kind and process, whose repository holds everything that is odd in real ones, and which
+is put back after each. Cases about the shell alone are also put to the shells of this machine without a workspace.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from aci.posix import PosixWorkspace
+from aci.repository import Repository
+from aci.shell import Shell, quote
+from aci.workspace import Options, open_workspace
+from tests.conftest import IMAGE, git
+from trajectories.trees import Trees
+
+KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
+SHELLS = ["bash", "sh", *(["busybox"] if shutil.which("busybox") else []), *KINDS]
+BINARY = bytes(range(256)) * 40
+LONG = "n" * 250
+LATIN = os.fsdecode(b"caf\xe9")
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "4d" * 32 + "\nsize 12345\n"
+FILES: dict[str, str | bytes] = {
+    ".gitignore": "*.log\nbuild/\n/venv/\n",
+    ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n*.crlf text eol=crlf\n*.id ident\n",
+    "README": "hello\n",
+    "empty": "",
+    "pkg/__init__.py": "x = 1\n",
+    "pkg/mod.py": "def f():\n    return 1\n",
+    "run.sh": "#!/bin/sh\necho ran\n",
+    "model.bin": LFS,
+    "image.png": BINARY,
+    "dos.txt": "one\r\ntwo\r\n",
+    "tagged.id": "$Id$\n",
+    "no newline": "end",
+    "new\nline": "n\n",
+    "-rf": "dash\n",
+    LATIN: "latin\n",
+    "日本語 ☃": "snow\n",
+    LONG: "long\n",
+    "deep/" * 30 + "leaf": "leaf\n",
+    "case": "lower\n",
+    "CASE": "upper\n",
+    "quote'\"\\$(x)`": "quoted\n",
+    " spaces ": "spaces\n",
+    "packages/app/pyproject.toml": "[project]\nname = 'app'\n",
+    "packages/app/app.py": "import lib\n",
+    "packages/app/.gitignore": "*.tmp\n!kept.tmp\n",
+    "packages/lib/lib.py": "y = 1\n",
+    "kept.log": "committed though ignored\n",
+    **{f"many/{number // 100}/{number}.txt": f"{number}\n" for number in range(500)},
+}
+LINKS = {"link": "README", "folder link": "pkg", "dangling": "nowhere", "loop": "loop", "out": "/etc/passwd"}
+
+
+def make(root: Path) -> Path:
+    root.mkdir()
+    git(root, "init", "-q", "-b", "main")
+    for name, content in FILES.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    for name, target in LINKS.items():
+        (root / name).symlink_to(target)
+    (root / "run.sh").chmod(0o755)
+    git(root, "-c", "filter.lfs.clean=cat", "add", "-A", "-f")
+    git(root, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendor/sub")
+    (root / "vendor" / "sub").mkdir(parents=True)
+    git(root, "commit", "-q", "-m", "Everything that is odd")
+    return root
+
+
+class Shared:
+    """The one workspace of each kind: opened when first asked for, and again where it could not be put back."""
+
+    def __init__(self, make_folder: Callable[[str], Path], until_the_end: ExitStack) -> None:
+        self._make_folder, self._until_the_end = make_folder, until_the_end
+        self._found: dict[str, PosixWorkspace] = {}
+
+    def take(self, kind: str) -> PosixWorkspace:
+        """The workspace, at its base; from now on it counts as spoiled until it is put back."""
+        return self._found.pop(kind, None) or self._open(kind)
+
+    def put_back(self, kind: str, ws: PosixWorkspace, sessions: bool = True) -> None:
+        """Undo all that a case did to it, to its `sessions` too unless it only did something to files there."""
+        ws.options.cancel.clear()
+        if sessions:
+            ws._processes("").end_all()
+            for shell in ws._sessions.values():
+                shell.close()
+            ws._sessions.clear()
+        ws.restore(ws.options.base.tree)
+        words = b"(cd %b && git clean -ffdqx && rm -rf .git && cp -Rp %b .git && find %b -mindepth 1 -delete)"
+        ws._service.ask(words % (quote(ws.root), _kept(ws), quote(ws.scratch)), "be put back")
+        for shell in ws._sessions.values():
+            shell.run(b"cd " + quote(ws.root))
+        self._found[kind] = ws
+
+    def _open(self, kind: str) -> PosixWorkspace:
+        folder = self._make_folder(kind)
+        trees = self._until_the_end.enter_context(Trees(folder / "trees.git"))
+        repository = Repository.open(make(folder / "repo"))
+        options = Options(repository, repository.base(trees), trees, image=IMAGE, say=lambda _: None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+            workspace = open_workspace(kind, options)
+        assert isinstance(workspace, PosixWorkspace)
+        self._until_the_end.callback(workspace.close)
+        workspace._service.ask(b"cp -Rp %b/.git %b" % (quote(workspace.root), _kept(workspace)), "keep the history")
+        return workspace
+
+
+def _kept(ws: PosixWorkspace) -> bytes:
+    return quote(f"{ws.harness}/kept.git")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    with ExitStack() as stack:
+        yield Shared(tmp_path_factory.mktemp, stack)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of workspace in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def ws(kind: str, shared: Shared, request: pytest.FixtureRequest) -> Iterator[PosixWorkspace]:
+    """The shared workspace of a kind, at the base; what a case does to it is undone."""
+    workspace = shared.take(kind)
+    yield workspace
+    shared.put_back(kind, workspace, sessions=not getattr(request.module, "ONLY_FILES", False))
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell | PosixWorkspace]:
+    """Each POSIX shell of this machine in an empty folder, and the main session of each workspace."""
+    program = str(request.param)
+    if program in ("local", "docker"):
+        shared: Shared = request.getfixturevalue("shared")
+        workspace = shared.take(program)
+        yield workspace
+        shared.put_back(program, workspace)
+        return
+    (tmp_path / "work").mkdir()
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C"}
+    if program == "busybox":  # found first as `sh`, by the wrapper and as the shell
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "sh").symlink_to(shutil.which("busybox") or "")
+        env, program = {**env, "PATH": f"{tmp_path}/bin:{env['PATH']}"}, "sh"
+    alone = Shell(cwd=str(tmp_path / "work"), env=env, program="bash" if program == "bash" else "sh")
+    yield alone
+    alone.close()
+
+
+def out(shell: Shell | PosixWorkspace, command: str) -> str:
+    """What a command says that succeeds."""
+    ran = shell.run(command)
+    assert ran.code == 0, ran.text
+    return ran.text.rstrip("\n")
+
+
+def changed(ws: PosixWorkspace, tree: str) -> dict[str, str]:
+    """Path -> status of what differs from the base."""
+    return {change.path: change.status for change in ws.options.trees.changed(ws.options.base.tree, tree)}

@@ -1,0 +1,194 @@
+"""Any mix of commands, edits, time-outs, snapshots, restores and forks, against a model of a tree of files.
+
+Few short ones by default; many long ones where SWE_AGENT_TEST_ALL is set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from aci.posix import PosixWorkspace
+from aci.shell import quote
+from tests.aci.conformance.conftest import FILES, LINKS, Shared
+from trajectories.trees import Trees
+
+ALL = bool(os.environ.get("SWE_AGENT_TEST_ALL"))
+NAMES = ["a", "b c", "d/e", "d/f/g", "new\nline", "-rf", os.fsdecode(b"\xe9"), "README", "run.sh", "pkg/mod.py", "link"]
+CONTENTS = [b"", b"x\n", b"no newline", b"\0\xff\r\n", b"# " * 40_000]
+
+Content = bytes | str
+Files = dict[str, tuple[str, bytes]]
+"""Path -> (git's mode, bytes or target)."""
+
+
+def base() -> Files:
+    files = {
+        name: ("100644", content.encode() if isinstance(content, str) else content) for name, content in FILES.items()
+    }
+    links = {name: ("120000", os.fsencode(target)) for name, target in LINKS.items()}
+    return files | links | {"run.sh": ("100755", files["run.sh"][1])}
+
+
+def of_tree(trees: Trees, tree: str) -> Files:
+    found = trees.files(tree)
+    return {path: (entry.mode, trees.read(tree, path)) for path, entry in found.items() if entry.mode != "160000"}
+
+
+class Machine(RuleBasedStateMachine):
+    """`files` is what should be there; commands are run by the agent's shell, edits by the workspace."""
+
+    workspace: PosixWorkspace
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ws = self.workspace
+        self.files = base()
+        self.seen: dict[str, Files] = {}
+        self.exported = ""
+        self.forks = ExitStack()
+
+    @initialize()
+    def begin(self) -> None:
+        self.ws.restore(self.ws.options.base.tree)
+        self.ws.run(f"cd {quote(self.ws.root).decode()}; unset KEPT")
+
+    def teardown(self) -> None:
+        self.forks.close()
+
+    def _room(self, name: str) -> bool:
+        """Whether a file can stand there: no folder is in its place, and no file or link where a folder must be."""
+        parents = ["/".join(name.split("/")[:depth]) for depth in range(1, name.count("/") + 1)]
+        return not any(parent in self.files for parent in parents) and not any(
+            path.startswith(f"{name}/") for path in self.files
+        )
+
+    def _run(self, command: str) -> None:
+        ran = self.ws.run(command)
+        assert ran.code == 0, ran.text
+
+    @rule(name=st.sampled_from(NAMES), data=st.sampled_from(CONTENTS))
+    def edit(self, name: str, data: bytes) -> None:
+        if not self._room(name) or self.files.get(name, ("",))[0] == "120000":
+            return
+        self.ws.write(name, data)
+        self.files[name] = (self.files.get(name, ("100644",))[0], data)
+        assert self.ws.read(name) == data
+
+    @rule(name=st.sampled_from(NAMES), text=st.sampled_from(["y", "é", "a'b"]))
+    def append(self, name: str, text: str) -> None:
+        mode, data = self.files.get(name, ("100644", b""))
+        if not self._room(name) or mode == "120000":
+            return
+        path = quote(f"./{name}").decode("utf-8", "surrogateescape")
+        self._run(f'mkdir -p -- "$(dirname -- {path})"; printf %s {quote(text).decode()} >> {path}')
+        self.files[name] = (mode, data + text.encode())
+
+    @rule(name=st.sampled_from(NAMES))
+    def remove(self, name: str) -> None:
+        self._run(f"rm -rf -- {quote('./' + name).decode('utf-8', 'surrogateescape')}")
+        self.files = {path: file for path, file in self.files.items() if path != name}
+        self.files = {path: file for path, file in self.files.items() if not path.startswith(f"{name}/")}
+
+    @rule(old=st.sampled_from(NAMES), new=st.sampled_from(NAMES))
+    def move(self, old: str, new: str) -> None:
+        if old not in self.files or old == new or not self._room(new) or new.startswith(f"{old}/"):
+            return
+        words = [quote("./" + name).decode("utf-8", "surrogateescape") for name in (old, new)]
+        self._run(f'mkdir -p -- "$(dirname -- {words[1]})"; mv -fT -- {" ".join(words)}')
+        self.files[new] = self.files.pop(old)
+
+    @rule(name=st.sampled_from(NAMES), on=st.booleans())
+    def mode(self, name: str, on: bool) -> None:
+        mode, data = self.files.get(name, ("", b""))
+        if mode in ("", "120000"):
+            return
+        self._run(f"chmod {'+' if on else '-'}x -- {quote('./' + name).decode('utf-8', 'surrogateescape')}")
+        self.files[name] = ("100755" if on else "100644", data)
+
+    @rule(name=st.sampled_from(NAMES), to=st.sampled_from(["README", "nowhere", ".", "pkg"]))
+    def link(self, name: str, to: str) -> None:
+        if not self._room(name):
+            return
+        path = quote(f"./{name}").decode("utf-8", "surrogateescape")
+        self._run(f'mkdir -p -- "$(dirname -- {path})"; rm -f -- {path}; ln -s {to} {path}')
+        self.files[name] = ("120000", to.encode())
+
+    @rule(death=st.sampled_from(["exit 3", "kill -9 $$", "exec true"]))
+    def die(self, death: str) -> None:
+        assert self.ws.run(f"rm -rf a; echo died > a; {death}").restarted
+        self.files["a"] = ("100644", b"died\n")
+
+    @rule()
+    def time_out(self) -> None:
+        self._run("rm -rf late")
+        assert self.ws.run("echo 1 > late; sleep 30; echo 2 > late", timeout=0.3).timed_out
+        self.files["late"] = ("100644", b"1\n")
+
+    @rule(value=st.sampled_from(["1", "two words", "'"]))
+    def export(self, value: str) -> None:
+        self._run(f"export KEPT={quote(value).decode()}")
+        self.exported = value
+
+    @rule(exact=st.booleans())
+    def snapshot(self, exact: bool) -> None:
+        snapshot = self.ws.snapshot(exact)
+        assert snapshot.skipped == ()
+        assert of_tree(self.ws.options.trees, snapshot.tree) == self.files
+        self.seen[snapshot.tree] = dict(self.files)
+
+    @precondition(lambda self: self.seen)
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        tree = data.draw(st.sampled_from(sorted(self.seen)))
+        self.ws.restore(tree)
+        self.files = dict(self.seen[tree])
+        assert self.ws.snapshot(exact=True).tree == tree
+
+    @precondition(lambda self: self.seen and self.ws is self.workspace)
+    @rule(data=st.data())
+    def fork(self, data: st.DataObject) -> None:
+        """Go on in a fork."""
+        tree = data.draw(st.sampled_from(sorted(self.seen)))
+        self.ws = self.forks.enter_context(self.ws.fork(tree))
+        self.files, self.exported = dict(self.seen[tree]), ""
+
+    @invariant()
+    def the_session_knows_what_was_exported(self) -> None:
+        assert self.ws.run('printf %s "$KEPT"').text == self.exported
+
+
+@pytest.fixture
+def held(kind: str, shared: Shared) -> Iterator[PosixWorkspace]:
+    workspace = shared.take(kind)
+    yield workspace
+    shared.put_back(kind, workspace)
+
+
+def test_any_mix_is_what_the_model_says(held: PosixWorkspace) -> None:
+    class Here(Machine):
+        workspace = held
+
+    examples, steps = (60, 40) if ALL else (4, 20)
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Here,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

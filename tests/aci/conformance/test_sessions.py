@@ -1,0 +1,214 @@
+"""Sessions of a workspace: what is in them, what ends with them, and what a time-out or a cancelled run leaves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from aci.posix import PosixWorkspace
+from tests.aci.conformance.conftest import out
+from tests.conftest import MakeRepo, OpenWorkspace
+from trajectories.errors import Cancelled, UsageError, WorkspaceError
+
+ALLOWED = {
+    # what our sessions set
+    *("LANG", "PAGER", "GIT_PAGER", "GIT_TERMINAL_PROMPT", "TERM", "PIP_PROGRESS_BAR", "PIP_DISABLE_PIP_VERSION_CHECK"),
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "SWE_AGENT_SESSION"),
+    # what a shell or the image has of its own
+    *("PATH", "PWD", "OLDPWD", "SHLVL", "_", "HOME", "HOSTNAME"),
+    # what the local workspace lets through
+    *("USER", "LOGNAME", "SHELL", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONUSERBASE"),
+    *("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYENV_ROOT", "PYENV_VERSION", "JAVA_HOME", "GOROOT"),
+    *("RUSTUP_HOME", "CARGO_HOME", "RUSTUP_TOOLCHAIN"),
+}
+
+
+def running(ws: PosixWorkspace, *commands: str) -> list[str]:
+    """Which of these commands run in this workspace, seen by their arguments."""
+    files = " ".join(f"/proc/{each.pid}/cmdline" for each in ws._processes("").table() if each.marked)
+    seen = ws._service.run(f"for f in {files}; do {{ tr '\\0' ' ' <$f; echo; }} 2>/dev/null; done").text.splitlines()
+    return [command for command in commands if any(line.strip() == command for line in seen)]
+
+
+def test_a_session_lasts_and_others_know_nothing_of_it(ws: PosixWorkspace) -> None:
+    ws.run("cd pkg; export A='b c'; B=2")
+    assert out(ws, 'echo "$PWD|$A|$B"') == f"{ws.root}/pkg|b c|2"
+    assert ws.run('echo "$PWD|$A|$B"', session="other").text == f"{ws.root}||\n"
+
+
+def test_a_session_begins_at_the_root(ws: PosixWorkspace) -> None:
+    assert out(ws, "pwd") == ws.root
+    assert ws.run("true").cwd == ws.root
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "a-b", "$(id)"])
+def test_a_session_needs_a_plain_name(ws: PosixWorkspace, name: str) -> None:
+    with pytest.raises(UsageError):
+        ws.run("true", session=name)
+
+
+def test_a_session_has_no_terminal_and_no_input(ws: PosixWorkspace) -> None:
+    assert ws.run("cat; [ -t 0 ] || [ -t 1 ] || [ -t 2 ]").code == 1
+    assert ws.run("echo x > /dev/tty").code != 0
+    assert out(ws, "echo $PYTHONDONTWRITEBYTECODE $PAGER $TERM") == "1 cat dumb"
+
+
+def test_the_environment_is_an_allow_list(
+    kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = make_repo({"README": "hello\n"})
+    for name in ("SOME_API_KEY", "GITHUB_TOKEN", "HTTPS_PROXY", "SWE_AGENT_STATE", "PYTHONSTARTUP", "GIT_AUTHOR_NAME"):
+        monkeypatch.setenv(name, "of-the-host")
+    monkeypatch.setenv("PYTHONPATH", "")
+    ws = open_ws(kind, repo)
+    shown = out(ws, "env -0 | tr '\\n\\0' ' \\n'; export")
+    assert "of-the-host" not in shown
+    names = {line.partition("=")[0] for line in out(ws, "env -0 | tr '\\n\\0' ' \\n'").splitlines()}
+    assert names <= ALLOWED
+
+
+def test_nothing_of_ours_is_on_the_python_path(ws: PosixWorkspace) -> None:
+    assert out(ws, "echo $PYTHONPATH").split(":")[:2] == [ws.root, f"{ws.root}/src"]
+    assert ws.harness not in out(ws, "env")
+
+
+def test_nothing_of_ours_is_open(ws: PosixWorkspace) -> None:
+    assert out(ws, "ls /proc/self/fd").split() == ["0", "1", "2", "3"], "3 is the folder that is listed"
+
+
+def test_the_agents_git_is_its_own(ws: PosixWorkspace) -> None:
+    assert out(ws, "env | grep ^GIT_ | grep -v -e PAGER -e PROMPT || :") == ""
+    assert out(ws, "git rev-parse --show-toplevel") == ws.root
+
+
+# Time-outs
+
+
+def test_a_time_out_ends_what_the_command_started_and_nothing_else(ws: PosixWorkspace) -> None:
+    ws.run("sleep 301 >/dev/null 2>&1 &")
+    time.sleep(0.2)
+    ran = ws.run("echo before; sleep 302 & (setsid sleep 303 &); sleep 304; touch after", timeout=0.5)
+    assert (ran.code, ran.timed_out, ran.restarted, ran.text) == (124, True, True, "before\n")
+    assert running(ws, "sleep 301", "sleep 302", "sleep 303", "sleep 304") == ["sleep 301"]
+    assert "after" not in out(ws, "ls")
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        "(setsid sh -c 'setsid sleep 311 & sleep 311' &)",
+        "nohup sleep 311 >/dev/null 2>&1 &",
+        "(trap '' TERM HUP INT; sleep 311) &",
+        "sh -c 'sh -c \"sleep 311 &\" &'",
+        "(cd /; exec sleep 311 <&- >&- 2>&-) &",
+    ],
+)
+def test_what_hides_is_ended_too(ws: PosixWorkspace, hide: str) -> None:
+    assert ws.run(f"{hide}\nsleep 60", timeout=0.6).timed_out
+    assert running(ws, "sleep 311") == []
+
+
+def test_a_time_out_in_one_session_leaves_the_others(ws: PosixWorkspace) -> None:
+    ws.run("A=kept; sleep 321 & :", session="other")
+    assert ws.run("sleep 322", timeout=0.3).timed_out
+    assert ws.run("echo $A", session="other").text == "kept\n"
+    assert running(ws, "sleep 321", "sleep 322") == ["sleep 321"]
+
+
+def test_exported_variables_and_directory_outlive_a_time_out(ws: PosixWorkspace) -> None:
+    ws.run("cd pkg; export A=' a\n\\b'; B=gone")
+    assert ws.run("cd /; export A=changed; sleep 60", timeout=0.3).timed_out
+    assert out(ws, 'echo "$PWD|$A|$B"') == f"{ws.root}/pkg| a\n\\b|"
+
+
+def test_a_time_out_of_a_flood_keeps_head_and_tail(ws: PosixWorkspace) -> None:
+    ran = ws.run(
+        "echo first; while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done", timeout=0.5
+    )
+    assert ran.timed_out
+    assert ran.text.startswith("first\n")
+    assert out(ws, "echo alive") == "alive"
+
+
+def test_background_jobs_run_on_between_commands(ws: PosixWorkspace) -> None:
+    ws.run("(sleep 0.3; echo done > flag) >/dev/null 2>&1 &")
+    assert not out(ws, "ls").count("flag")
+    time.sleep(0.6)
+    assert out(ws, "cat flag") == "done"
+
+
+def test_output_of_a_background_job_that_outlives_its_shell_is_lost_not_misplaced(ws: PosixWorkspace) -> None:
+    ws.run("(sleep 0.4; echo stray) & exit")
+    time.sleep(0.6)
+    assert out(ws, "echo mine") == "mine"
+
+
+# Cancelling
+
+
+@pytest.mark.parametrize("endless", ["sleep 71; touch after", "while :; do echo y; done", "trap '' TERM; sleep 71"])
+def test_cancel_ends_a_command_within_a_second(ws: PosixWorkspace, endless: str) -> None:
+    ws.run("true")
+    threading.Timer(0.2, ws.options.cancel.set).start()
+    with pytest.raises(Cancelled):
+        ws.run(endless)
+    with pytest.raises(Cancelled):
+        ws.run("touch started")
+    ws.options.cancel.clear()
+    assert ws.run("ls after started 2>/dev/null").text == ""
+    assert running(ws, "sleep 71") == []
+
+
+def test_cancelling_ends_a_snapshot_and_closing_works(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    cancel = threading.Event()
+    ws = open_ws(kind, make_repo({"README": "hello\n"}), cancel=cancel)
+    job = out(ws, "head -c 150000000 /dev/urandom > big; sleep 303 >/dev/null 2>&1 & echo $!")
+    threading.Timer(0.2, cancel.set).start()
+    with pytest.raises(Cancelled):
+        ws.snapshot()
+    with pytest.raises(Cancelled):
+        ws.read("README")
+    ws.close()
+    if kind == "local":
+        assert not Path(ws.root).exists()
+        assert ended(job)
+
+
+# The end
+
+
+def ended(pid: str) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_closed_is_closed(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    ws = open_ws(kind, make_repo({"README": "hello\n"}))
+    ws.close()
+    ws.close()
+    for use in (lambda: ws.run("true"), lambda: ws.read("README"), ws.snapshot, lambda: ws.fork("")):
+        with pytest.raises(WorkspaceError):
+            use()
+
+
+def test_local_leaves_nothing_behind(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    ws = open_ws("local", make_repo({"README": "hello\n"}))
+    pids = out(ws, "sleep 401 & echo $!; (setsid sleep 402 & echo $!)").split()
+    ws.run("mkdir ro; touch ro/x; chmod 500 ro; mkdir -p $(printf 'd/%.0s' $(seq 900))")
+    ws.close()
+    assert not Path(ws.root).parent.parent.exists()
+    assert all(map(ended, pids))
+
+
+def test_local_says_that_it_is_no_boundary_and_what_is_imported_from_elsewhere(
+    make_repo: MakeRepo, open_ws: OpenWorkspace
+) -> None:
+    said: list[str] = []
+    open_ws("local", make_repo({"src/own/__init__.py": "", "json/__init__.py": ""}), say=said.append)
+    assert len(said) == 1
+    assert "no boundary" in said[0]
+    open_ws("local", make_repo({"sys/__init__.py": ""}), say=said.append)
+    assert "sys is not imported from the clone" in said[2]

@@ -1,0 +1,222 @@
+"""Packages of the base's day: the index that leaves out what came later, asked over loopback, and what it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.request import urlopen
+
+import pytest
+
+from aci.environment import plan_for
+from aci.environments.dated import chooses, told
+from aci.environments.plan import Wishes
+from aci.environments.trying import Tried, _counted
+from aci.inside import dated_index
+from aci.repository import Repository
+from aci.workspace import Options
+from tests.conftest import MakeRepo
+from trajectories.trees import Trees
+
+TIME = "2025-05-17T08:13:06"
+HTML = """<html><body>
+<a href="../../files/x-1.0.tar.gz#sha256=aa" data-requires-python="&gt;=3.8" data-upload-time="2025-05-17T08:13:06.5Z">x-1.0.tar.gz</a>
+<a href="../../files/x-2.0.tar.gz#sha256=bb" data-upload-time="2025-05-17T08:13:07Z">x-2.0.tar.gz</a>
+</body></html>"""  # noqa: E501
+JSON = {
+    "files": [
+        {
+            "filename": "y-1.tar.gz",
+            "url": "/y-1.tar.gz",
+            "hashes": {"sha256": "cc"},
+            "upload-time": "2024-01-01T00:00:00Z",
+        },
+        {"filename": "y-2.tar.gz", "url": "/y-2.tar.gz", "yanked": "bad", "upload-time": "2026-01-01T00:00:00Z"},
+    ],
+}
+PAGES = {
+    "/simple/x/": ("text/html", HTML),
+    "/simple/y/": ("application/vnd.pypi.simple.v1+json", json.dumps(JSON)),
+    "/simple/z/": ("text/html", '<a href="/files/z-1.tar.gz">z</a><a href="/files/z-2.tar.gz">z</a>'),
+    "/pypi/z/json": (
+        "application/json",
+        json.dumps(
+            {
+                "releases": {
+                    "1": [{"filename": "z-1.tar.gz", "upload_time_iso_8601": "2020-01-01T00:00:00.123Z"}],
+                    "2": [{"filename": "z-2.tar.gz", "upload_time_iso_8601": "2026-01-01T00:00:00.123Z"}],
+                }
+            }
+        ),
+    ),
+    "/simple/new/": (
+        "text/html",
+        '<a href="/files/new-1.whl" data-upload-time="2026-01-01T00:00:00Z" data-core-metadata="true">n</a>',
+    ),
+    "/simple/silent/": ("text/html", '<a href="/files/silent-1.whl">s</a>'),
+    "/simple/broken/": ("application/vnd.pypi.simple.v1+json", "<html>"),
+}
+
+
+class Index(BaseHTTPRequestHandler):
+    def code(self) -> int:
+        return 200
+
+    def do_GET(self) -> None:
+        kind, text = PAGES.get(self.path, ("", ""))
+        self.send_response(self.code() if kind else 404)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def index() -> Iterator[str]:
+    with serving(Index) as real:
+        attributes = {"last": TIME, "indexes": (f"{real}/simple", f"{real}/none/")}
+        with serving(type("Dated", (dated_index.Handler,), attributes)) as ours:
+            yield ours
+
+
+def names(index: str, package: str) -> list[str]:
+    return [each["name"] for each in dated_index.listed(f"{index}/simple", package)]
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [
+        ("x", ["x-1.0.tar.gz"]),
+        ("y", ["y-1.tar.gz"]),
+        ("z", ["z-1.tar.gz"]),
+        ("new", ["new-1.whl"]),
+        ("silent", ["silent-1.whl"]),
+        ("gone", []),
+    ],
+)
+def test_files_that_came_later_are_left_out(index: str, package: str, expected: list[str]) -> None:
+    assert names(index, package) == expected
+
+
+def test_a_link_keeps_what_pip_needs(index: str) -> None:
+    (found,) = dated_index.listed(f"{index}/simple", "x")
+    assert found["href"].endswith("/files/x-1.0.tar.gz#sha256=aa")
+    assert found["href"].startswith("http://127.0.0.1:")
+    assert found["data-requires-python"] == ">=3.8"
+    assert dated_index.listed(f"{index}/simple", "new")[0]["data-core-metadata"] == "true"
+    assert dated_index.listed(f"{index}/simple", "y")[0]["href"].endswith("y-1.tar.gz#sha256=cc")
+
+
+def test_an_index_that_answers_nonsense_is_an_error(index: str) -> None:
+    with pytest.raises(OSError, match="502"):
+        urlopen(f"{index}/simple/broken/")
+
+
+def test_a_server_in_trouble_is_asked_again(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PAGES, "/simple/x/", ("text/html", "<a href='/x-1.whl' data-upload-time='2020'>"))
+    troubles = iter([503, 502, 200])
+    monkeypatch.setattr(Index, "code", lambda self: next(troubles))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    assert "/x-1.whl" in urlopen(f"{index}/simple/x/").read().decode()
+    assert next(troubles, None) is None
+
+
+@pytest.mark.parametrize("path", ["/", "/simple/", "/simple/../etc/", "/simple/x", "/other/x/"])
+def test_nothing_else_is_answered(index: str, path: str) -> None:
+    with pytest.raises(OSError, match="404"):
+        urlopen(index + path)
+
+
+def test_pip_takes_the_older_file(index: str) -> None:
+    asked = [sys.executable, "-m", "pip", "--isolated", "--no-input", "--proxy", "", "index", "versions", "x"]
+    done = subprocess.run([*asked, "-i", f"{index}/simple"], capture_output=True, text=True)
+    assert "Available versions: 1.0\n" in done.stdout, done.stderr
+
+
+def test_what_chooses_versions_by_itself() -> None:
+    assert chooses("python", ["python3 -m venv v", "pip install -e ."])
+    assert chooses("node", ["npm ci", "npm install --no-audit"])
+    assert not chooses("node", ["npm install --global pnpm && pnpm install --frozen-lockfile", "npm ci"])
+    assert not chooses("go", ["go mod download"])
+
+
+def test_more_tests_that_pass_are_better() -> None:
+    some, all_, none = (
+        Tried("", "t", 4, 3, 1, failing=True),
+        Tried("", "t", 4, 4, 0),
+        Tried("", "t", 0, 0, failing=True),
+    )
+    assert all_.better(some)
+    assert some.better(none)
+    assert not some.better(all_)
+    assert not some.better(some)
+    fails, succeeds, unknown = Tried("", "t", failing=True), Tried("", "t"), Tried("")
+    assert succeeds.better(fails)
+    assert not fails.better(succeeds)
+    assert not unknown.better(fails)
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("  273 passing (1s)\n  4 pending\n  2 failing\n", (273, 2)),
+        ("Test Suites: 1 failed, 1 passed, 2 total\nTests:       3 failed, 5 passed, 8 total\n", (5, 3)),
+        (" Test Files  1 failed | 1 passed (2)\n      Tests  2 failed | 7 passed (9)\n", (7, 2)),
+        ("Tests:       8 passed, 8 total\n", (8, 0)),
+        ("nothing of the kind: 3 passed\n", (-1, -1)),
+    ],
+)
+def test_counts_of_javascript_runners(output: str, expected: tuple[int, int]) -> None:
+    assert _counted(output) == expected
+
+
+def test_a_plan_tells_of_the_day_where_it_may_matter(make_repo: MakeRepo, tmp_path: Path) -> None:
+    def reasons(folder: Path) -> str:
+        repository = Repository.open(folder)
+        with Trees(tmp_path / f"trees{len(list(tmp_path.iterdir()))}.git") as trees:
+            options = Options(repository, repository.base(trees), trees)
+            return " ".join(plan_for(options, Wishes(images={"python": "py", "go": "gopher"})).reasons)
+
+    old = make_repo({"setup.py": "import setuptools\n\nsetuptools.setup(name='x')\n"})
+    assert "those of its code's day, 2023-11-14, are tried" in reasons(old)
+    assert "code's day" not in reasons(make_repo({"go.mod": "module x\n"}))
+    now = {**os.environ, "GIT_COMMITTER_DATE": f"{int(time.time())} +0000"}
+    person = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+    for name, said in (("README.md", True), ("code.py", False)):
+        (old / name).write_text("x = 1\n")
+        subprocess.run(["git", "-C", old, "add", name], check=True)
+        subprocess.run(["git", "-C", old, *person, "commit", "-q", "-m", "later"], env=now, check=True)
+        assert ("code's day, 2023-11-14" in reasons(old)) is said
+
+
+def test_npm_is_told_of_the_day() -> None:
+    day = "npm install --before=2025-05-17T08:13:06Z"
+    when = datetime.fromisoformat(f"{TIME}+00:00")
+    assert told("cd web && npm install --no-fund", when) == f"cd web && {day} --no-fund"
+    assert told("npm install --global pnpm && pnpm install", when) == "npm install --global pnpm && pnpm install"
+    assert told("npm ci", when) == "npm ci"

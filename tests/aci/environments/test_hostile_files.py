@@ -1,0 +1,109 @@
+"""Files of a repository that are made to hang whoever reads them, or to end it with a traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+from aci.environments.dockerfile import Unusable, read
+from aci.environments.jsonc import loads
+from aci.environments.plan import Dockerfile, Wishes
+from aci.environments.proposals import proposals
+from aci.environments.python_manifests import Manifests
+from aci.environments.sources import planned
+
+pytestmark = pytest.mark.timeout(20)
+
+DIGITS = "9" * 5000
+PROJECT = '[project]\nname = "x"\n'
+
+
+def manifests(name: str, text: str) -> Manifests:
+    return Manifests({name: text.encode()})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a":1,' + "/**/" * 100_000 + "x", "/*" * 200_000, '"\\"' * 100_000, ", " * 100_000 + "x", DIGITS],
+    ids=["comments", "open comments", "open strings", "commas", "digits"],
+)
+def test_json_that_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        loads(text)
+
+
+def test_a_name_of_a_compose_file() -> None:
+    assert proposals({"compose" + ".a-" * 60 + "!": b""}) == []
+    assert [one.image for one in proposals({"compose-x.dev.yml": b"services:\n  db:\n    image: postgres:16\n"})]
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["ENV A=aa", *["ENV A=$A$A"] * 40], "too long"),
+        (["ARG A=aa", *["ARG A=$A$A"] * 40], "too long"),
+        (["ENV A=" + "a" * 9000, *["RUN true"] * 200], "million"),
+        ([f"ENV A{number}=1" for number in range(300)], "too many variables"),
+        (["USER x"] * 2000, "more than 1000 instructions"),
+        (["RUN " + "a" * 200_000], "too long"),
+        (["ENV A=" + "a" * 9999, *[f"WORKDIR {'$A' * 4}"]], "too long"),
+    ],
+)
+def test_a_dockerfile_that_grows(lines: list[str], why: str) -> None:
+    with pytest.raises(Unusable, match=why):
+        read(Dockerfile("Dockerfile"), {"Dockerfile": "\n".join(["FROM x", *lines]).encode()})
+
+
+def test_groups_that_include_each_other() -> None:
+    names = [f"g{number}" for number in range(12)]
+    every = ", ".join(f'{{include-group = "{name}"}}' for name in [*names, "test"])
+    text = "[dependency-groups]\n" + "".join(f'{name} = ["{name}", {every}]\n' for name in [*names, "test"])
+    found = dict(manifests("pyproject.toml", text).groups())["[dependency-groups] test"]
+    assert sorted(found) == sorted([*names, "test"])
+
+
+def test_a_long_chain_of_groups() -> None:
+    text = "[dependency-groups]\ntest = [{include-group = 'g0'}]\n"
+    text += (
+        "".join(f"g{number} = [{{include-group = 'g{number + 1}'}}]\n" for number in range(3000)) + "g3000 = ['x']\n"
+    )
+    assert dict(manifests("pyproject.toml", text).groups())["[dependency-groups] test"] == ["x"]
+
+
+def test_keys_of_setup_py_that_double() -> None:
+    lines = ["a0 = ['x', 'y']", *[f"a{number + 1} = [a{number}, a{number}]" for number in range(60)]]
+    source = "\n".join([*lines, "setup(name='x', extras_require={a60: ['b'], 'test': ['c']})"])
+    assert manifests("setup.py", source).extras() == {"test"}
+
+
+def test_settings_of_tox_that_fill_each_other() -> None:
+    text = "[base]\ndeps = " + "x" * 500_000 + "\n[testenv]\ndeps = " + "{[base]deps}" * 20_000 + "{[" * 100_000
+    assert sum(map(len, manifests("tox.ini", text).tox_requirements())) < 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("_python_version", DIGITS),
+        ("go__mod", f"module x\n\ngo {DIGITS}.1\n"),
+        ("package__json", f'{{"engines": {{"node": ">={DIGITS}"}}}}'),
+        ("package__json", f'{{"engines": {DIGITS}}}'),
+        ("package__json", f'{{"engines": {{"node": "{">" * 100}{"9" * 50}"}}}}'),
+        ("pyproject__toml", f'{PROJECT}requires-python = ">={DIGITS}"\n'),
+        ("pyproject__toml", f'[tool.poetry]\nname = "x"\n[tool.poetry.dependencies]\npython = "^{DIGITS}"\n'),
+        ("pyproject__toml", f'{PROJECT}classifiers = ["Programming Language :: Python :: 3.{DIGITS}"]\n'),
+        ("pyproject__toml", f"{PROJECT}a = {DIGITS}\n"),
+        ("pyproject__toml", f"{PROJECT}a = {'[' * 20_000}"),
+        ("pyproject__toml", f"{PROJECT}[dependency-groups]\ntest = 3\n"),
+        ("setup__py", "a" + ".b" * 900 + "()\nsetup(name='x')\n"),
+    ],
+)
+def test_what_is_no_version_is_passed_over(name: str, text: str) -> None:
+    path = name.replace("_python", ".python").replace("__", ".")
+    files = {path: text.encode(), "tool.py": b"import sys\n", "test_tool.py": b"import pytest\n"}
+    found = planned(files, Wishes())
+    assert found.image
+    assert max(map(len, found.reasons), default=0) < 1000
+
+
+def test_a_name_with_dots_is_still_the_call_of_setup() -> None:
+    assert manifests("setup.py", "import setuptools\nsetuptools.setup(tests_require=['a'])").setup_call

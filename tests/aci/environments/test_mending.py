@@ -1,0 +1,179 @@
+"""What failures say, and what is done: recorded lines of real tools."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from aci.environments.mending import MENDS, Failure, Mend, mend
+
+INSTALL = "pip install -e ."
+TEST = "python3 -m pytest -q"
+
+
+def found(output: str, command: str = INSTALL, imports: tuple[str, ...] = (), tried: tuple[str, ...] = ()) -> Mend:
+    mended = mend(Failure(command, output, imports=imports), tried)
+    assert mended, output
+    return mended
+
+
+@pytest.mark.parametrize(
+    ("output", "package"),
+    [
+        ("src/x.c:3:10: fatal error: Python.h: No such file or directory\n", "python3-dev"),
+        ("  fatal error: 'ffi.h' file not found", "libffi-dev"),
+        ("fatal error: libxml/xmlversion.h: No such file or directory", "libxml2-dev"),
+        ("Error: pg_config executable not found.", "libpq-dev"),
+        ("/bin/sh: 1: mysql_config: not found", "default-libmysqlclient-dev"),
+        ("error: command 'gcc' failed: No such file or directory", "build-essential"),
+        ('cgo: C compiler "gcc" not found: exec: "gcc": executable file not found in $PATH', "build-essential"),
+        ("error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory", "build-essential"),
+        ("unable to execute 'swig': No such file or directory", "swig"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'git'", "git"),
+        ("error: can't find Rust compiler", "rustc cargo"),
+        ("../meson.build:1:0: ERROR: Unknown compiler(s): [['cc'], ['gcc']]", "build-essential"),
+        (
+            "The virtual environment was not created successfully because ensurepip is not\navailable.",
+            "python3-venv python3-pip",
+        ),
+    ],
+)
+def test_what_debian_has_is_installed(output: str, package: str) -> None:
+    mended = found(output)
+    assert f"--no-install-recommends {package} &&" in mended.first[0]
+    assert package in mended.what
+
+
+def test_another_python_is_another_image() -> None:
+    assert found("ERROR: Package 'x' requires a different Python: 3.12.1 not in '<3.11,>=3.7'").other_image
+
+
+@pytest.mark.parametrize(
+    ("command", "again"),
+    [
+        ("pip install 'a' left-pad==1.0 b", "pip install 'a' left-pad b"),
+        ("pip install 'left-pad[x]==1.0'", "pip install 'left-pad[x]'"),
+    ],
+)
+def test_a_pin_that_is_gone_is_taken_off(command: str, again: str) -> None:
+    assert found("ERROR: No matching distribution found for left-pad==1.0", command).again == again
+
+
+def test_a_pin_in_a_list_is_taken_off_there() -> None:
+    mended = found("ERROR: No matching distribution found for left-pad==1.0", "pip install -r reqs/test.txt")
+    assert mended.first[0].startswith("sed -E -i")
+    assert mended.again == "pip install -r reqs/test.txt"
+
+
+def test_a_build_that_imports_what_it_does_not_ask_for() -> None:
+    mended = found("Getting requirements to build wheel\nModuleNotFoundError: No module named 'numpy'")
+    assert mended.first[0].startswith("pip install numpy")
+    assert mended.again == "pip install --no-build-isolation -e ."
+
+
+def test_only_what_tests_import_is_installed_and_said() -> None:
+    error = "E   ModuleNotFoundError: No module named 'responses'"
+    assert mend(Failure(TEST, error)) is None
+    mended = found(error, TEST, ("responses",))
+    assert mended.first == ("pip install responses",)
+    assert "responses" in mended.what
+    assert mend(Failure(TEST, "No module named 'x; touch /pwned'", imports=("y",))) is None
+
+
+@pytest.mark.parametrize(
+    ("output", "package"),
+    [
+        ("ERROR: usage: pytest\npytest: error: unrecognized arguments: --cov=x --cov-report", "pytest-cov"),
+        ("pytest: error: unrecognized arguments: -n", "pytest-xdist"),
+        ("E       fixture 'mocker' not found", "pytest-mock"),
+        ("async def functions are not natively supported.", "pytest-asyncio"),
+        ("/usr/bin/python3: No module named pytest", "pytest"),
+        ("E   ModuleNotFoundError: No module named 'yaml'", "PyYAML"),
+    ],
+)
+def test_what_pytest_lacks(output: str, package: str) -> None:
+    assert found(output, TEST).first == (f"pip install {package}",)
+
+
+PIP = "#!/bin/sh\ncase $2 in good*) echo $2 >> done;; *) exit 1;; esac\n"
+
+
+@pytest.mark.parametrize("folder", ["", "sub", "my own"])
+@pytest.mark.parametrize(
+    ("lines", "installed", "code"),
+    [("bad\n# no\n\n-e .\ngood==1 # why\nbad\n", "good==1\n", 0), ("bad\nworse\n", "", 1), ("", "", 1)],
+)
+def test_one_line_of_a_list_may_fail_but_not_each(
+    tmp_path: Path, folder: str, lines: str, installed: str, code: int
+) -> None:
+    (here := tmp_path / folder).mkdir(exist_ok=True)
+    (here / "list.txt").write_text(lines)
+    (here / "done").touch()
+    (tmp_path / "pip").write_text(PIP)
+    (tmp_path / "pip").chmod(0o755)
+    place = f"cd {shlex.quote(folder)} && " if folder else ""
+    mended = found("error: metadata-generation-failed", f"{place}pip install -r list.txt")
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-ec", mended.again], cwd=tmp_path, env=env, capture_output=True)
+    assert (done.returncode, (here / "done").read_text()) == (code, installed)
+
+
+def test_required_plugins_are_names() -> None:
+    said = "ERROR: Missing required plugins: --index-url, -e, pytest-cov>=2.0, x;y, pytest-xdist\n"
+    assert found(said, TEST).first == ("pip install 'pytest-cov>=2.0' pytest-xdist",)
+    assert mend(Failure(TEST, "Missing required plugins: --index-url, -e")) is None
+
+
+def test_what_cannot_be_installed_in_place_is_copied() -> None:
+    assert found("ERROR: Project file has a bad backend", "pip install -e '.[test]'").again == "pip install '.[test]'"
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "again"),
+    [
+        (
+            "npm ci --no-audit",
+            "npm ERR! `npm ci` can only install packages when in sync",
+            "npm install --no-audit --no-fund --legacy-peer-deps",
+        ),
+        ("npm install", "npm ERR! code ERESOLVE", "npm install --legacy-peer-deps"),
+        (
+            "npm ci --no-audit",
+            "npm ERR! code E404\nnpm ERR! 404 Not Found - GET https://registry.npmjs.org/a/-/a-1.1.tgz",
+            "npm install --no-package-lock --no-audit --no-fund",
+        ),
+        (
+            "cd web && npm ci --no-audit --no-fund",
+            "npm ERR! `npm ci` can only install packages when in sync",
+            "cd web && npm install --no-audit --no-fund --legacy-peer-deps",
+        ),
+        (
+            "cd 'my web' && npm ci --no-audit --no-fund",
+            "npm ERR! code ETARGET",
+            "cd 'my web' && npm install --no-package-lock --no-audit --no-fund",
+        ),
+        (
+            "yarn install --frozen-lockfile",
+            "error Your lockfile needs to be updated, but yarn was run with `--frozen-lockfile`.",
+            "yarn install",
+        ),
+    ],
+)
+def test_locks_that_do_not_fit(command: str, output: str, again: str) -> None:
+    assert found(output, command).again == again
+
+
+def test_nothing_is_tried_twice() -> None:
+    failure = Failure(INSTALL, "fatal error: Python.h: No such file or directory")
+    tried: list[str] = []
+    while mended := mend(failure, tried):
+        tried.append(mended.what)
+    assert 1 <= len(tried) == len(set(tried)) <= len(MENDS)
+
+
+def test_what_nobody_knows_is_not_mended() -> None:
+    assert mend(Failure("make deps", "it did not work")) is None

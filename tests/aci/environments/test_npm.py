@@ -1,0 +1,103 @@
+"""Versions that npm's registry no longer has, and Node where the image's is too old."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aci.environments.derive_other import node
+from aci.environments.mending import Failure, mend
+from aci.environments.npm import gone, relaxing
+from aci.environments.plan import Wishes
+
+TARBALL = """\
+npm ERR! code E404
+npm ERR! 404 Not Found - GET https://registry.npmjs.org/top-sites/-/top-sites-1.1.225.tgz
+npm ERR! 404
+npm ERR! 404  'top-sites@https://registry.npmjs.org/top-sites/-/top-sites-1.1.225.tgz' is not in this registry.
+"""
+VERSION = "npm error code ETARGET\nnpm error notarget No matching version found for @scope/left-pad@9.9.9.\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "package"),
+    [
+        (TARBALL, "top-sites"),
+        (VERSION, "@scope/left-pad"),
+        ("npm error notarget No matching version found for --eval@1", ""),
+        ("npm ERR! 404  'a;b@https://x/y.tgz' is not in this registry.", ""),
+        ("all is well", ""),
+    ],
+)
+def test_which_package_is_gone(output: str, package: str) -> None:
+    assert gone(output) == package
+
+
+def test_the_mend_and_what_comes_after_it() -> None:
+    first = mend(Failure("cd web && npm ci --no-audit", TARBALL))
+    assert first
+    assert first.again == "cd web && npm install --no-audit --no-fund"
+    assert first.first[0].startswith("cd web && node -e ")
+    assert first.first[0].endswith(" top-sites")
+    second = mend(Failure("npm ci --no-audit", TARBALL), [first.what])
+    assert second
+    assert "--no-package-lock" in second.again
+    assert mend(Failure("npm test", TARBALL)) is None
+
+
+def relaxed(folder: Path, name: str, manifest: dict[str, Any], lock: dict[str, Any] | None = None) -> list[Any]:
+    files = [folder / file for file in ("package.json", "package-lock.json")][: 2 if lock else 1]
+    for file, value in zip(files, (manifest, lock), strict=False):
+        file.write_text(json.dumps(value))
+    subprocess.run(relaxing(name), shell=True, cwd=folder, check=True)
+    return [json.loads(file.read_text()) for file in files]
+
+
+needs_node = pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+
+
+@needs_node
+def test_only_that_package_is_relaxed(tmp_path: Path) -> None:
+    manifest = {"name": "x", "dependencies": {"a": "1.0.0"}, "devDependencies": {"b": "2.0.0"}}
+    places = ("node_modules/a", "node_modules/b", "node_modules/a/node_modules/b")
+    entries = {"": manifest, **{place: {"version": "1.9.0"} for place in places}}
+    package, lock = relaxed(tmp_path, "b", manifest, {"packages": entries})
+    assert package == {**manifest, "devDependencies": {"b": "*"}}
+    assert set(lock["packages"]) == {"", "node_modules/a"}
+    assert lock["packages"][""]["devDependencies"] == {"b": "*"}
+    assert lock["packages"][""]["dependencies"] == {"a": "1.0.0"}
+
+
+@needs_node
+def test_what_others_ask_for_is_overridden(tmp_path: Path) -> None:
+    (package,) = relaxed(tmp_path, "deep", {"dependencies": {"a": "1"}, "overrides": {"c": "3"}})
+    assert package == {"dependencies": {"a": "1"}, "overrides": {"c": "3", "deep": "*"}}
+
+
+@pytest.mark.parametrize(
+    ("engines", "release"), [(">=22", "22"), ("^20.19.0 || >=22.12.0", "20"), (">=18", ""), ("^16", ""), ("", "")]
+)
+def test_a_newer_node_is_fetched_where_the_images_is_too_old(engines: str, release: str) -> None:
+    manifest = json.dumps({"engines": {"node": engines}} if engines else {})
+    plan = node({"package.json": manifest.encode()}, Wishes(images={"node": "old-node"}))
+    assert plan
+    assert len(plan.setup) == (2 if release else 1)
+    assert plan.paths == (("/opt/swe-agent/node/bin",) if release else ())
+    if release:
+        assert plan.setup[0].optional
+        assert f"-ge {release} ]" in plan.setup[0].text
+        assert f"@{release} npm@10" in plan.setup[0].text
+
+
+def test_a_script_of_its_own_that_fails_is_left_out() -> None:
+    said = "npm error code 1\nnpm error path /workspace/repo\nnpm error command failed\nnpm error command sh -c husky\n"
+    found = mend(Failure("cd web && npm install --no-fund", said.replace("repo", "repo/web")))
+    assert found is None
+    found = mend(Failure("npm install --no-fund", said))
+    assert found
+    assert found.again == "npm install --no-fund --ignore-scripts && npm rebuild"

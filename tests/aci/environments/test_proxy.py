@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import base64
+import socket
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from urllib.error import HTTPError
+
+import pytest
+
+from aci.environments import pumping
+from aci.environments.allowing import Allowed
+from aci.environments.proxy import Proxy
+from tests.aci.environments.servers import BIG, echo, everything, listening, registry
+from trajectories.errors import ConfigError
+
+
+@contextmanager
+def proxy(*hosts: str, said: list[str] | None = None, environment: dict[str, str] | None = None) -> Iterator[int]:
+    """The port of a proxy to `hosts`."""
+    core = Proxy(Allowed(hosts), ([] if said is None else said).append, environment or {})
+    with listening(core.serve) as port:
+        try:
+            yield port
+        finally:
+            core.close()
+
+
+def fetch(through: int, url: str, data: bytes | None = None) -> bytes:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": f"http://127.0.0.1:{through}"}))
+    with opener.open(urllib.request.Request(url, data), timeout=30) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def ask(through: int, text: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", through), timeout=30) as sock:
+        sock.sendall(text)
+        sock.shutdown(socket.SHUT_WR)
+        return everything(sock)
+
+
+def test_a_listed_host_is_reached() -> None:
+    with registry() as (port, seen), proxy(f"localhost:{port}") as through:
+        assert fetch(through, f"http://localhost:{port}/a?b") == f"/a?b of localhost:{port}".encode()
+        assert fetch(through, f"http://localhost:{port}/", b"posted" * 100_000) == b"posted" * 100_000
+    assert seen[0][2]["connection"] == "close"
+
+
+def test_another_host_is_refused_and_told_once() -> None:
+    said: list[str] = []
+    with registry() as (port, seen), proxy("pypi.org", said=said) as through:
+        for _ in range(2):
+            with pytest.raises(HTTPError) as caught:
+                fetch(through, f"http://localhost:{port}/")
+            assert caught.value.code == 403
+            assert b"not among the registries" in caught.value.read()
+            caught.value.close()
+        assert ask(through, b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % port).startswith(b"HTTP/1.1 403 ")
+    assert not seen
+    assert [f"localhost:{port}" in said[0], f"127.0.0.1:{port}" in said[1], len(said)] == [True, True, 2]
+
+
+def test_a_flood_of_hosts_is_not_told_one_by_one() -> None:
+    said: list[str] = []
+    with proxy("pypi.org", said=said) as through:
+        for number in range(30):
+            ask(through, b"CONNECT host%d.example:443 HTTP/1.1\r\n\r\n" % number)
+    assert len(said) == 11
+
+
+def test_a_port_that_is_not_listed_is_refused() -> None:
+    with listening(echo) as port, proxy("localhost") as through:
+        assert ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\nhello" % port).startswith(b"HTTP/1.1 403 ")
+
+
+def test_a_tunnel_passes_an_end_on_and_what_comes_after_it() -> None:
+    with listening(echo) as port, proxy(f"localhost:{port}") as through:
+        answer = ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port + BIG)
+    assert answer == b"HTTP/1.1 200 Connection established\r\n\r\n" + BIG
+
+
+def test_a_host_that_does_not_answer_is_a_bad_gateway() -> None:
+    with listening(echo) as port:
+        pass
+    with proxy(f"localhost:{port}") as through:
+        assert ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port).startswith(b"HTTP/1.1 502 ")
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_reached() -> None:
+    """A name that has another address when it is asked for again cannot lead into this machine."""
+    answers = iter([["192.0.2.1"], ["127.0.0.1"]])
+    with registry() as (port, seen):
+        core = Proxy(Allowed([f".example:{port}"], lambda host, _: next(answers)), print, {})
+        with listening(core.serve) as through:
+            assert ask(through, b"GET http://a.example:%d/ HTTP/1.1\r\n\r\n" % port).startswith(b"HTTP/1.1 403 ")
+            assert ask(through, b"GET http://a.example:%d/ HTTP/1.1\r\n\r\n" % port).startswith(b"HTTP/1.1 403 ")
+    assert not seen
+
+
+def test_a_second_request_on_a_connection_is_not_passed_on() -> None:
+    with registry() as (port, seen), proxy(f"localhost:{port}") as through:
+        first = b"GET http://localhost:%d/first HTTP/1.1\r\n\r\n" % port
+        answer = ask(through, first + b"GET /second HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+    assert answer.endswith(b"/first of localhost:%d" % port)
+    assert [path for _, path, _ in seen] == ["/first"]
+
+
+def test_many_downloads_at_once_arrive_whole() -> None:
+    got: list[bytes] = []
+    with registry() as (port, _), proxy(f"localhost:{port}") as through:
+        threads = [Thread(target=lambda: got.append(fetch(through, f"http://localhost:{port}/big"))) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(got) == 20
+    assert all(each == BIG for each in got)
+
+
+def test_a_connection_that_is_silent_too_long_is_ended() -> None:
+    def silent(client: socket.socket) -> None:
+        with client:
+            everything(client)
+
+    with listening(silent) as port:
+        core = Proxy(Allowed([f"localhost:{port}"]), print, {}, idle=0.05)
+        with listening(core.serve) as through, socket.create_connection(("127.0.0.1", through)) as sock:
+            sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port)
+            assert everything(sock).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_client_that_stays_when_all_is_said_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pumping, "_AFTER", 0.05)
+
+    def says_and_goes(server: socket.socket) -> None:
+        with server:
+            server.sendall(b"all")
+
+    with listening(says_and_goes) as port:
+        core = Proxy(Allowed([f"localhost:{port}"]), print, {}, idle=60)
+        with listening(core.serve) as through, socket.create_connection(("127.0.0.1", through)) as sock:
+            sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port)
+            assert everything(sock).endswith(b"all")
+            sock.settimeout(30)
+            assert sends_until_it_breaks(sock)
+
+
+def sends_until_it_breaks(sock: socket.socket) -> bool:
+    try:
+        while True:
+            sock.sendall(b"more")
+    except ConnectionError:
+        return True
+
+
+def test_closing_ends_what_is_under_way_and_what_comes_later() -> None:
+    with listening(echo) as port:
+        core = Proxy(Allowed([f"localhost:{port}"]), print, {})
+        with listening(core.serve) as through, socket.create_connection(("127.0.0.1", through)) as sock:
+            sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port)
+            assert sock.recv(100).startswith(b"HTTP/1.1 200 ")
+            core.close()
+            assert everything(sock) == b""
+            with socket.create_connection(("127.0.0.1", through)) as later:
+                assert everything(later) == b""
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_a_tunnel_goes_through_the_proxy_of_this_machine(name: str) -> None:
+    with listening(echo) as port, proxy(f"only-the-other-finds-it.example:{port}", f"localhost:{port}") as other:
+        environment = {name: f"http://me:p%40ss@localhost:{other}"}
+        with proxy(f"localhost:{port}", environment=environment) as through:
+            answer = ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\nhello" % port)
+    assert answer.endswith(b"\r\n\r\nhello")
+
+
+def test_a_plain_request_goes_through_the_proxy_of_this_machine_with_its_password() -> None:
+    with registry() as (other, seen):
+        environment = {"http_proxy": f"localhost:{other}".replace("localhost", "http://me:p%40ss@localhost")}
+        with proxy("deb.example", environment=environment) as through:
+            fetch(through, "http://deb.example/pool")
+    ((_, path, headers),) = seen
+    assert path == "http://deb.example/pool"
+    assert headers["proxy-authorization"] == "Basic " + base64.b64encode(b"me:p@ss").decode()
+
+
+def test_what_the_proxy_of_this_machine_refuses_is_told() -> None:
+    with listening(echo) as port, proxy("pypi.org") as other:
+        environment = {"HTTPS_PROXY": f"http://localhost:{other}"}
+        with proxy(f"localhost:{port}", environment=environment) as through:
+            answer = ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port)
+    assert answer.startswith(b"HTTP/1.1 502 swe-agent: the proxy of this machine said HTTP/1.1 403 ")
+
+
+@pytest.mark.parametrize("entry", ["localhost", "LOCALHOST", "*", "other, localhost", "localhost:{port}"])
+def test_hosts_of_no_proxy_are_reached_directly(entry: str) -> None:
+    with registry() as (port, seen):
+        environment = {"HTTP_PROXY": "http://localhost:1", "NO_PROXY": entry.format(port=port)}
+        with proxy(f"localhost:{port}", environment=environment) as through:
+            fetch(through, f"http://localhost:{port}/")
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://a:b", "http://", "http://x:99999", "[::1", "http://[a]:1"])
+def test_a_proxy_that_cannot_be_read_is_told_at_once(url: str) -> None:
+    with pytest.raises(ConfigError, match="proxy, of kind 'http'") as caught:
+        Proxy(Allowed([]), print, {"HTTPS_PROXY": url})
+    assert "HTTPS_PROXY" in caught.value.fix
+
+
+def test_a_proxy_of_another_kind_is_told_at_once() -> None:
+    with pytest.raises(ConfigError, match="socks5"):
+        Proxy(Allowed([]), print, {"ALL_PROXY": "socks5://localhost:1080"})

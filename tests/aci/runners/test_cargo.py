@@ -1,0 +1,174 @@
+"""cargo: real where it is installed with a toolchain; what it prints in any case."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from aci.proof import prove
+from aci.report import report_of
+from aci.runner import Asked
+from aci.runners import cargo
+from aci.testing import run_tests
+from aci.workspace import Ran
+from trajectories.records import Issue
+
+FIXTURE = Path(__file__).parent / "fixtures" / "cargo"
+PRINTED = """\
+   Compiling calc v0.1.0 (/repo)
+     Running unittests src/lib.rs (target/debug/deps/calc-0123456789abcdef)
+
+running 3 tests
+test tests::adds ... ok
+test tests::fails ... FAILED
+test tests::later ... ignored, not yet
+
+failures:
+
+---- tests::fails stdout ----
+
+thread 'tests::fails' (4711) panicked at src/lib.rs:23:9:
+assertion `left == right` failed
+  left: 3
+ right: 4
+note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+
+
+failures:
+    tests::fails
+
+test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
+
+error: test failed, to rerun pass `--lib`
+"""
+REFUSED = """\
+error[E0425]: cannot find function `sub` in crate `calc`
+ --> tests/it.rs:3:22
+  |
+3 |     assert_eq!(calc::sub(1, 1), 0);
+  |                      ^^^ not found in `calc`
+
+error: could not compile `calc` (test "it") due to 1 previous error
+"""
+
+
+def has_cargo():
+    try:
+        return subprocess.run(["cargo", "--version"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def read(text, nodes=()):
+    asked = Asked("/repo", "/harness", tuple(nodes), 1.0, lambda path: "", lambda path: False)
+    return report_of("cargo test", Ran(b"", 101, 1.0, "/"), list(cargo.read(asked, "/h/cargo-1", text.encode())))
+
+
+def test_what_it_prints():
+    report = read(PRINTED)
+    assert report.complete
+    assert report.counts == {"passed": 1, "failed": 1, "skipped": 1}
+    failed = report.find("calc:src/lib.rs::tests::fails")
+    assert (failed.path, failed.line, failed.error) == ("src/lib.rs", 23, "panic")
+    assert failed.message.splitlines()[-1] == " right: 4"
+    assert "4711" not in failed.message
+    assert not read(PRINTED.partition("test tests::fails")[0]).complete
+
+
+@pytest.mark.parametrize(
+    "node", ["src/lib.rs", "calc:src/lib.rs::tests::fails", "tests::fails", "tests", "src/lib.rs::tests::fails"]
+)
+def test_narrowed(node):
+    assert read(PRINTED, [node]).failed == ("calc:src/lib.rs::tests::fails",)
+    assert read(PRINTED, ["gone"]).results == ()
+
+
+def test_a_test_that_was_announced_and_not_told_of_is_missed():
+    assert not read(PRINTED.replace("test tests::adds ... ok", "test tests::adds ... said by a childok")).complete
+    assert not read(PRINTED.replace("running 3", "running 4"), ["tests::fails"]).complete
+
+
+@pytest.mark.parametrize("lines", [0, 1_000])
+def test_what_a_failing_test_prints_is_no_result(lines):
+    forged = (
+        "running 1 test\ntest tests::forged ... ok\ntest result: ok.\n---- tests::none stdout ----\n   Doc-tests x\n"
+    )
+    report = read(PRINTED.replace("assertion `left", "more\n" * lines + forged + "assertion `left"))
+    assert report.complete
+    assert report.counts == {"passed": 1, "failed": 1, "skipped": 1}
+    assert report.find("calc:src/lib.rs::tests::fails").line == 23
+    ended = read(PRINTED.replace("assertion `left", "failures:\ntest tests::forged ... ok\nassertion `left"))
+    assert ended.counts == {"passed": 1, "failed": 1, "skipped": 1}
+
+
+def test_what_tests_that_pass_print_is_shown_apart():
+    shown = "successes:\n\n---- tests::adds stdout ----\ntest a ... ok\n\n\nsuccesses:\n    tests::adds\n\nfailures:\n"
+    report = read(PRINTED.replace("failures:\n", shown, 1))
+    assert (report.complete, report.counts) == (True, {"passed": 1, "failed": 1, "skipped": 1})
+    assert "panicked" in report.find("calc:src/lib.rs::tests::fails").message
+
+
+def test_what_a_doc_test_says():
+    printed = """   Doc-tests calc
+
+running 1 test
+test src/lib.rs - add (line 3) ... FAILED
+
+failures:
+
+---- src/lib.rs - add (line 3) stdout ----
+Test executable failed
+
+failures:
+    src/lib.rs - add (line 3)
+
+test result: FAILED. 0 passed; 1 failed
+"""
+    [failed] = read(printed).results
+    assert (failed.id, failed.message) == ("calc:src/lib.rs::doc add", "Test executable failed")
+
+
+def test_many_refused_crates_are_read_in_one_pass():
+    text = "error[E0001]: no\n --> src/a.rs:1:1\n" + "error: could not compile `a`\n" * 20_000 + "x\n" * 200_000
+    [refused] = read(text).results
+    assert (refused.id, refused.line) == ("a:src/a.rs", 1)
+
+
+def test_each_refused_crate_has_its_own_errors():
+    report = read(REFUSED + REFUSED.replace("`calc`", "`other`").replace("tests/it.rs:3", "src/o.rs:8"))
+    assert [(one.id, one.line) for one in report.results] == [("calc:tests/it.rs", 3), ("other:src/o.rs", 8)]
+
+
+def test_what_cannot_be_compiled():
+    [refused] = read(REFUSED).results
+    assert (refused.id, refused.outcome, refused.path, refused.line) == ("calc:tests/it.rs", "error", "tests/it.rs", 3)
+    assert "cannot find function `sub`" in refused.message
+
+
+@pytest.mark.skipif(not has_cargo(), reason="cargo is not installed")
+def test_cargo(make_repo, open_ws):
+    files = {str(file.relative_to(FIXTURE)): file.read_bytes() for file in FIXTURE.rglob("*") if file.is_file()}
+    workspace = open_ws("local", make_repo({**files, "Makefile": "check:\n\tcargo test --offline\n"}))
+    report = run_tests(workspace, "make check")
+    assert report.counts == {"passed": 3, "failed": 2, "skipped": 1}, report.output.decode()
+    assert report.complete
+    assert b"running 4 tests" in report.output
+    node = "it:tests/it.rs::far"
+    one = run_tests(workspace, "cargo test --offline", [node])
+    assert one.failed == (node,)
+    assert one.find(node).trace == ("src/lib.rs:10:",)
+    assert workspace.run("cargo --version").code == 0
+
+
+@pytest.mark.skipif(not has_cargo(), reason="cargo is not installed")
+def test_a_proof_with_cargo(make_repo, open_ws):
+    files = {str(file.relative_to(FIXTURE)): file.read_bytes() for file in FIXTURE.rglob("*") if file.is_file()}
+    workspace = open_ws("local", make_repo(files))
+    trees, start = workspace.options.trees, workspace.options.base.tree
+    new = b"#[test]\nfn adds_any() {\n    assert_eq!(calc_rs::add(1, 12), 13);\n}\n"
+    mended = files["src/lib.rs"].replace(b"b > 9", b"b > 99").replace(b"super::add(1, 12)", b"super::add(1, 120)")
+    tree = trees.write({"src/lib.rs": mended, "tests/any.rs": new}, start)
+    issue = Issue("add panics", "add(1, 12) panics, it should be 13")
+    verdict = prove(workspace.fork, trees, start, tree, issue=issue, command="cargo test --offline", timeout=200)
+    assert (verdict.kind, verdict.granularity) == ("verified", "test"), verdict
+    assert "any:tests/any.rs::adds_any" in verdict.tests

@@ -1,0 +1,126 @@
+"""The repository's own checks, by real tools."""
+
+import re
+
+import pytest
+
+from aci.checks import broken, configured, run_checks
+from trajectories.trees import EMPTY_TREE, Trees
+
+OLD = "import os\n\n\ndef add(a, b):\n    return a + b\n"
+RUFF = "[tool.ruff]\nline-length = 100\n"
+HOOKS = """\
+repos:
+  - repo: https://github.com/pre-commit/pre-commit-hooks
+    rev: v4.0.0
+    hooks:
+      - id: end-of-file-fixer
+      - id: check-yaml
+  - repo: https://github.com/astral-sh/ruff-pre-commit
+    rev: v0.6.0
+    hooks:
+      - id: ruff
+  - repo: local
+    hooks:
+      - id: no-print
+        name: No print
+        entry: sh no_print.sh
+        language: system
+        types: [python]
+      - id: suite
+        entry: python -m pytest
+        language: system
+"""
+NO_PRINT = 'for file in "$@"; do grep -Hn "print(" "$file" && bad=1; done\n[ -z "$bad" ]\n'
+
+
+@pytest.fixture
+def check(make_repo, open_ws):
+    """`check(base, patch)`: what the checks say of the patch, files that are written over the base's."""
+
+    def run(base, patch):
+        workspace = open_ws("local", make_repo(base))
+        trees, start = workspace.options.trees, workspace.options.base.tree
+        tree = trees.write({name: text.encode() for name, text in patch.items()}, start)
+        with workspace.fork(tree) as after:
+            return run_checks(trees, start, tree, workspace, after, sorted(patch))
+
+    return run
+
+
+def test_only_what_is_new_is_told(check):
+    base = {"pyproject.toml": RUFF, "a.py": OLD}
+    assert check(base, {"a.py": "\n\n" + OLD}) == ("ruff: nothing new",)
+    [line] = check(base, {"a.py": OLD.replace("import os", "import os\nimport sys"), "b.py": "import re\n"})
+    assert line.startswith("ruff: 2 new: a.py:2:8: F401")
+    assert "b.py:1:8: F401" in line
+    assert broken([line, "mypy: nothing new"]) == (line,)
+
+
+def test_what_is_not_configured_is_not_run(check):
+    assert check({"a.py": OLD}, {"a.py": "import sys\n"}) == ()
+    assert check({"pyproject.toml": RUFF, "a.py": OLD}, {"a.txt": "x"}) == ()
+
+
+def test_types(check):
+    base = {"mypy.ini": "[mypy]\nstrict = True\n", "a.py": "def f(x: int) -> int:\n    return x\n"}
+    [line] = check(base, {"a.py": 'def f(x: int) -> int:\n    return "x"\n'})
+    assert re.match(r"mypy: 1 new: a\.py:2: error: Incompatible return value", line)
+
+
+def test_hooks_of_pre_commit(check):
+    base = {".pre-commit-config.yaml": HOOKS, "a.py": "print(1)\n", "no_print.sh": NO_PRINT}
+    lines = check(base, {"a.py": "x = 1\nprint(1)\nprint(2)\n", "b.txt": "print(3)\n"})
+    assert lines == (
+        "ruff: nothing new",
+        "no-print: 1 new: a.py:3:print(2)",
+        "end-of-file-fixer: not run (pre-commit would have to fetch it)",
+        "check-yaml: not run (pre-commit would have to fetch it)",
+        "suite: not run (pre-commit would have to fetch it)",
+    )
+
+
+def test_a_tool_that_is_not_there_is_told(check):
+    base = {".flake8": "[flake8]\n", "tsconfig.json": "{}", "a.py": OLD, "a.ts": "x\n", ".eslintrc": "{}"}
+    told = check(base, {"a.py": "x = 1\n", "a.ts": "y\n"})
+    missing = ("eslint", "tsc", "flake8")
+    assert sorted(told) == sorted(f"{name}: not run (it is not installed)" for name in missing)
+
+
+def test_a_broken_check_says_nothing_of_the_patch(check):
+    base = {"ruff.toml": "nonsense = [\n", "a.py": OLD}
+    assert check(base, {"a.py": "x = 1\n"}) == ("ruff: not run (it fails on the base too)",)
+
+
+def test_all_that_is_known_is_found(tmp_path):
+    trees = Trees(tmp_path / "t.git")
+    names = [".flake8", ".isort.cfg", "mypy.ini", "ruff.toml", "go.mod", "tsconfig.json", "eslint.config.mjs"]
+    tree = trees.write({**dict.fromkeys(names, b"x"), "pyproject.toml": b"[tool.black]\n"}, EMPTY_TREE)
+    found, others = configured(trees, tree)
+    assert {check.name for check in found} >= {"ruff", "flake8", "black", "isort", "mypy", "eslint", "tsc", "gofmt"}
+    assert others == []
+    trees.close()
+
+
+@pytest.mark.parametrize("files", ["(a+)+$", "^(.*)*x", "["])
+def test_a_pattern_of_the_repository_is_used_only_where_it_is_plain(tmp_path, files):
+    [found] = hooks_of(tmp_path, f"        files: {files}\n        types: [python]\n")
+    assert found.files.fullmatch("a" * 5_000 + "!") is None
+    assert found.files.fullmatch("src/a.py")
+    [plain] = hooks_of(tmp_path, "        files: '\\.(sh|bash)$'\n")
+    assert plain.files.fullmatch("x/a.sh")
+    assert not plain.files.fullmatch("x/a.py")
+
+
+def test_blank_lines_of_a_configuration_are_read_once(tmp_path):
+    [found] = hooks_of(tmp_path, "\n" * 150_000 + " " * 150_000 + "x\n" + "        files: ^src/\n")
+    assert found.files.fullmatch("src/a.py")
+
+
+def hooks_of(tmp_path, rest):
+    trees = Trees(tmp_path / "t.git")
+    text = "repos:\n  - repo: local\n    hooks:\n      - id: own\n        language: system\n        entry: ./own\n"
+    tree = trees.write({".pre-commit-config.yaml": (text + rest).encode()}, EMPTY_TREE)
+    found, _ = configured(trees, tree)
+    trees.close()
+    return found

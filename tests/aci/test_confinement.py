@@ -1,0 +1,92 @@
+"""The limits that settings put on a container, as the daemon has them, and a read-only root."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+
+import pytest
+
+from aci.confinement import OPEN_FILES, size
+from trajectories.errors import WorkspaceError
+
+pytestmark = pytest.mark.docker
+
+
+def host_config(ws) -> dict:
+    asked = ["docker", "inspect", "-f", "{{json .HostConfig}}", ws._place._container.id]
+    return json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)
+
+
+@pytest.fixture
+def repo(make_repo):
+    return make_repo({"README": "hello\n"})
+
+
+def test_settings_reach_the_daemon(repo, open_ws):
+    found = host_config(open_ws("docker", repo, cpus=0.5, memory="300m", runtime="runc"))
+    assert found["NanoCpus"] == 500_000_000
+    assert found["CpuShares"] == 512
+    assert found["Memory"] == found["MemorySwap"] == 300 << 20
+    assert found["Runtime"] == "runc"
+    assert found["SecurityOpt"] == ["no-new-privileges"]
+    assert {"Name": "nofile", "Soft": OPEN_FILES, "Hard": OPEN_FILES} in found["Ulimits"]
+    assert not found["Privileged"]
+    assert not found["Binds"]
+
+
+def test_a_runtime_that_is_not_there_is_a_sentence(repo, open_ws):
+    with pytest.raises(WorkspaceError, match="no-such-runtime"):
+        open_ws("docker", repo, runtime="no-such-runtime")
+
+
+def test_sizes():
+    assert [size(text) for text in ("7", "2k", "512m", "4g")] == [7, 2048, 512 << 20, 4 << 30]
+
+
+def test_a_read_only_root(repo, open_ws):
+    ws = open_ws("docker", repo, read_only=True)
+    for place in ("/opt/x", "/usr/lib/x", "/etc/ld.so.preload", "/x"):
+        assert ws.run(f"touch {place}").code, place
+    assert ws.run("touch /tmp/x /var/tmp/x /run/x; echo '#!/bin/sh' > /tmp/x; chmod +x /tmp/x; /tmp/x").code == 0
+    ws.write("new.txt", b"new\n")
+    tree = ws.snapshot().tree
+    assert ws.options.trees.read(tree, "new.txt") == b"new\n"
+    ws.restore(ws.options.base.tree)
+    fork = ws.fork(tree)
+    assert fork.run("cat README new.txt").text == "hello\nnew\n"
+    volumes = subprocess.run(["docker", "volume", "ls", "-q"], check=True, capture_output=True).stdout.split()
+    mine = {
+        mount["Name"].encode()
+        for each in (ws, fork)
+        for mount in json.loads(
+            subprocess.run(
+                ["docker", "inspect", "-f", "{{json .Mounts}}", each._place._container.id],
+                check=True,
+                capture_output=True,
+            ).stdout
+        )
+    }
+    assert mine <= set(volumes)
+    fork.close()
+    ws.close()
+    left = subprocess.run(["docker", "volume", "ls", "-q"], check=True, capture_output=True).stdout.split()
+    assert not mine & set(left)
+
+
+def test_what_goes_on_after_a_full_disk(repo, open_ws):
+    """The session is told, may make room, and then works as before; a disk twice full ends the workspace."""
+    ws = open_ws("docker", repo, disk="60m")
+    ran = ws.run("echo kept > kept; head -c 100000000 /dev/zero > /tmp/full; sleep 30", timeout=60)
+    assert "The disk is full" in ran.text
+    assert ws.run("cat kept; rm /tmp/full").text.endswith("kept\n")
+    while ws._place._watch.is_full:
+        time.sleep(0.1)
+    assert ws.run("echo alive").text == "alive\n"
+    tree = ws.snapshot().tree
+    assert ws.options.trees.read(tree, "kept") == b"kept\n"
+    fill = "head -c 200000000 /dev/zero > /tmp/full; sleep 3; head -c 300000000 /dev/zero > /tmp/more; sleep 60"
+    assert "The disk is full" in ws.run(fill, timeout=60).text
+    with pytest.raises(WorkspaceError, match="workspace was removed"):
+        ws.run(fill.replace("/full", "/again"), timeout=60)

@@ -1,0 +1,140 @@
+"""Steps that may have shown a trajectory the fix, and those that surely did not."""
+
+from __future__ import annotations
+
+import pytest
+
+from aci.contamination import contamination, installed_copies, packages
+from trajectories.records import Action, Observation, Step
+
+NAMES = ("flask", "Flask-Login")
+
+
+def step(command: str, text: str = "ok", ok: bool = True, tool: str = "shell") -> Step:
+    field = "command" if tool == "shell" else "path"
+    return Step("main", 3, "", "coder", "t", 1, (Action(tool, {field: command}),), (Observation(text, ok=ok),))
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("cat /usr/lib/python3/dist-packages/flask/app.py", "read /usr/lib/python3/dist-packages/flask/app.py, a copy"),
+        ("diff -r src/flask $(python -c 'x')/site-packages/flask", "read"),
+        ("sed -n 1,40p '/venv/lib/python3.11/site-packages/flask_login/utils.py'", "flask_login/utils.py"),
+        ("pip download --no-deps flask==3.1.0", "fetched flask"),
+        ("python3 -m pip install -U 'Flask>=3'", "fetched Flask"),
+        ("cd /tmp && uv pip install flask-login", "fetched flask-login"),
+        ("git fetch origin main", "read from a remote"),
+        ("git -C /x clone https://github.com/pallets/flask", "read from a remote"),
+        ("git log --oneline --all -5", "looked for commits beyond the base"),
+        ("git show origin/main:src/flask/app.py", "looked for commits beyond the base"),
+        ("git branch -av", "looked for commits beyond the base"),
+        ("git -c core.pager=cat --no-pager branch -r", "looked for commits beyond the base"),
+        ("git fsck --lost-found", "looked for commits beyond the base"),
+        ("timeout 20 git remote update", "read from a remote"),
+        ("bash -c 'git pull'", "read from a remote"),
+        ("/opt/venv/bin/pip3.12 install flask", "fetched flask"),
+        ("npm view flask versions", "fetched flask"),
+        ("python - <<EOF\nprint(urlopen('https://github.com/pallets/flask').read())\nEOF", "read https://github.com"),
+        ("curl http://localhost:8000; curl https://github.com/x", "read https://github.com/x"),
+        ("git reflog", "looked for commits beyond the base"),
+        ("curl -sL https://github.com/pallets/flask/pull/5014.diff", "read https://github.com/pallets/flask/pull/5014"),
+    ],
+)
+def test_what_may_have_shown_the_fix(command, said):
+    (told,) = contamination([step(command)], NAMES)
+    assert told.startswith("Step main#3 ")
+    assert said in told
+
+
+def test_what_failed_was_only_tried():
+    failed = "ERROR: Could not find a version that satisfies the requirement flask"
+    assert contamination([step("pip install flask==3", failed)], NAMES) == ("Step main#3 tried to fetch flask.",)
+    refused = step("curl https://pypi.org/simple/flask/", "curl: (6) Could not resolve host", ok=False)
+    assert "tried to read https://pypi.org" in contamination([refused], NAMES)[0]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat src/flask/app.py",
+        "cat /usr/lib/python3/dist-packages/werkzeug/routing.py",
+        "pip install -e .",
+        "pip install pytest ./flask",
+        "pip show flask",
+        "git log --oneline -5 -- src/flask",
+        "git log -S all",
+        "git diff HEAD~3",
+        "git branch",
+        'git grep -n "def fetch"',
+        "git log -S clone",
+        "git log -S origin/main -- src",
+        "git log --grep 'git fetch' -3",
+        "git log --oneline -- upstream/proxy.py",
+        "git tag -a v1 -m x",
+        "git diff -a",
+        "git grep -r 'clone --all'",
+        "git grep -- --all",
+        "git add --all && git commit -qm fetch",
+        "grep -rn 'git clone' docs",
+        "cat > tests/test_get.py <<'EOF'\nimport requests\nrequests.get('https://github.com/pallets/flask')\nEOF\npytest",
+        "python - <<EOF\nimport requests\nrequests.get('http://testserver/x')\nEOF",
+        "curl -s http://localhost:8000/health",
+        "curl -s http://127.0.0.1:8000/ http://[::1]:8000/ http://[::1",
+        "python -m pytest tests -k fetch",
+        "echo 'see https://github.com/pallets/flask'",
+        "npm test",
+        "grep -rn flask src",
+    ],
+)
+def test_what_any_honest_trajectory_does(command):
+    assert contamination([step(command)], NAMES) == ()
+
+
+@pytest.mark.parametrize(
+    "part", ["git log x ", "pip ", "pip install a[", "git -c -c ", "x" * 50, "http://", "<<A cat >\n"]
+)
+def test_long_commands_are_read_quickly(part):
+    """Hours, if time went with the square; the suite's time-out would end it."""
+    assert contamination([step(part * (2_000_000 // len(part)))], NAMES) == ()
+
+
+def test_other_tools_read_too():
+    path = "/usr/lib/python3/dist-packages/flask/app.py"
+    assert "looked for" in contamination([step(path, "no", ok=False, tool="view")], NAMES)[0]
+    assert contamination([step("src/flask/app.py", tool="view")], NAMES) == ()
+
+
+def test_many_are_counted():
+    steps = [step(f"curl https://example.org/{n}") for n in range(9)]
+    told = contamination(steps, NAMES)
+    assert len(told) == 6
+    assert told[-1] == "4 more steps of that kind."
+
+
+def test_a_copy_in_the_image_is_told(kind, make_repo, open_ws):
+    """pytest is in every image that these tests run in; here it is the package under work as well."""
+    files = {
+        "src/pytest/__init__.py": "",
+        "pyproject.toml": '[project]\nname = "pytest"\nversion = "0.1"\n',
+        "mine/__init__.py": "",
+        "tests/__init__.py": "",
+    }
+    ws = open_ws(kind, make_repo(files))
+    trees, tree = ws.options.trees, ws.options.base.tree
+    assert packages(trees, tree) == ("mine", "pytest")
+    (told,) = installed_copies(ws, trees, tree)
+    assert "pytest" in told
+    assert "later than the repository's" in told
+    assert ws.run("pwd").text.strip() == ws.root
+
+
+def test_a_broken_or_foreign_manifest_says_nothing(make_repo, open_ws):
+    ws = open_ws("local", make_repo({"pyproject.toml": "project = [", "a.js": ""}))
+    assert packages(ws.options.trees, ws.options.base.tree) == ()
+    assert installed_copies(ws, ws.options.trees, ws.options.base.tree) == ()
+
+
+def test_a_manifest_that_is_too_deep_says_nothing(make_repo, open_ws):
+    ws = open_ws("local", make_repo({"pyproject.toml": "a = " + "[" * 5000}))
+    assert packages(ws.options.trees, ws.options.base.tree) == ()

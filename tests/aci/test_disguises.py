@@ -1,0 +1,44 @@
+"""A secret is hidden in every form in which programs write it, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from urllib.parse import quote, quote_plus
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aci.disguises import hide
+
+SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=255), min_size=8, max_size=60)
+AROUND = st.binary(max_size=20)
+
+
+@given(SECRETS, AROUND, AROUND, st.sampled_from([b64encode, urlsafe_b64encode]), st.integers(10, 80))
+def test_base64_of_any_text_that_holds_it(secret, before, after, encode, width):
+    coded = encode(before + secret.encode() + after).decode()
+    for text in (coded, "\n".join(textwrap.wrap(coded, width)), "\\n".join(textwrap.wrap(coded, width))):
+        hidden = hide(f"see: {text}", [secret], "\0")
+        assert "\0" in hidden
+        left = [part for part in hidden.replace("\\n", "").replace("\n", "").removeprefix("see: ").split("\0") if part]
+        assert len("".join(left)) <= len(coded) - len(secret.encode()) * 8 // 6 + 2
+
+
+@given(SECRETS)
+def test_other_forms(secret):
+    for form in (secret, quote(secret, safe=""), quote_plus(secret), secret.encode().hex(), json.dumps(secret)[1:-1]):
+        assert hide(f"a {form} b", [secret], "*") == "a * b"
+
+
+@given(st.text(max_size=300))
+def test_what_holds_none_stays(text):
+    secret = "a-canary-that-is-in-no-text"
+    assert hide(text, [secret, "short", ""], "*") == text
+
+
+def test_a_basic_authorization_header():
+    header = b64encode(b"user:hunter2hunter2").decode()
+    hidden = hide(f"Authorization: Basic {header}", ["hunter2hunter2"], "*")
+    assert b"hunter2" not in b64decode(hidden.rpartition(" ")[2].replace("*", "") + "==")

@@ -1,0 +1,104 @@
+"""What dead processes left is found and removed; what anybody uses stays."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from aci import leftovers, owner
+from aci.daemon import connect
+from aci.leftovers import clean_folders
+from tests.conftest import IMAGE
+
+LONG_AGO = time.time() - 200_000
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def folder(path: Path, mode: int = 0o700, old: bool = True) -> Path:
+    path.mkdir()
+    (path / "file").write_bytes(b"x" * 8192)
+    path.chmod(mode)
+    if old:
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    return path
+
+
+def of_dead_process() -> str:
+    return subprocess.run(
+        [sys.executable, "-c", "from aci.owner import me; print(me())"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_folders_of_the_dead_go_and_others_stay(temporary):
+    gone = [folder(temporary / name) for name in ("swe-agent-abcd_123", "swe-agent-base-abcd_123")]
+    dead = folder(temporary / "swe-agent-local-dead", old=False)
+    (dead / "owner").write_text(of_dead_process())
+    mine = folder(temporary / "swe-agent-local-mine")
+    (mine / "owner").write_text(owner.me())
+    kept = [
+        mine,
+        folder(temporary / "swe-agent-fresh_12", old=False),
+        folder(temporary / "swe-agent-checkout", mode=0o755),
+        folder(temporary / "swe-agent-my-notes-2"),
+    ]
+    (temporary / "swe-agent-linklink").symlink_to(kept[0])
+    removed = clean_folders(temporary / "locks")[0]
+    assert (removed.what, removed.count) == ("temporary folders", 3)
+    assert removed.bytes >= 3 * 8192
+    assert not any(path.exists() for path in (*gone, dead))
+    assert all(path.exists() for path in kept)
+
+
+def test_a_lock_that_is_held_or_new_stays(temporary):
+    locks = temporary / "locks"
+    locks.mkdir()
+    old, held, new = (locks / f"{name}.lock" for name in ("old", "held", "new"))
+    for lock in (old, held, new):
+        lock.touch()
+    with FileLock(held):
+        for lock in (old, held):
+            os.utime(lock, (LONG_AGO, LONG_AGO))
+        assert clean_folders(locks)[1].count == 1
+        assert {lock.name for lock in locks.iterdir()} == {"held.lock", "new.lock"}
+
+
+@pytest.mark.docker
+def test_containers_and_images(monkeypatch):
+    """One of a dead process, one of an earlier boot that stands still, and one in use."""
+    daemon = connect()
+    try:
+        monkeypatch.setattr(owner, "me", lambda: "an-earlier-boot:1:1")
+        earlier = daemon.start(IMAGE)
+        running = daemon.start(IMAGE)
+        monkeypatch.undo()
+        used = daemon.start(IMAGE)
+        make = "import sys; from aci.daemon import connect; print(connect().start(sys.argv[1]).id)"
+        dead = subprocess.run([sys.executable, "-c", make, IMAGE], capture_output=True, text=True, check=True)
+        earlier.kill()
+        half_made = earlier.commit()
+        monkeypatch.setattr(leftovers, "_HOUR", 0.0)
+        monkeypatch.setattr(leftovers, "BASE", "swe-agent.no-such-label")  # those of others stay
+        time.sleep(1.1)  # both were made a whole second ago
+        found = leftovers.clean_daemon(daemon)
+        assert [each.what for each in found] == ["containers", "half-made images", "base images"]
+        assert found[0].count >= 1  # another process may be faster with the dead one's
+        assert found[1].count >= 1
+        there = {each.id for each in daemon.client.containers.list(all=True, ignore_removed=True)}
+        assert {used.id, running.id} <= there
+        assert not {earlier.id, dead.stdout.strip()} & there
+        assert half_made.id not in {each.id for each in daemon.client.images.list(all=True)}
+    finally:
+        for container in (running, used):
+            container.remove(force=True)
+        daemon.rest()

@@ -1,0 +1,108 @@
+"""How a repository's tests are run when nobody says, by its manifests."""
+
+import pytest
+
+from aci.commands import detect_command
+from aci.projects import django_command, first_command, project_command, project_of
+from trajectories.errors import UsageError
+
+SCRIPT = '{"scripts": {"test": "jest"}}'
+NONE = '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"package.json": SCRIPT}, "npm test"),
+        ({"package.json": SCRIPT, "yarn.lock": ""}, "yarn test"),
+        ({"package.json": SCRIPT, "pnpm-lock.yaml": ""}, "pnpm test"),
+        ({"package.json": NONE}, ""),
+        ({"package.json": NONE, "Makefile": "all:\n\ntest: all\n\tx\n"}, "make test"),
+        ({"package.json": "[" * 9999}, ""),
+        ({"package.json": '{"scripts": []}'}, ""),
+        ({"go.mod": "module x"}, "go test ./..."),
+        ({"Cargo.toml": ""}, "cargo test"),
+        ({"pom.xml": ""}, "mvn -B -o test"),
+        ({"pom.xml": "", "mvnw": ""}, "./mvnw -B -o test"),
+        ({"build.gradle.kts": "", "gradlew": ""}, "./gradlew test"),
+        ({"phpunit.xml.dist": ""}, "vendor/bin/phpunit"),
+        ({"Makefile": "test := 3\ncheck:\n\tx\n"}, "make check"),
+        ({"README": ""}, ""),
+    ],
+)
+def test_other_languages(files, command):
+    assert project_command("", files, lambda path: files.get(path, "")) == command
+    inside = {f"a b/{name}": text for name, text in files.items()}
+    assert project_command("a b", inside, lambda path: inside.get(path, "")) == (command and f"cd 'a b' && {command}")
+    assert first_command(inside, lambda path: inside.get(path, "")) == (command and f"cd 'a b' && {command}")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "folder"),
+    [
+        ((), ""),
+        (("web/src/a.test.ts",), "web"),
+        (("web/src/a.test.ts::x", "web/b.js"), "web"),
+        (("web/src/a.test.ts", "py/tests/test_a.py"), ""),
+        (("py/tests/test_a.py::test_a",), "py"),
+        (("py/examples/small/test_a.py",), "py"),
+        (("svc/pkg/a_test.go",), "svc"),
+        (("web/docs/a.js",), "web"),
+        (("elsewhere/test_a.py",), ""),
+        (("pkg.tests.test_a.T.test_a",), ""),
+    ],
+)
+def test_the_project_of_what_is_asked_for(nodes, folder):
+    files = {
+        "web/package.json": SCRIPT,
+        "web/docs/package.json": NONE,
+        "py/pyproject.toml": "",
+        "py/examples/small/setup.py": "",
+        "svc/go.mod": "module svc",
+    }
+    assert project_of(nodes, files, lambda path: files.get(path, "")) == folder
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"manage.py": ""}, "python3 manage.py test"),
+        ({"tests/runtests.py": "", "setup.cfg": "[flake8]\n"}, "python3 tests/runtests.py"),
+        ({"manage.py": "", "setup.cfg": "[tool:pytest]\nDJANGO_SETTINGS_MODULE = x\n"}, ""),
+        ({"manage.py": "", "pytest.ini": "[pytest]\n"}, ""),
+        ({"runtests.py": "", "tox.ini": "[testenv]\ncommands = python -W error runtests.py {posargs:tests}\n"}, None),
+        ({"tox.ini": "[testenv]\ncommands =\n  flake8\n  coverage run -p -m unittest -v\n"}, "python3 -m unittest -v"),
+        ({"tox.ini": "[testenv]\ncommands = django-admin test --settings=t.s {posargs}\n"}, None),
+        ({"tox.ini": "[testenv]\ncommands = {envbindir}/python -m unittest\n"}, ""),
+        ({"tox.ini": "[testenv]\ncommands = pytest\n"}, ""),
+    ],
+)
+def test_runners_on_top_of_unittest(files, command):
+    expected = (
+        {
+            "runtests.py": "python3 -W error runtests.py",
+            "tox.ini": "django-admin test --settings=t.s",
+        }[next(iter(files))]
+        if command is None
+        else command
+    )
+    assert django_command("python3", "", files, lambda path: files.get(path, "")) == expected
+
+
+def test_in_a_workspace(make_repo, open_ws):
+    files = {
+        "web/package.json": SCRIPT,
+        "web/node_modules/x/package.json": SCRIPT,
+        "py/pyproject.toml": "",
+        "py/tests/test_a.py": "def test_a(): pass\n",
+        "README": "",
+    }
+    workspace = open_ws("local", make_repo(files))
+    assert detect_command(workspace) == "python3 -m pytest"
+    assert detect_command(workspace, nodes=["web/a.test.js"]) == "cd web && npm test"
+    assert detect_command(workspace, nodes=["py/tests/test_a.py"]) == "cd py && python3 -m pytest"
+    workspace.run("rm -r py")
+    assert detect_command(workspace) == "cd web && npm test"
+    workspace.run("rm -r web")
+    with pytest.raises(UsageError, match="No tests were found"):
+        detect_command(workspace)

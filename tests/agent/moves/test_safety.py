@@ -1,0 +1,211 @@
+"""What breaks what worked is told at once; who goes on is put back; and a resumed run sends the same bytes."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.loop import loop
+from agent.task import Task
+from tests.agent.conftest import Bench, act, line
+from tests.e2e.killing import sample
+from trajectories.journal import read
+from trajectories.records import Once, Step
+
+FILES = {
+    "calc/__init__.py": "from calc.core import add\n",
+    "calc/core.py": "from calc.text import shout\n\n\ndef add(a, b):\n    return a - b\n",
+    "calc/text.py": "def shout(word):\n    return word.upper()\n",
+    "calc/odd.py": "import nowhere\n",
+    "app.js": "function f() {\n  return 1;\n}\n",
+    "tests/__init__.py": "",
+    "tests/test_text.py": (
+        "import unittest\n\nfrom calc.text import shout\n\n\nclass TextTest(unittest.TestCase):\n"
+        '    def test_loud(self):\n        self.assertEqual(shout("a"), "A")\n\n'
+        '    def test_still(self):\n        self.assertEqual(shout("!"), "!")\n'
+    ),
+    ".gitignore": "__pycache__/\n",
+}
+TESTS = act("run_tests", nodes=["tests.test_text"])
+LOWER = act("edit", path="calc/text.py", old="upper()", new="lower()")
+MUTE = act("edit", path="calc/text.py", old="return word.lower()", new="return None")
+NO_SHOUT = act("edit", path="calc/text.py", old="def shout", new="def whisper")
+RIGHT = act("edit", path="calc/core.py", old="a - b", new="a + b")
+SUBMIT = act("submit")
+
+
+@pytest.fixture
+def bench(tmp_path: Path, make_repo: Callable[..., Path]) -> Bench:
+    return Bench(tmp_path, make_repo(FILES))
+
+
+def begin(bench: Bench, *lines: dict) -> None:
+    bench.begin(*lines, test=f"{sys.executable} -m unittest discover -s tests -t .")
+
+
+def plain(task: Task):
+    yield task.say("Fix it.")
+    yield from loop(task)
+    return task.best()
+
+
+def said(steps: list[Step], author: str = "safety") -> list[str]:
+    return [step.observations[0].text for step in steps if step.author == author]
+
+
+def sent(bench: Bench) -> list[list[str]]:
+    """What each ask of the main branch was sent, from the records."""
+    engine = bench.engine()
+    try:
+        return [
+            [str(message["content"]) for message in _task(engine, ask)._said("coder", engine.model("coder")).messages]
+            for _, ask in sorted(engine.trajectory.replies)
+        ]
+    finally:
+        engine.close()
+
+
+def _task(engine, ask: int) -> Task:
+    task = Task(engine)
+    task._at = next(at for at, step in enumerate(engine.trajectory.steps["main"]) if step.reply == ask)
+    return task
+
+
+def test_a_lost_test_is_told_with_its_name_and_undo_mends_it(bench):
+    begin(
+        bench,
+        line("Look.", TESTS, n=1),
+        line("Change.", LOWER, TESTS, n=2),
+        line("Oh.", act("undo"), n=3, contains="tests.test_text.TextTest.test_loud"),
+        line("Right.", RIGHT, TESTS, SUBMIT, n=4),
+    )
+    steps, _ = bench.drive(plain)
+    assert [step.author for step in steps] == ["task", "coder", "coder", "safety", "coder", "coder"]
+    told = said(steps)[0]
+    assert told.startswith("This step broke what worked: Passed before, and no longer: tests.test_text.")
+    assert "test_still" not in told
+    assert "`undo`" in told
+    assert steps[4].tree == steps[1].tree
+    last = sent(bench)[-1]
+    assert "lower" not in "".join(last[3:4] + last[5:])
+    assert last[4].startswith("[What you tried here was taken back, and is left out: edit calc/text.py; run_tests ")
+    assert "1 failed, 1 passed" in last[4]
+    assert "Passed before, and no longer" in last[4]
+    assert last[5] == "Oh."
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (NO_SHOUT, "calc can no longer be loaded (ImportError: cannot import name 'shout'"),
+        (act("shell", command="git rm -q calc/text.py"), "calc can no longer be loaded (ModuleNotFoundError"),
+        (act("shell", command="echo 'def (' > calc/core.py"), "calc can no longer be loaded (SyntaxError"),
+        (act("shell", command="echo '}' >> app.js"), "app.js can no longer be loaded (its syntax is broken)"),
+    ],
+)
+def test_a_broken_import_is_told(bench, change, what):
+    begin(bench, line("Change.", change, n=1), line("So be it.", SUBMIT, n=2, contains=what))
+    steps, _ = bench.drive(plain)
+    assert len(said(steps)) == 1
+
+
+def test_what_did_not_work_before_and_what_nobody_should_import_is_not_told(bench):
+    script = act("edit", path="script.py", old="", new="open('ran', 'w').close()\nraise SystemExit(1)\n")
+    begin(
+        bench,
+        line("Odd.", act("shell", command="echo 'x = 1' >> calc/odd.py"), script, n=1),
+        line("Again.", act("shell", command="echo 'y = 1' >> calc/odd.py"), n=2),
+        line("A new one.", act("edit", path="calc/new.py", old="", new="import nowhere\n"), n=3),
+        line("Right.", RIGHT, SUBMIT, n=4),
+    )
+    steps, outcome = bench.drive(plain)
+    assert said(steps) == []
+    engine = bench.engine()
+    assert "ran" not in engine.trees.files(outcome.tree)
+    engine.close()
+    never = [record.value["never"] for record in read(bench.directory).records if isinstance(record, Once)]
+    assert never == [["calc.odd"], [], ["calc.new"]]
+
+
+def test_a_test_that_was_changed_or_skipped_or_is_new(bench):
+    new = "import unittest\n\n\nclass NewTest(unittest.TestCase):\n    def test_new(self):\n        assert {}\n"
+    skip = act(
+        "edit", path="tests/test_text.py", old="    def test_loud", new="    @unittest.skip('')\n    def test_loud"
+    )
+    begin(
+        bench,
+        line("New.", act("edit", path="tests/test_new.py", old="", new=new.format("True")), act("run_tests"), n=1),
+        line("Red.", act("edit", path="tests/test_new.py", old="True", new="1 > 2"), act("run_tests"), n=2),
+        line("Skip.", skip, act("run_tests"), n=3),
+        line("Right.", RIGHT, SUBMIT, n=4, contains="no longer: tests.test_text.TextTest.test_loud."),
+    )
+    steps, _ = bench.drive(plain)
+    assert len(said(steps)) == 1, "a new test that its author changes may turn red"
+
+
+def three(bench: Bench) -> None:
+    begin(
+        bench,
+        line("Look.", TESTS, n=1),
+        line("One.", LOWER, TESTS, n=2),
+        line("Two.", MUTE, TESTS, n=3, contains="test_loud"),
+        line("Three.", NO_SHOUT, n=4, contains="test_still"),
+        line("Another way.", RIGHT, TESTS, n=5, contains="as it was before"),
+        line("Done.", SUBMIT, n=6),
+    )
+
+
+def test_three_steps_that_break_more_and_more_are_taken_back(bench):
+    three(bench)
+    steps, outcome = bench.drive(plain)
+    authors = ["task", "coder", "coder", "safety", "coder", "safety", "coder", "safety", "coder", "coder"]
+    assert [step.author for step in steps] == authors
+    assert steps[7].tree == steps[1].tree == steps[0].tree
+    assert "cannot import name 'shout'" in said(steps)[2]
+    last = sent(bench)[-2]
+    assert [text[:24] for text in last[3:]] == [
+        steps[1].observations[0].text[:24],
+        "[What you tried here was",
+        said(steps)[2][:24],
+    ]
+    engine = bench.engine()
+    assert engine.trees.read(outcome.tree, "calc/text.py") == FILES["calc/text.py"].encode()
+    engine.close()
+
+
+def test_what_is_mended_between_does_not_count(bench):
+    back = act("edit", path="calc/text.py", old="lower()", new="upper()")
+    again = [line("Again.", LOWER, TESTS, n=n) for n in (2, 4, 6)]
+    mended = [line("Mend.", back, TESTS, n=n) for n in (3, 5)]
+    begin(bench, line("Look.", TESTS, n=1), *again, *mended, line("So be it.", RIGHT, SUBMIT, n=7))
+    steps, _ = bench.drive(plain)
+    assert len(said(steps)) == 3
+    assert not any("back_to" in step.observations[0].data for step in steps if step.author == "safety")
+
+
+def test_killed_at_every_record_it_ends_as_if_nothing_had_happened(bench):
+    three(bench)
+    steps, outcome = bench.drive(plain)
+    told = sent(bench)
+    lines = (bench.directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    whole = bench.directory
+    for kept in sample(list(range(3, len(lines))), 8):
+        bench.directory = whole.parent / f"cut-{kept}"
+        shutil.copytree(whole, bench.directory)
+        (bench.directory / "journal.jsonl").write_bytes(b"".join(lines[:kept]))
+        again, ended = bench.drive(plain)
+        assert ended == outcome
+        assert [step.author for step in again if step.author != "resume"] == [step.author for step in steps]
+        assert [_still(step) for step in again if step.author == "safety"] == [
+            _still(step) for step in steps if step.author == "safety"
+        ]
+        assert len(sent(bench)) == len(told)
+        shutil.rmtree(bench.directory)
+
+
+def _still(step: Step) -> tuple[str, str]:
+    return step.tree, step.observations[0].text
