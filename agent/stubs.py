@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from aci.kinds import kind_of_command
 from aci.view import shorten
 from agent.models.base import Message
 from trajectories.records import Action, Observation, Step
 
 LONG_ARGUMENT = 500
+LONG_LINE, LONG_NAME = 20, 5
 MOST_COMMAND, MOST_NAMES = 80, 40
+_PATH = re.compile(r"[\w./-]+")
+_FILE = re.compile(r"\w\.\w{1,5}$")
+_NAME = re.compile(r"[A-Za-z_]\w+")
+_NUMBER = re.compile(r"^\s*\d+[\t:-]")
 _DEFINES = re.compile(
     r"^[\t ]*(?:\d+(?:-\d+)?[\t ]+)?(?:export |public |static |pub )*(?:async )?"
     r"(?:def|class|func|function|fn|struct|interface) (\w+)",
@@ -58,6 +65,37 @@ def with_short_arguments(message: Message) -> Message:
 def tool_of(action: Action) -> str:
     """The tool a model means, as the toolbox reads it."""
     return action.tool.rpartition(".")[2].replace("-", "_")
+
+
+def shows_a_file(action: Action) -> bool:
+    """Whether an action shows the text of a file, which an edit may have to quote."""
+    tool = tool_of(action)
+    return tool == "view" or (tool == "shell" and kind_of_command(str(action.arguments.get("command", ""))) == "view")
+
+
+def long_lines(text: str) -> frozenset[str]:
+    """The lines of a view that tell it from others, without their numbers."""
+    lines = (_NUMBER.sub("", line).strip() for line in text.split("\n"))
+    return frozenset(line for line in lines if len(line) >= LONG_LINE)
+
+
+def names(action: Action, observation: Observation) -> frozenset[str]:
+    """The file that a view shows, and what is defined in what it shows of it."""
+    asked = str(action.arguments.get("path") or action.arguments.get("command", ""))
+    return frozenset((*_files(asked), *(name for name in _DEFINES.findall(observation.text) if len(name) >= LONG_NAME)))
+
+
+def words(message: Message) -> frozenset[str]:
+    """The names and file names in what the model said and asked for."""
+    asked = (call["function"]["arguments"] for call in message.get("tool_calls", ()))
+    text = "\n".join((str(message["content"]), *asked))
+    return frozenset((*_files(text), *_NAME.findall(text)))
+
+
+def _files(text: str) -> Iterator[str]:
+    """The file names in a text; in two steps, as one pattern takes time with the square of a long word."""
+    names = (path.rstrip("./-").rpartition("/")[2] for path in _PATH.findall(text))
+    return (name for name in names if _FILE.search(name))
 
 
 def _short(value: Any) -> Any:

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.context import Reader, Said, input_bound, messages, size
-from agent.folding import AGE, IMAGE_TOKENS, LONG
+from agent.folding import AGE, IMAGE_TOKENS, LONG, VIEW_AGE
 from agent.models.base import Message
+from agent.stubs import words
 from trajectories.errors import ModelError
 from trajectories.records import Action, Observation, Reply, Step, Usage
 
@@ -69,6 +70,10 @@ def edit(path: str, old: str, new: str) -> tuple[Action, Observation]:
 
 def ran(ok: bool, name: str = "") -> tuple[Action, Observation]:
     return Action("run_tests", {"nodes": [name]}), Observation(f"1 failed {name}\n" + "E  assert\n" * 200, ok=ok)
+
+
+def ran_shell(command: str, text: str) -> tuple[Action, Observation]:
+    return Action("shell", {"command": command}), Observation(text)
 
 
 def small(number: int = 0) -> tuple[Action, Observation]:
@@ -126,7 +131,7 @@ def viewing(calls: int, files: int = 6) -> Talk:
 
 
 def test_old_observations_become_stubs_with_command_size_definitions_and_address() -> None:
-    stubs = folded(viewing(4).said())
+    stubs = folded(viewing(VIEW_AGE + 1).said())
     assert len(stubs) == 6
     assert stubs[0] == (
         "[folded: view f0.py, 201 lines, defines f1, f2, f3, f4, f5, f6, f7, f8, f9, f10…; "
@@ -136,6 +141,7 @@ def test_old_observations_become_stubs_with_command_size_definitions_and_address
 
 def test_what_is_young_or_short_stays() -> None:
     assert not folded(viewing(0, files=AGE).said())
+    assert not folded(viewing(AGE + 1).said())
     talk = Talk()
     for number in range(60):
         talk.call(small(number))
@@ -146,7 +152,7 @@ def test_the_address_of_a_whole_output_is_named_and_views_of_addresses_keep_thei
     talk = Talk()
     talk.call((Action("shell", {"command": "make\n  all"}), Observation("x = 1\n" * 900, ok=False, out=17)))
     talk.call((Action("view", {"path": "step:1.1"}), Observation("y" * 9_000)))
-    for number in range(6):
+    for number in range(VIEW_AGE + 1):
         talk.call(small(number))
     assert folded(talk.said()) == [
         '[folded: shell make all, failed, 901 lines; read it whole with view("out:17")]',
@@ -161,7 +167,7 @@ def test_kept_are_the_issue_the_view_of_an_edited_place_diffs_and_the_last_faili
     talk.call(ran(False, "one"))
     talk.call(ran(False, "two"))
     talk.call(ran(True, "three"))
-    for number in range(8):
+    for number in range(VIEW_AGE):
         talk.call(small(number))
     said = talk.said(Reader(MODEL, cached=1.0))
     kept = [text for text in texts(said) if len(text) > LONG]
@@ -175,7 +181,7 @@ def test_a_later_view_of_the_edited_place_takes_the_place_of_the_earlier() -> No
     talk.call(view("a.py"))
     talk.call(edit("a.py", "def f7(x):", "def g(x):"))
     talk.call(view("a.py", "7\tdef g(x):\n" + "8\t    pass\n" * 200))
-    for number in range(8):
+    for number in range(VIEW_AGE):
         talk.call(small(number))
     kept = [text for text in texts(talk.said(Reader(MODEL, cached=1.0))) if text.startswith("a.py")]
     assert len(kept) == 1
@@ -185,10 +191,51 @@ def test_a_later_view_of_the_edited_place_takes_the_place_of_the_earlier() -> No
 def long_run(calls: int = 80) -> Talk:
     talk = Talk()
     for number in range(calls):
-        talk.call(
-            view(f"f{number}.py", BODY[: 800 + 37 * (number * number % 50)]), small(number), text="On I go. " * 20
-        )
+        length = 800 + 37 * (number * number % 50)
+        talk.call(ran_shell(f"./tool {number}", BODY[:length]), small(number), text="On I go. " * 20)
     return talk
+
+
+def test_a_view_that_the_model_still_speaks_of_is_not_old() -> None:
+    for path, stubs in (("f0.py", 5), ("other.py", 6)):
+        talk = viewing(1)
+        talk.call(small(), text=f"Now {path} matters.")
+        for number in range(VIEW_AGE - 2):
+            talk.call(small(number))
+        assert len(folded(talk.said(Reader(MODEL, cached=1.0)))) == stubs
+
+
+def test_what_a_later_view_shows_again_is_old_at_once() -> None:
+    body = "".join(f"{n}\t    value_{n} = compute_something({n})\n" for n in range(1, 120))
+    talk = Talk()
+    talk.call(view("a.py", body))
+    talk.call(view("b.py", body.replace("compute", "another")))
+    talk.call(view("a.py", body + "120\t    and_one_more_line_of_it = True"))
+    for number in range(AGE):
+        talk.call(small(number))
+    (stub,) = folded(talk.said(Reader(MODEL, cached=1.0)))
+    assert 'view("step:2.1")' in stub
+
+
+def test_the_text_of_a_file_from_the_shell_is_a_view_too() -> None:
+    for command, stubs in (("sed -n '1,200p' a.py", 0), ("./tool a.py", 1)):
+        talk = Talk()
+        talk.call(ran_shell(command, BODY))
+        for number in range(AGE + 1):
+            talk.call(small(number))
+        assert len(folded(talk.said())) == stubs
+
+
+def test_where_replies_have_many_actions_a_fold_has_fewer_calls_to_pay_in() -> None:
+    def talk(*beside: tuple[Action, Observation]) -> int:
+        said = Talk()
+        for number in range(6):
+            said.call(ran_shell(f"./tool {number}", BODY[:2_500]), *beside, text="On I go. " * 150)
+        for number in range(AGE):
+            said.call(small(number), *beside, text="And on. " * 20)
+        return len(folded(said.said()))
+
+    assert talk() > talk(small(), small())
 
 
 def test_folding_fires_one_to_three_times_in_a_usual_run() -> None:
@@ -262,7 +309,7 @@ def test_the_bound_is_what_was_billed_and_what_came_since_unless_something_was_f
 
 
 def test_a_fold_makes_the_bound_the_whole_request() -> None:
-    talk = viewing(3)
+    talk = viewing(VIEW_AGE + 3)
     talk.replies["main", 9] = Reply("", (), usage=Usage(30, 5), model=MODEL, branch="main", ask=9)
     asks = talk.asks()
     fired = next(said for said in asks[1:] if said.last is None)
@@ -428,3 +475,12 @@ def test_an_id_that_a_server_gives_again_is_made_new() -> None:
     calls = [call["id"] for message in talk.said().messages for call in message.get("tool_calls", ())]
     answers = [message["tool_call_id"] for message in talk.said().messages if message["role"] == "tool"]
     assert calls == answers == ["call_0", "call_2_2", "call_3_1"]
+
+
+def test_what_the_model_spoke_of_are_names_and_file_names() -> None:
+    said = words({"role": "assistant", "content": "See (aci/view.py), x-y/z.toml. And m.js:12 of `Toolbox`."})
+    assert {"view.py", "z.toml", "m.js", "Toolbox"} <= said
+
+
+def test_one_word_of_ten_million_letters_is_read_at_once() -> None:
+    assert words({"role": "assistant", "content": "y" * 10_000_000}) == {"y" * 10_000_000}
