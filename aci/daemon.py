@@ -128,7 +128,7 @@ def connect() -> Daemon:
 
 
 @contextmanager
-def trouble() -> Iterator[None]:
+def trouble(fix: str = "See `swe-agent doctor`, then try again.") -> Iterator[None]:
     """What the daemon complains of, as a WorkspaceError."""
     from docker.errors import DockerException
     from requests.exceptions import RequestException
@@ -136,7 +136,7 @@ def trouble() -> Iterator[None]:
     try:
         yield
     except (DockerException, RequestException) as error:
-        raise WorkspaceError(f"Docker failed: {said(error)}.", "See `swe-agent doctor`, then try again.") from error
+        raise WorkspaceError(f"Docker failed: {said(error)}.", fix) from error
 
 
 def said(error: Exception) -> str:

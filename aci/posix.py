@@ -9,6 +9,7 @@ from dataclasses import replace
 from threading import Event, RLock
 from typing import Protocol, TypeVar
 
+from aci.channel import Start
 from aci.files import Files
 from aci.processes import MARK, Processes
 from aci.service import NoAnswer, Service
@@ -49,13 +50,12 @@ class Place(Protocol):
     inbox: str
     shared: bool
 
-    def launch(
-        self, extra: Mapping[str, str], ours: bool, terminal: bool = False
-    ) -> tuple[list[str], dict[str, str] | None]:
-        """(words before a command that runs in the place, environment) with `extra` set there.
+    def start(self, extra: Mapping[str, str], ours: bool) -> Start:
+        """How programs are started in the place, with `extra` set there. `ours`: it is the service."""
+        ...
 
-        `ours`: it is the service. `terminal`: it is started at a terminal, and has one there too.
-        """
+    def terminal(self, extra: Mapping[str, str]) -> tuple[list[str], dict[str, str] | None]:
+        """(words before a command that has a terminal in the place when it is started at one, environment)."""
         ...
 
     def another(self) -> Place:
@@ -86,8 +86,8 @@ class PosixWorkspace:
         self._terminals: dict[str, Terminal] = {}
         self._lock = RLock()
         self._closed = self._relieved = False
-        prefix, env = place.launch(environment(place.store, place.root), ours=True)
-        self._service = Service(prefix, "/", env, options.cancel)
+        start = place.start(environment(place.store, place.root), ours=True)
+        self._service = Service(start, "/", options.cancel, place.shared)
         self._files = Files(self._service, (place.root, place.scratch, place.harness))
         self._store = Store(self._service, options.trees, place.root, options.base.tree, f"{place.inbox}/objects")
 
@@ -163,10 +163,9 @@ class PosixWorkspace:
         _check_name(name)
         with self._lock:
             if name not in self._sessions:
-                prefix, env = self._place.launch({MARK: f"{self._mark}.{name}."}, ours=False)
-                shell = Shell(
-                    prefix, cwd=self.root, env=env, cancel=self.options.cancel, helper=self._processes(f"{name}.")
-                )
+                start = self._place.start({MARK: f"{self._mark}.{name}."}, ours=False)
+                processes = self._processes(f"{name}.")
+                shell = Shell(start, cwd=self.root, cancel=self.options.cancel, helper=processes)
                 shell.begin()  # while the service starts, too
                 self._sessions[name] = shell
                 self._service.run(":")  # there before a command can use up processes or memory
@@ -182,7 +181,7 @@ class PosixWorkspace:
                         f"There are {_TERMINALS} side sessions: {', '.join(self._terminals)}.", "End one, or use it."
                     )
                 mark = f".{name}."  # no session of `run` has an empty name before it
-                prefix, env = self._place.launch({**VARIABLES, MARK: f"{self._mark}.{mark}"}, ours=False, terminal=True)
+                prefix, env = self._place.terminal({**VARIABLES, MARK: f"{self._mark}.{mark}"})
                 self._terminals[name] = Terminal(prefix, self.root, env, self._processes(mark), self.options.cancel)
             return self._terminals[name]
 

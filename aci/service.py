@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Timer
 
+from aci.channel import Start
 from aci.shell import Shell
 from aci.workspace import Ran
 from trajectories.errors import WorkspaceError
@@ -22,13 +22,14 @@ class NoAnswer(WorkspaceError):
 
 
 class Service:
-    """A POSIX shell with an environment that no command of the agent can change. `cancel` ends what runs in it."""
+    """A POSIX shell with an environment that no command of the agent can change. `cancel` ends what runs in it.
 
-    def __init__(
-        self, prefix: Sequence[str], cwd: str, env: Mapping[str, str] | None, cancel: Event | None = None
-    ) -> None:
-        self._prefix, self._env = list(prefix), env
-        self._shell = Shell(prefix, cwd=cwd, env=env, cancel=cancel, program="sh")
+    Where the place is not `shared` with others of this machine, what takes long is woken: see `_awake`.
+    """
+
+    def __init__(self, start: Start, cwd: str, cancel: Event | None = None, shared: bool = True) -> None:
+        self._start, self._shared = start, shared
+        self._shell = Shell(start, cwd=cwd, cancel=cancel, program="sh")
         self._shell.begin()
 
     def run(
@@ -85,7 +86,7 @@ class Service:
         """In a container: what takes long may have been stopped by a command of the agent, and is told to go on."""
         timer = Timer(_SLOW, self._wake)
         timer.daemon = True
-        if self._prefix:
+        if not self._shared:
             timer.start()
         try:
             yield
@@ -93,14 +94,10 @@ class Service:
             timer.cancel()
 
     def _wake(self) -> None:
-        with suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(
-                [*self._prefix, "sh", "-c", "kill -CONT -1"],
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_SLOW,
-            )
+        with suppress(WorkspaceError):
+            channel = self._start(["sh", "-c", "kill -CONT -1"])
+            channel.code(_SLOW)
+            channel.close(group=True)
 
     def _print(self, data: bytes, where: bytes, patience: float, heed: bool) -> Ran:
         text = data.replace(b"\\", _PRINTF[0x5C]).replace(b"\0", _PRINTF[0]).replace(b"'", b"'\\''")

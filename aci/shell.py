@@ -13,14 +13,14 @@ import re
 import secrets
 import select
 import signal
-import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Literal, Protocol
 
+from aci.channel import Channel, Start
 from aci.workspace import Ran
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -38,6 +38,12 @@ read -r first second
 if [ "$1" = bash ] && command -v bash >/dev/null 2>&1; then bash; else sh; fi
 printf '%s%sbye %s%s%s' "$first" "$second" "$?" "$second" "$first"
 """  # the marks are not in its arguments, which commands can read
+_WHO = b"\\command printf '%s %s' $$ \"${BASH_VERSION-}\""
+
+
+def words(program: str) -> list[str]:
+    """The words that start a shell, bash or sh, with the wrapper around it."""
+    return ["sh", "-c", _WRAPPER, "sh", program]
 
 
 class Helper(Protocol):
@@ -90,28 +96,25 @@ class _Kept:
 
 
 class Shell:
-    """A shell started by `prefix` (empty on this machine, `docker exec -i …` for a container) in the directory `cwd`.
-
-    `env` is its whole environment when it runs on this machine. `cancel` ends what runs and raises Cancelled.
-    """
+    """A shell that `start` starts, in the directory `cwd`. `cancel` ends what runs and raises Cancelled."""
 
     def __init__(
         self,
-        prefix: Sequence[str] = (),
+        start: Start,
         *,
         cwd: str,
-        env: Mapping[str, str] | None = None,
         cancel: Event | None = None,
         helper: Helper | None = None,
         program: Literal["bash", "sh"] = "bash",
     ) -> None:
         self.cwd = self._first = cwd
         self._exports = b""
-        self._prefix, self._env, self._program = list(prefix), env, program
+        self._new, self._program = start, program
         self._cancel, self._helper = cancel or Event(), helper
-        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
         self._lock = Lock()
         self._pid = self._number = 0
+        self._blocks = False
         self._pending = b""
 
     def run(
@@ -147,29 +150,18 @@ class Shell:
     def begin(self) -> None:
         """Start the shell and do not wait until it answers; whoever asks first does that."""
         with self._lock:
-            if self._process is None:
+            if self._channel is None:
                 self._spawn()
 
     def close(self) -> None:
         """End the shell; what it started in the background is the owner's to end. May be called twice."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin
-        assert process.stdout
-        with suppress(OSError):
-            process.stdin.close()
-        if self._helper:
-            process.kill()  # not its group: background jobs are in it
-        else:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        channel, self._channel = self._channel, None
+        if channel:
+            channel.close(group=self._helper is None)  # background jobs are in the group of one that has a helper
 
     def _ready(self, kept: _Kept) -> bool:
         """Have a living shell; true if one that had died since the last command was replaced."""
-        if self._process is None:
+        if self._channel is None:
             self._spawn()
         if not self._pid:
             self._settle_in()
@@ -185,23 +177,11 @@ class Shell:
 
     def _spawn(self) -> None:
         self.close()
-        self._marks = secrets.token_hex(16), secrets.token_hex(16)
-        self._pid, self._pending = 0, b""
-        try:
-            self._process = subprocess.Popen(
-                [*self._prefix, "sh", "-c", _WRAPPER, "sh", self._program],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=self._env,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise WorkspaceError(f"A shell could not be started: {error}.", "Run `swe-agent doctor`.") from error
-        assert self._process.stdout
-        os.set_blocking(self._process.stdout.fileno(), False)
+        self._marks = secrets.token_hex(8), secrets.token_hex(8)
+        self._pid, self._pending, self._blocks = 0, b"", False
+        self._channel = self._new(words(self._program))
         self._poll = select.poll()
-        self._poll.register(self._process.stdout, select.POLLIN)
+        self._poll.register(self._channel, select.POLLIN)
         self._send(" ".join(self._marks).encode() + b"\nexec 8>&1 9</dev/null >/dev/null 2>&1\n")
 
     def _settle_in(self) -> None:
@@ -212,20 +192,20 @@ class Shell:
         if self._exports:
             self._ask(self._exports, kept, deadline)
         kept = _Kept(CAP)
-        frame = self._ask(b"{ " + places + b"; } 2>/dev/null; \\command printf '%s' $$", kept, deadline)
+        frame = self._ask(b"{ " + places + b"; } 2>/dev/null; " + _WHO, kept, deadline)
         self._keep_rest(kept)
-        said = kept.bytes()
+        said, _, version = kept.bytes().partition(b" ")
         if frame.kind == "cancelled":
             self.close()
             raise _cancelled()
         if frame.kind != "end" or not said.isdigit():
             self.close()
-            words = said.decode("utf-8", "replace").strip()[-300:]
+            heard = kept.bytes().decode("utf-8", "replace").strip()[-300:]
             raise WorkspaceError(
-                f"The workspace's shell ended and could not be started again{': ' + words if words else '.'}",
+                f"The workspace's shell ended and could not be started again{': ' + heard if heard else '.'}",
                 "`swe-agent resume` goes on in a new workspace.",
             )
-        self._pid = int(said)
+        self._pid, self._blocks = int(said), bool(version)
 
     def _ask(self, body: bytes, kept: _Kept, deadline: float, data: bytes = b"") -> _Frame:
         self._number += 1
@@ -242,7 +222,7 @@ class Shell:
             if (frame := self._feed(begun, data, end, kept, deadline)).kind != "ready":
                 return frame
         else:
-            self._send(begun + b'\\command eval "$__swe_command" <&9 >&8 2>&1 8>&- 9<&-\n' + end)
+            self._say(begun + b'\\command eval "$__swe_command" <&9 >&8 2>&1 8>&- 9<&-\n' + end)
         frame = self._read(kept, deadline)
         if frame.kind == "end":
             self.cwd, self._exports = frame.cwd, frame.exports
@@ -265,16 +245,19 @@ class Shell:
             self._send(data)
         return frame
 
+    def _say(self, text: bytes) -> None:
+        """Send `text` for the shell to run. Bash reads commands byte by byte, and one variable at a gulp."""
+        if self._blocks and text.isascii():  # it counts characters
+            text = b'\\command read -rN %d __swe_text;\\command eval "$__swe_text"\n%b' % (len(text), text)
+        self._send(text)
+
     def _send(self, data: bytes) -> None:
-        assert self._process
-        assert self._process.stdin
-        with suppress(BrokenPipeError):  # a dead shell is found by reading
-            self._process.stdin.write(data)
-            self._process.stdin.flush()
+        assert self._channel
+        self._channel.send(data)  # a dead shell is found by reading
 
     def _read(self, kept: _Kept, deadline: float, idle: bool = False) -> _Frame:
         """Read until the frame of the present command, or the shell's end; when `idle`, only what is there already."""
-        assert self._process
+        assert self._channel
         looked = time.monotonic()
         while True:
             if frame := self._take_frame(kept):
@@ -289,7 +272,7 @@ class Shell:
                 if self._receive():
                     continue
                 return self._gone(kept)
-            if self._process.poll() is not None:
+            if self._channel.ended():
                 return self._gone(kept)
             if idle:
                 return _Frame("idle")
@@ -300,14 +283,10 @@ class Shell:
 
     def _receive(self) -> bool:
         """Take what the pipe holds; false at its end."""
-        assert self._process
-        assert self._process.stdout
-        try:
-            data = os.read(self._process.stdout.fileno(), 1 << 18)
-        except BlockingIOError:
-            return True
-        self._pending += data
-        return bool(data)
+        assert self._channel
+        data = self._channel.receive()
+        self._pending += data or b""
+        return data != b""
 
     def _take_frame(self, kept: _Kept) -> _Frame | None:
         """Move what is surely output from the pending bytes to `kept`; return a frame that is complete."""
@@ -340,14 +319,12 @@ class Shell:
 
     def _gone(self, kept: _Kept) -> _Frame:
         """The shell ended without a word of its wrapper."""
-        assert self._process
+        assert self._channel
         while self._poll.poll(0) and self._receive():
             if frame := self._take_frame(kept):
                 return frame
-        with suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(_LAST_WORDS)
-            return _Frame("gone", code if code >= 0 else 128 - code)
-        return _Frame("gone", 128 + signal.SIGKILL)
+        code = self._channel.code(_LAST_WORDS)
+        return _Frame("gone", 128 + signal.SIGKILL if code is None else code)
 
     @contextmanager
     def _deaf(self) -> Iterator[None]:

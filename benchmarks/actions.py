@@ -1,7 +1,7 @@
 """What one action costs, beside others' ways to do it: `python -m benchmarks.actions [--swe-rex PYTHON] [--n 300]`.
 
-Each row is done in turn by all, so that a machine's moods meet them alike; the ratios are what counts. SWE-ReX is
-asked where it is installed, apart from this project, and an image has its server:
+Each row is done in turn by all, the plain ones some dozens in a row, so that a machine's moods meet them alike; the
+ratios are what counts. SWE-ReX is asked where it is installed, apart from this project, and an image has its server:
 
     python3.11 -m venv rex && rex/bin/pip install swe-rex aiohttp && rex/bin/pip install --target rex/site swe-rex
     printf '%s\\n' 'FROM swe-agent-base' 'COPY site /usr/local/lib/python3.11/dist-packages' \\
@@ -20,6 +20,7 @@ import math
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ OURS, EXEC, REX, EXECUTE = "ours (Docker)", "docker exec", "SWE-ReX", "its execu
 CONTAINERS = (EXEC, REX)
 FASTER, AS_FAST = 100.0, 1 / 1.1
 """Times by which a plain action of ours is to be faster than the peers in containers, and what starts and streams."""
+ROUNDS = 9
+PAUSE = 0.1
+"""Seconds before each turn: a daemon still tidies up behind a `docker exec` that has answered, at the next's cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,14 @@ def measured(peers: dict[str, Peer], n: int) -> list[Row]:
     """Every row, done by each peer in turn, after rounds that are not counted."""
     found = rows()
     for row in found:
-        for number in range(-max(1, round(3 * row.share)), max(round(n * row.share), 2)):
+        wanted = max(round(n * row.share), 2)
+        in_a_row = max(wanted // ROUNDS, 1)
+        for number in range(-1, math.ceil(wanted / in_a_row)):
             for who, peer in peers.items():
-                seconds = peer.seconds(row.operation)
+                time.sleep(PAUSE)
+                seconds = [peer.seconds(row.operation) for _ in range(in_a_row)]
                 if number >= 0:
-                    row.times.setdefault(who, []).append(seconds * 1000)
+                    row.times.setdefault(who, []).extend(each * 1000 for each in seconds)
         told = ", ".join(f"{who} {_shown(row, who) or 'none'}" for who in peers)
         print(f"{row.name}: {told}", file=sys.stderr, flush=True)
     return found

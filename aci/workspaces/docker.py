@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aci.base_image import HARNESS, INBOX, SCRATCH, STORE, Base, base_image
+from aci.channel import Channel, Start
 from aci.confinement import confinement, size
 from aci.daemon import Daemon, connect, trouble
 from aci.disk_watch import DiskWatch
+from aci.exec_channel import Exec, First, first
 from aci.posix import SESSION, PosixWorkspace
 from aci.services import Beside
+from aci.shell import words
+from aci.store import environment
 from aci.workspace import Options, Workspace
 from trajectories.errors import WorkspaceError
 
@@ -49,10 +53,12 @@ class Box:
 
     def __init__(self, daemon: Daemon, base: Base, options: Options) -> None:
         self.root = base.root
+        self._service: list[str] | None = words("sh")
         self._daemon, self._base, self._options = daemon, base, options
         self._beside = Beside(daemon, base.image, options) if options.services else None
         try:
             limits = {**(self._beside.joined if self._beside else {}), **confinement(options, base.root)}
+            limits |= first(self._service, environment(self.store, self.root))
             with trouble():
                 self._container = daemon.start(base.image, user=base.user, **limits)
         except BaseException:
@@ -61,14 +67,25 @@ class Box:
         self._watch = DiskWatch(daemon, str(self._container.id), size(options.disk))
         self._imports = _imports(self._container, base.root)
 
-    def launch(
-        self, extra: Mapping[str, str], ours: bool, terminal: bool = False
-    ) -> tuple[list[str], dict[str, str] | None]:
+    def start(self, extra: Mapping[str, str], ours: bool) -> Start:
+        env = dict(extra) if ours else self._environment(extra)
+
+        def start(words: Sequence[str]) -> Channel:
+            if ours and words == self._service:
+                self._service = None
+                return First(self._daemon, str(self._container.id))
+            return Exec(self._daemon, str(self._container.id), words, env)
+
+        return start
+
+    def terminal(self, extra: Mapping[str, str]) -> tuple[list[str], dict[str, str] | None]:
+        variables = [word for name, value in self._environment(extra).items() for word in ("-e", f"{name}={value}")]
+        words = ["docker", "exec", "-it", f"--detach-keys={_NO_KEYS}", *variables, str(self._container.id)]
+        return words, self._daemon.environment()
+
+    def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         told = self._beside.variables if self._beside else {}
-        inside = extra if ours else {**SESSION, "PYTHONPATH": self._imports, **told, **extra}
-        words = [word for name, value in inside.items() for word in ("-e", f"{name}={value}")]
-        how = ["-it", f"--detach-keys={_NO_KEYS}"] if terminal else ["-i"]
-        return ["docker", "exec", *how, *words, str(self._container.id)], self._daemon.environment()
+        return {**SESSION, "PYTHONPATH": self._imports, **told, **extra}
 
     def another(self) -> Box:
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from aci import owner
+from aci.channel import Start, here
 from aci.leftovers import LOCAL, dead_workspaces, remove_folder
 from aci.posix import SESSION, PosixWorkspace
 from aci.store import adoption, checkout, creation, environment
@@ -41,7 +42,7 @@ def open(options: Options) -> Workspace:
     place = Family(options).place()
     try:
         workspace = PosixWorkspace(place, options)
-        _probe(workspace, options)
+        _probe(workspace, place.environment({}), options)
     except BaseException:
         place.remove()
         raise
@@ -123,14 +124,19 @@ class Folder:
         self.harness, self.inbox = str(home / "harness"), str(home / "inbox")
         self.store = str(home / "store.git")
 
-    def launch(
-        self, extra: Mapping[str, str], ours: bool, terminal: bool = False
-    ) -> tuple[list[str], dict[str, str] | None]:
+    def start(self, extra: Mapping[str, str], ours: bool) -> Start:
         if ours:
-            return [], {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._home / "home"), **extra}
+            return here({"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._home / "home"), **extra})
+        return here(self.environment(extra))
+
+    def terminal(self, extra: Mapping[str, str]) -> tuple[list[str], dict[str, str] | None]:
+        return [], self.environment(extra)
+
+    def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+        """Of what the agent runs."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         users = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-        return [], {
+        return {
             **SESSION,
             **kept,
             "HOME": str(self._home / "home"),
@@ -166,16 +172,15 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, copy_function=copy)
 
 
-def _probe(workspace: PosixWorkspace, options: Options) -> None:
+def _probe(workspace: PosixWorkspace, env: Mapping[str, str], options: Options) -> None:
     """Warn if a package of the repository would be imported from elsewhere, which would test other code."""
     root = Path(workspace.root)
     found = [file.parent.name for base in (root, root / "src") for file in sorted(base.glob("*/__init__.py"))]
     names = [name for name in found if name.isidentifier() and not name.startswith("test")][:10]
     if not names:
         return
-    env = workspace._place.launch({}, ours=False)[1]
     for python in ("python", "python3"):
-        if executable := shutil.which(python, path=(env or {}).get("PATH")):
+        if executable := shutil.which(python, path=env.get("PATH")):
             with suppress(OSError, subprocess.TimeoutExpired):
                 out = subprocess.run(
                     [executable, "-c", _PROBE, *names], cwd=workspace.scratch, env=env, capture_output=True, timeout=20

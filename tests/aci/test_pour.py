@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aci.channel import here
 from aci.service import Service
 from aci.shell import Shell, quote
 
@@ -15,7 +16,7 @@ SHELLS = ["sh", "bash"]
 
 @pytest.fixture
 def service(tmp_path: Path):
-    service = Service([], str(tmp_path), None)
+    service = Service(here(), str(tmp_path))
     yield service
     service.close()
 
@@ -41,7 +42,7 @@ def test_what_cannot_be_written_is_run_by_nobody(service: Service, tmp_path: Pat
 
 @pytest.mark.parametrize("program", SHELLS)
 def test_a_command_that_reads_too_little_ends_its_shell(program, tmp_path: Path) -> None:
-    shell = Shell(cwd=str(tmp_path), program=program)
+    shell = Shell(here(), cwd=str(tmp_path), program=program)
     ran = shell.run("head -c 5; exit 3", data=DATA)
     assert ran.output == b"touch"
     assert (ran.code, ran.restarted) == (3, True)
@@ -52,7 +53,7 @@ def test_a_command_that_reads_too_little_ends_its_shell(program, tmp_path: Path)
 
 @pytest.mark.parametrize("program", SHELLS)
 def test_directory_and_variables_last_over_data(program, tmp_path: Path) -> None:
-    shell = Shell(cwd=str(tmp_path), program=program)
+    shell = Shell(here(), cwd=str(tmp_path), program=program)
     shell.run("mkdir sub; cd sub; export there=yes")
     ran = shell.run("cat > file", data=b"x" * 10, timeout=0.5)
     assert ran.timed_out, "it waits for more than there is"

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aci.channel import Child, Start, here
 from aci.shell import Shell, quote
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -18,7 +19,7 @@ ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C"}
 
 
 def test_a_cap_is_kept_to_the_byte(tmp_path: Path) -> None:
-    shell = Shell(cwd=str(tmp_path), env=ENV)
+    shell = Shell(here(ENV), cwd=str(tmp_path))
     ran = shell.run("printf head; head -c 3000000 /dev/zero; printf tail", cap=1000)
     assert (len(ran.output), ran.cut) == (1000, 3_000_008 - 1000)
     assert ran.output.startswith(b"head\0")
@@ -32,7 +33,7 @@ def test_a_cap_is_kept_to_the_byte(tmp_path: Path) -> None:
 @pytest.mark.parametrize("endless", ["sleep 60", "while :; do echo y; done"])
 def test_cancelling(tmp_path: Path, endless: str) -> None:
     cancel = threading.Event()
-    shell = Shell(cwd=str(tmp_path), env=ENV, cancel=cancel)
+    shell = Shell(here(ENV), cwd=str(tmp_path), cancel=cancel)
     shell.run("cd /")
     threading.Timer(0.2, cancel.set).start()
     with pytest.raises(Cancelled):
@@ -64,15 +65,19 @@ class Delivers:
 
 
 def test_a_big_command_goes_by_file(tmp_path: Path) -> None:
-    shell = Shell(cwd=str(tmp_path), env=ENV, helper=Delivers(tmp_path))
+    shell = Shell(here(ENV), cwd=str(tmp_path), helper=Delivers(tmp_path))
     assert shell.run(f"x='{'é' * 300_000}'; echo ${{#x}}").text == "600000\n"
     assert shell.run("echo ${#x}; y=1").text == "600000\n"
     shell.close()
 
 
+def started_by(prefix: list[str]) -> Start:
+    return lambda words: Child([*prefix, *words], ENV)
+
+
 def test_a_shell_that_cannot_be_started(tmp_path: Path) -> None:
     for prefix in (["/nonexistent/program"], ["sh", "-c", "echo no such container; exit 1"]):
-        shell = Shell(prefix, cwd=str(tmp_path), env=ENV)
+        shell = Shell(started_by(prefix), cwd=str(tmp_path))
         with pytest.raises(WorkspaceError) as caught:
             shell.run("true")
         assert "started" in caught.value.message
@@ -82,7 +87,7 @@ def test_a_shell_that_cannot_be_started(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Shell]]:
-    shells = {name: Shell(cwd=str(tmp_path_factory.mktemp(name)), env=ENV, program=name) for name in ("bash", "sh")}
+    shells = {name: Shell(here(ENV), cwd=str(tmp_path_factory.mktemp(name)), program=name) for name in ("bash", "sh")}
     yield shells.__getitem__
     for shell in shells.values():
         shell.close()

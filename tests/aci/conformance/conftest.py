@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from aci.channel import here
 from aci.posix import PosixWorkspace
 from aci.repository import Repository
 from aci.shell import Shell, quote
@@ -158,7 +159,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell | Po
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin" / "sh").symlink_to(shutil.which("busybox") or "")
         env, program = {**env, "PATH": f"{tmp_path}/bin:{env['PATH']}"}, "sh"
-    alone = Shell(cwd=str(tmp_path / "work"), env=env, program="bash" if program == "bash" else "sh")
+    alone = Shell(here(env), cwd=str(tmp_path / "work"), program="bash" if program == "bash" else "sh")
     yield alone
     alone.close()
 

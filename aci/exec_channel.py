@@ -1,0 +1,150 @@
+"""A program in a container, spoken to through the daemon's own connection: no `docker` process stands between.
+
+That process costs 40 ms to start, and copies what is sent a fifth as fast.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from aci.channel import BLOCK
+from aci.daemon import Daemon, trouble
+from trajectories.errors import WorkspaceError
+
+_HEAD, _ERRORS = 8, 2
+"""Bytes before each part of a program's output: which stream, three zeros, and the part's length."""
+
+
+_FIX = "`swe-agent resume` goes on in a new workspace."
+_FIRST = """\
+"$@" 2>/dev/null
+echo >&2
+exec </dev/null >/dev/null 2>&1
+while :; do sleep 3600; done
+"""
+
+
+def first(words: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments for `Daemon.start`: the container begins with a program, and idles when that has ended.
+
+    It saves the 30 ms that a daemon takes to bring one more process into a container; see `First`.
+    """
+    variables = [f"{name}={value}" for name, value in env.items()]
+    return {"entrypoint": ["sh", "-c", _FIRST, "sh", "env", *variables, *words], "stdin_open": True}
+
+
+class _Stream:
+    """A connection of the daemon's that has become a program's."""
+
+    _errors_end = False
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._socket: Any = getattr(stream, "_sock", stream)  # below what would read ahead of `poll`
+        self._rest = bytearray()
+        self._left = 0
+        self._over = False
+
+    def fileno(self) -> int:
+        return int(self._socket.fileno())
+
+    def send(self, data: bytes) -> None:
+        with suppress(OSError):
+            self._socket.settimeout(None)
+            self._socket.sendall(data)
+
+    def receive(self) -> bytes | None:
+        said = bytearray()
+        self._socket.settimeout(0)
+        while len(said) < BLOCK:
+            try:
+                data = self._socket.recv(BLOCK)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                break
+            except OSError:
+                data = b""
+            if not data:
+                self._over = True
+                break
+            said += self._unpacked(data)
+        return bytes(said) if said or self._over else None
+
+    def _unpacked(self, data: bytes) -> bytes:
+        """What the program said, out of the parts that the daemon sends."""
+        if len(data) <= self._left:  # the middle of a long part
+            self._left -= len(data)
+            return data
+        self._rest += data
+        said = []
+        at = 0
+        while True:
+            if self._left:
+                part = self._rest[at : at + self._left]
+                said.append(part)
+                at += len(part)
+                self._left -= len(part)
+            if len(self._rest) - at < _HEAD:
+                break
+            self._over = self._over or (self._errors_end and self._rest[at] == _ERRORS)
+            self._left = int.from_bytes(self._rest[at + 4 : at + _HEAD], "big")
+            at += _HEAD
+        del self._rest[:at]
+        return b"".join(said)
+
+    def ended(self) -> bool:
+        return self._over
+
+    def close(self, group: bool) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        if response := getattr(self._stream, "_response", None):
+            response.close()
+        self._stream.close()
+        self._socket.close()
+
+
+class Exec(_Stream):
+    """The program `words` in the container with this id, with `env` added to its environment.
+
+    Closing it closes the program's stdin; nothing in the container is ended. Raises WorkspaceError.
+    """
+
+    def __init__(self, daemon: Daemon, container: str, words: Sequence[str], env: Mapping[str, str]) -> None:
+        self._api = daemon.client.api
+        with trouble(_FIX):
+            made = self._api.exec_create(container, list(words), stdin=True, environment=dict(env))
+            self._id = made["Id"]
+            super().__init__(self._api.exec_start(self._id, socket=True))
+
+    def code(self, seconds: float) -> int | None:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                with trouble():
+                    found = self._api.exec_inspect(self._id)
+            except WorkspaceError:
+                return None
+            if not found["Running"]:
+                return int(found["ExitCode"])
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(0.02)
+
+
+class First(_Stream):
+    """The program that the container with this id began with. What is said as an error says that it has ended."""
+
+    _errors_end = True
+
+    def __init__(self, daemon: Daemon, container: str) -> None:
+        with trouble(_FIX):
+            asked = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            super().__init__(daemon.client.api.attach_socket(container, params=asked))
+
+    def code(self, seconds: float) -> int | None:
+        return None
