@@ -1,0 +1,66 @@
+"""The function that is to be made faster: where it is, how it is named, and a shell line that runs ours beside it."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from aci.workspace import Workspace
+from trajectories.errors import UsageError
+
+SESSION = "subject"
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The function `name` (dotted, as in `Class.method`) of the Python file at the repository-relative `path`."""
+
+    path: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.name}"
+
+    def find(self, source: str) -> Function:
+        """Its definition in the file's text, the last one of that name. Raises UsageError, and SyntaxError."""
+        found = [node for name, node in functions(ast.parse(source)) if name == self.name]
+        if not found:
+            raise UsageError(f"{self.path} has no function {self.name}.", "Name it as PATH.py:Class.method.")
+        return found[-1]
+
+
+def target_of(text: str) -> Target:
+    """The target that a user names as `PATH.py:QUALNAME`. Raises UsageError."""
+    path, mark, name = text.rpartition(":")
+    if not mark or not path.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
+        raise UsageError(f"{text!r} names no function.", "Name it as PATH.py:function or PATH.py:Class.method.")
+    return Target(path.removeprefix("./"), name)
+
+
+def functions(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, Function]]:
+    """The functions of a module and its classes, with their dotted names; none that is inside another function."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Function):
+            yield prefix + child.name, child
+        elif isinstance(child, ast.ClassDef):
+            yield from functions(child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.stmt | ast.ExceptHandler):
+            yield from functions(child, prefix)
+
+
+def place(room: Workspace, *names: str) -> str:
+    """Put these files of `aci/inside/` (without `.py`) into a folder of the room's harness, and return the folder."""
+    folder = f"{room.harness}/subject"
+    for name in names:
+        room.write(f"{folder}/{name}.py", files("aci.inside").joinpath(f"{name}.py").read_bytes())
+    return folder
+
+
+def python_line(room: Workspace, words: Sequence[str]) -> str:
+    """A shell line, in the repository's root, for the Python that the room's commands find first."""
+    found = "$(command -v python3 || command -v python)"
+    return f'(cd {shlex.quote(room.root)} && "{found}" {shlex.join(words)})'
