@@ -1,0 +1,185 @@
+"""`count`, `index` and counting comprehensions inside loops become one table made before the loop."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from agent.moves.rewrite_scope import Scope, hit, join, path, reads, same
+from agent.moves.template_source import Draft
+
+Drafts = Iterator[Draft | None]
+
+
+def counted(scope: Scope) -> Drafts:
+    """`xs.count(y)` for many y: a Counter of xs."""
+    for call, items in _methods(scope, "count"):
+        argument = call.args[0]
+        if scope.kind(items) == "str" and not _character(scope, argument, items):
+            continue
+        yield from _table(scope, call, items, scope.text(items), argument)
+
+
+def matched(scope: Scope) -> Drafts:
+    """`sum(1 for y in xs if key(y) == K)` and `len([...])` likewise: a Counter of the keys."""
+    for node in scope.nodes:
+        looped = _counting(scope, node)
+        if looped is None or len(looped.generators) != 1 or len(looped.generators[0].ifs) != 1:
+            continue
+        only = looped.generators[0]
+        test = only.ifs[0]
+        if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+            continue
+        assert isinstance(node, ast.Call)
+        for key, sought in ((test.left, test.comparators[0]), (test.comparators[0], test.left)):
+            if not _about(key, only.target) or _about(sought, only.target) or not scope.pure(test):
+                continue
+            if isinstance(test.ops[0], ast.Eq):
+                plain = same(_loaded(only.target), key)
+                text = scope.text(only.iter)
+                keys = text if plain else f"{scope.text(key)} for {scope.text(only.target)} in {text}"
+                yield from _table(scope, node, only.iter, keys, sought, key)
+            yield from _ranked(scope, node, only, test, key, sought)
+
+
+def placed(scope: Scope) -> Drafts:
+    """`xs.index(y)` for many y: a dict of first positions; what is not there is still asked of the list."""
+    for call, items in _methods(scope, "index"):
+        region = scope.outermost(call, items)
+        above = scope.source.parents[call]
+        again = isinstance(above, ast.IfExp) and call is above.orelse
+        if region is None or scope.kind(items) == "str" or again:
+            continue
+        places, at, item = (
+            scope.fresh("positions", "places"),
+            scope.fresh("at", "position"),
+            scope.fresh("item", "each"),
+        )
+        text, argument = scope.text(items), scope.text(call.args[0])
+        before = scope.statement(region)
+        lines = (
+            f"{places} = {{}}",
+            f"for {at}, {item} in enumerate({text}):",
+            scope.indented(f"{places}.setdefault({item}, {at})"),
+        )
+        found = f"{places}[{argument}]"
+        if not _from(scope, call, call.args[0], items):
+            found = f"({found} if {argument} in {places} else {scope.text(call)})"
+        yield join(
+            f"keep the first position of each item of `{text}`", scope.insert(before, *lines), scope.swap(call, found)
+        )
+
+
+def _table(
+    scope: Scope, call: ast.Call, items: ast.expr, keys: str, sought: ast.expr, key: ast.expr | None = None
+) -> Drafts:
+    region = scope.outermost(call, items)
+    if region is None or not all(_steady(scope, region, one) for one in ([key] if key is not None else [])):
+        return
+    counter, needed = scope.imports("collections", "Counter")
+    counts = scope.fresh("counts", "tally")
+    yield join(
+        f"count the items of `{scope.text(items)}` once",
+        needed,
+        scope.insert(scope.statement(region), f"{counts} = {counter}({keys})"),
+        scope.swap(call, f"{counts}[{scope.text(sought)}]"),
+    )
+
+
+def _ranked(
+    scope: Scope, node: ast.Call, only: ast.comprehension, test: ast.Compare, key: ast.expr, sought: ast.expr
+) -> Drafts:
+    """How many are below or above: a place in the sorted keys."""
+    operator = type(test.ops[0])
+    if key is test.comparators[0]:
+        turned: dict[type[ast.cmpop], type[ast.cmpop]] = {
+            ast.Lt: ast.Gt,
+            ast.Gt: ast.Lt,
+            ast.LtE: ast.GtE,
+            ast.GtE: ast.LtE,
+        }
+        operator = turned.get(operator, ast.Eq)
+    side = {ast.Lt: "bisect_left", ast.GtE: "bisect_left", ast.LtE: "bisect_right", ast.Gt: "bisect_right"}.get(
+        operator
+    )
+    region = scope.outermost(node, only.iter)
+    if side is None or region is None or not _steady(scope, region, key):
+        return
+    bisect, needed = scope.imports("bisect", side)
+    ordered, text = scope.fresh("ordered", "in_order"), scope.text(only.iter)
+    plain = same(_loaded(only.target), key)
+    keys = text if plain else f"{scope.text(key)} for {scope.text(only.target)} in {text}"
+    found = f"{bisect}({ordered}, {scope.text(sought)})"
+    if operator in (ast.Gt, ast.GtE):
+        found = f"(len({ordered}) - {found})"
+    yield join(
+        f"sort `{text}` once and look for the place in it",
+        needed,
+        scope.insert(scope.statement(region), f"{ordered} = sorted({keys})"),
+        scope.swap(node, found),
+    )
+
+
+def _methods(scope: Scope, name: str) -> Iterator[tuple[ast.Call, ast.expr]]:
+    """Calls of a method with one argument on something that may be a list."""
+    for node in scope.nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
+            items = node.func.value
+            known = scope.kind(items) in ("list", "tuple", "str", "")
+            if len(node.args) == 1 and not node.keywords and known and scope.pure(items) and scope.pure(node.args[0]):
+                yield node, items
+
+
+def _counting(scope: Scope, node: ast.AST) -> ast.GeneratorExp | ast.ListComp | None:
+    """The comprehension of `sum(1 for ...)` or `len([...])`."""
+    call = scope.called(node, "sum", "len")
+    if call is None or len(call.args) != 1 or not isinstance(call.args[0], ast.GeneratorExp | ast.ListComp):
+        return None
+    looped = call.args[0]
+    one = isinstance(looped.elt, ast.Constant) and looped.elt.value == 1
+    length = isinstance(call.func, ast.Name) and call.func.id == "len"
+    return looped if one or length else None
+
+
+def _steady(scope: Scope, region: ast.AST, key: ast.expr) -> bool:
+    """Whether only the item itself makes a key differ between two rounds of the region."""
+    inner = {one.id for node in ast.walk(region) if isinstance(node, ast.comprehension) for one in _stored(node.target)}
+    changed = {one for one in scope.changes(region) if one not in inner}
+    return not any(hit(changed, one) for one in reads(key))
+
+
+def _stored(node: ast.expr) -> Iterator[ast.Name]:
+    for one in ast.walk(node):
+        if isinstance(one, ast.Name):
+            yield one
+
+
+def _about(node: ast.expr, target: ast.expr) -> bool:
+    names = {one.id for one in _stored(target)}
+    return any(one.id in names for one in _stored(node))
+
+
+def _loaded(target: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(target), mode="eval").body
+
+
+def _character(scope: Scope, argument: ast.expr, items: ast.expr) -> bool:
+    """Whether an argument is one character of a string."""
+    if isinstance(argument, ast.Constant):
+        return isinstance(argument.value, str) and len(argument.value) == 1
+    return _from(scope, argument, argument, items)
+
+
+def _from(scope: Scope, node: ast.AST, argument: ast.expr, items: ast.expr) -> bool:
+    """Whether an argument is what a loop round it takes out of these items."""
+    if not isinstance(argument, ast.Name):
+        return False
+    for region in scope.regions(node):
+        heads = [region] if isinstance(region, ast.For) else getattr(region, "generators", [])
+        for head in heads:
+            if isinstance(head.target, ast.Name) and head.target.id == argument.id:
+                source = head.iter
+                while (call := scope.called(source, "set", "sorted", "list", "reversed")) and call.args:
+                    source = call.args[0]
+                return bool(path(source)) and same(source, items)
+    return False

@@ -1,0 +1,284 @@
+"""Work in a loop that says the same each time is done before it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from agent.moves.rewrite_known import COSTLY
+from agent.moves.rewrite_scope import Region, Scope, hit, immutable, join, path, read_only, reads, same
+from agent.moves.template_source import Draft
+
+Drafts = Iterator[Draft | None]
+NAMES = {"len": "count", "sum": "total", "max": "greatest", "min": "least", "sorted": "ordered"}
+METHODS = frozenset(
+    [
+        "casefold",
+        "copy",
+        "count",
+        "decode",
+        "encode",
+        "index",
+        "intersection",
+        "items",
+        "join",
+        "keys",
+        "lower",
+        "replace",
+        "split",
+        "splitlines",
+        "strip",
+        "title",
+        "union",
+        "upper",
+        "values",
+    ]
+)
+PATTERNS = frozenset(["match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"])
+
+
+def hoisted(scope: Scope) -> Drafts:
+    """An expression whose parts do not change in the loop is computed before it."""
+    done: set[str] = set()
+    for node in scope.nodes:
+        if not isinstance(node, ast.expr) or not _costly(scope, node):
+            continue
+        region = scope.outermost(node, node)
+        if region is None or scope.text(node) in done or _larger(scope, node, region):
+            continue
+        if not immutable(scope, node) and not _only_read(scope, node, region):
+            continue
+        done.add(scope.text(node))
+        twins = [
+            one
+            for one in scope.nodes
+            if isinstance(one, ast.expr) and same(one, node) and any(each is region for each in scope.regions(one))
+        ]
+        name = _name(scope, node)
+        yield join(
+            f"compute `{scope.text(node)}` once, before the loop",
+            scope.insert(scope.statement(region), f"{name} = {scope.text(node)}"),
+            *(scope.swap(one, name) for one in twins),
+        )
+
+
+def grouped(scope: Scope) -> Drafts:
+    """Statements at the head of a loop's body that make the same each time, an inner loop among them, go before it."""
+    for loop in scope.nodes:
+        if not isinstance(loop, ast.For | ast.While):
+            continue
+        for first in range(len(loop.body)):
+            for last in range(min(len(loop.body) - 1, first + 3), first, -1):
+                group = loop.body[first:last]
+                if _movable(scope, loop, group):
+                    yield _moved(scope, loop, group)
+                    break
+
+
+def each_inner(scope: Scope) -> Drafts:
+    """What depends on the item of an inner loop alone is computed once an item, before the outer loop."""
+    for loop in scope.nodes:
+        if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Name):
+            continue
+        region = scope.outermost(loop, loop.iter)
+        if region is None or scope.kind(loop.iter) == "iterator":
+            continue
+        for node in [one for statement in loop.body for one in ast.walk(statement)]:
+            if (
+                not isinstance(node, ast.expr)
+                or not _costly(scope, node)
+                or loop.target.id not in map(_first, reads(node))
+            ):
+                continue
+            changed = scope.changes(region)
+            inner = {one for statement in loop.body for one in scope.changes(statement)}
+            others = [one for one in reads(node) if _first(one) != loop.target.id]
+            if not scope.pure(node) or any(hit(changed, one) for one in others) or hit(inner, loop.target.id):
+                continue
+            if not immutable(scope, node) and not read_only(scope, node):
+                continue
+            name = _name(scope, node)
+            table = scope.fresh(f"{name}s", f"{name}_of_each")
+            text = scope.text(node)
+            twins = [one for one in ast.walk(loop) if isinstance(one, ast.expr) and same(one, node)]
+            made = f"{table} = [({loop.target.id}, {text}) for {loop.target.id} in {scope.text(loop.iter)}]"
+            yield join(
+                f"compute `{text}` once for each `{loop.target.id}`, before the loop",
+                scope.insert(scope.statement(region), made),
+                scope.swap(loop.target, f"{loop.target.id}, {name}"),
+                scope.swap(loop.iter, table),
+                *(scope.swap(one, name) for one in twins),
+            )
+
+
+def compiled(scope: Scope) -> Drafts:
+    """`re.search(p, s)` in a loop whose p does not change: a pattern compiled before the loop."""
+    for node in scope.nodes:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if scope.module(node.func.value) != "re" or node.func.attr not in PATTERNS or len(node.args) < 2:
+            continue
+        flags = [one for one in node.keywords if one.arg == "flags"]
+        most = 3 if node.func.attr in ("sub", "subn") else 2
+        region = scope.outermost(node, node.args[0])
+        if region is None or len(node.args) > most:
+            continue
+        word = scope.text(node.func.value)
+        name = scope.fresh("pattern", "compiled")
+        given = ", ".join([scope.text(node.args[0]), *(scope.text(one.value) for one in flags)])
+        rest = [scope.text(one) for one in node.args[1:]]
+        rest += [f"{one.arg}={scope.text(one.value)}" for one in node.keywords if one not in flags]
+        yield join(
+            f"compile `{scope.text(node.args[0])}` once",
+            scope.insert(scope.statement(region), f"{name} = {word}.compile({given})"),
+            scope.swap(node, f"{name}.{node.func.attr}({', '.join(rest)})"),
+        )
+
+
+def _costly(scope: Scope, node: ast.expr) -> bool:
+    """Whether the work of an expression grows with something, so that it is worth a name."""
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp):
+        return True
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Name):
+        if scope.builtin(node.func.id):
+            return node.func.id in COSTLY and bool(node.args)
+        known = scope.harmless(node.func.id) and node.func.id != scope.function.name
+        return known or scope.imported(node.func.id) == "re"
+    if isinstance(node.func, ast.Attribute):
+        if scope.module(node.func.value) == "re":
+            return node.func.attr == "compile"
+        if path(node.func.value) in ("self", "cls"):
+            return scope.harmless(node.func.attr) and node.func.attr != scope.function.name
+        return node.func.attr in METHODS and not scope.module(node.func.value)
+    return False
+
+
+def _larger(scope: Scope, node: ast.expr, region: Region) -> bool:
+    """Whether an expression is part of a larger one that stays as well."""
+    parent = scope.source.parents[node]
+    while isinstance(parent, ast.expr | ast.keyword | ast.comprehension) and parent is not region:
+        if isinstance(parent, ast.expr) and _costly(scope, parent) and scope.outermost(parent, parent) is region:
+            return True
+        parent = scope.source.parents[parent]
+    return False
+
+
+def _only_read(scope: Scope, node: ast.expr, region: ast.AST) -> bool:
+    """Whether nobody keeps or changes a value: it is read where it stands, or under a name that is only read."""
+    if read_only(scope, node):
+        return True
+    parent = scope.source.parents[node]
+    if not isinstance(parent, ast.Assign) or len(parent.targets) != 1 or not isinstance(parent.targets[0], ast.Name):
+        return False
+    name = parent.targets[0].id
+    inside = [one for one in scope.uses(name, region) if isinstance(one.ctx, ast.Load)]
+    return len(scope.bindings(name)) == 1 and all(read_only(scope, one) for one in inside)
+
+
+def _movable(scope: Scope, loop: ast.For | ast.While, group: list[ast.stmt]) -> bool:
+    """Whether statements make the same in each round, and nothing else in the loop touches what they make."""
+    if not all(isinstance(one, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.For) for one in group):
+        return False
+    if not any(isinstance(one, ast.For) or _value_costly(scope, one) for one in group):
+        return False
+    if isinstance(group[0], ast.For | ast.AugAssign) or scope.comments(group[0], group[-1]):
+        return False
+    nodes = [node for one in group for node in ast.walk(one)]
+    if any(isinstance(node, ast.Break | ast.Return | ast.Raise | ast.Continue) for node in nodes if node not in group):
+        return False
+    made = {one for statement in group for one in scope.changes(statement)}
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    if not made or any(_first(one) not in names for one in made):
+        return False
+    assigned = {name for one in group if isinstance(one, ast.Assign | ast.AnnAssign) for name in _stored(one)}
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    pure = all(scope.pure(one) or _local_change(one, names) for one in calls)
+    rest = [one for one in loop.body if one not in group]
+    outside = {one for statement in rest for one in scope.changes(statement)}
+    outside |= scope.changes(loop.target) if isinstance(loop, ast.For) else scope.changes(loop.test)
+    read = {one for statement in group for one in reads(statement)} | {
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    if not pure or not assigned or any(hit(outside, one) for one in read | names):
+        return False
+    if any(_first(one) not in assigned for one in _augmented(group)):
+        return False
+    kept = [one for name in assigned for one in scope.uses(name, loop) if scope.statement(one) not in group]
+    inside = [one for one in kept if one not in nodes]
+    return all(_plain(group, one.id) or read_only(scope, one) for one in inside)
+
+
+def _plain(group: list[ast.stmt], name: str) -> bool:
+    """Whether a name holds a number or a text that nobody can change."""
+    for one in group:
+        if isinstance(one, ast.Assign | ast.AnnAssign) and name in _stored(one):
+            return isinstance(one.value, ast.Constant)
+    return False
+
+
+def _augmented(group: list[ast.stmt]) -> Iterator[str]:
+    for one in group:
+        for node in ast.walk(one):
+            if isinstance(node, ast.AugAssign):
+                yield next((each.id for each in ast.walk(node.target) if isinstance(each, ast.Name)), "")
+
+
+def _local_change(call: ast.Call, names: set[str]) -> bool:
+    return (
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("append", "add", "extend", "update", "sort")
+        and (path(call.func.value) in names)
+    )
+
+
+def _stored(statement: ast.Assign | ast.AnnAssign) -> list[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return [one.id for one in targets if isinstance(one, ast.Name)]
+
+
+def _value_costly(scope: Scope, statement: ast.stmt) -> bool:
+    value = getattr(statement, "value", None)
+    return isinstance(value, ast.expr) and any(
+        isinstance(one, ast.expr) and _costly(scope, one) for one in ast.walk(value)
+    )
+
+
+def _moved(scope: Scope, loop: ast.stmt, group: list[ast.stmt]) -> Draft | None:
+    """The lines of the group before the loop, with the loop's own indentation."""
+    source = scope.source
+    start = source.line_start(source.span(group[0])[0])
+    margin = source.data[start : source.span(group[0])[0]].decode()
+    end = source.data.find(b"\n", source.span(group[-1])[1])
+    end = len(source.data) if end < 0 else end + 1
+    head = source.line_start(source.span(loop)[0])
+    outer = source.data[head : source.span(loop)[0]].decode()
+    if margin.strip() or outer.strip() or not margin.startswith(outer):
+        return None
+    lines = source.data[start:end].decode().splitlines(keepends=True)
+    if any(line.strip() and not line.startswith(margin) for line in lines):
+        return None
+    text = "".join(outer + line[len(margin) :] if line.strip() else line for line in lines)
+    made = " ".join(scope.text(group[0]).split())
+    return Draft(f"do `{made}` and what belongs to it once, before the loop", ((head, head, text), (start, end, "")))
+
+
+def _name(scope: Scope, node: ast.expr) -> str:
+    """A telling name for the value of an expression."""
+    inner: ast.AST = node
+    word = "fixed"
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute):
+            word = "pattern" if node.func.attr == "compile" else node.func.attr
+            inner = node.func.value
+        elif isinstance(node.func, ast.Name):
+            word, inner = NAMES.get(node.func.id, node.func.id), node.args[0] if node.args else node
+    about = path(inner).rpartition(".")[2] if "[" not in path(inner) else ""
+    if word == "pattern" or not about.isidentifier() or about == "re":
+        return scope.fresh(word if word.isidentifier() and word not in ("all", "any") else "fixed", "hoisted")
+    return scope.fresh(f"{about}_{word}")
+
+
+def _first(word: str) -> str:
+    return word.split(".")[0].split("[")[0]

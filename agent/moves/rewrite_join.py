@@ -1,0 +1,306 @@
+"""A search for equal items inside a loop becomes a look into an index: a hash join in place of a nested loop.
+
+The test in the inner loop stays where it is; only what the loop runs over shrinks to the items that can pass it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.moves.rewrite_membership import _appends, _empty, _renamed
+from agent.moves.rewrite_scope import Comprehension, Scope, hit, join, path, reads, root
+from agent.moves.template_source import Draft
+
+Drafts = Iterator[Draft | None]
+
+
+@dataclass
+class Search:
+    """A loop over `rows` whose body acts only where `key`, of `target`, equals `sought`."""
+
+    loop: ast.For | Comprehension
+    target: ast.expr
+    rows: ast.expr
+    key: ast.expr
+    sought: ast.expr
+
+
+def joined(scope: Scope) -> Drafts:
+    """An index of the rows by their key before the outer loop; each search reads its own entry."""
+    for search in _searches(scope):
+        region = _outer(scope, search)
+        if region is None:
+            continue
+        before = scope.statement(region)
+        ranged = scope.called(search.rows, "range")
+        sliced = _tail(search.rows)
+        if ranged and len(ranged.args) == 2 and not scope.stays(search.rows, region):
+            yield _after(scope, search, before, ranged.args[0], f"range({scope.text(ranged.args[1])})", "")
+        elif sliced is not None and not scope.stays(search.rows, region):
+            lower, whole = sliced
+            yield _after(scope, search, before, lower, f"enumerate({scope.text(whole)})", scope.text(whole))
+        else:
+            index = scope.fresh("index", f"{_word(search.rows)}_index")
+            lines = _filling(scope, search, index, scope.text(search.rows), scope.text(search.target))
+            yield join(
+                f"index `{scope.text(search.rows)}` by `{scope.text(search.key)}` before the loop",
+                scope.insert(before, *lines),
+                scope.swap(search.rows, f"{index}.get({_hashable(scope, search.sought)}, ())"),
+            )
+
+
+def growing(scope: Scope) -> Drafts:
+    """The same where the searched list is appended to in the loop: the index grows beside it."""
+    for search in _searches(scope):
+        name = search.rows.id if isinstance(search.rows, ast.Name) else ""
+        start = scope.start(name) if name else None
+        appends = _appends(scope, name) if name else []
+        if start is None or start.value is None or not appends or not isinstance(search.target, ast.Name):
+            continue
+        if not any(True for _ in scope.regions(search.loop)) or not _kept(scope, search):
+            continue
+        index = scope.fresh("index", f"{name}_index")
+        key = _renamed(search.key, search.target.id, f"{name}[-1]")
+        entry = f"{index}.setdefault({_wrapped(scope, search.key, key)}, []).append({name}[-1])"
+        begin = [f"{index} = {{}}"]
+        if not _empty(start.value):
+            begin = _filling(scope, search, index, name, search.target.id)
+        yield join(
+            f"keep an index of `{name}` by `{scope.text(search.key)}` beside it",
+            scope.insert(start, *begin, after=True),
+            *(scope.insert(scope.statement(call), entry, after=True) for call in appends),
+            scope.swap(search.rows, f"{index}.get({_hashable(scope, search.sought)}, ())"),
+        )
+
+
+def combined(scope: Scope) -> Drafts:
+    """Pairs from `itertools.combinations(rows, 2)` that are kept only where two keys are equal."""
+    for node in scope.nodes:
+        for target, rows, tests in _heads(scope, node):
+            if not isinstance(rows, ast.Call) or not isinstance(target, ast.Tuple) or len(target.elts) != 2:
+                continue
+            named = rows.func.id if isinstance(rows.func, ast.Name) else path(rows.func)
+            if scope.modules.get(named) != "itertools.combinations" and named != "itertools.combinations":
+                continue
+            for first, second in _sides(tests):
+                keys = _pair(first, second, target)
+                if keys and len(rows.args) == 2 and scope.pure(first) and path(rows.args[0]):
+                    yield _combinations(scope, node, target, rows, keys)
+
+
+def _pair(first: ast.expr, second: ast.expr, target: ast.Tuple) -> tuple[ast.expr, ast.expr] | None:
+    """(key of the earlier item, key of the later one) where they are the same key of the two."""
+    one, two = (each.id if isinstance(each, ast.Name) else "" for each in target.elts)
+    if one and two and _mentions(first, one) and ast.unparse(second) == _renamed(first, one, two):
+        return first, second
+    return None
+
+
+def _combinations(
+    scope: Scope, node: ast.AST, target: ast.Tuple, rows: ast.Call, keys: tuple[ast.expr, ast.expr]
+) -> Draft | None:
+    bisect, needed = scope.imports("bisect", "bisect_right")
+    index, at, items = scope.fresh("index"), scope.fresh("at"), scope.text(rows.args[0])
+    later, spot = scope.fresh("later"), scope.fresh("spot")
+    assert isinstance(target.elts[0], ast.Name)
+    one = target.elts[0].id
+    key = _wrapped(scope, keys[0], ast.unparse(keys[0]))
+    spots = scope.fresh("spots")
+    lines = [
+        f"{index} = {{}}",
+        f"for {at}, {one} in enumerate({items}):",
+        scope.indented(f"{index}.setdefault({key}, []).append({at})"),
+    ]
+    pairs = (
+        f"(({one}, {items}[{later}]) for {spot}, {one} in enumerate({items}) "
+        f"for {spots} in [{index}[{key}]] for {later} in {spots}[{bisect}({spots}, {spot}):])"
+    )
+    region = node if isinstance(node, ast.For) else scope.statement(node)
+    return join(
+        f"pair only items of `{items}` whose `{ast.unparse(keys[0])}` are equal",
+        needed,
+        scope.insert(scope.statement(region), *lines),
+        scope.swap(rows, pairs),
+    )
+
+
+def _after(scope: Scope, search: Search, before: ast.stmt, lower: ast.expr, numbered: str, whole: str) -> Draft | None:
+    """The search runs over positions from `lower` on: a part of the sorted positions of the key."""
+    if not isinstance(search.loop, ast.For) or not isinstance(search.target, ast.Name):
+        return None
+    bisect, needed = scope.imports("bisect", "bisect_left")
+    index, places = scope.fresh("positions", "index"), scope.fresh("matches", "places")
+    at = search.target.id if not whole else scope.fresh("at", "position")
+    heads = at if not whole else f"{at}, {search.target.id}"
+    key = _wrapped(scope, search.key, scope.text(search.key))
+    lines = [
+        f"{index} = {{}}",
+        f"for {heads} in {numbered}:",
+        scope.indented(f"{index}.setdefault({key}, []).append({at})"),
+    ]
+    rest = f"{places}[{bisect}({places}, {scope.text(lower)}) :]"
+    if whole:
+        rest = f"({whole}[{at}] for {at} in {rest})"
+    return join(
+        f"visit only the later positions where `{scope.text(search.key)}` is equal",
+        needed,
+        scope.insert(before, *lines),
+        scope.insert(search.loop, f"{places} = {index}.get({_hashable(scope, search.sought)}, [])"),
+        scope.swap(search.rows, rest),
+    )
+
+
+def _searches(scope: Scope) -> Iterator[Search]:
+    for node in scope.nodes:
+        for target, rows, tests in _heads(scope, node):
+            assert isinstance(node, ast.For | Comprehension)
+            names = {one.id for one in ast.walk(target) if isinstance(one, ast.Name)}
+            for first, second in _sides(tests):
+                if not scope.pure(first) or not scope.pure(second) or isinstance(first, ast.Constant):
+                    continue
+                about, other = bool(names & _names(first)), bool(names & _names(second))
+                if about and not other:
+                    yield Search(node, target, rows, first, second)
+        yield from _sums(scope, node)
+
+
+def _sums(scope: Scope, node: ast.AST) -> Iterator[Search]:
+    """`a[j] + K == t` is a search for `a[j]` equal to `t - K`."""
+    for target, rows, tests in _heads(scope, node):
+        assert isinstance(node, ast.For | Comprehension)
+        names = {one.id for one in ast.walk(target) if isinstance(one, ast.Name)}
+        for first, second in _sides(tests):
+            if not isinstance(first, ast.BinOp) or not isinstance(first.op, ast.Add) or names & _names(second):
+                continue
+            for key, rest in ((first.left, first.right), (first.right, first.left)):
+                if names & _names(key) and not names & _names(rest) and scope.pure(first) and scope.pure(second):
+                    sought = ast.parse(f"({ast.unparse(second)}) - ({ast.unparse(rest)})", mode="eval").body
+                    yield Search(node, target, rows, key, sought)
+
+
+def _heads(scope: Scope, node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, list[ast.expr]]]:
+    """(target, what is run over, tests of which all must hold for anything to happen)."""
+    if isinstance(node, ast.For):
+        first = node.body[0]
+        if not isinstance(first, ast.If) or first.orelse:
+            return
+        if len(node.body) == 1:
+            yield node.target, node.iter, _conjuncts(first.test)
+        elif len(first.body) == 1 and isinstance(first.body[0], ast.Continue):
+            yield node.target, node.iter, _refused(first.test)
+    elif isinstance(node, Comprehension):
+        last = node.generators[-1]
+        if last.ifs:
+            yield last.target, last.iter, [test for one in last.ifs for test in _conjuncts(one)]
+
+
+def _conjuncts(test: ast.expr) -> list[ast.expr]:
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return test.values
+    return [test]
+
+
+def _refused(test: ast.expr) -> list[ast.expr]:
+    """What holds where a test fails."""
+    found: list[ast.expr] = []
+    for one in test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or) else [test]:
+        if isinstance(one, ast.Compare) and len(one.ops) == 1 and isinstance(one.ops[0], ast.NotEq):
+            found.append(ast.Compare(one.left, [ast.Eq()], one.comparators))
+        if isinstance(one, ast.UnaryOp) and isinstance(one.op, ast.Not):
+            found.append(one.operand)
+    return found
+
+
+def _sides(tests: list[ast.expr]) -> Iterator[tuple[ast.expr, ast.expr]]:
+    for test in tests:
+        if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
+            yield test.left, test.comparators[0]
+            yield test.comparators[0], test.left
+
+
+def _outer(scope: Scope, search: Search) -> ast.AST | None:
+    """The outermost region round a search in which its rows and keys stay as they are."""
+    if not _kept(scope, search) or any(hit(scope.changes(search.loop), one) for one in reads(search.sought)):
+        return None
+    names = {one.id for one in ast.walk(search.target) if isinstance(one, ast.Name)}
+    stop = _stop(scope, search.rows)
+    steady = {one for each in (stop, search.key) for one in reads(each)}
+    found: ast.AST | None = None
+    for region in _around(scope, search.loop):
+        changed = scope.changes(region)
+        if any(hit(changed, one) for one in steady if root(one) not in names) or not scope.pure(stop):
+            break
+        found = region
+    return found
+
+
+def _around(scope: Scope, loop: ast.AST) -> Iterator[ast.AST]:
+    """The regions that repeat a search; for a later generator of a comprehension that comprehension itself."""
+    if isinstance(loop, Comprehension) and len(loop.generators) > 1:
+        yield loop
+    yield from scope.regions(loop)
+
+
+def _stop(scope: Scope, rows: ast.expr) -> ast.expr:
+    """What must not change of the rows: of a range or a slice that begins later each time, only its end."""
+    ranged = scope.called(rows, "range")
+    if ranged and len(ranged.args) == 2:
+        return ranged.args[1]
+    sliced = _tail(rows)
+    return sliced[1] if sliced else rows
+
+
+def _tail(rows: ast.expr) -> tuple[ast.expr, ast.expr] | None:
+    """(i, xs) of `xs[i:]`."""
+    if isinstance(rows, ast.Subscript) and isinstance(rows.slice, ast.Slice) and path(rows.value):
+        part = rows.slice
+        if part.lower is not None and part.upper is None and part.step is None:
+            return part.lower, rows.value
+    return None
+
+
+def _kept(scope: Scope, search: Search) -> bool:
+    """Whether the inner loop leaves alone what the keys of its rows are made of."""
+    loop = search.loop
+    parts: list[ast.AST] = [*loop.body] if isinstance(loop, ast.For) else [*loop.generators[-1].ifs]
+    if not isinstance(loop, ast.For):
+        parts += [loop.key, loop.value] if isinstance(loop, ast.DictComp) else [loop.elt]
+    changed = {one for part in parts for one in scope.changes(part)}
+    return not any(hit(changed, one) for one in reads(search.key))
+
+
+def _filling(scope: Scope, search: Search, index: str, rows: str, target: str) -> list[str]:
+    key = _wrapped(scope, search.key, scope.text(search.key))
+    item = f"({target})" if "," in target and not target.startswith(("(", "[")) else target
+    return [
+        f"{index} = {{}}",
+        f"for {target} in {rows}:",
+        scope.indented(f"{index}.setdefault({key}, []).append({item})"),
+    ]
+
+
+def _hashable(scope: Scope, node: ast.expr) -> str:
+    return _wrapped(scope, node, ast.unparse(node))
+
+
+def _wrapped(scope: Scope, node: ast.expr, text: str) -> str:
+    """A key of lists or sets as a tuple or a frozen set."""
+    kind = scope.kind(node)
+    if kind in ("list", "set"):
+        return f"{'tuple' if kind == 'list' else 'frozenset'}({text})"
+    return text
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+def _mentions(node: ast.AST, name: str) -> bool:
+    return name in _names(node)
+
+
+def _word(rows: ast.expr) -> str:
+    last = path(rows).rpartition(".")[2]
+    return last if last.isidentifier() else "rows"

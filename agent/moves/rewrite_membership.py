@@ -1,0 +1,307 @@
+"""`in` on a list becomes `in` on a set: one built before the loop, or one that grows beside the list."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from agent.moves.rewrite_scope import Scope, immutable, join, path, same, touched
+from agent.moves.template_source import Draft
+
+Drafts = Iterator[Draft | None]
+
+
+def fixed(scope: Scope) -> Drafts:
+    """`x in C`, C unchanged in the loop: a set of C before it."""
+    done: set[str] = set()
+    for test in _tests(scope):
+        container = test.comparators[0]
+        plain = _unwrapped(scope, container)
+        region = scope.outermost(test, container)
+        if region is None or not _listlike(scope, container, test.left) or scope.text(container) in done:
+            continue
+        done.add(scope.text(container))
+        name = scope.fresh(f"{_word(container)}_set", f"{_word(container)}_lookup")
+        places = [
+            scope.swap(one.comparators[0], name)
+            for one in _tests(scope)
+            if same(one.comparators[0], container) and _within(scope, one, region)
+        ]
+        before = scope.statement(region)
+        what = f"look for `{scope.text(test.left)}` in a set of `{scope.text(container)}` built before the loop"
+        yield join(what, scope.insert(before, f"{name} = {_set(scope, plain)}"), *places)
+        guarded = (
+            "try:",
+            scope.indented(f"{name} = {_set(scope, plain)}"),
+            "except TypeError:",
+            scope.indented(f"{name} = {scope.text(container)}"),
+        )
+        yield join(f"{what}, if its items can be hashed", scope.insert(before, *guarded), *places)
+
+
+def grown(scope: Scope) -> Drafts:
+    """`x in L`, L a local list that is only appended to: a set that grows beside it, or instead of it."""
+    for name in dict.fromkeys(test.comparators[0].id for test in _tests(scope) if _named(test.comparators[0])):
+        start = scope.start(name)
+        tests = [one for one in _tests(scope) if _named(one.comparators[0]) == name]
+        appends = _appends(scope, name)
+        if start is None or start.value is None or not appends or not any(scope.regions(tests[0])):
+            continue
+        if scope.kind(start.value) not in ("list", "") or (scope.kind(start.value) == "" and not _list(scope, start)):
+            continue
+        whole = [scope.source.parents[one] for one in scope.uses(name)]
+        yield from _instead(scope, start, name, tests, appends, len(whole))
+        seen = scope.fresh("seen", f"{name}_seen", f"{name}_set")
+        adds = [_added(scope, seen, name, call) for call in appends]
+        begin = "set()" if _empty(start.value) else f"set({name})"
+        yield join(
+            f"keep what `{name}` holds in a set beside it",
+            scope.insert(start, f"{seen} = {begin}", after=True),
+            *adds,
+            *(scope.swap(one.comparators[0], seen) for one in tests),
+        )
+
+
+def keyed(scope: Scope) -> Drafts:
+    """`K in [key(y) for y in L]`, L a local list that is only appended to: a set of keys that grows beside it."""
+    for test in _tests(scope):
+        container = test.comparators[0]
+        if not isinstance(container, ast.ListComp) or len(container.generators) != 1 or container.generators[0].ifs:
+            continue
+        only = container.generators[0]
+        name = _named(only.iter)
+        start = scope.start(name) if name else None
+        appends = _appends(scope, name) if name else []
+        if start is None or start.value is None or not appends or not isinstance(only.target, ast.Name):
+            continue
+        keys = scope.fresh(f"{name}_keys", "seen_keys")
+        last = _renamed(container.elt, only.target.id, f"{name}[-1]")
+        adds = [scope.insert(scope.statement(call), f"{keys}.add({last})", after=True) for call in appends]
+        begin = "set()" if _empty(start.value) else f"{{{scope.text(container)[1:-1]}}}"
+        yield join(
+            f"keep the keys of `{name}` in a set beside it",
+            scope.insert(start, f"{keys} = {begin}", after=True),
+            *adds,
+            scope.swap(container, keys),
+        )
+
+
+def searching(scope: Scope) -> Drafts:
+    """`any(y == x for y in C)`, and a loop that only looks for an equal item and sets a flag: `x in C`."""
+    for node in scope.nodes:
+        call = scope.called(node, "any")
+        if call and len(call.args) == 1 and isinstance(call.args[0], ast.GeneratorExp | ast.ListComp):
+            found = _sought(scope, call.args[0])
+            if found:
+                yield join(f"search with `{found}`", scope.swap(call, found))
+        if isinstance(node, ast.For):
+            yield _flagged(scope, node)
+
+
+def simpler(scope: Scope) -> Drafts:
+    """`x in list(C)` and `x in d.keys()` need no copy; constants are looked for in a set."""
+    for test in _tests(scope):
+        container = test.comparators[0]
+        plain = _unwrapped(scope, container)
+        if plain is not container:
+            yield join(f"look in `{scope.text(plain)}` itself, not in a copy", scope.swap(container, scope.text(plain)))
+        elif isinstance(container, ast.List | ast.Tuple) and len(container.elts) > 2:
+            if all(isinstance(one, ast.Constant) for one in container.elts):
+                items = ", ".join(scope.text(one) for one in container.elts)
+                yield join("look in a set of constants", scope.swap(container, f"{{{items}}}"))
+
+
+def _tests(scope: Scope) -> list[ast.Compare]:
+    return [
+        node
+        for node in scope.nodes
+        if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn)
+    ]
+
+
+def _listlike(scope: Scope, container: ast.expr, sought: ast.expr) -> bool:
+    """Whether a container may be a list or a tuple, and is not already something that is quick to look into."""
+    if isinstance(container, ast.List | ast.Tuple):
+        return not all(isinstance(one, ast.Constant) for one in container.elts)
+    kind = scope.kind(container)
+    if kind in ("set", "dict", "str", "number", "iterator"):
+        return False
+    if isinstance(sought, ast.Constant) and isinstance(sought.value, str) and not kind:
+        return False
+    if isinstance(container, ast.Call) and not kind:
+        return _unwrapped(scope, container) is not container or _values(container)
+    return isinstance(container, ast.Call | ast.ListComp | ast.BinOp) or bool(path(container))
+
+
+def _values(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Attribute) and node.func.attr == "values"
+
+
+def _unwrapped(scope: Scope, container: ast.expr) -> ast.expr:
+    """A container without copies round it that change nothing about what is in it."""
+    call = scope.called(container, "list", "tuple", "sorted")
+    if call and len(call.args) == 1 and not call.keywords:
+        inner = call.args[0]
+        return _unwrapped(scope, inner) if scope.kind(inner) != "iterator" else inner
+    if isinstance(container, ast.Call) and isinstance(container.func, ast.Attribute) and not container.args:
+        return container.func.value if container.func.attr == "keys" else container
+    return container
+
+
+def _set(scope: Scope, container: ast.expr) -> str:
+    text = scope.text(container)
+    if isinstance(container, ast.ListComp):
+        return "{" + text[1:-1] + "}"
+    if isinstance(container, ast.GeneratorExp):
+        return "{" + text.removeprefix("(").removesuffix(")") + "}"
+    return f"set({text})"
+
+
+def _word(container: ast.expr) -> str:
+    if isinstance(container, ast.ListComp):
+        container = container.generators[0].iter
+    last = path(container).rpartition(".")[2].lstrip("_")
+    return last if last.isidentifier() else "known"
+
+
+def _within(scope: Scope, node: ast.AST, region: ast.AST) -> bool:
+    return any(one is region for one in scope.regions(node))
+
+
+def _named(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _list(scope: Scope, start: ast.Assign | ast.AnnAssign) -> bool:
+    return start.value is not None and scope.called(start.value, "list") is not None
+
+
+def _empty(node: ast.expr) -> bool:
+    return (isinstance(node, ast.List) and not node.elts) or (
+        isinstance(node, ast.Call) and not node.args and not node.keywords
+    )
+
+
+def _appends(scope: Scope, name: str) -> list[ast.Call]:
+    """All calls `name.append(e)` that are statements, if nothing else may change the list or keep it elsewhere."""
+    found = []
+    for use in scope.uses(name):
+        parent = scope.source.parents[use]
+        call = scope.source.parents.get(parent)
+        if isinstance(parent, ast.Attribute) and isinstance(call, ast.Call) and call.func is parent:
+            standing = isinstance(scope.source.parents[call], ast.Expr)
+            if parent.attr == "append" and standing and len(call.args) == 1:
+                found.append(call)
+            elif parent.attr not in ("index", "count", "copy"):
+                return []
+        elif (
+            (isinstance(parent, ast.Subscript) and not isinstance(parent.ctx, ast.Load))
+            or isinstance(parent, ast.AugAssign | ast.Delete)
+            or (isinstance(parent, ast.Assign) and use is parent.value)
+            or (isinstance(parent, ast.Call) and any(touched(one) == name for one in _handed(scope, parent)))
+        ):
+            return []
+    return found
+
+
+def _handed(scope: Scope, call: ast.Call) -> list[ast.expr]:
+    """What a call is given that it might change."""
+    named = isinstance(call.func, ast.Name) and (scope.builtin(call.func.id) or scope.harmless(call.func.id))
+    joining = isinstance(call.func, ast.Attribute) and call.func.attr in ("join", "append", "extend")
+    return [] if named or joining else call.args
+
+
+def _added(scope: Scope, seen: str, name: str, call: ast.Call) -> Draft | None:
+    item = call.args[0]
+    again = path(item) or isinstance(item, ast.Constant) or immutable(scope, item)
+    text = scope.text(item) if again else f"{name}[-1]"
+    return scope.insert(scope.statement(call), f"{seen}.add({text})", after=True)
+
+
+def _instead(
+    scope: Scope,
+    start: ast.Assign | ast.AnnAssign,
+    name: str,
+    tests: list[ast.Compare],
+    appends: list[ast.Call],
+    n: int,
+) -> Drafts:
+    """The list itself becomes a set, where it is only appended to and looked into."""
+    if start.value is None or isinstance(start, ast.AnnAssign) or n != 1 + len(tests) + len(appends):
+        return
+    begin = "set()" if _empty(start.value) else f"set({scope.text(start.value)})"
+    if isinstance(start.value, ast.List) and start.value.elts:
+        begin = "{" + scope.text(start.value)[1:-1] + "}"
+    calls = []
+    for call in appends:
+        assert isinstance(call.func, ast.Attribute)
+        end = scope.source.span(call.func)[1]
+        calls.append(Draft("", ((end - len("append"), end, "add"),)))
+    yield join(f"`{name}` becomes a set", scope.swap(start.value, begin), *calls)
+
+
+def _sought(scope: Scope, looped: ast.GeneratorExp | ast.ListComp) -> str:
+    """`K in C`, or `K in [key(y) for y in C]`, for a search of C for an item whose key equals K."""
+    if len(looped.generators) != 1 or looped.generators[0].ifs or not isinstance(looped.elt, ast.Compare):
+        return ""
+    only = looped.generators[0]
+    return _in(scope, looped.elt, only.target, only.iter)
+
+
+def _in(scope: Scope, test: ast.expr, target: ast.expr, container: ast.expr) -> str:
+    if not isinstance(target, ast.Name) or not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return ""
+    if not isinstance(test.ops[0], ast.Eq) or not scope.pure(test):
+        return ""
+    for key, other in ((test.left, test.comparators[0]), (test.comparators[0], test.left)):
+        if _about(key, target.id) and not _about(other, target.id):
+            text = scope.text(container)
+            if isinstance(key, ast.Name):
+                return f"{scope.text(other)} in {text}"
+            return f"{scope.text(other)} in [{scope.text(key)} for {target.id} in {text}]"
+    return ""
+
+
+def _about(node: ast.expr, name: str) -> bool:
+    return any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(node))
+
+
+def _flagged(scope: Scope, loop: ast.For) -> Draft | None:
+    """`flag = False; for y in C: if y == x: flag = True; break` as `flag = x in C`."""
+    if len(loop.body) != 1 or not isinstance(loop.body[0], ast.If) or loop.body[0].orelse or loop.orelse:
+        return None
+    inner = loop.body[0].body
+    block = scope.block(loop)
+    at = block.index(loop)
+    first = block[at - 1] if at else None
+    if not isinstance(first, ast.Assign) or len(inner) > 2 or not isinstance(inner[0], ast.Assign):
+        return None
+    if len(inner) == 2 and not isinstance(inner[1], ast.Break):
+        return None
+    begun, set_ = first.value, inner[0].value
+    words = [scope.text(one) for one in (*first.targets, *inner[0].targets)]
+    if (
+        len(words) != 2
+        or words[0] != words[1]
+        or not isinstance(begun, ast.Constant)
+        or not isinstance(set_, ast.Constant)
+    ):
+        return None
+    found = _in(scope, loop.body[0].test, loop.target, loop.iter)
+    if not found or {begun.value, set_.value} != {True, False} or scope.comments(first, loop):
+        return None
+    if begun.value:
+        found = found.replace(" in ", " not in ", 1)
+    start, end = scope.source.span(first)[0], scope.source.span(loop)[1]
+    return Draft(f"search with `{found}`", ((start, end, f"{words[0]} = {found}"),))
+
+
+def _renamed(node: ast.expr, name: str, text: str) -> str:
+    """The text of an expression with a name in it replaced."""
+    replacement = ast.parse(text, mode="eval").body
+
+    class Rename(ast.NodeTransformer):
+        def visit_Name(self, found: ast.Name) -> ast.expr:
+            return replacement if found.id == name else found
+
+    return ast.unparse(Rename().visit(ast.parse(ast.unparse(node), mode="eval").body))

@@ -1,0 +1,74 @@
+"""Sums, minima and maxima of growing or sliding slices read running results made before the loop."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from agent.moves.rewrite_scope import Scope, join, path
+from agent.moves.template_source import Draft
+
+Drafts = Iterator[Draft | None]
+
+
+def running(scope: Scope) -> Drafts:
+    """`sum(xs[i:j])`, `max(xs[:i])`, `min(xs[i:])`."""
+    for node in scope.nodes:
+        call = scope.called(node, "sum", "max", "min")
+        if call is None or len(call.args) != 1 or call.keywords or not isinstance(call.func, ast.Name):
+            continue
+        part = call.args[0]
+        if not isinstance(part, ast.Subscript) or not isinstance(part.slice, ast.Slice) or part.slice.step:
+            continue
+        region = scope.outermost(node, part.value)
+        if region is None or not path(part.value) or (part.slice.lower is None and part.slice.upper is None):
+            continue
+        before = scope.statement(region)
+        if call.func.id == "sum":
+            yield from _sums(scope, call, part, before)
+        else:
+            yield _extreme(scope, call, part, before)
+
+
+def _sums(scope: Scope, call: ast.Call, part: ast.Subscript, before: ast.stmt) -> Drafts:
+    accumulate, needed = scope.imports("itertools", "accumulate")
+    items = scope.text(part.value)
+    sums = scope.fresh("sums", "running")
+    assert isinstance(part.slice, ast.Slice)
+    lower = scope.text(part.slice.lower) if part.slice.lower is not None else ""
+    upper = scope.text(part.slice.upper) if part.slice.upper is not None else ""
+    line = scope.insert(before, f"{sums} = [0, *{accumulate}({items})]")
+    what = f"sum parts of `{items}` by running totals"
+    found = f"{sums}[{upper or -1}]" + (f" - {sums}[{lower}]" if lower else "")
+    yield join(what, needed, line, scope.swap(call, found))
+    if upper:
+        found = f"{sums}[min({upper}, len({items}))]" + (f" - {sums}[min({lower}, len({items}))]" if lower else "")
+        yield join(f"{what}, also past its end", needed, line, scope.swap(call, found))
+
+
+def _extreme(scope: Scope, call: ast.Call, part: ast.Subscript, before: ast.stmt) -> Draft | None:
+    assert isinstance(part.slice, ast.Slice)
+    assert isinstance(call.func, ast.Name)
+    accumulate, needed = scope.imports("itertools", "accumulate")
+    items, function = scope.text(part.value), call.func.id
+    runs = scope.fresh("running", f"running_{function}")
+    if part.slice.lower is None and part.slice.upper is not None:
+        made, place = f"list({accumulate}({items}, {function}))", _less(scope, part.slice.upper)
+    elif part.slice.upper is None and part.slice.lower is not None:
+        made, place = f"list({accumulate}(reversed({items}), {function}))[::-1]", scope.text(part.slice.lower)
+    else:
+        return None
+    return join(
+        f"keep the running {function} of `{items}`",
+        needed,
+        scope.insert(before, f"{runs} = {made}"),
+        scope.swap(call, f"{runs}[{place}]"),
+    )
+
+
+def _less(scope: Scope, node: ast.expr) -> str:
+    """An index one less: `i` for `i + 1`."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        if isinstance(node.right, ast.Constant) and node.right.value == 1:
+            return scope.text(node.left)
+    return f"{scope.text(node)} - 1"

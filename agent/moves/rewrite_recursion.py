@@ -1,0 +1,240 @@
+"""Pure recursion keeps the answers that it has found, in a dict that dies with the call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from agent.moves.rewrite_scope import Scope, hit, join, root
+from agent.moves.template_source import Definition, Draft
+
+Drafts = Iterator[Draft | None]
+
+
+def memoised(scope: Scope) -> Drafts:
+    """The function itself moves into a local one with a cache, if it calls itself more than once."""
+    function = scope.function
+    calls = _calls(scope, function, _own_names(scope))
+    if not isinstance(function, ast.FunctionDef) or not _worthwhile(scope, function, calls):
+        return
+    arguments = function.args
+    names = [one.arg for one in [*arguments.posonlyargs, *arguments.args]]
+    bound = names[:1] if isinstance(calls[0].func, ast.Attribute) and names[:1] in (["self"], ["cls"]) else []
+    names = names[len(bound) :]
+    passed = [name for at, name in enumerate(names) if not _handed_on(scope, function, calls, at, name)]
+    positional = all(len(call.args) == len(names) and not call.keywords for call in calls)
+    if not positional:
+        passed = names
+    if not passed or (arguments.defaults and not positional):
+        return
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    if not body or body[0].lineno == function.lineno:
+        return
+    cache, visit, key = scope.fresh("known", "cache"), scope.fresh("visit", "answer"), scope.fresh("key", "asked")
+    yield _nested(scope, body, calls, names, passed, (cache, visit, key))
+
+
+def remembered(scope: Scope) -> Drafts:
+    """A local function that calls itself more than once gets a cache beside it."""
+    for node in scope.nodes:
+        if not isinstance(node, ast.FunctionDef) or node.decorator_list:
+            continue
+        calls = _calls(scope, node, {node.name})
+        arguments = node.args
+        names = [one.arg for one in [*arguments.posonlyargs, *arguments.args]]
+        if not names or not _worthwhile(scope, node, calls) or _strange(arguments):
+            continue
+        body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+        if not body or body[0].lineno == node.lineno:
+            continue
+        cache, key = scope.fresh("known", "cache"), scope.fresh("key", "asked")
+        yield join(
+            f"`{node.name}` remembers its answers within the call",
+            scope.insert(node, f"{cache} = {{}}"),
+            scope.insert(body[0], *_look(scope, cache, key, names)),
+            *_kept(scope, node, cache, key),
+        )
+
+
+def _nested(
+    scope: Scope,
+    body: list[ast.stmt],
+    calls: list[ast.Call],
+    names: list[str],
+    passed: list[str],
+    words: tuple[str, ...],
+) -> Draft | None:
+    cache, visit, key = words
+    source = scope.source
+    start = source.line_start(source.span(body[0])[0])
+    end = source.span(body[-1])[1]
+    margin = source.data[start : source.span(body[0])[0]].decode()
+    if margin.strip() or _multiline(scope, body):
+        return None
+    edits = [(at, at, source.indent) for at in _line_starts(scope, start, end)]
+    head = [f"{cache} = {{}}", "", f"def {visit}({', '.join(passed)}):"]
+    look = [scope.indented(line) for line in _look(scope, cache, key, passed)]
+    opening = source.newline.join(margin + line if line else "" for line in [*head, *look]) + source.newline
+    ending = source.newline * 2 + margin + f"return {visit}({', '.join(passed)})"
+    tail = source.data.find(b"\n", end)
+    comment = source.data[end : tail if tail >= 0 else None].rstrip(b"\r")
+    edits[0] = (start, start, opening + source.indent)
+    for call in calls:
+        left, right = source.span(call.func)
+        edits.append((left, right, visit))
+        if passed != names:
+            edits += _fewer(scope, call, names, passed)
+    kept = _kept(scope, scope.function, cache, key)
+    if any(one is None for one in kept):
+        return None
+    made = [edit for one in kept if one for edit in one.edits]
+    made.append((end + len(comment), end + len(comment), ending))
+    return Draft("keep answers of the recursion within the call", tuple(edits + made))
+
+
+def _look(scope: Scope, cache: str, key: str, names: list[str]) -> list[str]:
+    parts = f"({', '.join(names)})" if len(names) > 1 else names[0]
+    return [f"{key} = {parts}", f"if {key} in {cache}:", scope.indented(f"return {cache}[{key}]")]
+
+
+def _kept(scope: Scope, function: Definition, cache: str, key: str) -> list[Draft | None]:
+    """Each answer is put into the cache as it is returned; constants need none."""
+    found: list[Draft | None] = []
+    for node in _inner(function):
+        if isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
+            # What stands between `return` and the value, and after it, may be a parenthesis.
+            start, stop = scope.source.span(node)[0] + len("return"), scope.source.span(node)[1]
+            bare = isinstance(node.value, ast.Tuple) and scope.source.data[start:stop].strip()[:1] != b"("
+            opened, closed = (" (", "))") if bare else ("", ")")
+            found.append(Draft("", ((start, start, f" {cache}.setdefault({key},{opened}"), (stop, stop, closed))))
+    return found
+
+
+def _fewer(scope: Scope, call: ast.Call, names: list[str], passed: list[str]) -> list[tuple[int, int, str]]:
+    """Arguments go that each inner call would hand on as they are."""
+    edits = []
+    spans = [scope.source.span(one) for one in call.args]
+    kept = [at for at, name in enumerate(names) if name in passed]
+    for at in range(len(names)):
+        if at in kept:
+            continue
+        start = spans[at][0]
+        if at + 1 < len(names):
+            edits.append((start, spans[at + 1][0], ""))
+        else:
+            left = spans[kept[-1]][1]
+            edits = [edit for edit in edits if edit[0] < left]
+            edits.append((left, spans[at][1], ""))
+    return edits
+
+
+def _handed_on(scope: Scope, function: Definition, calls: list[ast.Call], at: int, name: str) -> bool:
+    """Whether every inner call hands on an argument as it came."""
+    inner = {node for call in calls for node in ast.walk(call)}
+    bound = any(
+        isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load) for node in scope.nodes
+    )
+    alike = all(
+        at < len(call.args) and isinstance(call.args[at], ast.Name) and call.args[at].id == name  # type: ignore[attr-defined]
+        for call in calls
+    )
+    return bool(inner) and alike and not bound
+
+
+def _own_names(scope: Scope) -> set[str]:
+    name = scope.function.name
+    return {name, f"self.{name}", f"cls.{name}"}
+
+
+def _calls(scope: Scope, function: Definition, names: set[str]) -> list[ast.Call]:
+    return [
+        node
+        for statement in function.body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in names
+    ]
+
+
+def _worthwhile(scope: Scope, function: Definition, calls: list[ast.Call]) -> bool:
+    """Whether a function calls itself more than once a call, and does nothing else that could be seen."""
+    if function.decorator_list and any(
+        not isinstance(one, ast.Name) or one.id not in ("staticmethod", "classmethod")
+        for one in function.decorator_list
+    ):
+        return False
+    again = len(calls) > 1 or any(
+        isinstance(region, ast.For | ast.While | ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp)
+        and any(region is one for statement in function.body for one in ast.walk(statement))
+        for call in calls
+        for region in scope.regions(call)
+    )
+    inner = list(_inner(function))
+    if not again or any(isinstance(node, ast.Yield | ast.YieldFrom | ast.Global | ast.Nonlocal) for node in inner):
+        return False
+    names = {node.id for node in inner if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    own = {ast.unparse(call.func) for call in calls}
+    for node in inner:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) not in own:
+            mutating = any(root(one) in names for one in scope._changed(node))
+            if not scope.pure(ast.Call(node.func, [], [])) and not mutating:
+                return False
+    changed = {one for node in inner for one in scope._changed(node) if one and not _is(node, own)}
+    arguments = {one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)}
+    rebound = {node.id for node in inner if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    fresh = rebound - arguments
+    results = {
+        target.id
+        for node in inner
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _is(node.value, own)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    in_place = {one for one in changed if one not in rebound}
+    in_place |= {
+        one for node in inner if isinstance(node, ast.Call) and not _is(node, own) for one in scope._changed(node)
+    }
+    if any(root(one) in arguments or root(one) not in rebound for one in in_place if one):
+        return False
+    return bool(fresh | arguments) and not any(hit(in_place, one) for one in results)
+
+
+def _is(node: ast.AST, own: set[str]) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in own
+
+
+def _inner(function: Definition) -> Iterator[ast.AST]:
+    """The nodes of a function without those of functions inside it."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, Definition | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _strange(arguments: ast.arguments) -> bool:
+    return bool(arguments.vararg or arguments.kwarg or arguments.kwonlyargs)
+
+
+def _multiline(scope: Scope, body: list[ast.stmt]) -> bool:
+    """Whether a string spans lines, which an indentation would change."""
+    return any(
+        isinstance(node, ast.Constant | ast.JoinedStr)
+        and isinstance(getattr(node, "value", ""), str)
+        and node.end_lineno != node.lineno
+        for statement in body
+        for node in ast.walk(statement)
+    )
+
+
+def _line_starts(scope: Scope, start: int, end: int) -> list[int]:
+    """Where lines begin that are not empty."""
+    found, at = [], start
+    data = scope.source.data
+    while at < end:
+        stop = data.find(b"\n", at)
+        stop = len(data) if stop < 0 else stop + 1
+        if data[at:stop].strip():
+            found.append(at)
+        at = stop
+    return found

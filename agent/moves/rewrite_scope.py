@@ -1,0 +1,427 @@
+"""What a rewrite has to know of one function: what runs again and again, what changes there, and what stays as it is.
+
+All of it is read off the syntax, so it is a guess where names hide behind one another: what a rewrite changes by
+mistake the equivalence check finds. Where the syntax shows a change, a rewrite is not proposed.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from agent.moves.rewrite_kinds import kind_of
+from agent.moves.rewrite_known import FRESH, LAZY, MODULES, MUTATING, PURE, READING
+from agent.moves.template_source import Definition, Draft, Source
+
+Loop = ast.For | ast.While
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+Region = ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda | Definition
+INSIDE, AT_END = "[*]", "[+]"
+"""Marks on a path: something inside it changes, or is added at its end; without one, the path is bound anew."""
+
+
+def path(node: ast.AST) -> str:
+    """A name with its attributes and constant subscripts as one word, `self.rows['a']`; "" where it is none."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        inner = path(node.value)
+        return inner and f"{inner}.{node.attr}"
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        inner = path(node.value)
+        return inner and f"{inner}[{node.slice.value!r}]"
+    return ""
+
+
+def touched(node: ast.AST) -> str:
+    """The path that a store into a node changes: `grid` for `grid[i][j]`."""
+    while not path(node) and isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
+        node = node.value
+    return path(node)
+
+
+def reads(node: ast.AST) -> set[str]:
+    """The longest paths that an expression reads, without the names that it binds itself."""
+    bound = {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+    bound |= {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
+    return {one for one in _reads(node) if root(one) not in bound}
+
+
+def _reads(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        yield from _reads(node.func.value)
+        for child in [*node.args, *node.keywords]:
+            yield from _reads(child)
+    elif path(node):
+        yield path(node)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _reads(child)
+
+
+def root(word: str) -> str:
+    return word.split(".")[0].split("[")[0]
+
+
+def hit(changed: Iterable[str], read: str) -> bool:
+    """Whether a change of one of these paths may change what is read at this one."""
+    bare = [one.removesuffix(INSIDE) for one in changed]
+    return any(one == read or under(one, read) or under(read, one) for one in bare)
+
+
+def under(inner: str, outer: str) -> bool:
+    return inner.startswith((f"{outer}.", f"{outer}["))
+
+
+def same(left: ast.AST, right: ast.AST) -> bool:
+    return ast.dump(left) == ast.dump(right)
+
+
+def join(what: str, *parts: Draft | None) -> Draft | None:
+    """One draft of several; None if one of them could not be made."""
+    edits: list[tuple[int, int, str]] = []
+    for part in parts:
+        if part is None:
+            return None
+        edits += part.edits
+    return Draft(what, tuple(dict.fromkeys(edits)))
+
+
+class Scope:
+    """A function of a source, and the questions that rewrites ask about it."""
+
+    def __init__(self, source: Source, function: Definition) -> None:
+        self.source = source
+        self.function = function
+        self.nodes = [node for statement in function.body for node in ast.walk(statement)]
+        self.names = {
+            word
+            for node in ast.walk(source.tree)
+            for word in (getattr(node, "id", None), getattr(node, "arg", None), getattr(node, "name", None))
+            if isinstance(word, str)
+        }
+        self.arguments = {one.arg: one for one in ast.walk(function.args) if isinstance(one, ast.arg)}
+        self.definitions = {node.name: node for node in ast.walk(source.tree) if isinstance(node, Definition)}
+        self.modules = _modules(source.tree)
+        self._changes: dict[ast.AST, set[str]] = {}
+        self._asked: set[ast.AST] = set()
+        self._aliases = [
+            (path(target), path(node.value))
+            for node in self.nodes
+            if isinstance(node, ast.Assign) and path(node.value)
+            for target in node.targets
+            if path(target)
+        ]
+
+    # What runs again and again
+
+    def regions(self, node: ast.AST) -> Iterator[Region]:
+        """What repeats a node, innermost first, up to the function."""
+        child = node
+        while child is not self.function:
+            parent = self.source.parents[child]
+            if self._repeats(parent, child):
+                assert isinstance(parent, Region)
+                yield parent
+            if isinstance(parent, ast.comprehension):
+                whole = self.source.parents[parent]
+                assert isinstance(whole, Comprehension)
+                if child is not parent.iter or parent is not whole.generators[0]:
+                    yield whole
+                parent = whole
+            child = parent
+
+    @staticmethod
+    def _repeats(parent: ast.AST, child: ast.AST) -> bool:
+        if isinstance(parent, ast.For):
+            return child in parent.body
+        if isinstance(parent, ast.While):
+            return child is parent.test or child in parent.body
+        return isinstance(parent, Comprehension | ast.Lambda)
+
+    def outermost(self, node: ast.AST, expression: ast.AST) -> Region | None:
+        """The outermost of the regions round a node in which an expression stays as it is."""
+        found = None
+        for region in self.regions(node):
+            if not self.stays(expression, region):
+                break
+            found = region
+        return found
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        while not isinstance(node, ast.stmt):
+            node = self.source.parents[node]
+        return node
+
+    def block(self, statement: ast.stmt) -> list[ast.stmt]:
+        """The statements among which one stands."""
+        parent = self.source.parents[statement]
+        for name in ("body", "orelse", "finalbody"):
+            found: list[ast.stmt] = getattr(parent, name, [])
+            if isinstance(found, list) and statement in found:
+                return found
+        return [statement]
+
+    # What changes
+
+    def stays(self, expression: ast.AST, region: ast.AST) -> bool:
+        """Whether an expression is free of effects and reads nothing that changes in the region."""
+        changed = self.changes(region)
+        return self.pure(expression) and not any(hit(changed, one) for one in reads(expression))
+
+    def changes(self, region: ast.AST) -> set[str]:
+        """The paths that are bound, or may be changed in place, in a region."""
+        if region not in self._changes:
+            found = {one for node in ast.walk(region) for one in self._changed(node) if one}
+            for left, right in self._aliases:
+                for here, there in ((left, right), (right, left)):
+                    found |= {there + one[len(here) :] for one in found if under(one, here)}
+            self._changes[region] = found
+        return self._changes[region]
+
+    def _changed(self, node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Starred):
+            if not isinstance(node.ctx, ast.Load):
+                yield path(node) or (touched(node) and touched(node) + INSIDE)
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Call):
+            yield from self._called(node)
+
+    def _called(self, call: ast.Call) -> Iterator[str]:
+        function, handed = call.func, [*call.args, *(one.value for one in call.keywords)]
+        if isinstance(function, ast.Attribute):
+            receiver = touched(function.value)
+            if self.module(function.value) in MODULES or function.attr in READING:
+                return
+            if root(receiver) in ("self", "cls") and receiver == root(receiver) and self.harmless(function.attr):
+                return
+            if receiver not in self.modules:
+                # What is added at the end leaves the items before it as they are.
+                yield receiver and receiver + (AT_END if function.attr in ("append", "extend") else INSIDE)
+            if function.attr in MUTATING:
+                return
+        elif isinstance(function, ast.Name):
+            if self.builtin(function.id) or self.harmless(function.id) or function.id[:1].isupper():
+                return
+        for one in handed:
+            yield touched(one) and touched(one) + INSIDE
+
+    def harmless(self, name: str) -> bool:
+        """Whether a function of this module seems to change nothing that it is given and nothing of the module."""
+        node = self.definitions.get(name)
+        if node is None or node.decorator_list or isinstance(node, ast.AsyncFunctionDef):
+            return False
+        if node in self._asked:
+            return True
+        self._asked.add(node)
+        inner = [one for statement in node.body for one in ast.walk(statement)]
+        arguments = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
+        bound = {one.id for one in inner if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+        changed = {one for each in inner for one in self._changed(each)} - bound
+        found = not any(isinstance(one, ast.Global | ast.Nonlocal | ast.Yield | ast.YieldFrom) for one in inner)
+        found = found and not any(root(one) in arguments or root(one) not in bound for one in changed if one)
+        found = found and all(self._known(one) for one in inner if isinstance(one, ast.Call))
+        self._asked.discard(node)
+        return found
+
+    def pure(self, expression: ast.AST) -> bool:
+        """Whether an expression has no effect and, evaluated again, says the same."""
+        forbidden = (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr)
+        calls = [node for node in ast.walk(expression) if isinstance(node, ast.Call)]
+        return not any(isinstance(node, forbidden) for node in ast.walk(expression)) and all(map(self._known, calls))
+
+    def _known(self, call: ast.Call) -> bool:
+        if isinstance(call.func, ast.Attribute):
+            module = self.module(call.func.value)
+            if not module:
+                receiver = path(call.func.value)
+                return call.func.attr in READING or (receiver in ("self", "cls") and self.harmless(call.func.attr))
+            return module in MODULES
+        if isinstance(call.func, ast.Name):
+            return self.builtin(call.func.id) or self.harmless(call.func.id) or self.imported(call.func.id) in MODULES
+        return False
+
+    def builtin(self, name: str) -> bool:
+        """Whether a name is a builtin function without effects, bound to nothing else here."""
+        return name in PURE and name not in self._bound
+
+    @property
+    def _bound(self) -> set[str]:
+        if not hasattr(self, "_bound_names"):
+            self._bound_names = {
+                node.id for node in ast.walk(self.source.tree) if isinstance(node, ast.Name) and _stores(node)
+            } | {node.arg for node in ast.walk(self.source.tree) if isinstance(node, ast.arg)}
+            self._bound_names |= {*self.definitions, *self.modules}
+        return self._bound_names
+
+    def module(self, node: ast.AST) -> str:
+        """The module that an expression names, "" where it names none."""
+        return self.modules.get(path(node), "")
+
+    def imported(self, name: str) -> str:
+        """The module from which a name was imported."""
+        found = self.modules.get(name, "")
+        return found.rpartition(".")[0]
+
+    def called(self, node: ast.AST, *names: str) -> ast.Call | None:
+        """The node as a call of one of these builtins."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            return node if self.builtin(node.func.id) else None
+        return None
+
+    # What a name holds, and who uses it
+
+    def uses(self, name: str, within: ast.AST | None = None) -> list[ast.Name]:
+        nodes = self.nodes if within is None else ast.walk(within)
+        return [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
+
+    def bindings(self, name: str) -> list[ast.Name]:
+        return [node for node in self.uses(name) if _stores(node)]
+
+    def start(self, name: str) -> ast.Assign | ast.AnnAssign | None:
+        """The one plain assignment of a local name, if it is bound nowhere else."""
+        bindings = self.bindings(name)
+        if len(bindings) != 1 or name in self.arguments:
+            return None
+        parent = self.source.parents[bindings[0]]
+        plain = isinstance(parent, ast.Assign) and parent.targets == [bindings[0]]
+        annotated = isinstance(parent, ast.AnnAssign) and parent.value is not None
+        return parent if isinstance(parent, ast.Assign | ast.AnnAssign) and (plain or annotated) else None
+
+    def kind(self, node: ast.AST) -> str:
+        """What an expression seems to be: list, tuple, set, dict, str, number, iterator, or "" where nothing says."""
+        if isinstance(node, ast.Name):
+            if node.id in self.arguments and not self.bindings(node.id):
+                annotation = self.arguments[node.id].annotation
+                return kind_of(annotation, True) if annotation else ""
+            start = self.start(node.id)
+            if start is None or start.value is None:
+                return ""
+            said = kind_of(start.annotation, True) if isinstance(start, ast.AnnAssign) else ""
+            return said or kind_of(start.value)
+        return kind_of(node)
+
+    def fresh(self, *words: str) -> str:
+        """The first of these names that the file does not use yet."""
+        for word in [*words, *(f"{words[0]}_{number}" for number in range(2, 99))]:
+            if word not in self.names:
+                return word
+        raise ValueError(words)
+
+    # Pieces of text
+
+    def insert(self, statement: ast.stmt, *lines: str, after: bool = False) -> Draft | None:
+        return self.source.insert(statement, list(lines), after)
+
+    def indented(self, line: str, steps: int = 1) -> str:
+        return self.source.indent * steps + line
+
+    def text(self, node: ast.expr | ast.stmt) -> str:
+        """The text of a node on one line."""
+        found = self.source.text(node)
+        return found if "\n" not in found and "\r" not in found else ast.unparse(node)
+
+    def swap(self, node: ast.expr, text: str) -> Draft:
+        return self.source.replace(node, text)
+
+    def remove(self, statement: ast.stmt) -> Draft | None:
+        """Take out the lines of a statement that has them for itself and is not alone in its block."""
+        start, end = self.source.span(statement)
+        head = self.source.line_start(start)
+        tail = self.source.data.find(b"\n", end)
+        tail = len(self.source.data) if tail < 0 else tail + 1
+        alone = len(self.block(statement)) == 1
+        around = self.source.data[head:start].strip() or self.source.data[end:tail].strip()
+        return None if alone or around else Draft("", ((head, tail, ""),))
+
+    def comments(self, first: ast.stmt, last: ast.stmt) -> bool:
+        """Whether a comment stands between the beginning of one statement and the end of another."""
+        start, end = self.source.span(first)[0], self.source.span(last)[1]
+        tail = self.source.data.find(b"\n", end)
+        return b"#" in self.source.data[start : tail if tail >= 0 else None]
+
+    def imports(self, module: str, name: str) -> tuple[str, Draft | None]:
+        """How to call a thing of the standard library here, and the import that it needs."""
+        for word, whole in self.modules.items():
+            if whole == f"{module}.{name}":
+                return word, Draft("", ())
+        for word, whole in self.modules.items():
+            if whole == module:
+                return f"{word}.{name}", Draft("", ())
+        if name in self.names:
+            return name, None
+        return name, self._import(f"from {module} import {name}", module)
+
+    def _import(self, line: str, module: str) -> Draft | None:
+        body = self.source.tree.body
+        first = next((at for at, node in enumerate(body) if isinstance(node, ast.Import | ast.ImportFrom)), None)
+        if first is None:
+            told = bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+            if told:
+                return self.source.insert(body[0], ["", line], after=True)
+            return self.source.insert(body[0], [line, "", ""])
+        place = None
+        for node in body[first:]:
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                break
+            name = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+            if name == "__future__" or isinstance(node, ast.Import) or (name and name < module):
+                place = node
+            else:
+                break
+        return self.source.insert(place, [line], after=True) if place else self.source.insert(body[first], [line])
+
+
+def read_only(scope: Scope, node: ast.AST) -> bool:
+    """Whether what an expression yields is only looked at where it stands: not kept, handed on or changed."""
+    parent = scope.source.parents[node]
+    if isinstance(parent, ast.Compare):
+        return True
+    if isinstance(parent, ast.For | ast.comprehension):
+        return node is parent.iter
+    if isinstance(parent, ast.Subscript):
+        return node is parent.value and isinstance(parent.ctx, ast.Load)
+    if isinstance(parent, ast.If | ast.While | ast.IfExp | ast.Assert):
+        return node is parent.test
+    if isinstance(parent, ast.UnaryOp | ast.BoolOp):
+        return isinstance(parent, ast.UnaryOp) or read_only(scope, parent)
+    if isinstance(parent, ast.BinOp):
+        return True
+    if isinstance(parent, ast.Attribute):
+        call = scope.source.parents[parent]
+        return isinstance(call, ast.Call) and call.func is parent and parent.attr in READING
+    if isinstance(parent, ast.Starred):
+        return True
+    if isinstance(parent, ast.Call) and node is not parent.func:
+        if isinstance(parent.func, ast.Attribute):
+            return parent.func.attr in ("join", "extend", "update", "union", "intersection", "difference")
+        named = parent.func.id if isinstance(parent.func, ast.Name) else ""
+        return scope.builtin(named) and named not in LAZY
+    return False
+
+
+def immutable(scope: Scope, node: ast.AST) -> bool:
+    """Whether the value of an expression is certainly one that nobody can change."""
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Name):
+            return node.func.id in FRESH and scope.builtin(node.func.id)
+        return scope.module(node.func.value if isinstance(node.func, ast.Attribute) else node) in ("re", "math")
+    return scope.kind(node) in ("str", "number", "tuple")
+
+
+def _stores(node: ast.Name) -> bool:
+    return not isinstance(node.ctx, ast.Load)
+
+
+def _modules(tree: ast.Module) -> dict[str, str]:
+    """Names bound by imports, with the dotted thing that each stands for."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found[alias.asname or alias.name] = alias.name
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    return found

@@ -1,0 +1,215 @@
+"""Sorting for the sake of the first or last items, and sorting anew what is almost sorted."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from agent.moves.rewrite_scope import Scope, join, path, same
+from agent.moves.template_source import Draft
+
+Drafts = Iterator[Draft | None]
+
+
+def ends(scope: Scope) -> Drafts:
+    """`sorted(xs)[0]` and `[-1]`: min and max, with the same one of several that are equal."""
+    for node in scope.nodes:
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            call = scope.called(node.value, "sorted")
+            if call is not None and len(call.args) == 1:
+                yield from _end(scope, node, call)
+
+
+def named_ends(scope: Scope) -> Drafts:
+    """A name for a sorted list of which only the first or the last item is asked."""
+    for node in scope.nodes:
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+            continue
+        call, name = scope.called(node.value, "sorted"), node.targets[0].id
+        if call is None or len(call.args) != 1 or len(scope.bindings(name)) != 1:
+            continue
+        uses = [one for one in scope.uses(name) if isinstance(one.ctx, ast.Load)]
+        places = [scope.source.parents[one] for one in uses]
+        if places and all(isinstance(one, ast.Subscript) and _position(one) is not None for one in places):
+            swaps = []
+            for one in places:
+                assert isinstance(one, ast.Subscript)
+                text = _least(scope, call, _position(one) or 0, name)
+                swaps.append(scope.swap(one, text))
+            yield join(
+                f"take the least and greatest of `{name}` without sorting",
+                scope.swap(node.value, f"list({scope.text(call.args[0])})"),
+                *swaps,
+            )
+        if len(uses) == 1 and isinstance(places[0], ast.Subscript):
+            start, end = scope.source.span(node)
+            yield from _slices(scope, places[0], call, drop=node)
+
+
+def in_place(scope: Scope) -> Drafts:
+    """`xs.sort()` of a local list of which only the first or the last item is asked afterwards."""
+    for node in scope.nodes:
+        if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+            continue
+        call = node.value
+        if not isinstance(call.func, ast.Attribute) or call.func.attr != "sort" or call.args:
+            continue
+        name = call.func.value.id if isinstance(call.func.value, ast.Name) else ""
+        if not name or scope.start(name) is None or path(getattr(scope.start(name), "value", node)):
+            continue
+        later = [one for one in scope.uses(name) if one.lineno > node.lineno]
+        places = [scope.source.parents[one] for one in later]
+        if not later or not all(isinstance(one, ast.Subscript) and _position(one) is not None for one in places):
+            continue
+        swaps = []
+        for one in places:
+            assert isinstance(one, ast.Subscript)
+            swaps.append(scope.swap(one, _least(scope, call, _position(one) or 0, name)))
+        yield join(f"take the least or greatest of `{name}` without sorting", scope.remove(node), *swaps)
+
+
+def slices(scope: Scope) -> Drafts:
+    """`sorted(xs)[:k]`: heapq.nsmallest, which keeps the order of equal items."""
+    for node in scope.nodes:
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            call = scope.called(node.value, "sorted")
+            if call is not None and len(call.args) == 1:
+                yield from _slices(scope, node, call)
+
+
+def inserted(scope: Scope) -> Drafts:
+    """`xs.append(x)` and `xs.sort()` in a loop: bisect.insort, where nothing else may disturb the order."""
+    for node in scope.nodes:
+        block = getattr(node, "body", None)
+        for at, first in enumerate(block if isinstance(block, list) else []):
+            name, item = _appended(scope, first)
+            if not name or not any(scope.regions(first)):
+                continue
+            ours = _ours(scope, name)
+            second = block[at + 1] if block and at + 1 < len(block) else None
+            if ours is None or second is None:
+                continue
+            insort, needed = scope.imports("bisect", "insort")
+            start, end = scope.source.span(first)
+            put = Draft("", ((start, end, f"{insort}({name}, {item})"),))
+            if same(second, ast.parse(f"{name}.sort()").body[0]):
+                others = [one for one in scope.uses(name) if scope.statement(one) not in (first, second, ours)]
+                if all(isinstance(one.ctx, ast.Load) and _looks(scope, one) for one in others):
+                    yield join(f"insert into the sorted `{name}`", needed, put, scope.remove(second))
+            elif isinstance(second, ast.Assign) and len(second.targets) == 1:
+                yield _beside(scope, ours, name, first, second)
+
+
+def _beside(scope: Scope, start: ast.stmt, name: str, first: ast.stmt, second: ast.Assign) -> Draft | None:
+    """`xs.append(x); ordered = sorted(xs)`: a sorted list that grows beside."""
+    call, target = scope.called(second.value, "sorted"), second.targets[0]
+    if call is None or call.keywords or not same(call.args[0], ast.parse(name, mode="eval").body):
+        return None
+    if not isinstance(target, ast.Name) or len(scope.bindings(target.id)) != 1:
+        return None
+    if len([one for one in scope.uses(name) if scope.statement(one) in (start, first, second)]) != len(
+        [one for one in scope.uses(name) if not _looks(scope, one)]
+    ):
+        return None
+    if not all(_looks(scope, one) for one in scope.uses(target.id) if isinstance(one.ctx, ast.Load)):
+        return None
+    insort, needed = scope.imports("bisect", "insort")
+    begin, end = scope.source.span(second)
+    return join(
+        f"insert into the sorted `{target.id}`",
+        needed,
+        scope.insert(start, f"{target.id} = []", after=True),
+        Draft("", ((begin, end, f"{insort}({target.id}, {name}[-1])"),)),
+    )
+
+
+def _ours(scope: Scope, name: str) -> ast.stmt | None:
+    """The assignment of an empty or sorted local list."""
+    start = scope.start(name)
+    if start is None or start.value is None:
+        return None
+    empty = isinstance(start.value, ast.List) and len(start.value.elts) < 2
+    call = scope.called(start.value, "sorted", "list")
+    sorted_ = call is not None and (not call.args or ast.unparse(call.func) == "sorted") and not call.keywords
+    return start if empty or sorted_ else None
+
+
+def _appended(scope: Scope, statement: ast.AST) -> tuple[str, str]:
+    """(xs, x) of a statement `xs.append(x)`."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and len(statement.value.args) == 1:
+        function = statement.value.func
+        if isinstance(function, ast.Attribute) and function.attr == "append" and isinstance(function.value, ast.Name):
+            return function.value.id, scope.text(statement.value.args[0])
+    return "", ""
+
+
+def _looks(scope: Scope, use: ast.Name) -> bool:
+    """Whether a use cannot change the order of a list: it is read, or something is taken out of it."""
+    parent = scope.source.parents[use]
+    if isinstance(parent, ast.Attribute):
+        return parent.attr in ("pop", "index", "count", "copy", "remove", "clear")
+    if isinstance(parent, ast.Subscript):
+        return isinstance(parent.ctx, ast.Load | ast.Del)
+    return isinstance(use.ctx, ast.Load)
+
+
+def _end(scope: Scope, node: ast.Subscript, call: ast.Call) -> Drafts:
+    position = _position(node)
+    if position is None:
+        return
+    text = _least(scope, call, position, scope.text(call.args[0]))
+    yield join(f"`{text}` without sorting", scope.swap(node, text))
+    turned = _turned(call)
+    if turned is not None and (position == 0 or not _keywords(scope, call)):
+        greatest = (position == 0) == turned
+        function, needed = scope.imports("heapq", "nlargest" if greatest else "nsmallest")
+        rest = "".join(f", {one}" for one in _keywords(scope, call))
+        text = f"{function}(1, {scope.text(call.args[0])}{rest})[0]"
+        yield join(f"`{text}`, which fails on nothing as sorting did", needed, scope.swap(node, text))
+
+
+def _least(scope: Scope, call: ast.Call, position: int, items: str) -> str:
+    """min or max of items with the same answer among equal ones: the last of them where sorting took the last."""
+    turned = _turned(call)
+    keywords = _keywords(scope, call)
+    name = "max" if (position == 0) == bool(turned) else "min"
+    if position == -1 and keywords:
+        items = f"reversed({items})"
+    return f"{name}({', '.join([items, *keywords])})"
+
+
+def _turned(call: ast.Call) -> bool | None:
+    """Whether a call of sorted or sort asks for the reverse order; None if that is not said plainly."""
+    for one in call.keywords:
+        if one.arg == "reverse":
+            return bool(one.value.value) if isinstance(one.value, ast.Constant) else None
+    return False
+
+
+def _keywords(scope: Scope, call: ast.Call) -> list[str]:
+    return [f"key={scope.text(one.value)}" for one in call.keywords if one.arg == "key"]
+
+
+def _position(node: ast.Subscript) -> int | None:
+    if not isinstance(node.ctx, ast.Load):
+        return None
+    text = ast.unparse(node.slice)
+    return {"0": 0, "-1": -1}.get(text)
+
+
+def _slices(scope: Scope, node: ast.Subscript, call: ast.Call, drop: ast.stmt | None = None) -> Drafts:
+    part, turned = node.slice, _turned(call)
+    if not isinstance(part, ast.Slice) or part.step is not None or turned is None:
+        return
+    rest = "".join(f", {one}" for one in _keywords(scope, call))
+    items = scope.text(call.args[0])
+    if part.lower is None and part.upper is not None and not isinstance(part.upper, ast.UnaryOp):
+        name, wanted, turn = ("nlargest" if turned else "nsmallest"), part.upper, ""
+    elif part.upper is None and isinstance(part.lower, ast.UnaryOp) and isinstance(part.lower.op, ast.USub):
+        name, wanted, turn = ("nsmallest" if turned else "nlargest"), part.lower.operand, "[::-1]"
+    else:
+        return
+    function, needed = scope.imports("heapq", name)
+    gone = scope.remove(drop) if drop is not None else Draft("", ())
+    text = f"{function}({scope.text(wanted)}, {items}{rest}){turn}"
+    yield join(f"`{name}` instead of sorting everything", needed, gone, scope.swap(node, text))

@@ -1,0 +1,261 @@
+"""What the built-in rewrites do to slow functions: answers on many calls, and instructions before and after.
+
+    python -m benchmarks.rewrites [DIR...] [--only a,b] [--most N] [--backend valgrind|opcodes] [--json OUT]
+
+A folder holds modules `NAME.py`, each with a slow function named by a constant `FUNCTION = "qualname"`, and beside each
+`NAME_inputs.py` with `calls(n, seed) -> list[(args, kwargs)]` and `SIZE`, the n at which the ratio is stated. A rewrite
+that answers differently on small calls is out, as it is in `swe-agent optimize`; the cheapest of the others is then run
+on calls that were not looked at before, and "wrong" is said of it if it differs there.
+
+The repository's code, and what these folders hold, runs in a workspace; this process reads it as data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import base64
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from aci.counting import Counts, comparable, count_calls
+from aci.equivalence import Answer, answers, differences
+from aci.inputs import Call, widen
+from aci.repository import Repository
+from aci.target import Target, place, python_line
+from aci.workspace import Options, Workspace, open_workspace
+from agent.moves.rewrites import Rewrite, rewrites
+from trajectories.errors import UsageError
+from trajectories.trees import Trees
+
+SLOW = Path(__file__).resolve().parents[1] / "tests" / "agent" / "moves" / "slow"
+GOAL = 3.0
+SMALL, SEEDS, UNSEEN_SEEDS, COUNTED_SEED = (0, 1, 2, 3, 5, 8, 13), range(6), range(1000, 1006), 77
+MUTATED = 60
+LONGEST = 16
+"""No small call is larger than this, nor than the stated size: what grows fast is slow already there."""
+
+_MADE = """\
+import base64, importlib, json, pickle, sys
+sys.path[:0] = [sys.argv[1], "."]
+inputs = importlib.import_module(sys.argv[2])
+wanted = [(inputs.SIZE if n < 0 else n, seed) for n, seed in json.loads(sys.argv[3]) if n <= inputs.SIZE]
+made, failed = [], []
+for n, seed in wanted:
+    try:
+        made += [base64.b64encode(pickle.dumps((tuple(a), dict(k)), 4)).decode() for a, k in inputs.calls(n, seed)]
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        failed.append([n, repr(error)])  # a size too small for these inputs
+with open(sys.argv[4], "w") as stream:
+    json.dump([inputs.SIZE, made, failed], stream)
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one function. `right` of `offered` rewrites answered the small calls as before.
+
+    `before` and `after` are instructions of a warm call at the stated size, all calls of that size together.
+    `refused`: why rewrites were out, where `--why` asks for it.
+    """
+
+    name: str
+    function: str
+    size: int
+    offered: int
+    right: int
+    calls: int
+    before: int = 0
+    after: int = 0
+    cold: float = 0.0
+    backend: str = ""
+    what: str = ""
+    wrong: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def ratio(self) -> float:
+        return self.before / self.after if self.after else 1.0
+
+
+@dataclass
+class Trial:
+    """A function in a room, and what it answered as it was."""
+
+    room: Workspace
+    target: Target
+    inputs: str
+    folder: Path
+    backend: str
+
+    def ready(self) -> None:
+        """Put the inputs' module and our maker into the harness."""
+        for path in self.folder.glob("*_inputs.py"):
+            self.room.write(f"{place(self.room)}/inputs/{path.name}", path.read_bytes())
+        self.room.write(f"{place(self.room)}/inputs/made.py", _MADE.encode())
+
+    def calls(self, wanted: Sequence[tuple[int, int]]) -> tuple[int, list[Call]]:
+        """(the stated size, the calls for these sizes and seeds); -1 is the stated size. Raises UsageError."""
+        folder = f"{place(self.room)}/inputs"
+        words = [f"{folder}/made.py", folder, self.inputs, json.dumps(list(wanted)), f"{folder}/calls.json"]
+        ran = self.room.run(f"(export PYTHONHASHSEED=0; {python_line(self.room, words)})", 120, "inputs")
+        if ran.code:
+            raise UsageError(f"{self.inputs}.py does not run: {ran.text.strip()[-300:]}")
+        size, made, _ = json.loads(self.room.read(f"{folder}/calls.json"))
+        return size, [Call(base64.b64decode(text), "test") for text in made]
+
+    def put(self, data: bytes) -> None:
+        self.room.write(self.target.path, data)
+        self.room.run("find . -name __pycache__ -exec rm -rf {} +", 60, "inputs")
+
+    def answers(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+        return answers(self.room, self.target, calls)
+
+    def count(self, calls: Sequence[Call]) -> Counts:
+        return count_calls(self.room, self.target, calls, backend=self.backend, timeout=300)
+
+
+def measure(folder: Path, name: str, backend: str, most: int) -> Row:
+    """Try all rewrites of a function."""
+    data = (folder / f"{name}.py").read_bytes()
+    target = Target(f"{name}.py", _function(data))
+    offered = rewrites(data, target)[:most]
+    with room(folder) as workspace:
+        trial = Trial(workspace, target, f"{name}_inputs", folder, backend)
+        try:
+            return _tried(trial, data, offered)
+        except UsageError as error:
+            return Row(name, target.name, 0, len(offered), 0, 0, error=str(error))
+
+
+def _tried(trial: Trial, data: bytes, offered: Sequence[Rewrite]) -> Row:
+    trial.ready()
+    size, made = trial.calls([(n, seed) for n in SMALL if n <= LONGEST for seed in SEEDS])
+    made += widen(trial.room, trial.target, made[:24], MUTATED, 1)
+    before = trial.answers(made)
+    right, refused = [], []
+    for rewrite in offered:
+        trial.put(rewrite.data)
+        told = differences(before, trial.answers(made))
+        if told:
+            refused.append(f"{rewrite.what}: {told[0]}")
+        else:
+            right.append(rewrite)
+    trial.put(data)
+    name = trial.target.path.removesuffix(".py")
+    row = Row(name, trial.target.name, size, len(offered), len(right), len(made), refused=tuple(refused))
+    return _cheapest(trial, data, right, row) if right else row
+
+
+def _cheapest(trial: Trial, data: bytes, right: Sequence[Rewrite], row: Row) -> Row:
+    counted = trial.calls([(-1, COUNTED_SEED)])[1]
+    old = trial.count(counted)
+    best: tuple[int, float, str, bytes] | None = None
+    for rewrite in right:
+        trial.put(rewrite.data)
+        try:
+            new = trial.count(counted)
+        except UsageError:
+            continue
+        warm, cold = sum(one.warm for one in new.calls), sum(one.cold for one in new.calls)
+        ratio = sum(one.cold for one in old.calls) / cold
+        if (old.backend != "opcodes" or not comparable(old, new)) and (best is None or warm < best[0]):
+            best = (warm, ratio, rewrite.what, rewrite.data)
+    trial.put(data)
+    before = sum(one.warm for one in old.calls)
+    values = asdict(row) | {"before": before, "backend": old.backend}
+    if best is None or best[0] >= before:
+        return Row(**values)
+    wrong = _unseen(trial, data, best[3])
+    return Row(**values | {"after": best[0], "cold": best[1], "what": best[2], "wrong": tuple(wrong)})
+
+
+def _unseen(trial: Trial, data: bytes, changed: bytes) -> list[str]:
+    """Where the chosen rewrite answers calls differently that nothing was chosen by."""
+    made = trial.calls([(n, seed) for n in (*SMALL, -1) for seed in UNSEEN_SEEDS])[1]
+    made += widen(trial.room, trial.target, made[:24], MUTATED, 2, "unseen")
+    before = trial.answers(made)
+    trial.put(changed)
+    after = trial.answers(made)
+    trial.put(data)
+    return differences(before, after)
+
+
+@contextmanager
+def room(folder: Path) -> Iterator[Workspace]:
+    """A local workspace with the folder's modules, without their inputs."""
+    with tempfile.TemporaryDirectory(prefix="swe-agent-rewrites-") as home:
+        repo = Path(home) / "repo"
+        repo.mkdir()
+        for path in folder.glob("*.py"):
+            if not path.stem.endswith("_inputs"):
+                (repo / path.name).write_bytes(path.read_bytes())
+        person = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"]
+        for command in (["init", "-q"], ["add", "-A"], [*person, "commit", "-q", "-m", "Slow"]):
+            subprocess.run(["git", "-C", str(repo), *command], check=True, capture_output=True)
+        trees = Trees(Path(home) / "trees.git")
+        repository = Repository.open(repo)
+        options = Options(repository, repository.base(trees), trees, say=lambda _: None)
+        workspace = open_workspace("local", options)
+        try:
+            yield workspace
+        finally:
+            workspace.close()
+            trees.close()
+
+
+def functions(folder: Path) -> list[str]:
+    """The modules of a folder that have inputs beside them."""
+    found = (path.stem.removesuffix("_inputs") for path in folder.glob("*_inputs.py"))
+    return sorted(name for name in found if (folder / f"{name}.py").exists())
+
+
+def _function(data: bytes) -> str:
+    """What the module's constant FUNCTION says."""
+    for node in ast.parse(data).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FUNCTION":
+            return str(ast.literal_eval(node.value))
+    raise UsageError("The module has no constant FUNCTION.", 'Add FUNCTION = "name".')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="*", metavar="DIR", help=f"default: {SLOW.name}, of the tests")
+    parser.add_argument("--only", default="", metavar="NAME,..")
+    parser.add_argument("--most", type=int, default=60, help="rewrites to try of each function")
+    parser.add_argument("--backend", default="", help="default: the first that works here")
+    parser.add_argument("--why", action="store_true", help="say why rewrites were out")
+    parser.add_argument("--json", type=Path, metavar="OUT")
+    asked = parser.parse_args(arguments)
+    rows = []
+    for folder in asked.folders or [SLOW]:
+        for name in functions(folder):
+            if not asked.only or name in asked.only.split(","):
+                rows.append(measure(folder.resolve(), name, asked.backend, asked.most))
+                _say(rows[-1], asked.why)
+    cheaper = sum(row.ratio >= GOAL and not row.wrong for row in rows)
+    wrong = sum(bool(row.wrong) for row in rows)
+    print(f"{cheaper} of {len(rows)} at least {GOAL:.0f}x cheaper, {wrong} changed wrongly")
+    if asked.json:
+        asked.json.write_text(json.dumps([asdict(row) | {"ratio": row.ratio} for row in rows], indent=1))
+    return 0 if rows and not wrong else 1
+
+
+def _say(row: Row, why: bool) -> None:
+    figures = f"{row.ratio:8.1f}x (cold {row.cold:.1f}x) at {row.size}, {row.before} -> {row.after or row.before}"
+    print(f"{row.name:20} {row.right:3}/{row.offered:<3} right on {row.calls:4} calls {figures} by {row.backend}")
+    refused = [f"out: {one}" for one in row.refused] if why else []
+    for line in (row.what, row.error, *(f"WRONG {one}" for one in row.wrong), *refused):
+        if line:
+            print(f"    {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

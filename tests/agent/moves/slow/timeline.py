@@ -1,0 +1,16 @@
+"""The history of a document, newest first."""
+
+FUNCTION = "newest_first"
+
+
+def newest_first(events, hidden=()):
+    """Texts of the events, the last one first, without those of hidden authors, and how many of each kind."""
+    hidden_names = [name.strip().lower() for name in hidden]
+    texts = []
+    kinds = {}
+    for event in events:
+        if event["author"].lower() in hidden_names:
+            continue
+        texts = [f"{event['author']}: {event['text']}"] + texts
+        kinds = {**kinds, event["kind"]: kinds.get(event["kind"], 0) + 1}
+    return texts, kinds
