@@ -1,0 +1,264 @@
+"""Doubts from the text of a change alone: state, tables, threads, questions to the machine, checks that went."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+
+from aci.guards_code import Change, Source, constant, docstrings, top_level
+from aci.target import Function
+
+Found = tuple[str, str]
+MOST_ELEMENTS, LONGEST_TEXT = 1024, 1500
+
+ASKS = (
+    *("os.environ", "os.environb", "os.getenv", "os.getpid", "os.getppid", "os.uname", "os.times", "os.sched_"),
+    *("sys.gettrace", "sys.settrace", "sys.getprofile", "sys.setprofile", "sys.monitoring", "sys.modules"),
+    *("sys.argv", "sys.orig_argv", "sys.flags", "sys._getframe", "sys._current_frames", "sys.addaudithook"),
+    *("sys._xoptions", "sys.getallocatedblocks", "sys.getrefcount", "sys.call_tracing", "sys.__dict__"),
+    *("inspect.", "traceback.", "time.", "timeit.", "gc.", "resource.", "platform.", "psutil.", "tracemalloc."),
+    *("faulthandler.", "bdb.", "cProfile.", "profile.", "__main__", "builtins.", "socket.gethostname"),
+    *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"),
+    *("threading.enumerate", "threading.current_thread", "threading.active_count", "threading.gettrace"),
+    *("threading.settrace", "threading.setprofile", "importlib.import_module", "__import__", "_testcapi."),
+    *("sys.?", "os.?", "pytest", "_pytest", "coverage", "unittest"),
+)
+STARTS = (
+    *("threading", "_thread", "multiprocessing", "subprocess", "concurrent", "asyncio", "signal", "atexit", "sched"),
+    *("ctypes", "_ctypes", "cffi", "socket", "joblib", "pty", "_posixsubprocess"),
+)
+STARTS_HERE = (
+    *("os.fork", "os.forkpty", "os.system", "os.popen", "os.spawn", "os.posix_spawn", "os.exec", "weakref.finalize"),
+    *("asyncio.to_thread", "asyncio.create_subprocess", "threading.Thread", "threading.Timer", "subprocess.Popen"),
+    *("concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor", "multiprocessing.Pool"),
+)
+REMEMBERS = (
+    *("hashlib", "zlib", "binascii", "base64", "pickle", "marshal", "shelve", "dbm", "sqlite3", "gzip", "lzma", "bz2"),
+    *("cPickle", "pkgutil", "mmap", "tempfile", "diskcache"),
+)
+CACHES = (
+    *("functools.lru_cache", "functools.cache", "functools.cached_property", "cachetools.", "joblib.Memory"),
+    *("weakref.", "contextvars.", "threading.local", "methodtools.", "django.utils.functional.cached_property"),
+)
+TELLTALE = re.compile(
+    r"valgrind|vgpreload|callgrind|cachegrind|/proc/|/sys/|ld_preload|pytest|codspeed|swe.?agent|gettrace|getprofile"
+    r"|perf_event|coverage|qemu|benchmark|tracer",
+    re.IGNORECASE,
+)
+SHAPES_RUNS = {
+    "sitecustomize.py",
+    "usercustomize.py",
+    "conftest.py",
+    "pytest.ini",
+    "tox.ini",
+    ".coveragerc",
+    "setup.cfg",
+}
+
+
+def code_doubts(change: Change) -> Iterator[Found]:
+    """(kind, why) of what the change adds, by its text."""
+    yield from _files(change)
+    yield from _names(change)
+    yield from _texts(change)
+    yield from _tables(change)
+    old = set(_state(change, change.before))
+    for kept in dict.fromkeys(_state(change, change.after)):
+        if kept[:2] not in {each[:2] for each in old}:
+            name, what, line = kept
+            yield (
+                "cache",
+                f"Line {line}: {what} {name!r} keeps what a call leaves for later calls; compute it per call.",
+            )
+
+
+def _files(change: Change) -> Iterator[Found]:
+    for path in sorted(change.others):
+        name = posixpath.basename(path)
+        if name in SHAPES_RUNS or name.endswith(".pth"):
+            yield "harness", f"{path} shapes how programs are run and measured; leave it as it was."
+        elif path in change.new_paths:
+            yield "memory", f"{path} is a new file that is no code; answers belong to no file."
+    for source in change.after:
+        if posixpath.basename(source.path) in SHAPES_RUNS:
+            yield "harness", f"{source.path} shapes how programs are run and measured; leave it as it was."
+
+
+def _running(change: Change, sources: Sequence[Source]) -> Iterator[tuple[Source, ast.AST, bool]]:
+    """(source, node, whether it runs at import) of what runs at import or is reached from the target."""
+    for source in sources:
+        for node in top_level(source.tree):
+            yield source, node, True
+    for source, _, function in change.reached(sources):
+        for node in ast.walk(function):
+            yield source, node, False
+
+
+def _dotted(change: Change, sources: Sequence[Source]) -> dict[str, tuple[int, bool]]:
+    """What is used of other modules: dotted name -> (line, whether at import)."""
+    found: dict[str, tuple[int, bool]] = {}
+    for source, node, early in _running(change, sources):
+        name = source.dotted(node) or _builtin(source, node)
+        if name and not isinstance(node, ast.Import | ast.ImportFrom):
+            found.setdefault(name, (getattr(node, "lineno", 0), early))
+            if early:
+                found[f"at import: {name}"] = (getattr(node, "lineno", 0), early)
+    return found
+
+
+def _builtin(source: Source, node: ast.AST) -> str:
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        return ""
+    name = node.func.id
+    named = {each.rpartition(".")[2] for each, _ in source.defined}
+    return name if name in ("eval", "exec", "compile", "open", "__import__", "globals") and name not in named else ""
+
+
+def _names(change: Change) -> Iterator[Found]:
+    old = set(_everywhere(change.before))
+    tops = {name.partition(".")[0] for name in old}
+    for name, (line, _) in sorted(_dotted(change, change.after).items(), key=lambda each: each[1][0]):
+        plain = name.removeprefix("at import: ")
+        top = plain.partition(".")[0]
+        if name.startswith("at import: "):
+            if plain not in old and plain.startswith(CACHES):
+                yield (
+                    "cache",
+                    f"Line {line}: {plain} keeps answers across calls; a cache may live inside one call only.",
+                )
+        elif plain in old:
+            continue
+        elif plain.startswith(ASKS) and plain != "time.struct_time":
+            yield "harness", f"Line {line}: {plain} asks how or where the code is run; the function must not care."
+        elif plain.startswith(STARTS_HERE) or (top in STARTS and top not in tops):
+            yield "hidden", f"Line {line}: {plain} can do the work where nobody counts; do it in the call itself."
+        elif plain in ("eval", "exec", "compile", "globals"):
+            yield "hidden", f"Line {line}: {plain}() makes code that cannot be read; write it down."
+        elif top in REMEMBERS and top not in tops:
+            yield "memory", f"Line {line}: {plain} recognises inputs or unpacks stored answers; compute them."
+        elif plain == "open" or plain.startswith(("importlib.resources", "pathlib.Path", "io.open", "os.open")):
+            yield "memory", f"Line {line}: a file is opened that was not before; answers belong to no file."
+    yield from _finalizers(change)
+
+
+def _finalizers(change: Change) -> Iterator[Found]:
+    old = {name for source in change.before for name, _ in source.defined}
+    for source in change.after:
+        for name, node in source.defined:
+            if name.endswith(".__del__") and name not in old:
+                yield "hidden", f"Line {node.lineno}: {name} runs when nobody counts; do the work in the call itself."
+
+
+def _everywhere(sources: Sequence[Source]) -> Iterator[str]:
+    for source in sources:
+        for node in ast.walk(source.tree):
+            if name := source.dotted(node) or _builtin(source, node):
+                yield name
+
+
+def _texts(change: Change) -> Iterator[Found]:
+    old = {node.value for source in change.before for node in ast.walk(source.tree) if isinstance(node, ast.Constant)}
+    skipped = {mark for source in change.after for mark in docstrings(source.tree)}
+    for _, node, _ in _running(change, change.after):
+        value = constant(node)
+        if isinstance(value, str) and value not in old and id(node) not in skipped and TELLTALE.search(value):
+            line = getattr(node, "lineno", 0)
+            yield "harness", f"Line {line}: the text {value[:60]!r} names what measures; the function must not know it."
+
+
+def _tables(change: Change) -> Iterator[Found]:
+    old = {repr(node.value) for s in change.before for node in ast.walk(s.tree) if isinstance(node, ast.Constant)}
+    for source in change.after:
+        skipped = docstrings(source.tree)
+        for node in ast.walk(source.tree):
+            line = getattr(node, "lineno", 0)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and id(node) not in skipped:
+                if len(node.value) > LONGEST_TEXT and repr(node.value) not in old:
+                    yield "memory", f"Line {line}: a constant of {len(node.value)} characters holds data; compute it."
+            elif isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.Set):
+                leaves = [each for each in ast.walk(node) if isinstance(each, ast.Constant)]
+                new = sum(repr(each.value) not in old for each in leaves)
+                if new > MOST_ELEMENTS:
+                    yield "memory", f"Line {line}: a table of {new} written values is new; compute them."
+
+
+def _state(change: Change, sources: Sequence[Source]) -> Iterator[tuple[str, str, int]]:
+    """(name, what it is, line) of what functions that the target reaches keep between calls."""
+    classes = {name for source in change.before for name in source.classes}
+    for source, qualified, function in change.reached(sources):
+        names = _Names(function)
+        owner = qualified.rpartition(".")[0]
+        for node in ast.walk(function):
+            if isinstance(node, ast.Global):
+                yield from ((name, "the global", node.lineno) for name in node.names if name in names.stored)
+            for changed in _mutated(node):
+                yield from _where(source, qualified, names, changed)
+                is_own = owner.rpartition(".")[2] in classes and function.name not in _MAKERS
+                if is_own and isinstance(changed, ast.Attribute) and _is_stored_on_self(changed):
+                    yield changed.attr, "the attribute", changed.lineno
+
+
+def _is_stored_on_self(node: ast.Attribute) -> bool:
+    return isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
+_MAKERS = {"__init__", "__new__", "__setstate__", "__post_init__"}
+
+
+class _Names:
+    """The names of a function: its parameters, mutable defaults, and what it binds."""
+
+    def __init__(self, function: Function) -> None:
+        arguments = function.args
+        plain = [*arguments.posonlyargs, *arguments.args]
+        self.parameters = {each.arg for each in [*plain, *arguments.kwonlyargs]}
+        pairs = [*zip(plain[::-1], arguments.defaults[::-1], strict=False)]
+        pairs += [(a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None]
+        self.kept = {
+            each.arg for each, default in pairs if not isinstance(default, ast.Constant | ast.Tuple | ast.Name)
+        }
+        self.stored = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        self.shared = {name for n in ast.walk(function) if isinstance(n, ast.Global) for name in n.names}
+        self.own = (self.parameters | self.stored) - self.shared
+
+
+def _where(source: Source, qualified: str, names: _Names, node: ast.AST) -> Iterator[tuple[str, str, int]]:
+    root, line = _root(node), getattr(node, "lineno", 0)
+    functions = {name for name, _ in source.defined}
+    if root in names.kept:
+        yield root, "the default", line
+    elif root == "cls" or _of_class(node):
+        yield ast.unparse(node)[:60], "state on a class,", line
+    elif root in names.own:
+        return
+    elif root in functions or root in source.classes:
+        yield ast.unparse(node)[:60], "state on a function or class,", line
+    elif root in source.globals:
+        yield root, "the global", line
+    elif root and source.aliases.get(root) and isinstance(node, ast.Attribute | ast.Subscript):
+        yield ast.unparse(node)[:60], "state in another module,", line
+
+
+def _of_class(node: ast.AST) -> bool:
+    return "__class__" in ast.unparse(node) or "type(self)" in ast.unparse(node)
+
+
+_CHANGERS = {"append", "add", "update", "setdefault", "extend", "insert", "appendleft", "__setitem__", "pop", "popitem"}
+
+
+def _mutated(node: ast.AST) -> Iterator[ast.AST]:
+    """What a node assigns into, or calls a changing method of."""
+    if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+        yield node
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGERS:
+        yield node.func.value
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
+        yield node.args[0]
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""

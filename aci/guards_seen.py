@@ -1,0 +1,267 @@
+"""Doubts from what two rooms saw of a function's calls before and after a change (`inside/guarding.py`)."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from aci.guards_code import Change
+from aci.guards_look import ASKS
+from aci.guards_misuse import misuse_doubts
+
+Found = tuple[str, str]
+Seen = Mapping[str, Any]
+MORE_AT_IMPORT, MORE_HELD = 50_000, 3_000
+LEAST_CALLS = 4
+LEAST_COST = 12.0
+"""Opcodes of a call on average below which nothing is said of caches."""
+
+_STARTS = ("_thread.start", "posix.fork", "posix.posix_spawn", "posix.system", "_posixsubprocess.")
+_STARTED = (
+    *("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "os.spawn"),
+    *("_thread.start_new_thread", "socket.connect", "ctypes.dlopen"),
+)
+_ASKS = tuple(sorted(set(ASKS) - {"builtins."}))  # all of C's own functions belong to `builtins`
+_MODULES = {"posix": "os", "nt": "os", "_thread": "threading"}
+
+
+def seen_doubts(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> Iterator[Found]:
+    """(kind, why) by comparing the looks. Raises KeyError, TypeError, ... where an answer is none of ours."""
+    for look, seen in was.items():
+        if seen["end"] == "done" and now[look]["end"] != "done":
+            yield "harness", f"The changed function ends or hangs where it is watched ({look}); the old one did not."
+            return
+    yield from _import(was["imported"], now["imported"], change)
+    yield from _cache(was, now)
+    yield from _memory(was, now, change)
+    yield from _harness(was, now)
+    yield from misuse_doubts(was, now, change)
+    yield from _lazy(was["costs"], now["costs"])
+    yield from _hidden(was, now)
+
+
+def rows(seen: Seen, key: str) -> dict[int, dict[str, Any]]:
+    """Index of the call -> what came of it, of those that returned in time."""
+    return {row[0]: row[-1] for row in seen.get(key, ()) if "shown" in row[-1]}
+
+
+def _last(seen: Seen, key: str, default: Any) -> Any:
+    return seen[key][-1] if seen.get(key) else default
+
+
+def _total(row: Mapping[str, Any]) -> int:
+    return int(row["cost"]) + int(row["used"])
+
+
+def _import(was: Seen, now: Seen, change: Change) -> Iterator[Found]:
+    more = _last(now, "opcodes", 0) - _last(was, "opcodes", 0)
+    if more > MORE_AT_IMPORT:
+        yield "import", f"Importing the module runs {more:,} bytecodes more than before; do that work in the call."
+    old, new = _last(was, "state", {}), _last(now, "state", {})
+    grown = {place: size - old.get(place, 0) for place, size in new.items() if size > old.get(place, 0)}
+    if sum(grown.values()) - sum(size for place, size in old.items() if place not in new) > MORE_HELD:
+        place = max(grown, key=lambda each: grown[each])
+        yield "import", f"{_at(change, place)} holds {grown[place]:,} things more once imported; make them in the call."
+    holds, held = _last(now, "holds", {}), _last(was, "holds", {})
+    for place, marks in holds.items():
+        fresh = set(marks) - set(held.get(place, ())) - change.old_literals
+        if len(fresh) >= max(3, _last(now, "answers", 0) // 5):
+            kind = "memory" if fresh & change.new_literals.keys() else "import"
+            yield kind, f"{_at(change, place)} holds {len(fresh)} of the known calls' answers before the first call."
+
+
+def _at(change: Change, place: str) -> str:
+    line = change.line_of(place.rpartition(".")[2])
+    return f"Line {line}: {place}" if line else place
+
+
+def _cache(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
+    old, new = was["costs"], now["costs"]
+    for what, repeat in (("at once", _again), ("later", _later)):
+        if _is_cheaper(_ratios(old, repeat), _ratios(new, repeat), new):
+            yield (
+                "cache",
+                f"A call repeated {what} with equal arguments costs far less than its first; keep no answers.",
+            )
+            break
+    before, after = _last(was["kept"], "grown", {}), _last(now["kept"], "grown", {})
+    for place, (start, end) in sorted(after.items()):
+        if place not in before and not _is_renamed(before, after):
+            yield (
+                "cache",
+                f"{place} is changed by calls ({start} things before, {end} after); keep nothing across calls.",
+            )
+        elif place in before and end - start > 1.5 * max(0, before[place][1] - before[place][0]) + 2:
+            yield "cache", f"{place} keeps more of the calls than it did; add nothing to it."
+    old_names = set(_last(was["kept"], "attributes", ()))
+    for name in sorted(set(_last(now["kept"], "attributes", ())) - old_names):
+        yield "cache", f"A call leaves the attribute {name} on its argument, which it did not; compute it per call."
+    blocks, calls = _last(now["kept"], "blocks", [0, 0])
+    if calls >= LEAST_CALLS and blocks - _last(was["kept"], "blocks", [0, 0])[0] > calls + 8:
+        yield "cache", f"{calls} new calls leave {blocks} blocks of memory behind; keep nothing across calls."
+    yield from _files(was, now)
+
+
+def _is_renamed(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether what the calls change was kept before too, under other names."""
+    gone = [place for place in before if place not in after]
+    new = [place for place in after if place not in before]
+    return bool(gone) and len(new) <= len(gone) and _growth(after, new) <= 1.5 * _growth(before, gone) + 2
+
+
+def _growth(seen: Mapping[str, Any], places: Sequence[str]) -> int:
+    return sum(int(seen[place][1]) - int(seen[place][0]) for place in places)
+
+
+def _again(seen: Seen) -> dict[int, int]:
+    return {row[0]: _total(row[2]) for row in seen.get("known", ()) if "shown" in row[2]}
+
+
+def _later(seen: Seen) -> dict[int, int]:
+    return {index: _total(row) for index, row in rows(seen, "later").items()}
+
+
+def _ratios(seen: Seen, repeat: Any) -> dict[int, float]:
+    """What each call costs when repeated, as a share of its first cost."""
+    first = {row[0]: _total(row[1]) for row in seen.get("known", ()) if "shown" in row[1]}
+    second = repeat(seen)
+    return {index: second[index] / max(1, first[index]) for index in first if index in second}
+
+
+def _is_cheaper(old: Mapping[int, float], new: Mapping[int, float], seen: Seen) -> bool:
+    first = [_total(row[1]) for row in seen.get("known", ()) if "shown" in row[1]]
+    if not first or statistics.mean(first) < LEAST_COST:
+        return False
+    usual = statistics.median(old.values()) if old else 1.0
+    cheap = [index for index, ratio in new.items() if ratio < 0.6 * old.get(index, usual)]
+    return len(cheap) >= max(2, len(new) // 8)
+
+
+def _files(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
+    old = {_general(event) for look in ("imported", "asked") for event in _last(was[look], "events", {})}
+    told = set(old)
+    for look in ("imported", "asked"):
+        for event, line in sorted(_last(now[look], "events", {}).items()):
+            kind, _, path = event.partition(" ")
+            if not path or _general(event) in told or path.endswith((".py", ".pyc")):
+                continue
+            told.add(_general(event))
+            folder = posixpath.dirname(path) or "."
+            if kind == "write":
+                yield "cache", f"Line {line}: a file in {folder} is written, which was not; leave nothing behind."
+            elif path.startswith(("/proc", "/sys")):
+                yield "harness", f"Line {line}: {path} tells how the process is run; the function must not care."
+            else:
+                yield "memory", f"Line {line}: a file in {folder} is read, which was not; answers belong to no file."
+
+
+def _general(event: str) -> str:
+    kind, _, path = event.partition(" ")
+    return f"{kind} {posixpath.dirname(path)} {posixpath.splitext(path)[1]}" if path else kind
+
+
+def _memory(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> Iterator[Found]:
+    answers = {row.get("plain", "") for row in rows(now["kept"], "answer").values()} - {""}
+    written = answers & change.new_literals.keys()
+    if len(written) >= max(2, len(answers) // 5):
+        line = min(change.new_literals[mark] for mark in written)
+        yield "memory", f"Line {line}: {len(written)} answers of known calls are written in the code; compute them."
+    given = {mark for mark in _last(now["kept"], "given", ()) if mark}
+    inputs = given & change.new_literals.keys()
+    if len(inputs) >= max(3, len(given) // 4):
+        line = min(change.new_literals[mark] for mark in inputs)
+        yield "memory", f"Line {line}: {len(inputs)} known inputs are written in the code; treat all inputs alike."
+    known, near = _gains(was["costs"], now["costs"], "known"), _gains(was["costs"], now["costs"], "near")
+    if len(known) >= LEAST_CALLS and len(near) >= LEAST_CALLS:
+        usual = statistics.median(near)
+        quick, also = (sum(each < usual / 4 for each in gains) / len(gains) for gains in (known, near))
+        if quick >= max(0.12, 2 / len(known)) and also <= quick / 3:
+            yield (
+                "memory",
+                "Known inputs cost far less than inputs that hardly differ from them; treat all inputs alike.",
+            )
+
+
+def _gains(was: Seen, now: Seen, key: str) -> list[float]:
+    """Cost after as a share of the cost before, of calls that cost about as much as known ones."""
+    old, new = ({row[0]: row[1] for row in seen.get(key, ()) if "shown" in row[1]} for seen in (was, now))
+    known = [_total(row[1]) for row in was.get("known", ()) if "shown" in row[1]]
+    least = 0.2 * statistics.median(known) if known else 0.0
+    return [(_total(new[i]) + 1) / (_total(old[i]) + 1) for i in old if i in new and _total(old[i]) >= max(least, 30)]
+
+
+def _harness(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
+    for name in sorted(set(_last(now["imported"], "replaced", ())) - set(_last(was["imported"], "replaced", ()))):
+        yield "harness", f"Importing the module replaces {name}; leave the interpreter as it is."
+    old = {name for names in was["asked"].get("names", ()) for name in names}
+    for name, line in {k: v for names in now["asked"].get("names", ()) for k, v in names.items()}.items():
+        if name not in old and f"{_MODULES.get(name.split('.')[0], '')}.{name.split('.', 1)[-1]}" not in old:
+            plain = re.sub(r"^(posix|nt)\.", "os.", name)
+            if plain.startswith(tuple(set(ASKS) - {"builtins."})) or name in (
+                "os.__getitem__",
+                "os.getenv",
+                "os.getenvb",
+            ):
+                yield "harness", f"Line {line}: {name} asks how or where the code is run; the function must not care."
+    if not _differ(was["costs"], was["disguised"]) and (index := _differ(now["costs"], now["disguised"])):
+        yield "harness", f"Call {index} does other work in a process that looks like a test or a measurement."
+    if not _answers_differ(was) and (index := _answers_differ(now)):
+        yield "harness", f"Call {index} answers otherwise when it is watched than when it is not."
+
+
+def _differ(one: Seen, other: Seen) -> int:
+    """The number of the first call whose cost or answer is another; 0 if none."""
+    left, right = rows_first(one), rows_first(other)
+    for index in sorted(left.keys() & right.keys()):
+        a, b = left[index], right[index]
+        if a.get("shown") != b.get("shown") or abs(_total(a) - _total(b)) > 5 + 0.02 * _total(a):
+            return index + 1
+    return 0
+
+
+def rows_first(seen: Seen) -> dict[int, dict[str, Any]]:
+    return {row[0]: row[1] for row in seen.get("known", ()) if "late" not in row[1]}
+
+
+def _answers_differ(seen: Mapping[str, Any]) -> int:
+    watched, alone = rows_first(seen["costs"]), rows(seen["kept"], "answer")
+    both = sorted(index for index in watched.keys() & alone.keys() if "shown" in watched[index])
+    return next((index + 1 for index in both if watched[index]["shown"] != alone[index]["shown"]), 0)
+
+
+def _lazy(was: Seen, now: Seen) -> Iterator[Found]:
+    old, new = rows_first(was), rows_first(now)
+    both = [index for index in old.keys() & new.keys() if "shown" in old[index] and "shown" in new[index]]
+    for index in sorted(both):
+        before, after = old[index]["kind"], new[index]["kind"]
+        if before != after:
+            yield "lazy", f"Call {index + 1} returns {after[:80]} and returned {before[:80]}; return the same type."
+            break
+    used = sum(new[index]["used"] for index in both)
+    before_used, cost = sum(old[index]["used"] for index in both), sum(old[index]["cost"] for index in both)
+    if used > before_used + 0.1 * cost + 10 * len(both):
+        yield "lazy", f"What is returned does {used:,} bytecodes of work when it is used; do the work in the call."
+
+
+def _hidden(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
+    old = {name for names in was["asked"].get("names", ()) for name in names}
+    for names in now["asked"].get("names", ()):
+        for name, line in names.items():
+            if name.startswith(_STARTS) and name not in old:
+                yield "hidden", f"Line {line}: {name} starts a thread or process; do the work in the call itself."
+    for look in ("imported", "asked"):
+        begun = _last(was[look], "events", {})
+        for event, line in _last(now[look], "events", {}).items():
+            if event in _STARTED and event not in begun:
+                yield "hidden", f"Line {line}: {event} in {_WHEN[look]}; do the work in the call itself."
+    for look in ("imported", "asked", "kept"):
+        if _last(now[look], "threads", 1) > _last(was[look], "threads", 1):
+            yield "hidden", f"A thread is alive after {_WHEN[look]}; do the work in the call itself."
+    if _last(now["kept"], "children", 0) > 0 == _last(was["kept"], "children", 0):
+        yield "hidden", "Calls run child processes, which they did not; do the work in the call itself."
+
+
+_WHEN = {"imported": "importing the module", "asked": "a call", "kept": "the calls"}

@@ -1,0 +1,153 @@
+"""Calls made from known ones: near ones, of the same shape, and malformed ones. Seeded, so the same each time."""
+
+import copy
+import pickle
+import random
+
+MOST_LEAVES, MOST_SHOWN = 400, 60
+WRONG = (None, 0, -1, "", "x", [], {}, 1.5, [None])
+
+
+def near(calls, most, seed=0):
+    """Calls of which one value, or a fifth of them, is a little different; as pickles, none of them known."""
+    chance = random.Random(seed)
+    found, known = [], set(calls)
+    for data in calls:
+        for share in (0.0, 0.2):
+            call = pickle.loads(data)
+            places = [place for place in _leaves(call) if len(place) > 1][:MOST_LEAVES]
+            if not places:
+                continue
+            count = max(1, int(len(places) * share))
+            for place in chance.sample(places, count):
+                call = _changed(call, place, lambda leaf: _nudged(leaf, chance))
+            _add(found, known, call)
+            if len(found) >= most:
+                return found
+    return found
+
+
+def malformed(calls, constants, most):
+    """[(pickle, "edge" or "type")]: one value of a call is at the edge of its type, or of another type."""
+    found, known = [], set(calls)
+    each = max(20, most // max(1, min(4, len(calls))))
+    for data in _spread(sorted(calls, key=len), 4):
+        call = pickle.loads(data)
+        here = []
+        for depth in (2, 3, 4, 5):
+            for place, value in _places(call, depth):
+                here += [(place, other, "edge") for other in _edges(value, constants)]
+                here += [(place, other, "type") for other in WRONG if type(other) is not type(value)]
+        for place, other, kind in _spread(here[: 20 * each], each):
+            made = []
+            _add(made, known, _changed(call, place, lambda _, other=other: copy.deepcopy(other)))
+            found += [(one, kind) for one in made]
+    return found[:most]
+
+
+def _spread(items, most):
+    """`most` of the items, evenly from first to last."""
+    if len(items) <= most:
+        return list(items)
+    return [items[index * len(items) // most] for index in range(most)]
+
+
+def _add(found, known, call):
+    try:
+        data = pickle.dumps(call, 4)
+    except Exception:  # noqa: BLE001 - what cannot be kept is no call
+        return
+    if data not in known:
+        known.add(data)
+        found.append(data)
+
+
+def _parts(value):
+    """[(key, part)] of a value that is made of others."""
+    if isinstance(value, (list, tuple)):
+        return list(enumerate(value))[:MOST_SHOWN]
+    if isinstance(value, dict):
+        return list(value.items())[:MOST_SHOWN]
+    if hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
+        return list(vars(value).items())[:MOST_SHOWN]
+    return []
+
+
+def _leaves(value, place=()):
+    if isinstance(value, (bool, int, float, str, bytes)):
+        yield place
+    elif len(place) < 8:
+        for key, part in _parts(value):
+            yield from _leaves(part, (*place, key))
+
+
+def _places(value, depth, place=()):
+    if len(place) == depth:
+        yield place, value
+    else:
+        parts = _parts(value)
+        shown = parts if len(place) < 2 else [*parts[:2], *parts[-1:]] if len(parts) > 3 else parts
+        for key, part in shown:
+            yield from _places(part, depth, (*place, key))
+
+
+def _changed(value, place, change):
+    """A copy of the value with the part at `place` changed."""
+    if not place:
+        return change(value)
+    key = place[0]
+    if isinstance(value, tuple):
+        parts = list(value)
+        parts[key] = _changed(parts[key], place[1:], change)
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    other = copy.copy(value)
+    if isinstance(value, (list, dict)):
+        other[key] = _changed(value[key], place[1:], change)
+    else:
+        object.__setattr__(other, key, _changed(vars(value)[key], place[1:], change))
+    return other
+
+
+def _nudged(value, chance):
+    """Almost the same."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + chance.choice((1, 2, 3)) if value >= 0 else value - chance.choice((1, 2, 3))
+    if isinstance(value, float):
+        return value + chance.choice((0.25, 0.5, 1.0))
+    if len(value) < 2:
+        return value
+    place = chance.randrange(len(value))
+    end = value[place + 1 :]
+    return value[:place] + chance.choice([value[k : k + 1] for k in range(len(value))]) + end
+
+
+def _edges(value, constants):
+    """Others of the same type, where functions look twice."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        near = [constant + step for constant in constants if type(constant) is int for step in (-1, 0, 1)]
+        return [0, -1, 1, -value, -value - 1, *near[:30]]
+    if isinstance(value, float):
+        return [0.0, -1.0, -value, float("nan"), float("inf"), *(c for c in constants if type(c) is float)]
+    if isinstance(value, str):
+        own = [value + letter for letter in " -!0\n"] + [letter + value for letter in " -!0"]
+        return ["", " ", value[:1], value[1:], value[:-1], value * 2, value + "\0", "%%%", *own, *_texts(constants)]
+    if isinstance(value, bytes):
+        return [b"", value[:-1], value + b"\xff", value * 2]
+    if isinstance(value, (list, tuple)):
+        cut = [value[:0], value[1:], value[:-1], value[:1]]
+        grown = [value + value[:1], value + type(value)([None])] if type(value) in (list, tuple) else []
+        return [*cut, value[::-1], *grown] if type(value) in (list, tuple) else []
+    if isinstance(value, dict):
+        lesser = [{k: v for k, v in value.items() if k != key} for key in list(value)[:3]]
+        return [{}, *lesser, {**value, "no such key": None}, {**value, None: None}]
+    if isinstance(value, (set, frozenset)):
+        return [type(value)()]
+    return []
+
+
+def _texts(constants):
+    return [constant for constant in constants if isinstance(constant, str)][:30]

@@ -1,0 +1,255 @@
+"""What code does while it runs: how much, what it keeps, whom it asks, what it starts. Python 3.7 and later."""
+
+import asyncio
+import gc
+import hashlib
+import itertools
+import os
+import re
+import sys
+import threading
+import types
+
+ITEMS, DEPTH, LENGTH = 2000, 6, 20000
+MOST_OBJECTS = 300000
+ATOMS = (bool, int, float, complex, str, bytes, type(None))
+STARTS = {"_thread.start_new_thread", "_thread.start_joinable_thread", "posix.fork", "posix.forkpty"}
+STARTS |= {"posix.posix_spawn", "posix.posix_spawnp", "posix.system", "_posixsubprocess.fork_exec"}
+EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "os.spawn"}
+EVENTS |= {"socket.connect", "socket.bind", "ctypes.dlopen", "sqlite3.connect", "mmap.__new__", "os.putenv"}
+EVENTS |= {"_thread.start_new_thread", "os.mkdir", "os.rename", "os.remove", "os.listdir", "sys.settrace"}
+EVENTS |= {"sys.setprofile", "gc.get_objects", "gc.get_referrers", "gc.get_referents", "dbm.open", "os.symlink"}
+
+
+class TooMuch(BaseException):
+    """More opcodes than anybody waits for."""
+
+
+class Opcodes:
+    """Counts the opcodes run in the repository's own code, in all threads that begin meanwhile."""
+
+    def __init__(self, root, most):
+        self.root, self.most, self.count = root + os.sep, most, 0
+
+    def __enter__(self):
+        self.count = 0
+        threading.settrace(self._called)
+        sys.settrace(self._called)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(None)
+        threading.settrace(None)
+
+    def _called(self, frame, event, arg):
+        name = frame.f_code.co_filename
+        if not (name.startswith(self.root) or (name.startswith("<") and not name.startswith("<frozen"))):
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        return self._ran
+
+    def _ran(self, frame, event, arg):
+        if event == "opcode":
+            self.count += 1
+            if self.count > self.most:
+                raise TooMuch()
+        return self._ran
+
+
+class Asked:
+    """The functions outside the repository that its code calls, and what starts a thread or a process."""
+
+    def __init__(self, root):
+        self.root, self.names = root + os.sep, {}
+
+    def __enter__(self):
+        threading.setprofile(self._profile)
+        sys.setprofile(self._profile)
+        return self
+
+    def __exit__(self, *_):
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+    def _profile(self, frame, event, arg):
+        if event == "c_call":
+            owner = getattr(arg, "__module__", None) or type(getattr(arg, "__self__", None)).__name__
+            name = "%s.%s" % (owner, getattr(arg, "__qualname__", "?"))
+            if name in STARTS or self._own(frame):
+                self._note(name, frame)
+        elif event == "call" and frame.f_back is not None and self._own(frame.f_back) and not self._own(frame):
+            file = os.path.basename(frame.f_code.co_filename)
+            self._note("%s.%s" % (file[: -len(".py")] if file.endswith(".py") else file, frame.f_code.co_name), frame)
+
+    def _own(self, frame):
+        return frame.f_code.co_filename.startswith(self.root)
+
+    def _note(self, name, frame):
+        while frame is not None and not self._own(frame):
+            frame = frame.f_back
+        self.names.setdefault(name, frame.f_lineno if frame is not None else 0)
+
+
+class Audit:
+    """Events of the interpreter's audit (3.8 and later) that repository code causes: files, processes, and so on."""
+
+    def __init__(self, root):
+        self.root, self.events, self._busy = root + os.sep, {}, False
+        if hasattr(sys, "addaudithook"):
+            sys.addaudithook(self._heard)
+
+    def _heard(self, event, arguments):
+        if self._busy or not (event in EVENTS or event == "open"):
+            return
+        self._busy = True
+        try:
+            line = self._line(sys._getframe(1))
+            if line:
+                self.events.setdefault(_told(event, arguments), line)
+        finally:
+            self._busy = False
+
+    def _line(self, frame):
+        """The line in the repository that caused it, 0 if none did; what an import statement opens does not count."""
+        while frame is not None:
+            name = frame.f_code.co_filename
+            if name.startswith("<frozen importlib"):
+                return 0
+            if name.startswith(self.root):
+                return frame.f_lineno
+            frame = frame.f_back
+        return 0
+
+
+def _told(event, arguments):
+    if event != "open":
+        return event
+    path, flags = arguments[0], arguments[-1]
+    writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    text = os.fsdecode(path) if isinstance(path, (str, bytes)) else str(path)
+    return ("write " if writes else "read ") + text
+
+
+def shown(value, depth=0):
+    """A text of all that a value holds, without addresses; iterators and what is lazy are used up on the way."""
+    kind = type(value)
+    if isinstance(value, ATOMS):
+        return repr(value)[:LENGTH]
+    if depth > DEPTH:
+        return "..."
+    if isinstance(value, types.CoroutineType):
+        return "coroutine:" + shown(asyncio.run(value), depth + 1)
+    if isinstance(value, dict):
+        pairs = list(itertools.islice(value.items(), ITEMS))
+        return kind.__name__ + "{" + ",".join(shown(k, depth + 1) + ":" + shown(v, depth + 1) for k, v in pairs) + "}"
+    if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "__next__") or _is_iterable(value):
+        items = [shown(one, depth + 1) for one in itertools.islice(value, ITEMS)]
+        text = ",".join(sorted(items) if isinstance(value, (set, frozenset)) else items)
+        return "%s(%s)%s" % (kind.__name__, text, _attributes(value, depth))
+    return kind.__name__ + _attributes(value, depth) + re.sub(r" at 0x[0-9a-f]+", "", repr(value))[:LENGTH]
+
+
+def _is_iterable(value):
+    return hasattr(type(value), "__iter__") and not isinstance(value, type) and not hasattr(value, "read")
+
+
+def _attributes(value, depth):
+    """The public attributes and properties of an object."""
+    if isinstance(value, (type, types.FunctionType, types.ModuleType)) or not hasattr(value, "__dict__"):
+        return ""
+    of_class = [name for kind in type(value).__mro__ for name, one in vars(kind).items() if _is_property(one)]
+    names = sorted({name for name in [*vars(value), *of_class] if not name.startswith("_")})
+    return "<%s>" % ",".join(name + "=" + shown(getattr(value, name, None), depth + 1) for name in names)
+
+
+def _is_property(one):
+    return isinstance(one, property) or type(one).__name__ in ("cached_property", "member_descriptor")
+
+
+def kind_of(value, depth=0):
+    """The type of a value and of what lies in it, as a text; nothing is used up."""
+    name = type(value).__name__
+    if type(value) in (list, tuple, set, frozenset) and depth < 3:
+        return "%s[%s]" % (name, "|".join(sorted({kind_of(one, depth + 1) for one in itertools.islice(value, ITEMS)})))
+    if type(value) is dict and depth < 3:
+        return "dict[%s]" % "|".join(sorted({kind_of(one, depth + 1) for one in list(value.values())[:ITEMS]}))
+    return name
+
+
+def digest(text):
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def own_modules(root):
+    found = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and file.startswith(root + os.sep):
+            found[name] = module
+    return found
+
+
+def state(root):
+    """{place: [size, digest]} of all that the repository's modules keep, and of names put into other modules."""
+    modules = own_modules(root)
+    seen = {id(vars(module)) for module in list(sys.modules.values()) if hasattr(module, "__dict__")}
+    found = {}
+    for name in sorted(modules):
+        for place, value in sorted(vars(modules[name]).items()):
+            if not (place.startswith("__") and place.endswith("__")) or place == "__dict__":
+                found[name + "." + place] = _held(value, seen, set(modules))
+    found["os.environ"] = [len(os.environ), digest(repr(sorted(os.environ.items())))]
+    for name, module in list(sys.modules.items()):
+        if name not in modules and hasattr(module, "__dict__") and name != "__main__":
+            values = {k for k, v in list(vars(module).items()) if not isinstance(v, types.ModuleType)}
+            values.discard("__warningregistry__")
+            found["names in " + name] = [len(values), digest(repr(sorted(map(str, values))))]
+    return found
+
+
+def _held(value, seen, modules):
+    """[how many objects hang on a value, digest of the plain ones]; those met before do not count."""
+    size, total, left = 0, 0, [value]
+    while left and size < MOST_OBJECTS:
+        one = left.pop()
+        if isinstance(one, ATOMS):
+            size += 1
+            total = (total + int(digest(repr(one)), 16)) % (1 << 64)
+            continue
+        if id(one) in seen or isinstance(one, (types.ModuleType, types.FrameType, types.CodeType)):
+            continue
+        seen.add(id(one))
+        size += 1
+        left += _within(one, modules)
+    return [size, "%x" % total]
+
+
+def _within(one, modules):
+    if isinstance(one, types.FunctionType):
+        cells = [cell.cell_contents for cell in one.__closure__ or () if _is_filled(cell)]
+        return [one.__dict__, one.__defaults__, one.__kwdefaults__, *cells]
+    if isinstance(one, type):
+        skipped = ("__dict__", "__weakref__", "__module__", "__doc__")
+        ours = one.__module__ in modules
+        return [value for name, value in list(vars(one).items()) if name not in skipped] if ours else []
+    if isinstance(one, types.GeneratorType):
+        return list(one.gi_frame.f_locals.values()) if one.gi_frame is not None else []
+    inside = gc.get_referents(one)
+    try:
+        inside += list(one) if hasattr(one, "count") and hasattr(one, "typecode") else []
+    except Exception:  # noqa: BLE001 - an object may refuse anything
+        return inside
+    return [each for each in inside if each is not type(one)] + ([repr(one)] if _is_counter(one) else [])
+
+
+def _is_counter(one):
+    """Iterators and arrays whose place is seen in their text alone."""
+    return isinstance(one, (itertools.count, bytearray))
+
+
+def _is_filled(cell):
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
