@@ -62,6 +62,15 @@ def placed(scope: Scope) -> Drafts:
             f"for {at}, {item} in enumerate({text}):",
             scope.indented(f"{places}.setdefault({item}, {at})"),
         )
+        if scope.careful:
+            place = scope.fresh("place", "position_of")
+            yield join(
+                f"keep the first position of each item of `{text}`",
+                scope.built(before, places, *lines),
+                scope.helper(before, f"{place}({item})", f"{places}[{item}]", f"{text}.index({item})"),
+                scope.swap(call, f"{place}({argument})"),
+            )
+            continue
         found = f"{places}[{argument}]"
         if not _from(scope, call, call.args[0], items):
             found = f"({found} if {argument} in {places} else {scope.text(call)})"
@@ -78,12 +87,9 @@ def _table(
         return
     counter, needed = scope.imports("collections", "Counter")
     counts = scope.fresh("counts", "tally")
-    yield join(
-        f"count the items of `{scope.text(items)}` once",
-        needed,
-        scope.insert(scope.statement(region), f"{counts} = {counter}({keys})"),
-        scope.swap(call, f"{counts}[{scope.text(sought)}]"),
-    )
+    what, before = f"count the items of `{scope.text(items)}` once", scope.statement(region)
+    line = scope.built(before, counts, f"{counts} = {counter}({keys})")
+    yield join(what, needed, line, *_asked(scope, before, call, sought, f"{counts}[{{}}]"))
 
 
 def _ranked(
@@ -109,15 +115,38 @@ def _ranked(
     ordered, text = scope.fresh("ordered", "in_order"), scope.text(only.iter)
     plain = same(_loaded(only.target), key)
     keys = text if plain else f"{scope.text(key)} for {scope.text(only.target)} in {text}"
-    found = f"{bisect}({ordered}, {scope.text(sought)})"
+    found = f"{bisect}({ordered}, {{}})"
     if operator in (ast.Gt, ast.GtE):
         found = f"(len({ordered}) - {found})"
+    before = scope.statement(region)
+    lines = [f"{ordered} = sorted({keys})"]
+    if scope.careful:
+        # What does not equal itself, NaN, has no place in an order.
+        one = scope.fresh("one", "each")
+        lines.append(f"{ordered} = {ordered} if all({one} == {one} for {one} in {ordered}) else None")
+    line = scope.built(before, ordered, *lines)
     yield join(
         f"sort `{text}` once and look for the place in it",
         needed,
-        scope.insert(scope.statement(region), f"{ordered} = sorted({keys})"),
-        scope.swap(node, found),
+        line,
+        *_asked(scope, before, node, sought, found),
     )
+
+
+def _asked(scope: Scope, before: ast.stmt, call: ast.Call, sought: ast.expr, found: str) -> list[Draft | None]:
+    """The call is answered from a table; carefully, by a local function that falls back to what stood there."""
+    if not scope.careful:
+        return [scope.swap(call, found.format(scope.text(sought)))]
+    name, item = scope.fresh("number", "how_many"), scope.fresh("item", "wanted_item")
+    start, _ = scope.source.span(call)
+    left, right = (at - start for at in scope.source.span(sought))
+    whole = scope.source.data[start : scope.source.span(call)[1]]
+    slow = (whole[:left] + item.encode() + whole[right:]).decode()
+    slow = " ".join(slow.split()) if "\n" in slow else slow
+    return [
+        scope.helper(before, f"{name}({item})", found.format(item), slow),
+        scope.swap(call, f"{name}({scope.text(sought)})"),
+    ]
 
 
 def _methods(scope: Scope, name: str) -> Iterator[tuple[ast.Call, ast.expr]]:

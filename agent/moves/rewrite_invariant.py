@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agent.moves.rewrite_known import COSTLY
 from agent.moves.rewrite_scope import Region, Scope, hit, immutable, join, path, read_only, reads, same
@@ -57,7 +57,7 @@ def hoisted(scope: Scope) -> Drafts:
         name = _name(scope, node)
         yield join(
             f"compute `{scope.text(node)}` once, before the loop",
-            scope.insert(scope.statement(region), f"{name} = {scope.text(node)}"),
+            *_once(scope, region, name, scope.text(node), twins),
             *(scope.swap(one, name) for one in twins),
         )
 
@@ -101,10 +101,10 @@ def each_inner(scope: Scope) -> Drafts:
             table = scope.fresh(f"{name}s", f"{name}_of_each")
             text = scope.text(node)
             twins = [one for one in ast.walk(loop) if isinstance(one, ast.expr) and same(one, node)]
-            made = f"{table} = [({loop.target.id}, {text}) for {loop.target.id} in {scope.text(loop.iter)}]"
+            made = f"[({loop.target.id}, {text}) for {loop.target.id} in {scope.text(loop.iter)}]"
             yield join(
                 f"compute `{text}` once for each `{loop.target.id}`, before the loop",
-                scope.insert(scope.statement(region), made),
+                *_once(scope, region, table, made, [loop]),
                 scope.swap(loop.target, f"{loop.target.id}, {name}"),
                 scope.swap(loop.iter, table),
                 *(scope.swap(one, name) for one in twins),
@@ -130,9 +130,19 @@ def compiled(scope: Scope) -> Drafts:
         rest += [f"{one.arg}={scope.text(one.value)}" for one in node.keywords if one not in flags]
         yield join(
             f"compile `{scope.text(node.args[0])}` once",
-            scope.insert(scope.statement(region), f"{name} = {word}.compile({given})"),
+            *_once(scope, region, name, f"{word}.compile({given})", [node]),
             scope.swap(node, f"{name}.{node.func.attr}({', '.join(rest)})"),
         )
+
+
+def _once(scope: Scope, region: ast.AST, name: str, text: str, users: Sequence[ast.AST]) -> list[Draft | None]:
+    """The line before a region that makes what its users share; carefully, it is made when the first one needs it."""
+    before = scope.statement(region)
+    statements = list(dict.fromkeys(scope.statement(one) for one in users))
+    if not scope.careful or any(one is before for one in statements):
+        return [scope.insert(before, f"{name} = {text}")]
+    made = [scope.insert(one, f"if {name} is None:", scope.indented(f"{name} = {text}")) for one in statements]
+    return [scope.insert(before, f"{name} = None"), *made]
 
 
 def _costly(scope: Scope, node: ast.expr) -> bool:
@@ -261,6 +271,13 @@ def _moved(scope: Scope, loop: ast.stmt, group: list[ast.stmt]) -> Draft | None:
         return None
     text = "".join(outer + line[len(margin) :] if line.strip() else line for line in lines)
     made = " ".join(scope.text(group[0]).split())
+    if scope.careful:
+        rest = source.indent
+        mark, end_line = scope.fresh("first", "first_round"), source.newline
+        text = f"{margin}if {mark}:{end_line}{margin}{rest}{mark} = False{end_line}"
+        text += "".join(rest + line if line.strip() else line for line in lines)
+        edits = ((head, head, f"{outer}{mark} = True{end_line}"), (start, end, text))
+        return Draft(f"do `{made}` and what belongs to it in the first round alone", edits)
     return Draft(f"do `{made}` and what belongs to it once, before the loop", ((head, head, text), (start, end, "")))
 
 

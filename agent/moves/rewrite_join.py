@@ -46,8 +46,8 @@ def joined(scope: Scope) -> Drafts:
             lines = _filling(scope, search, index, scope.text(search.rows), scope.text(search.target))
             yield join(
                 f"index `{scope.text(search.rows)}` by `{scope.text(search.key)}` before the loop",
-                scope.insert(before, *lines),
-                scope.swap(search.rows, f"{index}.get({_hashable(scope, search.sought)}, ())"),
+                scope.built(before, index, *lines),
+                _looked_up(scope, search, index),
             )
 
 
@@ -67,12 +67,35 @@ def growing(scope: Scope) -> Drafts:
         begin = [f"{index} = {{}}"]
         if not _empty(start.value):
             begin = _filling(scope, search, index, name, search.target.id)
+        first = scope.insert(start, *begin, after=True)
+        if not _empty(start.value):
+            first = scope.built(start, index, *begin, after=True)
         yield join(
             f"keep an index of `{name}` by `{scope.text(search.key)}` beside it",
-            scope.insert(start, *begin, after=True),
-            *(scope.insert(scope.statement(call), entry, after=True) for call in appends),
-            scope.swap(search.rows, f"{index}.get({_hashable(scope, search.sought)}, ())"),
+            first,
+            *(scope.built(scope.statement(call), index, entry, after=True) for call in appends),
+            _looked_up(scope, search, index),
         )
+
+
+def _looked_up(scope: Scope, search: Search, index: str) -> Draft | None:
+    """The search runs over an entry of the index; carefully, over all rows where there is none to be had."""
+    entry = f"{index}.get({_hashable(scope, search.sought)}, ())"
+    if not scope.careful:
+        return scope.swap(search.rows, entry)
+    before = search.loop if isinstance(search.loop, ast.For) else scope.statement(search.loop)
+    bound = {
+        one.id
+        for node in ast.walk(search.loop if search.loop is not before else search.target)
+        if isinstance(node, ast.comprehension | ast.Name)
+        for one in ast.walk(node.target if isinstance(node, ast.comprehension) else node)
+        if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
+    }
+    if bound & _names(search.sought):
+        return None
+    found = scope.fresh("matches", "entries")
+    lines = scope.guarded([f"{found} = {entry}"], f"{found} = {scope.text(search.rows)}")
+    return join("", scope.insert(before, *lines), scope.swap(search.rows, found))
 
 
 def combined(scope: Scope) -> Drafts:
@@ -143,11 +166,15 @@ def _after(scope: Scope, search: Search, before: ast.stmt, lower: ast.expr, numb
     rest = f"{places}[{bisect}({places}, {scope.text(lower)}) :]"
     if whole:
         rest = f"({whole}[{at}] for {at} in {rest})"
+    matched = [f"{places} = {index}.get({_hashable(scope, search.sought)}, [])"]
+    if scope.careful:
+        matched.append(f"{places} = {rest}")
+        matched, rest = scope.guarded(matched, f"{places} = {scope.text(search.rows)}"), places
     return join(
         f"visit only the later positions where `{scope.text(search.key)}` is equal",
         needed,
-        scope.insert(before, *lines),
-        scope.insert(search.loop, f"{places} = {index}.get({_hashable(scope, search.sought)}, [])"),
+        scope.built(before, index, *lines),
+        scope.insert(search.loop, *matched),
         scope.swap(search.rows, rest),
     )
 

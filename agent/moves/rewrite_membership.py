@@ -29,14 +29,35 @@ def fixed(scope: Scope) -> Drafts:
         ]
         before = scope.statement(region)
         what = f"look for `{scope.text(test.left)}` in a set of `{scope.text(container)}` built before the loop"
+        if scope.careful:
+            yield _carefully(scope, what, container, name, before, region)
+            continue
         yield join(what, scope.insert(before, f"{name} = {_set(scope, plain)}"), *places)
-        guarded = (
-            "try:",
-            scope.indented(f"{name} = {_set(scope, plain)}"),
-            "except TypeError:",
-            scope.indented(f"{name} = {scope.text(container)}"),
-        )
-        yield join(f"{what}, if its items can be hashed", scope.insert(before, *guarded), *places)
+
+
+def _carefully(
+    scope: Scope, what: str, container: ast.expr, name: str, before: ast.stmt, region: ast.AST
+) -> Draft | None:
+    """A set of a list or tuple alone; what has no hash is looked for as before."""
+    text = scope.text(container)
+    made = (
+        f"set({text})"
+        if scope.kind(container) == "list"
+        else f"set({text}) if isinstance({text}, (list, tuple)) else {text}"
+    )
+    tests = [one for one in _tests(scope) if same(one.comparators[0], container) and _within(scope, one, region)]
+    line = scope.insert(before, *scope.guarded([f"{name} = {made}"], f"{name} = None"))
+    return join(what, line, *_answered(scope, before, tests, name, text))
+
+
+def _answered(scope: Scope, before: ast.stmt, tests: list[ast.Compare], name: str, text: str) -> list[Draft | None]:
+    """The tests ask a local function, which falls back to the container itself."""
+    asked, item = scope.fresh(f"in_{name}", "held"), scope.fresh("item", "sought")
+    drafts = [scope.helper(before, f"{asked}({item})", f"{item} in {name}", f"{item} in {text}")]
+    for test in tests:
+        negated = isinstance(test.ops[0], ast.NotIn)
+        drafts.append(scope.swap(test, f"{'not ' if negated else ''}{asked}({scope.text(test.left)})"))
+    return drafts
 
 
 def grown(scope: Scope) -> Drafts:
@@ -50,16 +71,37 @@ def grown(scope: Scope) -> Drafts:
         if scope.kind(start.value) not in ("list", "") or (scope.kind(start.value) == "" and not _list(scope, start)):
             continue
         whole = [scope.source.parents[one] for one in scope.uses(name)]
-        yield from _instead(scope, start, name, tests, appends, len(whole))
+        if not scope.careful:
+            yield from _instead(scope, start, name, tests, appends, len(whole))
         seen = scope.fresh("seen", f"{name}_seen", f"{name}_set")
         adds = [_added(scope, seen, name, call) for call in appends]
         begin = "set()" if _empty(start.value) else f"set({name})"
+        if scope.careful:
+            first = scope.insert(start, *_asking(scope, seen, begin, name), after=True)
+            yield join(f"keep what `{name}` holds in a set beside it", first, *adds, *_swapped(scope, seen, tests))
+            continue
         yield join(
             f"keep what `{name}` holds in a set beside it",
             scope.insert(start, f"{seen} = {begin}", after=True),
             *adds,
             *(scope.swap(one.comparators[0], seen) for one in tests),
         )
+
+
+def _asking(scope: Scope, seen: str, begin: str, name: str) -> list[str]:
+    """The lines of a set beside a list, and of a local function that asks both."""
+    item = scope.fresh("item", "sought")
+    inner = scope.guarded([f"return {item} in {seen}"], f"return {item} in {name}")
+    lines = [f"{seen} = set()"] if begin == "set()" else scope.guarded([f"{seen} = {begin}"], f"{seen} = None")
+    return [*lines, "", f"def {scope.fresh(f'in_{seen}', 'held')}({item}):", *map(scope.indented, inner), ""]
+
+
+def _swapped(scope: Scope, seen: str, tests: list[ast.Compare]) -> list[Draft | None]:
+    asked = scope.fresh(f"in_{seen}", "held")
+    return [
+        scope.swap(one, f"{'not ' if isinstance(one.ops[0], ast.NotIn) else ''}{asked}({scope.text(one.left)})")
+        for one in tests
+    ]
 
 
 def keyed(scope: Scope) -> Drafts:
@@ -215,7 +257,10 @@ def _added(scope: Scope, seen: str, name: str, call: ast.Call) -> Draft | None:
     item = call.args[0]
     again = path(item) or isinstance(item, ast.Constant) or immutable(scope, item)
     text = scope.text(item) if again else f"{name}[-1]"
-    return scope.insert(scope.statement(call), f"{seen}.add({text})", after=True)
+    line = f"{seen}.add({text})"
+    # What cannot be hashed is not in the set, and is looked for in the list.
+    lines = scope.guarded([line], "pass") if scope.careful else [line]
+    return scope.insert(scope.statement(call), *lines, after=True)
 
 
 def _instead(

@@ -37,8 +37,16 @@ def _sums(scope: Scope, call: ast.Call, part: ast.Subscript, before: ast.stmt) -
     assert isinstance(part.slice, ast.Slice)
     lower = scope.text(part.slice.lower) if part.slice.lower is not None else ""
     upper = scope.text(part.slice.upper) if part.slice.upper is not None else ""
-    line = scope.insert(before, f"{sums} = [0, *{accumulate}({items})]")
+    line = scope.built(before, sums, f"{sums} = list({accumulate}({items}, initial=0))")
     what = f"sum parts of `{items}` by running totals"
+    if scope.careful:
+        names = [word for word, text in (("first", lower), ("last", upper)) if text]
+        tests = [f"0 <= {one} <= len({items})" for one in names] + (["first <= last"] if len(names) == 2 else [])
+        fast = f"{sums}[{'last' if upper else -1}]" + (f" - {sums}[first]" if lower else "")
+        part_text = f"{items}[{'first' if lower else ''}:{'last' if upper else ''}]"
+        given = ", ".join(one for one in (lower, upper) if one)
+        yield _asked(scope, what, (needed, line), call, before, names, tests, fast, f"sum({part_text})", given)
+        return
     found = f"{sums}[{upper or -1}]" + (f" - {sums}[{lower}]" if lower else "")
     yield join(what, needed, line, scope.swap(call, found))
     if upper:
@@ -58,12 +66,41 @@ def _extreme(scope: Scope, call: ast.Call, part: ast.Subscript, before: ast.stmt
         made, place = f"list({accumulate}(reversed({items}), {function}))[::-1]", scope.text(part.slice.lower)
     else:
         return None
+    if scope.careful:
+        bound = part.slice.upper if part.slice.lower is None else part.slice.lower
+        place, slow = ("at - 1", f"{items}[:at]") if part.slice.lower is None else ("at", f"{items}[at:]")
+        line = scope.built(before, runs, f"{runs} = {made}")
+        test = f"0 < at <= len({items})" if part.slice.lower is None else f"0 <= at < len({items})"
+        fast, given = f"{runs}[{place}]", scope.text(bound) if bound is not None else ""
+        what = f"keep the running {function} of `{items}`"
+        return _asked(scope, what, (needed, line), call, before, ["at"], [test], fast, f"{function}({slow})", given)
     return join(
         f"keep the running {function} of `{items}`",
         needed,
         scope.insert(before, f"{runs} = {made}"),
         scope.swap(call, f"{runs}[{place}]"),
     )
+
+
+def _asked(
+    scope: Scope,
+    what: str,
+    first: tuple[Draft | None, ...],
+    call: ast.Call,
+    before: ast.stmt,
+    names: list[str],
+    tests: list[str],
+    fast: str,
+    slow: str,
+    given: str,
+) -> Draft | None:
+    """The call asks a local function, which does as before where the ends of the slice are no plain positions."""
+    if any(one in scope.names for one in names):
+        return None
+    asked = scope.fresh("over", "part_of")
+    inner = scope.guarded([f"if {' and '.join(tests)}:", scope.indented(f"return {fast}")], "pass")
+    lines = ["", f"def {asked}({', '.join(names)}):", *map(scope.indented, [*inner, f"return {slow}"]), ""]
+    return join(what, *first, scope.insert(before, *lines), scope.swap(call, f"{asked}({given})"))
 
 
 def _less(scope: Scope, node: ast.expr) -> str:

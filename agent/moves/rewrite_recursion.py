@@ -94,7 +94,11 @@ def _nested(
 
 def _look(scope: Scope, cache: str, key: str, names: list[str]) -> list[str]:
     parts = f"({', '.join(names)})" if len(names) > 1 else names[0]
-    return [f"{key} = {parts}", f"if {key} in {cache}:", scope.indented(f"return {cache}[{key}]")]
+    lines = [f"{key} = {parts}", f"if {key} in {cache}:", scope.indented(f"return {cache}[{key}]")]
+    if scope.careful:
+        # What cannot be hashed is remembered under a key that nobody asks for again.
+        lines[1:1] = ["try:", scope.indented(f"hash({key})"), "except TypeError:", scope.indented(f"{key} = object()")]
+    return lines
 
 
 def _kept(scope: Scope, function: Definition, cache: str, key: str) -> list[Draft | None]:

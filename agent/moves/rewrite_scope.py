@@ -7,7 +7,7 @@ mistake the equivalence check finds. Where the syntax shows a change, a rewrite 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from agent.moves.rewrite_kinds import kind_of
 from agent.moves.rewrite_known import FRESH, LAZY, MODULES, MUTATING, PURE, READING
@@ -16,6 +16,8 @@ from agent.moves.template_source import Definition, Draft, Source
 Loop = ast.For | ast.While
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Region = ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda | Definition
+FAILURES = "(AttributeError, LookupError, TypeError, ValueError)"
+"""What building a table from bad items, or looking into one that could not be built, may raise."""
 INSIDE, AT_END = "[*]", "[+]"
 """Marks on a path: something inside it changes, or is added at its end; without one, the path is bound anew."""
 
@@ -88,11 +90,16 @@ def join(what: str, *parts: Draft | None) -> Draft | None:
 
 
 class Scope:
-    """A function of a source, and the questions that rewrites ask about it."""
+    """A function of a source, and the questions that rewrites ask about it.
 
-    def __init__(self, source: Source, function: Definition) -> None:
+    A careful rewrite keeps corners that a plain one may lose, at the price of more lines: items without a hash, what
+    was never evaluated because a loop had nothing to do, the exception of the first bad item.
+    """
+
+    def __init__(self, source: Source, function: Definition, careful: bool = False) -> None:
         self.source = source
         self.function = function
+        self.careful = careful
         self.nodes = [node for statement in function.body for node in ast.walk(statement)]
         self.names = {
             word
@@ -324,6 +331,20 @@ class Scope:
 
     def swap(self, node: ast.expr, text: str) -> Draft:
         return self.source.replace(node, text)
+
+    def built(self, before: ast.stmt, name: str, *lines: str, after: bool = False) -> Draft | None:
+        """Lines that make `name`; carefully, it is None where they fail."""
+        if not self.careful:
+            return self.insert(before, *lines, after=after)
+        return self.insert(before, *self.guarded(lines, f"{name} = None"), after=after)
+
+    def guarded(self, lines: Sequence[str], otherwise: str) -> list[str]:
+        return ["try:", *map(self.indented, lines), f"except {FAILURES}:", self.indented(otherwise)]
+
+    def helper(self, before: ast.stmt, call: str, fast: str, slow: str) -> Draft | None:
+        """A local function that answers as `fast` does, and where that fails as `slow` does."""
+        inner = self.guarded([f"return {fast}"], f"return {slow}")
+        return self.insert(before, "", f"def {call}:", *map(self.indented, inner), "")
 
     def remove(self, statement: ast.stmt) -> Draft | None:
         """Take out the lines of a statement that has them for itself and is not alone in its block."""

@@ -42,7 +42,6 @@ def named_ends(scope: Scope) -> Drafts:
                 *swaps,
             )
         if len(uses) == 1 and isinstance(places[0], ast.Subscript):
-            start, end = scope.source.span(node)
             yield from _slices(scope, places[0], call, drop=node)
 
 
@@ -173,6 +172,9 @@ def _least(scope: Scope, call: ast.Call, position: int, items: str) -> str:
     turned = _turned(call)
     keywords = _keywords(scope, call)
     name = "max" if (position == 0) == bool(turned) else "min"
+    if scope.careful and not keywords and not items.endswith("]"):
+        # An empty list has no first item, and says so in its own words.
+        return f"({name}({items}) if {items} else {items}[0])" if items.isidentifier() else f"{name}({items})"
     if position == -1 and keywords:
         items = f"reversed({items})"
     return f"{name}({', '.join([items, *keywords])})"

@@ -89,7 +89,8 @@ class Rewrite:
 def rewrites(data: bytes, target: Target) -> list[Rewrite]:
     """Distinct rewrites of the target in the file's bytes, each of up to three steps, the most promising first.
 
-    Single steps stand between combinations of them, so that one bad step spoils not all. None for what is no UTF-8
+    Single steps stand between combinations of them, so that one bad step spoils not all, and careful ones between plain
+    ones, which are shorter and keep fewer corners. None for what is no UTF-8
     Python, and for functions that are async, generators, or bind names outside themselves: when they do what is
     part of what they do. Raises UsageError for a target that the file does not have.
     """
@@ -97,6 +98,13 @@ def rewrites(data: bytes, target: Target) -> list[Rewrite]:
         target.find(data.decode("utf-8"))
     except (SyntaxError, ValueError):
         return []
+    lists = [found for careful in (True, False) for found in _search(data, target, careful)]
+    mixed = {one.data: one for group in zip_longest(*lists) for one in group if one is not None}
+    return list(islice(mixed.values(), MOST))
+
+
+def _search(data: bytes, target: Target, careful: bool) -> tuple[list[Rewrite], list[Rewrite]]:
+    """(combinations of steps, single steps), the most promising first."""
     singles: list[tuple[float, int, Rewrite]] = []
     several: list[tuple[float, int, Rewrite]] = []
     order, seen = count(), {data}
@@ -105,7 +113,7 @@ def rewrites(data: bytes, target: Target) -> list[Rewrite]:
     while queue and looked < MOST_LOOKED_AT and len(seen) < 4 * MOST:
         _, _, steps, doubt, base = heapq.heappop(queue)
         looked += 1
-        for promise, what, text in _steps(base.data, target):
+        for promise, what, text in _steps(base.data, target, careful):
             if text in seen:
                 continue
             seen.add(text)
@@ -115,21 +123,20 @@ def rewrites(data: bytes, target: Target) -> list[Rewrite]:
             (several if steps else singles).append((left, number, found))
             if steps + 1 < STEPS:
                 heapq.heappush(queue, (left, number, steps + 1, left, found))
-    mixed = zip_longest(_sorted(several), _sorted(singles))
-    return list(islice((one for pair in mixed for one in pair if one is not None), MOST))
+    return _sorted(several), _sorted(singles)
 
 
 def _sorted(found: list[tuple[float, int, Rewrite]]) -> list[Rewrite]:
     return [rewrite for _, _, rewrite in sorted(found, key=lambda one: one[:2])]
 
 
-def _steps(data: bytes, target: Target) -> Iterator[tuple[float, str, bytes]]:
+def _steps(data: bytes, target: Target, careful: bool) -> Iterator[tuple[float, str, bytes]]:
     """(promise, words, text) of each single rewrite that leaves a file as it should be."""
     source = Source(target.path, data)
     found = [node for name, node in functions_of(source.tree) if name == target.name]
     if not found or not _suits(found[-1]):
         return
-    scope = Scope(source, found[-1])
+    scope = Scope(source, found[-1], careful)
     for promise, family in FAMILIES:
         for draft in family(scope):
             text = _applied(data, draft) if draft is not None else data
