@@ -49,6 +49,7 @@ def prove(
     spare: float = 60,
     say: Callable[[str], None] = lambda _: None,
     known: dict[object, Report | None] | None = None,
+    reproduces: bool = True,
 ) -> Verdict:
     """Prove the patch from `base_tree` to `tree`.
 
@@ -58,7 +59,8 @@ def prove(
     `timeout` is in seconds, for each run of tests. Without a `command` a large suite begins with the test files that
     have to do with the patch, and has `spare` seconds for all; with the patch, some times as many. Raises
     WorkspaceError; tests that cannot be run are told in notes. `known` keeps what the suite did without the patch, for
-    the next proof on the same base.
+    the next proof on the same base. Without `reproduces` the patch is to change no behaviour: no test has to be red,
+    and `no_loss` is true only where the runs can be trusted.
     """
     parts = separate(trees, base_tree, tree, command)
     if not parts.source:
@@ -74,12 +76,16 @@ def prove(
     )
     with closing(fork(base_tree)) as before, closing(fork(shipped)) as after:
         baseline, suite = _suites(trial, before, after, known if known is not None else {})
-        say("Running the tests that reproduce the issue without and with the patch")
-        nodes = tuple(reproduction) or (*parts.tests, *mended(trial, baseline, suite, places))
-        verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline, suite)
+        verdict = Verdict()
+        if reproduces:
+            say("Running the tests that reproduce the issue without and with the patch")
+            nodes = tuple(reproduction) or (*parts.tests, *mended(trial, baseline, suite, places))
+            verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, after, baseline, suite, verdict)
-        verdict = _checked(trial, before, after, verdict)
-    return _conclude(trial, baseline, suite, verdict)
+        if verdict.no_loss is not False and (verdict.green or not reproduces):  # else nobody needs to ask them
+            verdict = _checked(trial, before, after, verdict)
+    verdict = _conclude(trial, baseline, suite, verdict)
+    return verdict if reproduces or _is_trusted(trial, baseline, suite) else replace(verdict, no_loss=None)
 
 
 def _suites(
@@ -130,9 +136,7 @@ def _baseline(trial: Trial, before: Workspace, known: dict[object, Report | None
 
 
 def _checked(trial: Trial, before: Workspace, after: Workspace, verdict: Verdict) -> Verdict:
-    """The verdict with what the repository's own checks say; of a patch that fails otherwise they are not asked."""
-    if not verdict.green or verdict.no_loss is False:
-        return verdict
+    """The verdict with what the repository's own checks say."""
     before.restore(trial.base)
     after.restore(trial.proved)
     paths = (*trial.parts.source, *trial.parts.tests)

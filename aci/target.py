@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -60,7 +60,8 @@ def place(room: Workspace, *names: str) -> str:
     return folder
 
 
-def python_line(room: Workspace, words: Sequence[str]) -> str:
+def python_line(room: Workspace, words: Sequence[str], env: Mapping[str, str] | None = None) -> str:
     """A shell line, in the repository's root, for the Python that the room's commands find first."""
     found = "$(command -v python3 || command -v python)"
-    return f'(cd {shlex.quote(room.root)} && "{found}" {shlex.join(words)})'
+    variables = "".join(f"{name}={shlex.quote(value)} " for name, value in (env or {}).items())
+    return f'(cd {shlex.quote(room.root)} && {variables}"{found}" {shlex.join(words)})'

@@ -25,7 +25,9 @@ PARTS = {
 }
 
 
-def proof_step(task: Task, tree: str, reproduction: Sequence[str], places: Sequence[str]) -> Observation:
+def proof_step(
+    task: Task, tree: str, reproduction: Sequence[str], places: Sequence[str], reproduces: bool = True
+) -> Observation:
     """Prove `tree` against the run's base, as an observation that carries the verdict."""
     from aci.proof import prove
 
@@ -46,6 +48,7 @@ def proof_step(task: Task, tree: str, reproduction: Sequence[str], places: Seque
             spare=engine.settings.suite_time,
             say=lambda line: engine.tell("say", "proof", line),
             known=engine.baselines,
+            reproduces=reproduces,
         )
     return Observation(in_words(verdict), verdict.verified, data={"verdict": asdict(verdict)})
 

@@ -270,13 +270,15 @@ class Task:
 
     # What came of it
 
-    def prove(self, reproduction: Sequence[str] = (), places: Sequence[str] = ()) -> Generator[Step, None, Verdict]:
+    def prove(
+        self, reproduction: Sequence[str] = (), places: Sequence[str] = (), reproduces: bool = True
+    ) -> Generator[Step, None, Verdict]:
         """The whole proof of the present tree, in a fresh fork; a step of author `proof` tells what it found."""
         if not self._next():
             self.cancel.check()
             tree = self.workspace.snapshot(exact=True).tree if self.place.opened else self.tree
             self.tree = tree
-            observation = proof_step(self, tree, reproduction, places)
+            observation = proof_step(self, tree, reproduction, places, reproduces)
             self._write("proof", tree, None, (), (observation,), "")
         else:
             self._advance()
