@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from aci.workspace import Options
@@ -23,6 +26,10 @@ their own, and become them."""
 PREPARING = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
 """Capabilities of the user root while files are put into a base image; no session has any."""
 
+ADDR_NO_RANDOMIZE = 0x0040000
+COUNTERS = Path("/sys/bus/event_source/devices/cpu")
+"""There where the machine's processor counts instructions for us."""
+
 READ_ONLY: dict[str, Any] = {
     "read_only": True,
     "tmpfs": {"/tmp": "exec,size=2g", "/var/tmp": "exec,size=2g", "/run": "size=64m"},
@@ -30,10 +37,11 @@ READ_ONLY: dict[str, Any] = {
 """The image's own files cannot be written; the repository lies on a volume that goes with the container."""
 
 
-def confinement(options: Options, root: str = "") -> dict[str, Any]:
+def confinement(options: Options, root: str = "", counting: bool = False) -> dict[str, Any]:
     """Arguments for `Daemon.start`, for a container with the repository in `root`.
 
-    Docker's own seccomp profile stays, as nothing here takes it off.
+    Docker's own seccomp profile stays, as nothing here takes it off; `counting` puts one in its place that allows
+    what counting instructions needs and nothing else.
     """
     limits: dict[str, Any] = {
         "cap_drop": ["ALL"],
@@ -45,6 +53,8 @@ def confinement(options: Options, root: str = "") -> dict[str, Any]:
         "ulimits": [_ulimit("fsize", FILE_BYTES), _ulimit("nofile", OPEN_FILES), _ulimit("core", 0)],
         "init": True,
     }
+    if counting:
+        limits["security_opt"].append(f"seccomp={json.dumps(_counting())}")
     if options.cpus:
         limits["nano_cpus"] = int(options.cpus * 1e9)
     if options.runtime:
@@ -58,6 +68,20 @@ def preparation(options: Options) -> dict[str, Any]:
     """The same for making a base image, as root and where the image's own files may change."""
     limits = confinement(replace(options, read_only=False))
     return {**limits, "cap_add": list(PREPARING), "init": False}  # an init would hide that there is no shell
+
+
+def _counting() -> dict[str, Any]:
+    """Docker's default profile as it is for a container without capabilities, and what counting needs.
+
+    The profile is moby's (github.com/moby/profiles, Apache-2.0) without the rules that a capability switches on and
+    those of other processors. Hardware counters are of use only where the machine has them.
+    """
+    profile: dict[str, Any] = json.loads(files("aci.counters").joinpath("seccomp.json").read_bytes())
+    fixed = {"index": 0, "value": ADDR_NO_RANDOMIZE, "op": "SCMP_CMP_EQ"}
+    profile["syscalls"].append({"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [fixed]})
+    if COUNTERS.exists():
+        profile["syscalls"].append({"names": ["perf_event_open"], "action": "SCMP_ACT_ALLOW"})
+    return profile
 
 
 def size(text: str) -> int:

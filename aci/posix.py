@@ -58,8 +58,8 @@ class Place(Protocol):
         """(words before a command that has a terminal in the place when it is started at one, environment)."""
         ...
 
-    def another(self) -> Place:
-        """A fresh place of the same kind at the same base."""
+    def another(self, counting: bool = False) -> Place:
+        """A fresh place of the same kind at the same base; `counting` as in `Workspace.fork`."""
         ...
 
     def notice(self) -> bytes:
@@ -124,9 +124,11 @@ class PosixWorkspace:
         for shell in self._sessions.values():  # one may stand in a folder that was made anew
             shell.run(back, 10.0)
 
-    def fork(self, tree: str, cancel: Event | None = None) -> PosixWorkspace:
+    def fork(self, tree: str, cancel: Event | None = None, counting: bool = False) -> PosixWorkspace:
         self._open()
-        other = PosixWorkspace(self._place.another(), replace(self.options, cancel=cancel or self.options.cancel))
+        other = PosixWorkspace(
+            self._place.another(counting), replace(self.options, cancel=cancel or self.options.cancel)
+        )
         try:
             if tree != self.options.base.tree:
                 other.restore(tree)

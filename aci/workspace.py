@@ -127,10 +127,11 @@ class Workspace(Protocol):
         """Make the repository's files those of `tree`. Ignored files stay."""
         ...
 
-    def fork(self, tree: str, cancel: Event | None = None) -> Workspace:
+    def fork(self, tree: str, cancel: Event | None = None, counting: bool = False) -> Workspace:
         """A fresh workspace of the same environment at `tree`; nothing else of this one's life is in it.
 
-        What runs in it stops when `cancel` is set, or else with this one's.
+        What runs in it stops when `cancel` is set, or else with this one's. `counting`: the instructions of commands
+        of ours can be counted in it, for which it may fix addresses; no agent gets a shell in such a one.
         """
         ...
 

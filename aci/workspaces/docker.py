@@ -51,13 +51,13 @@ class Box:
     shared = False
     scratch, harness, store, inbox = SCRATCH, HARNESS, STORE, INBOX
 
-    def __init__(self, daemon: Daemon, base: Base, options: Options) -> None:
+    def __init__(self, daemon: Daemon, base: Base, options: Options, counting: bool = False) -> None:
         self.root = base.root
         self._service: list[str] | None = words("sh")
         self._daemon, self._base, self._options = daemon, base, options
         self._beside = Beside(daemon, base.image, options) if options.services else None
         try:
-            limits = {**(self._beside.joined if self._beside else {}), **confinement(options, base.root)}
+            limits = {**(self._beside.joined if self._beside else {}), **confinement(options, base.root, counting)}
             limits |= first(self._service, environment(self.store, self.root))
             with trouble():
                 self._container = daemon.start(base.image, user=base.user, **limits)
@@ -87,9 +87,9 @@ class Box:
         told = self._beside.variables if self._beside else {}
         return {**SESSION, "PYTHONPATH": self._imports, **told, **extra}
 
-    def another(self) -> Box:
+    def another(self, counting: bool = False) -> Box:
         try:
-            return Box(self._daemon, self._base, self._options)
+            return Box(self._daemon, self._base, self._options, counting)
         finally:
             self._daemon.rest()
 

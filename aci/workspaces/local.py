@@ -146,7 +146,7 @@ class Folder:
             **extra,
         }
 
-    def another(self) -> Folder:
+    def another(self, counting: bool = False) -> Folder:
         return self._family.place()
 
     def notice(self) -> bytes:

@@ -1,0 +1,171 @@
+"""Counts calls of the function under work, or a command, in the target's own Python, beside `called`.
+
+Called with the path of a job; starts what is counted, under valgrind where that counts, and writes to job["answer"]
+what the host reads. Calls are made by `called`. Standard library only, for the target's own Python (3.7 and later).
+"""
+
+import ctypes
+import glob
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import sysconfig
+
+NO_RANDOMIZE = 0x0040000
+
+
+def fix_addresses():
+    """Have what is started from here lie at the same addresses each time; how that went."""
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        before = libc.personality(ctypes.c_ulong(0xFFFFFFFF))
+        if before >= 0 and libc.personality(ctypes.c_ulong(before | NO_RANDOMIZE)) >= 0:
+            return "off"
+        return "on (%s)" % os.strerror(ctypes.get_errno())
+    except (OSError, AttributeError) as error:
+        return "on (%s)" % error
+
+
+def environment(job):
+    """The same variables in the same order each time; what the shell counts up is left out."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("_", "OLDPWD", "SHLVL")}
+    kept.update(job["environment"])
+    return dict(sorted(kept.items()))
+
+
+def conditions(job, randomisation):
+    made = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    build = "%s %s, %s, %s" % (
+        sys.implementation.name,
+        ".".join(map(str, sys.version_info[:3])),
+        "optimised with a profile" if "--enable-optimizations" in made else "without a profile",
+        sysconfig.get_platform(),
+    )
+    return {"python": build, "address randomisation": randomisation, "gc": "collected, then off, around each call"}
+
+
+class Dump:
+    """What callgrind wrote of a process: at a region's begin ("-") or end (its label), or when it ended ("")."""
+
+    def __init__(self, file):
+        name = os.path.basename(file)
+        self.pid, _, number = name.partition(".")
+        self.number, self.at = int(number or 0), os.stat(file).st_mtime_ns
+        dump = text(file)
+        found = re.findall(r"^totals: (\d+)", dump, re.M)
+        self.cost = int(found[-1]) if found else 0
+        label = re.search(r"^desc: Trigger: Client Request: (.*)", dump, re.M)
+        self.label = label.group(1) if label else ""
+
+
+def dumps(out):
+    return [Dump(file) for file in glob.glob(os.path.join(out, "[0-9]*"))]
+
+
+def by_label(out):
+    """Label -> instructions of the region itself, and of processes that ended between its begin and its settling."""
+    found = dumps(out)
+    values, mine = {}, {each.pid for each in found if each.label not in ("", "-")}
+    ended = [each for each in found if not each.label and each.pid not in mine]
+    begun = {(each.pid, each.number): each.at for each in found}
+    for dump in found:
+        if dump.label in ("", "-"):
+            continue
+        values[dump.label] = values.get(dump.label, 0) + dump.cost
+        settled, begin = os.path.join(out, "settled." + dump.label), begun.get((dump.pid, dump.number - 1))
+        if os.path.exists(settled) and begin:
+            until = os.stat(settled).st_mtime_ns
+            values[dump.label] += sum(each.cost for each in ended if begin <= each.at <= until)
+            ended = [each for each in ended if not begin <= each.at <= until]
+    return values
+
+
+def told(out):
+    labelled, in_c = {}, {}
+    for label, cost, inside in map(json.loads, text(os.path.join(out, "told")).splitlines()):
+        labelled[label] = labelled.get(label, 0) + cost
+        in_c[label] = in_c.get(label, "") or inside
+    return labelled, in_c
+
+
+def text(file):
+    if not os.path.exists(file):
+        return ""
+    with open(file, errors="replace") as stream:
+        return stream.read()
+
+
+def launch_calls(job, file, randomisation):
+    words = job["tool"] + [
+        sys.executable,
+        "-B",
+        os.path.join(os.path.dirname(os.path.abspath(__file__)), "called.py"),
+        file,
+    ]
+    with open(os.path.join(job["out"], "said"), "wb") as said:
+        code = subprocess.call(words, env=environment(job), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    labelled = by_label(job["out"])
+    values, in_c = told(job["out"])
+    labelled.update(values)
+    end = text(os.path.join(job["out"], "said"))[-2000:]
+    died = [each.rpartition(".")[2] for each in glob.glob(os.path.join(job["out"], "died.*"))]
+    return {"values": labelled, "in_c": in_c, "code": code, "said": end, "died": died}
+
+
+def launch_command(job, file, randomisation):
+    """The whole of a command, with all processes that it starts; its input and output are ours."""
+    env = environment(job)
+    if job["meter"] == "hardware":
+        code, cost = under_hardware(job["command"], env)
+        return {"values": {"whole": cost}, "code": code}
+    code = subprocess.call(job["tool"] + job["command"], env=env)
+    cost = sum(each.cost for each in dumps(job["out"]))
+    entries = [read_entries(each) for each in glob.glob(os.path.join(job["out"], "entries.*"))]
+    cost += sum(total for _, total in entries)
+    return {"values": {"whole": cost}, "entries": sum(count for count, _ in entries), "code": code}
+
+
+def read_entries(file):
+    with open(file, "rb") as stream:
+        return struct.unpack("=QQ", stream.read(16))
+
+
+def under_hardware(command, env):
+    """The command's exit status and count: a fork waits until its counter is there, then becomes the command."""
+    ready, go = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.read(ready, 1)
+            os.execvpe(command[0], command, env)
+        finally:
+            os._exit(127)
+    from meters_told import DISABLED, ENABLE_ON_EXEC, INHERIT, perf_open, perf_read
+
+    flags = DISABLED | INHERIT | ENABLE_ON_EXEC
+    counter = perf_open(child, flags)
+    os.write(go, b"!")
+    status = os.waitpid(child, 0)[1]
+    return (os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)), perf_read(counter)
+
+
+def main(file):
+    with open(file) as stream:
+        job = json.load(stream)
+    os.makedirs(job["out"])
+    randomisation = fix_addresses()
+    try:
+        launch = launch_command if job.get("command") else launch_calls
+        answer = launch(job, file, randomisation)
+    except OSError as error:
+        answer = {"error": "%s: %s" % (type(error).__name__, error)}
+    answer["conditions"] = conditions(job, randomisation)
+    with open(job["answer"], "w") as stream:
+        json.dump(answer, stream)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

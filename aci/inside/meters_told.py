@@ -1,0 +1,188 @@
+"""Meters that know their numbers themselves: the processor's counter, and opcode events of the interpreter.
+
+Standard library only, for the target's own Python (3.7 and later).
+"""
+
+import ctypes
+import dis
+import errno
+import fcntl
+import functools
+import itertools
+import json
+import os
+import struct
+import sys
+import threading
+import types
+from collections import Counter
+
+import meters
+
+PERF_OPEN = {"x86_64": 298, "aarch64": 241}
+PERF_ENABLE, PERF_DISABLE, PERF_RESET = 0x2400, 0x2401, 0x2403
+INHERIT, EXCLUDE_KERNEL, EXCLUDE_HYPERVISOR, ENABLE_ON_EXEC, DISABLED = 1 << 1, 1 << 5, 1 << 6, 1 << 12, 1
+IN_C = {"CONTAINS_OP", "LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE", "BINARY_SLICE", "LIST_TO_TUPLE"}
+"""Opcodes behind which C walks over a container."""
+
+
+class Told:
+    """A meter that knows the numbers itself; they go into a file, a line each."""
+
+    knows = True
+
+    def __init__(self, out):
+        self._file = os.path.join(out, "told")
+        self.on, self.off = self.begin, self.end
+
+    def run(self, function, args, kwargs, label):
+        self.reset()
+        result = meters.region(self.begin, self.end, function, args, kwargs)
+        self._tell(label, self.total(), self.in_c())
+        return result
+
+    def _tell(self, label, total, in_c):
+        with open(self._file, "a") as stream:
+            stream.write(json.dumps([label, total, in_c]) + "\n")
+
+    def more(self, label):
+        self._tell(label, 0, "")
+
+    def in_c(self):
+        return ""
+
+    def forked(self):
+        pass
+
+
+class Hardware(Told):
+    """The processor's count of instructions retired in user mode, of this thread and of all that it starts."""
+
+    def __init__(self, out):
+        self._perf = perf_open(0, DISABLED | INHERIT)
+        self.begin = functools.partial(fcntl.ioctl, self._perf, PERF_ENABLE, 0)
+        self.end = functools.partial(fcntl.ioctl, self._perf, PERF_DISABLE, 0)
+        super().__init__(out)
+
+    def reset(self):
+        fcntl.ioctl(self._perf, PERF_RESET, 0)
+
+    def total(self):
+        return perf_read(self._perf)
+
+
+def perf_open(pid, flags):
+    """A counter of the instructions of a process. Raises OSError with what the machine says."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    attributes = ctypes.create_string_buffer(perf_attributes(flags))
+    number = PERF_OPEN.get(os.uname().machine)
+    if number is None:
+        raise OSError(errno.ENOSYS, "no known counter on %s" % os.uname().machine)
+    found = libc.syscall(
+        ctypes.c_long(number), attributes, ctypes.c_int(pid), ctypes.c_int(-1), ctypes.c_int(-1), ctypes.c_ulong(8)
+    )
+    if found < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return found
+
+
+def perf_attributes(flags):
+    """`struct perf_event_attr` of version 0 (64 bytes): type hardware, instructions, user mode only."""
+    return struct.pack("=IIQQQQQIIQ", 0, 64, 1, 0, 0, 0, flags | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR, 0, 0, 0)
+
+
+def perf_read(number):
+    return struct.unpack("=Q", os.read(number, 8))[0]
+
+
+class Opcodes(Told):
+    """Bytecodes that the interpreter executes: sys.monitoring from 3.12, else sys.settrace. Blind to what C does."""
+
+    def __init__(self, out):
+        self._seen, self._called, self._names = itertools.count(), Counter(), {}
+        self._before = 0
+        self.begin, self.end = (
+            (self._monitor, self._unmonitor)
+            if hasattr(sys, "monitoring")
+            else (
+                self._trace,
+                self._untrace,
+            )
+        )
+        super().__init__(out)
+
+    def reset(self):
+        self._before = self._so_far()
+        self._called.clear()
+
+    def total(self):
+        return self._so_far() - self._before
+
+    def _so_far(self):
+        """How often the counter was advanced; `next` on it is one step, which no thread can tear."""
+        return self._seen.__reduce__()[1][0] if sys.version_info < (3, 14) else int(repr(self._seen)[6:-1])
+
+    def in_c(self):
+        """C functions called, and opcodes behind which C walks over a container, each with how often."""
+        return " ".join("%s:%d" % pair for pair in sorted(self._called.items()))
+
+    def _name(self, code, offset):
+        names = self._names.get(code)
+        if names is None:
+            names = self._names[code] = [
+                name in IN_C and name for name in map(dis.opname.__getitem__, code.co_code[::2])
+            ]
+        return names[offset // 2]
+
+    def _event(self, code, offset):
+        next(self._seen)
+        name = self._name(code, offset)
+        if name:
+            self._called[name] += 1
+
+    def _frame(self, frame, event, argument):
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "opcode":
+            self._event(frame.f_code, frame.f_lasti)
+        return self._frame
+
+    def _profile(self, frame, event, argument):
+        if event == "c_call" and argument not in OURS:
+            self._called[getattr(argument, "__qualname__", "?")] += 1
+
+    def _trace(self):
+        threading.settrace(self._frame)
+        threading.setprofile(self._profile)
+        sys.setprofile(self._profile)
+        sys.settrace(self._frame)
+
+    def _untrace(self):
+        sys.settrace(None)
+        sys.setprofile(None)
+        threading.settrace(None)
+        threading.setprofile(None)
+
+    def _monitor(self):
+        monitoring = sys.monitoring
+        if monitoring.get_tool(monitoring.PROFILER_ID) != "swe-agent":
+            monitoring.use_tool_id(monitoring.PROFILER_ID, "swe-agent")
+        monitoring.register_callback(monitoring.PROFILER_ID, monitoring.events.INSTRUCTION, self._instruction)
+        monitoring.register_callback(monitoring.PROFILER_ID, monitoring.events.CALL, self._call)
+        monitoring.set_events(monitoring.PROFILER_ID, monitoring.events.INSTRUCTION | monitoring.events.CALL)
+
+    def _instruction(self, code, offset):
+        if code not in OWN_CODE:
+            self._event(code, offset)
+
+    def _call(self, code, offset, function, argument):
+        if code not in OWN_CODE and isinstance(function, C_FUNCTIONS):
+            self._called[getattr(function, "__qualname__", "?")] += 1
+
+    def _unmonitor(self):
+        sys.monitoring.set_events(sys.monitoring.PROFILER_ID, 0)
+
+
+C_FUNCTIONS = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, type)
+OURS = (sys.settrace, sys.setprofile)
+OWN_CODE = {each.__code__ for each in (meters.region, Opcodes._monitor, Opcodes._unmonitor, threading.settrace)}
+METERS = {"hardware": Hardware, "opcodes": Opcodes}
