@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +26,13 @@ class Channel(Protocol):
         """What to poll for output."""
         ...
 
-    def send(self, data: bytes) -> None:
-        """Write `data` to the program's stdin; of no effect once it has ended."""
+    def inlet(self) -> int:
+        """What to poll until more is taken."""
+        ...
+
+    def offer(self, data: memoryview) -> int:
+        """How many bytes of `data` were written to the program's stdin without waiting: all, in vain, once it has
+        ended."""
         ...
 
     def receive(self) -> bytes | None:
@@ -44,6 +50,36 @@ class Channel(Protocol):
     def close(self, group: bool) -> None:
         """Let go of the program, and end it where it runs on this machine: with its whole `group`, or alone."""
         ...
+
+
+class Talk:
+    """Speaking and listening to a channel that may take less at once than there is to say."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._unsent = memoryview(b"")
+        self._heard = select.poll()
+        self._heard.register(channel, select.POLLIN)
+
+    def send(self, data: bytes) -> None:
+        """Send `data`; what is not taken at once goes during `wait`, so nobody who does not listen keeps us waiting."""
+        self._unsent = memoryview(bytes(self._unsent) + data if self._unsent else data)
+        self._go_on()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for output, or until something more is sent; whether there is output, or its end."""
+        if not self._unsent:
+            return bool(self._heard.poll(seconds * 1000))
+        outlet, inlet = self._channel.fileno(), self._channel.inlet()
+        both = select.poll()
+        both.register(inlet, select.POLLOUT)
+        both.register(outlet, select.POLLIN | (select.POLLOUT if outlet == inlet else 0))
+        found = dict(both.poll(seconds * 1000))
+        self._go_on()
+        return bool(found.get(outlet, 0) & ~select.POLLOUT)
+
+    def _go_on(self) -> None:
+        self._unsent = self._unsent[self._channel.offer(self._unsent) :]
 
 
 Start = Callable[[Sequence[str]], Channel]
@@ -71,6 +107,7 @@ class Child:
         except OSError as error:
             raise WorkspaceError(f"A shell could not be started: {error}.", "Run `swe-agent doctor`.") from error
         os.set_blocking(self.fileno(), False)
+        os.set_blocking(self.inlet(), False)
         if _SET_PIPE_SIZE:
             with suppress(OSError):  # a user may have used up what all pipes may hold
                 fcntl.fcntl(self.fileno(), _SET_PIPE_SIZE, BLOCK)
@@ -79,11 +116,17 @@ class Child:
         assert self._process.stdout
         return self._process.stdout.fileno()
 
-    def send(self, data: bytes) -> None:
+    def inlet(self) -> int:
         assert self._process.stdin
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(data)
-            self._process.stdin.flush()
+        return self._process.stdin.fileno()
+
+    def offer(self, data: memoryview) -> int:
+        try:
+            return os.write(self.inlet(), data)
+        except BlockingIOError:
+            return 0
+        except BrokenPipeError:
+            return len(data)
 
     def receive(self) -> bytes | None:
         try:

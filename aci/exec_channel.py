@@ -19,6 +19,7 @@ from trajectories.errors import WorkspaceError
 _HEAD, _ERRORS = 8, 2
 """Bytes before each part of a program's output: which stream, three zeros, and the part's length."""
 
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 _FIX = "`swe-agent resume` goes on in a new workspace."
 _FIRST = """\
@@ -38,14 +39,14 @@ def first(words: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
     return {"entrypoint": ["sh", "-c", _FIRST, "sh", "env", *variables, *words], "stdin_open": True}
 
 
-class _Stream:
-    """A connection of the daemon's that has become a program's."""
+class Stream:
+    """A connection of the daemon's that has become a program's. `errors_end`: what is said as an error says that it has
+    ended."""
 
-    _errors_end = False
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, stream: Any, errors_end: bool = False) -> None:
+        self._stream, self._errors_end = stream, errors_end
         self._socket: Any = getattr(stream, "_sock", stream)  # below what would read ahead of `poll`
+        self._socket.settimeout(0)
         self._rest = bytearray()
         self._left = 0
         self._over = False
@@ -53,18 +54,23 @@ class _Stream:
     def fileno(self) -> int:
         return int(self._socket.fileno())
 
-    def send(self, data: bytes) -> None:
-        with suppress(OSError):
-            self._socket.settimeout(None)
-            self._socket.sendall(data)
+    def inlet(self) -> int:
+        return self.fileno()
+
+    def offer(self, data: memoryview) -> int:
+        try:
+            return int(self._socket.send(data))
+        except _NOT_NOW:
+            return 0
+        except OSError:
+            return len(data)
 
     def receive(self) -> bytes | None:
         said = bytearray()
-        self._socket.settimeout(0)
         while len(said) < BLOCK:
             try:
                 data = self._socket.recv(BLOCK)
-            except (BlockingIOError, ssl.SSLWantReadError):
+            except _NOT_NOW:
                 break
             except OSError:
                 data = b""
@@ -108,7 +114,7 @@ class _Stream:
         self._socket.close()
 
 
-class Exec(_Stream):
+class Exec(Stream):
     """The program `words` in the container with this id, with `env` added to its environment.
 
     Closing it closes the program's stdin; nothing in the container is ended. Raises WorkspaceError.
@@ -129,22 +135,20 @@ class Exec(_Stream):
                     found = self._api.exec_inspect(self._id)
             except WorkspaceError:
                 return None
-            if not found["Running"]:
+            if not found["Running"] and found["ExitCode"] is not None:  # it has none where it did not begin
                 return int(found["ExitCode"])
             if time.monotonic() >= deadline:
                 return None
             time.sleep(0.02)
 
 
-class First(_Stream):
-    """The program that the container with this id began with. What is said as an error says that it has ended."""
-
-    _errors_end = True
+class First(Stream):
+    """The program that the container with this id began with. Raises WorkspaceError."""
 
     def __init__(self, daemon: Daemon, container: str) -> None:
         with trouble(_FIX):
             asked = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            super().__init__(daemon.client.api.attach_socket(container, params=asked))
+            super().__init__(daemon.client.api.attach_socket(container, params=asked), errors_end=True)
 
     def code(self, seconds: float) -> int | None:
         return None

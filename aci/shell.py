@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import select
 import signal
 import time
 from collections.abc import Iterator
@@ -20,7 +19,8 @@ from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Literal, Protocol
 
-from aci.channel import Channel, Start
+from aci.channel import Channel, Start, Talk
+from aci.kept import Kept
 from aci.workspace import Ran
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -30,8 +30,9 @@ CAP = 16_000_000
 TIMED_OUT = 124
 _BIG = 40_000  # a framed command of this size still fits an empty pipe; bash reads a bigger one slowly, byte by byte
 _TICK = 0.2  # how long a cancelled command may go on, in seconds
+_NEVER = b'"${TMOUT:+t1000000}"'  # a TMOUT of the agent cuts no command short; with any, bash reads byte by byte
 _START = 60.0
-_LAST_WORDS = 1.0
+_LAST_WORDS, _BRIEFLY = 1.0, 0.1
 _WRAPPER = """\
 exec 2>/dev/null
 read -r first second
@@ -68,31 +69,6 @@ class _Frame:
     code: int = 0
     cwd: str = ""
     exports: bytes = b""
-
-
-class _Kept:
-    """The head and the tail of a stream, `cap` bytes in all."""
-
-    def __init__(self, cap: int) -> None:
-        self.last = max(cap // 2, 1)
-        self.first = cap - self.last
-        self.head, self.tail, self.cut = bytearray(), bytearray(), 0
-
-    def add(self, data: bytes) -> None:
-        room = self.first - len(self.head)
-        self.head += data[:room]
-        self.tail += data[room:]
-        if len(self.tail) > 2 * self.last:
-            self._trim()
-
-    def _trim(self) -> None:
-        over = max(len(self.tail) - self.last, 0)
-        self.cut += over
-        del self.tail[:over]
-
-    def bytes(self) -> bytes:
-        self._trim()
-        return bytes(self.head + self.tail)
 
 
 class Shell:
@@ -134,7 +110,7 @@ class Shell:
             if self._cancel.is_set():
                 raise _cancelled()
             began = time.monotonic()
-            kept = _Kept(cap)
+            kept = Kept(cap)
             restarted = self._ready(kept)
             frame = self._ask(body, kept, began + timeout, data)
             seconds = time.monotonic() - began
@@ -159,7 +135,7 @@ class Shell:
         if channel:
             channel.close(group=self._helper is None)  # background jobs are in the group of one that has a helper
 
-    def _ready(self, kept: _Kept) -> bool:
+    def _ready(self, kept: Kept) -> bool:
         """Have a living shell; true if one that had died since the last command was replaced."""
         if self._channel is None:
             self._spawn()
@@ -180,18 +156,17 @@ class Shell:
         self._marks = secrets.token_hex(8), secrets.token_hex(8)
         self._pid, self._pending, self._blocks = 0, b"", False
         self._channel = self._new(words(self._program))
-        self._poll = select.poll()
-        self._poll.register(self._channel, select.POLLIN)
+        self._talk = Talk(self._channel)
         self._send(" ".join(self._marks).encode() + b"\nexec 8>&1 9</dev/null >/dev/null 2>&1\n")
 
     def _settle_in(self) -> None:
         """Take up the last exported variables and directory, and learn the shell's pid."""
         places = b" || ".join(b"\\command cd -- " + quote(place) for place in (self.cwd, self._first, "/"))
-        kept = _Kept(CAP)
+        kept = Kept(CAP)
         deadline = time.monotonic() + _START
         if self._exports:
             self._ask(self._exports, kept, deadline)
-        kept = _Kept(CAP)
+        kept = Kept(CAP)
         frame = self._ask(b"{ " + places + b"; } 2>/dev/null; " + _WHO, kept, deadline)
         self._keep_rest(kept)
         said, _, version = kept.bytes().partition(b" ")
@@ -205,9 +180,9 @@ class Shell:
                 f"The workspace's shell ended and could not be started again{': ' + heard if heard else '.'}",
                 "`swe-agent resume` goes on in a new workspace.",
             )
-        self._pid, self._blocks = int(said), bool(version)
+        self._pid, self._blocks = int(said), takes_blocks(version)
 
-    def _ask(self, body: bytes, kept: _Kept, deadline: float, data: bytes = b"") -> _Frame:
+    def _ask(self, body: bytes, kept: Kept, deadline: float, data: bytes = b"") -> _Frame:
         self._number += 1
         first, second = (mark.encode() for mark in self._marks)
         if len(body) > _BIG and self._helper:
@@ -228,7 +203,7 @@ class Shell:
             self.cwd, self._exports = frame.cwd, frame.exports
         return frame
 
-    def _feed(self, begun: bytes, data: bytes, end: bytes, kept: _Kept, deadline: float) -> _Frame:
+    def _feed(self, begun: bytes, data: bytes, end: bytes, kept: Kept, deadline: float) -> _Frame:
         """Start the command on the shell's own stdin and send `data` there, once the shell reads no more of it itself.
 
         Nothing comes after it: there are programs that read more than they use. What a failed command left of it would
@@ -248,14 +223,13 @@ class Shell:
     def _say(self, text: bytes) -> None:
         """Send `text` for the shell to run. Bash reads commands byte by byte, and one variable at a gulp."""
         if self._blocks and text.isascii():  # it counts characters
-            text = b'\\command read -rN %d __swe_text;\\command eval "$__swe_text"\n%b' % (len(text), text)
+            text = b'\\command read -r%b -N %d __swe_text;\\command eval "$__swe_text"\n%b' % (_NEVER, len(text), text)
         self._send(text)
 
     def _send(self, data: bytes) -> None:
-        assert self._channel
-        self._channel.send(data)  # a dead shell is found by reading
+        self._talk.send(data)  # a dead shell is found by reading
 
-    def _read(self, kept: _Kept, deadline: float, idle: bool = False) -> _Frame:
+    def _read(self, kept: Kept, deadline: float, idle: bool = False) -> _Frame:
         """Read until the frame of the present command, or the shell's end; when `idle`, only what is there already."""
         assert self._channel
         looked = time.monotonic()
@@ -268,7 +242,7 @@ class Shell:
             if not idle and now >= deadline:
                 return _Frame("late")
             wait = 0.0 if idle else min(_TICK, deadline - now)
-            if self._poll.poll(wait * 1000):
+            if self._talk.wait(wait):
                 if self._receive():
                     continue
                 return self._gone(kept)
@@ -288,7 +262,7 @@ class Shell:
         self._pending += data or b""
         return data != b""
 
-    def _take_frame(self, kept: _Kept) -> _Frame | None:
+    def _take_frame(self, kept: Kept) -> _Frame | None:
         """Move what is surely output from the pending bytes to `kept`; return a frame that is complete."""
         opening, closing = "".join(self._marks).encode(), "".join(reversed(self._marks)).encode()
         at = self._pending.find(opening)
@@ -312,15 +286,16 @@ class Shell:
             return self._take_frame(kept)
         return _Frame("end", int(found[2]), os.fsdecode(found[3]), found[4])
 
-    def _keep_rest(self, kept: _Kept) -> None:
+    def _keep_rest(self, kept: Kept) -> None:
         """Nothing more will come: what might have begun a frame is output."""
         kept.add(self._pending.partition("".join(self._marks).encode())[0])
         self._pending = b""
 
-    def _gone(self, kept: _Kept) -> _Frame:
-        """The shell ended without a word of its wrapper."""
+    def _gone(self, kept: Kept) -> _Frame:
+        """The shell ended, and its wrapper has not said so yet."""
         assert self._channel
-        while self._poll.poll(0) and self._receive():
+        deadline = time.monotonic() + _LAST_WORDS  # jobs in the background may go on saying something
+        while time.monotonic() < deadline and self._talk.wait(_BRIEFLY) and self._receive():
             if frame := self._take_frame(kept):
                 return frame
         code = self._channel.code(_LAST_WORDS)
@@ -335,7 +310,7 @@ class Shell:
         finally:
             self._cancel = cancel
 
-    def _finish(self, frame: _Frame, kept: _Kept, seconds: float) -> int:
+    def _finish(self, frame: _Frame, kept: Kept, seconds: float) -> int:
         """End what runs, collect its last words and return the exit status of the command."""
         if frame.kind in ("late", "cancelled") and self._helper:
             self._helper.end(self._pid, seconds)
@@ -344,6 +319,12 @@ class Shell:
         self._keep_rest(kept)
         self.close()
         return TIMED_OUT if frame.kind == "late" else frame.code
+
+
+def takes_blocks(version: bytes) -> bool:
+    """Whether a shell of that BASH_VERSION (empty for others) has `read -N`; macOS's own does not."""
+    found = re.match(rb"(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= (4, 1)
 
 
 def _cancelled() -> Cancelled:
