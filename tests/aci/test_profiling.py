@@ -1,0 +1,319 @@
+"""Which functions and lines hold the time: real workloads, with margins that no machine's noise reaches."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from aci.posix import PosixWorkspace
+from aci.profiling import MODULE, Frame, Profile, Spent, flame, hot_lines, hottest, profile, speedscope
+from aci.target import Target
+from tests.conftest import MakeRepo, OpenWorkspace
+from trajectories.errors import UsageError
+
+SHOP = """\
+import json
+import sys
+
+
+def once(function):
+    return function
+
+
+class Cart:
+    def total(self, n):
+        return sum(each.price(n) for each in [self] * 30)
+
+    @once
+    def price(self, n):
+        def inner(m):
+            total = 0
+            for i in range(m):
+                total += i * i
+            return total
+
+        return inner(n)
+
+
+def in_c(n):
+    return len(sorted(range(n), key=lambda i: -i)) + len(sorted(str(i) for i in range(n)))
+
+
+def light():
+    return 1
+
+
+def work(n):
+    light()
+    light()
+    return Cart().total(n), in_c(20)
+
+
+if __name__ == "__main__":
+
+    def at_the_end(n):
+        return work(n)
+
+    at_the_end(int(sys.argv[1]))
+"""
+FILES = {
+    "shop.py": SHOP,
+    "tests/test_shop.py": "import shop\n\n\ndef busy():\n    return sum(i * i for i in range(2_000_000))\n\n\n"
+    "def test_it():\n    assert busy()\n    assert shop.in_c(150_000)\n",
+    "children.py": """\
+import multiprocessing, os, subprocess, sys, threading
+import shop
+
+def child(n):
+    shop.in_c(n)
+
+def threaded(n):
+    return shop.Cart().price(n)
+
+if __name__ == "__main__":
+    made = multiprocessing.get_context("fork").Process(target=child, args=(150_000,))
+    made.start()
+    made.join()
+    thread = threading.Thread(target=threaded, args=(2_000_000,))
+    thread.start()
+    thread.join()
+    subprocess.run([sys.executable, "-c", "import shop; shop.work(30_000)"], check=True)
+""",
+}
+
+
+@pytest.fixture
+def room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
+    return open_ws("local", make_repo(FILES))
+
+
+def by_name(found: Profile) -> dict[str, Spent]:
+    return {one.target.name: one for one in found.spent}
+
+
+def test_own_and_total_time_calls_and_candidates(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    found = profile(open_ws(kind, make_repo(FILES)), "python3 shop.py 100000")
+    spent = by_name(found)
+    price, total, work = spent["Cart.price"], spent["Cart.total"], spent["work"]
+    assert price.own > 5 * total.own
+    assert price.share > 0.5
+    assert total.total >= price.total
+    assert work.total >= total.total
+    assert work.total_share <= 1.0
+    assert (price.calls, total.calls, work.calls) == (30, 1, 1)
+    assert hottest(found, 1) == [Target("shop.py", "Cart.price")]
+    assert all("at_the_end" not in target.name for target in hottest(found, 99, 0))
+    assert spent[MODULE].total >= work.total, "what stands in a `__main__` block is the module's own"
+    assert found.processes == 1
+
+
+def test_time_in_c_and_in_libraries_is_the_callers(room: PosixWorkspace) -> None:
+    spent = by_name(profile(room, 'python -c "import shop; shop.in_c(300_000)"', calls=False))
+    assert spent["in_c"].share > 0.5
+    assert spent["in_c"].calls == 0, "nobody counted"
+
+
+def test_tests_are_no_candidates(room: PosixWorkspace) -> None:
+    found = profile(room, "python -m pytest -q -p no:cacheprovider tests")
+    assert Target("tests/test_shop.py", "busy") in {one.target for one in found.spent}
+    assert hottest(found)[0] == Target("shop.py", "in_c")
+    assert all(target.path == "shop.py" for target in hottest(found, 99, 0))
+
+
+def test_children_and_threads_are_seen(room: PosixWorkspace) -> None:
+    found = profile(room, "python children.py")
+    spent = by_name(found)
+    assert spent["child"].total > 0
+    assert spent["threaded"].total > 0
+    assert spent["work"].total > 0
+    assert spent["in_c"].calls == 2
+    assert spent["Cart.price"].calls == 31
+    assert found.processes == 3
+
+
+def test_a_process_that_ends_at_once_tells_as_well(room: PosixWorkspace) -> None:
+    found = profile(room, "python -c 'import os, shop; shop.in_c(300_000); os._exit(0)'")
+    assert by_name(found)["in_c"].share > 0.5
+
+
+def test_the_workload_sees_its_own_sitecustomize_and_no_thread_of_ours(make_repo: MakeRepo, open_ws: Any) -> None:
+    code = "import builtins, shop, threading; assert builtins.mine and threading.active_count() == 1; shop.in_c(100_000)"
+    room = open_ws("local", make_repo({**FILES, "sitecustomize.py": "import builtins\nbuiltins.mine = True\n"}))
+    assert by_name(profile(room, f"python -c {shlex.quote(code)}"))["in_c"].total > 0
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("true", "no Python"), ("exit 3", "status 3"), ("python -c 'raise KeyError'", "status 1")]
+)
+def test_what_shows_nothing_is_refused(room: PosixWorkspace, command: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        profile(room, command)
+
+
+def test_a_workload_that_does_not_end_is_refused(room: PosixWorkspace) -> None:
+    with pytest.raises(UsageError, match="within 1 s"):
+        profile(room, "sleep 60", timeout=1)
+
+
+def test_what_a_process_told_is_not_taken_for_granted(room: PosixWorkspace) -> None:
+    code = """
+import json, os, shop
+out = json.loads(os.environ["SWE_AGENT_PROFILE"])["out"]
+rows = [["../../etc/passwd", "x", 1, "evil"], ["shop.py", "shop.py", 10, "Cart.total"]]
+good = {"command": [], "frames": rows, "stacks": [[[0, 1], 1e6], [[7], 1], [[1], -4], [[1], 1e30]], "calls": [[9, 1]]}
+for name, text in [("a", json.dumps(good)), ("b", "[" * 100000), ("c", "{}"), ("d", '{"frames": 3}')]:
+    open(os.path.join(out, name + ".json"), "w").write(text)
+"""
+    found = profile(room, f"python -c {shlex.quote(code)}")
+    assert by_name(found)["Cart.total"].own == pytest.approx(1e6)
+    assert found.seconds < 1e6 + 60
+
+
+# Views
+
+
+def made(*stacks: tuple[tuple[int, ...], float], names: tuple[str, ...] = ("main", "helper", "deep")) -> Profile:
+    frames = [Frame(name, "shop.py", n + 1, Target("shop.py", name)) for n, name in enumerate(names)]
+    return Profile("python shop.py", (*frames, Frame("sort", "<built-in>", 0)), stacks, (), 1)
+
+
+def test_speedscope_follows_the_published_schema(room: PosixWorkspace) -> None:
+    for found in (profile(room, "python shop.py 30000", calls=False), made(((0, 1, 3), 1.5), ((0, 2), 0.5))):
+        check_speedscope(json.loads(speedscope(found)))
+
+
+def check_speedscope(file: dict[str, Any]) -> None:
+    """What https://www.speedscope.app/file-format-schema.json asks of a file with a sampled profile."""
+    assert file["$schema"] == "https://www.speedscope.app/file-format-schema.json"
+    assert set(file) <= {"$schema", "shared", "profiles", "name", "activeProfileIndex", "exporter"}
+    assert {"$schema", "shared", "profiles"} <= set(file)
+    frames = file["shared"]["frames"]
+    for frame in frames:
+        assert set(frame) <= {"name", "file", "line", "col"}
+        assert isinstance(frame["name"], str)
+        assert isinstance(frame.get("file", ""), str)
+        assert isinstance(frame.get("line", 1), int)
+    (profile,) = file["profiles"]
+    assert set(profile) == {"type", "name", "unit", "startValue", "endValue", "samples", "weights"}
+    assert profile["type"] == "sampled"
+    assert profile["unit"] in {"bytes", "microseconds", "milliseconds", "nanoseconds", "none", "seconds"}
+    assert len(profile["samples"]) == len(profile["weights"]) > 0
+    assert all(0 <= number < len(frames) for sample in profile["samples"] for number in sample)
+    assert sum(profile["weights"]) == pytest.approx(profile["endValue"] - profile["startValue"])
+
+
+def test_speedscope_holds_the_stacks_as_seen() -> None:
+    file = json.loads(speedscope(made(((0, 1, 3), 1.5), ((0, 2), 0.5)), "a name"))
+    assert file["profiles"][0]["samples"] == [[0, 1, 3], [0, 2]]
+    assert file["profiles"][0]["weights"] == [1.5, 0.5]
+    assert file["profiles"][0]["endValue"] == 2.0
+    assert file["shared"]["frames"][3] == {"name": "sort"}
+    assert file["name"] == "a name"
+
+
+def test_flame_is_a_tree_with_bars_below_their_callers() -> None:
+    text = flame(made(((0, 1, 3), 6.0), ((0, 1, 2), 2.0), ((0,), 2.0), ((3,), 10.0)), 60)
+    assert [line.split("█")[0].rstrip() for line in text.splitlines()] == [
+        " 50.0% shop.py:main",
+        " 40.0%  shop.py:helper",
+        " 10.0%   shop.py:deep",
+    ]
+    assert [line.count("█") for line in text.splitlines()] == [8, 6, 2]
+    assert len({line.index("█") for line in text.splitlines()}) == 1
+
+
+def test_flame_keeps_to_its_width_and_depth_and_lets_no_name_drive_the_terminal() -> None:
+    names = tuple(f"{'f' * 90}\x1b[31m\n{n}" for n in range(40))
+    text = flame(made((tuple(range(40)), 1.0), names=names), 50, 7)
+    assert len(text.splitlines()) == 7
+    assert all(len(line) <= 50 for line in text.splitlines())
+    assert "\x1b" not in text
+
+
+def test_flame_shows_a_function_that_calls_itself_once() -> None:
+    text = flame(made(((0, 1, 2, 1, 2, 1), 1.0), ((0, 1, 2), 1.0)))
+    assert [line.split()[1] for line in text.splitlines()] == ["shop.py:main", "shop.py:helper", "shop.py:deep"]
+
+
+# Lines
+
+
+@dataclass
+class Call:
+    data: bytes
+
+
+def call(*arguments: object, **named: object) -> Call:
+    return Call(pickle.dumps((arguments, named), 4))
+
+
+LINES = """\
+def slow(values):
+    found = []
+    for value in values:
+        twice = value * 2
+        if twice in found:
+            continue
+        found.append(twice)
+    return sorted(found)
+
+
+def helper(n):
+    return sum(i * i for i in range(n))
+
+
+def through(n):
+    first = 1
+    return helper(n) + first
+
+
+def lazy(n):
+    for i in range(n):
+        yield i
+
+
+async def later(n):
+    return len([i * i for i in range(n)])
+
+
+def fails(n):
+    x = n + 1
+    raise ValueError(x)
+"""
+
+
+@pytest.fixture
+def lines_room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
+    return open_ws("local", make_repo({"work.py": LINES}))
+
+
+def test_the_line_with_the_work_is_first(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    room = open_ws(kind, make_repo({"work.py": LINES}))
+    found = hot_lines(room, Target("work.py", "slow"), [call(list(range(3000))), call([1, 1])])
+    assert found[0].line == 5
+    assert found[0].share > 0.5
+    assert sum(one.share for one in found) == pytest.approx(1.0)
+    assert {one.line: one.runs for one in found} == {2: 2, 3: 3004, 4: 3002, 5: 3002, 6: 1, 7: 3001, 8: 2}
+
+
+def test_what_a_line_calls_is_the_lines(lines_room: PosixWorkspace) -> None:
+    first, second = hot_lines(lines_room, Target("work.py", "through"), [call(200_000)])
+    assert (first.line, second.line) == (17, 16)
+    assert first.share > 0.9
+
+
+@pytest.mark.parametrize(("name", "line", "runs"), [("lazy", 22, 500), ("later", 26, None), ("fails", 31, 1)])
+def test_generators_coroutines_and_errors(lines_room: PosixWorkspace, name: str, line: int, runs: int | None) -> None:
+    found = {one.line: one for one in hot_lines(lines_room, Target("work.py", name), [call(500)])}
+    assert line in found
+    assert runs is None or found[line].runs == runs
+
+
+def test_what_cannot_be_run_is_said(lines_room: PosixWorkspace) -> None:
+    with pytest.raises(UsageError, match="line by line"):
+        hot_lines(lines_room, Target("work.py", "absent"), [call(1)])
