@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 from aci.digest import MOST_FAILURES, digest, says_more
 from aci.evidence import innermost, missing_name
@@ -14,6 +15,7 @@ from aci.trial import some
 from aci.view import clean
 from tools.base import Context, tool
 from trajectories.records import Observation
+from trajectories.trees import Trees
 
 LONGEST = 3600
 MOST_IDS = 8
@@ -23,6 +25,7 @@ SLOW, MOST_FOLDERS = 30.0, 3
 """Seconds from which on a run is told where its time went, and to how many folders."""
 NOTHING_CHOSEN = (0, 5)
 """Exit codes of a run that ended well and had no test."""
+_CHANGED: WeakKeyDictionary[Trees, dict[tuple[str, str], frozenset[str]]] = WeakKeyDictionary()
 
 
 @tool
@@ -72,20 +75,32 @@ def _failed_before(ctx: Context, failed: Sequence[TestResult]) -> list[str]:
     """Which of these failed alike in a run of this branch on the base's source; not what is new since the base."""
     runs = [seen.data for step in ctx.steps for seen in step.observations if "failed" in seen.data]
     trees = dict.fromkeys(str(data["tree"]) for data in runs if data.get("tree"))
-    changes = {tree: ctx.trees.changed(ctx.base.tree, tree) for tree in trees}
-    as_it_was = {tree for tree, changed in changes.items() if all(is_test(change.path) for change in changed)}
+    changes = {tree: _changed(ctx, tree) for tree in trees}
+    as_it_was = {tree for tree, changed in changes.items() if all(map(is_test, changed))}
     before = {
         (each["id"], each["error"], each["message"][:SHORT_MESSAGE])
         for data in runs
         if data.get("tree") in as_it_was
         for each in data.get("failures", ())
     }
-    touched = {change.path for changed in changes.values() for change in changed}
+    touched = {path for changed in changes.values() for path in changed}
     return [
         result.id
         for result in failed
         if (result.id, result.error, clean(result.message)[:SHORT_MESSAGE]) in before and result.path not in touched
     ]
+
+
+def _changed(ctx: Context, tree: str) -> frozenset[str]:
+    """The paths in which a tree differs from the base; asked of git once, though each failing run asks for all trees.
+
+    What two trees hold never changes, so it is known as long as the store that holds them is open.
+    """
+    known = _CHANGED.setdefault(ctx.trees, {})
+    pair = ctx.base.tree, tree
+    if pair not in known:
+        known[pair] = frozenset(change.path for change in ctx.trees.changed(*pair))
+    return known[pair]
 
 
 def _is_named(result: TestResult, nodes: Sequence[str]) -> bool:

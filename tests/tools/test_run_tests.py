@@ -4,6 +4,7 @@ import pytest
 
 from tests.tools.conftest import Bench, MakeBench
 from tools.run_tests import recall_names
+from trajectories.trees import Trees
 
 TESTS = """\
 import pytest
@@ -133,6 +134,20 @@ def test_what_failed_before_is_told_apart(bench: Bench) -> None:
     assert len(seen.data["failed"]) == 11
     named = bench("run_tests", nodes=["test_calc.py::test_many"])
     assert "FAILED test_calc.py::test_many[0]" in named.text
+
+
+def test_git_is_asked_once_what_changed_in_a_tree(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+    changed = Trees.changed
+    monkeypatch.setattr(Trees, "changed", lambda trees, *pair: asked.append(pair) or changed(trees, *pair))
+    for number in range(3):
+        bench("edit", path=f"test_new{number}.py", old="", new="def test_it(): assert 0\n")
+        bench("run_tests")
+    told = bench("run_tests").text
+    pairs = [pair for pair in asked if pair[0] == bench.base.tree]
+    assert len(pairs) == len(set(pairs)) == 3
+    assert "Failed before the source was changed, too: " in told
+    assert "test_new2.py" in told
 
 
 def test_a_run_that_takes_too_long_says_what_to_do(make_bench: MakeBench) -> None:
