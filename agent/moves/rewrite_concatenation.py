@@ -170,9 +170,8 @@ def _in_place(scope: Scope, name: str, value: ast.expr) -> str:
             return f"{name}[{scope.text(pairs[0][0])}] = {scope.text(pairs[0][1])}"
         if pairs and all(key is not None for key, _ in pairs):
             return f"{name}.update({{{', '.join(f'{scope.text(k)}: {scope.text(v)}' for k, v in pairs if k)}}})"
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "union":
-        if path(value.func.value) == name and _kind_of(scope, name) == "set":
-            return f"{name}.update({', '.join(scope.text(one) for one in value.args)})"
+    if isinstance(value, ast.Call) and path(value.func) == f"{name}.union" and _kind_of(scope, name) == "set":
+        return f"{name}.update({', '.join(scope.text(one) for one in value.args)})"
     return ""
 
 

@@ -57,9 +57,9 @@ def looked_up(scope: Scope) -> Drafts:
             uses = [one for one in scope.uses(name) if isinstance(one.ctx, ast.Load)]
             around = next(iter(scope.regions(node)))
             left = {one for one in scope.changes(around) if one != name}
-            if len(scope.bindings(name)) == 1 and all(read_only(scope, one) for one in uses):
-                if not hit(left, path(inner) or name):
-                    yield join(f"read `{scope.text(inner)}` itself", scope.swap(node, scope.text(inner)))
+            alone = len(scope.bindings(name)) == 1 and all(read_only(scope, one) for one in uses)
+            if alone and not hit(left, path(inner) or name):
+                yield join(f"read `{scope.text(inner)}` itself", scope.swap(node, scope.text(inner)))
 
 
 def growing(scope: Scope) -> Drafts:

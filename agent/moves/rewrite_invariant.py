@@ -97,18 +97,25 @@ def each_inner(scope: Scope) -> Drafts:
                 continue
             if not immutable(scope, node) and not read_only(scope, node):
                 continue
-            name = _name(scope, node)
-            table = scope.fresh(f"{name}s", f"{name}_of_each")
-            text = scope.text(node)
+            name, text = _name(scope, node), scope.text(node)
             twins = [one for one in ast.walk(loop) if isinstance(one, ast.expr) and same(one, node)]
-            made = f"[({loop.target.id}, {text}) for {loop.target.id} in {scope.text(loop.iter)}]"
-            yield join(
-                f"compute `{text}` once for each `{loop.target.id}`, before the loop",
-                *_once(scope, region, table, made, [loop]),
-                scope.swap(loop.target, f"{loop.target.id}, {name}"),
-                scope.swap(loop.iter, table),
-                *(scope.swap(one, name) for one in twins),
-            )
+            yield _tabled(scope, loop, region, name, text, [scope.swap(one, name) for one in twins])
+
+
+def _tabled(
+    scope: Scope, loop: ast.For, region: ast.AST, name: str, text: str, swaps: Sequence[Draft | None]
+) -> Draft | None:
+    """A table of items and what is made of each, which the inner loop runs over."""
+    assert isinstance(loop.target, ast.Name)
+    item, table = loop.target.id, scope.fresh(f"{name}s", f"{name}_of_each")
+    made = f"[({item}, {text}) for {item} in {scope.text(loop.iter)}]"
+    return join(
+        f"compute `{text}` once for each `{item}`, before the loop",
+        *_once(scope, region, table, made, [loop]),
+        scope.swap(loop.target, f"{item}, {name}"),
+        scope.swap(loop.iter, table),
+        *swaps,
+    )
 
 
 def compiled(scope: Scope) -> Drafts:
@@ -121,18 +128,23 @@ def compiled(scope: Scope) -> Drafts:
         flags = [one for one in node.keywords if one.arg == "flags"]
         most = 3 if node.func.attr in ("sub", "subn") else 2
         region = scope.outermost(node, node.args[0])
-        if region is None or len(node.args) > most:
+        if len(node.args) > most:
             continue
         word = scope.text(node.func.value)
         name = scope.fresh("pattern", "compiled")
         given = ", ".join([scope.text(node.args[0]), *(scope.text(one.value) for one in flags)])
         rest = [scope.text(one) for one in node.args[1:]]
         rest += [f"{one.arg}={scope.text(one.value)}" for one in node.keywords if one not in flags]
-        yield join(
-            f"compile `{scope.text(node.args[0])}` once",
-            *_once(scope, region, name, f"{word}.compile({given})", [node]),
-            scope.swap(node, f"{name}.{node.func.attr}({', '.join(rest)})"),
-        )
+        swap = scope.swap(node, f"{name}.{node.func.attr}({', '.join(rest)})")
+        text = f"{word}.compile({given})"
+        if region is not None:
+            yield join(f"compile `{scope.text(node.args[0])}` once", *_once(scope, region, name, text, [node]), swap)
+            continue
+        for loop in scope.regions(node):
+            about = {_first(one) for one in reads(node.args[0])}
+            around = scope.outermost(loop, loop.iter) if isinstance(loop, ast.For) else None
+            if around is not None and isinstance(loop, ast.For) and about == {path(loop.target)}:
+                yield _tabled(scope, loop, around, name, text, [swap])
 
 
 def _once(scope: Scope, region: ast.AST, name: str, text: str, users: Sequence[ast.AST]) -> list[Draft | None]:

@@ -185,6 +185,7 @@ MODULES = frozenset(
     [
         "bisect",
         "collections",
+        "copy",
         "fnmatch",
         "fractions",
         "functools",

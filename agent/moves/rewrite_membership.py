@@ -60,6 +60,33 @@ def _answered(scope: Scope, before: ast.stmt, tests: list[ast.Compare], name: st
     return drafts
 
 
+def sliced(scope: Scope) -> Drafts:
+    """`x in xs[i:]` and `x in xs[:i]`: the last or first position of each item."""
+    for test in _tests(scope):
+        part = test.comparators[0]
+        if not isinstance(part, ast.Subscript) or not isinstance(part.slice, ast.Slice) or part.slice.step is not None:
+            continue
+        lower, upper, items = part.slice.lower, part.slice.upper, scope.text(part.value)
+        region = scope.outermost(test, part.value)
+        if region is None or (lower is None) == (upper is None) or scope.kind(part.value) in ("str", "dict", "set"):
+            continue
+        bound = lower if lower is not None else upper
+        assert bound is not None
+        before, places = scope.statement(region), scope.fresh("positions", "places")
+        at, item, asked = scope.fresh("at", "position"), scope.fresh("item", "sought"), scope.fresh("held", "among")
+        put = f"{places}[{item}] = {at}" if lower is not None else f"{places}.setdefault({item}, {at})"
+        lines = [f"{places} = {{}}", f"for {at}, {item} in enumerate({items}):", scope.indented(put)]
+        found = f"{item} in {places} and {places}[{item}] {'>=' if lower is not None else '<'} {at}"
+        slow = f"{item} in {items}[{at}:]" if lower is not None else f"{item} in {items}[:{at}]"
+        test_text = f"{'not ' if isinstance(test.ops[0], ast.NotIn) else ''}{asked}({scope.text(test.left)}, "
+        yield join(
+            f"keep the {'last' if lower is not None else 'first'} position of each item of `{items}`",
+            scope.built(before, places, *lines),
+            scope.helper(before, f"{asked}({item}, {at})", f"({found}) if {at} >= 0 else ({slow})", slow),
+            scope.swap(test, f"{test_text}{scope.text(bound)})"),
+        )
+
+
 def grown(scope: Scope) -> Drafts:
     """`x in L`, L a local list that is only appended to: a set that grows beside it, or instead of it."""
     for name in dict.fromkeys(test.comparators[0].id for test in _tests(scope) if _named(test.comparators[0])):
@@ -147,9 +174,11 @@ def simpler(scope: Scope) -> Drafts:
         plain = _unwrapped(scope, container)
         if plain is not container:
             yield join(f"look in `{scope.text(plain)}` itself, not in a copy", scope.swap(container, scope.text(plain)))
-        elif isinstance(container, ast.List | ast.Tuple) and len(container.elts) > 2:
-            if all(isinstance(one, ast.Constant) for one in container.elts):
-                items = ", ".join(scope.text(one) for one in container.elts)
+        elif isinstance(container, ast.List | ast.Tuple) and all(
+            isinstance(one, ast.Constant) for one in container.elts
+        ):
+            items = ", ".join(scope.text(one) for one in container.elts)
+            if len(container.elts) > 2:
                 yield join("look in a set of constants", scope.swap(container, f"{{{items}}}"))
 
 

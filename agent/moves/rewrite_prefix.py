@@ -40,10 +40,11 @@ def _sums(scope: Scope, call: ast.Call, part: ast.Subscript, before: ast.stmt) -
     line = scope.built(before, sums, f"{sums} = list({accumulate}({items}, initial=0))")
     what = f"sum parts of `{items}` by running totals"
     if scope.careful:
-        names = [word for word, text in (("first", lower), ("last", upper)) if text]
-        tests = [f"0 <= {one} <= len({items})" for one in names] + (["first <= last"] if len(names) == 2 else [])
-        fast = f"{sums}[{'last' if upper else -1}]" + (f" - {sums}[first]" if lower else "")
-        part_text = f"{items}[{'first' if lower else ''}:{'last' if upper else ''}]"
+        left, right = scope.fresh("first", "begin") if lower else "", scope.fresh("last", "end") if upper else ""
+        names = [one for one in (left, right) if one]
+        tests = [f"0 <= {one} <= len({items})" for one in names] + ([f"{left} <= {right}"] if len(names) == 2 else [])
+        fast = f"{sums}[{right or -1}]" + (f" - {sums}[{left}]" if lower else "")
+        part_text = f"{items}[{left}:{right}]"
         given = ", ".join(one for one in (lower, upper) if one)
         yield _asked(scope, what, (needed, line), call, before, names, tests, fast, f"sum({part_text})", given)
         return
@@ -68,12 +69,13 @@ def _extreme(scope: Scope, call: ast.Call, part: ast.Subscript, before: ast.stmt
         return None
     if scope.careful:
         bound = part.slice.upper if part.slice.lower is None else part.slice.lower
-        place, slow = ("at - 1", f"{items}[:at]") if part.slice.lower is None else ("at", f"{items}[at:]")
+        at = scope.fresh("end", "bound")
+        place, slow = (f"{at} - 1", f"{items}[:{at}]") if part.slice.lower is None else (at, f"{items}[{at}:]")
         line = scope.built(before, runs, f"{runs} = {made}")
-        test = f"0 < at <= len({items})" if part.slice.lower is None else f"0 <= at < len({items})"
+        test = f"0 < {at} <= len({items})" if part.slice.lower is None else f"0 <= {at} < len({items})"
         fast, given = f"{runs}[{place}]", scope.text(bound) if bound is not None else ""
         what = f"keep the running {function} of `{items}`"
-        return _asked(scope, what, (needed, line), call, before, ["at"], [test], fast, f"{function}({slow})", given)
+        return _asked(scope, what, (needed, line), call, before, [at], [test], fast, f"{function}({slow})", given)
     return join(
         f"keep the running {function} of `{items}`",
         needed,
@@ -95,8 +97,6 @@ def _asked(
     given: str,
 ) -> Draft | None:
     """The call asks a local function, which does as before where the ends of the slice are no plain positions."""
-    if any(one in scope.names for one in names):
-        return None
     asked = scope.fresh("over", "part_of")
     inner = scope.guarded([f"if {' and '.join(tests)}:", scope.indented(f"return {fast}")], "pass")
     lines = ["", f"def {asked}({', '.join(names)}):", *map(scope.indented, [*inner, f"return {slow}"]), ""]
@@ -105,7 +105,5 @@ def _asked(
 
 def _less(scope: Scope, node: ast.expr) -> str:
     """An index one less: `i` for `i + 1`."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        if isinstance(node.right, ast.Constant) and node.right.value == 1:
-            return scope.text(node.left)
-    return f"{scope.text(node)} - 1"
+    added = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and ast.unparse(node.right) == "1"
+    return scope.text(node.left) if added and isinstance(node, ast.BinOp) else f"{scope.text(node)} - 1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 from agent.moves.rewrite_scope import Scope, join, same
 from agent.moves.template_source import Draft
@@ -19,7 +20,7 @@ def deques(scope: Scope) -> Drafts:
         if start is None or not isinstance(start.value, ast.expr):
             continue
         deque, needed = scope.imports("collections", "deque")
-        changes = [_deque_use(scope, use, name) for use in scope.uses(name) if scope.source.parents[use] is not start]
+        changes = [_deque_use(scope, use, name) for use in scope.uses(name) if scope.statement(use) is not start]
         yield join(
             f"`{name}` becomes a deque",
             needed,
@@ -104,6 +105,36 @@ def heaps(scope: Scope) -> Drafts:
         yield join(f"`{name}` becomes a heap", pops, pushes, *parts, scope.remove(node), *changes)
 
 
+def least_first(scope: Scope) -> Drafts:
+    """`x = min(xs)` and `xs.remove(x)` of a local list in a loop: a heap."""
+    for node in scope.nodes:
+        block = getattr(node, "body", None)
+        for first, second in pairwise(block if isinstance(block, list) else []):
+            if not isinstance(first, ast.Assign) or not isinstance(first.targets[0], ast.Name):
+                continue
+            call = scope.called(first.value, "min")
+            name = call.args[0].id if call and len(call.args) == 1 and isinstance(call.args[0], ast.Name) else ""
+            start = _begin(scope, name) if name and call and not call.keywords else None
+            removed = ast.parse(f"{name or 'x'}.remove({first.targets[0].id})").body[0]
+            if start is None or not same(second, removed) or not any(scope.regions(first)):
+                continue
+            heapify, needed = scope.imports("heapq", "heapify")
+            heappop, pops = scope.imports("heapq", "heappop")
+            if needed is not None and pops is not None and needed.edits:
+                at, stop, text = needed.edits[0]
+                needed, pops = Draft("", ((at, stop, text.replace("heapify", "heapify, heappop")),)), Draft("", ())
+            others = [one for one in scope.uses(name) if scope.statement(one) not in (start, first, second)]
+            if all(_asked(scope, one) for one in others):
+                yield join(
+                    f"`{name}` becomes a heap",
+                    needed,
+                    pops,
+                    scope.insert(start, f"{heapify}({name})", after=True),
+                    scope.swap(first.value, f"{heappop}({name})"),
+                    scope.remove(second),
+                )
+
+
 def _begin(scope: Scope, name: str) -> ast.Assign | ast.AnnAssign | None:
     """The assignment that makes a fresh local list, `q = q[1:]` apart."""
     found = []
@@ -115,9 +146,13 @@ def _begin(scope: Scope, name: str) -> ast.Assign | ast.AnnAssign | None:
             return None
         if not _rest(parent, name):
             found.append(parent)
-    if len(found) != 1 or name in scope.arguments or found[0].value is None:
+    if len(found) != 1 or found[0].value is None:
         return None
     value = found[0].value
+    if name in scope.arguments:
+        earlier = [one for one in scope.uses(name) if one.lineno < found[0].lineno]
+        if earlier or found[0] not in scope.function.body:
+            return None
     copied = isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Slice)
     copied = copied or (
         isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "copy"

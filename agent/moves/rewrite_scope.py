@@ -7,6 +7,7 @@ mistake the equivalence check finds. Where the syntax shows a change, a rewrite 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from agent.moves.rewrite_kinds import kind_of
@@ -18,6 +19,7 @@ Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Region = ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda | Definition
 FAILURES = "(AttributeError, LookupError, TypeError, ValueError)"
 """What building a table from bad items, or looking into one that could not be built, may raise."""
+EMPTY = re.compile(r"(?m)^[ \t]+(?=\r?$)")
 INSIDE, AT_END = "[*]", "[+]"
 """Marks on a path: something inside it changes, or is added at its end; without one, the path is bound anew."""
 
@@ -208,9 +210,10 @@ class Scope:
                 yield receiver and receiver + (AT_END if function.attr in ("append", "extend") else INSIDE)
             if function.attr in MUTATING:
                 return
-        elif isinstance(function, ast.Name):
-            if self.builtin(function.id) or self.harmless(function.id) or function.id[:1].isupper():
-                return
+        elif isinstance(function, ast.Name) and (
+            self.builtin(function.id) or self.harmless(function.id) or function.id[:1].isupper()
+        ):
+            return
         for one in handed:
             yield touched(one) and touched(one) + INSIDE
 
@@ -319,7 +322,10 @@ class Scope:
     # Pieces of text
 
     def insert(self, statement: ast.stmt, *lines: str, after: bool = False) -> Draft | None:
-        return self.source.insert(statement, list(lines), after)
+        draft = self.source.insert(statement, list(lines), after)
+        if draft is None:
+            return None
+        return Draft(draft.what, tuple((at, end, EMPTY.sub("", text)) for at, end, text in draft.edits))
 
     def indented(self, line: str, steps: int = 1) -> str:
         return self.source.indent * steps + line
@@ -387,7 +393,7 @@ class Scope:
             if not isinstance(node, ast.Import | ast.ImportFrom):
                 break
             name = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
-            if name == "__future__" or isinstance(node, ast.Import) or (name and name < module):
+            if name == "__future__" or isinstance(node, ast.Import) or (name and name <= module):
                 place = node
             else:
                 break

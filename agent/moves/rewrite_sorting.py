@@ -106,9 +106,8 @@ def _beside(scope: Scope, start: ast.stmt, name: str, first: ast.stmt, second: a
         return None
     if not isinstance(target, ast.Name) or len(scope.bindings(target.id)) != 1:
         return None
-    if len([one for one in scope.uses(name) if scope.statement(one) in (start, first, second)]) != len(
-        [one for one in scope.uses(name) if not _looks(scope, one)]
-    ):
+    others = [one for one in scope.uses(name) if scope.statement(one) not in (start, first, second)]
+    if not all(_looks(scope, one) for one in others):
         return None
     if not all(_looks(scope, one) for one in scope.uses(target.id) if isinstance(one.ctx, ast.Load)):
         return None

@@ -39,12 +39,14 @@ FAMILIES: tuple[tuple[float, Family], ...] = (
     (0.91, rewrite_counting.matched),
     (0.9, rewrite_membership.fixed),
     (0.9, rewrite_membership.grown),
+    (0.89, rewrite_membership.sliced),
     (0.9, rewrite_membership.keyed),
     (0.9, rewrite_counting.counted),
     (0.88, rewrite_counting.placed),
     (0.86, rewrite_join.combined),
     (0.85, rewrite_prefix.running),
     (0.84, rewrite_queue.heaps),
+    (0.84, rewrite_queue.least_first),
     (0.83, rewrite_sorting.inserted),
     (0.82, rewrite_queue.deques),
     (0.82, rewrite_queue.sliced),
@@ -85,6 +87,11 @@ class Rewrite:
     what: str
     data: bytes
 
+    @property
+    def steps(self) -> list[str]:
+        """What was done, step by step."""
+        return self.what.split("; ")
+
 
 def rewrites(data: bytes, target: Target) -> list[Rewrite]:
     """Distinct rewrites of the target in the file's bytes, each of up to three steps, the most promising first.
@@ -107,17 +114,18 @@ def _search(data: bytes, target: Target, careful: bool) -> tuple[list[Rewrite], 
     """(combinations of steps, single steps), the most promising first."""
     singles: list[tuple[float, int, Rewrite]] = []
     several: list[tuple[float, int, Rewrite]] = []
-    order, seen = count(), {data}
+    order, seen, done = count(), {data}, set[frozenset[str]]()
     queue: list[tuple[float, int, int, float, Rewrite]] = [(-1.0, 0, 0, 1.0, Rewrite("", data))]
     looked = 0
     while queue and looked < MOST_LOOKED_AT and len(seen) < 4 * MOST:
         _, _, steps, doubt, base = heapq.heappop(queue)
         looked += 1
         for promise, what, text in _steps(base.data, target, careful):
-            if text in seen:
+            found = Rewrite(f"{base.what}; {what}" if base.what else what, text)
+            if text in seen or frozenset(found.steps) in done:
                 continue
             seen.add(text)
-            found = Rewrite(f"{base.what}; {what}" if base.what else what, text)
+            done.add(frozenset(found.steps))
             left = doubt * (1 - promise)
             number = next(order)
             (several if steps else singles).append((left, number, found))
