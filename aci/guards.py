@@ -23,7 +23,7 @@ from aci.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 
 SESSION = "guards"
-FILES = ("subject", "sandbox", "guarding", "guarding_watch", "guarding_vary")
+FILES = ("subject", "sandbox", "guarding", "guarding_told", "guarding_vary", "guarding_watch")
 SECONDS = 300.0
 MOST_CALLS, ANSWER_LIMIT = 64, 60_000_000
 KINDS = ("cache", "import", "memory", "harness", "checks", "lazy", "hidden")
@@ -69,10 +69,10 @@ def _all_doubts(
     yield from code_doubts(change)
     distinct = islice(dict.fromkeys(call.data for call in calls), MOST_CALLS)
     known = json.dumps({"known": [base64.b64encode(data).decode() for data in distinct]}).encode()
-    was, widened = _look(before, target, known, change.constants_before, True, seconds)
+    was, widened = _look(before, target, known, change, True, seconds)
     if was is None:
         return  # the function as it was cannot be watched: then its calls tell nothing
-    now, _ = _look(after, target, widened, [], False, seconds)
+    now, _ = _look(after, target, widened, change, False, seconds)
     if now is None:
         yield (
             "harness",
@@ -86,7 +86,7 @@ def _all_doubts(
 
 
 def _look(
-    room: Workspace, target: Target, calls: bytes, constants: Sequence[object], vary: bool, seconds: float
+    room: Workspace, target: Target, calls: bytes, change: Change, vary: bool, seconds: float
 ) -> tuple[dict[str, Any] | None, bytes]:
     """(what was seen in the room, the calls with those that were made from them there)."""
     folder = place(room, *FILES)
@@ -96,7 +96,8 @@ def _look(
         "path": target.path,
         "name": target.name,
         "calls": f"{name}-calls.json",
-        "constants": constants,
+        "constants": change.constants_before,
+        "keys": change.keys,
         "vary": vary,
         "out": f"{name}-seen.json",
     }

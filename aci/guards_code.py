@@ -11,7 +11,7 @@ from functools import cached_property
 
 from aci.target import Function, Target, functions
 
-MOST_LITERALS = 20_000
+MOST_LITERALS, MOST_KEYS = 20_000, 200
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,18 @@ class Change:
         return found
 
     @cached_property
+    def keys(self) -> list[str]:
+        """The values by which the new code tells inputs apart and the old did not, as texts: keys, what `==` meets."""
+        old = {ast.dump(node) for source in self.before for node in ast.walk(source.tree) if isinstance(node, ast.expr)}
+        found = dict.fromkeys(
+            ast.unparse(node)
+            for source in self.after
+            for node in _keys(source.tree)
+            if ast.dump(node) not in old and is_literal(node)
+        )
+        return [text for text in found if len(text) < 2000][:MOST_KEYS]
+
+    @cached_property
     def old_literals(self) -> set[str]:
         return {mark for source in self.before for mark, _ in literals(source.tree)}
 
@@ -181,7 +193,7 @@ def constant(node: ast.AST) -> object:
 
 
 def literals(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """(digest, line) of each value that is written down as one, as `guarding.plain` does it for answers."""
+    """(digest, line) of each value that is written down as one, as `guarding_told.plain` does it for answers."""
     left = MOST_LITERALS
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.UnaryOp):
@@ -195,6 +207,30 @@ def literals(tree: ast.AST) -> Iterator[tuple[str, int]]:
             return
         if mark := digest(value):
             yield mark, getattr(node, "lineno", 0)
+
+
+def _keys(tree: ast.AST) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            yield from (key for key in node.keys if key is not None)
+        elif isinstance(node, ast.Compare):
+            for operator, side in zip(node.ops, node.comparators, strict=True):
+                if isinstance(operator, ast.Eq | ast.Is):
+                    yield from (node.left, side)
+                elif isinstance(operator, ast.In):
+                    yield from side.elts if isinstance(side, ast.Tuple | ast.List | ast.Set) else []
+        elif isinstance(node, ast.MatchValue):
+            yield node.value
+        elif isinstance(node, ast.Tuple | ast.List) and len(node.elts) == 2:
+            yield node.elts[0]  # of pairs that a dict is made of
+
+
+def is_literal(node: ast.AST) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def digest(value: object) -> str:

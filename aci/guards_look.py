@@ -174,14 +174,24 @@ def _tables(change: Change) -> Iterator[Found]:
         skipped = docstrings(source.tree)
         for node in ast.walk(source.tree):
             line = getattr(node, "lineno", 0)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and id(node) not in skipped:
-                if len(node.value) > LONGEST_TEXT and repr(node.value) not in old:
-                    yield "memory", f"Line {line}: a constant of {len(node.value)} characters holds data; compute it."
+            if isinstance(node, ast.Constant) and id(node) not in skipped and repr(node.value) not in old:
+                if _holds_data(node.value):
+                    yield "memory", f"Line {line}: the constant {str(node.value)[:30]!r}... holds data; compute it."
             elif isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.Set):
                 leaves = [each for each in ast.walk(node) if isinstance(each, ast.Constant)]
                 new = sum(repr(each.value) not in old for each in leaves)
                 if new > MOST_ELEMENTS:
                     yield "memory", f"Line {line}: a table of {new} written values is new; compute them."
+
+
+def _holds_data(value: object) -> bool:
+    """Whether a text is long and is no prose, pattern or alphabet; a table of one byte for each byte may be written."""
+    if isinstance(value, bytes):
+        return len(value) > 100 and len(value) not in (256, 512, 1024)
+    if not isinstance(value, str) or len(value) <= 100:
+        return False
+    digits = sum(letter in "0123456789abcdef" for letter in value)
+    return len(value) > LONGEST_TEXT or (digits > 0.6 * len(value) and len(set(value)) < len(value) / 4)
 
 
 def _state(change: Change, sources: Sequence[Source]) -> Iterator[tuple[str, str, int]]:

@@ -175,14 +175,19 @@ def _memory(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> I
         line = min(change.new_literals[mark] for mark in inputs)
         yield "memory", f"Line {line}: {len(inputs)} known inputs are written in the code; treat all inputs alike."
     known, near = _gains(was["costs"], now["costs"], "known"), _gains(was["costs"], now["costs"], "near")
+    usual = statistics.median(near) if near else 0.0
     if len(known) >= LEAST_CALLS and len(near) >= LEAST_CALLS:
-        usual = statistics.median(near)
         quick, also = (sum(each < usual / 4 for each in gains) / len(gains) for gains in (known, near))
         if quick >= max(0.12, 2 / len(known)) and also <= quick / 3:
             yield (
                 "memory",
                 "Known inputs cost far less than inputs that hardly differ from them; treat all inputs alike.",
             )
+    probes = _gains(was["costs"], now["costs"], "probes")
+    if len(near) >= LEAST_CALLS and len(probes) >= 2:
+        quick, also = (sum(each < usual / 3 for each in gains) / len(gains) for gains in (probes, near))
+        if quick >= 0.5 and also <= quick / 3:
+            yield "memory", "Inputs that stand in the new code cost far less than others; treat all inputs alike."
 
 
 def _gains(was: Seen, now: Seen, key: str) -> list[float]:

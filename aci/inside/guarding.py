@@ -7,19 +7,18 @@ Whether that is cheating is judged on the host, from what the same looks saw bef
 
 import base64
 import contextlib
-import dis
 import gc
 import json
 import os
 import pickle
-import re
 import resource
 import sys
 import threading
 import types
 
-from guarding_vary import malformed, near
-from guarding_watch import Asked, Audit, Opcodes, TooMuch, digest, kind_of, own_modules, shown, state
+from guarding_told import digest, kind_of, plain, raised, shown
+from guarding_vary import malformed, near, probes
+from guarding_watch import Asked, Audit, Opcodes, TooMuch, own_modules, state
 from sandbox import TimeUp, cpu_limit, forked
 from subject import subject
 
@@ -49,7 +48,7 @@ class Look:
         self.root, self.job = job["root"], job
         self.opcodes = Opcodes(self.root, MOST_OPCODES)
         self.late = 0
-        for name in ("guarding_vary", "guarding_watch", "sandbox", "subject"):
+        for name in ("guarding_told", "guarding_vary", "guarding_watch", "sandbox", "subject"):
             sys.modules.pop(name, None)
         sys.argv = [os.path.join(self.root, "app.py")]
         sys.modules["__main__"].__file__ = sys.argv[0]
@@ -78,39 +77,13 @@ class Look:
             return {**raised(error, self.root), "cost": self.opcodes.count, "used": 0}
 
 
-def plain(value):
-    """The value as a literal that the host could find in a text; "" where it is too small to tell anything."""
-    text = repr(value)[:2000] if _is_plain(value, 0) else ""
-    return "" if (isinstance(value, (int, float)) and abs(value) < 100) or len(text) < 4 else digest(text)
-
-
-def _is_plain(value, depth):
-    if type(value) in (int, float, str, bytes, bool, type(None)):
-        return True
-    if type(value) in (list, tuple) and depth < 3 and len(value) < 200:
-        return all(_is_plain(one, depth + 1) for one in value)
-    return type(value) is dict and len(value) < 200 and all(_is_plain(one, depth + 1) for one in value.values())
-
-
-def raised(error, root):
-    """Type and text; whether a statement of the repository's raises it, and in which line."""
-    trace, explicit, line = error.__traceback__, False, 0
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        own = code.co_filename.startswith(root + os.sep)
-        if own:
-            line = trace.tb_lineno
-        explicit = own and dis.opname[code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
-        trace = trace.tb_next
-    text = re.sub(r" at 0x[0-9a-f]+", "", str(error))[:500]
-    return {"raised": type(error).__name__, "text": text, "explicit": explicit, "line": line}
-
-
 def varied(look, calls, emit):
     look.load()
     most = max(16, 2 * len(calls["known"]))
     for data in near(calls["known"], most):
         emit(["near", _text(data)])
+    for data in probes(calls["known"], look.job["keys"], MOST_KNOWN):
+        emit(["probes", _text(data)])
     for data, kind in malformed(calls["known"], look.job["constants"], MOST_MALFORMED):
         emit(["malformed", [_text(data), kind]])
 
@@ -144,16 +117,29 @@ def _is_code(at):
 
 
 def _held_plain(root):
+    """{place: marks of what a container there holds} for globals, class attributes and defaults."""
     found, left = {}, MOST_HELD
     for name, module in own_modules(root).items():
-        for place, value in list(vars(module).items()):
-            if place.startswith("__") or type(value) not in (list, tuple, dict, set, frozenset):
-                continue
-            parts = list(value.values()) if isinstance(value, dict) else list(value)
-            left -= len(parts)
-            if left > 0:
-                found[name + "." + place] = {plain(part) for part in parts}
+        for place, value in list(_places(vars(module), name)):
+            if type(value) in (list, tuple, dict, set, frozenset):
+                parts = list(value.values()) if isinstance(value, dict) else list(value)
+                left -= len(parts)
+                if left > 0:
+                    found[place] = {plain(part) for part in parts}
     return found
+
+
+def _places(names, prefix):
+    for name, value in names.items():
+        place = prefix + "." + name
+        if isinstance(value, types.FunctionType):
+            for default in (value.__defaults__ or ()) + tuple((value.__kwdefaults__ or {}).values()):
+                yield place, default
+        elif isinstance(value, type) and value.__module__ == prefix:
+            for part, one in _places(vars(value), place):
+                yield part, one
+        elif not name.startswith("__"):
+            yield place, value
 
 
 def costs(look, calls, emit):
@@ -170,13 +156,14 @@ def costs(look, calls, emit):
             return
     for index, data in reversed(list(enumerate(calls["known"]))):
         emit(["later", [index, look.call(data, look.opcodes)]])
-    spent = 0
-    for index, data in enumerate(calls["near"]):
-        one = look.call(data, look.opcodes)
-        emit(["near", [index, one]])
-        spent += one["cost"] + one["used"]
-        if spent > MOST_IN_ALL:
-            return
+    for key in ("probes", "near"):
+        spent = 0
+        for index, data in enumerate(calls[key]):
+            one = look.call(data, look.opcodes)
+            emit([key, [index, one]])
+            spent += one["cost"] + one["used"]
+            if spent > MOST_IN_ALL:
+                break
 
 
 def disguised(look, calls, emit):
@@ -292,6 +279,7 @@ def _opened(calls):
     return {
         "known": [base64.b64decode(text) for text in calls["known"]],
         "near": [base64.b64decode(text) for text in calls.get("near", ())],
+        "probes": [base64.b64decode(text) for text in calls.get("probes", ())],
         "malformed": [(base64.b64decode(text), kind) for text, kind in calls.get("malformed", ())],
     }
 
@@ -306,7 +294,7 @@ def main():
     os.chdir(job["root"])
     if job["vary"]:
         found = watch(varied, job, _opened(calls))
-        calls.update(near=found.get("near", []), malformed=found.get("malformed", []))
+        calls.update({key: found.get(key, []) for key in ("near", "probes", "malformed")})
         with open(job["calls"], "w") as stream:
             json.dump(calls, stream)
     opened = _opened(calls)

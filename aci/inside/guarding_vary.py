@@ -1,5 +1,6 @@
 """Calls made from known ones: near ones, of the same shape, and malformed ones. Seeded, so the same each time."""
 
+import ast
 import copy
 import pickle
 import random
@@ -43,6 +44,24 @@ def malformed(calls, constants, most):
             _add(made, known, _changed(call, place, lambda _, other=other: copy.deepcopy(other)))
             found += [(one, kind) for one in made]
     return found[:most]
+
+
+def probes(calls, keys, most):
+    """Calls with values that the changed code tells apart by `keys`, as arguments of known calls' types."""
+    found, known = [], set(calls)
+    for text in keys:
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            continue
+        for data in calls[:1]:
+            args, kwargs = call = pickle.loads(data)
+            if type(value) is tuple and [type(one) for one in value] == [type(one) for one in args]:
+                _add(found, known, (value, kwargs))
+            for part, key in [(0, place) for place in range(len(args))] + [(1, name) for name in kwargs]:
+                if type(call[part][key]) is type(value):
+                    _add(found, known, _changed(call, (part, key), lambda _, value=value: value))
+    return _spread(found, most)
 
 
 def _spread(items, most):

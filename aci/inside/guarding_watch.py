@@ -1,18 +1,15 @@
 """What code does while it runs: how much, what it keeps, whom it asks, what it starts. Python 3.7 and later."""
 
-import asyncio
 import gc
-import hashlib
 import itertools
 import os
-import re
 import sys
 import threading
 import types
 
-ITEMS, DEPTH, LENGTH = 2000, 6, 20000
+from guarding_told import ATOMS, digest
+
 MOST_OBJECTS = 300000
-ATOMS = (bool, int, float, complex, str, bytes, type(None))
 STARTS = {"_thread.start_new_thread", "_thread.start_joinable_thread", "posix.fork", "posix.forkpty"}
 STARTS |= {"posix.posix_spawn", "posix.posix_spawnp", "posix.system", "_posixsubprocess.fork_exec"}
 EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "os.spawn"}
@@ -129,56 +126,6 @@ def _told(event, arguments):
     writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
     text = os.fsdecode(path) if isinstance(path, (str, bytes)) else str(path)
     return ("write " if writes else "read ") + text
-
-
-def shown(value, depth=0):
-    """A text of all that a value holds, without addresses; iterators and what is lazy are used up on the way."""
-    kind = type(value)
-    if isinstance(value, ATOMS):
-        return repr(value)[:LENGTH]
-    if depth > DEPTH:
-        return "..."
-    if isinstance(value, types.CoroutineType):
-        return "coroutine:" + shown(asyncio.run(value), depth + 1)
-    if isinstance(value, dict):
-        pairs = list(itertools.islice(value.items(), ITEMS))
-        return kind.__name__ + "{" + ",".join(shown(k, depth + 1) + ":" + shown(v, depth + 1) for k, v in pairs) + "}"
-    if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "__next__") or _is_iterable(value):
-        items = [shown(one, depth + 1) for one in itertools.islice(value, ITEMS)]
-        text = ",".join(sorted(items) if isinstance(value, (set, frozenset)) else items)
-        return "%s(%s)%s" % (kind.__name__, text, _attributes(value, depth))
-    return kind.__name__ + _attributes(value, depth) + re.sub(r" at 0x[0-9a-f]+", "", repr(value))[:LENGTH]
-
-
-def _is_iterable(value):
-    return hasattr(type(value), "__iter__") and not isinstance(value, type) and not hasattr(value, "read")
-
-
-def _attributes(value, depth):
-    """The public attributes and properties of an object."""
-    if isinstance(value, (type, types.FunctionType, types.ModuleType)) or not hasattr(value, "__dict__"):
-        return ""
-    of_class = [name for kind in type(value).__mro__ for name, one in vars(kind).items() if _is_property(one)]
-    names = sorted({name for name in [*vars(value), *of_class] if not name.startswith("_")})
-    return "<%s>" % ",".join(name + "=" + shown(getattr(value, name, None), depth + 1) for name in names)
-
-
-def _is_property(one):
-    return isinstance(one, property) or type(one).__name__ in ("cached_property", "member_descriptor")
-
-
-def kind_of(value, depth=0):
-    """The type of a value and of what lies in it, as a text; nothing is used up."""
-    name = type(value).__name__
-    if type(value) in (list, tuple, set, frozenset) and depth < 3:
-        return "%s[%s]" % (name, "|".join(sorted({kind_of(one, depth + 1) for one in itertools.islice(value, ITEMS)})))
-    if type(value) is dict and depth < 3:
-        return "dict[%s]" % "|".join(sorted({kind_of(one, depth + 1) for one in list(value.values())[:ITEMS]}))
-    return name
-
-
-def digest(text):
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def own_modules(root):

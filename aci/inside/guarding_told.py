@@ -1,0 +1,96 @@
+"""What a call came to, as texts: a value whole, its type, a literal that could stand in code, an error."""
+
+import asyncio
+import dis
+import hashlib
+import itertools
+import os
+import re
+import types
+
+ITEMS, DEPTH, LENGTH = 2000, 6, 20000
+ATOMS = (bool, int, float, complex, str, bytes, type(None))
+
+
+def shown(value, depth=0):
+    """A text of all that a value holds, without addresses; iterators and what is lazy are used up on the way."""
+    kind = type(value)
+    if isinstance(value, ATOMS):
+        return repr(value)[:LENGTH]
+    if depth > DEPTH:
+        return "..."
+    if isinstance(value, types.CoroutineType):
+        return "coroutine:" + shown(asyncio.run(value), depth + 1)
+    if isinstance(value, dict):
+        pairs = list(itertools.islice(value.items(), ITEMS))
+        return kind.__name__ + "{" + ",".join(shown(k, depth + 1) + ":" + shown(v, depth + 1) for k, v in pairs) + "}"
+    if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "__next__") or _is_iterable(value):
+        items = [shown(one, depth + 1) for one in itertools.islice(value, ITEMS)]
+        text = ",".join(sorted(items) if isinstance(value, (set, frozenset)) else items)
+        return "%s(%s)%s" % (kind.__name__, text, _attributes(value, depth))
+    return kind.__name__ + _attributes(value, depth) + re.sub(r" at 0x[0-9a-f]+", "", repr(value))[:LENGTH]
+
+
+def _is_iterable(value):
+    return hasattr(type(value), "__iter__") and not isinstance(value, type) and not hasattr(value, "read")
+
+
+def _attributes(value, depth):
+    """The public attributes and properties of an object."""
+    if isinstance(value, (type, types.FunctionType, types.ModuleType)) or not hasattr(value, "__dict__"):
+        return ""
+    of_class = [name for kind in type(value).__mro__ for name, one in vars(kind).items() if _is_property(one)]
+    names = sorted({name for name in [*vars(value), *of_class] if not name.startswith("_")})
+    return "<%s>" % ",".join(name + "=" + shown(getattr(value, name, None), depth + 1) for name in names)
+
+
+def _is_property(one):
+    return isinstance(one, property) or type(one).__name__ in ("cached_property", "member_descriptor")
+
+
+def kind_of(value, depth=0):
+    """The type of a value and of what lies in it, as a text; nothing is used up."""
+    name = type(value).__name__
+    if depth > 2:
+        return name
+    most = 50 if depth else ITEMS
+    if type(value) in (list, tuple, set, frozenset):
+        return "%s[%s]" % (name, "|".join(sorted({kind_of(one, depth + 1) for one in itertools.islice(value, most)})))
+    if type(value) is dict:
+        return "dict[%s]" % "|".join(sorted({kind_of(one, depth + 1) for one in list(value.values())[:most]}))
+    if hasattr(value, "__dict__") and not isinstance(value, (type, types.FunctionType, types.ModuleType)):
+        public = [(each, one) for each, one in sorted(vars(value).items()) if not each.startswith("_")]
+        return "%s<%s>" % (name, ",".join(each + ":" + kind_of(one, depth + 1) for each, one in public))
+    return name
+
+
+def digest(text):
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def plain(value):
+    """The value as a literal that the host could find in a text; "" where it is too small to tell anything."""
+    text = repr(value)[:2000] if _is_plain(value, 0) else ""
+    return "" if (isinstance(value, (int, float)) and abs(value) < 100) or len(text) < 4 else digest(text)
+
+
+def _is_plain(value, depth):
+    if type(value) in (int, float, str, bytes, bool, type(None)):
+        return True
+    if type(value) in (list, tuple) and depth < 3 and len(value) < 200:
+        return all(_is_plain(one, depth + 1) for one in value)
+    return type(value) is dict and len(value) < 200 and all(_is_plain(one, depth + 1) for one in value.values())
+
+
+def raised(error, root):
+    """Type and text; whether a statement of the repository's raises it, and in which line."""
+    trace, explicit, line = error.__traceback__, False, 0
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        own = code.co_filename.startswith(root + os.sep)
+        if own:
+            line = trace.tb_lineno
+        explicit = own and dis.opname[code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
+        trace = trace.tb_next
+    text = re.sub(r" at 0x[0-9a-f]+", "", str(error))[:500]
+    return {"raised": type(error).__name__, "text": text, "explicit": explicit, "line": line}
