@@ -1,0 +1,304 @@
+"""Calls of the same shape as kept ones, with so many items: what is to grow is found by trying where the work grows.
+
+Started with the path of a job {"root", "path", "name", "calls", "out", "sizes", "seconds"}; the token is read from
+stdin. Writes JSON lines: {"data": base64, "size"} of each call, and {"note"} of what is worth telling.
+
+Items are repeated in rounds, and in each round they are shifted by what they span: distinct items stay distinct, those
+that repeat go on repeating, what was in order stays in order.
+"""
+
+import base64
+import collections
+import json
+import sys
+import time
+
+from .answering import Caller
+from .apart import TimeUp, each
+from .keeping import dumps, loads, read_all, start_of
+from .varying import CONTAINERS, MAPPINGS, in_order, in_order_of, part, places, put
+
+SMALL, LARGE, GROWS = 24, 96, 1.6
+"""From so many items to four times as many the work has to grow so much at least."""
+FEW, MANY, CLOCK = 4000, 32000, 20e-6
+"""Items with which time is taken where lines tell nothing, and seconds below which it says little."""
+TRY_SECONDS, ALL_SECONDS = 4.0, 60.0
+MOST_BASES, MOST_PLACES, MOST_ITEMS = 6, 14, 3000000
+MOST_DATA = 16 << 20
+
+
+def main(file):
+    token = sys.stdin.readline().strip()
+    with open(file, encoding="utf-8") as opened:
+        job = json.load(opened)
+    lines = []
+    grow(job, token, lambda **line: lines.append(json.dumps(line) + "\n"))
+    with open(job["out"], "w", encoding="utf-8") as out:  # once no child is there that could write to it
+        out.writelines(lines)
+
+
+def grow(job, token, tell):
+    calls = sorted(read_all(job["calls"]), key=len)
+    bases = calls[-MOST_BASES // 2 :] + calls[: -MOST_BASES // 2][-MOST_BASES // 2 :]
+    good = []
+    for one in trials(job, bases, token):
+        if one["kind"] == "broken":
+            return tell(broken=one["text"])
+        if one["kind"] == "grown" and one["growth"] >= GROWS:
+            good.append(one)
+    if not good:
+        return tell(note="no argument was found with which the work grows")
+    best = max(good, key=lambda one: (round(one["growth"], 1), -one["base"], -one["axis"]))
+    tell(note="what grows: " + best["what"])
+    for answer in each(lambda: Maker(job, bases, best), len(job["sizes"]), job["seconds"], token):
+        if answer["kind"] != "made":
+            return tell(note="larger ones took too long or were refused: %s" % answer.get("text", answer["kind"]))
+        tell(data=answer["data"], size=answer["size"])
+    return None
+
+
+def trials(job, bases, token):
+    """What came of each part of each call, as far as time allows."""
+    jobs = [(base, axis) for base in range(len(bases)) for axis in range(MOST_PLACES)]
+    until = time.monotonic() + ALL_SECONDS
+    for number, answer in enumerate(each(lambda: Trial(job, bases, jobs), len(jobs), TRY_SECONDS, token)):
+        yield dict(answer, base=jobs[number][0], axis=jobs[number][1])
+        if time.monotonic() > until:
+            return
+
+
+class Trial(Caller):
+    """Tries one part of one call: by how much the work grows with it."""
+
+    def __init__(self, job, bases, jobs):
+        Caller.__init__(self, job, bases)
+        self.jobs = jobs
+
+    def __call__(self, number):
+        base, axis = self.jobs[number]
+        args, kwargs = loads(self.calls[base])
+        if axis >= len(axes([list(args), dict(kwargs)])):
+            return {"kind": "none"}
+        try:
+            few, many = [self.lines(*scaled(self.calls[base], axis, size)[:2]) for size in (SMALL, LARGE)]
+            growth = many / few
+            if growth < GROWS:
+                few, many = [self.seconds(base, axis, size) for size in (FEW, MANY)]
+                growth = many / few * LARGE / SMALL * FEW / MANY
+            what = scaled(self.calls[base], axis, SMALL)[2]
+        except Exception as error:  # noqa: BLE001 - the function may refuse what it is given
+            return {"kind": "refused", "text": repr(error)[:200]}
+        return {"kind": "grown", "growth": growth, "what": what}
+
+    def lines(self, args, kwargs):
+        """How many lines run: the same each time, but blind to what is done in C."""
+        lines = [1]
+
+        def trace(frame, event, argument):
+            lines[0] += 1
+            return trace
+
+        sys.settrace(trace)
+        try:
+            exhaust(self.function(*args, **kwargs))
+        finally:
+            sys.settrace(None)
+        return lines[0]
+
+    def seconds(self, base, axis, size):
+        best = float("inf")
+        for _ in range(5):
+            args, kwargs, _what = scaled(self.calls[base], axis, size)
+            began = time.process_time()
+            exhaust(self.function(*args, **kwargs))
+            best = min(best, time.process_time() - began)
+        return best + CLOCK
+
+
+class Maker(Caller):
+    """Makes the calls of each size, and sees that the function takes them in time."""
+
+    def __init__(self, job, bases, best):
+        Caller.__init__(self, job, bases)
+        self.best, self.sizes = best, job["sizes"]
+
+    def __call__(self, number):
+        data, size = self.calls[self.best["base"]], self.sizes[number]
+        try:
+            args, kwargs, _ = scaled(data, self.best["axis"], size)
+            made = dumps(args, kwargs, *start_of(data))
+            if len(made) > MOST_DATA:
+                return {"kind": "refused", "text": "more than %d bytes" % MOST_DATA}
+            exhaust(self.function(*args, **kwargs))
+        except TimeUp:
+            raise
+        except Exception as error:  # noqa: BLE001 - the function may refuse what it is given
+            return {"kind": "refused", "text": repr(error)[:200]}
+        return {"kind": "made", "data": base64.b64encode(made).decode(), "size": size}
+
+
+def exhaust(value):
+    """Let what is lazy do its work."""
+    if isinstance(value, collections.abc.Iterator):
+        for _ in zip(range(MOST_ITEMS), value):
+            pass
+
+
+# What can grow
+
+
+def axes(root):
+    """Groups of what may grow together, each part named by its keys from the root: parts alone, rows of a table, then
+    all arguments that are of one length, and all of them."""
+    found = [tuple(key for _, key in chain) for chain in places(root) if len(chain) <= 4 and can_grow(part(chain))]
+    outer = [keys for keys in found if len(keys) == 2]
+    alone = [[keys] for keys in found]
+    together = [group for keys in found for group in tables(root, keys)]
+    for group in (outer, [keys for keys in outer if type(at(root, keys)) is not int]):
+        lengths = collections.OrderedDict()
+        for keys in group:
+            lengths.setdefault(length(at(root, keys)), []).append(keys)
+        together += [same for same in lengths.values() if len(same) > 1] + [group]
+    distinct = []
+    for group in (*alone[: MOST_PLACES // 2], *together, *alone[MOST_PLACES // 2 :]):
+        if group and group not in distinct:
+            distinct.append(group)
+    return distinct[:MOST_PLACES]
+
+
+def tables(root, keys):
+    """Where a list holds lists or texts: all of those alone, and with the list itself."""
+    value = at(root, keys)
+    if type(value) not in (list, tuple) or not all(type(one) in (list, tuple, str) and one for one in value[:60]):
+        return []
+    rows = [(*keys, row) for row in range(min(len(value), 60))]
+    return [rows, [*rows, keys]]
+
+
+def at(root, keys):
+    return part(rooted(root, keys))
+
+
+def rooted(root, keys):
+    """The chain of these keys from the root."""
+    chain, holder = [], root
+    for key in keys:
+        chain.append((holder, key))
+        holder = part(chain)
+    return tuple(chain)
+
+
+def can_grow(value):
+    kind = type(value)
+    return (kind is int and value > 1) or (kind in (*CONTAINERS, str, bytes, range) and len(value) > 0)
+
+
+def length(value):
+    return value if isinstance(value, int) else len(value)
+
+
+def scaled(data, axis, size):
+    """(args, kwargs, in words what grew) of a fresh copy of the call."""
+    args, kwargs = loads(data)
+    root = [list(args), dict(kwargs)]
+    group = axes(root)[axis]
+    if len({len(keys) for keys in group}) > 1 and size * size > MOST_ITEMS:
+        raise OverflowError("a table of more than %d items" % MOST_ITEMS)
+    for keys in group:
+        chain = rooted(root, keys)
+        put(chain, grown(part(chain), size))
+    return tuple(root[0]), root[1], ", ".join(map(shown, group[-3:]))
+
+
+def shown(keys):
+    name = "argument %s" % (keys[1] if keys[0] else keys[1] + 1)
+    return name + "".join("[%r]" % key if isinstance(key, int) else ".%s" % key for key in keys[2:])
+
+
+# How values grow
+
+
+def grown(value, size):
+    kind = type(value)
+    if kind is int:
+        return size
+    if kind is range:
+        return range(value.start, value.start + size * value.step, value.step)
+    if kind in (str, bytes):
+        return (value * (size // len(value) + 1))[:size]
+    if kind in MAPPINGS:
+        return mapping(value, kind, size)
+    made = rounds(list(value), size)
+    if kind in (list, collections.deque, bytearray):
+        made = [one % 256 for one in made] if kind is bytearray else made
+        value.clear()
+        value.extend(made)
+        return value
+    return kind(*made) if hasattr(kind, "_fields") else kind(made)
+
+
+def mapping(value, kind, size):
+    pairs = list(value.items())
+    keys = rounds([key for key, _ in pairs], size)
+    ones = rounds([one for _, one in pairs], size)
+    value.clear()
+    for key, one in zip(keys, ones):
+        value[key] = one
+    return value
+
+
+def rounds(found, size):
+    """So many items: the given ones first, then again and again, shifted each time."""
+    shift = shifter(found)
+    made = [shift(found[n % len(found)], n // len(found)) for n in range(size)]
+    return in_order_of(made) if len(found) > 1 and in_order(found) and not in_order(made) else made
+
+
+def shifter(peers):
+    """A function (value, round) -> the value as it is in that round, for values of one column."""
+    kinds = {type(one) for one in peers}
+    if not kinds <= {int, float}:
+        if len(kinds) == 1 and kinds <= {tuple, list} and len({len(one) for one in peers}) == 1:
+            return by_columns([shifter(column) for column in zip(*peers)])
+        return other
+    finite = [one for one in peers if one - one == 0]
+    span = max(finite) - min(finite) + 1 if finite else 1
+    if len(peers) > 1 and finite == sorted(finite, reverse=True) and finite != sorted(finite):
+        span = -span
+    if len(set(peers)) == 1 and len(peers) > 1:
+        span = 0
+    return lambda value, turn: value + turn * span
+
+
+def by_columns(shifts):
+    return lambda value, turn: type(value)([shift(one, turn) for shift, one in zip(shifts, value)])
+
+
+def other(value, turn):
+    """A value that is not in a column of numbers, in some round."""
+    kind = type(value)
+    if not turn or kind is bool or value is None:
+        return value
+    if kind in (int, float):
+        return value + turn
+    if kind is str:
+        return value + str(turn) if not value.isdigit() else str(int(value) + turn * 10 ** len(value))
+    if kind is bytes:
+        return value + str(turn).encode()
+    if kind in (list, tuple, set, frozenset):
+        return kind([other(one, turn) for one in value])
+    if kind in MAPPINGS:
+        return {key: other(one, turn) for key, one in value.items()}
+    return another(value, turn)
+
+
+def another(value, turn):
+    """A copy of an object, with what can be told apart told apart."""
+    try:
+        ((made,), _) = loads(dumps((value,), {}))
+        for name, one in sorted(vars(made).items()):
+            if type(one) in (int, float, str):
+                object.__setattr__(made, name, other(one, turn))
+    except Exception:  # noqa: BLE001 - an object may refuse to be copied
+        return value
+    return made

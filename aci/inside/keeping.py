@@ -1,0 +1,137 @@
+"""Calls as pickles that any process of the same Python can load, started in the repository's root, with pickle alone.
+
+A pickle brings its own start: the folders of the repository that were on sys.path, and the module that was `__main__`.
+Functions that have no name of their own (lambdas, those inside others) are kept by their code.
+"""
+
+import io
+import marshal
+import os
+import pickle
+import struct
+import sys
+import types
+
+LOAD = """\
+def load(data, path, main):
+    import io, os, pickle, sys
+    for folder in map(os.path.abspath, path):
+        if folder not in sys.path and os.path.isdir(folder):
+            sys.path.append(folder)
+    class Reader(pickle.Unpickler):
+        def find_class(self, module, name):
+            return super().find_class(main if main and module == "__main__" else module, name)
+    return Reader(io.BytesIO(data)).load()
+"""
+START = "exec(code) or load(data, path, main)"
+FUNCTION = (
+    "(lambda f: setattr(f, '__kwdefaults__', keywords) or setattr(f, '__qualname__', long) or f)("
+    "__import__('types').FunctionType(__import__('marshal').loads(code),"
+    " vars(__import__('importlib').import_module(module)) if module else {'__builtins__': __import__('builtins')},"
+    " name, defaults, tuple(map(__import__('types').CellType, cells))))"
+)
+
+
+class Kept:
+    """What a kept call begins with."""
+
+    def __init__(self, data, path, main):
+        self.names = {"code": LOAD, "data": data, "path": path, "main": main}
+
+    def __reduce__(self):
+        return eval, (START, self.names)
+
+
+class Pickler(pickle.Pickler):
+    """Keeps functions that cannot be found by their name; before Python 3.8 it does not."""
+
+    main = ""
+
+    def reducer_override(self, value):
+        if type(value) is not types.FunctionType or _is_named(value):
+            return NotImplemented
+        code = value.__code__
+        module = value.__module__ if code.co_names or _has_code(code) else ""
+        return eval, (
+            FUNCTION,
+            {
+                "code": marshal.dumps(code),
+                "module": self.main if module == "__main__" else module,
+                "name": value.__name__,
+                "long": value.__qualname__,
+                "defaults": value.__defaults__,
+                "keywords": value.__kwdefaults__,
+                "cells": [cell.cell_contents for cell in value.__closure__ or ()],
+            },
+        )
+
+
+def _has_code(code):
+    return any(isinstance(one, types.CodeType) for one in code.co_consts)
+
+
+def _is_named(function):
+    found = sys.modules.get(function.__module__)
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is function
+
+
+def dumps(args, kwargs, path=(), main=""):
+    """Raises what pickling raises, which may be anything."""
+    stream = io.BytesIO()
+    pickler = Pickler(stream, 4)
+    pickler.main = main
+    pickler.dump((args, kwargs))
+    return pickle.dumps(Kept(stream.getvalue(), list(path), main), 4)
+
+
+def loads(data):
+    """(args, kwargs), made anew."""
+    return pickle.loads(data)
+
+
+def start_of(data):
+    """(path, main) of a kept call, without loading it: nothing of the repository runs."""
+
+    class Reader(pickle.Unpickler):
+        def find_class(self, module, name):
+            if (module, name) not in (("builtins", "eval"), ("__builtin__", "eval")):
+                raise pickle.UnpicklingError("not a kept call")
+            return lambda text, names: names
+
+    try:
+        names = Reader(io.BytesIO(data)).load()
+        return list(names["path"]), str(names["main"])
+    except Exception:  # noqa: BLE001 - a pickle that somebody else kept
+        return [], ""
+
+
+def folders(root):
+    """The folders of the repository on sys.path, as seen from its root."""
+    found = []
+    for folder in sys.path:
+        folder = os.path.realpath(folder or os.getcwd())
+        if (folder + os.sep).startswith(root + os.sep) and "site-packages" not in folder:
+            found.append(os.path.relpath(folder, root))
+    return found
+
+
+def write_all(file, parts):
+    with open(file, "wb") as stream:
+        for part in parts:
+            stream.write(struct.pack(">I", len(part)) + part)
+
+
+def read_all(file):
+    """The whole parts of a file; a last one that was cut off is none."""
+    with open(file, "rb") as stream:
+        data = stream.read()
+    found, place = [], 0
+    while place + 4 <= len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        if place + 4 + length > len(data):
+            break
+        found.append(data[place + 4 : place + 4 + length])
+        place += 4 + length
+    return found

@@ -1,0 +1,268 @@
+"""Keeps the calls that a function gets in this process and in those it starts: set up at start-up, by sitecustomize.
+
+The function's code is replaced by ours once its module is there, so a reference taken earlier is caught too; while a
+call runs the code is its own again, so only outermost calls are kept and recursion costs nothing. (A call in another
+thread meanwhile is not seen.) Arguments are pickled before the call. Nothing here may make the command fail.
+"""
+
+import atexit
+import contextlib
+import hashlib
+import inspect
+import json
+import os
+import struct
+import sys
+import threading
+import time
+import types
+import warnings
+
+from .keeping import dumps, folders
+from .subject import module_name
+
+LARGEST, BYTES, A_SIZE, CALLS, SECONDS = 4 << 20, 24 << 20, 24, 300000, 120.0
+"""Bytes of a call and of all, calls kept of one size (by powers of two), calls and seconds after which we stop."""
+LAZY = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+STUB = """\
+def make({free}):
+    def stub(*args, **kwargs):
+        if 0:
+            ({free})
+        return __import__("sys").modules[{module!r}].called(args, kwargs)
+    return stub
+"""
+recorder = None
+_write, _clock = os.write, time.perf_counter
+
+
+class Recorder:
+    """What is known of the calls in this process, and the files that tell of it."""
+
+    def __init__(self, job):
+        self.job, self.root = job, os.path.realpath(job["root"])
+        self.file = os.path.join(self.root, *job["path"].split("/"))
+        self.function = self.original = self.own = self.stub = None
+        self.local = threading.local()
+        self.looks = False  # whether only the stack can tell that a call comes from the function itself
+        self.fresh()
+
+    def fresh(self):
+        """Begin anew: also in a child process, which has files of its own."""
+        self.process, self.descriptor = os.getpid(), None
+        self.times, self.sizes, self.lost = {}, {}, {}
+        self.bytes, self.seen, self.seconds, self.refused = 0, 0, 0.0, ""
+
+    def install(self, names):
+        """Replace the function's code, found by name; told in words if that cannot be."""
+        if self.function is not None:
+            return None  # the file is a module under two names
+        *owners, last = self.job["name"].split(".")
+        holder = names
+        for owner in owners:
+            holder = vars(holder[owner])
+        found = holder[last]
+        found = getattr(found, "__func__", found)
+        while not isinstance(found, types.FunctionType):
+            if isinstance(found, property) or not hasattr(found, "__wrapped__"):
+                self.refused = "it is a %s, not a function" % type(found).__name__
+                return self.tell()
+            found = found.__wrapped__
+        self.function, self.own = found, found.__code__
+        self.looks = self.looks or self.own.co_flags & LAZY
+        self.original = types.FunctionType(
+            found.__code__, found.__globals__, found.__name__, found.__defaults__, found.__closure__
+        )
+        self.original.__kwdefaults__, self.original.__qualname__ = found.__kwdefaults__, found.__qualname__
+        free = "".join(name + ", " for name in self.own.co_freevars)
+        made = {}
+        exec(STUB.format(free=free, module=__name__), made)
+        self.stub = made["make"](*self.own.co_freevars).__code__
+        with contextlib.suppress(TypeError, ValueError):
+            found.__signature__ = inspect.signature(found)
+        found.__code__ = self.stub
+        return self.tell()
+
+    def called(self, args, kwargs):
+        if getattr(self.local, "depth", 0) or (self.looks and self.within()):
+            return self.original(*args, **kwargs)
+        self.local.depth = 1
+        self.take(args, kwargs)
+        self.function.__code__ = self.own
+        try:
+            return self.original(*args, **kwargs)
+        finally:
+            self.local.depth = 0
+            if self.seen < CALLS and self.seconds < SECONDS:
+                self.function.__code__ = self.stub
+
+    def within(self):
+        """Whether a generator of the function's is what calls it."""
+        frame = sys._getframe(2)
+        for _ in range(1000):
+            if frame is None or frame.f_code is self.own:
+                return frame is not None
+            frame = frame.f_back
+        return True
+
+    def take(self, args, kwargs):
+        began = _clock()
+        try:
+            if os.getpid() != self.process:
+                self.fresh()
+            self.seen += 1
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.keep(dumps(args, kwargs, folders(self.root), self.main()))
+        except Exception as error:  # noqa: BLE001 - any object may refuse to be pickled, in any way
+            reason = "%s: %s" % (type(error).__name__, str(error)[:100])
+            if len(self.lost) < 50 or reason in self.lost:
+                self.lost[reason] = self.lost.get(reason, 0) + 1
+        self.seconds += _clock() - began
+        if not self.seen & (self.seen - 1):
+            self.tell()
+
+    def main(self):
+        """The name under which the script that runs can be imported, or "" where it is none of the repository's."""
+        file = os.path.realpath(getattr(sys.modules.get("__main__"), "__file__", None) or os.devnull)
+        if not file.startswith(self.root + os.sep) or not file.endswith(".py"):
+            return ""
+        path = list(sys.path)
+        try:
+            return module_name(self.root, os.path.relpath(file, self.root))
+        finally:
+            sys.path[:] = path
+
+    def keep(self, data):
+        key = hashlib.sha256(data).hexdigest()[:24]
+        if key in self.times:
+            self.times[key] += 1
+            return
+        size = len(data).bit_length()
+        if len(data) > LARGEST or self.bytes + len(data) > BYTES:
+            raise OverflowError("too large to be kept")
+        if self.sizes.get(size, 0) >= A_SIZE:
+            raise OverflowError("enough calls of that size are kept")
+        self.sizes[size] = self.sizes.get(size, 0) + 1
+        self.times[key] = 1
+        self.bytes += len(data)
+        if self.descriptor is None:
+            name = "%d-%d.calls" % (self.process, time.time() * 1000)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            self.descriptor = os.open(os.path.join(self.job["out"], name), flags, 0o600)
+        _write(self.descriptor, struct.pack(">I", len(data)) + data)
+
+    def tell(self):
+        if os.getpid() != self.process:
+            self.fresh()
+        told = {
+            "seen": self.seen,
+            "times": self.times,
+            "lost": self.lost,
+            "refused": self.refused,
+            "python": sys.version.split()[0],
+        }
+        try:
+            name = os.path.join(self.job["out"], "%d.json" % self.process)
+            with open(name, "w", encoding="utf-8") as stream:
+                json.dump(told, stream)
+        except OSError:
+            pass
+
+
+def called(args, kwargs):
+    return recorder.called(args, kwargs)
+
+
+class Finder:
+    """Stands before all others, and has the module seen to once it is loaded."""
+
+    def __init__(self, file):
+        self.file = file
+        parts = file[: -len(".py")].split(os.sep)
+        self.stem = parts[-2] if parts[-1] == "__init__" else parts[-1]
+        self.local = threading.local()
+
+    def find_spec(self, name, path=None, target=None):
+        if name.rpartition(".")[2] != self.stem or getattr(self.local, "busy", False):
+            return None
+        self.local.busy = True
+        try:
+            spec = self.ask(name, path, target)
+        finally:
+            self.local.busy = False
+        if spec is not None and spec.loader is not None and os.path.realpath(spec.origin or "") == self.file:
+            load = spec.loader.exec_module
+
+            def exec_module(module):
+                load(module)
+                installed(vars(module))
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+    def ask(self, name, path, target):
+        for finder in sys.meta_path:
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec = find and find(name, path, target)
+            if spec is not None:
+                return spec
+        return None
+
+
+def installed(names):
+    try:
+        recorder.install(names)
+    except Exception as error:  # noqa: BLE001 - the module may hold anything under that name, or nothing
+        recorder.refused = "it was not found: %s %s" % (type(error).__name__, error)
+        recorder.tell()
+
+
+def watch(file):
+    """The function lies in the script that is run: take hold of it as soon as it is called first."""
+    names = [None]
+
+    def profile(frame, event, argument):
+        code = frame.f_code
+        if names[0] is None and code.co_name == "<module>" and os.path.realpath(code.co_filename) == file:
+            names[0] = frame.f_globals
+        found = names[0]
+        for part in recorder.job["name"].split(".") if found is not None else ():
+            found = found.get(part) if isinstance(found, dict) else getattr(found, part, None)
+            if found is None:
+                break
+        if found is None:
+            return
+        sys.setprofile(None)
+        if event == "call" and getattr(getattr(found, "__func__", found), "__code__", None) is code:
+            flags, count = code.co_flags, code.co_argcount + getattr(code, "co_kwonlyargcount", 0)
+            held = [frame.f_locals[name] for name in code.co_varnames[: code.co_argcount]]
+            more = {name: frame.f_locals[name] for name in code.co_varnames[code.co_argcount : count]}
+            if flags & inspect.CO_VARARGS:
+                held += frame.f_locals[code.co_varnames[count]]
+            if flags & inspect.CO_VARKEYWORDS:
+                more.update(frame.f_locals[code.co_varnames[count + bool(flags & inspect.CO_VARARGS)]])
+            recorder.take(tuple(held), more)
+            recorder.looks = True  # it runs already
+        installed(names[0])
+
+    sys.setprofile(profile)
+
+
+def start(file):
+    """Called at the start of a Python process. `file` holds {"root", "path", "name", "out"}."""
+    global recorder
+    with open(file, encoding="utf-8") as stream:
+        recorder = Recorder(json.load(stream))
+    atexit.register(recorder.tell)
+    sys.meta_path.insert(0, Finder(recorder.file))
+    try:
+        with open("/proc/self/cmdline", "rb") as stream:
+            words = stream.read().decode("utf-8", "replace").split("\0")
+    except OSError:
+        words = getattr(sys, "orig_argv", [])
+    module = ".".join(recorder.job["path"][: -len(".py")].split("/"))
+    if any(os.path.realpath(word) == recorder.file for word in words[1:3]) or (
+        words[1:2] == ["-m"] and (module == words[2] or module.endswith("." + words[2]))
+    ):
+        watch(recorder.file)
