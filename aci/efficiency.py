@@ -1,0 +1,213 @@
+"""What efficiency is worth: the rewards of a group, how a cost grows with the size, and which candidate is best.
+
+The reward is that of "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trajectories.errors import UsageError
+
+WRONG, MISSING_ENTITY, UNFORMATTED = 0.0, -0.5, -1.5
+"""Rewards of a wrong answer, of one without the function that was asked for, and of one whose form cannot be used."""
+
+LEAST_GAIN = 0.02
+"""Share of the workload that a patch has to save, unless its cost grows slower."""
+
+AS_GOOD = 0.05
+"""Candidates that cost at most so much more than the best are as good; then the smaller change wins."""
+
+ACCURACY = 0.004
+"""Relative error that a count has in any case beside a power law."""
+
+DRIFT = 0.1
+"""What one step costs changes with the size, as tables double and integers leave the cache of small ones. Of 78 counted
+functions with a known number of steps, the range drawn out by so much held the steps' own exponent in 77, without it
+in 34.
+"""
+
+MOVES_ON = 3.0
+"""How often the way is gone on that the exponent moves without the smallest size: parts that grow slower flatten it."""
+
+STEEPEST = 64.0
+_F95 = (161.45, 18.51, 10.13, 7.71, 6.61, 5.99, 5.59, 5.32, 5.12, 4.96)
+"""The 95 % quantile of F with 1 and as many degrees of freedom; the last stands for more."""
+
+
+def rewards(counts: Sequence[int]) -> list[float]:
+    """The reward of each correct candidate of one group, by its instruction count N, in the order given.
+
+    With C = -log N: F = 1 + (C - min C)(Smax - 1)/(max C - min C), Smax = min(2, 1 + max C - min C). One candidate, or
+    equal ones: 1. Raises UsageError for a count below 1.
+    """
+    if any(count < 1 for count in counts):
+        raise UsageError("An instruction count is at least 1.", "Leave out what could not be counted.")
+    savings = [-math.log(count) for count in counts]
+    if not savings or (spread := max(savings) - (least := min(savings))) == 0:
+        return [1.0] * len(savings)
+    highest = min(1.0, spread)
+    return [1.0 + (saved - least) / spread * highest for saved in savings]
+
+
+# Growth
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Counts that grow about as `constant + factor * size ** exponent` over these sizes.
+
+    `low` and `high` bound the exponent with 95 % confidence; with fewer than four sizes they are infinite: not known.
+    """
+
+    exponent: float
+    low: float
+    high: float
+    sizes: tuple[int, ...]
+    counts: tuple[int, ...]
+    constant: float = 0.0
+    factor: float = 0.0
+
+    def at(self, size: float) -> float:
+        """The fitted count for a size."""
+        return float(self.constant + self.factor * size**self.exponent)
+
+    def is_below(self, other: Growth) -> bool:
+        """Whether it grows slower for sure: the ranges do not overlap."""
+        return self.high < other.low
+
+
+@dataclass(frozen=True, slots=True)
+class _Power:
+    """The best `constant + factor * (size / largest) ** exponent` for one exponent, and its weighted squared error."""
+
+    exponent: float
+    constant: float
+    factor: float
+    error: float
+
+
+def fit(sizes: Sequence[int], counts: Sequence[float]) -> Growth:
+    """How counts grow with the size: the exponent k of N = a + b n^k, a >= 0 and b >= 0, by least relative squares.
+
+    The constant part a is fitted too, so that overhead does not flatten the slope; it is 0 where an F-test does not ask
+    for more. As it is never negative, n log n comes out as the slope that it has over these sizes. Errors weigh with
+    the root of the size: what matters is how it goes on. The range is that of all exponents whose error that test does
+    not tell from the least, drawn out to where the fit moves without the smallest size, and by DRIFT. Raises UsageError
+    for fewer than two different sizes, and for sizes or counts below 1.
+    """
+    points = sorted(zip(sizes, counts, strict=True))
+    if len({size for size, _ in points}) < 2 or any(size < 1 or count < 1 for size, count in points):
+        raise UsageError("Growth needs counts at two sizes or more, all of 1 or more.", "Grow the inputs further.")
+    sizes, counts = tuple(size for size, _ in points), tuple(count for _, count in points)
+    best, near = _best(sizes, counts)
+    low, high = -math.inf, math.inf
+    if len(set(sizes)) > 3:
+        low, high = min(near), max(near)
+        if len(set(sizes[1:])) > 3:
+            moved = MOVES_ON * (_best(sizes[1:], counts[1:])[0].exponent - best.exponent)
+            low, high = min(low, best.exponent + moved), max(high, min(best.exponent + moved, STEEPEST))
+        low, high = low - DRIFT, high + DRIFT
+    factor = best.factor / sizes[-1] ** best.exponent if best.exponent < STEEPEST else 0.0
+    whole = tuple(round(count) for count in counts)
+    return Growth(best.exponent, low, high, sizes, whole, best.constant, factor)
+
+
+def _best(sizes: Sequence[int], counts: Sequence[float]) -> tuple[_Power, list[float]]:
+    """The best power, and the exponents that are not told from it. What does not grow has the exponent 0."""
+    if max(counts) <= min(counts) * (1 + ACCURACY):
+        return _Power(0.0, 0.0, sum(counts) / len(counts), 0.0), [0.0]
+    if len(set(sizes)) < 4:
+        return _power(sizes, counts, _slope(sizes, counts), False), []
+    exponents = [step / 100 for step in range(801)]
+    shifted = [_power(sizes, counts, exponent) for exponent in exponents]
+    if min(shifted, key=_error).exponent > 7.9:
+        exponents += [step / 10 for step in range(81, int(STEEPEST * 10))]
+        shifted += [_power(sizes, counts, exponent) for exponent in exponents[801:]]
+    best, freedom = min(shifted, key=_error), len(sizes) - 3
+    limit = best.error + max(best.error / freedom, ACCURACY**2) * _F95[min(freedom, len(_F95)) - 1]
+    plain = min((_power(sizes, counts, exponent, False) for exponent in exponents), key=_error)
+    near = [power.exponent for power in shifted if power.error <= limit]
+    return (plain if plain.error <= limit else best), near
+
+
+def _error(power: _Power) -> float:
+    return power.error
+
+
+def _power(sizes: Sequence[int], counts: Sequence[float], exponent: float, shifted: bool = True) -> _Power:
+    """Weighted least squares of relative errors for constant and factor, neither below 0."""
+    largest = sizes[-1]
+    powers = [(size / largest) ** exponent for size in sizes]
+    roots = [math.sqrt(size / largest) for size in sizes]
+    scale = len(roots) / sum(roots)
+    weights = [root * scale / count**2 for root, count in zip(roots, counts, strict=True)]
+    w, wx, wxx, wy, wxy = (
+        math.fsum(weight * x**i * y**j for weight, x, y in zip(weights, powers, counts, strict=True))
+        for i, j in ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1))
+    )
+    constant, factor = 0.0, wxy / wxx
+    if shifted and (spread := w * wxx - wx * wx) > 1e-12 * w * wxx:
+        constant, factor = (wy * wxx - wxy * wx) / spread, (w * wxy - wx * wy) / spread
+        if constant < 0:
+            constant, factor = 0.0, wxy / wxx
+        elif factor < 0:
+            constant, factor = wy / w, 0.0
+    error = math.fsum(
+        weight * (constant + factor * x - y) ** 2 for weight, x, y in zip(weights, powers, counts, strict=True)
+    )
+    return _Power(exponent, constant, factor, error)
+
+
+def _slope(sizes: Sequence[int], counts: Sequence[float]) -> float:
+    """The slope of the logarithms, by least squares; not below 0."""
+    xs, ys = [math.log(size) for size in sizes], [math.log(count) for count in counts]
+    x, y = sum(xs) / len(xs), sum(ys) / len(ys)
+    slope = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
+    return max(slope, 0.0)
+
+
+# Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A correct candidate: its instruction count, and the size of its change (lines, or bytes: all in the same)."""
+
+    count: int
+    change: int
+
+
+def rank(group: Sequence[Entry]) -> list[int]:
+    """The places in the group, best candidate first: those near the least count by their changes, then the others.
+
+    Near is within AS_GOOD of the least count. Of equals the one that was given first comes first.
+    """
+    if not group:
+        return []
+    near = min(entry.count for entry in group) * (1 + AS_GOOD)
+
+    def key(place: int) -> tuple[bool, int, int]:
+        entry = group[place]
+        return (False, entry.change, entry.count) if entry.count <= near else (True, entry.count, entry.change)
+
+    return sorted(range(len(group)), key=key)
+
+
+def worth(
+    before_workload: int, after_workload: int, growth_before: Growth | None = None, growth_after: Growth | None = None
+) -> bool:
+    """Whether a patch is worth being shown: it saves LEAST_GAIN of the workload's instructions, or it grows slower.
+
+    One that grows slower may not cost the workload more than that share either. Raises UsageError for a workload
+    without instructions.
+    """
+    if before_workload < 1:
+        raise UsageError("A workload has at least one instruction.", "Count the workload first.")
+    gain = 1 - after_workload / before_workload
+    if gain >= LEAST_GAIN:
+        return True
+    falls = growth_before is not None and growth_after is not None and growth_after.is_below(growth_before)
+    return falls and gain > -LEAST_GAIN

@@ -1,0 +1,243 @@
+"""The published reward on cases computed by hand, and how counts grow."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aci.efficiency import MISSING_ENTITY, UNFORMATTED, WRONG, Entry, Growth, fit, rank, rewards, worth
+from trajectories.errors import UsageError
+
+SIZES = (64, 128, 256, 512, 1024, 2048)
+groups = st.lists(st.integers(1, 10**15), min_size=1, max_size=12)
+
+
+# Rewards, by hand
+
+
+def test_constants() -> None:
+    assert (WRONG, MISSING_ENTITY, UNFORMATTED) == (0.0, -0.5, -1.5)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([], []),
+        ([7], [1.0]),
+        ([500, 500, 500], [1.0, 1.0, 1.0]),
+        # ln 2 = 0.693: Smax = 1.693
+        ([1000, 2000], [1 + math.log(2), 1.0]),
+        # ln 1.1 = 0.0953: little to be told apart, little to be gained
+        ([1100, 1000], [1.0, 1.0953101798]),
+        # ln 10 = 2.303 > 1: Smax = 2, and 100 * sqrt(10) lies half way
+        ([1000, 100, 316], [1.0, 2.0, 1 + math.log(1000 / 316) / math.log(10)]),
+        # ln 100 = 4.605: 10,000 has lost ln 10 of it, one half
+        ([100_000, 10_000, 1_000], [1.0, 1.5, 2.0]),
+        ([8, 4, 2, 1], [1.0, 1 + 1 / 3, 1 + 2 / 3, 2.0]),
+    ],
+)
+def test_rewards_by_hand(counts: list[int], expected: list[float]) -> None:
+    assert rewards(counts) == pytest.approx(expected, abs=1e-9)
+
+
+def test_smax_is_reached_at_a_factor_of_e() -> None:
+    assert max(rewards([1_000_000, round(1_000_000 * math.e)])) == pytest.approx(2.0, abs=1e-6)
+    assert max(rewards([1_000_000, 2_700_000])) == pytest.approx(1.993252, abs=1e-6)
+
+
+@pytest.mark.parametrize("counts", [[0], [5, -1]])
+def test_what_cannot_be_a_count_is_refused(counts: list[int]) -> None:
+    with pytest.raises(UsageError):
+        rewards(counts)
+
+
+@given(groups)
+def test_bounds(counts: list[int]) -> None:
+    found = rewards(counts)
+    highest = min(2.0, 1 + math.log(max(counts)) - math.log(min(counts)))
+    assert all(1.0 <= reward <= highest + 1e-12 <= 2.0 + 1e-12 for reward in found)
+    assert min(found) == 1.0
+    assert max(found) == pytest.approx(highest)
+
+
+@given(groups)
+def test_fewer_instructions_are_never_rewarded_less(counts: list[int]) -> None:
+    ordered = [reward for _, reward in sorted(zip(counts, rewards(counts), strict=True))]
+    assert ordered == sorted(ordered, reverse=True)
+
+
+@given(groups, st.randoms(use_true_random=False))
+def test_the_order_given_does_not_matter(counts: list[int], dice: random.Random) -> None:
+    places = list(range(len(counts)))
+    dice.shuffle(places)
+    found = rewards(counts)
+    assert rewards([counts[place] for place in places]) == [found[place] for place in places]
+
+
+@given(groups, st.data())
+def test_a_candidate_that_gets_cheaper_gains(counts: list[int], data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(counts) - 1))
+    less = data.draw(st.integers(1, counts[place]))
+    cheaper = [less if n == place else count for n, count in enumerate(counts)]
+    if min(cheaper) == min(counts) and max(cheaper) == max(counts):  # else it is another scale
+        assert rewards(cheaper)[place] >= rewards(counts)[place]
+
+
+@given(groups, st.integers(2, 1000))
+def test_a_machine_that_counts_all_so_many_times_changes_nothing(counts: list[int], times: int) -> None:
+    assert rewards([count * times for count in counts]) == pytest.approx(rewards(counts), abs=1e-6)
+
+
+# Growth
+
+
+def counts(cost: Callable[[int], float], sizes: tuple[int, ...] = SIZES) -> list[int]:
+    return [round(cost(size)) for size in sizes]
+
+
+@pytest.mark.parametrize(
+    ("cost", "exponent"),
+    [
+        (lambda n: 90 * n, 1),
+        (lambda n: 50 * n * n, 2),
+        (lambda n: 7 * n**3, 3),
+        (lambda n: 1000 * math.sqrt(n), 0.5),
+        (lambda n: 5000, 0),
+        (lambda n: 60_000 + 90 * n, 1),
+        (lambda n: 3_000_000 + 50 * n * n, 2),
+        (lambda n: 40 * n * (n - 1) / 2, 2),
+        (lambda n: 2000 + 300 * n + 40 * n * n, 2),
+    ],
+)
+def test_a_power_is_found_whatever_constant_part_there_is(cost: Callable[[int], float], exponent: float) -> None:
+    growth = fit(SIZES, counts(cost))
+    assert growth.exponent == pytest.approx(exponent, abs=0.06)
+    assert growth.low <= exponent <= growth.high
+    assert growth.high - growth.low < 0.5
+
+
+def test_n_log_n_is_its_own_slope_over_the_sizes() -> None:
+    growth = fit(SIZES, counts(lambda n: 30 * n * math.log2(n)))
+    first, last = (math.log(n * math.log(n)) for n in (SIZES[0], SIZES[-1]))
+    assert growth.exponent == pytest.approx((last - first) / math.log(SIZES[-1] / SIZES[0]), abs=0.03)
+    assert growth.constant == 0
+    assert 1.1 < growth.exponent < 1.25
+    larger = fit([n * 1000 for n in SIZES], counts(lambda n: 30 * n * 1000 * math.log2(n * 1000)))
+    assert 1.0 < larger.exponent < growth.exponent
+
+
+def test_what_was_fitted_is_said() -> None:
+    growth = fit(SIZES, counts(lambda n: 1_000_000 + 50 * n * n))
+    assert growth.constant == pytest.approx(1_000_000, rel=0.05)
+    assert growth.at(4096) == pytest.approx(1_000_000 + 50 * 4096**2, rel=0.1)
+    assert (growth.sizes, growth.counts[0]) == (SIZES, 1_000_000 + 50 * 64 * 64)
+
+
+def test_the_order_of_the_points_does_not_matter() -> None:
+    found = counts(lambda n: 9 * n * n)
+    assert fit(SIZES[::-1], found[::-1]) == fit(SIZES, found)
+
+
+def test_the_range_holds_the_exponent_of_noisy_counts() -> None:
+    """Overhead up to ten times the least work, and up to 3 % of noise: more than counts have."""
+    dice, held = random.Random(4), 0
+    for _ in range(100):
+        exponent, noise = dice.choice((0.5, 1, 1.5, 2, 3)), dice.choice((0.001, 0.01, 0.03))
+        overhead = dice.choice((0, 1, 10)) * 64**exponent
+        found = [1000 * (overhead + n**exponent) * (1 + dice.gauss(0, noise)) for n in SIZES]
+        growth = fit(SIZES, found)
+        held += growth.low <= exponent <= growth.high
+    assert held >= 95
+
+
+def test_few_sizes_give_a_slope_and_no_range() -> None:
+    growth = fit((100, 200, 400), (100, 400, 1600))
+    assert growth.exponent == pytest.approx(2)
+    assert (growth.low, growth.high) == (-math.inf, math.inf)
+    assert growth.at(800) == pytest.approx(6400)
+    assert not fit((100, 200), (5, 5)).is_below(growth)
+
+
+def test_exponential_growth_is_steep() -> None:
+    assert fit((8, 10, 12, 14, 16, 18), [100 * 2**n for n in (8, 10, 12, 14, 16, 18)]).exponent > 7
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"), [((1,), (1,)), ((5, 5), (1, 2)), ((0, 1), (1, 2)), ((1, 2), (0, 2)), ((), ())]
+)
+def test_growth_that_cannot_be_known_is_refused(sizes: tuple[int, ...], found: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError):
+        fit(sizes, found)
+
+
+@given(
+    st.lists(st.integers(1, 10**6), min_size=4, max_size=8, unique=True),
+    st.data(),
+)
+def test_any_counts_have_a_growth(sizes: list[int], data: st.DataObject) -> None:
+    found = data.draw(st.lists(st.integers(1, 10**12), min_size=len(sizes), max_size=len(sizes)))
+    growth = fit(sizes, found)
+    assert 0 <= growth.exponent <= 64
+    assert growth.low <= growth.exponent <= growth.high
+    assert growth.constant >= 0
+    assert all(map(math.isfinite, (growth.low, growth.high, growth.at(sizes[0]))))
+
+
+# Choice
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ([], []),
+        ([(900, 5), (1000, 1)], [0, 1]),
+        ([(1000, 9), (1049, 2), (1050, 3), (1051, 1)], [1, 2, 0, 3]),
+        ([(1000, 2), (1000, 2), (999, 2)], [2, 0, 1]),
+        ([(5000, 1), (2000, 1), (1000, 40)], [2, 1, 0]),
+    ],
+)
+def test_rank(group: list[tuple[int, int]], expected: list[int]) -> None:
+    assert rank([Entry(*each) for each in group]) == expected
+
+
+@given(st.lists(st.tuples(st.integers(1, 10**9), st.integers(0, 500)), min_size=1, max_size=9))
+def test_the_winner_is_near_the_best_and_none_near_it_is_smaller(group: list[tuple[int, int]]) -> None:
+    order = rank([Entry(*each) for each in group])
+    assert sorted(order) == list(range(len(group)))
+    best = min(count for count, _ in group)
+    count, change = group[order[0]]
+    assert count <= best * 1.05
+    assert all(change <= other for found, other in group if found <= best * 1.05)
+
+
+QUADRATIC = Growth(2.0, 1.9, 2.1, SIZES, SIZES)
+LINEAR = Growth(1.0, 0.9, 1.1, SIZES, SIZES)
+UNSURE = Growth(1.0, 0.5, 1.95, SIZES, SIZES)
+
+
+@pytest.mark.parametrize(
+    ("after", "growth", "expected"),
+    [
+        (98_000, (None, None), True),
+        (98_001, (None, None), False),
+        (98_001, (QUADRATIC, LINEAR), True),
+        (98_001, (LINEAR, QUADRATIC), False),
+        (98_001, (QUADRATIC, UNSURE), False),
+        (98_001, (QUADRATIC, None), False),
+        (101_000, (QUADRATIC, LINEAR), True),
+        (102_001, (QUADRATIC, LINEAR), False),
+        (50_000, (LINEAR, QUADRATIC), True),
+    ],
+)
+def test_worth(after: int, growth: tuple[Growth | None, Growth | None], expected: bool) -> None:
+    assert worth(100_000, after, *growth) is expected
+
+
+def test_a_workload_of_nothing_is_refused() -> None:
+    with pytest.raises(UsageError):
+        worth(0, 0)
