@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from aci.condense import MARK, condense, trouble
@@ -71,7 +72,7 @@ def show(
     if keep is None:
         return shorten(brief, cap), None
     number = keep(whole.encode())
-    return _addressed(brief, cap, f"out:{number}"), number
+    return _addressed(brief, cap, f"out:{number}", whole), number
 
 
 def _ends(text: str) -> str:
@@ -100,9 +101,9 @@ def _brief(text: str, kind: Kind) -> str:
     return text
 
 
-def _addressed(text: str, cap: int, address: str) -> str:
+def _addressed(text: str, cap: int, address: str, whole: str) -> str:
     if len(text) > cap - ADDRESS:
-        return shorten(text, cap, address)
+        return shorten(text, cap, address, whole)
     return f"{text}\n{MARK}the whole is {address}"
 
 
@@ -203,43 +204,65 @@ def _times(keys: list[object], at: int, group: int) -> int:
     return (end - at) // group
 
 
-def shorten(text: str, cap: int, address: str = "") -> str:
+def shorten(text: str, cap: int, address: str = "", whole: str = "") -> str:
     """Head and tail of a text of more than `cap` characters, cut between lines, with what is left out between them.
 
     The first and the last line are always there, in part where they are long, and so are the first lines between that
-    tell of an error, a failure or a warning.
+    tell of an error, a failure or a warning. They are numbered as in the `whole` of which the text is a brief, if it is
+    one; a line that is not to be found there has no number.
     """
     if len(text) <= cap:
         return text
     where = f"; the whole is {address}" if address else ""
     room = cap - 100 - len(where)
     lines = cut_lines(text, room // 4).split("\n")
-    picked = _picked(lines, int(room * MOST_TROUBLE))
-    room -= sum(len(line) + 1 for line in picked)
+    picked = _picked(lines, _places(lines, whole) if whole else range(1, len(lines) + 1), int(room * MOST_TROUBLE))
+    room -= sum(len(line) + 1 for line in picked.values())
     head, used = _fill(lines, int(room * HEAD))
     tail, more = _fill(lines[head:][::-1], room - used)
     if head + tail >= len(lines):
         return "\n".join([*lines, f"{MARK}shortened{where}"])
-    middle = lines[head : len(lines) - tail]
-    picked = [line for line in picked if line.partition(": ")[2] in {each[:TROUBLE_LINE] for each in middle}]
-    mark = f"{MARK}{len(middle)} lines ({len(text) - used - more} characters) left out{where}"
-    if picked:
-        picked = [f"{mark}; of them:", *picked, f"{MARK}and"]
-    return "\n".join([*lines[:head], *(picked or [mark]), *lines[len(lines) - tail :]])
+    end = len(lines) - tail
+    between = [line for at, line in picked.items() if head <= at < end]
+    mark = f"{MARK}{end - head} lines ({len(text) - used - more} characters) left out{where}"
+    told = [f"{mark}; of them:", *between, f"{MARK}and"] if between else [mark]
+    return "\n".join([*lines[:head], *told, *lines[end:]])
 
 
-def _picked(lines: list[str], room: int) -> list[str]:
-    """The first lines of each kind of trouble, with their numbers, as many as there is room for."""
-    picked: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        if not trouble(line) or (key := _NUMBERS.sub("#", line[:TROUBLE_LINE])) in picked:
+def _picked(lines: Sequence[str], numbers: Sequence[int], room: int) -> dict[int, str]:
+    """The first lines of each kind of trouble, by their index, with their numbers: as many as there is room for."""
+    picked: dict[int, str] = {}
+    kinds: set[str] = set()
+    for at, line in enumerate(lines):
+        if not trouble(line) or (kind := _NUMBERS.sub("#", line[:TROUBLE_LINE])) in kinds:
             continue
-        shown = f"{number}: {line[:TROUBLE_LINE]}"
+        shown = f"{numbers[at]}: {line[:TROUBLE_LINE]}" if numbers[at] else line[:TROUBLE_LINE]
         room -= len(shown) + 1
         if room < 0:
             break
-        picked[key] = shown
-    return list(picked.values())
+        picked[at] = shown
+        kinds.add(kind)
+    return picked
+
+
+def _places(lines: Sequence[str], whole: str) -> list[int]:
+    """The number in the `whole` of each line of a brief of it, by its beginning; 0 for one that stands there otherwise.
+
+    A brief keeps the order of most lines: each is looked for behind the one before, and else anywhere.
+    """
+    wanted = {line[:TROUBLE_LINE] for line in lines}
+    places: dict[str, list[int]] = {}
+    for number, line in enumerate(whole.split("\n"), 1):
+        if (begun := line[:TROUBLE_LINE]) in wanted:
+            places.setdefault(begun, []).append(number)
+    numbers: list[int] = []
+    last = 0
+    for line in lines:
+        found = [] if line.startswith(MARK) else places.get(line[:TROUBLE_LINE], [])
+        behind = bisect_right(found, last)
+        numbers.append(found[behind] if behind < len(found) else found[0] if found else 0)
+        last = max(last, numbers[-1])
+    return numbers
 
 
 def _fill(lines: list[str], room: int) -> tuple[int, int]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,6 +137,46 @@ def test_trouble_in_the_middle_of_a_long_output_is_told() -> None:
     assert "\n901: src/a.c:12:5: error: expected ';'\n" in text
     assert text.count("expected ';'") == 1
     assert len(text) <= CAPS["other"]
+
+
+ROWS = [
+    "same\n" * 7,
+    "a\nb\n" * 6,
+    "".join(f"copied file {n}\n" for n in range(20)),
+    "".join(f"Collecting p{n}\n" for n in range(30)),
+    "".join(f'  File "/x/site-packages/a{n}.py", line {n}, in f\n    call({n})\n' for n in range(9)),
+    *[f"src/a{n % 5}.py:{n}: error: this is wrong {'!' * n}\n" for n in range(40)],
+    "x" * 300 + " an error far behind\n",
+    "error: " + "y" * 2500 + "\n",
+    "… 4 equal lines\n",
+    "9: cannot be read\n",
+    *[f"{chr(97 + n) * 60}\n" * 3 + f"{chr(98 + n) * 50}\n" for n in range(20)],
+]
+PILES = st.randoms(use_true_random=False).map(lambda choice: "".join(choice.choices(ROWS, k=choice.randint(100, 400))))
+
+
+@given(PILES, st.sampled_from(["other", "tests"]))
+def test_a_line_that_is_shown_with_a_number_is_that_line_of_the_whole(text: str, kind: Kind) -> None:
+    kept: list[str] = []
+    shown, out = show(text, kind, lambda data: kept.append(data.decode()) or 4)
+    for number, line in _told(shown):
+        assert kept[0].split("\n")[number - 1].startswith(line)
+    assert out is None or kept[0] == clean(text)
+
+
+def _told(shown: str) -> list[tuple[int, str]]:
+    """The lines of trouble that stand between the marks, with their numbers."""
+    between = shown.partition("; of them:\n")[2].partition("\n… and\n")[0]
+    found = [re.match(r"(\d+): (.*)", row) for row in between.split("\n") if between]
+    return [(int(row[1]), row[2]) for row in found if row]
+
+
+def test_numbers_are_of_the_whole_where_lines_were_folded_before() -> None:
+    lines = ["same"] * 500 + [chr(97 + n % 26) * (n % 50 + 5) for n in range(2000)]
+    lines[1500:1502] = ["a.c:1: error: one", "same"]
+    lines[1600] = "fatal: two"
+    shown, _ = show("\n".join(lines), "other", lambda _: 4)
+    assert _told(shown) == [(1501, "a.c:1: error: one"), (1601, "fatal: two")]
 
 
 def test_the_text_of_a_file_is_never_folded() -> None:
