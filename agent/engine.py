@@ -18,6 +18,7 @@ from aci.repository import Repository
 from aci.workspace import Options, Workspace, open_workspace
 from agent.ledger import Ledger
 from agent.models.base import Model, load_model
+from agent.named import named
 from agent.settings import SECRET, Settings
 from agent.surroundings import services, wishes
 from tools.base import Toolbox
@@ -27,6 +28,7 @@ from trajectories.records import Run
 from trajectories.trees import Trees
 
 if TYPE_CHECKING:
+    from aci.environments.plan import Wishes
     from aci.testing import Report
 
 
@@ -179,7 +181,7 @@ class Engine:
             say=lambda line: self.tell("say", "main", line),
         )
         if self.settings.workspace == "docker":
-            options = replace(options, image=environment_for(options, wishes(self.settings)))
+            options = replace(options, image=environment_for(options, self._wishes()))
         elif options.services:
             options.say("Services are started beside workspaces in containers only: there are none.")
         workspace = open_workspace(self.settings.workspace, options)
@@ -187,6 +189,14 @@ class Engine:
         for copy in self.copies:
             options.say(copy)
         return workspace
+
+    def _wishes(self) -> Wishes:
+        """What the settings wish of an environment; a base without a `.swe-agent.toml` names nothing."""
+        try:
+            of_repository = self.trees.read(self.run.base.tree, ".swe-agent.toml")
+        except FileNotFoundError:
+            of_repository = b""
+        return wishes(self.settings, named(self.settings, of_repository))
 
     def close(self) -> None:
         """End the workspaces, then let go of the run."""

@@ -30,6 +30,7 @@ def rehearsed(
     from aci.environment import environment_for
     from aci.issue_run import snippets, trace
     from aci.workspace import Options, open_workspace
+    from agent.named import named
     from agent.settings import load_settings
     from agent.surroundings import wishes
     from trajectories.trees import Trees
@@ -37,12 +38,13 @@ def rehearsed(
     if not snippets(issue.text):
         say("The issue shows no Python that could be run.")
         return None
-    settings = load_settings(source.file(".swe-agent.toml", rev) or b"", workspace=workspace, image=image)
+    own = source.file(".swe-agent.toml", rev) or b""
+    settings = load_settings(own, workspace=workspace, image=image)
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
         base = source.base(trees, rev)
         options = Options(source, base, trees, settings.image, say=say, **settings.limits)
         if settings.workspace == "docker":
-            options = replace(options, image=environment_for(options, wishes(settings)))
+            options = replace(options, image=environment_for(options, wishes(settings, named(settings, own))))
         with closing(open_workspace(settings.workspace, options)) as opened:
             found = trace(opened, issue.text)
     if found is None:
