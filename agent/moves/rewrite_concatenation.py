@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_scope import Scope, join, path
+from agent.moves.rewrite_paths import path
+from agent.moves.rewrite_scope import Scope, join
 from agent.moves.template_source import Draft
 
 Drafts = Iterator[Draft | None]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_scope import Scope, hit, join, path, read_only
+from agent.moves.rewrite_paths import hit, path
+from agent.moves.rewrite_reading import read_only
+from agent.moves.rewrite_scope import Scope, join
 from agent.moves.template_source import Draft
 
 Drafts = Iterator[Draft | None]

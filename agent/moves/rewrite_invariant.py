@@ -6,7 +6,9 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from agent.moves.rewrite_known import COSTLY
-from agent.moves.rewrite_scope import Region, Scope, hit, immutable, join, path, read_only, reads, same
+from agent.moves.rewrite_paths import hit, path, reads, same
+from agent.moves.rewrite_reading import immutable, read_only
+from agent.moves.rewrite_scope import Comprehension, Region, Scope, join
 from agent.moves.template_source import Draft
 
 Drafts = Iterator[Draft | None]
@@ -151,6 +153,10 @@ def _once(scope: Scope, region: ast.AST, name: str, text: str, users: Sequence[a
     """The line before a region that makes what its users share; carefully, it is made when the first one needs it."""
     before = scope.statement(region)
     statements = list(dict.fromkeys(scope.statement(one) for one in users))
+    if scope.careful and isinstance(region, Comprehension):
+        # Nothing is made for a comprehension that has nothing to run over.
+        rows = path(region.generators[0].iter)
+        return [scope.insert(before, f"{name} = {text} if {rows} else None") if rows else None]
     if not scope.careful or any(one is before for one in statements):
         return [scope.insert(before, f"{name} = {text}")]
     made = [scope.insert(one, f"if {name} is None:", scope.indented(f"{name} = {text}")) for one in statements]
@@ -166,13 +172,13 @@ def _costly(scope: Scope, node: ast.expr) -> bool:
     if isinstance(node.func, ast.Name):
         if scope.builtin(node.func.id):
             return node.func.id in COSTLY and bool(node.args)
-        known = scope.harmless(node.func.id) and node.func.id != scope.function.name
+        known = scope.pure(node) and node.func.id != scope.function.name
         return known or scope.imported(node.func.id) == "re"
     if isinstance(node.func, ast.Attribute):
         if scope.module(node.func.value) == "re":
             return node.func.attr == "compile"
         if path(node.func.value) in ("self", "cls"):
-            return scope.harmless(node.func.attr) and node.func.attr != scope.function.name
+            return scope.pure(node) and node.func.attr != scope.function.name
         return node.func.attr in METHODS and not scope.module(node.func.value)
     return False
 

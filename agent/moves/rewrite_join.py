@@ -9,8 +9,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.moves.rewrite_membership import _appends, _empty, _renamed
-from agent.moves.rewrite_scope import Comprehension, Scope, hit, join, path, reads, root
+from agent.moves.rewrite_grown import appends_to, is_empty, renamed
+from agent.moves.rewrite_paths import hit, path, reads, root
+from agent.moves.rewrite_scope import Comprehension, Scope, join
 from agent.moves.template_source import Draft
 
 Drafts = Iterator[Draft | None]
@@ -56,19 +57,19 @@ def growing(scope: Scope) -> Drafts:
     for search in _searches(scope):
         name = search.rows.id if isinstance(search.rows, ast.Name) else ""
         start = scope.start(name) if name else None
-        appends = _appends(scope, name) if name else []
+        appends = appends_to(scope, name) if name else []
         if start is None or start.value is None or not appends or not isinstance(search.target, ast.Name):
             continue
         if not any(True for _ in scope.regions(search.loop)) or not _kept(scope, search):
             continue
         index = scope.fresh("index", f"{name}_index")
-        key = _renamed(search.key, search.target.id, f"{name}[-1]")
+        key = renamed(search.key, search.target.id, f"{name}[-1]")
         entry = f"{index}.setdefault({_wrapped(scope, search.key, key)}, []).append({name}[-1])"
         begin = [f"{index} = {{}}"]
-        if not _empty(start.value):
+        if not is_empty(start.value):
             begin = _filling(scope, search, index, name, search.target.id)
         first = scope.insert(start, *begin, after=True)
-        if not _empty(start.value):
+        if not is_empty(start.value):
             first = scope.built(start, index, *begin, after=True)
         yield join(
             f"keep an index of `{name}` by `{scope.text(search.key)}` beside it",
@@ -84,15 +85,13 @@ def _looked_up(scope: Scope, search: Search, index: str) -> Draft | None:
     if not scope.careful:
         return scope.swap(search.rows, entry)
     before = search.loop if isinstance(search.loop, ast.For) else scope.statement(search.loop)
-    bound = {
-        one.id
-        for node in ast.walk(search.loop if search.loop is not before else search.target)
-        if isinstance(node, ast.comprehension | ast.Name)
-        for one in ast.walk(node.target if isinstance(node, ast.comprehension) else node)
-        if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
-    }
+    heads = [node.target for node in ast.walk(before) if isinstance(node, ast.comprehension)]
+    bound = {name for head in heads for name in _names(head)} if before is not search.loop else set()
     if bound & _names(search.sought):
-        return None
+        item, asked = scope.fresh("item", "sought"), scope.fresh("matches", "entries")
+        fast, slow = f"{index}.get({item}, ())", scope.text(search.rows)
+        helper = scope.helper(before, f"{asked}({item})", fast, slow)
+        return join("", helper, scope.swap(search.rows, f"{asked}({_hashable(scope, search.sought)})"))
     found = scope.fresh("matches", "entries")
     lines = scope.guarded([f"{found} = {entry}"], f"{found} = {scope.text(search.rows)}")
     return join("", scope.insert(before, *lines), scope.swap(search.rows, found))
@@ -116,7 +115,7 @@ def combined(scope: Scope) -> Drafts:
 def _pair(first: ast.expr, second: ast.expr, target: ast.Tuple) -> tuple[ast.expr, ast.expr] | None:
     """(key of the earlier item, key of the later one) where they are the same key of the two."""
     one, two = (each.id if isinstance(each, ast.Name) else "" for each in target.elts)
-    if one and two and _mentions(first, one) and ast.unparse(second) == _renamed(first, one, two):
+    if one and two and _mentions(first, one) and ast.unparse(second) == renamed(first, one, two):
         return first, second
     return None
 

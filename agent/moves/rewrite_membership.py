@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_scope import Scope, immutable, join, path, same, touched
+from agent.moves.rewrite_paths import path, same
+from agent.moves.rewrite_scope import Scope, join
 from agent.moves.template_source import Draft
 
 Drafts = Iterator[Draft | None]
@@ -14,7 +15,7 @@ Drafts = Iterator[Draft | None]
 def fixed(scope: Scope) -> Drafts:
     """`x in C`, C unchanged in the loop: a set of C before it."""
     done: set[str] = set()
-    for test in _tests(scope):
+    for test in tests_in(scope):
         container = test.comparators[0]
         plain = _unwrapped(scope, container)
         region = scope.outermost(test, container)
@@ -24,7 +25,7 @@ def fixed(scope: Scope) -> Drafts:
         name = scope.fresh(f"{_word(container)}_set", f"{_word(container)}_lookup")
         places = [
             scope.swap(one.comparators[0], name)
-            for one in _tests(scope)
+            for one in tests_in(scope)
             if same(one.comparators[0], container) and _within(scope, one, region)
         ]
         before = scope.statement(region)
@@ -45,7 +46,7 @@ def _carefully(
         if scope.kind(container) == "list"
         else f"set({text}) if isinstance({text}, (list, tuple)) else {text}"
     )
-    tests = [one for one in _tests(scope) if same(one.comparators[0], container) and _within(scope, one, region)]
+    tests = [one for one in tests_in(scope) if same(one.comparators[0], container) and _within(scope, one, region)]
     line = scope.insert(before, *scope.guarded([f"{name} = {made}"], f"{name} = None"))
     return join(what, line, *_answered(scope, before, tests, name, text))
 
@@ -62,7 +63,7 @@ def _answered(scope: Scope, before: ast.stmt, tests: list[ast.Compare], name: st
 
 def sliced(scope: Scope) -> Drafts:
     """`x in xs[i:]` and `x in xs[:i]`: the last or first position of each item."""
-    for test in _tests(scope):
+    for test in tests_in(scope):
         part = test.comparators[0]
         if not isinstance(part, ast.Subscript) or not isinstance(part.slice, ast.Slice) or part.slice.step is not None:
             continue
@@ -87,74 +88,6 @@ def sliced(scope: Scope) -> Drafts:
         )
 
 
-def grown(scope: Scope) -> Drafts:
-    """`x in L`, L a local list that is only appended to: a set that grows beside it, or instead of it."""
-    for name in dict.fromkeys(test.comparators[0].id for test in _tests(scope) if _named(test.comparators[0])):
-        start = scope.start(name)
-        tests = [one for one in _tests(scope) if _named(one.comparators[0]) == name]
-        appends = _appends(scope, name)
-        if start is None or start.value is None or not appends or not any(scope.regions(tests[0])):
-            continue
-        if scope.kind(start.value) not in ("list", "") or (scope.kind(start.value) == "" and not _list(scope, start)):
-            continue
-        whole = [scope.source.parents[one] for one in scope.uses(name)]
-        if not scope.careful:
-            yield from _instead(scope, start, name, tests, appends, len(whole))
-        seen = scope.fresh("seen", f"{name}_seen", f"{name}_set")
-        adds = [_added(scope, seen, name, call) for call in appends]
-        begin = "set()" if _empty(start.value) else f"set({name})"
-        if scope.careful:
-            first = scope.insert(start, *_asking(scope, seen, begin, name), after=True)
-            yield join(f"keep what `{name}` holds in a set beside it", first, *adds, *_swapped(scope, seen, tests))
-            continue
-        yield join(
-            f"keep what `{name}` holds in a set beside it",
-            scope.insert(start, f"{seen} = {begin}", after=True),
-            *adds,
-            *(scope.swap(one.comparators[0], seen) for one in tests),
-        )
-
-
-def _asking(scope: Scope, seen: str, begin: str, name: str) -> list[str]:
-    """The lines of a set beside a list, and of a local function that asks both."""
-    item = scope.fresh("item", "sought")
-    inner = scope.guarded([f"return {item} in {seen}"], f"return {item} in {name}")
-    lines = [f"{seen} = set()"] if begin == "set()" else scope.guarded([f"{seen} = {begin}"], f"{seen} = None")
-    return [*lines, "", f"def {scope.fresh(f'in_{seen}', 'held')}({item}):", *map(scope.indented, inner), ""]
-
-
-def _swapped(scope: Scope, seen: str, tests: list[ast.Compare]) -> list[Draft | None]:
-    asked = scope.fresh(f"in_{seen}", "held")
-    return [
-        scope.swap(one, f"{'not ' if isinstance(one.ops[0], ast.NotIn) else ''}{asked}({scope.text(one.left)})")
-        for one in tests
-    ]
-
-
-def keyed(scope: Scope) -> Drafts:
-    """`K in [key(y) for y in L]`, L a local list that is only appended to: a set of keys that grows beside it."""
-    for test in _tests(scope):
-        container = test.comparators[0]
-        if not isinstance(container, ast.ListComp) or len(container.generators) != 1 or container.generators[0].ifs:
-            continue
-        only = container.generators[0]
-        name = _named(only.iter)
-        start = scope.start(name) if name else None
-        appends = _appends(scope, name) if name else []
-        if start is None or start.value is None or not appends or not isinstance(only.target, ast.Name):
-            continue
-        keys = scope.fresh(f"{name}_keys", "seen_keys")
-        last = _renamed(container.elt, only.target.id, f"{name}[-1]")
-        adds = [scope.insert(scope.statement(call), f"{keys}.add({last})", after=True) for call in appends]
-        begin = "set()" if _empty(start.value) else f"{{{scope.text(container)[1:-1]}}}"
-        yield join(
-            f"keep the keys of `{name}` in a set beside it",
-            scope.insert(start, f"{keys} = {begin}", after=True),
-            *adds,
-            scope.swap(container, keys),
-        )
-
-
 def searching(scope: Scope) -> Drafts:
     """`any(y == x for y in C)`, and a loop that only looks for an equal item and sets a flag: `x in C`."""
     for node in scope.nodes:
@@ -169,7 +102,7 @@ def searching(scope: Scope) -> Drafts:
 
 def simpler(scope: Scope) -> Drafts:
     """`x in list(C)` and `x in d.keys()` need no copy; constants are looked for in a set."""
-    for test in _tests(scope):
+    for test in tests_in(scope):
         container = test.comparators[0]
         plain = _unwrapped(scope, container)
         if plain is not container:
@@ -182,7 +115,7 @@ def simpler(scope: Scope) -> Drafts:
                 yield join("look in a set of constants", scope.swap(container, f"{{{items}}}"))
 
 
-def _tests(scope: Scope) -> list[ast.Compare]:
+def tests_in(scope: Scope) -> list[ast.Compare]:
     return [
         node
         for node in scope.nodes
@@ -239,79 +172,8 @@ def _within(scope: Scope, node: ast.AST, region: ast.AST) -> bool:
     return any(one is region for one in scope.regions(node))
 
 
-def _named(node: ast.AST) -> str:
+def named(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
-
-
-def _list(scope: Scope, start: ast.Assign | ast.AnnAssign) -> bool:
-    return start.value is not None and scope.called(start.value, "list") is not None
-
-
-def _empty(node: ast.expr) -> bool:
-    return (isinstance(node, ast.List) and not node.elts) or (
-        isinstance(node, ast.Call) and not node.args and not node.keywords
-    )
-
-
-def _appends(scope: Scope, name: str) -> list[ast.Call]:
-    """All calls `name.append(e)` that are statements, if nothing else may change the list or keep it elsewhere."""
-    found = []
-    for use in scope.uses(name):
-        parent = scope.source.parents[use]
-        call = scope.source.parents.get(parent)
-        if isinstance(parent, ast.Attribute) and isinstance(call, ast.Call) and call.func is parent:
-            standing = isinstance(scope.source.parents[call], ast.Expr)
-            if parent.attr == "append" and standing and len(call.args) == 1:
-                found.append(call)
-            elif parent.attr not in ("index", "count", "copy"):
-                return []
-        elif (
-            (isinstance(parent, ast.Subscript) and not isinstance(parent.ctx, ast.Load))
-            or isinstance(parent, ast.AugAssign | ast.Delete)
-            or (isinstance(parent, ast.Assign) and use is parent.value)
-            or (isinstance(parent, ast.Call) and any(touched(one) == name for one in _handed(scope, parent)))
-        ):
-            return []
-    return found
-
-
-def _handed(scope: Scope, call: ast.Call) -> list[ast.expr]:
-    """What a call is given that it might change."""
-    named = isinstance(call.func, ast.Name) and (scope.builtin(call.func.id) or scope.harmless(call.func.id))
-    joining = isinstance(call.func, ast.Attribute) and call.func.attr in ("join", "append", "extend")
-    return [] if named or joining else call.args
-
-
-def _added(scope: Scope, seen: str, name: str, call: ast.Call) -> Draft | None:
-    item = call.args[0]
-    again = path(item) or isinstance(item, ast.Constant) or immutable(scope, item)
-    text = scope.text(item) if again else f"{name}[-1]"
-    line = f"{seen}.add({text})"
-    # What cannot be hashed is not in the set, and is looked for in the list.
-    lines = scope.guarded([line], "pass") if scope.careful else [line]
-    return scope.insert(scope.statement(call), *lines, after=True)
-
-
-def _instead(
-    scope: Scope,
-    start: ast.Assign | ast.AnnAssign,
-    name: str,
-    tests: list[ast.Compare],
-    appends: list[ast.Call],
-    n: int,
-) -> Drafts:
-    """The list itself becomes a set, where it is only appended to and looked into."""
-    if start.value is None or isinstance(start, ast.AnnAssign) or n != 1 + len(tests) + len(appends):
-        return
-    begin = "set()" if _empty(start.value) else f"set({scope.text(start.value)})"
-    if isinstance(start.value, ast.List) and start.value.elts:
-        begin = "{" + scope.text(start.value)[1:-1] + "}"
-    calls = []
-    for call in appends:
-        assert isinstance(call.func, ast.Attribute)
-        end = scope.source.span(call.func)[1]
-        calls.append(Draft("", ((end - len("append"), end, "add"),)))
-    yield join(f"`{name}` becomes a set", scope.swap(start.value, begin), *calls)
 
 
 def _sought(scope: Scope, looped: ast.GeneratorExp | ast.ListComp) -> str:
@@ -368,14 +230,3 @@ def _flagged(scope: Scope, loop: ast.For) -> Draft | None:
         found = found.replace(" in ", " not in ", 1)
     start, end = scope.source.span(first)[0], scope.source.span(loop)[1]
     return Draft(f"search with `{found}`", ((start, end, f"{words[0]} = {found}"),))
-
-
-def _renamed(node: ast.expr, name: str, text: str) -> str:
-    """The text of an expression with a name in it replaced."""
-    replacement = ast.parse(text, mode="eval").body
-
-    class Rename(ast.NodeTransformer):
-        def visit_Name(self, found: ast.Name) -> ast.expr:
-            return replacement if found.id == name else found
-
-    return ast.unparse(Rename().visit(ast.parse(ast.unparse(node), mode="eval").body))

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
-from agent.moves.rewrite_scope import Scope, join, same
+from agent.moves.rewrite_paths import same
+from agent.moves.rewrite_scope import Scope, join
 from agent.moves.template_source import Draft
 
 Drafts = Iterator[Draft | None]
@@ -198,6 +199,8 @@ def _deque_use(scope: Scope, use: ast.Name, name: str) -> Draft | None:
             start, end = scope.source.span(above)
             return Draft("", ((start, end, f"{name}.popleft()"),))
         if isinstance(parent.slice, ast.Slice):
+            if not isinstance(parent.ctx, ast.Load):
+                return None
             return scope.swap(use, f"list({name})")
         return Draft("", ())
     if isinstance(parent, ast.Assign) and _rest(parent, name):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_scope import Scope, hit, join, root
+from agent.moves.rewrite_paths import hit, root
+from agent.moves.rewrite_scope import Scope, join
 from agent.moves.template_source import Definition, Draft
 
 Drafts = Iterator[Draft | None]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from aci.target import functions as functions_of
 from agent.moves.rewrite_kinds import kind_of
-from agent.moves.rewrite_known import FRESH, LAZY, MODULES, MUTATING, PURE, READING
+from agent.moves.rewrite_known import MODULES, MUTATING, PURE, READING
+from agent.moves.rewrite_paths import AT_END, INSIDE, hit, path, reads, root, touched, under
 from agent.moves.template_source import Definition, Draft, Source
 
 Loop = ast.For | ast.While
@@ -20,65 +22,6 @@ Region = ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.G
 FAILURES = "(AttributeError, LookupError, TypeError, ValueError)"
 """What building a table from bad items, or looking into one that could not be built, may raise."""
 EMPTY = re.compile(r"(?m)^[ \t]+(?=\r?$)")
-INSIDE, AT_END = "[*]", "[+]"
-"""Marks on a path: something inside it changes, or is added at its end; without one, the path is bound anew."""
-
-
-def path(node: ast.AST) -> str:
-    """A name with its attributes and constant subscripts as one word, `self.rows['a']`; "" where it is none."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        inner = path(node.value)
-        return inner and f"{inner}.{node.attr}"
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-        inner = path(node.value)
-        return inner and f"{inner}[{node.slice.value!r}]"
-    return ""
-
-
-def touched(node: ast.AST) -> str:
-    """The path that a store into a node changes: `grid` for `grid[i][j]`."""
-    while not path(node) and isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
-        node = node.value
-    return path(node)
-
-
-def reads(node: ast.AST) -> set[str]:
-    """The longest paths that an expression reads, without the names that it binds itself."""
-    bound = {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
-    bound |= {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
-    return {one for one in _reads(node) if root(one) not in bound}
-
-
-def _reads(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        yield from _reads(node.func.value)
-        for child in [*node.args, *node.keywords]:
-            yield from _reads(child)
-    elif path(node):
-        yield path(node)
-    else:
-        for child in ast.iter_child_nodes(node):
-            yield from _reads(child)
-
-
-def root(word: str) -> str:
-    return word.split(".")[0].split("[")[0]
-
-
-def hit(changed: Iterable[str], read: str) -> bool:
-    """Whether a change of one of these paths may change what is read at this one."""
-    bare = [one.removesuffix(INSIDE) for one in changed]
-    return any(one == read or under(one, read) or under(read, one) for one in bare)
-
-
-def under(inner: str, outer: str) -> bool:
-    return inner.startswith((f"{outer}.", f"{outer}["))
-
-
-def same(left: ast.AST, right: ast.AST) -> bool:
-    return ast.dump(left) == ast.dump(right)
 
 
 def join(what: str, *parts: Draft | None) -> Draft | None:
@@ -111,6 +54,8 @@ class Scope:
         }
         self.arguments = {one.arg: one for one in ast.walk(function.args) if isinstance(one, ast.arg)}
         self.definitions = {node.name: node for node in ast.walk(source.tree) if isinstance(node, Definition)}
+        self.steady = {node.name for _, node in functions_of(source.tree)}
+        """Functions that read nothing of another call of theirs, as one inside another function does."""
         self.modules = _modules(source.tree)
         self._changes: dict[ast.AST, set[str]] = {}
         self._asked: set[ast.AST] = set()
@@ -246,11 +191,14 @@ class Scope:
             module = self.module(call.func.value)
             if not module:
                 receiver = path(call.func.value)
-                return call.func.attr in READING or (receiver in ("self", "cls") and self.harmless(call.func.attr))
+                return call.func.attr in READING or (receiver in ("self", "cls") and self._steady(call.func.attr))
             return module in MODULES
         if isinstance(call.func, ast.Name):
-            return self.builtin(call.func.id) or self.harmless(call.func.id) or self.imported(call.func.id) in MODULES
+            return self.builtin(call.func.id) or self._steady(call.func.id) or self.imported(call.func.id) in MODULES
         return False
+
+    def _steady(self, name: str) -> bool:
+        return name in self.steady and self.harmless(name)
 
     def builtin(self, name: str) -> bool:
         """Whether a name is a builtin function without effects, bound to nothing else here."""
@@ -398,43 +346,6 @@ class Scope:
             else:
                 break
         return self.source.insert(place, [line], after=True) if place else self.source.insert(body[first], [line])
-
-
-def read_only(scope: Scope, node: ast.AST) -> bool:
-    """Whether what an expression yields is only looked at where it stands: not kept, handed on or changed."""
-    parent = scope.source.parents[node]
-    if isinstance(parent, ast.Compare):
-        return True
-    if isinstance(parent, ast.For | ast.comprehension):
-        return node is parent.iter
-    if isinstance(parent, ast.Subscript):
-        return node is parent.value and isinstance(parent.ctx, ast.Load)
-    if isinstance(parent, ast.If | ast.While | ast.IfExp | ast.Assert):
-        return node is parent.test
-    if isinstance(parent, ast.UnaryOp | ast.BoolOp):
-        return isinstance(parent, ast.UnaryOp) or read_only(scope, parent)
-    if isinstance(parent, ast.BinOp):
-        return True
-    if isinstance(parent, ast.Attribute):
-        call = scope.source.parents[parent]
-        return isinstance(call, ast.Call) and call.func is parent and parent.attr in READING
-    if isinstance(parent, ast.Starred):
-        return True
-    if isinstance(parent, ast.Call) and node is not parent.func:
-        if isinstance(parent.func, ast.Attribute):
-            return parent.func.attr in ("join", "extend", "update", "union", "intersection", "difference")
-        named = parent.func.id if isinstance(parent.func, ast.Name) else ""
-        return scope.builtin(named) and named not in LAZY
-    return False
-
-
-def immutable(scope: Scope, node: ast.AST) -> bool:
-    """Whether the value of an expression is certainly one that nobody can change."""
-    if isinstance(node, ast.Call):
-        if isinstance(node.func, ast.Name):
-            return node.func.id in FRESH and scope.builtin(node.func.id)
-        return scope.module(node.func.value if isinstance(node.func, ast.Attribute) else node) in ("re", "math")
-    return scope.kind(node) in ("str", "number", "tuple")
 
 
 def _stores(node: ast.Name) -> bool:

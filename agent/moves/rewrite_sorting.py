@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_scope import Scope, join, path, same
+from agent.moves.rewrite_paths import path, same
+from agent.moves.rewrite_scope import Scope, join
 from agent.moves.template_source import Draft
 
 Drafts = Iterator[Draft | None]
@@ -174,9 +175,10 @@ def _least(scope: Scope, call: ast.Call, position: int, items: str) -> str:
     if scope.careful and not keywords and not items.endswith("]"):
         # An empty list has no first item, and says so in its own words.
         return f"({name}({items}) if {items} else {items}[0])" if items.isidentifier() else f"{name}({items})"
-    if position == -1 and keywords:
-        items = f"reversed({items})"
-    return f"{name}({', '.join([items, *keywords])})"
+    turn = position == -1 and bool(keywords)
+    text = f"{name}({', '.join([f'reversed({items})' if turn else items, *keywords])})"
+    # An empty list has no first item, and says so in its own words.
+    return f"({text} if {items} else {items}[0])" if scope.careful and items.isidentifier() else text
 
 
 def _turned(call: ast.Call) -> bool | None:

@@ -19,6 +19,7 @@ from agent.moves import (
     rewrite_concatenation,
     rewrite_copies,
     rewrite_counting,
+    rewrite_grown,
     rewrite_invariant,
     rewrite_join,
     rewrite_membership,
@@ -38,9 +39,9 @@ FAMILIES: tuple[tuple[float, Family], ...] = (
     (0.92, rewrite_join.growing),
     (0.91, rewrite_counting.matched),
     (0.9, rewrite_membership.fixed),
-    (0.9, rewrite_membership.grown),
+    (0.9, rewrite_grown.grown),
     (0.89, rewrite_membership.sliced),
-    (0.9, rewrite_membership.keyed),
+    (0.9, rewrite_grown.keyed),
     (0.9, rewrite_counting.counted),
     (0.88, rewrite_counting.placed),
     (0.86, rewrite_join.combined),
@@ -173,15 +174,15 @@ def _sound(scope: Scope, text: bytes, target: Target) -> bool:
     before = scope.function
     after = [node for name, node in functions_of(tree) if name == target.name][-1]
     same = ast.dump(before.args) == ast.dump(after.args) and ast.get_docstring(before) == ast.get_docstring(after)
-    return same and ast.dump(before) != ast.dump(after) and _others(scope.source.tree, before) == _others(tree, after)
+    around = _around(scope.source.data, before) == _around(text, after)
+    return same and around and ast.dump(before) != ast.dump(after)
 
 
-def _others(tree: ast.Module, function: Definition) -> list[str]:
-    """What a module holds beside imports and the body of one function."""
-    body, function.body = function.body, []
-    said = [ast.dump(node) for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
-    function.body = body
-    return said
+def _around(data: bytes, function: Definition) -> list[bytes]:
+    """The lines of a file beside imports, the lines of one function, and empty ones."""
+    lines = data.splitlines()
+    rest = [*lines[: function.lineno - 1], *lines[function.end_lineno :]]
+    return [line for line in rest if line.strip() and not line.startswith((b"import ", b"from "))]
 
 
 def _suits(function: Definition) -> bool:

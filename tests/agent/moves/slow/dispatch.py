@@ -1,5 +1,7 @@
 """Jobs that wait for a machine, by urgency."""
 
+# ruff: noqa: PERF401, PERF402
+
 FUNCTION = "dispatch"
 
 

@@ -1,5 +1,7 @@
 """People that were entered twice."""
 
+# ruff: noqa: PERF401
+
 FUNCTION = "doubles"
 
 

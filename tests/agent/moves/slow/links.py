@@ -1,5 +1,7 @@
 """Which pages of a site can be reached, and in how many clicks."""
 
+# ruff: noqa: PERF401
+
 FUNCTION = "Site.reach"
 
 

@@ -1,5 +1,7 @@
 """The history of a document, newest first."""
 
+# ruff: noqa: RUF005
+
 FUNCTION = "newest_first"
 
 

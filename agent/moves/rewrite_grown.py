@@ -1,0 +1,164 @@
+"""A local list that is only appended to and looked into: a set, or an index, that grows beside it or instead of it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from agent.moves.rewrite_membership import named, tests_in
+from agent.moves.rewrite_paths import path, touched
+from agent.moves.rewrite_reading import immutable
+from agent.moves.rewrite_scope import Scope, join
+from agent.moves.template_source import Draft
+
+Drafts = Iterator[Draft | None]
+
+
+def grown(scope: Scope) -> Drafts:
+    """`x in L`, L a local list that is only appended to: a set that grows beside it, or instead of it."""
+    for name in dict.fromkeys(test.comparators[0].id for test in tests_in(scope) if named(test.comparators[0])):
+        start = scope.start(name)
+        tests = [one for one in tests_in(scope) if named(one.comparators[0]) == name]
+        appends = appends_to(scope, name)
+        if start is None or start.value is None or not appends or not any(scope.regions(tests[0])):
+            continue
+        if scope.kind(start.value) not in ("list", "") or (scope.kind(start.value) == "" and not _list(scope, start)):
+            continue
+        whole = [scope.source.parents[one] for one in scope.uses(name)]
+        if not scope.careful:
+            yield from _instead(scope, start, name, tests, appends, len(whole))
+        seen = scope.fresh("seen", f"{name}_seen", f"{name}_set")
+        adds = [_added(scope, seen, name, call) for call in appends]
+        begin = "set()" if is_empty(start.value) else f"set({name})"
+        if scope.careful:
+            first = scope.insert(start, *_asking(scope, seen, begin, name), after=True)
+            yield join(f"keep what `{name}` holds in a set beside it", first, *adds, *_swapped(scope, seen, tests))
+            continue
+        yield join(
+            f"keep what `{name}` holds in a set beside it",
+            scope.insert(start, f"{seen} = {begin}", after=True),
+            *adds,
+            *(scope.swap(one.comparators[0], seen) for one in tests),
+        )
+
+
+def _asking(scope: Scope, seen: str, begin: str, name: str) -> list[str]:
+    """The lines of a set beside a list, and of a local function that asks both."""
+    item = scope.fresh("item", "sought")
+    inner = scope.guarded([f"return {item} in {seen}"], f"return {item} in {name}")
+    lines = [f"{seen} = set()"] if begin == "set()" else scope.guarded([f"{seen} = {begin}"], f"{seen} = None")
+    return [*lines, "", f"def {scope.fresh(f'in_{seen}', 'held')}({item}):", *map(scope.indented, inner), ""]
+
+
+def _swapped(scope: Scope, seen: str, tests: list[ast.Compare]) -> list[Draft | None]:
+    asked = scope.fresh(f"in_{seen}", "held")
+    return [
+        scope.swap(one, f"{'not ' if isinstance(one.ops[0], ast.NotIn) else ''}{asked}({scope.text(one.left)})")
+        for one in tests
+    ]
+
+
+def keyed(scope: Scope) -> Drafts:
+    """`K in [key(y) for y in L]`, L a local list that is only appended to: a set of keys that grows beside it."""
+    for test in tests_in(scope):
+        container = test.comparators[0]
+        if not isinstance(container, ast.ListComp) or len(container.generators) != 1 or container.generators[0].ifs:
+            continue
+        only = container.generators[0]
+        name = named(only.iter)
+        start = scope.start(name) if name else None
+        appends = appends_to(scope, name) if name else []
+        if start is None or start.value is None or not appends or not isinstance(only.target, ast.Name):
+            continue
+        keys = scope.fresh(f"{name}_keys", "seen_keys")
+        last = renamed(container.elt, only.target.id, f"{name}[-1]")
+        adds = [scope.insert(scope.statement(call), f"{keys}.add({last})", after=True) for call in appends]
+        begin = "set()" if is_empty(start.value) else f"{{{scope.text(container)[1:-1]}}}"
+        yield join(
+            f"keep the keys of `{name}` in a set beside it",
+            scope.insert(start, f"{keys} = {begin}", after=True),
+            *adds,
+            scope.swap(container, keys),
+        )
+
+
+def appends_to(scope: Scope, name: str) -> list[ast.Call]:
+    """All calls `name.append(e)` that are statements, if nothing else may change the list or keep it elsewhere."""
+    found = []
+    for use in scope.uses(name):
+        parent = scope.source.parents[use]
+        call = scope.source.parents.get(parent)
+        if isinstance(parent, ast.Attribute) and isinstance(call, ast.Call) and call.func is parent:
+            standing = isinstance(scope.source.parents[call], ast.Expr)
+            if parent.attr == "append" and standing and len(call.args) == 1:
+                found.append(call)
+            elif parent.attr not in ("index", "count", "copy"):
+                return []
+        elif (
+            (isinstance(parent, ast.Subscript) and not isinstance(parent.ctx, ast.Load))
+            or isinstance(parent, ast.AugAssign | ast.Delete)
+            or (isinstance(parent, ast.Assign) and use is parent.value)
+            or (isinstance(parent, ast.Call) and any(touched(one) == name for one in _handed(scope, parent)))
+        ):
+            return []
+    return found
+
+
+def _handed(scope: Scope, call: ast.Call) -> list[ast.expr]:
+    """What a call is given that it might change."""
+    named = isinstance(call.func, ast.Name) and (scope.builtin(call.func.id) or scope.harmless(call.func.id))
+    joining = isinstance(call.func, ast.Attribute) and call.func.attr in ("join", "append", "extend")
+    return [] if named or joining else call.args
+
+
+def _added(scope: Scope, seen: str, name: str, call: ast.Call) -> Draft | None:
+    item = call.args[0]
+    again = path(item) or isinstance(item, ast.Constant) or immutable(scope, item)
+    text = scope.text(item) if again else f"{name}[-1]"
+    line = f"{seen}.add({text})"
+    # What cannot be hashed is not in the set, and is looked for in the list.
+    lines = scope.guarded([line], "pass") if scope.careful else [line]
+    return scope.insert(scope.statement(call), *lines, after=True)
+
+
+def _instead(
+    scope: Scope,
+    start: ast.Assign | ast.AnnAssign,
+    name: str,
+    tests: list[ast.Compare],
+    appends: list[ast.Call],
+    n: int,
+) -> Drafts:
+    """The list itself becomes a set, where it is only appended to and looked into."""
+    if start.value is None or isinstance(start, ast.AnnAssign) or n != 1 + len(tests) + len(appends):
+        return
+    begin = "set()" if is_empty(start.value) else f"set({scope.text(start.value)})"
+    if isinstance(start.value, ast.List) and start.value.elts:
+        begin = "{" + scope.text(start.value)[1:-1] + "}"
+    calls = []
+    for call in appends:
+        assert isinstance(call.func, ast.Attribute)
+        end = scope.source.span(call.func)[1]
+        calls.append(Draft("", ((end - len("append"), end, "add"),)))
+    yield join(f"`{name}` becomes a set", scope.swap(start.value, begin), *calls)
+
+
+def _list(scope: Scope, start: ast.Assign | ast.AnnAssign) -> bool:
+    return start.value is not None and scope.called(start.value, "list") is not None
+
+
+def is_empty(node: ast.expr) -> bool:
+    return (isinstance(node, ast.List) and not node.elts) or (
+        isinstance(node, ast.Call) and not node.args and not node.keywords
+    )
+
+
+def renamed(node: ast.expr, name: str, text: str) -> str:
+    """The text of an expression with a name in it replaced."""
+    replacement = ast.parse(text, mode="eval").body
+
+    class Rename(ast.NodeTransformer):
+        def visit_Name(self, found: ast.Name) -> ast.expr:
+            return replacement if found.id == name else found
+
+    return ast.unparse(Rename().visit(ast.parse(ast.unparse(node), mode="eval").body))
