@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     large suite has nothing to do with the patch), `setup_time` (for the whole set-up of an environment) and
     `model_timeout` (of silence from a provider). `rounds` is how often a strategy may come back with failing evidence.
 
+    `function`, `workload` and `benchmark` are what `optimize` is to make faster, see docs/optimize.md.
+
     `image` empty: found, see docs/environments.md. `images` maps a language (`python`, `python3.9`) to an image.
     Set-up reaches the hosts in `registries`, trusts `certificates` (a PEM file), and has the variables of `setup_env`;
     `services` run beside each workspace in a container, on its loopback.
@@ -124,6 +126,9 @@ class Settings(BaseSettings):
     services: dict[str, ServiceTable] = Field(default_factory=dict)
     test: str = ""
     reproduce: str = ""
+    function: str = ""
+    workload: str = ""
+    benchmark: str = ""
     budget: float | None = Field(default=2.0, ge=0)
     max_steps: int = Field(default=100, gt=0)
     max_tokens: int | None = Field(default=None, gt=0)

@@ -1,0 +1,244 @@
+"""What `optimize` does around its bench: the workload, the functions, the rewrites, the gain, and how all is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aci.commands import detect_command
+from aci.counting import counting_room
+from aci.efficiency import Entry, Growth, rank, rewards, worth
+from aci.inputs import benchmark_command
+from aci.profiling import flame, hot_lines, hottest, profile, speedscope
+from aci.target import Target, target_of
+from agent.moves.bench import RIGHT, SCORES, Bench, Judged
+from agent.moves.rewrites import rewrites
+from trajectories.errors import UsageError
+from trajectories.journal import write_durably
+
+if TYPE_CHECKING:
+    from aci.timing import Timing
+    from agent.task import Task
+
+TARGETS = 3
+REWRITES = 12
+"""Candidates of the built-in rewrites that are tried for a function."""
+LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What a function came to. `workload` is (whole, inside the function) in instructions, before and after; empty
+    where it could not be counted."""
+
+    target: Target
+    before: Judged
+    after: Judged
+    seeds: tuple[tuple[int, int], ...]
+    workload: tuple[tuple[int, int], ...]
+    timing: Timing | None
+
+    @property
+    def ratio(self) -> float:
+        """Instructions before to after."""
+        return self.before.cost / max(self.after.cost, 1)
+
+    @property
+    def is_worth_it(self) -> bool:
+        """By the whole workload, or where that is not known by the function's own calls."""
+        (before, _), (after, _) = self.workload or ((self.before.cost, 0), (self.after.cost, 0))
+        return worth(before, after, self.before.growth, self.after.growth)
+
+    @property
+    def vetoes(self) -> list[str]:
+        """What wall time and memory say against it, and what other hash seeds do."""
+        found = [self.timing.veto] if self.timing and self.timing.veto else []
+        if any(after >= before for before, after in self.seeds):
+            found.append("under another hash seed it executes no fewer instructions")
+        return found
+
+    @property
+    def summary(self) -> str:
+        lesser = (
+            f"{self.before.cost:,} -> {self.after.cost:,} instructions ({self.ratio:.1f}x fewer, {self.after.backend})"
+        )
+        return f"{lesser}; growth {growth_in_words(self.before.growth)} -> {growth_in_words(self.after.growth)}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What stands behind it, in sentences for the verdict."""
+        lines = [f"{self.target}: {self.summary}; the first call {self.before.cold:,} -> {self.after.cold:,}."]
+        if self.workload:
+            (whole, inside), (now, _) = self.workload
+            lines.append(
+                f"It held {inside / whole:.1%} of the workload's instructions, start-up included. "
+                f"They are {1 - now / whole:.1%} fewer now: {whole:,} -> {now:,}."
+            )
+        else:
+            lines.append("The workload takes too long to count its instructions.")
+        if self.timing:
+            first, second = self.timing.peaks
+            lines.append(
+                f"Wall time: {self.timing.ratio:.2f} of before (median of {len(self.timing.before)} pairs); "
+                f"peak memory {first / 1e6:.2f} -> {second / 1e6:.2f} MB."
+            )
+        return tuple(lines)
+
+
+def workload_of(task: Task) -> str:
+    """The command whose calls and instructions count: the user's, a benchmark's, or the tests'."""
+    settings = task.settings
+
+    def found() -> str:
+        if settings.workload:
+            return settings.workload
+        if settings.benchmark:
+            return benchmark_command(task.workspace, settings.benchmark)
+        return settings.test or detect_command(task.workspace)
+
+    command: str = task.once("workload", found)
+    return command
+
+
+def chosen_targets(task: Task, command: str) -> list[Target]:
+    """The function that the user named, or the hottest of the workload; its profile goes into the run's folder."""
+    if task.settings.function:
+        target = target_of(task.settings.function)
+        source = task.trees.read(task.base.tree, target.path).decode("utf-8", "replace")
+        try:
+            target.find(source)
+        except SyntaxError as error:
+            raise UsageError(f"{target.path} cannot be parsed: {error.msg}.", "Name another function.") from None
+        return [target]
+
+    def profiled() -> list[list[str]]:
+        room = counting_room(task.workspace, task.base.tree)
+        try:
+            found = profile(room, command)
+        finally:
+            room.close()
+        write_durably(task.engine.journal.directory / "profile.speedscope.json", speedscope(found).encode())
+        task.note("summary", flame(found))
+        return [[target.path, target.name] for target in hottest(found, TARGETS)]
+
+    return [Target(path, name) for path, name in task.once("targets", profiled)]
+
+
+def rewritten(task: Task, bench: Bench) -> list[Judged]:
+    """The built-in rewrites of the function, each judged."""
+    data = task.trees.read(bench.tree, bench.target.path)
+    found = []
+    for rewrite in rewrites(data, bench.target)[:REWRITES]:
+        task.cancel.check()
+        tree = task.trees.write({bench.target.path: rewrite.data}, bench.tree)
+        judged = bench.judge(rewrite.what, tree)
+        task.note("candidate", f"{judged.what}: {told(judged, bench.baseline())}")
+        found.append(judged)
+    return found
+
+
+def group_rewards(task: Task, group: Sequence[Judged]) -> None:
+    """The group with its rewards, as a note: after arXiv 2508.20124, of the right ones by instructions."""
+    right = [judged for judged in group if judged.status == RIGHT]
+    earned = dict(zip((id(judged) for judged in right), rewards([judged.cost for judged in right]), strict=True))
+    rows = [
+        {
+            "what": judged.what,
+            "status": judged.status,
+            "instructions": judged.cost,
+            "backend": judged.backend,
+            "reward": earned.get(id(judged), SCORES.get(judged.status)),
+        }
+        for judged in group
+    ]
+    if rows:
+        task.note("score", f"{len(right)} of {len(rows)} candidates are right", group=rows)
+
+
+def gain_of(bench: Bench, right: Sequence[Judged]) -> tuple[Gain | None, str]:
+    """What the best of these candidates gains; None, and why, where it is not worth its patch."""
+    before = bench.baseline()
+    best = right[rank([Entry(judged.cost, judged.lines) for judged in right])[0]]
+    if best.cost >= before.cost and not _is_below(best.growth, before.growth):
+        return None, f"of {len(right)} right candidates none executes fewer instructions."
+    seeds = tuple((first, second) for first, second in bench.seeds(best.tree))
+    workload = tuple((whole, inside) for whole, inside in bench.workload(best.tree))
+    gain = Gain(bench.target, before, best, seeds, workload, bench.timing(best.tree))
+    if not gain.is_worth_it:
+        return None, f"{best.what} is not worth a patch: {' '.join(gain.notes)}"
+    return gain, ""
+
+
+def _is_below(after: Growth | None, before: Growth | None) -> bool:
+    return bool(after and before and after.is_below(before))
+
+
+def growth_in_words(growth: Growth | None) -> str:
+    return f"n^{growth.exponent:.2f} ({growth.low:.2f} to {growth.high:.2f})" if growth else "unknown"
+
+
+def told(judged: Judged, before: Judged) -> str:
+    """What a candidate came to, in a line."""
+    if judged.status != RIGHT:
+        return f"{judged.status}: {'; '.join(judged.why)}"
+    ratio = before.cost / max(judged.cost, 1)
+    return (
+        f"right, {before.cost:,} -> {judged.cost:,} instructions ({ratio:.2f}x fewer), "
+        f"growth {growth_in_words(before.growth)} -> {growth_in_words(judged.growth)}, {judged.lines} lines changed"
+    )
+
+
+def opening(task: Task, bench: Bench, group: Sequence[Judged]) -> str:
+    """The first message to a model: the function, what it costs and where, and what rewrites came to."""
+    target, before = bench.target, bench.baseline()
+    source = task.trees.read(bench.tree, target.path).decode("utf-8")
+    node = target.find(source)
+    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    lines = source.splitlines()[first - 1 : node.end_lineno]
+    tried = [f"- {judged.what}: {told(judged, before)}" for judged in group[:LINES]]
+    return task.prompt(
+        "start",
+        function=target.name,
+        path=target.path,
+        command=bench.command,
+        figures=f"{before.cost:,} instructions in {len(bench.measured)} calls, growth {growth_in_words(before.growth)}",
+        hot=hot(bench, bench.tree),
+        source="\n".join(f"{number}\t{line}" for number, line in enumerate(lines, first)),
+        tried="\n".join(["Tried already, without a model:", *tried]) if tried else "",
+    )
+
+
+def feedback(task: Task, bench: Bench, judged: Judged, group: Sequence[Judged]) -> str:
+    """What a candidate came to and where its instructions are now, for the model's next one."""
+    before = bench.baseline()
+    right = [each for each in group if each.status == RIGHT]
+    best = min(right, key=lambda each: each.cost, default=None)
+    return task.prompt(
+        "again",
+        verdict=told(judged, before),
+        hot=hot(bench, judged.tree) if judged.status == RIGHT else "",
+        best=f"{best.what}: {told(best, before)}" if best else "none is right yet",
+        next="Mend it, and submit again."
+        if judged.status != RIGHT
+        else "If you see more to gain, go on from here; if not, submit as it is.",
+    )
+
+
+def hot(bench: Bench, tree: str) -> str:
+    """The lines of the function that hold most of the work at `tree`."""
+
+    def looked() -> str:
+        room = bench.room_at(tree)
+        try:
+            lines = hot_lines(room, bench.target, bench.measured)
+        except UsageError:
+            return ""
+        return ", ".join(f"line {each.line}: {each.share:.0%}" for each in lines[:LINES] if each.share >= 0.02)
+
+    where: str = bench.task.once(f"hot {bench.target} {tree}", looked)
+    return f"Where the work is: {where}." if where else ""
+
+
+def final_word(gains: Sequence[Gain], words: Sequence[str]) -> str:
+    return "\n".join([*(note for gain in gains for note in gain.notes), *words])
