@@ -57,7 +57,7 @@ def rewards(counts: Sequence[int]) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Counts that grow about as `constant + factor * size ** exponent` over these sizes.
+    """Counts that grow about as `constant + factor * (size / largest size) ** exponent` over these sizes.
 
     `low` and `high` bound the exponent with 95 % confidence; with fewer than four sizes they are infinite: not known.
     """
@@ -72,7 +72,7 @@ class Growth:
 
     def at(self, size: float) -> float:
         """The fitted count for a size."""
-        return float(self.constant + self.factor * size**self.exponent)
+        return float(self.constant + self.factor * (size / self.sizes[-1]) ** self.exponent)
 
     def is_below(self, other: Growth) -> bool:
         """Whether it grows slower for sure: the ranges do not overlap."""
@@ -110,9 +110,8 @@ def fit(sizes: Sequence[int], counts: Sequence[float]) -> Growth:
             moved = MOVES_ON * (_best(sizes[1:], counts[1:])[0].exponent - best.exponent)
             low, high = min(low, best.exponent + moved), max(high, min(best.exponent + moved, STEEPEST))
         low, high = low - DRIFT, high + DRIFT
-    factor = best.factor / sizes[-1] ** best.exponent if best.exponent < STEEPEST else 0.0
     whole = tuple(round(count) for count in counts)
-    return Growth(best.exponent, low, high, sizes, whole, best.constant, factor)
+    return Growth(best.exponent, low, high, sizes, whole, best.constant, best.factor)
 
 
 def _best(sizes: Sequence[int], counts: Sequence[float]) -> tuple[_Power, list[float]]:
@@ -162,11 +161,11 @@ def _power(sizes: Sequence[int], counts: Sequence[float], exponent: float, shift
 
 
 def _slope(sizes: Sequence[int], counts: Sequence[float]) -> float:
-    """The slope of the logarithms, by least squares; not below 0."""
+    """The slope of the logarithms, by least squares, between 0 and STEEPEST."""
     xs, ys = [math.log(size) for size in sizes], [math.log(count) for count in counts]
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
     slope = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
-    return max(slope, 0.0)
+    return min(max(slope, 0.0), STEEPEST)
 
 
 # Choice

@@ -1,0 +1,273 @@
+"""What an optimization changed, as a picture and as a table: instructions over size, and all that was measured.
+
+The picture is SVG that needs nothing else: both axes are logarithmic, so a power is a straight line and its exponent
+the slope. It follows the reader's light or dark scheme. Names are somebody's, so everything is escaped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from aci.efficiency import Growth
+from aci.view import clean
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+WIDTH, HEIGHT = 720, 460
+LEFT, RIGHT, TOP, BOTTOM = 76, 24, 96, 56
+"""Room round the plot, for the title, the legend and what the axes say."""
+
+LONGEST_TITLE, LONGEST_SUBTITLE, MOST_TICKS, CURVE = 62, 96, 8, 40
+_UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_STYLE = """\
+svg { color-scheme: light dark; font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; font-size: 12px; }
+.paper { fill: #ffffff; } text { fill: #1f2328; } .faint { fill: #59636e; }
+.grid { stroke: #d1d9e0; stroke-width: 1; } .axis { stroke: #818b98; stroke-width: 1; fill: none; }
+.title { font-size: 16px; font-weight: 600; }
+.line { fill: none; stroke-width: 2; stroke-dasharray: 5 4; opacity: 0.75; }
+.before .line { stroke: #bc4c00; } .before .mark { fill: #bc4c00; }
+.after .line { stroke: #0969da; } .after .mark { fill: #0969da; }
+@media (prefers-color-scheme: dark) {
+  .paper { fill: #0d1117; } text { fill: #e6edf3; } .faint { fill: #9198a1; }
+  .grid { stroke: #2f353d; } .axis { stroke: #656c76; }
+  .before .line { stroke: #f0883e; } .before .mark { fill: #f0883e; }
+  .after .line { stroke: #58a6ff; } .after .mark { fill: #58a6ff; }
+}
+"""
+
+
+# Picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Maps values of a logarithmic axis, from `low` to `high`, to places from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        share = math.log(value / self.low) / math.log(self.high / self.low)
+        return self.start + share * (self.end - self.start)
+
+
+def chart(name: str, before: Growth, after: Growth | None = None, counted: str = "") -> str:
+    """The SVG of how a function's instructions grow. `counted` says how they were counted; it stands below the name."""
+    growths = [("before", before), *([("after", after)] if after else [])]
+    sizes = [size for _, growth in growths for size in growth.sizes]
+    counts = [count for _, growth in growths for count in growth.counts]
+    x = _axis(sizes, LEFT, WIDTH - RIGHT)
+    y = _axis(counts, HEIGHT - BOTTOM, TOP)
+    title = _short(clean(name).replace("\n", " "), LONGEST_TITLE)
+    said = "; ".join(f"{side} {_told(growth)}" for side, growth in growths)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        'role="img" aria-labelledby="title said">',
+        f'<title id="title">{escape(title)}</title>',
+        f'<desc id="said">Instructions over size: {escape(said)}</desc>',
+        f"<style>{_STYLE}</style>",
+        f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>',
+        f'<text class="title" x="{LEFT}" y="30">{escape(title)}</text>',
+        *_legend(growths, counted),
+        *_grid(x, y, sorted(set(sizes))),
+        *(part for side, growth in growths for part in _series(side, growth, x, y)),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _axis(values: Sequence[float], start: float, end: float) -> _Axis:
+    """A little wider than the values, and never less than a factor of two."""
+    low, high = min(values), max(values)
+    margin = max((high / low) ** 0.06, 1.05) if high / low > 2 else math.sqrt(2)
+    return _Axis(low / margin, high * margin, start, end)
+
+
+def _ticks(axis: _Axis) -> list[float]:
+    """Round numbers on the axis: powers of ten, with 2 and 5 or all between where there are few; thinned where many."""
+    found: list[float] = []
+    for steps in (
+        (1,),
+        (1, 3),
+        (1, 2, 5),
+        (1, 1.5, 2, 3, 5, 7),
+        (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9),
+    ):
+        first, last = math.floor(math.log10(axis.low)), math.ceil(math.log10(axis.high))
+        found = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+        found = [value for value in found if axis.low <= value <= axis.high]
+        if len(found) >= 4:
+            break
+    thin = -(-len(found) // MOST_TICKS)
+    return found[:: thin or 1]
+
+
+def _grid(x: _Axis, y: _Axis, sizes: Sequence[int]) -> Iterator[str]:
+    """Lines at round counts; sizes are ticked where something was counted, if their names have room."""
+    for value in _ticks(y):
+        at = y.at(value)
+        yield f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{at:.1f}" y2="{at:.1f}"/>'
+        yield f'<text class="faint" x="{x.start - 8}" y="{at + 4:.1f}" text-anchor="end">{_amount(value)}</text>'
+    for value in _apart(x, sizes):
+        at = x.at(value)
+        yield f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{y.start}" y2="{y.end}"/>'
+        yield f'<text class="faint" x="{at:.1f}" y="{y.start + 18}" text-anchor="middle">{_size(value)}</text>'
+    yield f'<path class="axis" d="M{x.start} {y.end}V{y.start}H{x.end}"/>'
+    yield f'<text x="{(x.start + x.end) / 2:.0f}" y="{HEIGHT - 14}" text-anchor="middle">size n</text>'
+    middle = (y.start + y.end) / 2
+    turned = f'x="18" y="{middle:.0f}" text-anchor="middle" transform="rotate(-90 18 {middle:.0f})"'
+    yield f"<text {turned}>instructions</text>"
+
+
+def _apart(axis: _Axis, sizes: Sequence[int], least: float = 44.0) -> list[float]:
+    found: list[float] = []
+    for size in sizes:
+        if not found or axis.at(size) - axis.at(found[-1]) >= least:
+            found.append(size)
+    return found
+
+
+def _series(side: str, growth: Growth, x: _Axis, y: _Axis) -> Iterator[str]:
+    """What was counted as marks, what was fitted as a line through them."""
+    first, last = growth.sizes[0], growth.sizes[-1]
+    along = [first * (last / first) ** (step / CURVE) for step in range(CURVE + 1)]
+    curve = [(x.at(size), y.at(growth.at(size))) for size in along if y.low <= growth.at(size) <= y.high]
+    yield f'<g class="{side}">'
+    if len(curve) > 1:
+        yield f'<polyline class="line" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in curve)}"/>'
+    for size, count in zip(growth.sizes, growth.counts, strict=True):
+        told = f"<title>{side}: {count:,} instructions at n = {size:,}</title>"
+        yield _mark(side, x.at(size), y.at(count), told)
+    yield "</g>"
+
+
+def _mark(side: str, x: float, y: float, told: str = "") -> str:
+    """Told apart by form as well as by colour."""
+    if side == "before":
+        return f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="4.5">{told}</circle>'
+    return f'<rect class="mark" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8">{told}</rect>'
+
+
+def _legend(growths: Sequence[tuple[str, Growth]], counted: str) -> Iterator[str]:
+    if counted:
+        shown = _short(clean(counted).replace("\n", " "), LONGEST_SUBTITLE)
+        yield f'<text class="faint" x="{LEFT}" y="50">{escape(shown)}</text>'
+    for place, (side, growth) in enumerate(growths):
+        left = LEFT + place * 310
+        yield f'<g class="{side}">{_mark(side, left + 5, 73)}</g>'
+        yield f'<text x="{left + 18}" y="77">{side}: {_told(growth)}</text>'
+
+
+def _told(growth: Growth) -> str:
+    """The exponent with its range."""
+    return f"n^{growth.exponent:.2f} ({range_of(growth)})"
+
+
+def range_of(growth: Growth) -> str:
+    """The range of an exponent in words."""
+    if not (math.isfinite(growth.low) and math.isfinite(growth.high)):
+        return "range not known"
+    return f"95 %: {max(growth.low, 0):.2f} to {growth.high:.2f}"
+
+
+def _size(value: float) -> str:
+    return f"{value:,.0f}" if value < 100_000 else _amount(value)
+
+
+def _amount(value: float) -> str:
+    for size, unit in _UNITS:
+        if value >= size:
+            return f"{value / size:.4g} {unit}"
+    return f"{value:.4g}"
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"…{text[1 - longest :]}"
+
+
+# Table
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One side, as far as it was measured: instructions of a call and of the workload, seconds, bytes at the peak.
+
+    `share` is that of all calls of the function in the workload's instructions.
+    """
+
+    instructions: int | None = None
+    growth: Growth | None = None
+    share: float | None = None
+    workload: int | None = None
+    seconds: float | None = None
+    memory: int | None = None
+
+
+def table(name: str, before: Measured, after: Measured, backend: str = "") -> Table:
+    """What was measured of both sides, row by row, with the ratio of before to after; what was not is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=Text(clean(name).replace("\n", " ")), title_justify="left", box=None, pad_edge=False)
+    made.add_column("")
+    for heading in ("before", "after", "ratio"):
+        made.add_column(heading, justify="right", no_wrap=True)
+    for words in rows(before, after, backend):
+        made.add_row(*map(Text, words))
+    return made
+
+
+def rows(before: Measured, after: Measured, backend: str = "") -> list[tuple[str, str, str, str]]:
+    """The table as words: what, before, after, ratio."""
+    by = f" ({clean(backend)})" if backend else ""
+    found = [
+        _row(f"instructions{by}", before.instructions, after.instructions, lambda value: f"{value:,.0f}"),
+        _exponents(before.growth, after.growth),
+        _row("share of the workload", before.share, after.share, lambda value: f"{value:.1%}", ratio=False),
+        _row("the workload's instructions", before.workload, after.workload, lambda value: f"{value:,.0f}"),
+        _row("wall time", before.seconds, after.seconds, _seconds),
+        _row("peak memory", before.memory, after.memory, _bytes),
+    ]
+    return [row for row in found if row]
+
+
+def _row(
+    what: str, before: float | None, after: float | None, say: Callable[[float], str], ratio: bool = True
+) -> tuple[str, str, str, str] | None:
+    if before is None and after is None:
+        return None
+    times = f"{_significant(before / after)} x" if ratio and before and after else ""
+    return what, "-" if before is None else say(before), "-" if after is None else say(after), times
+
+
+def _exponents(before: Growth | None, after: Growth | None) -> tuple[str, str, str, str] | None:
+    if before is None and after is None:
+        return None
+    clear = "clearly less" if before and after and after.is_below(before) else ""
+    return "growth", _told(before) if before else "-", _told(after) if after else "-", clear
+
+
+def _significant(value: float) -> str:
+    """Two decimals below ten, none from a hundred on."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def _seconds(value: float) -> str:
+    for size, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value / 1e-9:.3g} ns"
+
+
+def _bytes(value: float) -> str:
+    for size, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.0f} B"
