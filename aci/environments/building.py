@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -10,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from aci.base_image import MADE
 from aci.daemon import Daemon, trouble
 from aci.environments.dated import chooses, date_of, dated, told
+from aci.environments.keeping import changes, leave, version
 from aci.environments.mending import APT, MOST, Failure, Mend, mend
 from aci.environments.outage import outage
 from aci.environments.plan import HOME, VENV, Command, Plan, Wishes
 from aci.environments.registries import reached, trusting
-from aci.environments.room import ROOT, SUBMODULE, Done, Room
+from aci.environments.room import Done, Room
 from aci.environments.trying import Tried, imports_of_tests, tried
 from aci.workspace import Options
 from trajectories.errors import WorkspaceError
@@ -47,12 +46,6 @@ OPTIONAL = 1 / 3
 
 _EVERY = 15.0
 """Seconds between words on a command that takes long."""
-
-_LEFT = (
-    f"cd {ROOT} && xargs -0 rm -rf -- < {HOME}/files && "
-    f"rm -rf {HOME}/files /tmp/npm-cache /tmp/.swe-agent-* /tmp/swe-agent-* && : > {MADE}"
-)
-_VERSIONS = {"python": "python3 -V", "node": "node -v", "go": "go version", "rust": "rustc -V"}
 
 
 class NetworkFailed(WorkspaceError):
@@ -103,11 +96,12 @@ class Build:
         """
         with ExitStack() as rooms:
             build, room, found = self._better(rooms)
-            build._leave(room)
+            leave(room, self.options)
             day = f"{build.when:%Y-%m-%d}" if build.when else ""
             seconds = time.monotonic() - self.began
-            built = Built(tuple(build.mends), found, seconds, build._version(room), day)
-            room.commit(name, build._changes(room, labels(built)))
+            own = build._own(room)
+            built = Built(tuple(build.mends), found, seconds, version(room, self.plan.language, own), day)
+            room.commit(name, changes(own, labels(built)))
             return built
 
     def _better(self, rooms: ExitStack) -> tuple[Build, Room, Tried]:
@@ -252,7 +246,8 @@ class Build:
 
     def _tests(self, room: Room, env: Mapping[str, str]) -> Tried:
         """What the tests do in a container of their own, so that nothing they write is in the result."""
-        draft = room.commit("", self._changes(room, {}))  # nameless: if this process dies, it goes with the leftovers
+        nameless = ""  # so that it goes with the leftovers if this process dies
+        draft = room.commit(nameless, changes(self._own(room), {}))
         try:
             with Room(self.daemon, draft, self.options, services=True) as other:
                 own = {**env, **other.told}
@@ -286,35 +281,8 @@ class Build:
             _check_network(done)
         return done
 
-    def _leave(self, room: Room) -> None:
-        """Take the base's own files out again: those of the base that is worked on come in their place."""
-        files = self.options.trees.files(self.options.base.tree)
-        paths = [path for path, entry in files.items() if entry.mode != SUBMODULE]
-        room.write(f"{HOME}/files", b"".join(path.encode("utf-8", "surrogateescape") + b"\0" for path in paths))
-        done = room.run(_LEFT, {}, 600)
-        if done.code:
-            raise WorkspaceError(
-                f"The environment could not be kept: {done.last}", "See that Docker's disk is not full."
-            )
-
-    def _version(self, room: Room) -> str:
-        command = _VERSIONS.get(self.plan.language, "")
-        done = room.run(command, self._own(room), 30) if command else None
-        words = done.output.split() if done and not done.code else []
-        return next((word.strip("vgo") for word in words if any(letter.isdigit() for letter in word)), "")
-
-    def _changes(self, room: Room, labels: Mapping[str, str]) -> list[str]:
-        variables = [f"ENV {name}={_quoted(value)}" for name, value in self._own(room).items()]
-        idle = ["ENTRYPOINT []", 'CMD ["/bin/sh"]']  # the container's own would keep whoever runs the image waiting
-        return [*idle, *variables, *(f"LABEL {_quoted(name)}={_quoted(value)}" for name, value in labels.items())]
-
     def _say(self, line: str) -> None:
         self.options.say(line)
-
-
-def _quoted(value: str) -> str:
-    """As an instruction of a Dockerfile takes it."""
-    return json.dumps(value, ensure_ascii=False).replace("$", "\\$")
 
 
 def _check_network(done: Done) -> None:
