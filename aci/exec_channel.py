@@ -50,6 +50,7 @@ class Stream:
         self._rest = bytearray()
         self._left = 0
         self._over = False
+        self._early = self._unpacked(_ahead(stream))
 
     def fileno(self) -> int:
         return int(self._socket.fileno())
@@ -66,7 +67,7 @@ class Stream:
             return len(data)
 
     def receive(self) -> bytes | None:
-        said = bytearray()
+        said, self._early = bytearray(self._early), b""
         while len(said) < BLOCK:
             try:
                 data = self._socket.recv(BLOCK)
@@ -112,6 +113,15 @@ class Stream:
             response.close()
         self._stream.close()
         self._socket.close()
+
+
+def _ahead(stream: Any) -> bytes:
+    """What was read already, with the head of the daemon's answer, from a connection that does not block."""
+    reader = getattr(getattr(getattr(getattr(stream, "_response", None), "raw", None), "_fp", None), "fp", None)
+    try:
+        return bytes(reader.peek()) if reader else b""
+    except _NOT_NOW:
+        return b""
 
 
 class Exec(Stream):

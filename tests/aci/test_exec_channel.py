@@ -10,14 +10,16 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
+from docker import DockerClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aci.channel import BLOCK, Channel, Child
+from aci.daemon import Daemon
 from aci.exec_channel import Exec, Stream
 from aci.posix import PosixWorkspace
 from aci.shell import Shell, takes_blocks
@@ -108,6 +110,38 @@ def test_a_program_that_reads_nothing_takes_what_fits_and_a_dead_one_takes_all()
         daemon.close()
         assert stream.offer(memoryview(DATA)) == len(DATA)
         assert stream.receive() == b""
+
+
+def answering(server: socket.socket, said: bytes) -> None:
+    """A daemon whose first words of a program come together with the head of its answer, as on a busy machine."""
+    made = b'{"Id": "1"}'
+    answers = [b"HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(made), made)]
+    answers += [b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" + framed([(OUT, said)])]
+    for answer in answers:
+        connection, _ = server.accept()
+        with connection:
+            asked = connection.recv(BLOCK)
+            while not asked.endswith(b"}"):
+                asked += connection.recv(BLOCK)
+            connection.sendall(answer)
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1)
+
+
+@pytest.mark.parametrize("size", [3, 100_000])
+def test_what_comes_with_the_head_of_the_answer_is_heard(tmp_path: Path, size: int) -> None:
+    said = os.urandom(size)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "daemon"))
+        server.listen()
+        daemon = threading.Thread(target=answering, args=(server, said))
+        daemon.start()
+        address = f"unix://{tmp_path / 'daemon'}"
+        with closing(DockerClient(address, version="1.41")) as client:
+            heard, channel = _heard(Daemon(client, address), "any", "true", {})
+            channel.close(group=False)
+        daemon.join()
+    assert heard == said
 
 
 # Shells that are slow, or that somebody bent
@@ -309,8 +343,8 @@ def test_the_words_and_the_status_of_a_program_are_all_there(ws: PosixWorkspace)
             assert (heard, channel.code(10.0)) == (b"there\n", number)
 
 
-def _heard(daemon: object, container: str, command: str, environment: Mapping[str, str]) -> tuple[bytes, Exec]:
-    channel = Exec(daemon, container, ["sh", "-c", command], environment)  # type: ignore[arg-type]
+def _heard(daemon: Daemon, container: str, command: str, environment: Mapping[str, str]) -> tuple[bytes, Exec]:
+    channel = Exec(daemon, container, ["sh", "-c", command], environment)
     heard = b""
     while (said := channel.receive()) != b"":
         heard += said or b""
