@@ -10,6 +10,7 @@ that repeat go on repeating, what was in order stays in order.
 import base64
 import collections
 import json
+import math
 import sys
 import time
 
@@ -48,7 +49,8 @@ def grow(job, token, tell):
             good.append(one)
     if not good:
         return tell(note="no argument was found with which the work grows")
-    best = max(good, key=lambda one: (round(one["growth"], 1), -one["base"], -one["axis"]))
+    # Of what grows about alike, the simplest part of the smallest call.
+    best = max(good, key=lambda one: (round(2 * math.log2(one["growth"])), -one["base"], -one["axis"]))
     tell(note="what grows: " + best["what"])
     for answer in each(lambda: Maker(job, bases, best), len(job["sizes"]), job["seconds"], token):
         if answer["kind"] != "made":
@@ -80,7 +82,9 @@ class Trial(Caller):
         if axis >= len(axes([list(args), dict(kwargs)])):
             return {"kind": "none"}
         try:
-            few, many = [self.lines(*scaled(self.calls[base], axis, size)[:2]) for size in (SMALL, LARGE)]
+            # The first run is not counted: it imports and compiles what others find ready.
+            sizes = (SMALL, SMALL, LARGE)
+            _, few, many = [self.lines(*scaled(self.calls[base], axis, size)[:2]) for size in sizes]
             growth = many / few
             if growth < GROWS:
                 few, many = [self.seconds(base, axis, size) for size in (FEW, MANY)]
@@ -251,7 +255,11 @@ def rounds(found, size):
     """So many items: the given ones first, then again and again, shifted each time."""
     shift = shifter(found)
     made = [shift(found[n % len(found)], n // len(found)) for n in range(size)]
-    return in_order_of(made) if len(found) > 1 and in_order(found) and not in_order(made) else made
+    if len(found) < 2 or in_order(made):
+        return made
+    if in_order(found):
+        return in_order_of(made)
+    return in_order_of(made)[::-1] if in_order(found[::-1]) else made
 
 
 def shifter(peers):

@@ -35,11 +35,21 @@ FUNCTION = (
 class Kept:
     """What a kept call begins with."""
 
-    def __init__(self, data, path, main):
-        self.names = {"code": LOAD, "data": data, "path": path, "main": main}
+    def __init__(self, data, path, main, bare):
+        self.names = {"code": LOAD, "data": data, "path": path, "main": main, "bare": bare}
 
     def __reduce__(self):
         return eval, (START, self.names)
+
+
+class Bare:
+    """Stands for an object that is not yet initialised: it cannot be asked how it would be pickled."""
+
+    def __init__(self, value):
+        self.kind = type(value)
+
+    def __reduce__(self):
+        return eval, ("kind.__new__(kind)", {"kind": self.kind})
 
 
 class Pickler(pickle.Pickler):
@@ -77,13 +87,15 @@ def _is_named(function):
     return found is function
 
 
-def dumps(args, kwargs, path=(), main=""):
-    """Raises what pickling raises, which may be anything."""
+def dumps(args, kwargs, path=(), main="", bare=False):
+    """Raises what pickling raises, which may be anything. `bare`: the first argument is yet to be initialised."""
+    if bare and args and hasattr(args[0], "__dict__"):
+        args = (Bare(args[0]), *args[1:])
     stream = io.BytesIO()
     pickler = Pickler(stream, 4)
     pickler.main = main
     pickler.dump((args, kwargs))
-    return pickle.dumps(Kept(stream.getvalue(), list(path), main), 4)
+    return pickle.dumps(Kept(stream.getvalue(), list(path), main, bare), 4)
 
 
 def loads(data):
@@ -92,7 +104,7 @@ def loads(data):
 
 
 def start_of(data):
-    """(path, main) of a kept call, without loading it: nothing of the repository runs."""
+    """(path, main, bare) of a kept call, without loading it: nothing of the repository runs."""
 
     class Reader(pickle.Unpickler):
         def find_class(self, module, name):
@@ -102,9 +114,9 @@ def start_of(data):
 
     try:
         names = Reader(io.BytesIO(data)).load()
-        return list(names["path"]), str(names["main"])
+        return list(names["path"]), str(names["main"]), bool(names["bare"])
     except Exception:  # noqa: BLE001 - a pickle that somebody else kept
-        return [], ""
+        return [], "", False
 
 
 def folders(root):

@@ -21,7 +21,7 @@ import warnings
 from .keeping import dumps, folders
 from .subject import module_name
 
-LARGEST, BYTES, A_SIZE, CALLS, SECONDS = 4 << 20, 24 << 20, 24, 300000, 120.0
+LARGEST, BYTES, A_SIZE, CALLS, SECONDS = 4 << 20, 24 << 20, 24, 100000, 30.0
 """Bytes of a call and of all, calls kept of one size (by powers of two), calls and seconds after which we stop."""
 LAZY = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 STUB = """\
@@ -43,6 +43,7 @@ class Recorder:
         self.job, self.root = job, os.path.realpath(job["root"])
         self.file = os.path.join(self.root, *job["path"].split("/"))
         self.function = self.original = self.own = self.stub = None
+        self.bare = job["name"].endswith(".__init__")
         self.local = threading.local()
         self.looks = False  # whether only the stack can tell that a call comes from the function itself
         self.fresh()
@@ -113,7 +114,7 @@ class Recorder:
             self.seen += 1
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self.keep(dumps(args, kwargs, folders(self.root), self.main()))
+                self.keep(dumps(args, kwargs, folders(self.root), self.main(), self.bare))
         except Exception as error:  # noqa: BLE001 - any object may refuse to be pickled, in any way
             reason = "%s: %s" % (type(error).__name__, str(error)[:100])
             if len(self.lost) < 50 or reason in self.lost:

@@ -53,8 +53,7 @@ def varied(calls, chance, want):
             root = [list(args), dict(kwargs)]
             for _ in range(chance.choice((1, 1, 1, 2, 2, 3))):
                 change(root, [list(other[0]), dict(other[1])], chance)
-            path, main = start_of(data)
-            made = dumps(tuple(root[0]), root[1], path, main)
+            made = dumps(tuple(root[0]), root[1], *start_of(data))
         except Exception:  # noqa: BLE001 - objects of the repository may refuse anything
             continue
         if len(made) <= LARGEST:

@@ -167,7 +167,7 @@ def f(x):
         "def f(x): return next(x)",
         "def f(x): return list(x)[0]",
         (iter([1, 2, 3]),),
-        "afterwards argument 2",
+        "argument 2 was <list_iterator of 2, 3, end>",
     ),
     Pair(
         "an alias inside",
