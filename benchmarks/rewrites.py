@@ -1,6 +1,6 @@
 """What the built-in rewrites do to slow functions: answers on many calls, and instructions before and after.
 
-    python -m benchmarks.rewrites [DIR...] [--only a,b] [--most N] [--backend valgrind|opcodes] [--json OUT]
+    python -m benchmarks.rewrites [DIR...] [--only a,b] [--most N] [--counted N] [--backend valgrind|opcodes] [--json OUT]
 
 A folder holds modules `NAME.py`, each with a slow function named by a constant `FUNCTION = "qualname"`, and beside each
 `NAME_inputs.py` with `calls(n, seed) -> list[(args, kwargs)]` and `SIZE`, the n at which the ratio is stated. A rewrite
@@ -38,8 +38,6 @@ SLOW = Path(__file__).resolve().parents[1] / "tests" / "agent" / "moves" / "slow
 GOAL = 3.0
 SMALL, SEEDS, UNSEEN_SEEDS, COUNTED_SEED = (0, 1, 2, 3, 5, 8, 13), range(6), range(1000, 1006), 77
 MUTATED = 60
-MOST_COUNTED = 8
-"""Right rewrites of one function that are counted, those of most steps first: counting is slow."""
 LONGEST = 16
 """No small call is larger than this, nor than the stated size: what grows fast is slow already there."""
 
@@ -96,6 +94,7 @@ class Trial:
     inputs: str
     folder: Path
     backend: str
+    counted: int
 
     def ready(self) -> None:
         """Put the inputs' module and our maker into the harness."""
@@ -124,13 +123,13 @@ class Trial:
         return count_calls(self.room, self.target, calls, backend=self.backend, timeout=300)
 
 
-def measure(folder: Path, name: str, backend: str, most: int) -> Row:
+def measure(folder: Path, name: str, backend: str, most: int, counted: int) -> Row:
     """Try all rewrites of a function."""
     data = (folder / f"{name}.py").read_bytes()
     target = Target(f"{name}.py", _function(data))
     offered = rewrites(data, target)[:most]
     with room(folder) as workspace:
-        trial = Trial(workspace, target, f"{name}_inputs", folder, backend)
+        trial = Trial(workspace, target, f"{name}_inputs", folder, backend, counted)
         try:
             return _tried(trial, data, offered)
         except UsageError as error:
@@ -160,7 +159,7 @@ def _cheapest(trial: Trial, data: bytes, right: Sequence[Rewrite], row: Row) -> 
     counted = trial.calls([(-1, COUNTED_SEED)])[1]
     old = trial.count(counted)
     best: tuple[int, float, str, bytes] | None = None
-    for rewrite in sorted(right, key=lambda one: -len(one.steps))[:MOST_COUNTED]:
+    for rewrite in sorted(right, key=lambda one: -len(one.steps))[: trial.counted]:
         trial.put(rewrite.data)
         try:
             new = trial.count(counted)
@@ -232,6 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folders", type=Path, nargs="*", metavar="DIR", help=f"default: {SLOW.name}, of the tests")
     parser.add_argument("--only", default="", metavar="NAME,..")
     parser.add_argument("--most", type=int, default=60, help="rewrites to try of each function")
+    parser.add_argument("--counted", type=int, default=8, help="right rewrites to count, those of most steps first")
     parser.add_argument("--backend", default="", help="default: the first that works here")
     parser.add_argument("--why", action="store_true", help="say why rewrites were out")
     parser.add_argument("--json", type=Path, metavar="OUT")
@@ -240,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for folder in asked.folders or [SLOW]:
         for name in functions(folder):
             if not asked.only or name in asked.only.split(","):
-                rows.append(measure(folder.resolve(), name, asked.backend, asked.most))
+                rows.append(measure(folder.resolve(), name, asked.backend, asked.most, asked.counted))
                 _say(rows[-1], asked.why)
     cheaper = sum(row.ratio >= GOAL and not row.wrong for row in rows)
     wrong = sum(bool(row.wrong) for row in rows)

@@ -61,6 +61,12 @@ def _collected(scope: Scope, kind: str) -> Drafts:
 def appended(scope: Scope) -> Drafts:
     """`xs = xs + [x]`, `s = s | {x}`, `d = {**d, k: v}` of a fresh local one in a loop: it grows in place."""
     for node in scope.nodes:
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and isinstance(node.value, ast.List):
+            alone = len(node.value.elts) == 1 and not isinstance(node.value.elts[0], ast.Starred)
+            if alone and isinstance(node.op, ast.Add) and _made_here(scope, node.target.id):
+                start, end = scope.source.span(node)
+                text = f"{node.target.id}.append({scope.text(node.value.elts[0])})"
+                yield Draft(f"append to `{node.target.id}`", ((start, end, text),))
         if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
             continue
         name = node.targets[0].id

@@ -84,6 +84,27 @@ def growing(scope: Scope) -> Drafts:
             yield Draft(f"`{target.id}` as a comprehension", ((start, end, text),))
 
 
+def summed(scope: Scope) -> Drafts:
+    """`n = 0` and a loop that only adds to it: a sum."""
+    for loop in scope.nodes:
+        if not isinstance(loop, ast.For) or loop.orelse or len(loop.body) != 1 or not any(scope.regions(loop)):
+            continue
+        block, only = scope.block(loop), loop.body[0]
+        first = block[block.index(loop) - 1] if block.index(loop) else None
+        test = ""
+        if isinstance(only, ast.If) and not only.orelse and len(only.body) == 1:
+            test, only = f" if {scope.text(only.test)}", only.body[0]
+        if not isinstance(only, ast.AugAssign) or not isinstance(only.op, ast.Add) or not isinstance(first, ast.Assign):
+            continue
+        name, begun = path(only.target), ast.unparse(first)
+        if not name.isidentifier() or begun != f"{name} = 0" or len(scope.uses(name, loop)) != 1:
+            continue
+        if _bound_later(scope, loop) or scope.comments(first, loop) or not scope.pure(loop):
+            continue
+        text = f"sum({scope.text(only.value)} for {scope.text(loop.target)} in {scope.text(loop.iter)}{test})"
+        yield Draft(f"`{name}` as a sum", ((scope.source.span(first.value)[0], scope.source.span(loop)[1], text),))
+
+
 def _comprehension(scope: Scope, loop: ast.For, name: str, begun: ast.expr) -> str:
     clauses, body = [f"for {scope.text(loop.target)} in {scope.text(loop.iter)}"], loop.body
     while len(body) == 1 and isinstance(body[0], ast.For | ast.If) and not body[0].orelse:
@@ -142,7 +163,9 @@ def _shallow(scope: Scope, node: ast.expr) -> ast.expr | None:
     """What an expression copies, deep copies among it; nothing for `.keys()`, whose order is not its items."""
     call = scope.called(node, "dict", "list", "set")
     if call and len(call.args) == 1 and not call.keywords and path(call.args[0]):
-        return call.args[0]
+        # A list of a dict or a set has an order and places of its own.
+        named = ast.unparse(call.func)
+        return call.args[0] if named == "dict" or scope.kind(call.args[0]) == named else None
     if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
         named = ast.unparse(node.func)
         if (

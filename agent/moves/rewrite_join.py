@@ -218,8 +218,11 @@ def _heads(scope: Scope, node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, li
             yield node.target, node.iter, _refused(first.test)
     elif isinstance(node, Comprehension):
         last = node.generators[-1]
-        if last.ifs:
-            yield last.target, last.iter, [test for one in last.ifs for test in _conjuncts(one)]
+        tests = [test for one in last.ifs for test in _conjuncts(one)]
+        if isinstance(node, ast.GeneratorExp) and scope.called(scope.source.parents[node], "any"):
+            tests += _conjuncts(node.elt)
+        if tests:
+            yield last.target, last.iter, tests
 
 
 def _conjuncts(test: ast.expr) -> list[ast.expr]:
@@ -308,7 +311,7 @@ def _filling(scope: Scope, search: Search, index: str, rows: str, target: str) -
 
 
 def _hashable(scope: Scope, node: ast.expr) -> str:
-    return _wrapped(scope, node, ast.unparse(node))
+    return _wrapped(scope, node, scope.text(node) if node in scope.source.parents else ast.unparse(node))
 
 
 def _wrapped(scope: Scope, node: ast.expr, text: str) -> str:

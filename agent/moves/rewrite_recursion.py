@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_paths import hit, root
+from agent.moves.rewrite_paths import hit, path, root
 from agent.moves.rewrite_scope import Scope, join
 from agent.moves.template_source import Definition, Draft
 
@@ -52,7 +52,7 @@ def remembered(scope: Scope) -> Drafts:
         yield join(
             f"`{node.name}` remembers its answers within the call",
             scope.insert(node, f"{cache} = {{}}"),
-            scope.insert(body[0], *_look(scope, cache, key, names)),
+            scope.insert(body[0], *_look(scope, cache, key, _keys(scope, node, calls, names))),
             *_kept(scope, node, cache, key),
         )
 
@@ -74,7 +74,9 @@ def _nested(
         return None
     edits = [(at, at, source.indent) for at in _line_starts(scope, start, end)]
     head = [f"{cache} = {{}}", "", f"def {visit}({', '.join(passed)}):"]
-    look = [scope.indented(line) for line in _look(scope, cache, key, passed)]
+    keys = _keys(scope, scope.function, calls, names)
+    keys = [one for one, name in zip(keys, names, strict=True) if name in passed]
+    look = [scope.indented(line) for line in _look(scope, cache, key, keys)]
     opening = source.newline.join(margin + line if line else "" for line in [*head, *look]) + source.newline
     ending = source.newline * 2 + margin + f"return {visit}({', '.join(passed)})"
     tail = source.data.find(b"\n", end)
@@ -91,6 +93,25 @@ def _nested(
     made = [edit for one in kept if one for edit in one.edits]
     made.append((end + len(comment), end + len(comment), ending))
     return Draft("keep answers of the recursion within the call", tuple(edits + made))
+
+
+def _keys(scope: Scope, function: Definition, calls: list[ast.Call], names: list[str]) -> list[str]:
+    """What tells calls apart: the arguments, or the length of one of which each inner call gets a rest."""
+    bound = {one.id for one in _inner(function) if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)}
+
+    def shrinks(at: int, name: str) -> bool:
+        rests = [call.args[at] for call in calls if at < len(call.args) and not call.keywords]
+        sliced = [one for one in rests if isinstance(one, ast.Subscript)]
+        alike = [path(one.value) == name and _rest(one) for one in sliced]
+        same = [path(one) == name for one in rests if not isinstance(one, ast.Subscript)]
+        return bool(sliced) and len(rests) == len(calls) and all(alike) and all(same) and name not in bound
+
+    return [f"len({name})" if shrinks(at, name) else name for at, name in enumerate(names)]
+
+
+def _rest(node: ast.Subscript) -> bool:
+    part = node.slice
+    return isinstance(part, ast.Slice) and part.lower is not None and part.upper is None and part.step is None
 
 
 def _look(scope: Scope, cache: str, key: str, names: list[str]) -> list[str]:

@@ -68,6 +68,7 @@ FAMILIES: tuple[tuple[float, Family], ...] = (
     (0.5, rewrite_copies.looked_up),
     (0.45, rewrite_membership.simpler),
     (0.4, rewrite_concatenation.joined),
+    (0.6, rewrite_copies.summed),
     (0.35, rewrite_copies.iterated),
     (0.3, rewrite_copies.handed),
     (0.2, rewrite_copies.growing),

@@ -32,6 +32,7 @@ text = st.text("abc ,", max_size=12)
 graph = st.dictionaries(st.integers(0, 5), st.lists(st.integers(0, 5), max_size=3), max_size=5)
 users = st.lists(st.fixed_dictionaries({"id": small, "name": st.sampled_from("xyz")}), max_size=5)
 events = st.lists(st.fixed_dictionaries({"user": small, "what": small}), max_size=5)
+offered = st.lists(st.fixed_dictionaries({"sku": small, "price": small, "vendor": small}), max_size=5)
 grid = st.just([[0] * 4] * 4)
 ON_NUMBERS = (
     *("unique", "unique2", "has_dup", "dups", "dups2", "mostcommon", "smallest_each", "running_median", "normalise"),
@@ -41,6 +42,22 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     **dict.fromkeys(ON_NUMBERS, st.tuples(numbers)),
     **dict.fromkeys(("common", "common2", "merge", "remove_all"), st.tuples(numbers, numbers)),
     "closest": st.tuples(numbers, numbers),
+    **dict.fromkeys(("tup", "percent", "cnt", "steps"), st.tuples(numbers)),
+    **dict.fromkeys(("common3", "isub"), st.tuples(numbers, numbers)),
+    "pairs_seen": st.tuples(st.lists(st.tuples(small, small), max_size=6)),
+    "invert": st.tuples(st.lists(st.tuples(small, small), max_size=6)),
+    "hops": st.tuples(graph, small, small),
+    "modes": st.tuples(st.dictionaries(small, small)),
+    "kth": st.tuples(st.dictionaries(small, small), st.lists(st.integers(-2, 3), max_size=4)),
+    "best_price2": st.tuples(numbers, offered),
+    "change": st.tuples(st.integers(0, 9), st.lists(st.integers(1, 4), max_size=3)),
+    "can_split": st.tuples(st.text("ab", max_size=6), st.lists(st.sampled_from(["a", "b", "ab"]), max_size=3)),
+    "knap": st.tuples(st.lists(st.tuples(st.integers(1, 4), small), max_size=5), st.integers(0, 9)),
+    "wordidx": st.tuples(words),
+    "overlap": st.tuples(st.lists(st.fixed_dictionaries({"room": small, "s": small, "e": small}), max_size=5)),
+    "strip_seen": st.tuples(users),
+    "csv": st.tuples(st.lists(numbers, max_size=3)),
+    "recent": st.tuples(numbers, st.integers(0, 3)),
     "freq": st.tuples(text),
     "twosum": st.tuples(numbers, small),
     "build": st.tuples(numbers),

@@ -457,3 +457,182 @@ def toposort(graph):
         else:
             return None
     return order
+
+
+def pairs_seen(points):
+    seen = []
+    for x, y in points:
+        if (x, y) not in seen:
+            seen.append((x, y))
+    return len(seen)
+
+
+def hops(graph, start, goal):
+    queue = [(start, 0)]
+    done = [start]
+    while len(queue) > 0:
+        node, d = queue.pop(0)
+        if node == goal:
+            return d
+        for n in graph[node]:
+            if n not in done:
+                done += [n]
+                queue += [(n, d + 1)]
+    return -1
+
+
+def modes(d):
+    return [k for k in d if d[k] == max(d.values())]
+
+
+def kth(d, ks):
+    return [list(d.keys())[k] for k in ks]
+
+
+def common3(a, b):
+    res = []
+    for x in a:
+        for y in b:
+            if x == y:
+                res.append(x)
+                break
+    return res
+
+
+def tup(xs):
+    t = ()
+    for x in xs:
+        t = t + (x,)
+    return t
+
+
+def best_price2(orders, offers):
+    out = {}
+    for o in orders:
+        mine = [f for f in offers if f["sku"] == o]
+        if mine:
+            out[o] = sorted(mine, key=lambda f: f["price"])[0]["vendor"]
+    return out
+
+
+def isub(xs, ys):
+    for x in xs:
+        if x not in ys:
+            return False
+    return True
+
+
+def change(amount, coins):
+    if amount == 0:
+        return 0
+    best = None
+    for c in coins:
+        if c <= amount:
+            sub = change(amount - c, coins)
+            if sub is not None and (best is None or sub + 1 < best):
+                best = sub + 1
+    return best
+
+
+def can_split(s, words):
+    if not s:
+        return True
+    for w in words:
+        if s.startswith(w) and can_split(s[len(w) :], words):
+            return True
+    return False
+
+
+def knap(items, cap):
+    if not items:
+        return 0
+    w, v = items[0]
+    skip = knap(items[1:], cap)
+    if w > cap:
+        return skip
+    return max(skip, v + knap(items[1:], cap - w))
+
+
+def wordidx(words):
+    idx = {}
+    for w in words:
+        idx[w] = [i for i in range(len(words)) if words[i] == w]
+    return idx
+
+
+def overlap(events):
+    n = 0
+    for i in range(0, len(events)):
+        for j in range(i + 1, len(events)):
+            if events[i]["room"] == events[j]["room"]:
+                if events[i]["s"] < events[j]["e"]:
+                    n += 1
+    return n
+
+
+def strip_seen(log):
+    out = []
+    for rec in log:
+        if not any(rec["id"] == o["id"] for o in out):
+            out.append(rec)
+    return out
+
+
+def csv(rows):
+    text = ""
+    for row in rows:
+        line = ""
+        for cell in row:
+            line = line + str(cell) + ";"
+        text = text + line + "\n"
+    return text
+
+
+def invert(pairs):
+    out = {}
+    for k, v in pairs:
+        if v not in out.keys():
+            out[v] = []
+        out[v] = out[v] + [k]
+    return out
+
+
+def recent(hist, n):
+    buf = []
+    for h in hist:
+        buf.insert(0, h)
+        if len(buf) > n:
+            buf.pop()
+    return buf
+
+
+def percent(xs):
+    res = []
+    for x in xs:
+        smaller = 0
+        for y in xs:
+            if y < x:
+                smaller += 1
+        res.append(smaller)
+    return res
+
+
+def cnt(words):
+    counts = []
+    for w in words:
+        n = 0
+        for v in words:
+            if v == w:
+                n += 1
+        counts.append((w, n))
+    return counts
+
+
+def steps(tasks):
+    tasks = sorted(tasks)
+    res = []
+    while tasks:
+        t = tasks[0]
+        tasks = tasks[1:]
+        res.append(t)
+    return res
