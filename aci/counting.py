@@ -9,42 +9,22 @@ be more than a number.
 
 from __future__ import annotations
 
-import json
-import secrets
 import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.resources import files
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median_low
 from typing import Any, NamedTuple, Protocol
 
 from aci.commands import importing
-from aci.counters import Desk, Tool, Unusable
+from aci.counting_job import INSIDE, Job, Room, choose, place_regions, spread, told
 from aci.target import Target, place, python_line
 from aci.workspace import Workspace
-from trajectories.errors import Cancelled, UsageError
-from trajectories.plugins import names
+from trajectories.errors import UsageError
 
-SESSION = "counting"
-ENTRIES = 100
-"""Regions of the least content, from which the cost of marking one is known."""
+MARKS = 100
+"""Regions of the least content, from which the cost of marking one is known: TIMES of `aci/inside/regions.py`."""
 
 _DECORATOR = '@__import__("swe_agent_regions").counted'
-_CALIBRATE = f"import swe_agent_regions; swe_agent_regions.calibrate({ENTRIES})"
-_SITE = """\
-import sys
-import swe_agent_regions
-folder = __file__.rpartition("/")[0]
-sys.path = [each for each in sys.path if each != folder]
-del sys.modules["sitecustomize"]
-try:
-    import sitecustomize
-except ImportError:
-    pass
-sys.path.insert(0, folder)
-swe_agent_regions.whole()
-"""
 
 
 class Kept(Protocol):
@@ -83,78 +63,9 @@ class Workload(NamedTuple):
     inside: int
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A workspace in which only commands of ours run, as a place to count in."""
-
-    workspace: Workspace
-    folder: str
-
-    def run(self, line: str, timeout: float) -> tuple[int, str]:
-        ran = self.workspace.run(line, timeout, SESSION)
-        if ran.code == 130:
-            raise Cancelled("The counting was interrupted.")
-        return ran.code, ran.text
-
-    def write(self, path: str, data: bytes) -> None:
-        self.workspace.write(path, data)
-
-    def read(self, path: str) -> bytes:
-        return self.workspace.read(path)
-
-
-@dataclass(slots=True)
-class Job:
-    """What is handed to `aci/inside/counted.py` by one meter; `line(file)` is the shell line that runs it there."""
-
-    desk: Desk
-    backend: str
-    tool: Tool
-    line: Callable[[str], str]
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def ask(self, timeout: float, tool: Sequence[str] = (), **job: Any) -> dict[str, Any]:
-        """The answer to it. Raises UsageError where there is none."""
-        at = f"{self.desk.folder}/{secrets.token_hex(4)}"
-        out = f"{at}.out"
-        words = [*self.tool.words, *tool, f"--callgrind-out-file={out}/%p"] if self.tool.words else []
-        meter = {"SWE_AGENT_COUNTED": out, "SWE_AGENT_METER": self.backend}
-        environment = {**self.environment, **self.tool.environment, **meter, **job.pop("environment", {})}
-        whole = {**job, "out": out, "answer": f"{at}.answer", "meter": self.backend, "tool": words}
-        self.desk.write(f"{at}.job", json.dumps({**whole, "environment": environment}).encode())
-        code, said = self.desk.run(self.line(f"{at}.job"), timeout)
-        try:
-            answer = json.loads(self.desk.read(f"{at}.answer"))
-        except (OSError, ValueError):
-            why = "it took too long" if code == 124 else said.strip()[-300:] or f"exit status {code}"
-            raise UsageError(f"Nothing could be counted: {why}.", "Give it more time, or less to do.") from None
-        finally:
-            self.desk.run(f"rm -rf {shlex.quote(at)}.*", 60.0)
-        if not isinstance(answer, dict) or "error" in answer:
-            raise UsageError(f"Nothing could be counted: {dict(answer).get('error')}.", "See that the command runs.")
-        return answer
-
-
 def counting_room(workspace: Workspace, tree: str) -> Workspace:
     """A fork at `tree` that may count: for commands of ours only. In Docker it is a container of the same image."""
     return workspace.fork(tree, counting=True)
-
-
-def choose(desk: Desk, backend: str = "") -> tuple[str, Tool]:
-    """The first way to count that works in a place, or the one that is named. Raises UsageError where it does not."""
-    parts = {name: import_module(module) for name, module in names("aci.counters").items()}
-    if backend and backend not in parts:
-        raise UsageError(f"There is no way to count named {backend!r}.", f"Choose one of: {', '.join(sorted(parts))}.")
-    refused = {}
-    for name, part in sorted(parts.items(), key=lambda pair: int(pair[1].ORDER)):
-        if backend in ("", name):
-            try:
-                tool: Tool = part.ready(desk)
-            except Unusable as error:
-                refused[f"not {name}"] = str(error)
-                continue
-            return name, Tool(tool.words, tool.environment, {**tool.conditions, **refused})
-    raise UsageError(f"{backend} cannot count here: {'; '.join(refused.values())}.", "Leave the choice to us.")
 
 
 def count_calls(
@@ -187,14 +98,14 @@ def count_calls(
         found.append((_counts(answer, target, len(calls)), answer))
     counts = [each for each, _ in found]
     last = found[-1][1]
-    told = {**_told(last, job.tool), "hash seed": ", ".join(map(str, seeds))}
+    conditions = {**told(last, job.tool), "hash seed": ", ".join(map(str, seeds))}
     in_c = tuple(str(last.get("in_c", {}).get(f"{n:04} warm", "")) for n in range(len(calls)))
     merged = tuple(
         Count(median_low(each.cold for each in same), median_low(each.warm for each in same))
         for same in zip(*counts, strict=True)
     )
-    spreads = [_spread([each.warm for each in same]) for same in zip(*counts, strict=True)]
-    return Counts(job.backend, merged, told, in_c, max(spreads, default=0.0))
+    spreads = [spread([each.warm for each in same]) for same in zip(*counts, strict=True)]
+    return Counts(job.backend, merged, conditions, in_c, max(spreads, default=0.0))
 
 
 def count_workload(
@@ -208,25 +119,18 @@ def count_workload(
     """
     job = _job(room, backend)
     folder = f"{job.desk.folder}/regions"
-    for name, put in (
-        ("regions", "swe_agent_regions"),
-        ("meters", "parts/meters"),
-        ("meters_told", "parts/meters_told"),
-    ):
-        room.write(f"{folder}/{put}.py", files("aci.inside").joinpath(f"{name}.py").read_bytes())
-    if job.backend == "opcodes":
-        room.write(f"{folder}/site/sitecustomize.py", _SITE.encode())
-    paths = [f"{folder}/site", folder] if job.backend == "opcodes" else [folder]
+    paths = place_regions(job.desk, folder, job.backend)
     whole = _command(job, _in(paths, command, room.root), timeout)["values"]["whole"]
     if target is None:
         return Workload(whole, 0)
     before = room.read(target.path)
     room.write(target.path, _marked(before, target))
     try:
-        told = _command(job, _in([folder], command, room.root), timeout, ("--collect-atstart=no",))
+        marked = _command(job, _in([folder], command, room.root), timeout, ("--collect-atstart=no",))
     finally:
         room.write(target.path, before)
-    return Workload(whole, max(told["values"]["whole"] - told["entries"] * _marking(job, folder), 0))
+    inside = marked["values"]["whole"]
+    return Workload(whole, max(inside - _marking(marked), 0))
 
 
 def comparable(before: Counts, after: Counts) -> str:
@@ -248,7 +152,7 @@ def comparable(before: Counts, after: Counts) -> str:
 
 
 def _job(room: Workspace, backend: str) -> Job:
-    folder = place(room, "subject", "meters", "meters_told", "called", "counted")
+    folder = place(room, "subject", "called", *INSIDE)
     desk = Room(room, folder)
     name, tool = choose(desk, backend)
 
@@ -271,15 +175,6 @@ def _counts(answer: dict[str, Any], target: Target, wanted: int) -> list[Count]:
     return [Count(max(cold, 1), max(warm, 1)) for cold, warm in rows]
 
 
-def _told(answer: dict[str, Any], tool: Tool) -> dict[str, str]:
-    return {**tool.conditions, **{str(k): str(v)[:200] for k, v in answer.get("conditions", {}).items()}}
-
-
-def _spread(counts: Sequence[int]) -> float:
-    """The range of these counts, relative to the least."""
-    return (max(counts) - min(counts)) / max(min(counts), 1)
-
-
 def _command(job: Job, line: str, timeout: float, tool: Sequence[str] = ()) -> dict[str, Any]:
     answer = job.ask(timeout, tool if job.tool.words else (), command=["/bin/sh", "-c", line])
     if not answer["values"]["whole"] and not tool:
@@ -294,14 +189,11 @@ def _in(folders: Sequence[str], command: str, root: str) -> str:
     return f"cd {shlex.quote(root)} && export PYTHONPATH={shlex.quote(paths)}${{PYTHONPATH:+:$PYTHONPATH}} && {command}"
 
 
-def _marking(job: Job, folder: str) -> int:
-    """What entering and leaving a region costs by itself."""
-    if job.backend != "valgrind":
-        return 0
-    python = '"$(command -v python3 || command -v python)"'
-    line = f"{python} -c {shlex.quote(_CALIBRATE)}"
-    told = _command(job, _in([folder], line, "/"), 120.0, ("--collect-atstart=no",))
-    return int(told["values"]["whole"]) // max(int(told["entries"]), 1)
+def _marking(answer: dict[str, Any]) -> int:
+    """What marking the target's calls cost by itself: the outermost, and those within one."""
+    values = answer["values"]
+    nested = max(values.get("nested", 0) - values.get("direct", 0), 0)
+    return int(answer["entries"] * values.get("marking", 0) + answer["nested"] * nested) // MARKS
 
 
 def _marked(data: bytes, target: Target) -> bytes:

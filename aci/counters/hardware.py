@@ -11,7 +11,7 @@ from aci.counters import Desk, Tool, Unusable
 
 ORDER = 0
 SECONDS = 60.0
-_PROBE = "import meters; import sys; meters.Hardware(sys.argv[1])"
+_PROBE = "import meters_told, sys; meters_told.Hardware(sys.argv[1])"
 
 
 def ready(desk: Desk) -> Tool:

@@ -15,7 +15,10 @@ from pathlib import Path
 from aci.counters import Desk, Tool, Unusable
 
 ORDER = 1
-OPTIONS = ("-q", "--tool=callgrind", "--dump-line=no", "--combine-dumps=no")
+FORKS = ("fork", "__fork", "__libc_fork", "vfork")
+"""Before these callgrind writes what a process has cost: a fork would have it all over again, and say so as its own."""
+
+OPTIONS = ("-q", "--tool=callgrind", *(f"--dump-before={name}" for name in FORKS))
 FOLLOW = "--trace-children=yes"
 LIBRARIES = (
     *("/usr/libexec/valgrind", "/usr/lib/valgrind", "/usr/lib/x86_64-linux-gnu/valgrind"),

@@ -29,8 +29,6 @@ def calls(job):
     function, _ = subject(job["root"], job["path"], job["name"])
     out = job["out"]
     meter = meters.meter(job["meter"], out)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=meter.forked)
     for _ in range(4):
         meter.run(len, ((),), {}, "-")
     alone(job, "empty", lambda: meter.run(len, ((),), {}, "empty"))

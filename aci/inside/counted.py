@@ -48,12 +48,12 @@ def conditions(job, randomisation):
 
 
 class Dump:
-    """What callgrind wrote of a process: at a region's begin ("-") or end (its label), or when it ended ("")."""
+    """What callgrind wrote of a process: `label` is that of a region's end, "-" of its begin, else ""."""
 
     def __init__(self, file):
         name = os.path.basename(file)
         self.pid, _, number = name.partition(".")
-        self.number, self.at = int(number or 0), os.stat(file).st_mtime_ns
+        self.order, self.at = int(number or 0) or float("inf"), os.stat(file).st_mtime_ns
         dump = text(file)
         found = re.findall(r"^totals: (\d+)", dump, re.M)
         self.cost = int(found[-1]) if found else 0
@@ -62,24 +62,31 @@ class Dump:
 
 
 def dumps(out):
-    return [Dump(file) for file in glob.glob(os.path.join(out, "[0-9]*"))]
+    """In the order of each process's own; one is written, too, before a process forks, as a fork inherits the rest."""
+    found = [Dump(file) for file in glob.glob(os.path.join(out, "[0-9]*"))]
+    return sorted(found, key=lambda each: (each.pid, each.order))
 
 
 def by_label(out):
-    """Label -> instructions of the region itself, and of processes that ended between its begin and its settling."""
+    """Label -> instructions of the region itself, and of other processes' dumps between its begin and its settling."""
     found = dumps(out)
-    values, mine = {}, {each.pid for each in found if each.label not in ("", "-")}
-    ended = [each for each in found if not each.label and each.pid not in mine]
-    begun = {(each.pid, each.number): each.at for each in found}
+    values, callers = {}, {each.pid for each in found if each.label}
+    others = [each for each in found if each.pid not in callers]
+    cost = begin = 0
     for dump in found:
-        if dump.label in ("", "-"):
+        cost += dump.cost
+        if not dump.label:
             continue
-        values[dump.label] = values.get(dump.label, 0) + dump.cost
-        settled, begin = os.path.join(out, "settled." + dump.label), begun.get((dump.pid, dump.number - 1))
-        if os.path.exists(settled) and begin:
-            until = os.stat(settled).st_mtime_ns
-            values[dump.label] += sum(each.cost for each in ended if begin <= each.at <= until)
-            ended = [each for each in ended if not begin <= each.at <= until]
+        if dump.label == "-":
+            begin = dump.at
+        else:
+            values[dump.label] = values.get(dump.label, 0) + cost
+            settled = os.path.join(out, "settled." + dump.label)
+            if begin and os.path.exists(settled):
+                until = os.stat(settled).st_mtime_ns
+                values[dump.label] += sum(each.cost for each in others if begin <= each.at <= until)
+                begin = 0
+        cost = 0
     return values
 
 
@@ -122,15 +129,19 @@ def launch_command(job, file, randomisation):
         code, cost = under_hardware(job["command"], env)
         return {"values": {"whole": cost}, "code": code}
     code = subprocess.call(job["tool"] + job["command"], env=env)
-    cost = sum(each.cost for each in dumps(job["out"]))
+    found = dumps(job["out"])
+    cost = sum(each.cost for each in found if not each.label)
+    values = {each.label: each.cost for each in found if each.label}
     entries = [read_entries(each) for each in glob.glob(os.path.join(job["out"], "entries.*"))]
-    cost += sum(total for _, total in entries)
-    return {"values": {"whole": cost}, "entries": sum(count for count, _ in entries), "code": code}
+    cost += sum(total for _, total, _ in entries)
+    values["whole"] = cost
+    counts = {"entries": sum(count for count, _, _ in entries), "nested": sum(nested for _, _, nested in entries)}
+    return {"values": values, "code": code, **counts}
 
 
 def read_entries(file):
     with open(file, "rb") as stream:
-        return struct.unpack("=QQ", stream.read(16))
+        return struct.unpack("=QQQ", stream.read(24))
 
 
 def under_hardware(command, env):

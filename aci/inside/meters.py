@@ -90,7 +90,3 @@ class Valgrind:
     def more(self, label):
         """Add what has been done since the region's end."""
         self._asked(DUMP_AT, label)()
-
-    def forked(self):
-        """In a new process: what its parent had done is not its own."""
-        self._asked(DUMP_AT, "-")()

@@ -6,8 +6,6 @@ Standard library only, for the target's own Python (3.7 and later).
 import ctypes
 import dis
 import errno
-import fcntl
-import functools
 import itertools
 import json
 import os
@@ -27,47 +25,45 @@ IN_C = {"CONTAINS_OP", "LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE",
 
 
 class Told:
-    """A meter that knows the numbers itself; they go into a file, a line each."""
+    """A meter that knows the numbers itself; they go into a file, a line each. `now()` is all that has been counted."""
 
     knows = True
 
     def __init__(self, out):
         self._file = os.path.join(out, "told")
-        self.on, self.off = self.begin, self.end
+        self._before = self._after = 0
 
     def run(self, function, args, kwargs, label):
-        self.reset()
-        result = meters.region(self.begin, self.end, function, args, kwargs)
-        self._tell(label, self.total(), self.in_c())
+        self._before = self.now()
+        result = meters.region(self.on, self.off, function, args, kwargs)
+        self._after = self.now()
+        self._tell(label, self._after - self._before, self.in_c())
         return result
 
-    def _tell(self, label, total, in_c):
-        with open(self._file, "a") as stream:
-            stream.write(json.dumps([label, total, in_c]) + "\n")
-
     def more(self, label):
-        self._tell(label, 0, "")
+        """Add what has been done since the region's end."""
+        self._tell(label, self.now() - self._after, "")
+
+    def _tell(self, label, cost, in_c):
+        with open(self._file, "a") as stream:
+            stream.write(json.dumps([label, cost, in_c]) + "\n")
 
     def in_c(self):
         return ""
 
-    def forked(self):
-        pass
+    def ignore(self, codes):
+        """What runs of these is ours, where a meter can tell."""
 
 
 class Hardware(Told):
     """The processor's count of instructions retired in user mode, of this thread and of all that it starts."""
 
     def __init__(self, out):
-        self._perf = perf_open(0, DISABLED | INHERIT)
-        self.begin = functools.partial(fcntl.ioctl, self._perf, PERF_ENABLE, 0)
-        self.end = functools.partial(fcntl.ioctl, self._perf, PERF_DISABLE, 0)
         super().__init__(out)
+        self._perf = perf_open(0, INHERIT)
+        self.on = self.off = self.now  # it always counts, for threads that are left
 
-    def reset(self):
-        fcntl.ioctl(self._perf, PERF_RESET, 0)
-
-    def total(self):
+    def now(self):
         return perf_read(self._perf)
 
 
@@ -100,8 +96,7 @@ class Opcodes(Told):
 
     def __init__(self, out):
         self._seen, self._called, self._names = itertools.count(), Counter(), {}
-        self._before = 0
-        self.begin, self.end = (
+        self.on, self.off = (
             (self._monitor, self._unmonitor)
             if hasattr(sys, "monitoring")
             else (
@@ -111,20 +106,15 @@ class Opcodes(Told):
         )
         super().__init__(out)
 
-    def reset(self):
-        self._before = self._so_far()
-        self._called.clear()
-
-    def total(self):
-        return self._so_far() - self._before
-
-    def _so_far(self):
+    def now(self):
         """How often the counter was advanced; `next` on it is one step, which no thread can tear."""
         return self._seen.__reduce__()[1][0] if sys.version_info < (3, 14) else int(repr(self._seen)[6:-1])
 
     def in_c(self):
         """C functions called, and opcodes behind which C walks over a container, each with how often."""
-        return " ".join("%s:%d" % pair for pair in sorted(self._called.items()))
+        told = " ".join("%s:%d" % pair for pair in sorted(self._called.items()))
+        self._called.clear()
+        return told
 
     def _name(self, code, offset):
         names = self._names.get(code)
@@ -140,14 +130,19 @@ class Opcodes(Told):
         if name:
             self._called[name] += 1
 
+    def ignore(self, codes):
+        OWN_CODE.update(codes)
+
     def _frame(self, frame, event, argument):
+        if frame.f_code in OWN_CODE:
+            return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event == "opcode":
             self._event(frame.f_code, frame.f_lasti)
         return self._frame
 
     def _profile(self, frame, event, argument):
-        if event == "c_call" and argument not in OURS:
+        if event == "c_call" and argument not in OURS and frame.f_code not in OWN_CODE:
             self._called[getattr(argument, "__qualname__", "?")] += 1
 
     def _trace(self):

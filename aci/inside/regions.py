@@ -6,36 +6,40 @@ put above the function, below its own. Standard library only, for the target's o
 
 import functools
 import inspect
+import io
 import mmap
 import os
 import struct
 import sys
 import threading
 
+TIMES = 100
 PARTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parts")
 OUT, KIND = os.environ["SWE_AGENT_COUNTED"], os.environ["SWE_AGENT_METER"]
 
 
 class Depth(threading.local):
-    of = 0
+    of = at = 0
 
 
 class Entries:
-    """How often a region was entered, and what that cost where the meter knows it: a file for each process."""
+    """How often a region was entered, what that cost where the meter knows it, and calls within: a file a process."""
 
     def __init__(self):
-        self._open()
+        self.nested = 0
+        self.open()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._open)
+            os.register_at_fork(after_in_child=self.open)
 
-    def _open(self):
-        with open(os.path.join(OUT, "entries.%d" % os.getpid()), "w+b") as stream:
-            stream.truncate(16)
-            self._file = mmap.mmap(stream.fileno(), 16)
+    def open(self):
+        with io.open(os.path.join(OUT, "entries.%d" % os.getpid()), "w+b") as stream:
+            stream.truncate(24)
+            self._file = mmap.mmap(stream.fileno(), 24)
+        self.nested = 0
 
     def add(self, cost):
-        count, total = struct.unpack("=QQ", self._file[:])
-        self._file[:] = struct.pack("=QQ", count + 1, total + cost)
+        count, total, _ = struct.unpack("=QQQ", self._file[:])
+        self._file[:] = struct.pack("=QQQ", count + 1, total + cost, self.nested)
 
 
 def new_meter():
@@ -58,14 +62,13 @@ depth, entries, meter = Depth(), Entries(), new_meter()
 
 
 def enter():
-    if meter.knows:
-        meter.reset()
+    depth.at = meter.now() if meter.knows else 0
     meter.on()
 
 
 def leave():
     meter.off()
-    entries.add(meter.total() if meter.knows else 0)
+    entries.add(meter.now() - depth.at if meter.knows else 0)
 
 
 def counted(function):
@@ -86,6 +89,7 @@ def counted(function):
 
         def wrapper(*args, **kwargs):
             if depth.of:
+                entries.nested += 1
                 return function(*args, **kwargs)
             depth.of = 1
             enter()
@@ -140,16 +144,36 @@ def whole():
     """From here on to the end of the program."""
     import atexit
 
-    meter.reset()
     atexit.register(leave)
-    meter.on()
+    enter()
 
 
-def calibrate(times=100):
-    """Enter and leave `times` regions in which the least there is happens."""
+def calibrate():
+    """Have the meter say what TIMES regions cost in which the least there is happens, and as many calls within one."""
     least = counted(len)
     for _ in range(20):
         least(())
-    entries._open()
-    for _ in range(times):
+    meter.more("-")
+    for _ in range(TIMES):
         least(())
+    meter.more("marking")
+    plain = lambda nothing: nothing
+    depth.of = 1
+    for label, call in (("nested", counted(plain)), ("direct", plain)):
+        for _ in range(20):
+            call(())
+        meter.more("-")
+        meter.on()
+        for _ in range(TIMES):
+            call(())
+        meter.off()
+        meter.more(label)
+    depth.of = 0
+    entries.open()
+
+
+sys.setrecursionlimit(2 * sys.getrecursionlimit())  # each call of a marked function takes two frames
+if meter.knows:
+    meter.ignore({counted(len).__code__, enter.__code__, leave.__code__, Entries.add.__code__})
+else:
+    calibrate()

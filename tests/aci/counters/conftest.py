@@ -1,0 +1,146 @@
+"""A repository of functions whose cost is known, and calls of them."""
+
+import os
+import pickle
+import shutil
+from dataclasses import dataclass
+
+import pytest
+
+from aci.counting import counting_room
+from aci.target import Target
+
+FILE = "shop/work.py"
+SOURCE = """\
+import contextlib
+import ctypes
+import mmap
+import os
+import subprocess
+import sys
+import threading
+
+PAGE = mmap.mmap(-1, 4096, prot=7)
+PAGE.write(bytes.fromhex("89f9" "ffc9" "75fc" "c3"))  # mov ecx, edi; dec ecx; jnz back; ret
+SPIN = ctypes.PYFUNCTYPE(None, ctypes.c_uint)(ctypes.addressof(ctypes.c_char.from_buffer(PAGE)))
+
+
+def spin(n):
+    SPIN(n)
+
+
+def in_thread(n):
+    thread = threading.Thread(target=SPIN, args=(n,))
+    thread.start()
+
+
+def in_fork(n):
+    if not os.fork():
+        SPIN(n)
+        os._exit(0)
+
+
+def in_child(n):
+    subprocess.run([sys.executable, "-S", "-E", "-c", "sum(range(%d))" % n])
+
+
+def empty_it(items):
+    while items:
+        items.pop()
+
+
+def lazy(n):
+    for _ in range(3):
+        SPIN(n)
+        yield n
+
+
+async def later(n):
+    SPIN(n)
+
+
+def refuse(n):
+    SPIN(n)
+    raise ValueError(n)
+
+
+def forever():
+    while True:
+        pass
+
+
+def words(n):
+    return len({"w%d" % i for i in range(n)} & {"w%d" % (3 * i) for i in range(n)})
+
+
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+
+def in_order(items):
+    return sorted(items)
+
+
+def by_hand(items):
+    items = list(items)
+    for i in range(len(items)):
+        for j in range(i, 0, -1):
+            if items[j - 1] <= items[j]:
+                break
+            items[j - 1], items[j] = items[j], items[j - 1]
+    return items
+
+
+class Till:
+    @staticmethod
+    @contextlib.contextmanager
+    def open(n):
+        SPIN(n)
+        yield
+        SPIN(n)
+
+    def total(self, n):
+        SPIN(n)
+        return n
+"""
+PROGRAM = """\
+from shop.work import SPIN, Till, fib, later, lazy
+fib(10)
+Till().total(1000000)
+Till().total(1000000)
+list(lazy(1000000))
+try:
+    later(500000).send(None)
+except StopIteration:
+    pass
+with Till.open(700000):
+    SPIN(3000000)
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    data: bytes
+
+
+def call(*args):
+    return Call(pickle.dumps((args, {})))
+
+
+def target(name):
+    return Target(FILE, name)
+
+
+@pytest.fixture
+def valgrind():
+    if not shutil.which("valgrind") and os.environ.get("CI") != "true":
+        pytest.skip("valgrind is not installed")
+
+
+@pytest.fixture
+def room(make_repo, open_ws, kind):
+    """A room to count in."""
+    repo = make_repo({"shop/__init__.py": "", FILE: SOURCE, "program.py": PROGRAM})
+    workspace = open_ws(kind, repo)
+    with counting_room(workspace, workspace.options.base.tree) as found:
+        yield found

@@ -1,0 +1,70 @@
+"""Opcode events: the same each time, blind to what C does, and so never the judge of what was moved there."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from aci.counting import comparable, count_calls, count_workload
+from aci.counting_job import INSIDE, inside
+from tests.aci.counters.conftest import FILE, SOURCE, call, target
+
+
+def counted(room, name, *args):
+    return count_calls(room, target(name), [call(*each) for each in args], backend="opcodes")
+
+
+def test_events_are_the_same_each_time_and_grow_with_the_work(room):
+    found = counted(room, "fib", (10,), (11,), (10,))
+    assert found.backend == "opcodes"
+    first, second, third = found.calls
+    assert first == third
+    assert second.warm / first.warm == pytest.approx(1.618, rel=0.01)
+    assert counted(room, "fib", (10,), (11,), (10,)) == found
+    assert found.conditions["child processes"] == "not counted"
+
+
+@pytest.mark.parametrize("kind", ["local"])
+def test_work_that_moved_into_c_is_not_comparable(room, kind):
+    items = list(range(200, 0, -1))
+    by_hand, sort = counted(room, "by_hand", (items,)), counted(room, "in_order", (items,))
+    assert sort.calls[0].warm < 20 < by_hand.calls[0].warm
+    assert comparable(by_hand, sort).startswith("not comparable: opcode events do not see what is done in C")
+    assert "sorted:1" in comparable(by_hand, sort)
+    assert comparable(by_hand, by_hand) == ""
+
+
+@pytest.mark.parametrize("kind", ["local"])
+def test_a_program_and_what_a_function_costs_in_it(room, kind):
+    whole, inside = count_workload(room, target("fib"), "python3 program.py", backend="opcodes")
+    assert whole > inside > 0
+    alone = counted(room, "fib", (10,)).calls[0].warm
+    assert inside == pytest.approx(alone, rel=0.01)
+    assert room.read(FILE).decode() == SOURCE
+
+
+def pythons():
+    """Every version that is installed beside the others, as pyenv puts them."""
+    found = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv").glob("versions/3.*/bin/python3")
+    return sorted(found, key=lambda each: [int(part) for part in each.parts[-3].split(".")])
+
+
+@pytest.mark.parametrize("python", pythons(), ids=lambda each: each.parts[-3])
+def test_it_counts_in_other_versions_of_python(tmp_path, python):
+    if python.parts[-3].startswith("3.6"):
+        pytest.skip("The target's Python is 3.7 or later")
+    for name in ("subject", "called", *INSIDE):
+        (tmp_path / f"{name}.py").write_bytes(inside(name))
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "repo" / "work.py").write_text("def half(n):\n    return n if n < 1 else half(n // 2)\n")
+    (tmp_path / "call").write_bytes(call(1_000_000).data)
+    job = {"root": str(tmp_path / "repo"), "path": "work.py", "name": "half", "calls": [str(tmp_path / "call")]}
+    job |= {"seconds": 30, "meter": "opcodes", "tool": [], "environment": {"PYTHONHASHSEED": "0"}}
+    job |= {"out": str(tmp_path / "out"), "answer": str(tmp_path / "answer")}
+    (tmp_path / "job").write_text(json.dumps(job))
+    subprocess.run([python, "-B", tmp_path / "counted.py", tmp_path / "job"], check=True)
+    answer = json.loads((tmp_path / "answer").read_text())
+    assert 20 * 5 < answer["values"]["0000 warm"] - answer["values"]["empty"] < 21 * 20, answer
+    assert answer["in_c"]["0000 warm"] == ""

@@ -1,0 +1,61 @@
+"""The choice of a way to count, what may be set side by side, and what a room for it is allowed."""
+
+import pytest
+
+from aci.counting import Count, Counts, comparable, counting_room
+from aci.counting_job import Here, choose, inside, spread
+from trajectories.errors import UsageError
+
+PERSONALITY = "import ctypes; print(ctypes.CDLL(None).personality({}))"
+NO_RANDOMIZE, READ_IMPLIES_EXEC = 0x0040000, 0x0400000
+
+
+def counts(backend="valgrind", in_c=(), **conditions):
+    told = {"python": "3.11", "hash seed": "0", **conditions}
+    return Counts(backend, (Count(2, 1),), told, tuple(in_c))
+
+
+def test_only_counts_of_one_way_and_one_python_are_set_side_by_side():
+    assert comparable(counts(), counts(tool="another")) == ""
+    assert comparable(counts(), counts("opcodes")) == (
+        "not comparable: counted by valgrind before and by opcodes after"
+    )
+    assert comparable(counts(), counts(python="3.12")) == "not comparable: another python"
+    assert "C (none before, sorted:1 after)" in comparable(counts("opcodes", [""]), counts("opcodes", ["sorted:1"]))
+    assert comparable(counts("opcodes", ["len:2"]), counts("opcodes", ["len:2"])) == ""
+
+
+def test_a_way_is_chosen_and_the_others_say_why_not(tmp_path):
+    desk = Here(str(tmp_path))
+    for name in ("meters", "meters_told"):
+        desk.write(f"{tmp_path}/{name}.py", inside(name))
+    name, tool = choose(desk)
+    assert name in ("hardware", "valgrind", "opcodes")
+    assert ("not hardware" in tool.conditions) == (name != "hardware")
+    assert choose(desk, "opcodes")[0] == "opcodes"
+    with pytest.raises(UsageError, match="no way to count named 'abacus'"):
+        choose(desk, "abacus")
+
+
+def test_spread_is_relative_to_the_least():
+    assert spread([100, 101, 103]) == pytest.approx(0.03)
+    assert spread([7]) == 0.0
+
+
+@pytest.mark.docker
+def test_a_room_allows_what_counting_needs_and_nothing_else(make_repo, open_ws):
+    workspace = open_ws("docker", make_repo({"a.py": ""}))
+
+    def personality(room, wanted):
+        return room.run(f"python3 -c '{PERSONALITY.format(wanted)}'").text.strip()
+
+    with counting_room(workspace, workspace.options.base.tree) as room:
+        assert personality(room, NO_RANDOMIZE) == "0"
+        assert personality(room, READ_IMPLIES_EXEC) == "-1"
+        assert room.run("unshare --user true 2>&1").code
+        assert room.run("mount -t tmpfs none /mnt 2>&1").code
+        assert "NoNewPrivs:\t1" in room.run("grep NoNewPrivs /proc/self/status").text
+        assert "Seccomp:\t2" in room.run("grep Seccomp: /proc/self/status").text
+        assert "CapEff:\t0000000000000000" in room.run("grep CapEff /proc/self/status").text
+    with workspace.fork(workspace.options.base.tree) as other:
+        assert personality(other, NO_RANDOMIZE) == "-1", "any other container keeps Docker's own profile"
