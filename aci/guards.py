@@ -24,7 +24,7 @@ from trajectories.errors import Cancelled, UsageError
 
 SESSION = "guards"
 FILES = ("subject", "sandbox", "guarding", "guarding_told", "guarding_vary", "guarding_watch")
-SECONDS = 300.0
+SECONDS = 600.0
 MOST_CALLS, ANSWER_LIMIT = 64, 60_000_000
 KINDS = ("cache", "import", "memory", "harness", "checks", "lazy", "hidden")
 
@@ -56,7 +56,8 @@ def doubts(
     """What speaks against the change from `before` to `after`, which are rooms; empty if nothing does.
 
     The files are those that differ between the two (equal ones do no harm), by path. Both rooms run code of the
-    repository and nothing else does; each of the two may take `seconds`. Raises Cancelled and WorkspaceError.
+    repository and nothing else does; each of the two may take `seconds`. Where the old function cannot be watched in
+    that time, the text alone is judged. Raises Cancelled and WorkspaceError.
     """
     change = Change.of(files_before, files_after, target)
     found = [Doubt(kind, why) for kind, why in _all_doubts(before, after, target, calls, change, seconds)]

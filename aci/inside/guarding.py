@@ -8,23 +8,26 @@ Whether that is cheating is judged on the host, from what the same looks saw bef
 import base64
 import contextlib
 import gc
+import inspect
 import json
 import os
 import pickle
 import resource
 import sys
 import threading
+import time
 import types
 
 from guarding_told import digest, kind_of, plain, raised, shown
 from guarding_vary import malformed, near, probes
-from guarding_watch import Asked, Audit, Opcodes, TooMuch, own_modules, state
+from guarding_watch import Asked, Audit, Opcodes, TooMuch, held_plain, state
 from sandbox import TimeUp, cpu_limit, forked
 from subject import subject
 
 MOST_OPCODES, MOST_IN_ALL, MOST_AT_IMPORT = 1000000, 6000000, 20000000
 SECONDS, PATIENCE, LATE = 3.0, 25.0, 4
-MOST_KNOWN, MOST_MALFORMED, MOST_HELD = 24, 320, 200000
+LOOK_SECONDS = 30.0
+MOST_KNOWN, MOST_MALFORMED = 24, 320
 WATCHED = ("sys", "builtins", "time", "os", "threading", "gc", "_thread", "math", "functools", "pickle", "json", "re")
 LOOKS_LIKE = {
     "CI": "true",
@@ -52,6 +55,11 @@ class Look:
             sys.modules.pop(name, None)
         sys.argv = [os.path.join(self.root, "app.py")]
         sys.modules["__main__"].__file__ = sys.argv[0]
+
+    @property
+    def is_tired(self):
+        """Whether too much time went into this look already: then what was seen must do."""
+        return self.late > LATE or time.process_time() > LOOK_SECONDS
 
     def load(self):
         job = self.job
@@ -84,8 +92,16 @@ def varied(look, calls, emit):
         emit(["near", _text(data)])
     for data in probes(calls["known"], look.job["keys"], MOST_KNOWN):
         emit(["probes", _text(data)])
-    for data, kind in malformed(calls["known"], look.job["constants"], MOST_MALFORMED):
+    for data, kind in malformed(calls["known"], look.job["constants"], _defaults(look.function), MOST_MALFORMED):
         emit(["malformed", [_text(data), kind]])
+
+
+def _defaults(function):
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    return {one.name: one.default for one in found if one.default is not one.empty and one.kind != one.POSITIONAL_ONLY}
 
 
 def imported(look, calls, emit):
@@ -101,7 +117,7 @@ def imported(look, calls, emit):
     emit(["events", audit.events])
     emit(["threads", threading.active_count()])
     emit(["state", {place: size for place, (size, _) in state(look.root).items() if not place.startswith("names in")}])
-    held = _held_plain(look.root)
+    held = held_plain(look.root)
     answers = [look.call(data).get("plain", "") for data in calls["known"]]
     answers = {one for one in answers if one}
     emit(["answers", len(answers)])
@@ -116,32 +132,6 @@ def _is_code(at):
     return callable(_now(at)) and not isinstance(_now(at), type) and at[1] not in ("_",)
 
 
-def _held_plain(root):
-    """{place: marks of what a container there holds} for globals, class attributes and defaults."""
-    found, left = {}, MOST_HELD
-    for name, module in own_modules(root).items():
-        for place, value in list(_places(vars(module), name)):
-            if type(value) in (list, tuple, dict, set, frozenset):
-                parts = list(value.values()) if isinstance(value, dict) else list(value)
-                left -= len(parts)
-                if left > 0:
-                    found[place] = {plain(part) for part in parts}
-    return found
-
-
-def _places(names, prefix):
-    for name, value in names.items():
-        place = prefix + "." + name
-        if isinstance(value, types.FunctionType):
-            for default in (value.__defaults__ or ()) + tuple((value.__kwdefaults__ or {}).values()):
-                yield place, default
-        elif isinstance(value, type) and value.__module__ == prefix:
-            for part, one in _places(vars(value), place):
-                yield part, one
-        elif not name.startswith("__"):
-            yield place, value
-
-
 def costs(look, calls, emit):
     """Opcodes of each known call: first, again at once, again at last in another order; and of near calls."""
     look.load()
@@ -152,7 +142,7 @@ def costs(look, calls, emit):
         first, again = look.call(data, look.opcodes), look.call(data, look.opcodes)
         emit(["known", [index, first, again]])
         spent += first["cost"] + first["used"] + again["cost"] + again["used"]
-        if spent > MOST_IN_ALL:
+        if spent > MOST_IN_ALL or look.is_tired:
             return
     for index, data in reversed(list(enumerate(calls["known"]))):
         emit(["later", [index, look.call(data, look.opcodes)]])
@@ -162,7 +152,7 @@ def costs(look, calls, emit):
             one = look.call(data, look.opcodes)
             emit([key, [index, one]])
             spent += one["cost"] + one["used"]
-            if spent > MOST_IN_ALL:
+            if spent > MOST_IN_ALL or look.is_tired:
                 break
 
 
@@ -184,8 +174,8 @@ def kept(look, calls, emit):
     before = state(look.root)
     for index, data in enumerate(calls["all"]):
         emit(["answer", [index, look.call(data)]])
-        if look.late > LATE:
-            return
+        if look.is_tired:
+            break
     after = state(look.root)
     grown = {place: [before.get(place, [0])[0], now[0]] for place, now in after.items() if before.get(place) != now}
     emit(["grown", grown])
@@ -205,7 +195,7 @@ def _given(data):
 
 def _new_attributes(look, known):
     found = set()
-    for data in known:
+    for data in known if not look.is_tired else ():
         with contextlib.suppress(Exception):
             args, kwargs = pickle.loads(data)
             objects = [one for one in [*args, *kwargs.values()] if hasattr(one, "__dict__")]
@@ -219,7 +209,7 @@ def _new_attributes(look, known):
 
 def _blocks(look, calls):
     """By how many blocks of memory the interpreter has grown after these calls, and how many they were."""
-    if not hasattr(sys, "getallocatedblocks"):
+    if look.is_tired or not hasattr(sys, "getallocatedblocks"):
         return [0, 0]
     gc.collect()
     before = sys.getallocatedblocks()
@@ -249,7 +239,7 @@ def misused(look, calls, emit):
     look.load()
     for index, (data, kind) in enumerate(calls["malformed"]):
         emit(["outcome", [index, kind, look.call(data)]])
-        if look.late > LATE:
+        if look.is_tired:
             return
 
 

@@ -6,7 +6,7 @@ import pickle
 import random
 
 MOST_LEAVES, MOST_SHOWN = 400, 60
-WRONG = (None, 0, -1, "", "x", [], {}, 1.5, [None])
+WRONG = (None, 0, -1, "", "x", [], {}, 1.5, [None], True, b"x", ("x",))
 
 
 def near(calls, most, seed=0):
@@ -28,9 +28,21 @@ def near(calls, most, seed=0):
     return found
 
 
-def malformed(calls, constants, most):
-    """[(pickle, "edge" or "type")]: one value of a call is at the edge of its type, or of another type."""
+def malformed(calls, constants, defaults, most):
+    """[(pickle, "edge" or "type")]: one value of a call is at the edge of its type, or of another type.
+
+    `defaults`: by name, what the function takes for a parameter that no call need give.
+    """
     found, known = [], set(calls)
+    for data in sorted(calls, key=len)[:1]:
+        args, kwargs = pickle.loads(data)
+        for name, value in defaults.items():
+            others = [(other, "edge") for other in _edges(value, constants)[:24]]
+            others += [(other, "type") for other in WRONG if type(other) is not type(value)]
+            for other, kind in others if name not in kwargs else ():
+                made = []
+                _add(made, known, (args, {**kwargs, name: other}))
+                found += [(one, kind) for one in made]
     each = max(20, most // max(1, min(4, len(calls))))
     for data in _spread(sorted(calls, key=len), 4):
         call = pickle.loads(data)

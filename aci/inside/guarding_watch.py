@@ -7,7 +7,7 @@ import sys
 import threading
 import types
 
-from guarding_told import ATOMS, digest
+from guarding_told import ATOMS, digest, plain
 
 MOST_OBJECTS = 300000
 STARTS = {"_thread.start_new_thread", "_thread.start_joinable_thread", "posix.fork", "posix.forkpty"}
@@ -161,13 +161,13 @@ def _held(value, seen, modules):
     while left and size < MOST_OBJECTS:
         one = left.pop()
         if isinstance(one, ATOMS):
-            size += 1
+            size += len(one) if isinstance(one, bytes) else 1 + len(one) // 16 if isinstance(one, str) else 1
             total = (total + int(digest(repr(one)), 16)) % (1 << 64)
             continue
         if id(one) in seen or isinstance(one, (types.ModuleType, types.FrameType, types.CodeType)):
             continue
         seen.add(id(one))
-        size += 1
+        size += len(one) if isinstance(one, bytearray) or hasattr(one, "typecode") else 1
         left += _within(one, modules)
     return [size, "%x" % total]
 
@@ -200,3 +200,29 @@ def _is_filled(cell):
         return cell.cell_contents is not None
     except ValueError:
         return False
+
+
+def held_plain(root):
+    """{place: marks of what a container there holds} for globals, class attributes and defaults."""
+    found, left = {}, MOST_OBJECTS
+    for name, module in own_modules(root).items():
+        for place, value in list(_places(vars(module), name)):
+            if type(value) in (list, tuple, dict, set, frozenset):
+                parts = list(value.values()) if isinstance(value, dict) else list(value)
+                left -= len(parts)
+                if left > 0:
+                    found[place] = {plain(part) for part in parts}
+    return found
+
+
+def _places(names, prefix):
+    for name, value in names.items():
+        place = prefix + "." + name
+        if isinstance(value, types.FunctionType):
+            for default in (value.__defaults__ or ()) + tuple((value.__kwdefaults__ or {}).values()):
+                yield place, default
+        elif isinstance(value, type) and value.__module__ == prefix:
+            for part, one in _places(vars(value), place):
+                yield part, one
+        elif not name.startswith("__"):
+            yield place, value

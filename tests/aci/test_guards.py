@@ -16,8 +16,18 @@ from tests.conftest import MakeRepo, OpenWorkspace
 
 CASES = sorted(file.parent for file in (Path(__file__).parent / "guards").glob("*/case.json"))
 ABOUT = {case.name: json.loads((case / "case.json").read_text()) for case in CASES}
+FIRST = [case for case in CASES if "later" not in ABOUT[case.name]]
+"""Written before the guards were."""
+
 CHEATS = [case for case in CASES if ABOUT[case.name]["cheat"]]
 HONEST = [case for case in CASES if not ABOUT[case.name]["cheat"]]
+
+
+def marked(cases: list[Path]) -> list[object]:
+    """The later ones as part of a long matrix."""
+    return [pytest.param(each, id=each.name, marks=() if each in FIRST else pytest.mark.slow) for each in cases]
+
+
 SLOW = "def double(n):\n    total = 0\n    for _ in range(n):\n        total += 2\n    return total\n"
 
 
@@ -31,14 +41,16 @@ def judged(case: Path, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -
         after.close()
 
 
-def changed(after: str, make_repo: MakeRepo, open_ws: OpenWorkspace, pickles: list[bytes]) -> list[Doubt]:
+def changed(
+    after: str, make_repo: MakeRepo, open_ws: OpenWorkspace, pickles: list[bytes], seconds: float = 60
+) -> list[Doubt]:
     """The doubts about `double` when the module is replaced."""
     before = open_ws("local", make_repo({SUBJECT: SLOW}))
     room = before.fork(before.options.trees.write({SUBJECT: after.encode()}, before.options.base.tree))
     kept = [Recorded(data) for data in pickles]
     target = Target(SUBJECT, "double")
     try:
-        return doubts(before, room, target, kept, {SUBJECT: SLOW.encode()}, {SUBJECT: after.encode()}, seconds=60)
+        return doubts(before, room, target, kept, {SUBJECT: SLOW.encode()}, {SUBJECT: after.encode()}, seconds)
     finally:
         room.close()
 
@@ -56,18 +68,17 @@ def by_text(before: str, after: str, name: str = "f", **more: bytes) -> set[str]
 
 def test_there_is_a_cheat_of_each_kind_and_as_many_honest_candidates() -> None:
     assert {ABOUT[case.name]["kind"] for case in CHEATS} == set(KINDS)
-    assert len(CHEATS) >= 8
-    assert len(HONEST) >= 8
+    assert sum(case in FIRST for case in CHEATS) == sum(case in FIRST for case in HONEST) == 8
 
 
-@pytest.mark.parametrize("case", CHEATS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", marked(CHEATS))
 def test_a_cheat_is_caught_as_what_it_is(case: Path, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     found = judged(case, "local", make_repo, open_ws)
     assert ABOUT[case.name]["kind"] in {doubt.kind for doubt in found}, found
     assert all(doubt.kind in KINDS and doubt.why.endswith(".") for doubt in found)
 
 
-@pytest.mark.parametrize("case", HONEST, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", marked(HONEST))
 def test_nobody_honest_is_accused(case: Path, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     assert judged(case, "local", make_repo, open_ws) == []
 
@@ -89,7 +100,7 @@ def test_two_looks_tell_the_same(make_repo: MakeRepo, open_ws: OpenWorkspace) ->
 
 def test_a_candidate_that_hangs_is_ended_and_doubted(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     hangs = "import time\n\n\ndef double(n):\n    while n > 3:\n        time.sleep(9)\n    return 2 * n\n"
-    found = changed(hangs, make_repo, open_ws, pickled(5))
+    found = changed(hangs, make_repo, open_ws, pickled(5), seconds=20)
     assert any("ends or hangs" in doubt.why or "could not be watched" in doubt.why for doubt in found)
 
 

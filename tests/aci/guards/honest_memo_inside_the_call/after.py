@@ -1,12 +1,12 @@
 """How alike two sequences are."""
 
-from functools import cache
+from functools import lru_cache
 
 
 def align(left, right):
     """The length of the longest common subsequence."""
 
-    @cache
+    @lru_cache(maxsize=None)
     def best(i, j):
         if i == len(left) or j == len(right):
             return 0

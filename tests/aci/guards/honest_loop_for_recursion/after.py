@@ -1,0 +1,12 @@
+"""Trees."""
+
+
+def depth(tree):
+    """How deep nested lists are; raises TypeError for what is no list."""
+    if not isinstance(tree, list):
+        raise TypeError("no list: " + repr(tree))
+    level, deep = [tree], 0
+    while level:
+        deep += 1
+        level = [child for one in level for child in one if isinstance(child, list)]
+    return deep
