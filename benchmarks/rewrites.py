@@ -1,6 +1,6 @@
 """What the built-in rewrites do to slow functions: answers on many calls, and instructions before and after.
 
-    python -m benchmarks.rewrites [DIR...] [--only a,b] [--most N] [--counted N] [--backend valgrind|opcodes] [--json OUT]
+    python -m benchmarks.rewrites [DIR...] [--only a,b] [--most N] [--counted N] [--why] [--backend NAME] [--json OUT]
 
 A folder holds modules `NAME.py`, each with a slow function named by a constant `FUNCTION = "qualname"`, and beside each
 `NAME_inputs.py` with `calls(n, seed) -> list[(args, kwargs)]` and `SIZE`, the n at which the ratio is stated. A rewrite

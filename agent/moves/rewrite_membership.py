@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_paths import path, same
+from agent.moves.rewrite_paths import AT_END, path, same
 from agent.moves.rewrite_scope import Scope, join
 from agent.moves.template_source import Draft
 
@@ -21,6 +21,8 @@ def fixed(scope: Scope) -> Drafts:
         region = scope.outermost(test, container)
         if region is None or not _listlike(scope, container, test.left) or scope.text(container) in done:
             continue
+        if any(path(container) + AT_END in scope.changes(outer) for outer in scope.regions(test)):
+            continue  # made anew each time it has grown, a set would cost what it saves; one can grow beside it
         done.add(scope.text(container))
         name = scope.fresh(f"{_word(container)}_set", f"{_word(container)}_lookup")
         places = [
