@@ -62,6 +62,16 @@ def loglinear(n: int) -> float:
     return n * math.log2(n)
 
 
+def levels(n: int) -> float:
+    """Sorting by levels: each value takes a step a level and two more, into the first and out of the last."""
+    return n * (math.log2(n) + 2)
+
+
+def bisections(n: int) -> float:
+    """A search each among as many ends as a rising part of shuffled values is long, about twice the root."""
+    return n * math.log2(2 * math.sqrt(n))
+
+
 def karatsuba_steps(n: int) -> float:
     return float(n ** math.log2(3))
 
@@ -255,7 +265,7 @@ def repeated_slow(values: Ints) -> bool:
 
 
 def repeated_fast(values: Ints) -> bool:
-    ordered = sorted(values)
+    ordered = merge_sort(values)
     for i in range(1, len(ordered)):
         if ordered[i] == ordered[i - 1]:
             return True
@@ -1174,12 +1184,12 @@ def nested(n: int) -> tuple[str]:
 PAIRS = (
     Pair("distinct values", distinct_slow, distinct_fast, shuffled, triangle, linear, LARGE),
     Pair("two that sum up", two_sum_slow, two_sum_fast, sum_that_is_not_there, triangle, linear),
-    Pair("any repeated", repeated_slow, repeated_fast, shuffled, triangle, loglinear),
-    Pair("insertion and merge sort", insertion_sort, merge_sort, falling, triangle, loglinear),
-    Pair("bubble and heap sort", bubble_sort, heap_sort, shuffled, triangle, loglinear),
-    Pair("selection and tree sort", selection_sort, tree_sort, shuffled, triangle, loglinear),
+    Pair("any repeated", repeated_slow, repeated_fast, shuffled, triangle, levels),
+    Pair("insertion and merge sort", insertion_sort, merge_sort, falling, triangle, levels),
+    Pair("bubble and heap sort", bubble_sort, heap_sort, shuffled, triangle, levels),
+    Pair("selection and tree sort", selection_sort, tree_sort, shuffled, triangle, levels),
     Pair("prefix sums", prefix_sums_slow, prefix_sums_fast, shuffled, triangle, linear, LARGE),
-    Pair("reversal by prepending", reversed_slow, reversed_fast, shuffled, triangle, linear, LARGE),
+    Pair("reversal by prepending", reversed_slow, reversed_fast, shuffled, triangle, linear, LARGEST),
     Pair("best stretch", best_stretch_slow, best_stretch_fast, signed, triangle, linear),
     Pair(
         "best stretch, cubic",
@@ -1191,9 +1201,9 @@ PAIRS = (
         LIGHTER_CUBIC,
     ),
     Pair("three that sum up", three_sum_slow, three_sum_fast, shuffled, tetrahedron, triangle, LIGHTER_CUBIC),
-    Pair("longest rising part", rising_slow, rising_fast, shuffled, triangle, loglinear),
+    Pair("longest rising part", rising_slow, rising_fast, shuffled, triangle, bisections),
     Pair("inversions", inversions_slow, inversions_fast, shuffled, triangle, loglinear),
-    Pair("nearest two", nearest_slow, nearest_fast, shuffled, triangle, loglinear),
+    Pair("nearest two", nearest_slow, nearest_fast, shuffled, triangle, levels),
     Pair("mirrored words", mirrored_slow, mirrored_fast, words, triangle, linear),
     Pair("gaps of three", gaps_slow, gaps_fast, shuffled, square, linear),
     Pair("common values", common_slow, common_fast, two_lists, square, linear, LARGE),
@@ -1210,7 +1220,7 @@ PAIRS = (
     ),
     Pair("distances", distances_slow, distances_fast, path_edges, square, linear),
     Pair("all distances", all_distances_slow, all_distances_fast, path_graph, cube, square, CUBIC),
-    Pair("order of tasks", order_slow, order_fast, links, triangle, linear),
+    Pair("order of tasks", order_slow, order_fast, links, triangle, linear, (80, 112, 160, 225, 315, 440)),
     Pair("groups", groups_slow, groups_fast, links, square, linear),
     Pair("last of a circle", last_man_slow, last_man_fast, number, triangle, linear, LARGEST),
     Pair("polynomial at a place", polynomial_slow, polynomial_fast, shuffled, triangle, linear),
@@ -1219,7 +1229,7 @@ PAIRS = (
     Pair("trace of a product", trace_slow, trace_fast, matrices, cube, square, CUBIC),
     Pair("ones in binary", bits_slow, bits_fast, number, bits_up_to, linear),
     Pair("least by sorting", least_slow, least_fast, shuffled, loglinear, linear, LARGE),
-    Pair("merge of runs", merged_slow, merged_fast, short_runs, merged_one_by_one, loglinear),
+    Pair("merge of runs", merged_slow, merged_fast, short_runs, merged_one_by_one, levels),
     Pair("counts", counts_slow, counts_fast, shuffled, square, linear, LARGE),
     Pair("removal", left_over_slow, left_over_fast, two_lists, square, linear, LARGE),
     Pair("choices of half", choose_slow, choose_fast, number, triangle, linear),
@@ -1230,6 +1240,6 @@ PAIRS = (
     Pair("coprime pairs", coprime_slow, coprime_fast, number, steps_of_euclid, crossings_out),
     Pair("numbers of divisors", divisors_slow, divisors_fast, number, triangle, harmonic),
     Pair("sum of products", products_slow, products_fast, signed, triangle, linear),
-    Pair("sum of differences", apart_slow, apart_fast, shuffled, triangle, loglinear),
+    Pair("sum of differences", apart_slow, apart_fast, shuffled, triangle, levels),
     Pair("brackets", balanced_slow, balanced_fast, nested, square, linear),
 )
