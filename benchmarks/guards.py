@@ -69,13 +69,30 @@ class Row:
 def judge(case: Path, kind: str = "local", image: str = "") -> Row:
     """Run the guards on one case."""
     about = json.loads((case / "case.json").read_text())
-    with tempfile.TemporaryDirectory(prefix="swe-agent-guards-") as home, rooms(case, Path(home), kind, image) as pair:
+    with (
+        tempfile.TemporaryDirectory(prefix="swe-agent-guards-") as home,
+        temporary(home),
+        rooms(case, Path(home), kind, image) as pair,
+    ):
         started = time.monotonic()
         found = look(case, about["function"], *pair)
         seconds = time.monotonic() - started
     kinds = tuple(dict.fromkeys(doubt.kind for doubt in found))
     whys = tuple(f"{doubt.kind}: {doubt.why}" for doubt in found)
     return Row(case.name, about["cheat"], about["kind"], kinds, whys, round(seconds, 1))
+
+
+@contextmanager
+def temporary(folder: str) -> Iterator[None]:
+    """What a candidate leaves among temporary files goes with this folder."""
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = folder
+    try:
+        yield
+    finally:
+        del os.environ["TMPDIR"]
+        if before is not None:
+            os.environ["TMPDIR"] = before
 
 
 def look(case: Path, function: str, before: Workspace, after: Workspace) -> list[Doubt]:

@@ -31,6 +31,12 @@ def marked(cases: list[Path]) -> list[object]:
 SLOW = "def double(n):\n    total = 0\n    for _ in range(n):\n        total += 2\n    return total\n"
 
 
+@pytest.fixture(autouse=True)
+def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a candidate leaves behind is not there for the next test."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
 def judged(case: Path, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> list[Doubt]:
     before = open_ws(kind, make_repo({SUBJECT: (case / "before.py").read_bytes()}))
     files = dict(sides(case))
