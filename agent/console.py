@@ -221,7 +221,8 @@ class Console:
         if any(getattr(verdict, part) is not None for part in PARTS):
             table = Table("proof", "", box=None, pad_edge=False)
             for part, meaning in PARTS.items():
-                table.add_row(meaning, MARK[getattr(verdict, part)])
+                if verdict.kind != "faster" or getattr(verdict, part) is not None:  # of speed no test is red
+                    table.add_row(meaning, MARK[getattr(verdict, part)])
             self.out.print(table)
         named = "\n".join(verdict.notes)
         shown = tuple(test for test in verdict.tests if test not in named)

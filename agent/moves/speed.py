@@ -1,89 +1,29 @@
-"""What `optimize` does around its bench: the workload, the functions, the rewrites, the gain, and how all is told."""
+"""What `optimize` does around its bench: the workload, the functions, the rewrites, and what a model is told."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aci.commands import detect_command
 from aci.counting import counting_room
-from aci.efficiency import Entry, Growth, rank, rewards, worth
+from aci.efficiency import rewards
 from aci.inputs import benchmark_command
 from aci.profiling import flame, hot_lines, hottest, profile, speedscope
 from aci.target import Target, target_of
 from agent.moves.bench import RIGHT, SCORES, Bench, Judged
+from agent.moves.gain import growth_in_words
 from agent.moves.rewrites import rewrites
 from trajectories.errors import UsageError
 from trajectories.journal import write_durably
 
 if TYPE_CHECKING:
-    from aci.timing import Timing
     from agent.task import Task
 
 TARGETS = 3
 REWRITES = 12
 """Candidates of the built-in rewrites that are tried for a function."""
 LINES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """What a function came to. `workload` is (whole, inside the function) in instructions, before and after; empty
-    where it could not be counted."""
-
-    target: Target
-    before: Judged
-    after: Judged
-    seeds: tuple[tuple[int, int], ...]
-    workload: tuple[tuple[int, int], ...]
-    timing: Timing | None
-
-    @property
-    def ratio(self) -> float:
-        """Instructions before to after."""
-        return self.before.cost / max(self.after.cost, 1)
-
-    @property
-    def is_worth_it(self) -> bool:
-        """By the whole workload, or where that is not known by the function's own calls."""
-        (before, _), (after, _) = self.workload or ((self.before.cost, 0), (self.after.cost, 0))
-        return worth(before, after, self.before.growth, self.after.growth)
-
-    @property
-    def vetoes(self) -> list[str]:
-        """What wall time and memory say against it, and what other hash seeds do."""
-        found = [self.timing.veto] if self.timing and self.timing.veto else []
-        if any(after >= before for before, after in self.seeds):
-            found.append("under another hash seed it executes no fewer instructions")
-        return found
-
-    @property
-    def summary(self) -> str:
-        lesser = (
-            f"{self.before.cost:,} -> {self.after.cost:,} instructions ({self.ratio:.1f}x fewer, {self.after.backend})"
-        )
-        return f"{lesser}; growth {growth_in_words(self.before.growth)} -> {growth_in_words(self.after.growth)}"
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What stands behind it, in sentences for the verdict."""
-        lines = [f"{self.target}: {self.summary}; the first call {self.before.cold:,} -> {self.after.cold:,}."]
-        if self.workload:
-            (whole, inside), (now, _) = self.workload
-            lines.append(
-                f"It held {inside / whole:.1%} of the workload's instructions, start-up included. "
-                f"They are {1 - now / whole:.1%} fewer now: {whole:,} -> {now:,}."
-            )
-        else:
-            lines.append("The workload takes too long to count its instructions.")
-        if self.timing:
-            first, second = self.timing.peaks
-            lines.append(
-                f"Wall time: {self.timing.ratio:.2f} of before (median of {len(self.timing.before)} pairs); "
-                f"peak memory {first / 1e6:.2f} -> {second / 1e6:.2f} MB."
-            )
-        return tuple(lines)
 
 
 def workload_of(task: Task) -> str:
@@ -104,13 +44,7 @@ def workload_of(task: Task) -> str:
 def chosen_targets(task: Task, command: str) -> list[Target]:
     """The function that the user named, or the hottest of the workload; its profile goes into the run's folder."""
     if task.settings.function:
-        target = target_of(task.settings.function)
-        source = task.trees.read(task.base.tree, target.path).decode("utf-8", "replace")
-        try:
-            target.find(source)
-        except SyntaxError as error:
-            raise UsageError(f"{target.path} cannot be parsed: {error.msg}.", "Name another function.") from None
-        return [target]
+        return [target_of(task.settings.function)]
 
     def profiled() -> list[list[str]]:
         room = counting_room(task.workspace, task.base.tree)
@@ -154,28 +88,6 @@ def group_rewards(task: Task, group: Sequence[Judged]) -> None:
     ]
     if rows:
         task.note("score", f"{len(right)} of {len(rows)} candidates are right", group=rows)
-
-
-def gain_of(bench: Bench, right: Sequence[Judged]) -> tuple[Gain | None, str]:
-    """What the best of these candidates gains; None, and why, where it is not worth its patch."""
-    before = bench.baseline()
-    best = right[rank([Entry(judged.cost, judged.lines) for judged in right])[0]]
-    if best.cost >= before.cost and not _is_below(best.growth, before.growth):
-        return None, f"of {len(right)} right candidates none executes fewer instructions."
-    seeds = tuple((first, second) for first, second in bench.seeds(best.tree))
-    workload = tuple((whole, inside) for whole, inside in bench.workload(best.tree))
-    gain = Gain(bench.target, before, best, seeds, workload, bench.timing(best.tree))
-    if not gain.is_worth_it:
-        return None, f"{best.what} is not worth a patch: {' '.join(gain.notes)}"
-    return gain, ""
-
-
-def _is_below(after: Growth | None, before: Growth | None) -> bool:
-    return bool(after and before and after.is_below(before))
-
-
-def growth_in_words(growth: Growth | None) -> str:
-    return f"n^{growth.exponent:.2f} ({growth.low:.2f} to {growth.high:.2f})" if growth else "unknown"
 
 
 def told(judged: Judged, before: Judged) -> str:
@@ -238,7 +150,3 @@ def hot(bench: Bench, tree: str) -> str:
 
     where: str = bench.task.once(f"hot {bench.target} {tree}", looked)
     return f"Where the work is: {where}." if where else ""
-
-
-def final_word(gains: Sequence[Gain], words: Sequence[str]) -> str:
-    return "\n".join([*(note for gain in gains for note in gain.notes), *words])

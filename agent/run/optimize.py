@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from aci.repository import Repository
-from aci.target import target_of
+from aci.target import Target, target_of
 from agent.console import Console
 from agent.drive import drive
 from agent.engine import Engine
@@ -75,8 +75,8 @@ def command(
         apply=apply or None,
         branch=branch,
     )
-    if target and source.file(target_of(target).path, base) is None:
-        raise UsageError(f"There is no file {target_of(target).path}.", "Name the function as PATH.py:QUALNAME.")
+    if target:
+        _check(target_of(function), source.file(target_of(function).path, base))
     asked = Issue(f"Make {target or 'the hottest functions'} faster", _of_what(workload, benchmark))
     console = Console(json=json, plain=plain)
 
@@ -84,6 +84,16 @@ def command(
         return reopen(begin(asked, source, settings, base), settings.state, console.happening)
 
     return drive(start, console)
+
+
+def _check(target: Target, data: bytes | None) -> None:
+    """Raises UsageError where there is no such function."""
+    if data is None:
+        raise UsageError(f"There is no file {target.path}.", "Name the function as PATH.py:QUALNAME.")
+    try:
+        target.find(data.decode("utf-8"))
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"{target.path} cannot be parsed: {error}.", "Name another function.") from None
 
 
 def _of_what(workload: str, benchmark: str) -> str:

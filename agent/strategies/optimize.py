@@ -15,17 +15,8 @@ from typing import TYPE_CHECKING
 
 from agent.loop import submitted
 from agent.moves.bench import RIGHT, SCORES, Bench, Judged
-from agent.moves.speed import (
-    Gain,
-    chosen_targets,
-    feedback,
-    final_word,
-    gain_of,
-    group_rewards,
-    opening,
-    rewritten,
-    workload_of,
-)
+from agent.moves.gain import Gain, draw, final_word, gain_of
+from agent.moves.speed import chosen_targets, feedback, group_rewards, opening, rewritten, workload_of
 from agent.outcome import Outcome
 from trajectories.records import Verdict
 
@@ -69,6 +60,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     if verdict.no_loss:
         verdict = replace(verdict, kind="faster")
     verdict = replace(verdict, notes=(*notes, *words, *verdict.notes))
+    draw(task, gains)
     yield task.say(final_word(gains, words), author=AUTHOR)
     return Outcome(task.tree, verdict)
 

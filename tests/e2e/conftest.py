@@ -75,8 +75,8 @@ class Machine:
             stdin=subprocess.DEVNULL,
         )
 
-    def json(self, *arguments: str, cwd: Path | None = None) -> dict:
-        done = self.run(*arguments, "--json", cwd=cwd)
+    def json(self, *arguments: str, cwd: Path | None = None, timeout: float = 100) -> dict:
+        done = self.run(*arguments, "--json", cwd=cwd, timeout=timeout)
         assert done.stdout.count("\n") == 1, done.stdout + done.stderr
         return json.loads(done.stdout) | {"returncode": done.returncode, "stderr": done.stderr}
 
