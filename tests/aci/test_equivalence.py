@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from textwrap import dedent
@@ -243,7 +242,7 @@ def test_silence_is_agreed_upon_only_where_it_was_there_before() -> None:
     assert differences([good], [])
 
 
-def test_arrays(ask: Ask) -> None:
+def test_what_looks_like_an_array_is_told_by_type_shape_and_bytes() -> None:
     class Kind(str):
         hasobject, names, kind = False, None, "i"
 
@@ -251,7 +250,7 @@ def test_arrays(ask: Ask) -> None:
         def str(self) -> str:
             return "<i8"
 
-    class ndarray:  # noqa: N801 - as numpy's is called, which is not installed here
+    class ndarray:  # noqa: N801 - a stand-in for numpy's, which the project does not ask for
         __module__ = "numpy"
         dtype, shape, size = Kind(), (2,), 2
 
@@ -260,4 +259,3 @@ def test_arrays(ask: Ask) -> None:
 
     made: Sequence[Any] = form(ndarray())
     assert made == ["array", "ndarray", "<i8", [2], ["bytes", "0102"]]
-    assert sys.getrecursionlimit() >= 1000
