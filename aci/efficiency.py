@@ -24,8 +24,9 @@ ACCURACY = 0.004
 """Relative error that a count has in any case beside a power law."""
 
 DRIFT = 0.1
-"""What one step costs changes with the size, as tables double and integers leave the cache of small ones. Of the 100
-functions of `benchmarks/growth.py` the range drawn out by so much holds the known cost's exponent in all, without in 67.
+"""What one step costs changes with the size, as tables double and integers leave the cache of small ones. Of the
+100 functions of `benchmarks/growth.py` the range drawn out by so much holds the known cost's exponent in all, without
+in 67.
 """
 
 MOVES_ON = 3.0

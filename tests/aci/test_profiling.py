@@ -142,7 +142,9 @@ def test_a_process_that_ends_at_once_tells_as_well(room: PosixWorkspace) -> None
 
 
 def test_the_workload_sees_its_own_sitecustomize_and_no_thread_of_ours(make_repo: MakeRepo, open_ws: Any) -> None:
-    code = "import builtins, shop, threading; assert builtins.mine and threading.active_count() == 1; shop.in_c(100_000)"
+    code = (
+        "import builtins, shop, threading; assert builtins.mine and threading.active_count() == 1; shop.in_c(100_000)"
+    )
     room = open_ws("local", make_repo({**FILES, "sitecustomize.py": "import builtins\nbuiltins.mine = True\n"}))
     assert by_name(profile(room, f"python -c {shlex.quote(code)}"))["in_c"].total > 0
 
