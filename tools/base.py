@@ -205,8 +205,9 @@ def _bounded(observation: Observation, kind: view.Kind, ctx: Context) -> Observa
     text = view.mask(view.clean(observation.text), ctx.secrets)
     out, cap = observation.out, view.CAPS[kind] + SLACK
     if len(text) > cap:
+        whole = "" if out is None else ctx.recall(out).decode("utf-8", "replace")
         out = ctx.keep(text.encode()) if out is None else out
-        text = view.shorten(text, cap, f"out:{out}")
+        text = view.shorten(text, cap, f"out:{out}", whole)
     return replace(observation, text=text, out=out)
 
 
