@@ -16,7 +16,7 @@ Drafts = Iterator[Draft | None]
 
 def grown(scope: Scope) -> Drafts:
     """`x in L`, L a local list that is only appended to: a set that grows beside it, or instead of it."""
-    for name in dict.fromkeys(test.comparators[0].id for test in tests_in(scope) if named(test.comparators[0])):
+    for name in dict.fromkeys(filter(None, (named(test.comparators[0]) for test in tests_in(scope)))):
         start = scope.start(name)
         tests = [one for one in tests_in(scope) if named(one.comparators[0]) == name]
         appends = appends_to(scope, name)

@@ -53,7 +53,9 @@ def reversed_at_end(scope: Scope) -> Drafts:
     for name, calls in _inserts(scope).items():
         start = scope.start(name)
         loop = _loop(scope, calls[0])
-        if start is None or loop is None or any(_loop(scope, one) is not loop for one in calls):
+        if start is None or start.value is None or loop is None:
+            continue
+        if any(_loop(scope, one) is not loop for one in calls):
             continue
         inside = scope.uses(name, loop)
         if len(inside) != len(calls) or any(_loop(scope, start) is each for each in [loop]):
@@ -164,7 +166,7 @@ def _begin(scope: Scope, name: str) -> ast.Assign | ast.AnnAssign | None:
 
 def _fronted(scope: Scope) -> list[str]:
     """Local lists at whose front something happens again and again."""
-    names = {}
+    names: dict[str, None] = {}
     for node in scope.nodes:
         receiver = None
         if isinstance(node, ast.Call) and (_first(node, "pop") or _first(node, "insert")):
