@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import git
 from tests.e2e.conftest import answer, call, write
+from tests.e2e.killing import sample
 from trajectories.journal import read
 
 SLOW = '''"""Helpers for lists."""
@@ -69,8 +70,8 @@ def shop(tmp_path):
 
 
 @needs_valgrind
-@pytest.mark.timeout(500)
-def test_a_rewrite_is_found_proven_and_drawn(machine, shop):
+@pytest.mark.timeout(3600)
+def test_a_rewrite_is_found_proven_and_drawn_also_when_killed_at_a_record(machine, shop):
     told = machine.json(
         "optimize", "--repo", shop, "--function", "helpers.py:unique", "--workload", WORKLOAD, timeout=400
     )
@@ -83,6 +84,14 @@ def test_a_rewrite_is_found_proven_and_drawn(machine, shop):
     assert rewards
     assert all(1.0 <= reward <= 2.0 for reward in rewards)
     assert git(shop, "status", "--porcelain") == ""
+    directory = Path(told["directory"])
+    lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    for kept in sample(list(range(2, len(lines))), 2):
+        copy = directory.parent / f"cut-{kept}"
+        shutil.copytree(directory, copy)
+        (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:7])
+        again = machine.json("resume", copy.name, timeout=400)
+        assert (again["exit"], again["patch"]) == (0, told["patch"]), (kept, again["stderr"])
 
 
 @needs_valgrind
