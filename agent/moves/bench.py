@@ -224,10 +224,7 @@ class Bench:
 
         def counted() -> list[list[int]]:
             rooms = (self.before, self.room_at(tree))
-            counts = [
-                [count_calls(room, self.target, self.measured, (seed,)) for room in rooms] for seed in FINAL_SEEDS
-            ]
-            return [[sum(each.warm for each in count.calls) for count in pair] for pair in counts]
+            return [[self._warm(room, seed) for room in rooms] for seed in FINAL_SEEDS]
 
         found: list[list[int]] = self.task.once(f"seeds {self.target} {tree}", counted)
         return found
