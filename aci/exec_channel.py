@@ -5,6 +5,7 @@ That process costs 40 ms to start, and copies what is sent a fifth as fast.
 
 from __future__ import annotations
 
+import secrets
 import socket
 import ssl
 import time
@@ -16,18 +17,25 @@ from aci.channel import BLOCK
 from aci.daemon import Daemon, trouble
 from trajectories.errors import WorkspaceError
 
-_HEAD, _ERRORS = 8, 2
+_HEAD = 8
 """Bytes before each part of a program's output: which stream, three zeros, and the part's length."""
 
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 _FIX = "`swe-agent resume` goes on in a new workspace."
 _FIRST = """\
-"$@" 2>/dev/null
-echo >&2
-exec </dev/null >/dev/null 2>&1
+exec 3<&0 4>&1
+(
+    read -r word
+    "$@"
+    printf %s "$word"
+) <&3 >&4 2>/dev/null 3<&- 4>&- &
+exec </dev/null >/dev/null 2>&1 3<&- 4>&-
+wait $! || exit
 while :; do sleep 3600; done
 """
+"""What the container begins with holds none of the program's pipes, which every command could find at process 1. Who
+waits for the program says a word of ours when it has ended; where that is ended too, so is the container."""
 
 
 def first(words: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
@@ -36,21 +44,24 @@ def first(words: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
     It saves the 30 ms that a daemon takes to bring one more process into a container; see `First`.
     """
     variables = [f"{name}={value}" for name, value in env.items()]
-    return {"entrypoint": ["sh", "-c", _FIRST, "sh", "env", *variables, *words], "stdin_open": True}
+    begun = ["sh", "-c", _FIRST, "sh", "env", *variables, *words]
+    return {"entrypoint": begun, "stdin_open": True, "init": False}  # an init would hold the pipes
 
 
 class Stream:
-    """A connection of the daemon's that has become a program's. `errors_end`: what is said as an error says that it has
-    ended."""
+    """A connection of the daemon's that has become a program's. The `last` word says that the program has ended."""
 
-    def __init__(self, stream: Any, errors_end: bool = False) -> None:
-        self._stream, self._errors_end = stream, errors_end
+    def __init__(self, stream: Any, last: bytes = b"") -> None:
+        self._stream, self._last = stream, last
         self._socket: Any = getattr(stream, "_sock", stream)  # below what would read ahead of `poll`
         self._socket.settimeout(0)
+        if self._socket.family in (socket.AF_INET, socket.AF_INET6):  # a network may forget who is silent for long
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._rest = bytearray()
         self._left = 0
         self._over = False
         self._early = self._unpacked(_ahead(stream))
+        self._tail = b""
 
     def fileno(self) -> int:
         return int(self._socket.fileno())
@@ -79,7 +90,15 @@ class Stream:
                 self._over = True
                 break
             said += self._unpacked(data)
-        return bytes(said) if said or self._over else None
+        return self._without_last(bytes(said)) if said or self._over else None
+
+    def _without_last(self, said: bytes) -> bytes:
+        if not self._last:
+            return said
+        self._tail = (self._tail + said)[-len(self._last) :]
+        if self._tail == self._last:
+            self._over = True
+        return said.removesuffix(self._last)
 
     def _unpacked(self, data: bytes) -> bytes:
         """What the program said, out of the parts that the daemon sends."""
@@ -97,7 +116,6 @@ class Stream:
                 self._left -= len(part)
             if len(self._rest) - at < _HEAD:
                 break
-            self._over = self._over or (self._errors_end and self._rest[at] == _ERRORS)
             self._left = int.from_bytes(self._rest[at + 4 : at + _HEAD], "big")
             at += _HEAD
         del self._rest[:at]
@@ -156,9 +174,11 @@ class First(Stream):
     """The program that the container with this id began with. Raises WorkspaceError."""
 
     def __init__(self, daemon: Daemon, container: str) -> None:
+        word = secrets.token_hex(16).encode()
         with trouble(_FIX):
             asked = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            super().__init__(daemon.client.api.attach_socket(container, params=asked), errors_end=True)
+            super().__init__(daemon.client.api.attach_socket(container, params=asked), word)
+        self.offer(memoryview(word + b"\n"))
 
     def code(self, seconds: float) -> int | None:
         return None

@@ -87,7 +87,11 @@ class PosixWorkspace:
         self._lock = RLock()
         self._closed = self._relieved = False
         start = place.start(environment(place.store, place.root), ours=True)
-        self._service = Service(start, "/", options.cancel, place.shared)
+        try:
+            self._service = Service(start, "/", options.cancel, place.shared)
+        except BaseException:
+            place.remove()
+            raise
         self._files = Files(self._service, (place.root, place.scratch, place.harness))
         self._store = Store(self._service, options.trees, place.root, options.base.tree, f"{place.inbox}/objects")
 

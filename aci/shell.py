@@ -223,6 +223,7 @@ class Shell:
     def _say(self, text: bytes) -> None:
         """Send `text` for the shell to run. Bash reads commands byte by byte, and one variable at a gulp."""
         if self._blocks and text.isascii():  # it counts characters
+            text = b"\\unset __swe_text; " + text  # the marks are in it, and who runs next could read them
             text = b'\\command read -r%b -N %d __swe_text;\\command eval "$__swe_text"\n%b' % (_NEVER, len(text), text)
         self._send(text)
 

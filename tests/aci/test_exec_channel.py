@@ -38,10 +38,10 @@ def framed(parts: Sequence[tuple[int, bytes]]) -> bytes:
 
 
 @contextmanager
-def connected(errors_end: bool = False) -> Iterator[tuple[socket.socket, Stream]]:
+def connected(last: bytes = b"") -> Iterator[tuple[socket.socket, Stream]]:
     """The daemon's end of a connection, and the stream at ours."""
     theirs, ours = socket.socketpair()
-    stream = Stream(ours, errors_end)
+    stream = Stream(ours, last)
     with theirs:
         yield theirs, stream
         stream.close(group=False)
@@ -75,17 +75,18 @@ def test_however_the_frames_are_cut_the_bytes_are_the_same(parts: list[tuple[int
 
 @given(PARTS, CUTS)
 @settings(deadline=None)
-def test_the_first_head_of_an_error_ends_the_first_program(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:
-    places = [len(framed(parts[:at])) + 8 for at, (stream, _) in enumerate(parts) if stream == ERR]
-    with connected(errors_end=True) as (daemon, stream):
-        heard, sent = b"", 0
-        for piece in pieces(framed(parts), cuts):
+def test_the_last_word_ends_the_first_program(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:
+    word = b"0123456789abcdef"
+    with connected(word) as (daemon, stream):
+        data, sent = framed([*parts, (OUT, word)]), 0
+        heard = b""
+        for piece in pieces(data, cuts):
             daemon.sendall(piece)
             sent += len(piece)
             heard += stream.receive() or b""
-            assert stream.ended() == (bool(places) and sent >= places[0])
-        assert heard == b"".join(said for _, said in parts), "what is said around the end is heard"
-        assert stream.receive() == (b"" if places else None)
+            assert stream.ended() == (sent == len(data))
+        assert heard.startswith(b"".join(said for _, said in parts))
+        assert stream.receive() == b""
 
 
 def test_a_part_larger_than_a_block() -> None:
@@ -350,3 +351,11 @@ def _heard(daemon: Daemon, container: str, command: str, environment: Mapping[st
         heard += said or b""
         time.sleep(0.01)
     return heard, channel
+
+
+@pytest.mark.docker
+def test_what_is_written_at_process_one_reaches_nobody(ws: PosixWorkspace) -> None:
+    ws.run("(for fd in 1 2; do while :; do echo logged > /proc/1/fd/$fd; sleep 0.01; done & done) >/dev/null 2>&1")
+    ws.write("a.txt", b"kept")
+    assert [ws.read("a.txt") for _ in range(20)] == [b"kept"] * 20
+    assert not ws.run("declare -p __swe_text 2>&1 | grep -o 'end %d'").output
