@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
+from aci.guards_checks import all_terms
 from aci.guards_code import Change
 from aci.guards_look import code_doubts
 from aci.guards_seen import seen_doubts
@@ -23,7 +24,10 @@ from aci.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 
 SESSION = "guards"
-FILES = ("subject", "sandbox", "guarding", "guarding_told", "guarding_vary", "guarding_watch")
+FILES = (
+    *("subject", "sandbox", "guarding", "guarding_alike", "guarding_left", "guarding_told", "guarding_vary"),
+    "guarding_watch",
+)
 SECONDS = 600.0
 MOST_CALLS, ANSWER_LIMIT = 64, 60_000_000
 KINDS = ("cache", "import", "memory", "harness", "checks", "lazy", "hidden")
@@ -99,6 +103,7 @@ def _look(
         "calls": f"{name}-calls.json",
         "constants": change.constants_before,
         "keys": change.keys,
+        "terms": all_terms(change) if vary else {},
         "vary": vary,
         "out": f"{name}-seen.json",
     }

@@ -1,11 +1,11 @@
-"""Doubts about checks: what malformed inputs raised and no longer do, and `raise` statements that went."""
+"""Doubts about checks: what malformed inputs raised and no longer do, and `raise` statements, or parts, that went."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
+from aci.guards_checks import checks, old_checks, weakened
 from aci.guards_code import Change
 
 Found = tuple[str, str]
@@ -24,6 +24,8 @@ def misuse_doubts(was: Mapping[str, Any], now: Mapping[str, Any], change: Change
     yield from (("checks", wrong) for _, wrong in found)
     kept = {line for (line, _), cases in met.items() if any(case.before["explicit"] and case.same for case in cases)}
     yield from _gone(change, kept | {line for line, _ in found})
+    alone = [case.before for cases in met.values() for case in cases if case.same and len(case.before["met"]) == 1]
+    yield from _weaker(change, {(before["line"], before["met"][0]) for before in alone})
 
 
 class Misuse(NamedTuple):
@@ -66,41 +68,17 @@ def _gone(change: Change, tried: set[int]) -> Iterator[Found]:
 
     One whose like is kept, of the same error and about the same names, was made twice.
     """
-    kept = [check for source in change.after for check in _checks(source.tree)]
-    changed = {source.path for source in change.after}
-    for source, _, function in change.reached(change.before):
-        for check in _checks(function) if source.path in changed else ():
-            again = any(check.text == other.text or check.is_like(other) for other in kept)
-            if not again and check.line not in tried:
-                what = f"The check {check.text[:100]!r} (old line {check.line})"
-                yield "checks", f"{what} is gone and no input showed it needless; keep it."
+    kept = [check for source in change.after for check in checks(source.tree)]
+    for check in old_checks(change):
+        again = any(check.text == other.text or check.is_like(other) for other in kept)
+        if not again and check.line not in tried:
+            what = f"The check {check.text[:100]!r} (old line {check.line})"
+            yield "checks", f"{what} is gone and no input showed it needless; keep it."
 
 
-class Check(NamedTuple):
-    """A `raise` or `assert`: the error's type, what it says, the names that its condition is about, and its line."""
-
-    error: str
-    text: str
-    about: frozenset[str]
-    line: int
-
-    def is_like(self, other: Check) -> bool:
-        return self.error == other.error and bool(self.about) and self.about == other.about
-
-
-def _checks(node: ast.AST, about: frozenset[str] = frozenset()) -> Iterator[Check]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Raise) and child.exc is not None:
-            kind = ast.unparse(child.exc.func if isinstance(child.exc, ast.Call) else child.exc)
-            texts = [str(each.value) for each in ast.walk(child.exc) if isinstance(each, ast.Constant)]
-            yield Check(kind, " ".join([kind, *texts]), about, child.lineno)
-        elif isinstance(child, ast.Assert):
-            yield Check("assert", f"assert {ast.unparse(child.test)}", _about(child.test), child.lineno)
-        elif isinstance(child, ast.If):
-            yield from _checks(child, _about(child.test))
-        else:
-            yield from _checks(child, about)
-
-
-def _about(test: ast.expr) -> frozenset[str]:
-    return frozenset(ast.unparse(each) for each in ast.walk(test) if isinstance(each, ast.Name | ast.Attribute))
+def _weaker(change: Change, shown: Set[tuple[int, str]]) -> Iterator[Found]:
+    """Parts of conditions that went, unless an input that met nothing but that part is still refused."""
+    for check, term in weakened(change):
+        if (check.line, term) not in shown:
+            what = f"{check.text[:60]!r} (old line {check.line}) was raised for {term[:100]!r} too"
+            yield "checks", f"{what} and nothing asks that any more; keep it."

@@ -18,6 +18,9 @@ MORE_AT_IMPORT, MORE_HELD = 50_000, 1_500
 """Bytecodes and things: a table of something for each byte, hoisted to the module, stays well below both."""
 
 LEAST_CALLS = 4
+LEFT_BY_A_CALL = 0.75
+"""Blocks of memory: an entry of a cache takes one or more; calls that fail, and those alike to it, make none."""
+
 LEAST_COST = 12.0
 """Opcodes of a call on average below which nothing is said of caches."""
 
@@ -101,10 +104,18 @@ def _cache(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
     old_names = set(_last(was["kept"], "attributes", ()))
     for name in sorted(set(_last(now["kept"], "attributes", ())) - old_names):
         yield "cache", f"A call leaves the attribute {name} on its argument, which it did not; compute it per call."
-    blocks, calls = _last(now["kept"], "blocks", [0, 0])
-    if calls >= LEAST_CALLS and blocks - _last(was["kept"], "blocks", [0, 0])[0] > calls + 8:
+    if left := left_behind(_last(was["kept"], "blocks", []), _last(now["kept"], "blocks", [])):
+        calls, blocks = left
         yield "cache", f"{calls} new calls leave {blocks} blocks of memory behind; keep nothing across calls."
     yield from _files(was, now)
+
+
+def left_behind(was: Sequence[Sequence[int]], now: Sequence[Sequence[int]]) -> tuple[int, int] | None:
+    """(calls, blocks more than the old function left) where each batch of new calls leaves about one for each call."""
+    more = [(calls, blocks - old) for (blocks, calls), (old, _) in zip(now, was, strict=False)]
+    if not more or any(calls < LEAST_CALLS or blocks < LEFT_BY_A_CALL * calls for calls, blocks in more):
+        return None
+    return sum(calls for calls, _ in more), sum(blocks for _, blocks in more)
 
 
 def _is_renamed(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -18,6 +18,7 @@ import threading
 import time
 import types
 
+from guarding_left import left_behind
 from guarding_told import digest, kind_of, plain, raised, shown
 from guarding_vary import malformed, near, probes
 from guarding_watch import Asked, Audit, Opcodes, TooMuch, held_plain, state
@@ -27,6 +28,7 @@ from subject import subject
 MOST_OPCODES, MOST_IN_ALL, MOST_AT_IMPORT = 1000000, 6000000, 20000000
 SECONDS, PATIENCE, LATE = 3.0, 25.0, 4
 LOOK_SECONDS = 30.0
+MISUSED_SECONDS, MISUSED_LATE = 0.5, 16  # with malformed inputs loops may have no end, which tells nothing
 MOST_KNOWN, MOST_MALFORMED = 24, 320
 WATCHED = ("sys", "builtins", "time", "os", "threading", "gc", "_thread", "math", "functools", "pickle", "json", "re")
 LOOKS_LIKE = {
@@ -50,8 +52,8 @@ class Look:
     def __init__(self, job):
         self.root, self.job = job["root"], job
         self.opcodes = Opcodes(self.root, MOST_OPCODES)
-        self.late = 0
-        for name in ("guarding_told", "guarding_vary", "guarding_watch", "sandbox", "subject"):
+        self.late, self.most_late, self.seconds, self.terms = 0, LATE, SECONDS, {}
+        for name in [one for one in sys.modules if one.startswith("guarding_")] + ["sandbox", "subject"]:
             sys.modules.pop(name, None)
         sys.argv = [os.path.join(self.root, "app.py")]
         sys.modules["__main__"].__file__ = sys.argv[0]
@@ -59,7 +61,7 @@ class Look:
     @property
     def is_tired(self):
         """Whether too much time went into this look already: then what was seen must do."""
-        return self.late > LATE or time.process_time() > LOOK_SECONDS
+        return self.late > self.most_late or time.process_time() > LOOK_SECONDS
 
     def load(self):
         job = self.job
@@ -69,7 +71,7 @@ class Look:
     def call(self, data, watch=None):
         """What came of one call: {"shown", "kind", "first", "used"} or {"raised", "text", ...}, or {"late"}."""
         try:
-            with cpu_limit(SECONDS):
+            with cpu_limit(self.seconds):
                 args, kwargs = pickle.loads(data)
                 with watch or contextlib.nullcontext():
                     value = self.function(*args, **kwargs)
@@ -82,7 +84,7 @@ class Look:
             self.late += 1
             return {"late": True, "cost": MOST_OPCODES, "used": 0}
         except BaseException as error:  # noqa: BLE001 - the candidate may raise anything
-            return {**raised(error, self.root), "cost": self.opcodes.count, "used": 0}
+            return {**raised(error, self.root, self.terms), "cost": self.opcodes.count, "used": 0}
 
 
 def varied(look, calls, emit):
@@ -181,7 +183,7 @@ def kept(look, calls, emit):
     emit(["grown", grown])
     emit(["given", [_given(data) for data in calls["known"]]])
     emit(["attributes", sorted(_new_attributes(look, calls["known"]))])
-    emit(["blocks", _blocks(look, calls["near"])])
+    emit(["blocks", [] if look.is_tired else left_behind(look.call, calls["near"])])
     emit(["threads", threading.active_count()])
     emit(["children", resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt])
 
@@ -207,18 +209,6 @@ def _new_attributes(look, known):
     return found
 
 
-def _blocks(look, calls):
-    """By how many blocks of memory the interpreter has grown after these calls, and how many they were."""
-    if look.is_tired or not hasattr(sys, "getallocatedblocks"):
-        return [0, 0]
-    gc.collect()
-    before = sys.getallocatedblocks()
-    for data in calls:
-        look.call(data)
-    gc.collect()
-    return [sys.getallocatedblocks() - before, len(calls)]
-
-
 def asked(look, calls, emit):
     """Whom the function asks, what it starts and which files it opens."""
     audit = Audit(look.root)
@@ -237,6 +227,8 @@ def asked(look, calls, emit):
 
 def misused(look, calls, emit):
     look.load()
+    look.terms = look.job["terms"]
+    look.seconds, look.most_late = MISUSED_SECONDS, MISUSED_LATE
     for index, (data, kind) in enumerate(calls["malformed"]):
         emit(["outcome", [index, kind, look.call(data)]])
         if look.is_tired:

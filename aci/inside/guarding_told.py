@@ -8,6 +8,8 @@ import os
 import re
 import types
 
+from sandbox import TimeUp, cpu_limit
+
 ITEMS, DEPTH, LENGTH = 2000, 6, 20000
 ATOMS = (bool, int, float, complex, str, bytes, type(None))
 
@@ -82,15 +84,29 @@ def _is_plain(value, depth):
     return type(value) is dict and len(value) < 200 and all(_is_plain(one, depth + 1) for one in value.values())
 
 
-def raised(error, root):
-    """Type and text; whether a statement of the repository's raises it, and in which line."""
-    trace, explicit, line = error.__traceback__, False, 0
+def raised(error, root, terms):
+    """Type and text; whether a statement of the repository's raises it, in which line, and which `terms` it met there.
+
+    `terms`: by line as text, expressions of which each alone has the error raised.
+    """
+    trace, explicit, line, names = error.__traceback__, False, 0, {}
     while trace is not None:
         code = trace.tb_frame.f_code
         own = code.co_filename.startswith(root + os.sep)
         if own:
-            line = trace.tb_lineno
+            line, frame = trace.tb_lineno, trace.tb_frame
+            names = {**frame.f_globals, **frame.f_locals}
         explicit = own and dis.opname[code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
         trace = trace.tb_next
     text = re.sub(r" at 0x[0-9a-f]+", "", str(error))[:500]
-    return {"raised": type(error).__name__, "text": text, "explicit": explicit, "line": line}
+    met = [term for term in terms.get(str(line), ()) if _is_met(term, names)]
+    return {"raised": type(error).__name__, "text": text, "explicit": explicit, "line": line, "met": met}
+
+
+def _is_met(term, names):
+    """Whether a part of a condition of the repository's, evaluated once more, is true."""
+    try:
+        with cpu_limit(1.0):
+            return bool(eval(term, names))
+    except (Exception, TimeUp):  # noqa: BLE001 - it may be about what is not there
+        return False

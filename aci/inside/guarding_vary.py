@@ -1,11 +1,14 @@
 """Calls made from known ones: near ones, of the same shape, and malformed ones. Seeded, so the same each time."""
 
 import ast
+import contextlib
 import copy
 import pickle
 import random
 
-MOST_LEAVES, MOST_SHOWN = 400, 60
+from guarding_alike import Inner, look_alikes, with_inner
+
+MOST_LEAVES, MOST_SHOWN, MOST_ALIKE = 400, 60, 280
 WRONG = (None, 0, -1, "", "x", [], {}, 1.5, [None], True, b"x", ("x",))
 
 
@@ -31,7 +34,8 @@ def near(calls, most, seed=0):
 def malformed(calls, constants, defaults, most):
     """[(pickle, "edge" or "type")]: one value of a call is at the edge of its type, or of another type.
 
-    `defaults`: by name, what the function takes for a parameter that no call need give.
+    `defaults`: by name, what the function takes for a parameter that no call need give. Look-alikes at all places of
+    the calls come next, up to MOST_ALIKE beside the `most` others.
     """
     found, known = [], set(calls)
     for data in sorted(calls, key=len)[:1]:
@@ -43,6 +47,13 @@ def malformed(calls, constants, defaults, most):
                 made = []
                 _add(made, known, (args, {**kwargs, name: other}))
                 found += [(one, kind) for one in made]
+    least = len(found)
+    for call, place, other in look_alikes(_spread(sorted(calls, key=len), 6), MOST_ALIKE):
+        made = []
+        with contextlib.suppress(TypeError):  # what has no hash is no key
+            _add(made, known, _changed(call, place, lambda _, other=other: other))
+        found += [(one, "type") for one in made]
+    most += len(found) - least
     each = max(20, most // max(1, min(4, len(calls))))
     for data in _spread(sorted(calls, key=len), 4):
         call = pickle.loads(data)
@@ -127,6 +138,8 @@ def _changed(value, place, change):
     if not place:
         return change(value)
     key = place[0]
+    if isinstance(key, Inner):
+        return with_inner(value, key, lambda one: _changed(one, place[1:], change))
     if isinstance(value, tuple):
         parts = list(value)
         parts[key] = _changed(parts[key], place[1:], change)

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from aci.guards import KINDS, Doubt, doubts
+from aci.guards_checks import weakened
 from aci.guards_code import Change
 from aci.guards_look import code_doubts
+from aci.guards_seen import left_behind
 from aci.target import Target
 from benchmarks.guards import SUBJECT, Recorded, calls, look, main, sides
 from tests.conftest import MakeRepo, OpenWorkspace
@@ -183,6 +185,77 @@ def test_what_was_there_before_is_no_doubt() -> None:
         "import os, threading\nT = {}\n\n\ndef f(x):\n    T[x] = os.environ\n    threading.Lock()\n    return [x]\n"
     )
     assert by_text(before, before.replace("[x]\n", "[x, 1]\n")) == set()
+
+
+CHECKED = """
+def f(x):
+    if isinstance(x, bool) or not isinstance(x, int) or x > 99:
+        raise ValueError("no number")
+    return [x]
+"""
+
+
+def terms_gone(before: str, after: str) -> list[str]:
+    old, new = {"m.py": before.encode()}, {"m.py": after.encode()}
+    return [term for _, term in weakened(Change.of(old, new, Target("m.py", "f")))]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "gone"),
+    [
+        ("isinstance(x, bool) or ", "", "isinstance(x, bool)"),
+        (" or not isinstance(x, int)", "", "not isinstance(x, int)"),
+        (" or x > 99", "", "x > 99"),
+        ("isinstance(x, bool) or ", "x is None or ", "isinstance(x, bool)"),
+    ],
+)
+def test_a_part_of_a_condition_that_went_is_seen(old: str, new: str, gone: str) -> None:
+    assert terms_gone(CHECKED, CHECKED.replace(old, new)) == [gone]
+
+
+IN_ANY = """
+def f(x):
+    if any(isinstance(y, bool) or not isinstance(y, int) for y in x):
+        raise ValueError("no number")
+    return [x]
+"""
+IN_AN_ELSE = """
+def f(x):
+    if type(x) is int and x <= 99:
+        return [x]
+    else:
+        raise ValueError("no number")
+"""
+
+
+def test_parts_of_conditions_are_seen_in_other_forms() -> None:
+    without = IN_ANY.replace("isinstance(y, bool) or ", "")
+    assert terms_gone(IN_ANY, without) == ["any((isinstance(y, bool) for y in x))"]
+    assert terms_gone(IN_AN_ELSE, IN_AN_ELSE.replace("type(x) is int and ", "")) == ["type(x) is not int"]
+    asserted = "def f(x):\n    assert not isinstance(x, bool) and x < 99, 'no number'\n    return [x]\n"
+    assert terms_gone(asserted, CHECKED) == [], "the assertion went whole, which is another doubt"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "x > 99 or not isinstance(x, int) or isinstance(x, bool)",
+        "99 < x or isinstance(x, (bool, str)) or isinstance(x, int) is False",
+        "type(x) is bool or not isinstance(x, int) or not x <= 99",
+        "not isinstance(x, _WANTED) or isinstance(x, bool) or x > 99",
+    ],
+)
+def test_a_condition_in_other_words_is_none_that_went(condition: str) -> None:
+    after = "_WANTED = (int,)\n" + CHECKED.replace("isinstance(x, bool) or not isinstance(x, int) or x > 99", condition)
+    assert terms_gone(CHECKED, after) == []
+
+
+def test_what_is_made_at_first_use_is_no_cache() -> None:
+    assert left_behind([[2, 20], [0, 20]], [[143, 20], [0, 20]]) is None
+    assert left_behind([[0, 20], [0, 20]], [[0, 20], [143, 20]]) is None
+    assert left_behind([[2, 20], [0, 20]], [[42, 20], [20, 20]]) == (40, 60)
+    assert left_behind([[60, 20], [60, 20]], [[62, 20], [61, 20]]) is None, "the old function kept as much"
+    assert left_behind([[0, 2], [0, 2]], [[30, 2], [30, 2]]) is None, "too few calls to tell"
 
 
 def test_files_beside_the_code() -> None:

@@ -1,0 +1,147 @@
+"""The checks that stand in code: `raise` and `assert`, what their conditions are made of, and which parts went."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from aci.guards_code import Change, Source, constant, top_level
+
+MOST_TERMS = 20
+_OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Is: ast.IsNot, ast.In: ast.NotIn, ast.Eq: ast.NotEq}
+
+
+class Check(NamedTuple):
+    """A `raise` or `assert`: the error's type, what it says, the names that its condition is about, and its line.
+
+    Each of its `terms` alone is enough to raise.
+    """
+
+    error: str
+    text: str
+    about: frozenset[str]
+    line: int
+    terms: tuple[ast.expr, ...]
+
+    def is_like(self, other: Check) -> bool:
+        return self.error == other.error and bool(self.about) and self.about == other.about
+
+
+def checks(node: ast.AST, about: frozenset[str] = frozenset(), terms: tuple[ast.expr, ...] = ()) -> Iterator[Check]:
+    """All the checks below a node."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Raise) and child.exc is not None:
+            kind = ast.unparse(child.exc.func if isinstance(child.exc, ast.Call) else child.exc)
+            texts = [str(each.value) for each in ast.walk(child.exc) if isinstance(each, ast.Constant)]
+            yield Check(kind, " ".join([kind, *texts]), about, child.lineno, terms)
+        elif isinstance(child, ast.Assert):
+            refused = tuple(_terms(child.test, False))
+            yield Check("assert", f"assert {ast.unparse(child.test)}", _about(child.test), child.lineno, refused)
+        elif isinstance(child, ast.If):
+            for branch, wanted in ((child.body, True), (child.orelse, False)):
+                part = ast.Module(branch, [])
+                yield from checks(part, _about(child.test), tuple(_terms(child.test, wanted)))
+        else:
+            yield from checks(child, about, terms)
+
+
+def old_checks(change: Change) -> Iterator[Check]:
+    """Those that the target reached, in files that the change touches."""
+    changed = {source.path for source in change.after}
+    for source, _, function in change.reached(change.before):
+        if source.path in changed:
+            yield from checks(function)
+
+
+def all_terms(change: Change) -> dict[int, list[str]]:
+    """Line -> the terms of the old checks there, as texts."""
+    found: dict[int, list[str]] = {}
+    for check in old_checks(change):
+        found.setdefault(check.line, []).extend(ast.unparse(term) for term in check.terms[:MOST_TERMS])
+    return found
+
+
+def weakened(change: Change) -> Iterator[tuple[Check, str]]:
+    """(old check, the term of it that went) where its error is still raised, but no condition asks that any more.
+
+    Names do not count, as they may change: it is types, and the constants compared with, that stand nowhere now.
+    """
+    kept = {check.text for source in change.after for check in checks(source.tree)}
+    asked = set(_all_asked(change, change.after))
+    for check in old_checks(change):
+        for term in check.terms if check.text in kept else ():
+            if (marks := _asks(term)) and not marks & asked:
+                yield check, ast.unparse(term)
+
+
+def _all_asked(change: Change, sources: Sequence[Source]) -> Iterator[str]:
+    """What conditions of the code ask; names of types at the top of a module may be asked by way of their table."""
+    for _, _, function in change.reached(sources):
+        yield from _asks(function)
+    for source in sources:
+        for node in top_level(source.tree):
+            yield from _types(node) if isinstance(node, ast.Assign | ast.AnnAssign) else ()
+
+
+def _asks(node: ast.AST) -> set[str]:
+    """`type bool` for a question whether something is a bool, `0` for a comparison with 0, ..."""
+    found: set[str] = set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and len(each.args) == 2:
+            if each.func.id in ("isinstance", "issubclass"):
+                found |= _types(each.args[1])
+            elif each.func.id == "hasattr":
+                found.add(f"attribute {constant(each.args[1])}")
+        elif isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id == "callable":
+            found.add("callable")
+        elif isinstance(each, ast.MatchClass):
+            found |= _types(each.cls)
+        elif isinstance(each, ast.Compare):
+            sides = [each.left, *each.comparators]
+            of_types = any("type(" in ast.unparse(side) or "__class__" in ast.unparse(side) for side in sides)
+            found |= {mark for side in sides for mark in (_types(side) if of_types else _values(side))}
+    return found
+
+
+def _types(node: ast.AST) -> set[str]:
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
+    names |= {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    return {f"type {name}" for name in names - {"type"}}
+
+
+def _values(node: ast.AST) -> set[str]:
+    """What a side of a comparison writes down: not 0 and 1, which are one question in many forms (`not x`, `x < 1`)."""
+    constants = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
+    return {repr(value) for value in constants if value not in (0, 1)}
+
+
+def _terms(test: ast.expr, wanted: bool) -> Iterator[ast.expr]:
+    """Expressions of which each alone makes the test come out as `wanted`."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        yield from _terms(test.operand, not wanted)
+    elif isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or if wanted else ast.And):
+        for value in test.values:
+            yield from _terms(value, wanted)
+    elif generator := _of_each(test, "any" if wanted else "all"):
+        for term in _terms(generator.elt, wanted):
+            each = ast.GeneratorExp(term, generator.generators)
+            yield ast.Call(ast.Name("any", ast.Load()), [each], [])
+    else:
+        yield test if wanted else _negated(test)
+
+
+def _of_each(test: ast.expr, name: str) -> ast.GeneratorExp | None:
+    if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == name and len(test.args) == 1:
+        return test.args[0] if isinstance(test.args[0], ast.GeneratorExp) else None
+    return None
+
+
+def _negated(test: ast.expr) -> ast.expr:
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _OPPOSITE:
+        return ast.Compare(test.left, [_OPPOSITE[type(test.ops[0])]()], test.comparators)
+    return ast.UnaryOp(ast.Not(), test)
+
+
+def _about(test: ast.expr) -> frozenset[str]:
+    return frozenset(ast.unparse(each) for each in ast.walk(test) if isinstance(each, ast.Name | ast.Attribute))
