@@ -39,6 +39,7 @@ ARGUMENT = re.compile(r"^\[0\]\[(\d+)\]|^\[1\]\['?(.*?)'?\]")
 MOST_DIFFERENCES, MOST_TOLD, START = 8, 400, 120.0
 SILENT = {"late", "unread", "unreadable"}
 """Answers of the original that say nothing about what another version has to do."""
+STACK = "builtins.RecursionError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,21 @@ def differences(before: Sequence[Answer], after: Sequence[Answer], tolerance: fl
     return told
 
 
+def is_telling(answer: Answer) -> bool:
+    """Whether an answer of the original says what another version has to do: it returned, or raised.
+
+    False for what was too slow, too large, not to be loaded, the death of the process, and a stack that was used up;
+    `differences` passes those over, so calls answered thus are to be left out before they are counted as evidence.
+    """
+    return answer.kind in ("returned", "raised") and not _used_up_the_stack(answer)
+
+
+def _used_up_the_stack(answer: Answer) -> bool:
+    return answer.kind == "raised" and isinstance(answer.value, list) and answer.value[1:2] == [STACK]
+
+
 def _difference(before: Answer, after: Answer, tolerance: float) -> str:
-    if before.kind in SILENT or (before.kind == "raised" and before.value[1:2] == ["builtins.RecursionError"]):
+    if before.kind in SILENT or _used_up_the_stack(before):
         return ""
     if before.kind != after.kind:
         return f"{_done(before, 'was')}, {_done(after, 'is')}"

@@ -64,6 +64,8 @@ def _compound(form: list[Any], depth: int, most: int) -> str:
         return repr(bytes.fromhex(form[1][: 2 * most]))
     if tag == "lazy":
         items = f" of {_items(form[2], depth, most)}, {form[3]}" if len(form) > 2 else ""
+        if len(form) > 6:  # what is behind the items is a digest
+            items = f" of {form[5]} items:{items[3:]}"
         return f"<{_short(form[1])}{items}>"
     if tag == "error":
         return f"{_short(form[1])}({_shown(form[2], depth, most)})"

@@ -18,16 +18,16 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from aci.commands import importing
-from aci.equivalence import PACKAGE, SILENT, answers, ask, install
+from aci.equivalence import PACKAGE, answers, ask, install, is_telling
 from aci.forms import shown
-from aci.target import SESSION, Target, python_line
+from aci.target import PYTHON, SESSION, Target, python_line
 from aci.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 
 Origin = Literal["recorded", "test", "mutated", "grown", "unseen"]
 MOST_LOST, LIMIT, SPARE = 5, 1.0, 3
 """Reasons told of what was lost; seconds that a mutated call may take; how many are made for one that is kept."""
-PLAINLY, SETTINGS = "swe_agent_plainly", "pyproject.toml pytest.ini .pytest.ini setup.cfg tox.ini"
+SETTINGS = "pyproject.toml pytest.ini .pytest.ini setup.cfg tox.ini"
 ASV = re.compile(r"(?:time|timeraw|track|mem|peakmem)_", re.IGNORECASE)
 _HAS = "from importlib.util import find_spec as f; print(*[n for n in ('pytest_benchmark', 'pytest_codspeed') if f(n)])"
 RAISING = 0.2
@@ -74,8 +74,9 @@ def record(
 ) -> tuple[Call, ...]:
     """Run a command with a recorder in every Python that it starts; at most so many distinct calls, small and large.
 
-    Only outermost calls, with their arguments as they were before. A command that fails or takes more than `timeout`
-    seconds is told of, and what was recorded counts. `say` is told what could not be kept, and why.
+    Only outermost calls, with their arguments as they were before, and none of an async function: what one does
+    depends on who awaits it. A command that fails or takes more than `timeout` seconds is told of, and what was
+    recorded counts. `say` is told what could not be kept, and why.
     """
     folder = f"{room.harness}/record-{secrets.token_hex(6)}"
     install(room)
@@ -136,7 +137,7 @@ def widen(
     lines = ask(room, "varying", {"want": SPARE * want, "seed": seed}, [call.data for call in calls], 150)
     made = [Call(data, origin) for line in lines if (data := _data(line))]
     first = answers(room, target, made, LIMIT)
-    said = [(call, one) for call, one in zip(made, first, strict=True) if one.kind not in SILENT | {"died"}]
+    said = [(call, one) for call, one in zip(made, first, strict=True) if is_telling(one)]
     second = answers(room, target, [call for call, _ in said], LIMIT, hash_seed=1)
     steady = [pair for pair, again in zip(said, second, strict=True) if pair[1] == again]
     seen: set[str] = set()
@@ -160,7 +161,7 @@ def grow(
     target: Target,
     calls: Sequence[Call],
     sizes: Sequence[int],
-    limit: float = 10.0,
+    limit: float = 2.0,
     say: Callable[[str], None] = lambda told: None,
 ) -> tuple[Call, ...]:
     """For each size, in order, a call of the shape of these in which that has grown which makes the work grow.
@@ -183,24 +184,25 @@ def grow(
 def benchmark_command(room: Workspace, node: str) -> str:
     """A command that runs one benchmark once, without its tool: a pytest node id (pytest-benchmark, pytest-codspeed),
     or asv's, as `benchmarks/a.py::Suite.time_x` or `a.Suite.time_x`. Raises UsageError if there is no such file.
+
+    It runs in the root of any room that has the same tree: it carries our program, and names no folder of this room.
     """
     file, names = _benchmark(room, node)
-    folder = f"{room.harness}/plain"
-    room.write(f"{folder}/{PLAINLY}.py", files("aci.inside").joinpath("plainly.py").read_bytes())
     if names and ASV.match(names[-1]):
         top = next((folder for folder in _asv_folders(room) if file.startswith(f"{folder}/")), posixpath.dirname(file))
-        job = {"folder": f"{room.root}/{top}", "file": f"{room.root}/{file}", "names": ["", *names][-2:]}
-        room.write(f"{folder}/job.json", json.dumps(job).encode())
-        return python_line(room, [f"{folder}/{PLAINLY}.py", f"{folder}/job.json"])
-    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", node]
+        return _plainly("asv", top or ".", file, *["", *names][-2:])
+    words = ["-q", "-p", "no:cacheprovider", node]
     has = room.run(python_line(room, ["-c", _HAS]), 60, SESSION).text.split()
     if "pytest_benchmark" in has:
         asked = room.run(f"cd {shlex.quote(room.root)} && grep -l -e --benchmark- {SETTINGS}", 60, SESSION)
-        return python_line(room, [*words, *(["-o", "addopts="] if asked.code == 0 else []), "--benchmark-disable"])
-    if "pytest_codspeed" in has:
-        return python_line(room, words)
-    line = python_line(room, [*words, "-p", PLAINLY])
-    return f'(export PYTHONPATH={shlex.quote(folder)}"${{PYTHONPATH:+:$PYTHONPATH}}"; {line})'
+        words += [*(["-o", "addopts="] if asked.code == 0 else []), "--benchmark-disable"]
+    if "pytest_benchmark" in has or "pytest_codspeed" in has:
+        return f"{PYTHON} -m pytest {shlex.join(words)}"
+    return _plainly("pytest", *words)
+
+
+def _plainly(*words: str) -> str:
+    return f"{PYTHON} -c {shlex.join([files('aci.inside').joinpath('plainly.py').read_text(), *words])}"
 
 
 def _benchmark(room: Workspace, node: str) -> tuple[str, list[str]]:

@@ -12,6 +12,7 @@ from aci.workspace import Workspace
 from trajectories.errors import UsageError
 
 SESSION = "subject"
+PYTHON = '"$(command -v python3 || command -v python)"'
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -25,9 +26,15 @@ class Target:
     def __str__(self) -> str:
         return f"{self.path}:{self.name}"
 
-    def find(self, source: str) -> Function:
-        """Its definition in the file's text, the last one of that name. Raises UsageError, and SyntaxError."""
-        found = [node for name, node in functions(ast.parse(source)) if name == self.name]
+    def find(self, source: bytes | str) -> Function:
+        """Its definition in the file, the last one of that name; bytes are read as Python does, with their encoding.
+
+        Raises UsageError, also where the file is nested too deeply to be parsed; SyntaxError and ValueError.
+        """
+        try:
+            found = [node for name, node in functions(ast.parse(source)) if name == self.name]
+        except (RecursionError, MemoryError):
+            raise UsageError(f"{self.path} is nested too deeply to be parsed.", "Name a function elsewhere.") from None
         if not found:
             raise UsageError(f"{self.path} has no function {self.name}.", "Name it as PATH.py:Class.method.")
         return found[-1]
@@ -62,6 +69,5 @@ def place(room: Workspace, *names: str) -> str:
 
 def python_line(room: Workspace, words: Sequence[str], env: Mapping[str, str] | None = None) -> str:
     """A shell line, in the repository's root, for the Python that the room's commands find first."""
-    found = "$(command -v python3 || command -v python)"
     variables = "".join(f"{name}={shlex.quote(value)} " for name, value in (env or {}).items())
-    return f'(cd {shlex.quote(room.root)} && {variables}"{found}" {shlex.join(words)})'
+    return f'(cd {shlex.quote(room.root)} && {variables}{PYTHON} {shlex.join(words)})'

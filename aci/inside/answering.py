@@ -21,9 +21,10 @@ from .canonical import Forms, TooLarge, text
 from .keeping import loads, read_all
 from .subject import subject
 
-WHOLE, ALL = 1000000, 40000000
-"""Characters of one answer that are told whole, and of all: after that a digest stands for a form."""
-SHOWN, PRINTED = 60, 20000
+WHOLE, ALL = 1000000, 25000000
+"""Characters of one form that are told whole, and of all: after that a digest stands for a form."""
+SHOWN, PRINTED, TEXT = 60, 20000, 200
+"""Parts of a call that are shown, characters of what it printed, and of a text that is only shown."""
 MEMORY = 3 << 30
 """Bytes that the process may have mapped."""
 
@@ -53,7 +54,7 @@ class Caller:
             raise
         except BaseException as error:  # noqa: BLE001 - loading runs the repository's code
             return {"kind": "unreadable", "text": text("%s: %s" % (type(error).__name__, error))[:500]}
-        asked = Forms(False, SHOWN, True).of([list(args), list(kwargs.items())])
+        asked = clipped(Forms(False, SHOWN, True).of([list(args), list(kwargs.items())]))
         if self.load:
             return {"kind": "loaded", "asked": asked}
         answer = self.answer(args, kwargs)
@@ -74,7 +75,7 @@ class Caller:
                 answer = told(functools.partial(raised, error, args, kwargs))
             else:
                 answer = told(functools.partial(returned, value, args, kwargs))
-        answer["warned"] = sorted([one.category.__name__, text(one.message)] for one in warned)[:50]
+        answer["warned"] = sorted([one.category.__name__, bounded(text(one.message))] for one in warned)[:50]
         return answer
 
     def clear(self):
@@ -91,6 +92,18 @@ class Caller:
         data = self.printed.read()
         more = hashlib.sha256(data).hexdigest() if len(data) > PRINTED else ""
         return text(data[:PRINTED].decode("utf-8", "replace")) + more
+
+
+def clipped(form):
+    """A form that is only shown: texts, and those that stand for numbers and bytes, are cut."""
+    if isinstance(form, list):
+        return [clipped(one) for one in form[:SHOWN]]
+    return form[:TEXT] if isinstance(form, str) else form
+
+
+def bounded(said, most=10 * TEXT):
+    """The text, or its beginning and a digest."""
+    return said if len(said) <= most else said[:TEXT] + hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
 
 
 def told(make):
@@ -130,6 +143,15 @@ def shortened(answer, most=WHOLE):
     return answer
 
 
+def short(answer):
+    """Nothing of it whole: for what comes after ALL characters."""
+    answer["printed"] = bounded(answer.get("printed", ""))
+    said = json.dumps(answer.get("warned") or [])
+    if len(said) > 10 * TEXT:
+        answer["warned"] = [["", bounded(said)]]
+    return shortened(answer, 10 * TEXT)
+
+
 def main(file):
     token = sys.stdin.readline().strip()
     with open(file, encoding="utf-8") as opened:
@@ -137,7 +159,7 @@ def main(file):
     calls = read_all(job["calls"])
     lines, written = [], 0
     for answer in each(lambda: Caller(job, calls), len(calls), job["seconds"], token):
-        lines.append(json.dumps(answer if written < ALL else shortened(answer, 0)) + "\n")
+        lines.append(json.dumps(answer if written < ALL else short(answer)) + "\n")
         written += len(lines[-1])
     with open(job["out"], "w", encoding="utf-8") as out:  # once no child is there that could write to it
         out.writelines(lines)

@@ -9,13 +9,16 @@ import collections
 import copyreg
 import enum
 import functools
+import hashlib
+import itertools
 import json
 import re
 import types
 from collections import abc
 
-DEEPEST, ITEMS, NODES = 120, 400, 300000
-"""How deep a value is looked into, how many items are taken from what is lazy, how many nodes a form may have."""
+DEEPEST, ITEMS, NODES, MOST_ITEMS = 120, 400, 300000, 1000000
+"""How deep a value is looked into, how many items of what is lazy are told whole, how many nodes a form may have, and
+how many items what is lazy may have: a digest stands for those behind the ITEMS first ones."""
 HEAP = 1 << 9
 """The flag of classes that were made by a class statement, and of few others."""
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
@@ -26,7 +29,7 @@ PLAIN = (*PAYLOADS, object, collections.deque, collections.OrderedDict, collecti
 
 
 class TooLarge(Exception):
-    """The form would have more than NODES nodes."""
+    """The form would have more than NODES nodes or MOST_ITEMS items, or could not tell what differs."""
 
 
 def text(value):
@@ -104,9 +107,13 @@ class Forms:
 
     def unordered(self, values, depth):
         """In the order of forms that each has alone: no number of an alias may depend on a set's own order."""
-        alone = [(json.dumps(Forms(self.consume, 10000, True).of(value)), value) for value in values]
-        alone.sort(key=lambda pair: pair[0])
-        return [self.of(value, depth) for _, value in alone]
+        alone = []
+        for value in values:
+            forms = Forms(self.consume, 10000, True)
+            alone.append((json.dumps(forms.of(value)), forms.met_lazy, value))
+            self.met_lazy = self.met_lazy or forms.met_lazy
+        alone.sort(key=lambda one: one[0])
+        return [json.loads(form) if lazy else self.of(value, depth) for form, lazy, value in alone]
 
     def atom(self, value, depth):
         if isinstance(value, type):
@@ -123,16 +130,28 @@ class Forms:
         self.met_lazy = True
         if not self.consume:
             return ["lazy", named(kind)]
-        items = []
-        while len(items) < ITEMS:
+        if kind is itertools.count:
+            return ["lazy", named(kind), [], text(repr(value))]  # it has no end, and this is all of its state
+        items, number, rest = [], 0, hashlib.sha256()
+        while number <= MOST_ITEMS:
             try:
                 one = next(value)
             except StopIteration as stop:
-                return ["lazy", named(kind), items, "end", self.of(stop.value, depth)]
+                ending = ["end", self.of(stop.value, depth)]
             except Exception as error:  # noqa: BLE001 - the code under test may raise anything
-                return ["lazy", named(kind), items, "raises", self.error(error, depth)]
-            items.append(self.of(one, depth))
-        return ["lazy", named(kind), items, "more"]
+                ending = ["raises", self.error(error, depth)]
+            else:
+                number += 1
+                if number <= ITEMS:
+                    items.append(self.of(one, depth))
+                else:
+                    left = self.left
+                    rest.update(json.dumps(self.of(one, depth)).encode() + b"\n")
+                    self.left = left  # the form of a digested item takes no room
+                continue
+            more = [number, ["digest", rest.hexdigest()]] if number > ITEMS else []
+            return ["lazy", named(kind), items, *ending, *more]
+        raise TooLarge("a lazy result of more than %d items" % MOST_ITEMS)
 
     def error(self, error, depth=0):
         """What an exception says; where the stack ended, the text depends on where that happened to be."""
@@ -205,6 +224,8 @@ class Forms:
             made = copyreg.dispatch_table.get(kind)
             parts = made(value) if made else value.__reduce_ex__(4)
         except Exception:  # noqa: BLE001 - any object may refuse, in any way
+            if isinstance(value, (abc.Awaitable, abc.AsyncIterator)) and not self.cut:
+                raise TooLarge("what %s does cannot be told: nobody awaits it" % named(kind)) from None
             return ["opaque", text(repr(value))[:ITEMS] if not kind.__flags__ & HEAP else ""]
         if isinstance(parts, str):
             return ["made", parts]

@@ -61,7 +61,7 @@ def chosen(calls, most):
         for size in sorted(sizes):
             if sizes[size] and len(found) < most:
                 call = sizes[size].pop(0)
-                space -= len(call[1])
-                if space > 0:
+                if len(call[1]) <= space:
+                    space -= len(call[1])
                     found.append(call)
     return found

@@ -25,7 +25,8 @@ FEW, MANY, CLOCK = 4000, 32000, 20e-6
 """Items with which time is taken where lines tell nothing, and seconds below which it says little."""
 TRY_SECONDS, ALL_SECONDS = 4.0, 60.0
 MOST_BASES, MOST_PLACES, MOST_ITEMS = 6, 14, 3000000
-MOST_DATA = 16 << 20
+MOST_DATA, ALL_DATA = 16 << 20, 24 << 20
+"""Bytes of a call, and of all."""
 
 
 def main(file):
@@ -52,9 +53,13 @@ def grow(job, token, tell):
     # Of what grows about alike, the simplest part of the smallest call.
     best = max(good, key=lambda one: (round(2 * math.log2(one["growth"])), -one["base"], -one["axis"]))
     tell(note="what grows: " + best["what"])
+    space = ALL_DATA
     for answer in each(lambda: Maker(job, bases, best), len(job["sizes"]), job["seconds"], token):
         if answer["kind"] != "made":
             return tell(note="larger ones took too long or were refused: %s" % answer.get("text", answer["kind"]))
+        space -= len(answer["data"]) * 3 // 4
+        if space < 0:
+            return tell(note="larger ones were left out: all are more than %d bytes" % ALL_DATA)
         tell(data=answer["data"], size=answer["size"])
     return None
 

@@ -1,12 +1,11 @@
 """Runs a benchmark once, as it is without its own tool.
 
-For asv: started with the path of a job {"folder", "file", "names": [class or "", function]}. As a plug-in of pytest's,
-where the one that has the fixture `benchmark` is not installed: a fixture that calls the function once.
+Started by `python -c` in the repository's root, with `asv FOLDER FILE CLASS FUNCTION`, the class may be empty, or with
+`pytest` and its arguments where the plug-in that has the fixture `benchmark` is not installed. Paths are relative.
 """
 
 import importlib
 import itertools
-import json
 import os
 import sys
 
@@ -14,16 +13,13 @@ MOST = 16
 """Combinations of parameters that are run."""
 
 
-def main(file):
-    with open(file, encoding="utf-8") as opened:
-        job = json.load(opened)
-    sys.path.insert(0, job["folder"])
-    name = ".".join(os.path.relpath(job["file"], job["folder"])[: -len(".py")].split(os.sep))
-    if os.path.exists(os.path.join(job["folder"], "__init__.py")):
-        sys.path.insert(0, os.path.dirname(job["folder"]))
-        name = os.path.basename(job["folder"]) + "." + name
+def asv(folder, file, owner, function):
+    sys.path.insert(0, os.path.abspath(folder))
+    name = ".".join(os.path.relpath(file, folder)[: -len(".py")].split(os.sep))
+    if os.path.exists(os.path.join(folder, "__init__.py")):
+        sys.path.insert(0, os.path.dirname(os.path.abspath(folder)))
+        name = os.path.basename(os.path.abspath(folder)) + "." + name
     module = importlib.import_module(name)
-    owner, function = job["names"]
     holder = getattr(module, owner) if owner else module
     found = getattr(holder, function)
     cache = ()
@@ -79,22 +75,33 @@ class Benchmark:
         return None
 
 
-if "pytest" in sys.modules:
+def plugin(pytest):
+    """For pytest where the plug-in that has the fixture `benchmark` is not installed."""
+
+    class Plainly:
+        @pytest.fixture
+        def benchmark(self):
+            return Benchmark()
+
+        def pytest_configure(self, config):
+            config.addinivalue_line("markers", "benchmark: a benchmark")
+
+        def pytest_addoption(self, parser):
+            # Options that a repository's own settings may give to the plug-ins that are missing.
+            group = parser.getgroup("benchmark")
+            for name in ("disable", "skip", "only", "autosave"):
+                group.addoption("--benchmark-" + name, action="store_true")
+
+    return Plainly()
+
+
+def main(words):
+    if words[0] == "asv":
+        return asv(*words[1:])
     import pytest
 
-    @pytest.fixture
-    def benchmark():
-        return Benchmark()
-
-    def pytest_configure(config):
-        config.addinivalue_line("markers", "benchmark: a benchmark")
-
-    def pytest_addoption(parser):
-        # Options that a repository's own settings may give to the plug-ins that are missing.
-        group = parser.getgroup("benchmark")
-        for name in ("disable", "skip", "only", "autosave"):
-            group.addoption("--benchmark-" + name, action="store_true")
+    return pytest.main(words[1:], plugins=[plugin(pytest)])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    sys.exit(main(sys.argv[1:]))

@@ -23,7 +23,8 @@ from .subject import module_name
 
 LARGEST, BYTES, A_SIZE, CALLS, SECONDS = 4 << 20, 24 << 20, 24, 100000, 30.0
 """Bytes of a call and of all, calls kept of one size (by powers of two), calls and seconds after which we stop."""
-LAZY = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+LAZY = inspect.CO_GENERATOR | ASYNC
 STUB = """\
 def make({free}):
     def stub(*args, **kwargs):
@@ -69,6 +70,9 @@ class Recorder:
                 self.refused = "it is a %s, not a function" % type(found).__name__
                 return self.tell()
             found = found.__wrapped__
+        if found.__code__.co_flags & ASYNC:
+            self.refused = "it is async, and what it does depends on who awaits it"
+            return self.tell()
         self.function, self.own = found, found.__code__
         self.looks = self.looks or self.own.co_flags & LAZY
         self.original = types.FunctionType(
@@ -235,7 +239,8 @@ def watch(file):
         if found is None:
             return
         sys.setprofile(None)
-        if event == "call" and getattr(getattr(found, "__func__", found), "__code__", None) is code:
+        is_it = getattr(getattr(found, "__func__", found), "__code__", None) is code
+        if event == "call" and is_it and not code.co_flags & ASYNC:
             flags, count = code.co_flags, code.co_argcount + getattr(code, "co_kwonlyargcount", 0)
             held = [frame.f_locals[name] for name in code.co_varnames[: code.co_argcount]]
             more = {name: frame.f_locals[name] for name in code.co_varnames[code.co_argcount : count]}

@@ -13,7 +13,9 @@ import sys
 
 from .keeping import dumps, loads, read_all, start_of
 
-PLACES, TRIES, LARGEST, SECONDS = 400, 12, 1 << 20, 120
+PLACES, TRIES, SECONDS = 400, 12, 120
+LARGEST, ALL, PASSED = 1 << 20, 8 << 20, 50
+"""Bytes of a call, where there are such small ones, and of all; how many that do not fit are made before it ends."""
 NUMBERS = (0, 1, -1, 2, 3, 7, 10, 100, 255, 256, 2**31, -(2**31), 2**63)
 FLOATS = (0.0, -0.0, 1.0, -1.0, 0.5, 1e-9, 1e300, float("inf"), float("-inf"), float("nan"))
 TEXTS = ("", " ", "a", "A", "0", "\n", "\t", "é", "ß", "\u0130", "\U0001f600", "a b", "a,b", "-1", "None", "\x00", "_")
@@ -30,13 +32,19 @@ def main(file):
     signal.alarm(SECONDS)  # a class of the repository may hang where it is loaded; what is written is kept
     calls = read_all(job["calls"])
     known = {hashlib.sha256(data).digest() for data in calls}
-    written = 0
+    written, space, passed = 0, ALL, 0
     with open(job["out"], "w", encoding="utf-8") as out:
         for data in varied(calls, random.Random("varied %s" % job["seed"]), job["want"]):
             key = hashlib.sha256(data).digest()
             if key not in known:
                 known.add(key)
+                if len(data) > space:
+                    passed += 1
+                    if passed >= PASSED:
+                        break
+                    continue
                 written += 1
+                space -= len(data)
                 out.write(json.dumps({"data": base64.b64encode(data).decode()}) + "\n")
                 out.flush()
                 if written >= job["want"]:
@@ -44,7 +52,8 @@ def main(file):
 
 
 def varied(calls, chance, want):
-    small = [data for data in calls if len(data) <= LARGEST]
+    small = [data for data in calls if len(data) <= LARGEST] or sorted(calls, key=len)[:1]
+    largest = max([LARGEST, *[2 * len(data) for data in small if len(data) > LARGEST]])
     for _ in range(want * TRIES if small else 0):
         data = chance.choice(small)
         try:
@@ -56,7 +65,7 @@ def varied(calls, chance, want):
             made = dumps(tuple(root[0]), root[1], *start_of(data))
         except Exception:  # noqa: BLE001 - objects of the repository may refuse anything
             continue
-        if len(made) <= LARGEST:
+        if len(made) <= largest:
             yield made
 
 

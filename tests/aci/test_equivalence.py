@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import re
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.equivalence import Answer, answers, differences
+from aci.equivalence import Answer, answers, differences, is_telling
 from aci.forms import first_difference, shown
 from aci.inputs import Call
 from aci.inside.canonical import Forms
@@ -159,6 +160,50 @@ def test_many_differences_are_bounded_and_escaped(ask: Ask) -> None:
     assert len(told) == 9
     assert told[-1] == "and 22 calls more"
     assert all(line.isprintable() and len(line) <= 400 for line in told)
+
+
+def test_what_is_lazy_is_compared_to_its_end(ask: Ask) -> None:
+    before = ask("def f(n):\n    for i in range(n):\n        yield (i, [i])", kept(401), kept(150000))
+    assert [one.kind for one in before] == ["returned"] * 2
+    assert before[0].value[3:6] == ["end", None, 401]
+    assert differences(before, ask("def f(n):\n    return ((i, [i]) for i in range(n))", kept(401), kept(150000))) == []
+    told = differences(before, ask("def f(n): yield from ((i, [i]) for i in range(min(n, 400)))", kept(401)))
+    assert told[1].startswith("f(401): was <generator of 401 items: (0, [0]), ")
+    late = "def f(n):\n    for i in range(n):\n        yield (i, [i + (i == 149000)])"
+    assert len(differences(before[1:], ask(late, kept(150000)))) == 1
+    raising = "def f(n):\n    yield from ((i, [i]) for i in range(n))\n    raise KeyError"
+    assert len(differences(before, ask(raising, kept(401), kept(150000)))) == 2
+
+
+def test_what_is_lazy_and_too_long_or_async_is_not_judged(ask: Ask) -> None:
+    endless = ask("def f(n):\n    while True: yield n", kept(1), timeout=60)
+    assert [one.kind for one in endless] == ["unread"]
+    assert "1000000 items" in endless[0].text
+    assert not is_telling(endless[0])
+    for body in ("async def f(x): yield x", "async def g(x): return x\ndef f(x): return [g(x)]"):
+        (answer,) = ask(body, kept(1))
+        assert answer.kind == "unread", body
+    count = "def f(n, it):\n    return [next(it) for _ in range(n)]"
+    assert ask(count, kept(2, itertools.count(5)))[0].kind == "returned"
+    assert differences(
+        ask(count, kept(2, itertools.count(5))), ask(f"{count} + [7][:next(it) - 7]", kept(2, itertools.count(5)))
+    )
+
+
+def test_iterators_in_a_set_are_told_by_their_items(ask: Ask) -> None:
+    before, after = (ask(f"def f(x): return {{iter([x]), iter([x + {more}])}}", kept(1)) for more in (1, 2))
+    assert differences(before, after)
+
+
+def test_which_answers_tell_something() -> None:
+    silent = ["late", "unread", "unreadable", "died", "None"]
+    assert [is_telling(Answer(kind)) for kind in silent] == [False] * len(silent)
+    stack, other = (["error", f"builtins.{name}", "", ["tuple", []], None] for name in ("RecursionError", "KeyError"))
+    assert not is_telling(Answer("raised", stack))
+    assert is_telling(Answer("raised", other))
+    assert is_telling(Answer("raised", 1))
+    assert is_telling(Answer("returned", None))
+    assert differences([Answer("raised", 1)], [Answer("raised", 2)])
 
 
 @pytest.mark.docker

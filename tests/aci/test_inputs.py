@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pickle
 from collections.abc import Sequence
 
 import pytest
@@ -363,6 +364,54 @@ def test_growth_ends_where_the_function_takes_too_long(room: PosixWorkspace) -> 
     assert told[2].endswith("'no argument was found with which the work grows'")
 
 
+def test_async_functions_are_refused_in_words(room: PosixWorkspace) -> None:
+    body = "async def later(n): return n\nasync def each(n): yield n\n"
+    room.write("waits.py", body.encode())
+    room.write("use.py", b"import asyncio, waits\nasyncio.run(waits.later(1))\nwaits.each(1)\n")
+    room.write(
+        "script.py", body.encode() + b"import asyncio\nif __name__ == '__main__': asyncio.run(later(1)), each(1)\n"
+    )
+    for file, command in (("waits.py", "python use.py"), ("script.py", "python script.py")):
+        for name in ("later", "each"):
+            told: list[str] = []
+            assert record(room, Target(file, name), command, say=told.append) == ()
+            assert told[0].startswith(f"Calls of {file}:{name} cannot be recorded: 'it is async")
+
+
+def test_large_calls_are_changed_grown_and_answered_within_bounds(room: PosixWorkspace) -> None:
+    room.write("large.py", b"from shop.core import ordered\nfor n in range(3): ordered(list(range(n, 50000 + n)))\n")
+    calls = record(room, core("ordered"), "python large.py")
+    assert len(calls) == 3
+    wide = widen(room, core("ordered"), calls, 150, seed=1)
+    assert len(wide) > 10
+    assert sum(len(call.data) for call in wide) <= 8 << 20
+    told: list[str] = []
+    sizes = [200_000, 1_000_000, 2_000_000, 2_500_000]
+    room.write("shop/core.py", (FILES["shop/core.py"] + "\ndef look(items):\n    for x in items: pass\n").encode())
+    found = grow(room, core("look"), calls, sizes, limit=10, say=told.append)
+    assert [call.size for call in found] == sizes[: len(found)]
+    assert 2 <= len(found) < 4
+    assert "left out" in told[-1]
+
+
+def test_long_texts_and_warnings_are_answered_within_bounds(room: PosixWorkspace) -> None:
+    body = "\ndef tell(x):\n    import warnings\n    print(x)\n    warnings.warn(x)\n    return x\n"
+    room.write("shop/core.py", (FILES["shop/core.py"] + body).encode())
+    long = [Call(pickle.dumps((("\u4e2d" * 1_000_000 + str(n),), {}), 4), "recorded") for n in range(8)]
+    before = answers(room, core("tell"), long)
+    assert {one.kind for one in before} == {"returned"}
+    assert differences(before, answers(room, core("tell"), long)) == []
+    room.write("shop/core.py", (FILES["shop/core.py"] + body.replace("warn(x)", "warn(x + '.')")).encode())
+    assert len(differences(before, answers(room, core("tell"), long))) == 8
+
+
+def test_what_is_only_large_is_changed_as_well(room: PosixWorkspace) -> None:
+    room.write("large.py", b"from shop.core import ordered\nordered(list(range(500000)))\n")
+    calls = record(room, core("ordered"), "python large.py")
+    assert len(calls[0].data) > 1 << 20
+    assert widen(room, core("ordered"), calls, 3, seed=1)
+
+
 BENCHMARKS = {
     "tests/test_bench.py": """\
 import pytest
@@ -419,6 +468,23 @@ def test_a_benchmark_is_run_once_without_its_tool(node: str, make_repo: MakeRepo
     told: list[str] = []
     calls = record(room, core("dedupe"), benchmark_command(room, node), say=told.append)
     assert (seen(room, core("dedupe"), calls), [call.times for call in calls], told) == ([NODES[node]], [1], [])
+
+
+@pytest.mark.parametrize("node", ["tests/test_bench.py::test_dedupe", "bench/asv/sets.py::Suite.time_dedupe"])
+def test_a_benchmark_runs_in_other_rooms(node: str, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    """It names no folder of the room that it was made in, which may be gone by then."""
+    room = open_ws(kind, make_repo({**FILES, **BENCHMARKS}))
+    command, tree = benchmark_command(room, node), room.snapshot().tree
+    assert room.root not in command
+    assert room.harness not in command
+    for _ in range(2):
+        fork = room.fork(tree)
+        try:
+            told: list[str] = []
+            calls = record(fork, core("dedupe"), command, say=told.append)
+            assert (seen(fork, core("dedupe"), calls), told) == ([NODES[node]], [])
+        finally:
+            fork.close()
 
 
 @pytest.mark.parametrize("node", ["tests/no.py::test_x", "no.Suite.time_x", "x"])

@@ -1,0 +1,60 @@
+"""The function under work: found in files of all encodings, and run beside modules that are named like ours."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from aci.equivalence import answers
+from aci.inputs import Call
+from aci.profiling import hot_lines
+from aci.target import Target
+from aci.timing import compare
+from tests.conftest import MakeRepo, OpenWorkspace
+from trajectories.errors import UsageError
+
+F = Target("a.py", "f")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"def f(): pass\n",
+        b"\xef\xbb\xbfdef f(): pass\n",
+        b"# -*- coding: latin-1 -*-\ndef f(): return '\xe9'\n",
+        b"x = 1\r\ndef f(): pass\r\n",
+    ],
+)
+def test_a_file_is_read_as_python_does(data: bytes) -> None:
+    assert F.find(data).name == "f"
+
+
+def test_a_text_is_parsed_as_it_is() -> None:
+    assert F.find("def f(): pass\ndef f(): return 2\n").lineno == 2
+
+
+def test_what_is_nested_too_deeply_to_be_parsed() -> None:
+    for source in (b"x = " + b"-" * 200_000 + b"1\n", "x = " + "-" * 200_000 + "1\n"):
+        with pytest.raises(UsageError, match="deep"):
+            F.find(source)
+
+
+def test_no_such_function_and_no_such_encoding() -> None:
+    with pytest.raises(UsageError, match="no function"):
+        F.find(b"def g(): pass\n")
+    for data in (b"# coding: no-such\n", b"x = '\xff'\n"):
+        with pytest.raises(SyntaxError):
+            F.find(data)
+
+
+@pytest.mark.parametrize("where", ["", "lib/"])
+@pytest.mark.parametrize("name", ["subject", "timed", "lined", "called", "meters", "keeping", "answering"])
+def test_a_module_of_the_repository_that_is_named_like_ours(
+    name: str, where: str, make_repo: MakeRepo, open_ws: OpenWorkspace
+) -> None:
+    room = open_ws("local", make_repo({f"{where}{name}.py": "def f(x):\n    return [n for n in range(x)]\n"}))
+    target, call = Target(f"{where}{name}.py", "f"), Call(pickle.dumps(((3,), {}), 4), "recorded")
+    assert answers(room, target, [call])[0].kind == "returned"
+    assert {one.line for one in hot_lines(room, target, [call])} == {2}
+    assert len(compare(room, room, target, [call.data]).before) > 1
