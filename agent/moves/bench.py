@@ -5,20 +5,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from aci.counting import Counts, comparable, count_calls, count_workload, counting_room
+from aci.counting import Counts, Workload, comparable, count_calls, count_workload, counting_room
 from aci.efficiency import MISSING_ENTITY, UNFORMATTED, WRONG, Growth, fit
-from aci.equivalence import Answer, answers, differences
+from aci.equivalence import Answer, answers, differences, is_telling
 from aci.guards import doubts
 from aci.inputs import Call, grow, record, widen
-from aci.patch import is_test
-from aci.target import Target, functions
+from aci.target import SESSION, Target
 from aci.timing import Timing, compare
-from trajectories.errors import UsageError
+from agent.moves.contract import breach
+from trajectories.errors import UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from aci.workspace import Workspace
@@ -28,7 +27,7 @@ KNOWN, UNSEEN = 160, 120
 """Calls that a candidate is judged by as it comes, and others for the last check, which nobody has seen."""
 MEASURED = 4
 SIZES = (64, 128, 256, 512, 1024)
-FINAL_SEEDS = (0, 1, 2)
+FINAL_SEEDS, UNSEEN_SEEDS = (0, 1, 2), (1, 2)
 COUNTING = 900.0
 """Seconds for the instructions of a whole workload, which takes some 40 times as long as it does uncounted."""
 
@@ -72,18 +71,24 @@ class Bench:
 
     def __init__(self, task: Task, target: Target, tree: str, command: str) -> None:
         self.task, self.target, self.tree, self.command = task, target, tree, command
-        self._open = ExitStack()
+        self.workload_name = task.settings.benchmark or command
+        self._rooms: dict[str, Workspace] = {}
 
     def close(self) -> None:
-        self._open.close()
+        for tree in list(self._rooms):
+            self._rooms.pop(tree).close()
 
-    @cached_property
+    @property
     def before(self) -> Workspace:
-        return self._open.enter_context(closing(counting_room(self.task.workspace, self.tree)))
+        return self.room_at(self.tree)
 
-    @cached_property
-    def after(self) -> Workspace:
-        return self._open.enter_context(closing(counting_room(self.task.workspace, self.tree)))
+    def room_at(self, tree: str) -> Workspace:
+        """The room in which the function is as it was, or a fresh one: a candidate may have left something running."""
+        if tree not in self._rooms:
+            for other in [each for each in self._rooms if each != self.tree]:
+                self._rooms.pop(other).close()
+            self._rooms[tree] = counting_room(self.task.workspace, tree)
+        return self._rooms[tree]
 
     # The calls
 
@@ -95,7 +100,8 @@ class Bench:
         return {kind: tuple(_load(each) for each in found) for kind, found in data.items()}
 
     def _keep_calls(self) -> dict[str, Any]:
-        timeout, say = self.task.settings.test_timeout, self.task.notify
+        said: list[str] = []
+        timeout, say = self.task.settings.test_timeout, said.append
         seen = record(self.before, self.target, self.command, timeout=timeout, say=say)
         found: dict[str, tuple[Call, ...]] = {"known": (), "unseen": (), "grown": ()}
         if seen:
@@ -103,13 +109,18 @@ class Bench:
             unseen = self._steady(widen(self.before, self.target, seen, UNSEEN, 2, "unseen"))
             found = {"known": known, "unseen": unseen, "grown": grow(self.before, self.target, seen, SIZES, say=say)}
         kept = {kind: [_dump(each) for each in calls] for kind, calls in found.items()}
-        return {"out": self.task.engine.journal.keep(json.dumps(kept).encode()), "recorded": len(seen)}
+        return {"out": self.task.engine.journal.keep(json.dumps(kept).encode()), "said": said}
+
+    @property
+    def words(self) -> str:
+        """What was said while calls were recorded and grown: why there are none, or not more."""
+        return " ".join(self.task.once(f"calls {self.target}", self._keep_calls)["said"])
 
     def _steady(self, calls: Sequence[Call]) -> tuple[Call, ...]:
-        """The calls that twice have the same answer, which a candidate can be held to."""
-        once, twice = (answers(self.before, self.target, calls) for _ in range(2))
+        """The calls that a candidate can be held to: they have an answer, and it is the same under two hash seeds."""
+        once, twice = (answers(self.before, self.target, calls, hash_seed=seed) for seed in (0, 1))
         same = zip(calls, once, twice, strict=True)
-        return tuple(call for call, first, second in same if not differences([first], [second]))
+        return tuple(call for call, first, second in same if is_telling(first) and not differences([first], [second]))
 
     @cached_property
     def measured(self) -> tuple[Call, ...]:
@@ -133,43 +144,21 @@ class Bench:
         return load_judged(self.task.once(f"judge {self.target} {tree}", lambda: self._judge(what, tree)))
 
     def _judge(self, what: str, tree: str) -> dict[str, Any]:
-        if why := self._unusable(tree):
-            return Judged(what, tree, "unusable", (why,)).as_json()
-        if self.target.name not in dict(functions_of(self._read(tree, self.target.path))):
-            return Judged(what, tree, "missing", (f"There is no {self.target.name} any more.",)).as_json()
-        self.after.restore(tree)
+        status, why = breach(*self._files(tree), self.target)
+        if status:
+            return Judged(what, tree, status, (why,)).as_json()
         try:
-            other = answers(self.after, self.target, self.calls["known"])
-        except UsageError as error:
-            return Judged(what, tree, "unusable", (error.message,)).as_json()
-        if wrong := differences(self._answers, other):
-            return Judged(what, tree, "wrong", tuple(wrong[:MOST_WORDS])).as_json()
-        try:
+            other = answers(self.room_at(tree), self.target, self.calls["known"])
+            if wrong := differences(self._answers, other):
+                return Judged(what, tree, "wrong", tuple(wrong[:MOST_WORDS])).as_json()
             return self._counted(what, tree)
         except UsageError as error:
             return Judged(what, tree, "doubted", (error.message,)).as_json()
-
-    def _unusable(self, tree: str) -> str:
-        """Why the change is no candidate at all."""
-        changed = [change.path for change in self.task.trees.changed(self.tree, tree)]
-        if not [path for path in changed if not is_test(path)]:
-            return "No source file was changed."
-        try:
-            for path in changed:
-                if path.endswith(".py"):
-                    functions_of(self._read(tree, path))
-        except (SyntaxError, ValueError) as error:
-            return f"{path} cannot be parsed: {error}."
-        except FileNotFoundError:
-            return f"{path} is gone."
-        return ""
-
-    def room_at(self, tree: str) -> Workspace:
-        """The room in which the function is as it was, or the other, at `tree`."""
-        if tree == self.tree:
-            return self.before
-        self.after.restore(tree)
-        return self.after
+        except WorkspaceError as error:
+            self.before.run(":", session=SESSION)  # raises where it is not the candidate that ended its room
+            if room := self._rooms.pop(tree, None):
+                room.close()
+            return Judged(what, tree, "doubted", (f"It ended the place that it ran in: {error.message}",)).as_json()
 
     def _counted(self, what: str, tree: str) -> dict[str, Any]:
         counts = self._counts if tree == self.tree else self._count(self.room_at(tree))
@@ -177,7 +166,7 @@ class Bench:
             return Judged(what, tree, "doubted", (why,)).as_json()
         real, grown = counts.calls[: len(self.measured)], counts.calls[len(self.measured) :]
         sizes = [call.size for call in self.calls["grown"]]
-        growth = fit(sizes, [count.warm for count in grown]) if len(set(sizes)) > 2 else None
+        growth = fit(sizes, [count.warm for count in grown]) if len(set(sizes)) > 3 else None
         cost = sum(count.warm * call.times for count, call in zip(real, self.measured, strict=True))
         cold = sum(count.cold for count in real)
         return Judged(what, tree, RIGHT, (), counts.backend, cost, cold, growth, self.lines(tree)).as_json()
@@ -187,7 +176,13 @@ class Bench:
         return self._count(self.before)
 
     def _count(self, room: Workspace) -> Counts:
-        return count_calls(room, self.target, (*self.measured, *self.calls["grown"]))
+        return count_calls(room, self.target, (*self.measured, *self.calls["grown"]), backend=self._backend)
+
+    @property
+    def _backend(self) -> str:
+        """What counted the baseline, also in a run that was resumed elsewhere: figures of two are never compared."""
+        kept = self.task.engine.trajectory.results.get((self.task.branch, f"baseline {self.target}"))
+        return str(kept.value["backend"]) if kept else ""
 
     # The last checks, of the best alone
 
@@ -197,63 +192,61 @@ class Bench:
         return found
 
     def _last_checks(self, tree: str) -> list[str]:
-        self.after.restore(tree)
-        unseen = self.calls["unseen"]
-        old, new = (answers(room, self.target, unseen) for room in (self.before, self.after))
-        if wrong := differences(old, new):
-            return wrong[:MOST_WORDS]
-        found = doubts(self.before, self.after, self.target, self.calls["known"], *self._files(tree))
+        unseen, rooms = self.calls["unseen"], (self.before, self.room_at(tree))
+        for seed in UNSEEN_SEEDS:
+            old, new = (answers(room, self.target, unseen, hash_seed=seed) for room in rooms)
+            if wrong := differences(old, new):
+                return wrong[:MOST_WORDS]
+        found = doubts(*rooms, self.target, self.calls["known"], *self._files(tree))
         return [f"{doubt.kind}: {doubt.why}" for doubt in found]
 
     def timing(self, tree: str) -> Timing | None:
         """Seconds and memory of the measured and grown calls before and after; None where they cannot be timed."""
 
         def timed() -> dict[str, Any] | None:
-            self.after.restore(tree)
             calls = [call.data for call in (*self.measured, *self.calls["grown"])]
             try:
-                return asdict(compare(self.before, self.after, self.target, calls))
+                return asdict(compare(self.before, self.room_at(tree), self.target, calls))
             except UsageError:
                 return None
 
         value = self.task.once(f"timing {self.target} {tree}", timed)
-        return value and Timing(tuple(value["before"]), tuple(value["after"]), tuple(value["peaks"]))
+        return value and Timing(
+            **{name: tuple(each) if isinstance(each, list) else each for name, each in value.items()}
+        )
 
-    def seeds(self, tree: str) -> list[list[int]]:
-        """Instructions of the largest recorded call, warm, as [before, after] under each of three hash seeds."""
+    def seeds(self, tree: str) -> list[tuple[int, int]]:
+        """Instructions of the largest recorded call, warm, before and after, under each of three hash seeds."""
 
-        def counted() -> list[list[int]]:
-            rooms = (self.before, self.room_at(tree))
-            return [[self._warm(room, seed) for room in rooms] for seed in FINAL_SEEDS]
+        sides = [self.task.once(f"seeds {self.target} {at}", partial(self._seeds, at)) for at in (self.tree, tree)]
+        return list(zip(*sides, strict=True))
 
-        found: list[list[int]] = self.task.once(f"seeds {self.target} {tree}", counted)
-        return found
+    def _seeds(self, tree: str) -> list[int]:
+        room, calls = self.room_at(tree), self.measured[:1]
+        found = [count_calls(room, self.target, calls, (seed,), backend=self._backend) for seed in FINAL_SEEDS]
+        return [count.calls[0].warm for count in found]
 
-    def _warm(self, room: Workspace, seed: int) -> int:
-        return sum(count.warm for count in count_calls(room, self.target, self.measured[:1], (seed,)).calls)
-
-    def workload(self, tree: str) -> list[list[int]]:
+    def workload(self, tree: str) -> list[Workload]:
         """Instructions of the whole workload and inside the function, before and after; empty where they cannot be
         counted in time."""
 
-        def counted() -> list[list[int]]:
-            rooms = (self.before, self.room_at(tree))
-            try:
-                return [list(count_workload(room, self.target, self.command, COUNTING)) for room in rooms]
-            except UsageError as error:
-                self.task.notify(error.message)
-                return []
+        sides = [
+            self.task.once(f"workload {self.target} {at}", partial(self._workload, at)) for at in (self.tree, tree)
+        ]
+        counts = [Workload(*side) for side in sides if side]
+        return counts if len(counts) == 2 and counts[0].inside else []
 
-        found: list[list[int]] = self.task.once(f"workload {self.target} {tree}", counted)
-        return found
+    def _workload(self, tree: str) -> list[int]:
+        try:
+            return list(count_workload(self.room_at(tree), self.target, self.command, COUNTING, self._backend))
+        except UsageError as error:
+            self.task.notify(error.message)
+            return []
 
     def lines(self, tree: str) -> int:
         """Lines that the diff to `tree` adds or takes away."""
         diff = self.task.trees.diff(self.tree, tree).splitlines()
         return sum(line[:1] in ("+", "-") and line[:3] not in ("+++", "---") for line in diff)
-
-    def _read(self, tree: str, path: str) -> str:
-        return self.task.trees.read(tree, path).decode("utf-8")
 
     def _files(self, tree: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
         """The files that the candidate changes, before and after."""
@@ -263,13 +256,6 @@ class Bench:
             {path: trees.read(side, path) for path in paths if trees.entry(side, path)} for side in (self.tree, tree)
         ]
         return sides[0], sides[1]
-
-
-def functions_of(text: str) -> list[tuple[str, Any]]:
-    """The functions of a file's text, by name. Raises SyntaxError and ValueError."""
-    import ast
-
-    return list(functions(ast.parse(text)))
 
 
 def _dump(call: Call) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from aci.efficiency import Entry, Growth, rank, worth
+from aci.counting import Workload
+from aci.efficiency import LEAST_GAIN, Entry, Growth, rank, worth
 from aci.target import Target
 from agent.growth_chart import Measured, chart, rows
 from agent.moves.bench import Bench, Judged
@@ -27,7 +28,7 @@ class Gain:
     before: Judged
     after: Judged
     seeds: tuple[tuple[int, int], ...]
-    workload: tuple[tuple[int, int], ...]
+    workload: tuple[Workload, ...]
     timing: Timing | None
 
     @property
@@ -38,13 +39,13 @@ class Gain:
     @property
     def is_worth_it(self) -> bool:
         """By the whole workload, or where that is not known by the function's own calls."""
-        (before, _), (after, _) = self.workload or ((self.before.cost, 0), (self.after.cost, 0))
+        before, after = (each.whole for each in self.workload) if self.workload else (self.before.cost, self.after.cost)
         return worth(before, after, self.before.growth, self.after.growth)
 
     @property
     def measured(self) -> tuple[Measured, Measured]:
         """Both sides as they are shown."""
-        wholes = self.workload or ((0, 0), (0, 0))
+        wholes = [(each.whole, each.inside) for each in self.workload] or [(0, 0), (0, 0)]
         seconds = (median(self.timing.before), median(self.timing.after)) if self.timing else (None, None)
         peaks = self.timing.peaks if self.timing else (None, None)
         sides = zip((self.before, self.after), wholes, seconds, peaks, strict=True)
@@ -62,11 +63,16 @@ class Gain:
         return first, second
 
     @property
-    def vetoes(self) -> list[str]:
-        """What wall time and memory say against it, and what other hash seeds do."""
+    def against(self) -> list[str]:
+        """What speaks against it: wall time, memory, another hash seed, a workload that ends otherwise, too little."""
         found = [self.timing.veto] if self.timing and self.timing.veto else []
-        if any(after >= before for before, after in self.seeds):
-            found.append("under another hash seed it executes no fewer instructions")
+        if any(after > before * (1 + LEAST_GAIN) for before, after in self.seeds):
+            found.append("under another hash seed it executes more instructions")
+        codes = [each.code for each in self.workload]
+        if len(set(codes)) > 1:
+            found.append(f"the workload ends with status {codes[1]}, not {codes[0]}")
+        elif not self.is_worth_it:
+            found.append("it saves less than 2 % of the workload and grows no slower")
         return found
 
     @property
@@ -81,22 +87,26 @@ class Gain:
         """What stands behind it, in sentences for the verdict."""
         lines = [f"{self.target}: {self.summary}; the first call {self.before.cold:,} -> {self.after.cold:,}."]
         if not self.workload:
-            lines.append("The workload takes too long for its instructions to be counted.")
+            lines.append("The instructions of the whole workload, or of the function in it, could not be counted.")
+        if not self.timing:
+            lines.append("Its calls could not be timed.")
         return tuple(lines)
 
 
-def gain_of(bench: Bench, right: Sequence[Judged]) -> tuple[Gain | None, str]:
-    """What the best of these candidates gains; None, and why, where it is not worth its patch."""
-    before = bench.baseline()
-    best = right[rank([Entry(judged.cost, judged.lines) for judged in right])[0]]
-    if best.cost >= before.cost and not _is_below(best.growth, before.growth):
-        return None, f"of {len(right)} right candidates none executes fewer instructions."
-    seeds = tuple((first, second) for first, second in bench.seeds(best.tree))
-    workload = tuple((whole, inside) for whole, inside in bench.workload(best.tree))
-    gain = Gain(bench.target, before, best, seeds, workload, bench.timing(best.tree))
-    if not gain.is_worth_it:
-        return None, f"{best.what} is not worth a patch: {' '.join(gain.notes)}"
-    return gain, ""
+def best_of(right: Sequence[Judged]) -> Judged:
+    """The candidate with the fewest instructions; within 5 % of it the one with the smallest diff."""
+    return right[rank([Entry(judged.cost, judged.lines) for judged in right])[0]]
+
+
+def promises(before: Judged, judged: Judged) -> bool:
+    """Whether a candidate executes fewer instructions, or for certain grows slower."""
+    return judged.cost < before.cost or _is_below(judged.growth, before.growth)
+
+
+def gain_of(bench: Bench, judged: Judged) -> Gain:
+    """What a candidate gains, as far as it can be measured."""
+    seeds, workload = tuple(bench.seeds(judged.tree)), tuple(bench.workload(judged.tree))
+    return Gain(bench.target, bench.baseline(), judged, seeds, workload, bench.timing(judged.tree))
 
 
 def _is_below(after: Growth | None, before: Growth | None) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import closing
+from io import BytesIO
+from tokenize import detect_encoding
+from typing import TYPE_CHECKING, Any
 
 from aci.commands import detect_command
 from aci.counting import counting_room
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 TARGETS = 3
 REWRITES = 12
 """Candidates of the built-in rewrites that are tried for a function."""
-LINES = 5
+LINES, MOST_LINES = 5, 300
 
 
 def workload_of(task: Task) -> str:
@@ -46,17 +49,15 @@ def chosen_targets(task: Task, command: str) -> list[Target]:
     if task.settings.function:
         return [target_of(task.settings.function)]
 
-    def profiled() -> list[list[str]]:
-        room = counting_room(task.workspace, task.base.tree)
-        try:
-            found = profile(room, command)
-        finally:
-            room.close()
+    def profiled() -> dict[str, Any]:
+        with closing(counting_room(task.workspace, task.base.tree)) as room:
+            found = profile(room, command, calls=False)
         write_durably(task.engine.journal.directory / "profile.speedscope.json", speedscope(found).encode())
-        task.note("summary", flame(found))
-        return [[target.path, target.name] for target in hottest(found, TARGETS)]
+        return {"flame": flame(found), "targets": [[each.path, each.name] for each in hottest(found, TARGETS)]}
 
-    return [Target(path, name) for path, name in task.once("targets", profiled)]
+    found = task.once("targets", profiled)
+    task.note("summary", found["flame"])
+    return [Target(path, name) for path, name in found["targets"]]
 
 
 def rewritten(task: Task, bench: Bench) -> list[Judged]:
@@ -104,21 +105,30 @@ def told(judged: Judged, before: Judged) -> str:
 def opening(task: Task, bench: Bench, group: Sequence[Judged]) -> str:
     """The first message to a model: the function, what it costs and where, and what rewrites came to."""
     target, before = bench.target, bench.baseline()
-    source = task.trees.read(bench.tree, target.path).decode("utf-8")
-    node = target.find(source)
-    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-    lines = source.splitlines()[first - 1 : node.end_lineno]
     tried = [f"- {judged.what}: {told(judged, before)}" for judged in group[:LINES]]
+    if task.tree != bench.tree:
+        tried.append("The best of these is in the file already.")
     return task.prompt(
         "start",
         function=target.name,
         path=target.path,
-        command=bench.command,
+        command=bench.workload_name,
         figures=f"{before.cost:,} instructions in {len(bench.measured)} calls, growth {growth_in_words(before.growth)}",
-        hot=hot(bench, bench.tree),
-        source="\n".join(f"{number}\t{line}" for number, line in enumerate(lines, first)),
+        hot=hot(bench, task.tree),
+        source=_source(task.trees.read(task.tree, target.path), target),
         tried="\n".join(["Tried already, without a model:", *tried]) if tried else "",
     )
+
+
+def _source(data: bytes, target: Target) -> str:
+    """The function's lines, numbered as in the file."""
+    encoding, _ = detect_encoding(BytesIO(data).readline)
+    node = target.find(data)
+    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    lines = data.decode(encoding, "replace").split("\n")[first - 1 : node.end_lineno]
+    shown = [f"{number}\t{line.rstrip()}" for number, line in enumerate(lines, first)]
+    more = [f"[{len(shown) - MOST_LINES} lines more: view them]"] if len(shown) > MOST_LINES else []
+    return "\n".join([*shown[:MOST_LINES], *more])
 
 
 def feedback(task: Task, bench: Bench, judged: Judged, group: Sequence[Judged]) -> str:

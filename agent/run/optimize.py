@@ -91,7 +91,7 @@ def _check(target: Target, data: bytes | None) -> None:
     if data is None:
         raise UsageError(f"There is no file {target.path}.", "Name the function as PATH.py:QUALNAME.")
     try:
-        target.find(data.decode("utf-8"))
+        target.find(data)
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"{target.path} cannot be parsed: {error}.", "Name another function.") from None
 

@@ -8,16 +8,17 @@ built-in rewrites.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.loop import submitted
 from agent.moves.bench import RIGHT, SCORES, Bench, Judged
-from agent.moves.gain import Gain, draw, final_word, gain_of
+from agent.moves.gain import Gain, best_of, draw, final_word, gain_of, promises
 from agent.moves.speed import chosen_targets, feedback, group_rewards, opening, rewritten, workload_of
 from agent.outcome import Outcome
+from trajectories.errors import Cancelled, ModelError, Stop, UsageError
 from trajectories.records import Verdict
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 ROLES = ()
 AUTHOR = "optimize"
+MOST_CHECKED = 4
+"""Right candidates for a function that are put to the last checks before giving up."""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
@@ -34,75 +37,112 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     command = workload_of(task)
     gains: list[Gain] = []
     words: list[str] = []
-    for target in chosen_targets(task, command):
+    targets = chosen_targets(task, command)
+    if not targets:
+        words.append(f"No function of the repository holds the time of `{task.settings.benchmark or command}`.")
+    for target in targets:
         task.note("phase", f"baseline {target}")
         with closing(Bench(task, target, task.tree, command)) as bench:
-            if not bench.calls["known"]:
-                words.append(
-                    f"{target}: no call of it could be recorded from `{command}` that has the same answer twice."
-                )
-                continue
-            group = list(rewritten(task, bench))
-            group += yield from _asked(task, bench, group)
-            gain = _best(task, bench, group, words)
-            if gain is not None:
-                yield task.adopt(gain.after.tree, f"{target}: {gain.after.what}. {gain.summary}", author=AUTHOR)
-                gains.append(gain)
-            elif task.tree != bench.tree:
+            try:
+                gain = yield from _improved(task, bench, words)
+            except UsageError as error:
+                words.append(f"{target}: {error.message}")
+                gain = None
+            if gain is None and task.tree != bench.tree:
                 yield task.adopt(bench.tree, f"{target} stays as it is.", author=AUTHOR)
+        gains += [gain] if gain else []
+
+    verdict = Verdict()
+    while gains:
+        task.note("phase", "prove")
+        verdict = yield from task.prove(reproduces=False)
+        if verdict.no_loss is not False:
+            break
+        lost = gains.pop()
+        words.append(f"{lost.target}: {lost.after.what} was refused: tests fail with it: {', '.join(verdict.lost[:5])}")
+        yield task.adopt(gains[-1].after.tree if gains else task.base.tree, words[-1], author=AUTHOR)
     if not gains:
         yield task.say("\n".join(["Nothing was made faster.", *words]), author=AUTHOR)
         return Outcome(task.base.tree, Verdict(), "not_found")
 
-    task.note("phase", "prove")
-    verdict = yield from task.prove(reproduces=False)
     notes = tuple(note for gain in gains for note in gain.notes)
     if verdict.no_loss:
         verdict = replace(verdict, kind="faster")
-    verdict = replace(verdict, notes=(*notes, *words, *verdict.notes))
     draw(task, gains)
     yield task.say(final_word(gains, words), author=AUTHOR)
-    return Outcome(task.tree, verdict)
+    return Outcome(task.tree, replace(verdict, notes=(*notes, *words, *verdict.notes)))
+
+
+def _improved(task: Task, bench: Bench, words: list[str]) -> Generator[Step, None, Gain | None]:
+    """The best candidate for one function, adopted. What rewrites gain is adopted before a model is asked, so that a
+    run that is stopped has it."""
+    if not bench.calls["known"]:
+        words.append(
+            f"{bench.target}: no call that can be repeated was recorded from `{bench.workload_name}`. {bench.words}"
+        )
+        return None
+    group = rewritten(task, bench)
+    gain = _best(task, bench, group, words)
+    yield from _adopted(task, bench, gain)
+    if task.settings.model:
+        try:
+            found = yield from _asked(task, bench, group)
+        except Cancelled:
+            raise
+        except (Stop, ModelError):
+            yield from _adopted(task, bench, gain)
+            raise
+        gain = _best(task, bench, [*found, *([gain.after] if gain else [])], words)
+        yield from _adopted(task, bench, gain)
+    if not group and not task.settings.model:
+        words.append(f"{bench.target}: no built-in rewrite applies; a model may see more (--model).")
+    return gain
+
+
+def _adopted(task: Task, bench: Bench, gain: Gain | None) -> Generator[Step, None, None]:
+    """Go on from the tree of the gain, or from the one that the bench began with."""
+    if gain and task.tree != gain.after.tree:
+        yield task.adopt(gain.after.tree, f"{bench.target}: {gain.after.what}. {gain.summary}", author=AUTHOR)
+    elif not gain and task.tree != bench.tree:
+        yield task.adopt(bench.tree, f"{bench.target}: as it was.", author=AUTHOR)
 
 
 def _asked(task: Task, bench: Bench, group: list[Judged]) -> Generator[Step, None, list[Judged]]:
     """The model's candidates, one a round, each with what the one before came to."""
-    if not task.settings.model:
-        return []
-    task.note("phase", f"improve {bench.target}")
     found: list[Judged] = []
     yield task.say(opening(task, bench, group))
     for number in range(task.settings.rounds):
-        step = yield from task.phase("improve")
-        if not submitted(step):
-            break
+        step = yield from task.phase(f"improve {bench.target}")
         judged = bench.judge(f"the model's candidate {number + 1}", task.tree)
-        repeated = judged.tree in [each.tree for each in found]
+        repeated = judged.tree in [each.tree for each in (*group, *found)]
         found.append(judged)
         group_rewards(task, [*group, *found])
-        if repeated:
+        if repeated or not submitted(step):
             break
         if number + 1 < task.settings.rounds:
             yield task.say(feedback(task, bench, judged, [*group, *found]))
     return found
 
 
-def _best(task: Task, bench: Bench, group: Iterable[Judged], words: list[str]) -> Gain | None:
-    """The best candidate that is worth its patch and that nothing speaks against."""
-    candidates = list(group)
-    group_rewards(task, candidates)
-    for judged in candidates:
+def _best(task: Task, bench: Bench, group: list[Judged], words: list[str]) -> Gain | None:
+    """The best candidate that nothing speaks against; the cheap checks come first."""
+    if group:
+        group_rewards(task, group)
+    for judged in group:
         if judged.status in SCORES:
             task.note("prune", f"{judged.what}: {judged.status}: {'; '.join(judged.why)}")
-    while right := [judged for judged in candidates if judged.status == RIGHT]:
-        best, why = gain_of(bench, right)
-        if best is None:
-            words.append(f"{bench.target}: {why}")
-            return None
-        against = [*bench.last_checks(best.after.tree), *best.vetoes]
+    before = bench.baseline()
+    candidates = [judged for judged in group if judged.status == RIGHT and promises(before, judged)]
+    for _ in range(MOST_CHECKED):
+        if not candidates:
+            break
+        best = best_of(candidates)
+        candidates.remove(best)
+        against = bench.last_checks(best.tree)
         if not against:
-            return best
-        task.note("prune", f"{best.after.what}: {'; '.join(against)}")
-        words.append(f"{bench.target}: {best.after.what} was refused: {'; '.join(against)}")
-        candidates = [judged for judged in candidates if judged.tree != best.after.tree]
+            gain = gain_of(bench, best)
+            if not (against := gain.against):
+                return gain
+        task.note("prune", f"{best.what}: {'; '.join(against)}")
+        words.append(f"{bench.target}: {best.what} was refused: {'; '.join(against)}")
     return None
