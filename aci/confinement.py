@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +28,7 @@ PREPARING = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
 """Capabilities of the user root while files are put into a base image; no session has any."""
 
 ADDR_NO_RANDOMIZE = 0x0040000
+PROCESSORS = ("x86_64", "aarch64")
 COUNTERS = Path("/sys/bus/event_source/devices/cpu")
 """There where the machine's processor counts instructions for us."""
 
@@ -40,8 +42,8 @@ READ_ONLY: dict[str, Any] = {
 def confinement(options: Options, root: str = "", counting: bool = False) -> dict[str, Any]:
     """Arguments for `Daemon.start`, for a container with the repository in `root`.
 
-    Docker's own seccomp profile stays, as nothing here takes it off; `counting` puts one in its place that allows
-    what counting instructions needs and nothing else.
+    Docker's own seccomp profile stays, as nothing here takes it off; `counting` puts one in its place, on the
+    processors that it is written for, that allows what counting instructions needs and nothing else.
     """
     limits: dict[str, Any] = {
         "cap_drop": ["ALL"],
@@ -53,7 +55,7 @@ def confinement(options: Options, root: str = "", counting: bool = False) -> dic
         "ulimits": [_ulimit("fsize", FILE_BYTES), _ulimit("nofile", OPEN_FILES), _ulimit("core", 0)],
         "init": True,
     }
-    if counting:
+    if counting and platform.machine() in PROCESSORS:
         limits["security_opt"].append(f"seccomp={json.dumps(_counting())}")
     if options.cpus:
         limits["nano_cpus"] = int(options.cpus * 1e9)

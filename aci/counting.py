@@ -16,7 +16,7 @@ from statistics import median_low
 from typing import Any, NamedTuple, Protocol
 
 from aci.commands import importing
-from aci.counting_job import INSIDE, Job, Room, choose, place_regions, spread, told
+from aci.counting_job import INSIDE, PATIENCE, Job, Room, choose, place_regions, spread, told
 from aci.target import Target, place, python_line
 from aci.workspace import Workspace
 from trajectories.errors import UsageError
@@ -57,10 +57,14 @@ class Counts:
 
 
 class Workload(NamedTuple):
-    """Instructions of a whole command, start-up of its processes included, and of all calls of the target in it."""
+    """Instructions of a whole command, start-up of its processes included, and of all calls of the target in it.
+
+    `code` is the exit status of the shell that ran it: two commands that end with another one did not do the same work.
+    """
 
     whole: int
     inside: int
+    code: int
 
 
 def counting_room(workspace: Workspace, tree: str) -> Workspace:
@@ -79,7 +83,8 @@ def count_calls(
     """Instructions of each call of the target, in a process of its own and with a fresh copy of its arguments.
 
     Under each hash seed of `seeds`, for `timeout` seconds each. A lazy result is used up within the count; a call that
-    raises is counted as it is. Raises UsageError where the target cannot be imported or a call does not end.
+    raises is counted as it is. `backend` names the way to count; without it, the first that works there is taken.
+    Raises UsageError where that cannot be had, the target cannot be imported or a call does not end.
     """
     job = _job(room, backend)
     kept = [f"{job.desk.folder}/call{n:04}.pickle" for n in range(len(calls))]
@@ -99,7 +104,7 @@ def count_calls(
     counts = [each for each, _ in found]
     last = found[-1][1]
     conditions = {**told(last, job.tool), "hash seed": ", ".join(map(str, seeds))}
-    in_c = tuple(str(last.get("in_c", {}).get(f"{n:04} warm", "")) for n in range(len(calls)))
+    in_c = tuple(last["in_c"].get(f"{n:04} warm", "") for n in range(len(calls)))
     merged = tuple(
         Count(median_low(each.cold for each in same), median_low(each.warm for each in same))
         for same in zip(*counts, strict=True)
@@ -111,26 +116,31 @@ def count_calls(
 def count_workload(
     room: Workspace, target: Target | None, command: str, timeout: float = 3600.0, backend: str = ""
 ) -> Workload:
-    """Instructions of a shell command in the repository's root, and of all calls of the target in it.
+    """Instructions of a shell command in the repository's root, and of all calls of the target in it; how it ended.
 
     Two runs: one of the command as it is, and one with the target's outermost calls marked, for which its file is
     written anew and put back. Of a generator, what runs between its values counts. What the target does on threads and
-    in programs that it starts is in the whole only. Raises UsageError where the command does not end in time.
+    in programs that it starts is in the whole only. Raises UsageError where the command does not end in time, ends
+    otherwise when marked, or `backend` cannot be had.
     """
     job = _job(room, backend)
     folder = f"{job.desk.folder}/regions"
     paths = place_regions(job.desk, folder, job.backend)
-    whole = _command(job, _in(paths, command, room.root), timeout)["values"]["whole"]
+    shell = _shell(job)
+    plain = _command(job, [*shell, _in(paths, command, room.root)], timeout)
+    whole, code = plain["values"]["whole"], plain["code"]
     if target is None:
-        return Workload(whole, 0)
+        return Workload(whole, 0, code)
     before = room.read(target.path)
     room.write(target.path, _marked(before, target))
     try:
-        marked = _command(job, _in([folder], command, room.root), timeout, ("--collect-atstart=no",))
+        marked = _command(job, [*shell, _in([folder], command, room.root)], timeout, marked=True)
     finally:
         room.write(target.path, before)
-    inside = marked["values"]["whole"]
-    return Workload(whole, max(inside - _marking(marked), 0))
+    if marked["code"] != code:
+        how = f"ends with status {code}, and with {marked['code']} while calls of {target} are counted"
+        raise UsageError(f"The command {how}.", "See that it ends in the same way each time.")
+    return Workload(whole, max(marked["values"]["whole"] - _marking(marked), 0), code)
 
 
 def comparable(before: Counts, after: Counts) -> str:
@@ -163,22 +173,30 @@ def _job(room: Workspace, backend: str) -> Job:
 
 
 def _counts(answer: dict[str, Any], target: Target, wanted: int) -> list[Count]:
-    values = answer.get("values", {})
-    if died := [str(each) for each in answer.get("died", ())]:
-        raise UsageError(f"Call {died[0]} of {target} did not end: {answer.get('said', '')[-300:].strip()}", "")
+    values = answer["values"]
+    if died := answer["died"]:
+        raise UsageError(f"Call {died[0]} of {target} did not end: {answer['said'][-300:].strip()}", "")
     try:
         least = values["empty"]
         rows = [(values[f"{n:04} cold"] - least, values[f"{n:04} warm"] - least) for n in range(wanted)]
     except KeyError:
-        why = str(answer.get("said", "")).strip().rpartition("\n")[2][-300:]
+        why = answer["said"].strip().rpartition("\n")[2][-300:]
         raise UsageError(f"{target} could not be called: {why}", "See that its module can be imported.") from None
     return [Count(max(cold, 1), max(warm, 1)) for cold, warm in rows]
 
 
-def _command(job: Job, line: str, timeout: float, tool: Sequence[str] = ()) -> dict[str, Any]:
-    answer = job.ask(timeout, tool if job.tool.words else (), command=["/bin/sh", "-c", line])
-    if not answer["values"]["whole"] and not tool:
-        raise UsageError(f"Nothing could be counted of this command: {line[:200]}", "See that it runs.")
+def _shell(job: Job) -> list[str]:
+    """The shell of the room's sessions, which a command is written for: bash where there is one."""
+    code, said = job.desk.run("command -v bash || command -v sh", PATIENCE)
+    path = said.strip().rpartition("\n")[2]
+    return [path if not code and path.startswith("/") else "/bin/sh", "-c"]
+
+
+def _command(job: Job, words: Sequence[str], timeout: float, marked: bool = False) -> dict[str, Any]:
+    tool = ("--collect-atstart=no",) if marked and job.tool.words else ()
+    answer = job.ask(timeout, tool, command=list(words), marked=marked)
+    if not answer["values"].setdefault("whole", 0) and not marked:
+        raise UsageError(f"Nothing could be counted of this command: {words[-1][:200]}", "See that it runs.")
     return answer
 
 
@@ -186,7 +204,8 @@ def _in(folders: Sequence[str], command: str, root: str) -> str:
     """A shell line for the command in the repository's root, with our modules in reach."""
     paths = ":".join(folders)
     command = importing(paths, command)
-    return f"cd {shlex.quote(root)} && export PYTHONPATH={shlex.quote(paths)}${{PYTHONPATH:+:$PYTHONPATH}} && {command}"
+    settings = f"export PYTHONPATH={shlex.quote(paths)}${{PYTHONPATH:+:$PYTHONPATH}}"
+    return f"cd {shlex.quote(root)} || exit\n{settings}\n{command}"
 
 
 def _marking(answer: dict[str, Any]) -> int:
@@ -199,7 +218,10 @@ def _marking(answer: dict[str, Any]) -> int:
 def _marked(data: bytes, target: Target) -> bytes:
     """The file with the target's calls marked: the innermost decorator, so its own see the same as before."""
     lines = data.split(b"\n")
-    at = target.find(data.decode("utf-8")).lineno - 1
+    try:
+        at = target.find(data.decode("utf-8")).lineno - 1
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"{target.path} cannot be read: {error}", "See that it is Python, in UTF-8.") from None
     indentation = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
     lines.insert(at, indentation + _DECORATOR.encode())
     return b"\n".join(lines)

@@ -48,7 +48,7 @@ def count_command(words: Sequence[str], stdout: IO[bytes] | None = None, backend
             return subprocess.run(["/bin/sh", "-c", line], stdout=stdout).returncode, ""
 
         answer = Job(desk, way, tool, line, environment).ask(0.0, run=show, command=list(words))
-    whole = int(answer["values"]["whole"])
+    whole = int(answer["values"].get("whole", 0))
     if not whole:
         fix = "Install valgrind, which counts any program." if way == "opcodes" else "See that it runs."
         raise UsageError(f"Nothing in this command could be counted by {way}.", fix)

@@ -19,6 +19,12 @@ from trajectories.errors import Cancelled, UsageError
 from trajectories.plugins import names
 
 SESSION = "counting"
+PATIENCE = 60.0
+"""Seconds for a word of ours in the place where something is counted."""
+
+MOST = 1 << 62
+"""Instructions that no count reaches."""
+
 INSIDE = ("meters", "meters_told", "counted")
 """Files of `aci/inside/` that every way to count needs in the desk's folder."""
 
@@ -68,7 +74,10 @@ class Here:
 
     def run(self, line: str, timeout: float) -> tuple[int, str]:
         out, error = subprocess.PIPE, subprocess.STDOUT
-        ran = subprocess.run(["/bin/sh", "-c", line], stdout=out, stderr=error, timeout=timeout)
+        try:
+            ran = subprocess.run(["/bin/sh", "-c", line], stdout=out, stderr=error, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            return 124, f"It took more than {timeout:g} s."  # as a room says it
         return ran.returncode, ran.stdout.decode("utf-8", "replace")
 
     def write(self, path: str, data: bytes) -> None:
@@ -90,7 +99,10 @@ class Job:
     environment: dict[str, str] = field(default_factory=dict)
 
     def ask(self, timeout: float, tool: Sequence[str] = (), run: Run | None = None, **job: Any) -> dict[str, Any]:
-        """The answer to it, had by `run` where the desk's own is not wanted. Raises UsageError where there is none."""
+        """The answer to it, as `sound` leaves it, had by `run` where the desk's own is not wanted.
+
+        Raises UsageError where there is none.
+        """
         at = f"{self.desk.folder}/{secrets.token_hex(4)}"
         out = f"{at}.out"
         words = [*self.tool.words, *tool, f"--callgrind-out-file={out}/%p"] if self.tool.words else []
@@ -101,14 +113,37 @@ class Job:
         code, said = (run or self.desk.run)(self.line(f"{at}.job"), timeout)
         try:
             answer = json.loads(self.desk.read(f"{at}.answer"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             why = "it took too long" if code == 124 else said.strip()[-300:] or f"exit status {code}"
             raise UsageError(f"Nothing could be counted: {why}.", "Give it more time, or less to do.") from None
         finally:
-            self.desk.run(f"rm -rf {shlex.quote(at)}.*", 60.0)
-        if not isinstance(answer, dict) or "error" in answer:
-            raise UsageError(f"Nothing could be counted: {dict(answer).get('error')}.", "See that the command runs.")
-        return answer
+            self.desk.run(f"rm -rf {shlex.quote(at)}.*", PATIENCE)
+        return sound(answer)
+
+
+def sound(answer: object) -> dict[str, Any]:
+    """An answer of `aci/inside/counted.py`, every part there and of its type; a stranger's code may have written it.
+
+    Raises UsageError where a part is of another type, a number is negative or beyond all counts, or it tells an error.
+    """
+    if isinstance(answer, dict) and "error" in answer:
+        raise UsageError(f"Nothing could be counted: {str(answer['error'])[:300]}.", "See that the command runs.")
+    if not isinstance(answer, dict) or not _is_sound(answer):
+        raise UsageError("Nothing could be counted: the answer is none of ours.", "See what the code does to it.")
+    empty: dict[str, Any] = {"values": {}, "in_c": {}, "conditions": {}, "died": [], "said": ""}
+    return {**empty, "code": 0, "entries": 0, "nested": 0, **answer}
+
+
+def _is_sound(answer: dict[str, Any]) -> bool:
+    values, died = answer.get("values", {}), answer.get("died", [])
+    texts = [answer.get(name, {}) for name in ("in_c", "conditions")]
+    if not isinstance(values, dict) or not isinstance(died, list) or not all(isinstance(each, dict) for each in texts):
+        return False
+    numbers = [*values.values(), *(answer.get(name, 0) for name in ("code", "entries", "nested"))]
+    words = [answer.get("said", ""), *died, *(word for each in texts for word in each.values())]
+    return all(type(each) is int and 0 <= each < MOST for each in numbers) and all(
+        isinstance(each, str) for each in words
+    )
 
 
 def choose(desk: Desk, backend: str = "") -> tuple[str, Tool]:
@@ -146,7 +181,7 @@ def inside(name: str) -> bytes:
 
 def told(answer: dict[str, Any], tool: Tool) -> dict[str, str]:
     """Under what conditions an answer was had."""
-    return {**tool.conditions, **{str(k): str(v)[:200] for k, v in answer.get("conditions", {}).items()}}
+    return {**tool.conditions, **{k: v[:200] for k, v in answer["conditions"].items()}}
 
 
 def spread(counts: Sequence[int]) -> float:

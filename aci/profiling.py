@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import secrets
 import shlex
 from collections import Counter
@@ -22,7 +23,7 @@ from aci.patch import is_test, is_test_config
 from aci.target import Target, functions, place, python_line
 from aci.view import clean
 from aci.workspace import Workspace
-from trajectories.errors import UsageError
+from trajectories.errors import Cancelled, UsageError
 
 SESSION = "profile"
 EVERY = 0.002
@@ -74,6 +75,8 @@ class Profile:
     stacks: tuple[tuple[Stack, float], ...]
     spent: tuple[Spent, ...]
     processes: int
+    code: int = 0
+    """The exit status of the workload while it was sampled."""
 
     @property
     def seconds(self) -> float:
@@ -94,13 +97,13 @@ def profile(room: Workspace, command: str, timeout: float = 600.0, calls: bool =
     """Run a workload under the sampler, and, for the numbers of `calls`, once more under a counter.
 
     Processes are seen that start a Python with the environment that they are given. Raises UsageError where the time
-    is up or nothing was seen.
+    is up or nothing was seen; a workload that fails is shown as far as it came.
     """
-    answers = _run(room, command, timeout, False)
+    answers, code, text = _run(room, command, timeout, False)
     if not any(answer["stacks"] for answer in answers):
-        raise UsageError(
-            "The workload shows no Python at work.", "Give a command that runs Python for a tenth of a second or more."
-        )
+        how = f" and ended with status {code}: {clean(text).strip()[-200:]}" if code else "."
+        fix = "Give a command that runs Python for a tenth of a second or more."
+        raise UsageError(f"The workload shows no Python at work{how}", fix)
     sources = _Sources(room)
     frames: dict[Frame, int] = {}
     stacks: Counter[Stack] = Counter()
@@ -108,9 +111,9 @@ def profile(room: Workspace, command: str, timeout: float = 600.0, calls: bool =
         numbers = [frames.setdefault(sources.frame(*row), len(frames)) for row in answer["frames"]]
         for stack, weight in answer["stacks"]:
             stacks[tuple(numbers[number] for number in stack)] += weight
-    counted = _calls(_run(room, command, timeout, True), sources) if calls else {}
+    counted = _calls(_run(room, command, timeout, True)[0], sources) if calls else {}
     found = tuple(frames)
-    return Profile(command, found, tuple(stacks.items()), _spent(found, stacks, counted), len(answers))
+    return Profile(command, found, tuple(stacks.items()), _spent(found, stacks, counted), len(answers), code)
 
 
 def hottest(profile: Profile, n: int = 5, least: float = 0.01) -> list[Target]:
@@ -171,10 +174,14 @@ def hot_lines(room: Workspace, target: Target, calls: Sequence[Kept], timeout: f
     job = {"root": room.root, "path": target.path, "name": target.name, "calls": kept, "out": f"{mark}/answer.json"}
     room.write(f"{mark}/job.json", json.dumps({**job, "seconds": timeout}).encode())
     ran = room.run(python_line(room, [f"{folder}/lined.py", f"{mark}/job.json"]), timeout + 30, SESSION)
+    if ran.code == 130:
+        raise Cancelled("The profiling was interrupted.")
     try:
         answer = json.loads(room.read(f"{mark}/answer.json", LARGEST))
         rows = [(int(line), int(runs), float(seconds)) for line, runs, seconds in answer["lines"]]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        if not all(line > 0 and runs >= 0 and 0 <= seconds < math.inf for line, runs, seconds in rows):
+            raise ValueError("no lines of ours")
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         raise UsageError(f"{target} could not be run line by line.", clean(ran.text)[-300:]) from error
     whole = sum(seconds for _, _, seconds in rows) or 1.0
     lines = (Line(line, runs, seconds / whole) for line, runs, seconds in rows)
@@ -184,7 +191,8 @@ def hot_lines(room: Workspace, target: Target, calls: Sequence[Kept], timeout: f
 # Running
 
 
-def _run(room: Workspace, command: str, timeout: float, calls: bool) -> list[dict[str, Any]]:
+def _run(room: Workspace, command: str, timeout: float, calls: bool) -> tuple[list[dict[str, Any]], int, str]:
+    """What each process told, the workload's exit status and its output."""
     folder = f"{room.harness}/profile-{secrets.token_hex(8)}"
     job = {"root": room.root, "out": f"{folder}/out", "every": EVERY, "calls": calls}
     source = files("aci.inside").joinpath("profiled.py").read_bytes()
@@ -193,15 +201,15 @@ def _run(room: Workspace, command: str, timeout: float, calls: bool) -> list[dic
     settings = f"PYTHONPATH={shlex.quote(folder)}${{PYTHONPATH:+:$PYTHONPATH}} PYTHONDONTWRITEBYTECODE=1"
     line = f"export {settings} SWE_AGENT_PROFILE={shlex.quote(json.dumps(job))} && {importing(folder, command)}"
     ran = room.run(f"(cd {shlex.quote(room.root)} && {line}\n) </dev/null", timeout, SESSION)
+    if ran.code == 130:
+        raise Cancelled("The profiling was interrupted.")
     if ran.timed_out:
         raise UsageError(f"The workload did not end within {timeout:g} s.", "Give a shorter one.")
-    if ran.code and not calls:
-        raise UsageError(f"The workload ended with status {ran.code}.", clean(ran.text)[-300:])
     listed = room.run(f"ls {shlex.quote(folder)}/out", 30, SESSION).text.split()
     names = sorted(name for name in listed if name.endswith(".json"))[:MOST_PROCESSES]
     found = [_answer(room, f"{folder}/out/{name}") for name in names]
     room.run(f"rm -rf {shlex.quote(folder)}", 30, SESSION)
-    return [answer for answer in found if answer]
+    return [answer for answer in found if answer], ran.code, ran.text
 
 
 def _answer(room: Workspace, path: str) -> dict[str, Any]:

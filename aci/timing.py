@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import statistics
 from collections.abc import Sequence
@@ -10,30 +11,40 @@ from dataclasses import dataclass
 
 from aci.target import SESSION, Target, place, python_line
 from aci.workspace import Workspace
-from trajectories.errors import UsageError
+from trajectories.errors import Cancelled, UsageError
 
 ROUNDS = 5
 SLOWER, LARGER = 1.05, 2.0
 LEAST_BYTES = 10_000_000
 """Memory that is no matter, whatever the factor."""
 
+MOST = 1e18
+"""Seconds or bytes that nothing takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of all calls together in each round, and bytes of the call with the highest peak, before and after."""
+    """Seconds of all calls together in each round, and bytes of the call with the highest peak, before and after.
+
+    `lost` says why there are none, where the calls run before and cannot be run after.
+    """
 
     before: tuple[float, ...]
     after: tuple[float, ...]
     peaks: tuple[int, int]
+    lost: str = ""
 
     @property
     def ratio(self) -> float:
-        """Seconds after to seconds before: the median of the pairs."""
-        return statistics.median(after / before for before, after in zip(self.before, self.after, strict=True))
+        """Seconds after to seconds before: the median of the pairs; infinite where there are none."""
+        pairs = [after / before for before, after in zip(self.before, self.after, strict=True)]
+        return statistics.median(pairs) if pairs else math.inf
 
     @property
     def veto(self) -> str:
         """Why the change is not to be had, whatever was counted; empty if nothing speaks against it."""
+        if self.lost or not self.before:
+            return self.lost or "it could not be timed"
         pairs = [after / before for before, after in zip(self.before, self.after, strict=True)]
         if min(pairs) > 1 and self.ratio > SLOWER:
             return f"it takes {self.ratio:.2f} times the seconds, in each of {len(pairs)} pairs of runs"
@@ -44,33 +55,64 @@ class Timing:
 
 
 def compare(
-    before: Workspace, after: Workspace, target: Target, calls: Sequence[bytes], timeout: float = 120.0
+    before: Workspace, after: Workspace, target: Target, calls: Sequence[bytes], timeout: float = 300.0
 ) -> Timing:
-    """Time the pickled calls in both rooms, in turn. Raises UsageError where they cannot be run in `timeout` seconds
-    a round."""
+    """Time the pickled calls in both rooms, in turn, for `timeout` seconds a round.
+
+    Raises UsageError where there are no calls, or those before cannot be run in time; where only those after cannot,
+    the timing says so as `lost`.
+    """
+    if not calls:
+        raise UsageError(f"There are no calls of {target} to time.", "Give a workload that calls it.")
     rooms = (before, after)
-    for room in rooms:
-        for number, data in enumerate(calls):
-            room.write(f"{_folder(room)}/{number:04}.pickle", data)
-        place(room, "subject", "timed")
-    seconds = [tuple(sum(_asked(room, target, timeout)) for room in rooms) for _ in range(ROUNDS)]
-    first, second = (int(max(_asked(room, target, timeout, "memory"))) for room in rooms)
-    for room in rooms:
-        room.run(f"rm -rf {shlex.quote(_folder(room))}", session=SESSION)
+    try:
+        for room in rooms:
+            for number, data in enumerate(calls):
+                room.write(f"{_folder(room)}/{number:04}.pickle", data)
+            place(room, "subject", "timed")
+        return _compared(rooms, target, len(calls), timeout)
+    finally:
+        for room in rooms:
+            room.run(f"rm -rf {shlex.quote(_folder(room))}", session=SESSION)
+
+
+def _compared(rooms: tuple[Workspace, Workspace], target: Target, calls: int, timeout: float) -> Timing:
+    seconds: list[tuple[float, float]] = []
+    peaks = (0, 0)
+    for more in [*[()] * ROUNDS, ("memory",)]:
+        old = _asked(rooms[0], target, calls, timeout, *more)
+        try:
+            new = _asked(rooms[1], target, calls, timeout, *more)
+        except UsageError as error:
+            return Timing((), (), (0, 0), f"it cannot be timed any more: {error.message}")
+        if more:
+            peaks = (int(max(old)), int(max(new)))
+        else:
+            seconds.append((sum(old), sum(new)))
     olds, news = zip(*seconds, strict=True)
-    return Timing(olds, news, (first, second))
+    return Timing(olds, news, peaks)
 
 
 def _folder(room: Workspace) -> str:
     return f"{room.harness}/timed"
 
 
-def _asked(room: Workspace, target: Target, timeout: float, *more: str) -> list[float]:
+def _asked(room: Workspace, target: Target, calls: int, timeout: float, *more: str) -> list[float]:
+    """Seconds of each call, or its bytes; a stranger's code ran there, so that is seen to. Raises UsageError."""
     words = [f"{room.harness}/subject/timed.py", room.root, target.path, target.name, _folder(room), *more]
     ran = room.run(f"{python_line(room, words, {'PYTHONHASHSEED': '0'})} 2>/dev/null", timeout, SESSION)
+    if ran.code == 130:
+        raise Cancelled("The timing was interrupted.")
     try:
         found = json.loads(ran.output)
-        return [float(value) for value in found]
-    except (ValueError, TypeError):
-        how = "in time" if ran.timed_out else f"(exit status {ran.code})"
-        raise UsageError(f"{target} could not be timed {how}.", "See that it runs in the workspace.") from None
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, list) and len(found) == calls and all(_is_measure(each, bool(more)) for each in found):
+        return [float(each) for each in found]
+    how = "in time" if ran.timed_out else f"(exit status {ran.code})"
+    raise UsageError(f"{target} could not be timed {how}.", "See that it runs in the workspace.")
+
+
+def _is_measure(value: object, may_be_none: bool) -> bool:
+    """Whether it is a number of seconds or bytes; a call may take none of the latter."""
+    return type(value) in (int, float) and 0 <= value < MOST and (may_be_none or value > 0)  # type: ignore[operator]

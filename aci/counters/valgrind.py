@@ -6,9 +6,11 @@ The tool is linked statically, so a container whose C library is as old or new a
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import shlex
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -32,7 +34,7 @@ SECONDS = 60.0
 def ready(desk: Desk) -> Tool:
     """The valgrind of the place, else this machine's put there. Raises Unusable."""
     tried = []
-    for words, environment, about in (*_there(desk), *_brought(desk)):
+    for words, environment, about in itertools.chain(_there(desk), _brought(desk)):
         line = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
         probe = (*words, *OPTIONS, "--callgrind-out-file=/dev/null", "/bin/sh", "-c", ":")
         code, said = desk.run(f"env {line} {shlex.join(probe)}", SECONDS)
@@ -53,16 +55,18 @@ def _there(desk: Desk) -> list[Way]:
     return [((lines[0], FOLLOW), {}, {"tool": lines[-1], "child processes": "counted"})]
 
 
-def _brought(desk: Desk) -> list[Way]:
-    """By its launcher, which follows into programs that are started but needs a C library like this machine's; else
-    by the tool itself, which stays with the first program and its forks.
+def _brought(desk: Desk) -> Iterator[Way]:
+    """Put there once it is asked for, as it is 2.4 MB.
+
+    By its launcher, which follows into programs that are started but needs a C library like this machine's; else by
+    the tool itself, which stays with the first program and its forks.
     """
     library, machine = _library(), platform.machine()
     if library is None:
-        return []
+        return
     code, said = desk.run("uname -m", SECONDS)
     if code or said.strip() != machine:
-        return []
+        return
     folder = f"{desk.folder}/valgrind"
     tool = f"callgrind-{PLATFORMS[machine]}"
     launcher = next((Path(each) for each in LAUNCHERS if _is_program(Path(each))), None)
@@ -74,10 +78,9 @@ def _brought(desk: Desk) -> list[Way]:
     home = {"VALGRIND_LIB": folder}
     alone = {**home, "VALGRIND_LAUNCHER": f"{folder}/{tool}"}
     about = {"tool": "valgrind of the machine outside"}
-    direct: Way = ((f"{folder}/{tool}",), alone, {**about, "child processes": "counted as far as they are forks"})
-    if not launcher:
-        return [direct]
-    return [((f"{folder}/valgrind", FOLLOW), home, {**about, "child processes": "counted"}), direct]
+    if launcher:
+        yield (f"{folder}/valgrind", FOLLOW), home, {**about, "child processes": "counted"}
+    yield (f"{folder}/{tool}",), alone, {**about, "child processes": "counted as far as they are forks"}
 
 
 @cache

@@ -13,9 +13,6 @@ import sys
 import threading
 import time
 
-import meters
-from subject import read, subject
-
 TURNS = ("cold", "", "", "warm")
 """Labels of the calls of one process; the cold one is the first of three that warm up."""
 
@@ -25,15 +22,29 @@ PATIENCE = 5.0
 
 def calls(job):
     """Under the meter: every call of the job, each in its own process."""
+    kind, region, ours = siblings(job["meter"])
     sys.path[:0] = [each for each in (job["root"],) if each not in sys.path]
-    function, _ = subject(job["root"], job["path"], job["name"])
+    function, _ = ours.subject(job["root"], job["path"], job["name"])
     out = job["out"]
-    meter = meters.meter(job["meter"], out)
+    meter, read = kind(out), ours.read
     for _ in range(4):
         meter.run(len, ((),), {}, "-")
     alone(job, "empty", lambda: meter.run(len, ((),), {}, "empty"))
     for n, file in enumerate(job["calls"]):
-        alone(job, n, functools.partial(one, meter, out, function, file, n))
+        alone(job, n, functools.partial(one, (meter, region), out, function, (read, file), n))
+
+
+def siblings(kind):
+    """The meter, `meters.region` and the module `subject`: no longer under names that the repository may have, too."""
+    import meters
+    import subject
+
+    found = meters.meter(kind), meters.region, subject
+    folder = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [each for each in sys.path if os.path.abspath(each) != folder]
+    for name in ("meters", "meters_told", "subject"):
+        sys.modules.pop(name, None)
+    return found
 
 
 def alone(job, n, work):
@@ -54,12 +65,13 @@ def alone(job, n, work):
             stream.write(str(status))
 
 
-def one(meter, out, function, file, n):
+def one(ways, out, function, call, n):
+    (meter, region), (read, file) = ways, call
     for turn in TURNS:
         args, kwargs = read(file)
         threads = set(threading.enumerate())
         if not turn:
-            meters.region(int, int, function, args, kwargs)
+            region(int, int, function, args, kwargs)
             settle(threads)
             continue
         label = "%04d %s" % (n, turn)

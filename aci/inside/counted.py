@@ -119,16 +119,17 @@ def launch_calls(job, file, randomisation):
     labelled.update(values)
     end = text(os.path.join(job["out"], "said"))[-2000:]
     died = [each.rpartition(".")[2] for each in glob.glob(os.path.join(job["out"], "died.*"))]
-    return {"values": labelled, "in_c": in_c, "code": code, "said": end, "died": died}
+    return {"values": labelled, "in_c": in_c, "code": abs(code), "said": end, "died": died}
 
 
 def launch_command(job, file, randomisation):
-    """The whole of a command, with all processes that it starts; its input and output are ours."""
+    """The whole of a command with all processes that it starts, or regions in it; its input and output are ours."""
     env = environment(job)
-    if job["meter"] == "hardware":
+    if job["meter"] == "hardware" and not job.get("marked"):
         code, cost = under_hardware(job["command"], env)
         return {"values": {"whole": cost}, "code": code}
     code = subprocess.call(job["tool"] + job["command"], env=env)
+    code = code if code >= 0 else 128 - code  # as a shell tells of a signal
     found = dumps(job["out"])
     cost = sum(each.cost for each in found if not each.label)
     values = {each.label: each.cost for each in found if each.label}

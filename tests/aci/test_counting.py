@@ -2,8 +2,9 @@
 
 import pytest
 
+from aci.counters import Tool
 from aci.counting import Count, Counts, comparable, counting_room
-from aci.counting_job import Here, choose, inside, spread
+from aci.counting_job import Here, Job, choose, inside, sound, spread
 from trajectories.errors import UsageError
 
 PERSONALITY = "import ctypes; print(ctypes.CDLL(None).personality({}))"
@@ -35,6 +36,56 @@ def test_a_way_is_chosen_and_the_others_say_why_not(tmp_path):
     assert choose(desk, "opcodes")[0] == "opcodes"
     with pytest.raises(UsageError, match="no way to count named 'abacus'"):
         choose(desk, "abacus")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"[1]",
+        b"7",
+        b"[" * 200_000,
+        b'{"error": ["none"]}',
+        b'{"values": [1]}',
+        b'{"values": {"whole": 1.5}}',
+        b'{"values": {"whole": NaN}}',
+        b'{"values": {"whole": 1e999}}',
+        b'{"values": {"whole": true}}',
+        b'{"values": {"whole": -1}}',
+        b'{"values": {"whole": "1"}}',
+        b'{"values": {"whole": %s}}' % (b"9" * 30),
+        b'{"values": {"whole": %s}}' % (b"9" * 9000),
+        b'{"values": {}, "entries": null}',
+        b'{"values": {}, "code": "0"}',
+        b'{"values": {}, "died": 3}',
+        b'{"values": {}, "said": 3}',
+        b'{"values": {}, "in_c": {"0000 warm": []}}',
+        b'{"values": {}, "conditions": []}',
+    ],
+)
+def test_an_answer_that_is_none_of_ours_is_refused(tmp_path, answer):
+    """It comes from where a stranger's code runs."""
+
+    def run(line, timeout):
+        next(tmp_path.glob("*.job")).with_suffix(".answer").write_bytes(answer)
+        return 0, "said"
+
+    with pytest.raises(UsageError, match="Nothing could be counted"):
+        Job(Here(str(tmp_path)), "opcodes", Tool(), str).ask(1.0, run=run, command=["true"])
+
+
+def test_an_answer_has_all_its_parts():
+    found = sound({"values": {"whole": 3}, "code": 1})
+    assert (found["values"], found["code"], found["entries"], found["died"]) == ({"whole": 3}, 1, 0, [])
+
+
+def test_a_place_that_takes_too_long_is_told_of(tmp_path):
+    desk = Here(str(tmp_path))
+    assert desk.run("echo one; sleep 60", 0.2)[0] == 124
+    with pytest.raises(UsageError, match="it took too long"):
+        Job(desk, "opcodes", Tool(), lambda job: "sleep 60").ask(0.2, command=["true"])
 
 
 def test_spread_is_relative_to_the_least():

@@ -77,14 +77,14 @@ def test_a_call_that_does_not_end_and_a_target_that_is_not_there_are_told(room, 
 
 @pytest.mark.parametrize("kind", ["local"])
 def test_what_all_calls_of_a_function_cost_in_a_program(room, kind):
-    whole, inside = count_workload(room, target("Till.total"), "python3 -S program.py", backend="valgrind")
+    whole, inside, _ = count_workload(room, target("Till.total"), "python3 -S program.py", backend="valgrind")
     assert inside == pytest.approx(LOOP * 2_000_000, rel=0.01)
     assert whole > LOOP * 12_400_000
     for name, rounds in (("lazy", 3_000_000), ("later", 500_000), ("Till.open", 1_400_000)):
-        again, inside = count_workload(room, target(name), "python3 -S program.py", backend="valgrind")
+        again, inside, _ = count_workload(room, target(name), "python3 -S program.py", backend="valgrind")
         assert again == pytest.approx(whole, rel=0.001), name
         assert inside == pytest.approx(LOOP * rounds, rel=0.02), name
-    _, inside = count_workload(room, target("fib"), "python3 -S program.py", backend="valgrind")
+    _, inside, _ = count_workload(room, target("fib"), "python3 -S program.py", backend="valgrind")
     assert inside == pytest.approx(counted(room, "fib", (10,)).calls[0].cold, rel=0.1), "calls within calls cost more"
     assert room.read(FILE).decode() == SOURCE
     with pytest.raises(UsageError, match="no function nobody"):

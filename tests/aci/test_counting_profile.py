@@ -1,0 +1,97 @@
+"""What a container that may count is allowed beyond Docker's default profile: all of it is listed here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from aci import confinement
+from aci.confinement import confinement as confined
+from aci.workspace import Options
+from tests.conftest import MakeRepo, OpenWorkspace
+
+DEFAULT = {
+    "amd64": "2316c8ec492d6bb8bbbb2d4fed8e85ec8e4466c968dfcf4713456e89c5188fea",
+    "arm64": "0ee0efd10ada776b34a25fec1886956b8513199e72b5067ae99db34b54d68171",
+}
+"""Digests of what Docker's default profile allows a container without capabilities, sockets aside: moby/profiles at
+cd3bed8061c7b7378b61fc6827c7885779417a75 (2026-06-30), `allowed(...)` of its seccomp/default.json.
+"""
+
+FAMILIES = {13, 14, 15, 16, 17, 18, 21, 22, 24, *range(26, 34), 35, 36, 39, 41, 42, 43, 44, 45}
+"""Families of sockets beyond the first twelve: none that a release of the default profile forbids (12, 19, 20, 23,
+25, 34, 37, 38 and 40), and none that it has not heard of.
+"""
+
+
+class Rule(NamedTuple):
+    name: str
+    action: str
+    error: int
+    kernel: str
+    arguments: tuple[tuple[int, int, int, str], ...]
+
+
+def allowed(profile: Mapping[str, Any], processor: str) -> set[Rule]:
+    """The rules that hold for a container without capabilities."""
+    found = set()
+    for rule in profile["syscalls"]:
+        includes, excludes = rule.get("includes") or {}, rule.get("excludes") or {}
+        processors = includes.get("arches", [processor])
+        if includes.get("caps") or processor not in processors or processor in excludes.get("arches", []):
+            continue
+        tests = [(each["index"], each["value"], each.get("valueTwo", 0), each["op"]) for each in rule.get("args") or []]
+        more = (rule["action"], rule.get("errnoRet", 0), includes.get("minKernel", ""), tuple(tests))
+        found |= {Rule(name, *more) for name in rule["names"]}
+    return found
+
+
+def digest(rules: Iterable[Rule]) -> str:
+    return hashlib.sha256("\n".join(sorted(map(repr, map(tuple, rules)))).encode()).hexdigest()
+
+
+def one(name: str, *tests: tuple[int, int, int, str]) -> Rule:
+    return Rule(name, "SCMP_ACT_ALLOW", 0, "", tests)
+
+
+def profiles(options: Options) -> list[dict[str, Any]]:
+    """Those that a container that may count is started with."""
+    given = confined(options, counting=True)["security_opt"]
+    return [json.loads(each.partition("=")[2]) for each in given if each.startswith("seccomp=")]
+
+
+@pytest.fixture
+def options(make_repo: MakeRepo, open_ws: OpenWorkspace) -> Options:
+    return open_ws("local", make_repo({"a.py": ""})).options
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("counter", [False, True])
+def test_all_that_is_allowed_beyond_dockers_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: Options, machine: str, counter: bool
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(confinement, "COUNTERS", tmp_path if counter else tmp_path / "none")
+    [profile] = profiles(options)
+    assert (profile["defaultAction"], profile["defaultErrnoRet"]) == ("SCMP_ACT_ERRNO", 1)
+    beyond = {one("personality", (0, 0x40000, 0, "SCMP_CMP_EQ"))} | ({one("perf_event_open")} if counter else set())
+    for processor, expected in DEFAULT.items():
+        rules = allowed(profile, processor)
+        sockets = {rule for rule in rules if rule.name == "socket"}
+        assert beyond <= rules
+        assert digest(rules - beyond - sockets) == expected
+        assert sockets == {
+            one("socket", (0, 12, 0, "SCMP_CMP_LT")),
+            *(one("socket", (0, family, 0, "SCMP_CMP_EQ")) for family in FAMILIES),
+        }
+
+
+def test_on_other_processors_the_daemons_own_profile_stays(monkeypatch: pytest.MonkeyPatch, options: Options) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "ppc64le")
+    assert profiles(options) == []
+    assert "no-new-privileges" in confined(options, counting=True)["security_opt"]
