@@ -61,8 +61,7 @@ def load_judged(value: Mapping[str, Any]) -> Judged:
     """A judgement as the journal holds it."""
     growth = value["growth"]
     if growth is not None:
-        parts: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in growth.items()}
-        growth = Growth(**parts)
+        growth = Growth(**_with_tuples(growth))
     return Judged(**{**value, "why": tuple(value["why"]), "growth": growth})
 
 
@@ -211,9 +210,7 @@ class Bench:
                 return None
 
         value = self.task.once(f"timing {self.target} {tree}", timed)
-        return value and Timing(
-            **{name: tuple(each) if isinstance(each, list) else each for name, each in value.items()}
-        )
+        return Timing(**_with_tuples(value)) if value else None
 
     def seeds(self, tree: str) -> list[tuple[int, int]]:
         """Instructions of the largest recorded call, warm, before and after, under each of three hash seeds."""
@@ -256,6 +253,10 @@ class Bench:
             {path: trees.read(side, path) for path in paths if trees.entry(side, path)} for side in (self.tree, tree)
         ]
         return sides[0], sides[1]
+
+
+def _with_tuples(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
 
 
 def _dump(call: Call) -> dict[str, Any]:
