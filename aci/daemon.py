@@ -48,13 +48,18 @@ class Daemon:
         """A container of `image` that idles without network, labelled as this process's.
 
         What the image declares a volume lies in memory, empty at first: no limit holds for a volume on the disk.
-        A daemon that may itself open fewer files than `more` allows has a lower limit already: theirs is dropped.
+        A daemon that may itself open fewer files than `more` allows has a lower limit already: theirs is dropped. One
+        that takes a seccomp profile for a file's name, as Podman does, has its own.
         """
         from docker.errors import APIError
 
         try:
             return self._start(image, more)
         except APIError as error:
+            profiles = [each for each in more.get("security_opt", ()) if each.startswith("seccomp={")]
+            if profiles and "seccomp" in said(error):
+                kept = [each for each in more["security_opt"] if each not in profiles]
+                return self.start(image, **{**more, "security_opt": kept})
             if _OPEN_FILES not in said(error):
                 raise
             fewer = [limit for limit in more.pop("ulimits") if limit.name != "nofile"]

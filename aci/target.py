@@ -70,4 +70,4 @@ def place(room: Workspace, *names: str) -> str:
 def python_line(room: Workspace, words: Sequence[str], env: Mapping[str, str] | None = None) -> str:
     """A shell line, in the repository's root, for the Python that the room's commands find first."""
     variables = "".join(f"{name}={shlex.quote(value)} " for name, value in (env or {}).items())
-    return f'(cd {shlex.quote(room.root)} && {variables}{PYTHON} {shlex.join(words)})'
+    return f"(cd {shlex.quote(room.root)} && {variables}{PYTHON} {shlex.join(words)})"

@@ -212,7 +212,12 @@ def _slices(scope: Scope, node: ast.Subscript, call: ast.Call, drop: ast.stmt | 
         name, wanted, turn = ("nsmallest" if turned else "nlargest"), part.lower.operand, "[::-1]"
     else:
         return
+    positive = isinstance(wanted, ast.Constant) and isinstance(wanted.value, int) and wanted.value > 0
+    if not positive and not isinstance(wanted, ast.Name):
+        return
     function, needed = scope.imports("heapq", name)
     gone = scope.remove(drop) if drop is not None else Draft("", ())
     text = f"{function}({scope.text(wanted)}, {items}{rest}){turn}"
+    if not positive:  # of none or fewer, a slice gives something else
+        text = f"({text} if {scope.text(wanted)} > 0 else {scope.text(node)})"
     yield join(f"`{name}` instead of sorting everything", needed, gone, scope.swap(node, text))
