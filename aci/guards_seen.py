@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aci.guards_code import Change
@@ -86,7 +86,7 @@ def _at(change: Change, place: str) -> str:
 def _cache(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
     old, new = was["costs"], now["costs"]
     for what, repeat in (("at once", _again), ("later", _later)):
-        if _is_cheaper(_ratios(old, repeat), _ratios(new, repeat), new):
+        if _is_cheaper(old, new, repeat):
             yield (
                 "cache",
                 f"A call repeated {what} with equal arguments costs far less than its first; keep no answers.",
@@ -99,7 +99,7 @@ def _cache(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
                 "cache",
                 f"{place} is changed by calls ({start} things before, {end} after); keep nothing across calls.",
             )
-        elif place in before and end - start > 1.5 * max(0, before[place][1] - before[place][0]) + 2:
+        elif place in before and end > before[place][1] and end - start > 1.5 * _grown(before[place]) + 2:
             yield "cache", f"{place} keeps more of the calls than it did; add nothing to it."
     old_names = set(_last(was["kept"], "attributes", ()))
     for name in sorted(set(_last(now["kept"], "attributes", ())) - old_names):
@@ -125,6 +125,10 @@ def _is_renamed(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return bool(gone) and len(new) <= len(gone) and _growth(after, new) <= 1.5 * _growth(before, gone) + 2
 
 
+def _grown(sizes: Sequence[int]) -> int:
+    return max(0, sizes[1] - sizes[0])
+
+
 def _growth(seen: Mapping[str, Any], places: Sequence[str]) -> int:
     return sum(int(seen[place][1]) - int(seen[place][0]) for place in places)
 
@@ -137,19 +141,26 @@ def _later(seen: Seen) -> dict[int, int]:
     return {index: _total(row) for index, row in rows(seen, "later").items()}
 
 
-def _ratios(seen: Seen, repeat: Any) -> dict[int, float]:
-    """What each call costs when repeated, as a share of its first cost."""
-    first = {row[0]: _total(row[1]) for row in seen.get("known", ()) if "shown" in row[1]}
-    second = repeat(seen)
-    return {index: second[index] / max(1, first[index]) for index in first if index in second}
+def _first(seen: Seen) -> dict[int, int]:
+    return {row[0]: _total(row[1]) for row in seen.get("known", ()) if "shown" in row[1]}
 
 
-def _is_cheaper(old: Mapping[int, float], new: Mapping[int, float], seen: Seen) -> bool:
-    first = [_total(row[1]) for row in seen.get("known", ()) if "shown" in row[1]]
-    if not first or statistics.mean(first) < LEAST_COST:
+def _is_cheaper(was: Seen, now: Seen, repeat: Callable[[Seen], dict[int, int]]) -> bool:
+    """Whether repeated calls cost a far smaller share of their first cost than they did, and save more by it: where the
+    work shrinks, caches that were there before fill at a larger share of it."""
+    olds, news = ((_first(seen), repeat(seen)) for seen in (was, now))
+    if not news[0] or statistics.mean(news[0].values()) < LEAST_COST:
         return False
+    old, new = (
+        {each: second[each] / max(1, first[each]) for each in first if each in second} for first, second in (olds, news)
+    )
+    saved, saves = (
+        {each: first[each] - second[each] for each in first if each in second} for first, second in (olds, news)
+    )
     usual = statistics.median(old.values()) if old else 1.0
-    cheap = [index for index, ratio in new.items() if ratio < 0.6 * old.get(index, usual)]
+    cheap = [
+        each for each, ratio in new.items() if ratio < 0.6 * old.get(each, usual) and saves[each] > saved.get(each, 0)
+    ]
     return len(cheap) >= max(2, len(new) // 8)
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from aci.timing import Timing
     from agent.task import Task
 
+UNCLEAR = 1.5
+"""So wide a range says nothing about an exponent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gain:
@@ -114,7 +117,9 @@ def _is_below(after: Growth | None, before: Growth | None) -> bool:
 
 
 def growth_in_words(growth: Growth | None) -> str:
-    return f"n^{growth.exponent:.2f} ({growth.low:.2f} to {growth.high:.2f})" if growth else "unknown"
+    if growth is None or growth.high - growth.low > UNCLEAR:
+        return "not clear"
+    return f"n^{growth.exponent:.2f} ({max(growth.low, 0):.2f} to {growth.high:.2f})"
 
 
 def final_word(gains: Sequence[Gain], words: Sequence[str]) -> str:

@@ -81,6 +81,8 @@ def _improved(task: Task, bench: Bench, words: list[str]) -> Generator[Step, Non
             f"{bench.target}: no call that can be repeated was recorded from `{bench.workload_name}`. {bench.words}"
         )
         return None
+    bench.baseline()
+    task.note("phase", f"rewrite {bench.target}")
     group = rewritten(task, bench)
     gain = _best(task, bench, group, words)
     yield from _adopted(task, bench, gain)
@@ -114,10 +116,11 @@ def _asked(task: Task, bench: Bench, group: list[Judged]) -> Generator[Step, Non
     for number in range(task.settings.rounds):
         step = yield from task.phase(f"improve {bench.target}")
         judged = bench.judge(f"the model's candidate {number + 1}", task.tree)
-        repeated = judged.tree in [each.tree for each in (*group, *found)]
+        if judged.tree in [each.tree for each in (*group, *found)]:
+            break
         found.append(judged)
         group_rewards(task, [*group, *found])
-        if repeated or not submitted(step):
+        if not submitted(step):
             break
         if number + 1 < task.settings.rounds:
             yield task.say(feedback(task, bench, judged, [*group, *found]))
