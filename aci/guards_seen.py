@@ -84,15 +84,15 @@ def _at(change: Change, place: str) -> str:
 
 
 def _cache(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
-    old, new = was["costs"], now["costs"]
+    before, after = _last(was["kept"], "grown", {}), _last(now["kept"], "grown", {})
+    filled = bool(after) and all(place in before and end <= before[place][1] for place, (_, end) in after.items())
     for what, repeat in (("at once", _again), ("later", _later)):
-        if _is_cheaper(old, new, repeat):
+        if not filled and _is_cheaper(was["costs"], now["costs"], repeat):  # else the first call fills what was there
             yield (
                 "cache",
                 f"A call repeated {what} with equal arguments costs far less than its first; keep no answers.",
             )
             break
-    before, after = _last(was["kept"], "grown", {}), _last(now["kept"], "grown", {})
     for place, (start, end) in sorted(after.items()):
         if place not in before and not _is_renamed(before, after):
             yield (
