@@ -97,7 +97,10 @@ def base_image(daemon: Daemon, options: Options) -> Base:
             image = daemon.client.images.get(f"swe-agent-base/{key}:latest")
         except ImageNotFound:
             options.say("Preparing the base: the repository goes into an image, once.")
-            image = _make(daemon, start, f"swe-agent-base/{key}", options)
+            try:
+                image = _make(daemon, start, f"swe-agent-base/{key}", options)
+            except ImageNotFound:  # somebody made room meanwhile, and took what was half made
+                image = _make(daemon, start, f"swe-agent-base/{key}", options)
             _remove_old(daemon)
     return Base(str(image.id), image.labels[_USER], image.labels[BASE])
 

@@ -24,7 +24,8 @@ def gone(owner: str) -> bool:
         return True
     except OSError:
         return False
-    return _start(int(pid)) != start
+    began = _start(int(pid))
+    return bool(began) and began != start  # what cannot be read, as where no file can be opened, says nothing
 
 
 def lives(owner: str) -> bool:

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -182,13 +183,21 @@ def _start(command: Sequence[str], env: Mapping[str, str] | None) -> tuple[int, 
         os.set_blocking(master, False)
         termios.tcsetwinsize(slave, (ROWS, COLUMNS))
         words = ["sh", "-c", _OWN, os.ttyname(slave), *command]
-        process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True)
+        process = subprocess.Popen(
+            words, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True, preexec_fn=_heeds_keys
+        )
     except OSError as error:
         os.close(master)
         raise WorkspaceError(f"A terminal could not be started: {error}.", "Run `swe-agent doctor`.") from error
     finally:
         os.close(slave)
     return master, process
+
+
+def _heeds_keys() -> None:
+    """In the child: what is started in the background ignores Ctrl-C, and all below it would."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def _answers(heard: str, typed: str) -> bool:

@@ -84,7 +84,7 @@ def test_a_suite_that_hangs_is_ended(bench: Bench) -> None:
     bench("edit", path="test_ok.py", old="pass", new="import time; time.sleep(60)")
     seen = bench("run_tests", nodes=["test_ok.py"], timeout=2)
     assert not seen.ok
-    assert "timed out" in seen.text
+    assert "timed out" in seen.text or "ran too long" in seen.text, "its own second ends first on a quick machine"
 
 
 def test_a_command_that_cannot_be_narrowed_says_so(bench: Bench) -> None:
