@@ -52,13 +52,14 @@ class Files:
         full = self._within(path)
         ran = self._run(
             path,
-            b"p=%b; d=${p%%/*}\n"
+            b"p=%b; h=${p%%/*}; d=$h\n"
             b'while [ ! -d "$d" ] && [ -n "$d" ]; do d=${d%%/*}; done\n'
+            b'[ "$d" = "$h" ] && [ ! -L "$p" ] || h=\n'  # else a process less tells where it really lies
             b'd=$(readlink -f -- "$d" 2>/dev/null && echo .); d=${d%%??}\n'
             b'case "$d/" in %b) ;; *) echo outside; d= ;; esac\n'
             b'if [ -n "$d" ]; then\n'
             b'    [ -d "${p%%/*}" ] || mkdir -p -- "${p%%/*}"\n'
-            b'    r=$(readlink -f -- "$p" && echo .); r=${r%%??}\n'
+            b'    if [ -n "$h" ]; then r=$d/${p##*/}; else r=$(readlink -f -- "$p" && echo .); r=${r%%??}; fi\n'
             b'    case "$r/" in %b)\n'
             b'        if [ -d "$r" ]; then echo folder\n'
             b'        elif [ -e "$r" ] && [ ! -f "$r" ]; then echo special\n'
@@ -107,6 +108,8 @@ def _trouble(found: str, path: str) -> Exception:
         return UsageError(f"{path} lies outside the repository.", "Use a path inside the repository.")
     if word == "special":
         return UsageError(f"{path} is not a regular file.", "Use a regular file.")
+    if "too long" in found:
+        return UsageError(f"{path[:80]}… has a name that is too long.", "Use a shorter one.")
     if "exists" in found or "Not a directory" in found:
         return UsageError(f"{path} needs a folder where a file is.", "Use another path.")
     if word == "forbidden" or any(said in found for said in ("ermission denied", "Read-only", "not permitted")):
