@@ -97,10 +97,7 @@ def base_image(daemon: Daemon, options: Options) -> Base:
             image = daemon.client.images.get(f"swe-agent-base/{key}:latest")
         except ImageNotFound:
             options.say("Preparing the base: the repository goes into an image, once.")
-            try:
-                image = _make(daemon, start, f"swe-agent-base/{key}", options)
-            except ImageNotFound:  # somebody made room meanwhile, and took what was half made
-                image = _make(daemon, start, f"swe-agent-base/{key}", options)
+            image = _make(daemon, start, f"swe-agent-base/{key}", options)
             _remove_old(daemon)
     return Base(str(image.id), image.labels[_USER], image.labels[BASE])
 
@@ -126,11 +123,11 @@ def _remove_old(daemon: Daemon) -> None:
     """Keep the newest base images; one that a container uses stays too."""
     from docker.errors import APIError
 
-    found = daemon.client.images.list(filters={"label": BASE})
-    found.sort(key=lambda image: str(image.attrs["Created"]), reverse=True)
+    api = daemon.client.api  # `client.images.list` asks for each anew, and fails where another process removes one
+    found = sorted(api.images(filters={"label": BASE}), key=lambda image: int(image["Created"]), reverse=True)
     for image in found[_KEPT:]:
         with suppress(APIError):
-            daemon.client.images.remove(str(image.id))
+            api.remove_image(image["Id"])
 
 
 def source(daemon: Daemon, options: Options) -> Image:

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -241,12 +241,14 @@ def kept(daemon: Daemon) -> list[Environment]:
     """
     found = []
     with trouble():
-        for image in daemon.client.images.list(name=f"{NAME}/*", filters={"label": KEY}):
-            for key in _keys(image.tags):
-                used, attrs = _used(key), image.attrs
-                at = used.stat().st_mtime if used.exists() else _seconds(str(attrs["Created"]))
-                size, created = int(attrs["Size"]), str(attrs["Created"])
-                found.append(Environment(key, f"{NAME}/{key}:latest", _told(image.labels), size, created, at))
+        for image in daemon.client.api.images(name=f"{NAME}/*", filters={"label": KEY}):
+            made = int(image["Created"])
+            created = datetime.fromtimestamp(made, UTC).isoformat()
+            for key in _keys(image["RepoTags"] or ()):
+                used = _used(key)
+                at = used.stat().st_mtime if used.exists() else made
+                about = _told(image["Labels"])
+                found.append(Environment(key, f"{NAME}/{key}:latest", about, int(image["Size"]), created, at))
     return sorted(found, key=lambda one: one.used, reverse=True)
 
 
@@ -262,11 +264,6 @@ def _told(labels: Mapping[str, str]) -> dict[str, object]:
     except (ValueError, RecursionError):
         return {}
     return about if isinstance(about, dict) else {}
-
-
-def _seconds(when: str) -> float:
-    """A time as Docker writes it, in nanoseconds, since the epoch."""
-    return datetime.fromisoformat(f"{when.partition('.')[0].rstrip('Z')}+00:00").timestamp()
 
 
 def prune(daemon: Daemon, keep: int, days: float) -> list[Environment]:
@@ -286,9 +283,9 @@ def prune(daemon: Daemon, keep: int, days: float) -> list[Environment]:
 def _removed(daemon: Daemon, one: Environment) -> bool:
     from docker.errors import APIError
 
-    made_of_it = daemon.client.images.list(filters={"label": f"{KEY}={one.key}"})
+    made_of_it = daemon.client.api.images(filters={"label": f"{KEY}={one.key}"})
     ours = (f"{NAME}/{one.key}:", f"{BASES}/")
-    names = [tag for image in made_of_it for tag in image.tags if tag.startswith(ours)]
+    names = [tag for image in made_of_it for tag in image["RepoTags"] or () if tag.startswith(ours)]
     try:
         for name in sorted(names, key=lambda name: name.startswith(NAME)):  # children first
             daemon.client.images.remove(name)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from aci import daemon
+from aci import base_image, daemon
 from aci.base_image import alone
 from aci.owner import me
 from aci.workspace import Options
@@ -152,6 +152,23 @@ def test_the_base_image_is_made_once(repo: Path, open_ws: OpenWorkspace, make_re
     images = {open_ws("docker", repo, say=said.append)._place._base.image for _ in range(2)}  # type: ignore[attr-defined]
     assert len(images) == len(said) == 1
     subprocess.run(["docker", "image", "rm", "-f", images.pop()], capture_output=True)
+
+
+def test_a_base_that_another_process_removes_is_in_nobodys_way(image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = daemon.connect()
+    api = ours.client.api
+    listed = api.images
+
+    def listed_late(*args: object, **more: object) -> object:
+        found = listed(*args, **more)
+        api.remove_image(image)
+        return found
+
+    build(image, "true", f"LABEL {daemon.BASE}=/nowhere")
+    monkeypatch.setattr(api, "images", listed_late)
+    base_image._remove_old(ours)
+    assert not listed(name=image)
+    ours.rest()
 
 
 def test_the_first_snapshot_trusts_the_index(repo: Path, open_ws: OpenWorkspace) -> None:
