@@ -13,11 +13,11 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from aci.commands import importing
 from aci.counting_job import INSIDE, PATIENCE, Job, Room, choose, place_regions, spread, told
-from aci.target import Target, place, python_line
+from aci.target import KeptCall, Target, place, python_line
 from aci.workspace import Workspace
 from trajectories.errors import UsageError
 
@@ -25,13 +25,6 @@ MARKS = 100
 """Regions of the least content, from which the cost of marking one is known: TIMES of `aci/inside/regions.py`."""
 
 _DECORATOR = '@__import__("swe_agent_regions").counted'
-
-
-class Kept(Protocol):
-    """A kept call: a pickle of (args, kwargs)."""
-
-    @property
-    def data(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,7 @@ def counting_room(workspace: Workspace, tree: str) -> Workspace:
 def count_calls(
     room: Workspace,
     target: Target,
-    calls: Sequence[Kept],
+    calls: Sequence[KeptCall],
     seeds: Sequence[int] = (0,),
     timeout: float = 600.0,
     backend: str = "",

@@ -13,13 +13,13 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from aci.guards_checks import all_terms
 from aci.guards_code import Change
 from aci.guards_look import code_doubts
 from aci.guards_seen import seen_doubts
-from aci.target import Target, place, python_line
+from aci.target import KeptCall, Target, place, python_line
 from aci.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 
@@ -41,18 +41,11 @@ class Doubt:
     why: str
 
 
-class Kept(Protocol):
-    """A call of the target: `data` is a pickle of (args, kwargs) that a room made."""
-
-    @property
-    def data(self) -> bytes: ...
-
-
 def doubts(
     before: Workspace,
     after: Workspace,
     target: Target,
-    calls: Sequence[Kept],
+    calls: Sequence[KeptCall],
     files_before: Mapping[str, bytes],
     files_after: Mapping[str, bytes],
     seconds: float = SECONDS,
@@ -69,7 +62,7 @@ def doubts(
 
 
 def _all_doubts(
-    before: Workspace, after: Workspace, target: Target, calls: Sequence[Kept], change: Change, seconds: float
+    before: Workspace, after: Workspace, target: Target, calls: Sequence[KeptCall], change: Change, seconds: float
 ) -> Iterator[tuple[str, str]]:
     yield from code_doubts(change)
     distinct = islice(dict.fromkeys(call.data for call in calls), MOST_CALLS)

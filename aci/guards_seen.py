@@ -229,7 +229,7 @@ def _harness(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
     for name, line in {k: v for names in now["asked"].get("names", ()) for k, v in names.items()}.items():
         if name not in old and f"{_MODULES.get(name.split('.')[0], '')}.{name.split('.', 1)[-1]}" not in old:
             plain = re.sub(r"^(posix|nt)\.", "os.", name)
-            if plain.startswith(tuple(set(ASKS) - {"builtins."})) or name in (
+            if plain.startswith(_ASKS) or name in (
                 "os.__getitem__",
                 "os.getenv",
                 "os.getenvb",

@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any
 
 from aci.commands import importing
 from aci.patch import is_test, is_test_config
-from aci.target import Target, functions, place, python_line
+from aci.target import KeptCall, Target, functions, place, python_line
 from aci.view import clean
 from aci.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
@@ -32,13 +32,6 @@ EVERY = 0.002
 MODULE = "<module>"
 MOST_PROCESSES, LARGEST, LARGEST_SOURCE = 200, 100_000_000, 5_000_000
 Stack = tuple[int, ...]
-
-
-class Kept(Protocol):
-    """A kept call: the pickle of its (args, kwargs), made inside a room and read inside rooms only."""
-
-    @property
-    def data(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +157,7 @@ def flame(profile: Profile, width: int = 80, deepest: int = 12, least: float = 0
     return "\n".join(lines)
 
 
-def hot_lines(room: Workspace, target: Target, calls: Sequence[Kept], timeout: float = 60.0) -> tuple[Line, ...]:
+def hot_lines(room: Workspace, target: Target, calls: Sequence[KeptCall], timeout: float = 60.0) -> tuple[Line, ...]:
     """The share of each line of the target in these calls, most first. Raises UsageError where they cannot be run."""
     folder = place(room, "subject", "lined")
     mark = f"{folder}/lines-{secrets.token_hex(8)}"

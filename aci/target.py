@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Protocol
 
 from aci.workspace import Workspace
 from trajectories.errors import UsageError
@@ -38,6 +39,13 @@ class Target:
         if not found:
             raise UsageError(f"{self.path} has no function {self.name}.", "Name it as PATH.py:Class.method.")
         return found[-1]
+
+
+class KeptCall(Protocol):
+    """A call of a target: the pickle of its (args, kwargs), made inside a room and read inside rooms only."""
+
+    @property
+    def data(self) -> bytes: ...
 
 
 def target_of(text: str) -> Target:

@@ -10,13 +10,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
 from aci.efficiency import Growth
 from aci.view import clean
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 WIDTH, HEIGHT = 720, 460
 LEFT, RIGHT, TOP, BOTTOM = 76, 24, 96, 56
@@ -210,18 +206,15 @@ class Measured:
     memory: int | None = None
 
 
-def table(name: str, before: Measured, after: Measured, backend: str = "") -> Table:
+def table(name: str, before: Measured, after: Measured, backend: str = "") -> str:
     """What was measured of both sides, row by row, with the ratio of before to after; what was not is left out."""
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(title=Text(clean(name).replace("\n", " ")), title_justify="left", box=None, pad_edge=False)
-    made.add_column("")
-    for heading in ("before", "after", "ratio"):
-        made.add_column(heading, justify="right", no_wrap=True)
-    for words in rows(before, after, backend):
-        made.add_row(*map(Text, words))
-    return made
+    found = [("", "before", "after", "ratio"), *rows(before, after, backend)]
+    widths = [max(len(row[column]) for row in found) for column in range(4)]
+    lines = [clean(name).replace("\n", " ")]
+    for first, *rest in found:
+        cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
+        lines.append(f"  {first.ljust(widths[0])}  {'  '.join(cells)}".rstrip())
+    return "\n".join(lines)
 
 
 def rows(before: Measured, after: Measured, backend: str = "") -> list[tuple[str, str, str, str]]:

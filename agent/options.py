@@ -8,6 +8,11 @@ import typer
 
 from trajectories.errors import UsageError
 
+Base = Annotated[str | None, typer.Option(help="Start exactly here, not from the working tree.", metavar="REV")]
+Kind = Annotated[str | None, typer.Option("--workspace", help="docker, or local (no boundary).", metavar="W")]
+Image = Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")]
+Budget = Annotated[float | None, typer.Option(help="Most dollars to spend.", metavar="USD")]
+MaxSteps = Annotated[int | None, typer.Option(help="Most model replies.", metavar="N")]
 Test = Annotated[str | None, typer.Option(help="Command that runs the tests.", metavar="CMD")]
 Effort = Annotated[
     str | None, typer.Option(help="How much the model thinks: none, minimal, low, medium, high.", metavar="E")

@@ -44,10 +44,3 @@ def read(file):
     """The (args, kwargs) of a kept call, made anew."""
     with open(file, "rb") as stream:
         return pickle.load(stream)
-
-
-def keep(file, args, kwargs):
-    """Keep a call; raises what pickle raises (PicklingError, TypeError, AttributeError, RecursionError, ...)."""
-    data = pickle.dumps((args, kwargs), 4)
-    with open(file, "wb") as stream:
-        stream.write(data)

@@ -214,7 +214,6 @@ class Bench:
 
     def seeds(self, tree: str) -> list[tuple[int, int]]:
         """Instructions of the largest recorded call, warm, before and after, under each of three hash seeds."""
-
         sides = [self.task.once(f"seeds {self.target} {at}", partial(self._seeds, at)) for at in (self.tree, tree)]
         return list(zip(*sides, strict=True))
 
@@ -226,7 +225,6 @@ class Bench:
     def workload(self, tree: str) -> list[Workload]:
         """Instructions of the whole workload and inside the function, before and after; empty where they cannot be
         counted in time."""
-
         sides = [
             self.task.once(f"workload {self.target} {at}", partial(self._workload, at)) for at in (self.tree, tree)
         ]

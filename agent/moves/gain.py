@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aci.counting import Workload
 from aci.efficiency import LEAST_GAIN, Entry, Growth, rank, worth
 from aci.target import Target
-from agent.growth_chart import Measured, chart, rows
+from agent.growth_chart import Measured, chart, table
 from agent.moves.bench import Bench, Judged
 from trajectories.journal import write_durably
 
@@ -124,15 +124,8 @@ def growth_in_words(growth: Growth | None) -> str:
 
 def final_word(gains: Sequence[Gain], words: Sequence[str]) -> str:
     """What was measured, as a table in plain text, and what was refused."""
-    lines: list[str] = []
-    for gain in gains:
-        found = [("", "before", "after", "ratio"), *rows(*gain.measured, gain.after.backend)]
-        widths = [max(len(row[column]) for row in found) for column in range(4)]
-        lines += [f"{gain.target}: {gain.after.what}"]
-        for first, *rest in found:
-            cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
-            lines.append(f"  {first.ljust(widths[0])}  {'  '.join(cells)}".rstrip())
-    return "\n".join([*lines, *words])
+    tables = [table(f"{gain.target}: {gain.after.what}", *gain.measured, gain.after.backend) for gain in gains]
+    return "\n".join([*tables, *words])
 
 
 def draw(task: Task, gains: Sequence[Gain]) -> None:

@@ -12,7 +12,22 @@ from agent.console import Console
 from agent.drive import drive
 from agent.engine import Engine
 from agent.intake import issue_from, repository_from, reproduction_from
-from agent.options import Apply, Branch, Effort, Json, MaxTime, MaxTokens, Plain, Test, check_delivery
+from agent.options import (
+    Apply,
+    Base,
+    Branch,
+    Budget,
+    Effort,
+    Image,
+    Json,
+    Kind,
+    MaxSteps,
+    MaxTime,
+    MaxTokens,
+    Plain,
+    Test,
+    check_delivery,
+)
 from agent.settings import load_settings
 from agent.solve import begin, reopen
 
@@ -22,9 +37,7 @@ def command(
     issue_file: Annotated[Path | None, typer.Option(help="File with the issue's text.", metavar="F")] = None,
     text: Annotated[str | None, typer.Option(help="The issue itself.", metavar="T")] = None,
     repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
-    base: Annotated[
-        str | None, typer.Option(help="Start exactly here, not from the working tree.", metavar="REV")
-    ] = None,
+    base: Base = None,
     test: Test = None,
     reproduce: Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")] = None,
     model: Annotated[
@@ -35,10 +48,10 @@ def command(
     prompts: Annotated[
         Path | None, typer.Option(help="Folder whose files replace the strategy's prompts.", metavar="DIR")
     ] = None,
-    workspace: Annotated[str | None, typer.Option(help="docker, or local (no boundary).", metavar="W")] = None,
-    image: Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")] = None,
-    budget: Annotated[float | None, typer.Option(help="Most dollars to spend.", metavar="USD")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Most model replies.", metavar="N")] = None,
+    workspace: Kind = None,
+    image: Image = None,
+    budget: Budget = None,
+    max_steps: MaxSteps = None,
     max_tokens: MaxTokens = None,
     max_time: MaxTime = None,
     apply: Apply = False,

@@ -12,7 +12,22 @@ from agent.console import Console
 from agent.drive import drive
 from agent.engine import Engine
 from agent.intake import repository_from
-from agent.options import Apply, Branch, Effort, Json, MaxTime, MaxTokens, Plain, Test, check_delivery
+from agent.options import (
+    Apply,
+    Base,
+    Branch,
+    Budget,
+    Effort,
+    Image,
+    Json,
+    Kind,
+    MaxSteps,
+    MaxTime,
+    MaxTokens,
+    Plain,
+    Test,
+    check_delivery,
+)
 from agent.settings import load_settings
 from agent.solve import begin, reopen
 from trajectories.errors import UsageError
@@ -28,18 +43,16 @@ def command(
     benchmark: Annotated[
         str, typer.Option(help="A pytest-benchmark, CodSpeed or asv benchmark as the workload.", metavar="NODEID")
     ] = "",
-    base: Annotated[
-        str | None, typer.Option(help="Start exactly here, not from the working tree.", metavar="REV")
-    ] = None,
+    base: Base = None,
     test: Test = None,
     model: Annotated[
         str | None, typer.Option(help="Whose candidates are tried beside the built-in rewrites.", metavar="M")
     ] = None,
     effort: Effort = None,
-    workspace: Annotated[str | None, typer.Option(help="docker, or local (no boundary).", metavar="W")] = None,
-    image: Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")] = None,
-    budget: Annotated[float | None, typer.Option(help="Most dollars to spend.", metavar="USD")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Most model replies.", metavar="N")] = None,
+    workspace: Kind = None,
+    image: Image = None,
+    budget: Budget = None,
+    max_steps: MaxSteps = None,
     max_tokens: MaxTokens = None,
     max_time: MaxTime = None,
     apply: Apply = False,

@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.loop import submitted
 from agent.moves.bench import RIGHT, SCORES, Bench, Judged
 from agent.moves.gain import Gain, best_of, draw, final_word, gain_of, promises
 from agent.moves.speed import chosen_targets, feedback, group_rewards, opening, rewritten, workload_of
@@ -48,8 +47,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             except UsageError as error:
                 words.append(f"{target}: {error.message}")
                 gain = None
-            if gain is None and task.tree != bench.tree:
-                yield task.adopt(bench.tree, f"{target} stays as it is.", author=AUTHOR)
+                yield from _adopted(task, bench, gain)
         gains += [gain] if gain else []
 
     verdict = Verdict()
@@ -114,14 +112,12 @@ def _asked(task: Task, bench: Bench, group: list[Judged]) -> Generator[Step, Non
     found: list[Judged] = []
     yield task.say(opening(task, bench, group))
     for number in range(task.settings.rounds):
-        step = yield from task.phase(f"improve {bench.target}")
+        yield from task.phase(f"improve {bench.target}")
         judged = bench.judge(f"the model's candidate {number + 1}", task.tree)
         if judged.tree in [each.tree for each in (*group, *found)]:
             break
         found.append(judged)
         group_rewards(task, [*group, *found])
-        if not submitted(step):
-            break
         if number + 1 < task.settings.rounds:
             yield task.say(feedback(task, bench, judged, [*group, *found]))
     return found
