@@ -17,6 +17,7 @@ from aci.environment import environment_for
 from aci.repository import Repository
 from aci.workspace import Options, Workspace, open_workspace
 from agent.ledger import Ledger
+from agent.limiter import Limiter
 from agent.models.base import Model, load_model
 from agent.named import named
 from agent.settings import SECRET, Settings
@@ -55,7 +56,7 @@ class Token(Event):
     @property
     def stopped(self) -> bool:
         """Whether somebody set it, whatever the clock says."""
-        return super().is_set()
+        return super().is_set() or (self._parent is not None and self._parent.stopped)
 
     @property
     def expired(self) -> bool:
@@ -81,7 +82,11 @@ class Engine:
         directory: Path,
         settings: Settings,
         notify: Callable[[Happening], object] = lambda _: None,
+        limiter: Limiter | None = None,
+        parent: Token | None = None,
     ) -> None:
+        self.limiter = limiter or Limiter()
+        """Shared by all runs of a batch."""
         self.settings = settings
         self.notify = notify
         self.journal = Journal(directory)
@@ -97,7 +102,7 @@ class Engine:
         self.resumed = bool(self.trajectory.holds or self.trajectory.steps or self.trajectory.results)
         self.toolbox = Toolbox()
         self._known_secrets = (*known_secrets(os.environ), *secrets_of_services(settings))
-        self.cancel = Token()
+        self.cancel = Token(parent)
         self.baselines: dict[object, Report | None] = {}
         """What the suites did on the base, for the proofs of this process."""
         self.copies: tuple[str, ...] = ()

@@ -19,8 +19,9 @@ from aci.contamination import contamination, packages
 from aci.patch import is_test, split
 from aci.repository import Repository
 from aci.view import mask
-from agent.engine import Engine, Happening, check_models, known_secrets
+from agent.engine import Engine, Happening, Token, check_models, known_secrets
 from agent.ledger import Spent
+from agent.limiter import Limiter
 from agent.outcome import Outcome
 from agent.settings import Settings, load_settings
 from agent.task import Task
@@ -66,8 +67,9 @@ class Result:
     """What the strategy says to the user at the end, if it has more to say than the patch."""
 
 
-def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None = None) -> Path:
-    """Write the first records of a new run and return its directory; nothing is left behind when that fails.
+def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None = None, name: str = "") -> Path:
+    """Write the first records of a new run, of that name or a new one, and return its directory; nothing is left behind
+    when that fails.
 
     What would make the run fail later is found here: a model that cannot be had, a patch that could not be delivered.
     """
@@ -79,7 +81,7 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
     prompts = prompts_of(strategy, settings.prompts)
     source.check_delivery(settings.apply, settings.branch)
     try:
-        with new_folder(settings) as directory:
+        with new_folder(settings, name) as directory:
             with Trees(directory / "trees.git") as trees:
                 base = source.base(trees, rev)
                 known = trees.files(base.tree)
@@ -102,9 +104,9 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
 
 
 @contextmanager
-def new_folder(settings: Settings) -> Iterator[Path]:
+def new_folder(settings: Settings, name: str = "") -> Iterator[Path]:
     """The folder of a new run; nothing is left of it when what is done with it fails."""
-    directory = settings.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    directory = settings.runs / (name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
     try:
         directory.mkdir(parents=True, mode=0o700)
         yield directory
@@ -166,9 +168,18 @@ def _hashes(prompts: dict[str, str]) -> dict[str, str]:
     return {f"prompt {name}": sha256(text.encode()).hexdigest()[:16] for name, text in prompts.items()}
 
 
-def reopen(directory: Path, state: Path, notify: Callable[[Happening], object] = lambda _: None) -> Engine:
+def reopen(
+    directory: Path,
+    state: Path,
+    notify: Callable[[Happening], object] = lambda _: None,
+    limiter: Limiter | None = None,
+    parent: Token | None = None,
+) -> Engine:
     """The engine of a run on disk, under the settings it began with, but for what a user may have mended since: where a
-    model is, its key and price, how long it may be silent. Raises TryLater if another process has it."""
+    model is, its key and price, how long it may be silent. What stops `parent` stops it.
+
+    Raises TryLater if another process has it.
+    """
     settings = Settings(**first_record(read(directory), directory).settings, state=state)
     today = load_settings()
     mended: dict[str, Any] = {name: getattr(today, name) for name in MENDED & today.model_fields_set}
@@ -176,7 +187,7 @@ def reopen(directory: Path, state: Path, notify: Callable[[Happening], object] =
     for name, table in today.models.items():
         own = table.model_dump(include=set(MENDED_OF_MODEL), exclude_unset=True)
         models[name] = models[name].model_copy(update=own) if name in models else table
-    return Engine(directory, settings.model_copy(update=mended | {"models": models}), notify)
+    return Engine(directory, settings.model_copy(update=mended | {"models": models}), notify, limiter, parent)
 
 
 def solve(engine: Engine) -> Generator[Step, None, Result]:

@@ -77,6 +77,15 @@ def read(directory: Path) -> Trajectory:
     return Trajectory(_parse(data, path)[0])
 
 
+def begun(directory: Path) -> bool:
+    """Whether the first records of a run lie there whole."""
+    try:
+        trajectory = read(directory)
+    except UsageError:
+        return False
+    return trajectory.run is not None and bool(trajectory.turns)
+
+
 class Journal:
     """A run that this process writes; safe to share between threads. Raises TryLater when another process has it."""
 

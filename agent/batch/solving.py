@@ -1,0 +1,64 @@
+"""One job of a batch, from whatever lies in its folder to its end."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+from aci.repository import Repository
+from agent.batch.place import Done, Job, Watch
+from agent.engine import Engine, Happening
+from agent.solve import Result, begin, reopen, solve
+from trajectories.errors import Cancelled
+from trajectories.journal import begun
+
+
+def solve_job(job: Job, watch: Watch) -> Done:
+    """Begin the job's run, or go on with it, in this thread; see `Place.solve`."""
+    if watch.cancel.is_set():
+        raise Cancelled("The batch was stopped.", "")
+    if not begun(job.directory):
+        shutil.rmtree(job.directory, ignore_errors=True)  # of a driver that died before the first record
+        begin(job.instance.issue, Repository.open(job.repository), job.settings, job.instance.base, name=job.run)
+
+    def notify(event: Happening) -> None:
+        watch.happening(job, event)
+
+    engine = reopen(job.directory, job.settings.state, notify, limiter=watch.limiter, parent=watch.cancel)
+    try:
+        return done(job, _solved(job, engine, watch))
+    finally:
+        engine.close()
+
+
+def _solved(job: Job, engine: Engine, watch: Watch) -> Result:
+    steps = solve(engine)
+    while True:
+        try:
+            watch.step(job, next(steps), engine.ledger.spent.dollars)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def done(job: Job, result: Result, error: str = "") -> Done:
+    """A result as a batch keeps it."""
+    spent = result.spent
+    return Done(
+        instance=job.instance.id,
+        repeat=job.repeat,
+        run=job.run,
+        code=result.exit.code,
+        kind=result.exit.kind,
+        verdict=result.exit.verdict.kind,
+        patch=result.patch.source,
+        dollars=spent.dollars,
+        input_tokens=spent.input_tokens,
+        cached_tokens=spent.cached_tokens,
+        output_tokens=spent.output_tokens,
+        calls=spent.calls,
+        steps=result.steps,
+        seconds=round(result.exit.seconds, 3),
+        error=error or result.exit.message,
+        at=time.time(),
+    )
