@@ -18,12 +18,13 @@ class Graded:
     resolved: bool
     """Every test of both kinds passes, as in SWE-bench's harness."""
     applied: bool
+    """False without an `error`: git and patch both refuse the patch; that is a verdict, and `log` says why."""
     f2p_ok: tuple[str, ...] = ()
     f2p_failed: tuple[str, ...] = ()
     p2p_ok: tuple[str, ...] = ()
     p2p_failed: tuple[str, ...] = ()
     error: str = ""
-    """Why there is no verdict (workspace, time, a patch that does not apply), else ""; then `resolved` is false."""
+    """Why there is no verdict (no workspace, time over, tests that cannot start), else ""; then `resolved` is false."""
     log: str = ""
     """The text the tests printed, whole."""
     seconds: float = 0.0
