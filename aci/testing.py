@@ -7,9 +7,10 @@ whatever command ends up running it. Other commands are judged by their exit cod
 from __future__ import annotations
 
 import json
+import posixpath
 import secrets
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -18,7 +19,7 @@ from aci.report import Report, TestResult, report_of
 from aci.runner import Asked, Hook, hooks
 from aci.told import Told
 from aci.workspace import Workspace
-from trajectories.errors import UsageError
+from trajectories.errors import UsageError, WorkspaceError
 
 __all__ = ["Report", "TestResult", "run_tests"]
 
@@ -96,11 +97,23 @@ def _place(workspace: Workspace, asked: Asked, command: str, hooked: Sequence[Ho
         "cache": f"{asked.folder}/cache",
         "limit": asked.limit,
     }
-    for hook in hooked:
-        for name, data in hook.files.items():
-            workspace.write(f"{asked.folder}/{name}", data)
-    workspace.write(f"{asked.folder}/run.json", json.dumps(told).encode())
-    workspace.write(f"{asked.folder}/command.sh", command.encode() + b"\n")
+    files = {name: data for hook in hooked for name, data in hook.files.items()}
+    files |= {"run.json": json.dumps(told).encode(), "command.sh": command.encode() + b"\n"}
+    script = _script(asked.folder, {name: data.decode() for name, data in files.items()})
+    ran = workspace.run(script, 60, SESSION)  # file by file they would take 50 ms
+    if ran.code:
+        raise WorkspaceError(
+            f"The tests could not be prepared: {ran.text.strip()[-300:]}.", "See that the workspace's disk is not full."
+        )
+
+
+def _script(folder: str, files: Mapping[str, str]) -> str:
+    """The shell commands that write the files into the folder, and make one for what runners write."""
+    folders = dict.fromkeys(posixpath.dirname(f"{folder}/{name}") for name in (*files, "out/"))
+    lines = [shlex.join(["mkdir", "-p", *folders])]
+    for name, text in files.items():
+        lines.append(f"\\command printf %s {shlex.quote(text)} > {shlex.quote(f'{folder}/{name}')}")
+    return " &&\n".join(lines)
 
 
 def _shell_line(asked: Asked, hooked: Sequence[Hook]) -> str:
@@ -109,7 +122,7 @@ def _shell_line(asked: Asked, hooked: Sequence[Hook]) -> str:
     env = {name: value for hook in hooked for name, value in hook.env.items()}
     words = [f'{name}="{value}"' for name, value in env.items()]
     return (
-        f"(cd {shlex.quote(asked.root)} && mkdir -p {place}/out && "
+        f"(cd {shlex.quote(asked.root)} && "
         + (f'chmod +x {place}/bin/* && PATH={place}/bin:"$PATH" ' if programs else "")
         + f"SWE_AGENT_RUN={place}/run.json {' '.join(words)} "
         f'"$(command -v bash || command -v sh)" {place}/command.sh)'
