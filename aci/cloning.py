@@ -1,34 +1,88 @@
-"""A clone of somebody's repository that is named by a URL."""
+"""Clones of somebody's repository that is named by a URL. The only place where the user's remotes are contacted."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aci.repository import OPTIONS
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.plumbing import QUIET, GitFailed, environment, git
 
+EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+
 
 def clone(url: str, folder: Path) -> Path:
     """A bare clone of `url` under `folder`, made on first use and brought up to date on every other.
 
-    The only place where the user's remotes are contacted. Raises UsageError, and WorkspaceError where `folder` cannot
-    be written.
+    Raises UsageError, and WorkspaceError where `folder` cannot be written.
     """
     name = re.sub(r"\W+", "-", url.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1]).strip("-") or "repository"
     place = folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:10]}.git"
+    if not place.exists():
+        clone_to(url, place)
+    else:
+        with _told(url, folder):
+            _git("-C", str(place), *OPTIONS, "fetch", "-q", "--prune", "origin", EVERYTHING[0])
+    return place
+
+
+def clone_to(url: str, place: Path) -> None:
+    """A bare clone of `url` at `place`, whole or not at all; another process's where it was first.
+
+    Raises as `clone`.
+    """
+    with _told(url, place.parent):
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="clone-", dir=place.parent) as made:
+            _git(*OPTIONS, "clone", "-q", "--bare", "--", url, f"{made}/new")
+            try:
+                Path(made, "new").rename(place)
+            except OSError:
+                if not (place / "HEAD").exists():
+                    raise
+
+
+def has(place: Path, commit: str) -> bool:
+    """Whether the repository at `place` has the commit, without asking anybody for it."""
+    try:
+        git("-C", str(place), *OPTIONS, "cat-file", "-e", f"{commit}^{{commit}}", env=environment(QUIET))
+    except GitFailed:
+        return False
+    return True
+
+
+def update(url: str, place: Path, commit: str) -> bool:
+    """Fetch what a clone of ours lacks of a commit: all branches and tags, else the commit by its id, which servers
+    give although no branch has it. False where it cannot be had, or where the clone is of something else."""
+    try:
+        if _git("-C", str(place), "config", "remote.origin.url").decode("utf-8", "replace").strip() != url:
+            return False
+        for wanted in (EVERYTHING, (f"+{commit}:refs/swe-agent/{commit}",)):
+            _git("-C", str(place), *OPTIONS, "fetch", "-q", "origin", *wanted)
+            if has(place, commit):
+                return True
+    except GitFailed:
+        pass
+    return False
+
+
+def _git(*args: str) -> bytes:
     env = environment(
         {**QUIET, "GIT_ALLOW_PROTOCOL": "http:https:ssh:git:file"}, keep=("GIT_CONFIG", "GIT_SSH", "GIT_SSL")
     )
+    return git(*args, env=env, timeout=3600.0)
+
+
+@contextmanager
+def _told(url: str, folder: Path) -> Iterator[None]:
+    """What goes wrong, in words."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not place.exists():
-            _make(url, place, env)
-        else:
-            git("-C", str(place), *OPTIONS, "fetch", "-q", "--prune", "origin", "+refs/heads/*:refs/heads/*", env=env)
+        yield
     except GitFailed as error:
         shown = re.sub(r"//[^/]*@", "//", url)  # without a password
         raise UsageError(
@@ -39,15 +93,3 @@ def clone(url: str, folder: Path) -> Path:
             f"Nothing can be cloned to {folder}: {error.strerror}.",
             "Make room there, or point SWE_AGENT_STATE to a folder that can be written.",
         ) from error
-    return place
-
-
-def _make(url: str, place: Path, env: dict[str, str]) -> None:
-    """The clone, whole or not at all; another process's where it was first."""
-    with tempfile.TemporaryDirectory(prefix="clone-", dir=place.parent) as made:
-        git(*OPTIONS, "clone", "-q", "--bare", "--", url, f"{made}/new", env=env, timeout=3600.0)
-        try:
-            Path(made, "new").rename(place)
-        except OSError:
-            if not (place / "HEAD").exists():
-                raise

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
+from trajectories.plumbing import sync_folder
 from trajectories.records import Record, Run
 from trajectories.trajectory import Trajectory
 
@@ -122,7 +123,7 @@ class Journal:
         if end < len(data):
             os.ftruncate(self._file, end)
             os.fsync(self._file)
-        _sync_folder(self.directory)
+        sync_folder(self.directory)
         self._next_output = 1 + max((int(f.name) for f in self.outputs.iterdir() if f.name.isdigit()), default=0)
 
     def append(self, *records: Record) -> None:
@@ -135,7 +136,7 @@ class Journal:
         with self._lock:
             end = os.fstat(self._file).st_size
             try:
-                _write_whole(self._file, b"".join(lines))
+                write_whole(self._file, b"".join(lines))
                 os.fsync(self._file)
             except OSError as error:
                 os.ftruncate(self._file, end)
@@ -178,28 +179,20 @@ def write_durably(target: Path, data: bytes) -> None:
     beside = target.with_name(f".{target.name}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        _write_whole(descriptor, data)
+        write_whole(descriptor, data)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     beside.replace(target)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def _no_room(path: Path, error: OSError) -> WorkspaceError:
     return WorkspaceError(f"{path} cannot be written: {error.strerror}.", "Make room, then resume the run.")
 
 
-def _write_whole(descriptor: int, data: bytes) -> None:
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of it, in as many parts as it takes. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file is durable only once its directory entry is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

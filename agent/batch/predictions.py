@@ -1,0 +1,91 @@
+"""Predictions as SWE-bench's harness reads them: `all_preds.jsonl`, which only grows, and `preds.json`, never seen half
+written."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from agent.batch.appended import Appended, no_room
+from trajectories.journal import write_whole
+from trajectories.plumbing import sync_folder
+
+SHARE = 0.02
+"""Of the time, at most, goes into writing `preds.json` anew while a batch runs; so its size does not count."""
+PAUSE = 1.0
+"""Seconds between two of them, at least."""
+CHUNK = 1 << 20
+
+
+class Predictions:
+    """The two files in `folder`, opened with the ids that are already there (`ids`). One thread at a time.
+
+    Raises RunBroken for a damaged file, WorkspaceError where they cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise no_room(folder, error) from error
+        self.ids: set[str] = set()
+        self._whole = folder / "preds.json"
+        self._lines = Appended(folder / "all_preds.jsonl", self._read)
+        self._stale = True
+        self._next = 0.0
+
+    def _read(self, line: bytes) -> None:
+        row = json.loads(line)
+        if not isinstance(row, dict) or not isinstance(row.get("instance_id"), str) or row["instance_id"] in self.ids:
+            raise ValueError("not a prediction, or one of an instance that has one")
+        self.ids.add(row["instance_id"])
+
+    def add(self, instance: str, model: str, patch: str) -> None:
+        """One that is not there yet."""
+        row = {"instance_id": instance, "model_name_or_path": model, "model_patch": patch}
+        self._lines.append(json.dumps(row).encode() + b"\n")
+        self.ids.add(instance)
+        self._stale = True
+        if time.monotonic() >= self._next:
+            self.write()
+
+    def write(self) -> None:
+        """`preds.json` as it should be now, if it is not: {id: prediction}, in the order of the lines."""
+        if not self._stale:
+            return
+        began = time.monotonic()
+        beside = self._whole.with_name(f".{self._whole.name}.new")
+        try:
+            self._copy(beside)
+            beside.replace(self._whole)
+            sync_folder(self._whole.parent)
+        except OSError as error:
+            raise no_room(self._whole, error) from error
+        self._stale = False
+        now = time.monotonic()
+        self._next = now + max(PAUSE, (now - began) / SHARE)
+
+    def _copy(self, target: Path) -> None:
+        """The lines as one object, without holding them all."""
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            buffer = bytearray(b"{")
+            with self._lines.path.open("rb") as lines:
+                for number, line in enumerate(lines):
+                    name = json.dumps(json.loads(line)["instance_id"]).encode()
+                    buffer += (b",\n" if number else b"\n") + name + b": " + line.rstrip(b"\n")
+                    if len(buffer) > CHUNK:
+                        write_whole(descriptor, bytes(buffer))
+                        buffer.clear()
+            write_whole(descriptor, bytes(buffer) + b"\n}\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        try:
+            self.write()
+        finally:
+            self._lines.close()

@@ -1,0 +1,128 @@
+"""The rows of a data file, one after the other: JSON Lines, JSON (a list, or rows by their ids), or Parquet.
+
+What a row may hold is for others to say. The kind of a file is seen from its first bytes, not from its name alone: many
+a `.json` holds a row a line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from trajectories.errors import ConfigError, UsageError
+
+Row = dict[str, Any]
+ID = ("instance_id", "id")
+BATCH = 256
+"""Rows of a Parquet file that are in memory at a time."""
+BOM = b"\xef\xbb\xbf"
+
+
+def rows(path: Path, fields: Collection[str] | None = None) -> Iterator[tuple[str, Row]]:
+    """Where each row of the file stands, in words ("line 3 of F"), and the row, of which only `fields` are kept.
+
+    A row of a JSON Lines or Parquet file is in memory only until the next is asked for. Raises UsageError for a file
+    that cannot be read as such, ConfigError where Parquet cannot be read here.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(1 << 16)
+        found = _parquet(path, fields) if start.startswith(b"PAR1") else _json(path, start)
+        for place, row in found:
+            if not isinstance(row, dict):
+                raise UsageError(f"{place} is no object.", "Each row is an object with the fields of an instance.")
+            yield place, row if fields is None else {name: row[name] for name in fields if name in row}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", "Name a file with instances.") from None
+
+
+def is_list_of_addresses(path: Path) -> bool:
+    """Whether it is a text file whose lines are addresses of issues, and neither JSON nor Parquet."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(1 << 16).removeprefix(BOM)
+    except OSError:
+        return False
+    words = (line.strip() for line in start.split(b"\n"))
+    return next((line for line in words if line and not line.startswith(b"#")), b"").startswith((b"https:", b"http:"))
+
+
+def _json(path: Path, start: bytes) -> Iterable[tuple[str, Any]]:
+    if path.suffix in (".jsonl", ".ndjson") or _has_a_row_a_line(start):
+        return _lines(path)
+    return _whole(path)
+
+
+def _has_a_row_a_line(start: bytes) -> bool:
+    """Whether the first line is a row. One that is longer than what was read is taken for one where it begins so."""
+    first, end, _ = start.removeprefix(BOM).lstrip().partition(b"\n")
+    if not end and first.startswith(b"{"):
+        return any(first.startswith((f'{{"{name}":'.encode(), f'{{"{name}" :'.encode())) for name in ID)
+    try:
+        row = json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and any(isinstance(row.get(name), str) for name in ID)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if text := line.removeprefix(BOM).strip():
+                place = f"Line {number} of {path}"
+                yield place, _parsed(text, place)
+
+
+def _whole(path: Path) -> Iterator[tuple[str, Any]]:
+    found = _parsed(path.read_bytes().removeprefix(BOM), str(path))
+    if isinstance(found, list):
+        for number, row in enumerate(found, 1):
+            yield f"Row {number} of {path}", row
+        return
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} holds no rows.", "Give a list of rows, rows by their ids, or a row a line.")
+    if any(isinstance(found.get(name), str) for name in ID):
+        yield f"The row of {path}", found
+        return
+    for name, row in found.items():
+        place = f"Row {name!r} of {path}"
+        if isinstance(row, dict) and next((row[key] for key in ID if key in row), name) != name:
+            raise UsageError(f"{place} calls itself otherwise.", "Give it one id.")
+        yield place, {ID[0]: name, **row} if isinstance(row, dict) else row
+
+
+def _parsed(text: bytes, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except UnicodeDecodeError as error:
+        byte = text[error.start]
+        raise UsageError(f"{place} is not UTF-8 (0x{byte:02x} at byte {error.start}).", "Save it as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        where = f"{place} is no JSON: {error.msg} at character {error.pos + 1}."
+        raise UsageError(where, "Mend it, or take it out.") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, a thousand lists in each other
+        raise UsageError(f"{place} cannot be read: {error}.", "Mend it, or take it out.") from None
+
+
+def _parquet(path: Path, fields: Collection[str] | None) -> Iterator[tuple[str, Any]]:
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        raise ConfigError(
+            f"{path} is a Parquet file, which needs pyarrow.", "pip install 'swe-agent[parquet]', or give JSON Lines."
+        ) from None
+    number = 0
+    try:
+        with ParquetFile(path) as file:
+            columns = None if fields is None else [name for name in file.schema_arrow.names if name in fields]
+            for batch in file.iter_batches(BATCH, columns=columns):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"Row {number} of {path}", {name: value for name, value in row.items() if value is not None}
+    except (ArrowException, UnicodeDecodeError) as error:
+        reason = next(islice(str(error).splitlines(), 1), "damaged").rstrip(".")
+        raise UsageError(f"{path} cannot be read past row {number}: {reason}.", "Get it anew.") from None

@@ -1,0 +1,145 @@
+"""What a batch has come to, on disk: `results.jsonl`, and its predictions.
+
+`results.jsonl` is the truth: append-only, a `Done` a line (and the model's name), on disk before anything else says so.
+Predictions follow from it: what a killed driver left out is added when the batch is opened again. Those of repeat k > 1
+lie in `repeat-k/`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from agent.batch.appended import Appended, no_room
+from agent.batch.place import Done
+from agent.batch.predictions import Predictions
+from trajectories.errors import RunBroken, TryLater
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+RESULTS = "results.jsonl"
+
+
+@cache
+def _adapter() -> TypeAdapter[Done]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Done)
+
+
+def encode(done: Done, model: str) -> bytes:
+    """A line of results.jsonl. A patch may hold bytes that are no UTF-8; JSON's escapes keep them."""
+    return json.dumps({**asdict(done), "model": model}, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> tuple[Done, str]:
+    """What a line says, and the model. Raises ValueError for anything else."""
+    row = json.loads(line)
+    if not isinstance(row, dict) or not isinstance(row.get("patch"), str) or not isinstance(row.get("model"), str):
+        raise ValueError("not a result")
+    done = _adapter().validate_python(row | {"patch": ""})
+    return replace(done, patch=row["patch"]), row["model"]
+
+
+def results(out: Path) -> list[Done]:
+    """What the batch in `out` has come to so far, also while another process writes it; nothing is changed on disk."""
+    try:
+        with (out / RESULTS).open("rb") as file:
+            return [decode(line)[0] for line in file if line.endswith(b"\n")]
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise RunBroken(f"{out / RESULTS} is damaged.", "Restore the file from a copy.") from error
+
+
+class Store:
+    """The records of the batch in `out`, which this process alone writes; safe to share between threads.
+
+    Raises TryLater while another process has it, RunBroken for damaged records (nothing is touched then),
+    WorkspaceError where they cannot be written.
+    """
+
+    def __init__(self, out: Path) -> None:
+        from filelock import FileLock, Timeout
+
+        self.out = out
+        self.done: dict[str, Done] = {}
+        """By the names of the runs."""
+        self._models: dict[str, str] = {}
+        self._lock = Lock()
+        self._predictions: dict[int, Predictions] = {}
+        try:
+            out.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file_lock = FileLock(out / "batch.lock")
+            self._file_lock.acquire(timeout=0)
+        except Timeout:
+            raise TryLater(f"Another process works on the batch in {out}.", "Wait for it, or stop it.") from None
+        except OSError as error:
+            raise no_room(out, error) from error
+        try:
+            self._open()
+        except BaseException:
+            self._file_lock.release()
+            raise
+
+    def _open(self) -> None:
+        def read(line: bytes) -> None:
+            done, model = decode(line)
+            if done.run in self.done:
+                raise ValueError("twice")
+            self.done[done.run], self._models[done.run] = done, model
+
+        self._results = Appended(self.out / RESULTS, read)
+        self._of(1)
+        for run in self.done:
+            self._predict(run)
+        for predictions in self._predictions.values():
+            predictions.write()
+
+    def _of(self, repeat: int) -> Predictions:
+        if repeat not in self._predictions:
+            folder = self.out if repeat == 1 else self.out / f"repeat-{repeat}"
+            self._predictions[repeat] = Predictions(folder)
+        return self._predictions[repeat]
+
+    def add(self, done: Done, model: str) -> bool:
+        """Keep what a job came to, and return when it is on disk. False where its run has come to something before,
+        which stays."""
+        line = encode(done, model)
+        decode(line)  # what could not be read again is not written
+        with self._lock:
+            new = done.run not in self.done
+            if new:
+                self._results.append(line)
+                self.done[done.run], self._models[done.run] = done, model
+            self._predict(done.run)
+        return new
+
+    def _predict(self, run: str) -> None:
+        """The run's prediction, if it is not there: a killed driver, or a full disk, may have come between."""
+        done = self.done[run]
+        predictions = self._of(done.repeat)
+        if done.instance not in predictions.ids:
+            predictions.add(done.instance, self._models[run], done.patch)
+
+    def close(self) -> None:
+        """`preds.json` is right afterwards, and another process may go on."""
+        with self._lock:
+            try:
+                for predictions in self._predictions.values():
+                    predictions.close()
+            finally:
+                self._results.close()
+                self._file_lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
