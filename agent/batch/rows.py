@@ -109,8 +109,8 @@ def _parsed(text: bytes, place: str) -> Any:
 
 def _parquet(path: Path, fields: Collection[str] | None) -> Iterator[tuple[str, Any]]:
     try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
+        from pyarrow import ArrowException  # type: ignore[import-untyped]
+        from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]
     except ImportError:
         raise ConfigError(
             f"{path} is a Parquet file, which needs pyarrow.", "pip install 'swe-agent[parquet]', or give JSON Lines."
