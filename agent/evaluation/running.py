@@ -1,0 +1,152 @@
+"""One prediction against its instance's hidden tests, in a clean workspace at the base."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+
+from aci.repository import Repository
+from aci.testing import SESSION, run_tests
+from aci.workspace import Options, Workspace, open_workspace
+from agent.batch.instances import Gold
+from agent.batch.place import Instance
+from agent.evaluation.applying import NOT_APPLIED, START, STOP, apply, put_tests
+from agent.evaluation.graded import Graded
+from agent.evaluation.images import housed
+from agent.evaluation.names import passes
+from agent.evaluation.specs import Way, way_of
+from agent.settings import Settings
+from trajectories.errors import UsageError
+from trajectories.trees import Trees
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluating:
+    """What all evaluations of a command share. `timeout` is in seconds, for the tests of one instance."""
+
+    settings: Settings
+    repository: Callable[[Instance], Path]
+    cancel: Event = field(default_factory=Event)
+    say: Callable[[str], None] = lambda line: None
+    timeout: float = 1800.0
+
+
+def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluating) -> Graded:
+    """What the tests say of `patch`; of the base, where it is empty.
+
+    Raises UsageError for an instance that cannot be evaluated, WorkspaceError where the machine fails, Cancelled.
+    """
+    began = time.monotonic()
+    way = way_of(gold, instance, options.settings.test)
+    with (
+        tempfile.TemporaryDirectory(prefix="swe-agent-evaluate-") as folder,
+        Trees(Path(folder) / "trees.git") as trees,
+    ):
+        repository = Repository.open(options.repository(instance))
+        base = repository.base(trees, instance.base or None)
+        place = Options(
+            repository=repository,
+            base=base,
+            trees=trees,
+            **options.settings.limits,
+            cancel=options.cancel,
+            say=options.say,
+        )
+        place, activation = housed(way, instance, place, options.settings)
+        workspace = open_workspace(options.settings.workspace, place)
+        try:
+            found = _judged(
+                gold, replace(way, before=(*activation, *way.before)), workspace, place, patch, options.timeout
+            )
+        finally:
+            workspace.close()
+    return replace(found, seconds=round(time.monotonic() - began, 3))
+
+
+def _judged(gold: Gold, way: Way, workspace: Workspace, place: Options, patch: str, timeout: float) -> Graded:
+    clean = place.base.tree
+    if way.edits:
+        workspace.run(f"cd {shlex.quote(workspace.root)} && {'; '.join(way.edits)}")
+        clean = workspace.snapshot().tree
+    applied, said = apply(workspace, patch, clean)
+    if not applied:
+        return Graded(gold.id, resolved=False, applied=False, log=said)
+    script = _script(way, workspace.root, put_tests(place.base.commit, gold.test_patch))
+    found = (_by_log if way.read else _by_hooks)(gold, way, workspace, script, timeout)
+    return replace(found, log=said + found.log, script=script)
+
+
+def _script(way: Way, root: str, tests: str) -> str:
+    """What runs the tests, to be repeated by hand in the same place with the patch applied."""
+    command = f"echo '{START}'\n{way.command}\necho '{STOP}'\n" if way.read else ""
+    return "\n".join(["#!/bin/bash", *way.before, f"cd {shlex.quote(root)}", f"{tests}{command}"])
+
+
+def _by_log(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: float) -> Graded:
+    """The tests are judged by what they print."""
+    code, log = _run(workspace, script, timeout)
+    if error := _trouble(code, timeout):
+        return Graded(gold.id, resolved=False, applied=True, error=error, log=log)
+    assert way.read is not None
+    passed = way.read(log)
+    return _graded(gold, {name: passed.get(name, False) for name in _names(gold)}, log)
+
+
+def _by_hooks(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: float) -> Graded:
+    """Our hooks tell what came of each test."""
+    code, log = _run(workspace, script, timeout)
+    if error := _trouble(code, timeout):
+        return Graded(gold.id, resolved=False, applied=True, error=error, log=log)
+    for line in way.before:
+        workspace.run(line, session=SESSION)
+    report = run_tests(workspace, way.command, way.nodes, timeout)
+    log += f"$ {report.command}\n{START}\n{report.output.decode('utf-8', 'replace')}\n{STOP}\n{report.summary()}\n"
+    log += "".join(f"{result.outcome.upper()} {result.id}\n" for result in report.results)
+    if report.timed_out:
+        return Graded(gold.id, resolved=False, applied=True, error=_trouble(124, timeout), log=log)
+    names = _names(gold)
+    if not names:
+        return Graded(gold.id, resolved=report.ok, applied=True, log=log)
+    return _graded(gold, passes(names, report), log)
+
+
+def _run(workspace: Workspace, script: str, timeout: float) -> tuple[int, str]:
+    """The exit code of a script, and all that it said, which may be more than a session keeps."""
+    place, log = f"{workspace.harness}/eval.sh", f"{workspace.harness}/test_output.txt"
+    workspace.write(place, script.encode("utf-8", "surrogateescape"))
+    shell = '"$(command -v bash || command -v sh)"'
+    ran = workspace.run(f"{shell} {shlex.quote(place)} > {shlex.quote(log)} 2>&1", timeout)
+    try:
+        said = workspace.read(log)
+    except (OSError, UsageError):
+        said = workspace.run(f"tail -c 1000000 {shlex.quote(log)}").output
+    return 124 if ran.timed_out else ran.code, said.decode("utf-8", "replace")
+
+
+def _trouble(code: int, timeout: float) -> str:
+    if code == NOT_APPLIED:
+        return "The instance's tests cannot be put over its base."
+    return f"The tests did not end within {timeout:.0f} s." if code == 124 else ""
+
+
+def _names(gold: Gold) -> Sequence[str]:
+    return (*gold.fail_to_pass, *gold.pass_to_pass)
+
+
+def _graded(gold: Gold, passed: Mapping[str, bool], log: str) -> Graded:
+    f2p, p2p = gold.fail_to_pass, gold.pass_to_pass
+    return Graded(
+        gold.id,
+        resolved=all(passed[name] for name in _names(gold)),
+        applied=True,
+        f2p_ok=tuple(name for name in f2p if passed[name]),
+        f2p_failed=tuple(name for name in f2p if not passed[name]),
+        p2p_ok=tuple(name for name in p2p if passed[name]),
+        p2p_failed=tuple(name for name in p2p if not passed[name]),
+        log=log,
+    )

@@ -1,0 +1,116 @@
+"""Predictions against hidden tests, in real workspaces of both kinds."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.batch.instances import Gold
+from agent.batch.place import Instance
+from agent.evaluation.graded import Graded
+from agent.evaluation.running import Evaluating, evaluate_one
+from agent.settings import Settings
+from tests.conftest import IMAGE, MakeRepo, git
+from trajectories.records import Issue
+
+CODE = "def add(a, b):\n    return a - b\n\n\ndef same(a):\n    return a\n"
+TESTS = "from calc import same\n\n\ndef test_same():\n    assert same(1) == 1\n"
+HIDDEN = (
+    "import pytest\n\nfrom calc import add, same\n\n\ndef test_same():\n    assert same(1) == 1\n\n\n"
+    "@pytest.mark.parametrize('a', [1, 2], ids=['the one', 'two'])\ndef test_add(a):\n    assert add(a, 0 - a) == 0\n"
+)
+RIGHT = CODE.replace("a - b", "a + b")
+NAMES = ("tests/test_calc.py::test_add[the", "tests/test_calc.py::test_add[two]")
+KEPT = ("tests/test_calc.py::test_same",)
+
+
+class World:
+    """One instance: its repository, its gold, and how predictions are judged."""
+
+    def __init__(self, repo: Path, kind: str, hidden: str = HIDDEN, **settings: Any) -> None:
+        self.repo, self.kind, self.settings = repo, kind, settings
+        self.base = git(repo, "rev-parse", "HEAD")
+        tests = self.diff({"tests/test_calc.py": hidden})
+        self.gold = Gold("calc-1", self.diff({"calc.py": RIGHT}), tests, NAMES, KEPT, {})
+
+    def diff(self, files: dict[str, str | None]) -> str:
+        for name, text in files.items():
+            if text is None:
+                (self.repo / name).unlink()
+            else:
+                (self.repo / name).parent.mkdir(parents=True, exist_ok=True)
+                (self.repo / name).write_text(text)
+        git(self.repo, "add", "-A")
+        diff = git(self.repo, "diff", "--cached") + "\n"
+        git(self.repo, "reset", "-q", "--hard")
+        return diff
+
+    def grade(self, patch: str, **options: Any) -> Graded:
+        instance = Instance("calc-1", str(self.repo), self.base, Issue("add subtracts", ""))
+        settings = Settings(workspace=self.kind, image=IMAGE, **self.settings)
+        return evaluate_one(self.gold, instance, patch, Evaluating(settings, lambda _: self.repo, **options))
+
+
+@pytest.fixture
+def world(make_repo: MakeRepo, kind: str, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    return World(make_repo({"calc.py": CODE, "tests/test_calc.py": TESTS, "conftest.py": ""}), kind)
+
+
+def test_gold_resolves_and_the_base_and_a_wrong_patch_do_not(world: World) -> None:
+    gold, base = world.grade(world.gold.patch), world.grade("")
+    wrong = world.grade(world.diff({"calc.py": CODE.replace("a - b", "b")}))
+    assert (gold.resolved, gold.f2p_ok, gold.f2p_failed, gold.p2p_ok) == (True, NAMES, (), KEPT)
+    assert (base.resolved, base.f2p_failed, base.p2p_ok) == (False, NAMES, KEPT)
+    assert (wrong.resolved, wrong.f2p_failed, wrong.applied) == (False, NAMES, True)
+    assert "test_calc.py" in gold.log
+    assert "git apply" in gold.script
+    assert gold.seconds > 0
+
+
+def test_a_patch_that_breaks_what_passed_does_not_resolve(world: World) -> None:
+    broken = world.grade(world.diff({"calc.py": RIGHT.replace("return a\n", "return None\n")}))
+    assert (broken.resolved, broken.f2p_ok, broken.p2p_failed) == (False, NAMES, KEPT)
+
+
+def test_what_a_prediction_does_to_the_hidden_tests_files_counts_for_nothing(world: World) -> None:
+    emptied = world.diff({"tests/test_calc.py": "def test_same():\n    pass\n\n\ndef test_add():\n    pass\n"})
+    removed = world.diff({"calc.py": RIGHT, "tests/test_calc.py": None})
+    assert world.grade(emptied).f2p_failed == NAMES
+    assert world.grade(removed).resolved
+
+
+def test_hidden_tests_in_a_new_file_replace_a_prediction_s_own(world: World) -> None:
+    world.gold = Gold(
+        "calc-1",
+        world.gold.patch,
+        world.diff({"tests/test_new file.py": HIDDEN}),
+        ("tests/test_new file.py::test_add[two]",),
+        (),
+        {},
+    )
+    own = world.diff({"tests/test_new file.py": "def test_add():\n    pass\n"})
+    assert not world.grade(own).resolved
+    assert world.grade(world.diff({"calc.py": RIGHT, "tests/test_new file.py": "x"})).resolved
+
+
+def test_a_patch_that_does_not_fit_is_not_applied_and_one_of_shifted_context_is(world: World) -> None:
+    bad = world.grade(world.gold.patch.replace("return a - b", "return a * b"))
+    assert (bad.resolved, bad.applied, bad.error) == (False, False, "")
+    assert "patch" in bad.log
+    assert world.grade(world.gold.patch.replace(" def same(a):", " def same(b):")).resolved
+
+
+def test_tests_that_do_not_end_are_an_error(world: World) -> None:
+    endless = world.grade(world.diff({"calc.py": "while True:\n    pass\n"}), timeout=3.0)
+    assert (endless.resolved, endless.applied) == (False, True)
+    assert "3 s" in endless.error
+
+
+def test_tests_that_cannot_be_put_over_the_base_are_an_error(world: World) -> None:
+    world.gold = Gold("calc-1", "", world.gold.test_patch.replace("-from", "-form"), NAMES, KEPT, {})
+    assert "cannot be put" in world.grade("").error
