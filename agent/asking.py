@@ -17,11 +17,15 @@ from trajectories.journal import decode, encode
 from trajectories.records import Action, Note, Reply
 
 if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
     from agent.engine import Engine, Token
 
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
 """Seconds; a provider that asks for more gets its answer from the user, not from a sleeping process."""
+LEAST_PAUSE = 1.0
+"""Seconds that a pause counts for at least, so that those of no length come to an end."""
 TICK = 0.1
 MOST_TEXT = 256_000
 MOST_ARGUMENTS = 1_000_000
@@ -83,33 +87,66 @@ def _check_fits(ask: Ask, model: Model, refused: ModelError) -> None:
 
 
 def _retried(engine: Engine, model: Model, ask: Ask) -> Reply:
-    from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+    from tenacity import Retrying, retry_if_exception, wait_exponential_jitter
 
-    def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.wait if isinstance(error, ModelError) else None
-        return float(backoff(state) if asked is None else asked)
-
-    def before(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        seconds = state.next_action.sleep if state.next_action else 0
-        engine.tell("say", ask.branch, f"{error} Asking again in {seconds:.0f} s.")
-
-    backoff = wait_exponential_jitter(multiplier=engine.settings.retry_wait, max=LONGEST_WAIT)
+    tries = _Tries(engine, model, ask, wait_exponential_jitter(multiplier=engine.settings.retry_wait, max=LONGEST_WAIT))
     retrying = Retrying(
-        retry=retry_if_exception(_worth_another),
-        stop=stop_after_attempt(ATTEMPTS),
-        wait=wait,
-        before_sleep=before,
+        retry=retry_if_exception(tries.worth_another),
+        stop=tries.enough,
+        wait=tries.wait,
+        before_sleep=tries.tell,
         sleep=lambda seconds: ask.cancel.sleep(seconds),
         reraise=True,
     )
-    reply: Reply = retrying(_once, engine, model, ask)
+    reply: Reply = retrying(tries.once)
     return reply
 
 
-def _worth_another(error: BaseException) -> bool:
-    return isinstance(error, ModelError) and error.retryable and (error.wait or 0.0) <= LONGEST_WAIT
+class _Tries:
+    """When a request is tried again. In a batch a refusal as one too many is a pause of all, and no try of this one,
+    as long as patience lasts; with a fallback there is no need for patience."""
+
+    def __init__(self, engine: Engine, model: Model, ask: Ask, backoff: Callable[[RetryCallState], float]) -> None:
+        self._engine, self._model, self._ask, self._backoff = engine, model, ask, backoff
+        table = engine.settings.model_table(model.name, model.name.partition("/")[2])
+        self._place = f"{table.api_base} {model.name}"
+        self._patience = 0.0 if model.fallback else engine.limiter.patience
+        self._longest = self._patience or LONGEST_WAIT
+        self._pauses = 0
+        self._paused = 0.0
+
+    def once(self) -> Reply:
+        with self._engine.limiter.turn(self._place, self._ask.cancel, self._longest):
+            return _once(self._engine, self._model, self._ask)
+
+    def worth_another(self, error: BaseException) -> bool:
+        longest = self._longest if isinstance(error, ModelError) and error.limited else LONGEST_WAIT
+        return isinstance(error, ModelError) and error.retryable and (error.wait or 0.0) <= longest
+
+    def wait(self, state: RetryCallState) -> float:
+        error = _error(state)
+        if error.limited:
+            seconds = self._engine.limiter.pause(self._place)
+            self._pauses += 1
+            self._paused += max(seconds, LEAST_PAUSE)
+            return seconds
+        return self._backoff(state) if error.wait is None else error.wait
+
+    def enough(self, state: RetryCallState) -> bool:
+        if _error(state).limited and self._patience:
+            return self._paused > self._patience
+        return state.attempt_number - (self._pauses if self._patience else 0) >= ATTEMPTS
+
+    def tell(self, state: RetryCallState) -> None:
+        seconds = state.next_action.sleep if state.next_action else 0
+        self._engine.tell("say", self._ask.branch, f"{_error(state)} Asking again in {seconds:.0f} s.")
+
+
+def _error(state: RetryCallState) -> ModelError:
+    """What the last try raised; no other is tried again."""
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, ModelError)
+    return error
 
 
 def _once(engine: Engine, model: Model, ask: Ask) -> Reply:
@@ -120,6 +157,7 @@ def _once(engine: Engine, model: Model, ask: Ask) -> Reply:
     bound = said.input_bound(ask.tools)
     hold, output = ledger.hold(ask.branch, ask.number, attempt, model.name, model.price, bound, model.max_output)
     journal.append(hold)
+    engine.limiter.leaving()
     asking = Asking(ask.branch, ask.number, output, ask.cancel, lambda text: engine.tell("delta", ask.branch, text))
     try:
         reply = replace(_on_wire(model, said, ask, asking), branch=ask.branch, ask=ask.number)

@@ -85,7 +85,7 @@ class Engine:
         limiter: Limiter | None = None,
         parent: Token | None = None,
     ) -> None:
-        self.limiter = limiter or Limiter()
+        self.limiter = limiter or Limiter(settings.retry_wait)
         """Shared by all runs of a batch."""
         self.settings = settings
         self.notify = notify

@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     """Dollars in `budget`. Seconds in `max_time`, `test_timeout` (of one run of the tests), `suite_time` (for what of a
     large suite has nothing to do with the patch), `setup_time` (for the whole set-up of an environment) and
     `model_timeout` (of silence from a provider). `rounds` is how often a strategy may come back with failing evidence.
+    In a batch a provider may refuse requests as too many for `patience` seconds; the first pause is `retry_wait` long.
 
     `function`, `workload` and `benchmark` are what `optimize` is to make faster, see docs/optimize.md.
 
@@ -145,6 +146,7 @@ class Settings(BaseSettings):
     effort: Literal["", "none", "minimal", "low", "medium", "high"] = ""
     rounds: int = Field(default=3, gt=0)
     retry_wait: float = Field(default=2.0, ge=0)
+    patience: float = Field(default=600.0, ge=0)
     model_timeout: float = Field(default=300.0, gt=0)
     update_tests: bool = False
     apply: bool = False

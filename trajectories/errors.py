@@ -63,6 +63,7 @@ class ModelError(SweAgentError):
 
     `billed`: the provider may have charged for it (a stream that was cut, a time-out); then the
     whole hold is charged unless `usage` is known. `overflow`: the request is longer than the model takes.
+    `limited`: it was one too many, so that others to the same model would be, too.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class ModelError(SweAgentError):
         billed: bool = True,
         usage: Usage | None = None,
         overflow: bool = False,
+        limited: bool = False,
     ) -> None:
         super().__init__(message, fix)
         self.retryable = retryable
@@ -82,6 +84,7 @@ class ModelError(SweAgentError):
         self.billed = billed
         self.usage = usage
         self.overflow = overflow
+        self.limited = limited
 
 
 class Refused(ModelError):

@@ -21,6 +21,8 @@ from trajectories.records import Usage
 
 GATEWAY = frozenset({408, 502, 504})
 AGAIN = frozenset({408, 409, 425, 429})
+BUSY = frozenset({429, 529})
+"""Too many requests of ours, or of everybody's."""
 LONGEST = 300
 """Characters of a provider's own words that are shown."""
 MOST_READ = 4000
@@ -107,7 +109,8 @@ def _answered(status: int, headers: Mapping[str, str], asked: Asked, said: str) 
         return ModelError(named, overflow=True, billed=False)
     if status >= 500 or status in AGAIN:
         wait = _wait(headers)
-        return ModelError(named, retryable=True, wait=wait, billed=status in GATEWAY)
+        limited = status in BUSY or (status == 503 and wait is not None)
+        return ModelError(named, retryable=True, wait=wait, billed=status in GATEWAY, limited=limited)
     return ModelError(named, billed=False)
 
 

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from agent.ledger import Price
+from agent.limiter import Limiter
 from agent.loop import loop
 from agent.task import Task
 from tests.agent.conftest import act, line
@@ -328,3 +329,57 @@ def test_a_fallback_that_answered_is_asked_again(ask):
     task.step(task.ask(), (Observation("Nothing."),))
     assert task.ask().text == "ok"
     assert (first.asked, second.asked) == (1, 2)
+
+
+def limited(**more):
+    return busy(billed=False, limited=True, **more)
+
+
+def test_refusals_as_one_too_many_are_tries_of_a_run_on_its_own(ask):
+    model = Temperamental(*[limited() for _ in range(9)])
+    with pytest.raises(ModelError, match="Busy"):
+        ask(model)
+    assert model.asked == 5
+
+
+def test_refusals_as_one_too_many_are_no_tries_in_a_batch(ask):
+    ask.engine.limiter = Limiter(0.0, patience=60.0)
+    model = Temperamental(*[limited() for _ in range(9)], *[busy(billed=False, wait=0) for _ in range(4)], Usage(10, 5))
+    assert ask(model).text == "ok"
+    assert model.asked == 14
+    assert ask.engine.ledger.spent.dollars == 0.00006
+
+
+def test_other_errors_are_tries_in_a_batch_too(ask):
+    ask.engine.limiter = Limiter(0.0, patience=60.0)
+    model = Temperamental(limited(), *[busy(billed=False, wait=0) for _ in range(9)])
+    with pytest.raises(ModelError):
+        ask(model)
+    assert model.asked == 6
+
+
+def test_a_provider_that_never_takes_this_request_is_left_after_a_while(ask):
+    ask.engine.limiter = Limiter(0.0, patience=20.0)
+    model = Temperamental(*[limited() for _ in range(99)])
+    with pytest.raises(ModelError, match="Busy") as raised:
+        ask(model)
+    assert raised.value.limited
+    assert model.asked == 21
+
+
+def test_who_has_a_fallback_needs_no_patience(ask):
+    ask.engine.limiter = Limiter(0.0, patience=600.0)
+    first = Temperamental(limited(wait=300.0), fallback="second")
+    assert ask(first, Temperamental(Usage(10, 5), name="second")).text == "ok"
+    assert first.asked == 1
+
+
+def test_a_request_that_waits_for_its_turn_is_neither_held_nor_sent(ask):
+    engine = ask.engine
+    engine.limiter = Limiter(0.0, patience=600.0)
+    first = Temperamental(limited(wait=300.0))
+    threading.Timer(0.5, engine.cancel.set).start()
+    with pytest.raises(Cancelled):
+        ask(first)
+    assert len(engine.trajectory.holds) == len(engine.trajectory.settles) == 1
+    assert first.asked == 1

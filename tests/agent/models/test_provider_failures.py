@@ -66,6 +66,16 @@ def test_how_long_to_wait(load: Load, name: str, status: int, asked: str, wait: 
     assert error(load, name, Answer(status=status, headers={"Retry-After": asked})).wait == wait
 
 
+@ALL
+@pytest.mark.parametrize(
+    ("status", "asked", "limited"),
+    [(429, "", True), (529, "", True), (503, "2", True), (503, "", False), (500, "2", False)],
+)
+def test_what_is_one_too_many(load: Load, name: str, status: int, asked: str, limited: bool) -> None:
+    headers = {"Retry-After": asked} if asked else {}
+    assert error(load, name, Answer(status=status, headers=headers)).limited == limited
+
+
 @pytest.mark.parametrize(
     ("asked", "date", "wait"),
     [
