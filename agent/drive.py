@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Protocol
 
 from agent.console import Console
-from agent.engine import Engine
+from agent.engine import Engine, Token
 from agent.solve import Result, result, solve
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 from trajectories.records import Step
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stoppable(Protocol):
+    """A run, or a batch of them."""
+
+    @property
+    def cancel(self) -> Token: ...
 
 
 def drive(start: Callable[[], Engine], console: Console) -> int:
@@ -63,7 +71,7 @@ def _stopped(opened: list[Engine], console: Console, error: SweAgentError) -> in
 
 
 @contextmanager
-def stopped_by_signals(opened: list[Engine]) -> Iterator[None]:
+def stopped_by_signals(opened: Sequence[Stoppable]) -> Iterator[None]:
     """The first signal ends the run in order; one before it is open, or a second one, at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 
 from aci.repository import Repository
 from agent.batch.place import Done, Job, Watch
 from agent.engine import Engine, Happening
-from agent.solve import Result, begin, reopen, solve
-from trajectories.errors import Cancelled
+from agent.solve import Result, begin, reopen, result, solve
+from trajectories.errors import Cancelled, SweAgentError
 from trajectories.journal import begun
+
+FAILED = "infrastructure"
+"""The kind of what was given up."""
 
 
 def solve_job(job: Job, watch: Watch) -> Done:
@@ -19,7 +23,9 @@ def solve_job(job: Job, watch: Watch) -> Done:
         raise Cancelled("The batch was stopped.", "")
     if not begun(job.directory):
         shutil.rmtree(job.directory, ignore_errors=True)  # of a driver that died before the first record
-        begin(job.instance.issue, Repository.open(job.repository), job.settings, job.instance.base, name=job.run)
+        begin(
+            job.instance.issue, Repository.open(job.repository), job.settings, job.instance.base or "HEAD", name=job.run
+        )
 
     def notify(event: Happening) -> None:
         watch.happening(job, event)
@@ -37,8 +43,26 @@ def _solved(job: Job, engine: Engine, watch: Watch) -> Result:
         try:
             watch.step(job, next(steps), engine.ledger.spent.dollars)
         except StopIteration as end:
-            result: Result = end.value
-            return result
+            ended: Result = end.value
+            return ended
+
+
+def given_up(job: Job, error: SweAgentError) -> Done:
+    """What a job came to that infrastructure, or its own row, failed: its best tree so far is still its prediction.
+
+    A record that cannot be read counts as the whole budget.
+    """
+    lost = Done(job.instance.id, job.repeat, job.run, error.code, FAILED, "none", "", 0.0, error=error.message)
+    try:
+        if begun(job.directory):
+            engine = reopen(job.directory, job.settings.state)
+            try:
+                lost = replace(done(job, result(engine), error.message), code=error.code, kind=FAILED)
+            finally:
+                engine.close()
+    except (SweAgentError, OSError) as second:
+        lost = replace(lost, dollars=job.settings.budget, error=f"{error.message} {second}")
+    return replace(lost, at=time.time())
 
 
 def done(job: Job, result: Result, error: str = "") -> Done:

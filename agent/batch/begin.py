@@ -1,0 +1,134 @@
+"""What `swe-agent batch` was asked for, checked and put together, and the batch itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from math import fsum
+from pathlib import Path
+from typing import Any
+
+from agent.batch.driver import Batch, Front, Summary
+from agent.batch.indexing import Indexing
+from agent.batch.instances import read_instances, select
+from agent.batch.place import Done, PlaceOptions, open_place
+from agent.batch.preparing import Preparing
+from agent.batch.purse import Purse
+from agent.batch.repositories import Repositories
+from agent.batch.spending import Account, account
+from agent.batch.store import Store
+from agent.batch.working import Means
+from agent.drive import stopped_by_signals
+from agent.engine import Token, chosen_model
+from agent.limiter import Limiter
+from agent.settings import Settings, load_settings
+from trajectories.errors import ConfigError, UsageError
+from trajectories.plugins import find
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command line: `flags` are the settings that it gives, `workers` how many instances are solved at a time."""
+
+    files: tuple[Path, ...]
+    out: Path
+    flags: Mapping[str, Any]
+    workers: int
+    repos: Path | None = None
+    filter: str = ""
+    seed: int | None = None
+    slice: str = ""
+    repeat: int = 1
+    total: float | None = None
+    hints: bool = False
+    disk_limit: str = ""
+    tries: int = 3
+    engine: str = "local"
+    engine_options: tuple[str, ...] = ()
+    leaderboard: Path | None = None
+
+
+def begin(asked: Asked, front: Front) -> Summary:
+    """Run the batch, or go on with it, to its end; what stopped it before that is in the summary.
+
+    Raises what is wrong before it is begun: UsageError, ConfigError, TryLater where another process has it; and
+    KeyboardInterrupt at a second signal, or one before it is begun.
+    """
+    given = {name: value for name, value in asked.flags.items() if value is not None}
+    settings = load_settings(**given, state=asked.out)
+    model = _checked(settings, asked.total)
+    options = _options(asked.engine_options)
+    instances = select(read_instances(asked.files, asked.hints), asked.filter, asked.slice, asked.seed)
+    preparing = Preparing(Repositories(asked.repos or load_settings().state / "clones"), given, asked.out)
+    opened: list[Batch] = []
+    with stopped_by_signals(opened), ExitStack() as stack:
+        store = stack.enter_context(Store(asked.out))
+        found = account(settings.runs, store.done)
+        cancel = Token()
+        place = open_place(asked.engine, PlaceOptions(asked.out, asked.workers, cancel, options))
+        stack.callback(place.close)
+        means = Means(
+            place=place,
+            store=store,
+            purse=Purse(asked.total, _spent(store.done.values(), found, settings, asked.total)),
+            front=stack.enter_context(front),
+            cancel=cancel,
+            limiter=Limiter(settings.retry_wait, settings.patience),
+            prepare=preparing,
+            model=model,
+            indexing=stack.enter_context(closing(Indexing())) if asked.engine == "local" else None,
+            begun=found.begun,
+            tries=asked.tries,
+        )
+        jobs = preparing.jobs(instances, asked.repeat, store.done)
+        jobs.sort(key=lambda job: job.run not in found.begun)
+        opened.append(Batch(asked.out, jobs, means, asked.workers))
+        return opened[0].run()
+
+
+def _checked(settings: Settings, total: float | None) -> str:
+    """The name that predictions are signed with. Raises UsageError and ConfigError for what would fail each run."""
+    strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
+    needs = find("agent.strategies", strategy, "ROLES", "strategy")
+    if total is not None and (settings.budget is None or settings.budget > total):
+        raise UsageError(
+            f"--total {total:g} does not pay for one instance, which may come to {settings.budget or 'anything'}.",
+            "Give a higher --total, or a smaller --budget.",
+        )
+    if not needs and not settings.model:
+        return strategy
+    names: list[str] = []
+    name = settings.model
+    while name not in names:
+        model = chosen_model(settings, name)
+        if total is not None and model.price is None:
+            raise ConfigError(
+                f"Nobody knows the price of {model.name}, so a total in dollars cannot be kept.",
+                f"`swe-agent config set models.{model.name}.price_in DOLLARS` per million tokens, the same for "
+                "price_out; or give no --total.",
+            )
+        names += [name, model.name]
+        name = model.fallback or name
+    return names[1]
+
+
+def _spent(done: Iterable[Done], found: Account, settings: Settings, total: float | None) -> float:
+    """Dollars of earlier processes. Raises ConfigError where they are not known and a total is to be kept."""
+    each = [one.dollars for one in done] + [run.spent for run in found.begun.values()]
+    if total is not None and None in each:
+        raise ConfigError(
+            f"What {each.count(None)} of the instances have cost is not known, so a total in dollars cannot be kept.",
+            "Start it again without --total, or begin another batch with another --out.",
+        )
+    return fsum(amount or 0.0 for amount in each) + found.broken * (settings.budget or 0.0)
+
+
+def _options(given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for option in given:
+        name, equals, value = option.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--engine-option {option!r} is no option.", "Give NAME=VALUE.")
+        found[name] = value
+    return found

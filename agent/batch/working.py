@@ -1,0 +1,180 @@
+"""One job from its lease to its line in the results: made ready, solved, tried again, settled."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from agent.batch.indexing import Indexing
+from agent.batch.place import Done, Job, Place, Watch
+from agent.batch.purse import Lease, Purse
+from agent.batch.solving import given_up
+from agent.batch.spending import Begun, begun_in, set_aside
+from agent.engine import Token
+from agent.limiter import Limiter
+from trajectories.errors import ConfigError, Refused, RunBroken, SweAgentError, TryLater, UsageError, WorkspaceError
+
+if TYPE_CHECKING:
+    from agent.batch.driver import Front
+    from agent.batch.store import Store
+
+PAUSE = 2.5
+"""The pause before the second try, in units of `retry_wait`; before each one after, three times as long."""
+LONGEST_PAUSE = 120.0
+
+
+@dataclass(slots=True)
+class Means:
+    """What the workers of a batch share. `prepare` names a job's repository and settings, `model` signs predictions,
+    `begun` is what lies in `runs/` to be gone on with, `tries` how often infrastructure may fail an instance.
+
+    Without `indexing` the runs make what they need themselves.
+    """
+
+    place: Place
+    store: Store
+    purse: Purse
+    front: Front
+    cancel: Token
+    limiter: Limiter
+    prepare: Callable[[Job], Job]
+    model: str
+    indexing: Indexing | None = None
+    begun: dict[str, Begun] = field(default_factory=dict)
+    tries: int = 3
+    _prepared: dict[str, Job] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def watch(self) -> Watch:
+        return Watch(self.cancel, self.limiter, self.front.step, self.front.happening)
+
+    @property
+    def priced(self) -> bool:
+        """Whether what was begun before has a price."""
+        return all(run.spent is not None for run in self.begun.values())
+
+    def ahead(self, job: Job) -> None:
+        """Make ready what a job will need. What goes wrong is told by the worker that takes it."""
+        with suppress(SweAgentError, OSError):
+            prepared = self.prepare(job)
+            with self._lock:
+                self._prepared = {job.run: prepared}
+            if self.indexing is not None:
+                self.indexing.ahead(prepared.repository, base_of(prepared))
+
+    def ready(self, job: Job) -> Job:
+        """The job with its repository and settings, once what it shares with others is there."""
+        with self._lock:
+            prepared = self._prepared.pop(job.run, None)
+        prepared = prepared or self.prepare(job)
+        if self.indexing is not None:
+            self.indexing.ready(prepared.repository, base_of(prepared), self.cancel)
+        return prepared
+
+    def record(self, done: Done) -> None:
+        """Raises WorkspaceError where it cannot be written."""
+        self.store.add(done, self.model)
+        self.front.done(done)
+
+
+def base_of(job: Job) -> str:
+    return job.instance.base or "HEAD"
+
+
+def worked(job: Job, means: Means) -> Done:
+    """What the job comes to, its lease settled.
+
+    Raises Cancelled, Exhausted where no money is left for it, and ConfigError where only the user can mend it; whatever
+    else goes wrong is what it comes to.
+    """
+    try:
+        return _leased(job, means)
+    except RunBroken as error:
+        kept = set_aside(job.directory).name
+        means.begun.pop(job.run, None)
+        means.front.say(f"{job.run} is begun anew: {error.message} What there was of it is kept as {kept}.")
+    except ConfigError as error:
+        if isinstance(error.__cause__, Refused):  # its own advice is to resume a single run
+            raise ConfigError(error.message, f"{error.__cause__.fix} Then start the batch again.".strip()) from error
+        raise
+    try:
+        return _leased(job, means)
+    except RunBroken as error:
+        return given_up(job, error)
+
+
+def lost(job: Job, error: Exception) -> Done:
+    """What a job came to in which we made a fault; where it happened is kept beside its record."""
+    with suppress(OSError):
+        (job.directory / "error.txt").write_text("".join(traceback.format_exception(error)), "utf-8", "replace")
+    return given_up(job, SweAgentError(f"A fault of swe-agent's own: {type(error).__name__}: {error}"))
+
+
+def _leased(job: Job, means: Means) -> Done:
+    before = means.begun.get(job.run) or Begun()
+    lease = means.purse.lease(before.wanted(job.settings.budget or 0.0), means.cancel)
+    try:
+        done = _tried(job, means)
+    except BaseException as error:  # raised again
+        lease.give_back(lease.amount if isinstance(error, RunBroken) else _spent(job, lease, before))
+        raise
+    lease.give_back(lease.amount if done.dollars is None else done.dollars - (before.spent or 0.0))
+    return done
+
+
+def _spent(job: Job, lease: Lease, before: Begun) -> float:
+    """What this process has spent on a run that it leaves unfinished, by its journal."""
+    try:
+        now = begun_in(job.directory) or Begun()
+    except (RunBroken, OSError):
+        return lease.amount
+    return lease.amount if now.spent is None else now.spent - (before.spent or 0.0)
+
+
+def _tried(job: Job, means: Means) -> Done:
+    """Solve it; where infrastructure fails go on with the same run, after a pause, a few times."""
+    from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+    def say(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        seconds = state.next_action.sleep if state.next_action else 0
+        means.front.say(f"{job.run}: {error} It is tried again in {seconds:.0f} s.")
+
+    means.front.started(job, job.settings.image if job.settings.workspace == "docker" else "")
+    retrying = Retrying(
+        retry=retry_if_exception(_worth_another),
+        stop=stop_after_attempt(means.tries),
+        wait=wait_exponential(multiplier=PAUSE * job.settings.retry_wait, exp_base=3, max=LONGEST_PAUSE),
+        before_sleep=say,
+        sleep=means.cancel.sleep,
+        reraise=True,
+    )
+    try:
+        done: Done = retrying(_once, job, means)
+    except (RunBroken, ConfigError):
+        raise
+    except (UsageError, TryLater, WorkspaceError) as error:
+        done = given_up(job, error)
+    return replace(done, tries=retrying.statistics["attempt_number"])
+
+
+def _worth_another(error: BaseException) -> bool:
+    return isinstance(error, WorkspaceError | TryLater) and not isinstance(error, RunBroken)
+
+
+def _once(job: Job, means: Means) -> Done:
+    try:
+        return means.place.solve(means.ready(job), means.watch)
+    except OSError as error:
+        what = f"This machine failed: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
+        failed = WorkspaceError(what, "Mend it, then start the batch again.")
+        failed.__cause__ = error
+    except WorkspaceError as error:
+        failed = error
+    means.cancel.check()  # what was taken from a run that is stopped is no trouble of the machine's
+    raise failed
