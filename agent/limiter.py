@@ -76,6 +76,13 @@ class Limiter:
         with self._changed:
             return max(0.0, self._lines[model].pace.until - self._clock())
 
+    def pauses(self) -> dict[str, float]:
+        """The pauses that there are now, by the model's name alone."""
+        with self._changed:
+            now = self._clock()
+            left = {model: line.pace.until - now for model, line in self._lines.items()}
+        return {model.rpartition(" ")[2]: seconds for model, seconds in left.items() if seconds > 0}
+
     def _leave(self, model: str, cancel: Event, most: float) -> int:
         with self._changed:
             line, mine = self._lines[model], object()

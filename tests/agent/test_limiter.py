@@ -50,6 +50,7 @@ def test_who_asks_another_model_or_another_address_is_not_slowed(clock):
     go(ours, "there other")
     go(ours, "elsewhere one")
     assert [ours.pause(name) for name in ("there one", "there other", "elsewhere one")] == [30.0, 0.0, 0.0]
+    assert ours.pauses() == {"one": 30.0}
 
 
 def test_other_errors_slow_nobody(clock):
