@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Graded:
     """One patch after its instance's tests, in a clean workspace.
 
-    `f2p_*` are the tests that the gold patch makes pass, `p2p_*` those that passed before it and have to go on passing, by
-    name, as the instance spells them; each is in exactly one tuple where the tests were run. Flaky ones are named in
+    `f2p_*` are the tests that the gold patch makes pass, `p2p_*` those that passed before it and have to go on passing,
+    by name, as the instance spells them; each is in exactly one tuple where the tests were run. Flaky ones are named in
     `flaky` as well: they passed and failed on the same files.
     """
 

@@ -1,0 +1,179 @@
+"""An evaluation from what was asked to its reports on disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Any
+
+from agent.batch.instances import Gold, read_golds, read_instances, select
+from agent.batch.place import Instance
+from agent.batch.repositories import Repositories
+from agent.evaluation.comparison import Outcomes, compare
+from agent.evaluation.graded import Graded
+from agent.evaluation.grading import Grading, Outcome, Plan
+from agent.evaluation.predictions import Predictions, dollars, read_predictions
+from agent.evaluation.quarantine import RUN, Case
+from agent.evaluation.report import Counted, compared, counted, official, outcomes, reported, summary, write
+from agent.evaluation.running import Evaluating, evaluate_one
+from agent.evaluation.shelf import Shelf
+from agent.settings import Settings, load_settings
+from trajectories.errors import TryLater, UsageError, WorkspaceError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The flags of `swe-agent evaluate`."""
+
+    instances: tuple[Path, ...]
+    predictions: str
+    out: Path
+    repos: Path | None = None
+    workspace: str | None = None
+    gold: bool = False
+    repeats: int = 3
+    workers: int | None = None
+    filter: str = ""
+    slice: str = ""
+    run_id: str = "evaluate"
+    compare: str = ""
+    timeout: float = 1800.0
+
+
+def evaluate(asked: Asked, say: Say) -> dict[str, Any]:
+    """Grade what is not graded yet, write the reports, and return the object of `--json`. `say` gets the progress.
+
+    Raises UsageError, ConfigError, WorkspaceError where no workspace could be had, TryLater where another process
+    works in the folder, and Cancelled.
+    """
+    settings = load_settings(workspace=asked.workspace)
+    cases = _cases(asked)
+    golds = {name: case.gold for name, case in cases.items()}
+    theirs = _named(asked.run_id, read_predictions(asked.predictions, golds), cases, asked.predictions, say)
+    report = reported(Path(asked.compare)) if asked.compare else None
+    others: dict[str, Predictions] = {}
+    if asked.compare and report is None:
+        others = _named(f"{asked.run_id}.other", read_predictions(asked.compare, golds), cases, asked.compare, say)
+    plan = Plan(
+        out=asked.out,
+        cases=cases,
+        sets=theirs | others,
+        setup=_setup(settings),
+        check=asked.gold,
+        repeats=asked.repeats,
+        workers=asked.workers or max(1, (os.cpu_count() or 2) // 2),
+    )
+    with _alone(asked.out), stopping() as cancel:
+        repositories = Repositories(asked.repos or asked.out / "repos")
+        options = Evaluating(settings, repositories.of, cancel, _once(say), timeout=asked.timeout)
+
+        def grade(gold: Gold, instance: Instance, patch: str) -> Graded:
+            return evaluate_one(gold, instance, patch, options)
+
+        outcome = Grading(plan, grade, cancel, say).run()
+        runs = [_counted(run, plan, outcome) for run in plan.sets]
+        for run in runs:
+            write(plan.out / run.file, official(run, outcome.quarantined))
+        return _reported(asked, plan, outcome, runs[: len(theirs)], report or outcomes(runs[len(theirs) :]))
+
+
+def _cases(asked: Asked) -> dict[str, Case]:
+    """The chosen instances that can be judged."""
+    golds = read_golds(asked.instances)
+    chosen = select(read_instances(asked.instances), asked.filter, asked.slice)
+    cases = {each.id: Case(golds[each.id], each) for each in chosen if each.id in golds}
+    if not cases:
+        files = ", ".join(map(str, asked.instances))
+        raise UsageError(f"{files} do not say how instances are judged.", "Add a file whose rows have patch and tests.")
+    return cases
+
+
+def _named(
+    run_id: str, sets: list[Predictions], cases: Mapping[str, Case], where: str, say: Say
+) -> dict[str, Predictions]:
+    """Each repeat under a run id of its own. Raises UsageError where no prediction is of an instance."""
+    Shelf.check(run_id)
+    if run_id == RUN:
+        raise UsageError(f"--run-id {RUN} is that of the instances' own patches.", "Choose another name.")
+    if not any(name in cases for predictions in sets for name in predictions):
+        raise UsageError(f"No prediction of {where} is of one of the {len(cases)} instances.", "Name files that fit.")
+    if strange := {name for predictions in sets for name in predictions if name not in cases}:
+        say(f"{len(strange)} predictions of {where} are of none of the chosen instances, and are left out.")
+    return {run_id if at == 1 else f"{run_id}.{at}": predictions for at, predictions in enumerate(sets, 1)}
+
+
+def _once(say: Say) -> Say:
+    """Each line only the first time: every workspace says the same."""
+    said: set[str] = set()
+
+    def first(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            say(line)
+
+    return first
+
+
+def _setup(settings: Settings) -> str:
+    """What a verdict depends on beside patch and instance."""
+    return repr((settings.workspace, settings.image, sorted(settings.images.items()), settings.setup, settings.test))
+
+
+def _counted(run: str, plan: Plan, outcome: Outcome) -> Counted:
+    ids = [name for name in plan.cases if name not in outcome.quarantined]
+    return counted(run, plan.sets[run], ids, outcome.verdicts[run])
+
+
+def _reported(asked: Asked, plan: Plan, outcome: Outcome, runs: list[Counted], others: Outcomes) -> dict[str, Any]:
+    """Write our own report, and return it."""
+    told = summary(plan, outcome, runs)
+    if asked.compare:
+        found = compare(others, outcomes(runs), dollars(asked.compare), dollars(asked.predictions))
+        told["comparison"] = compared(found, asked.compare)
+    write(plan.out / "evaluation.json", told)
+    return told
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """The folder, for this process. Raises TryLater where another one has it."""
+    from filelock import FileLock, Timeout
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / "evaluate.lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise TryLater(f"Another process evaluates in {out}.", "Wait for it, or choose another --out.") from None
+    except OSError as error:
+        raise WorkspaceError(f"{out} cannot be written: {error.strerror}.", "Choose another --out.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def stopping() -> Iterator[Event]:
+    """An event that the first signal sets, so that all ends in order; a second one ends the process at once."""
+    cancel = Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

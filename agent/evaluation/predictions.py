@@ -1,0 +1,103 @@
+"""Predictions as SWE-bench's harness takes them, and what they cost. Their content is not trusted."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.batch.instances import Gold
+from agent.batch.rows import ID, rows
+from trajectories.errors import UsageError
+
+NAMES = "all_preds.jsonl", "preds.json"
+REPEAT = re.compile(r"repeat-(\d+)")
+HOW = 'A row is {"instance_id": …, "model_name_or_path": …, "model_patch": …}.'
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    instance: str
+    model: str
+    patch: str
+
+    @property
+    def empty(self) -> bool:
+        return not self.patch.strip()
+
+
+Predictions = dict[str, Prediction]
+"""Instance -> its prediction."""
+
+
+def read_predictions(given: str, golds: Mapping[str, Gold]) -> list[Predictions]:
+    """The predictions of a file, of a batch's folder (one element a repeat), or with `gold` the instances' own.
+
+    Raises UsageError for what is none of these.
+    """
+    if given == "gold":
+        return [{name: Prediction(name, "gold", gold.patch) for name, gold in golds.items()}]
+    path = Path(given).expanduser()
+    if path.is_file():
+        return [_read(path)]
+    if not path.is_dir():
+        raise UsageError(f"There are no predictions in {path}.", "Name a file, a batch's folder, or `gold`.")
+    folders = [folder for folder in path.iterdir() if REPEAT.fullmatch(folder.name)]
+    ordered = [path, *sorted(folders, key=lambda folder: int(folder.name.removeprefix("repeat-")))]
+    return [_read(file) for folder in ordered if (file := _file_of(folder, path))]
+
+
+def _file_of(folder: Path, asked: Path) -> Path | None:
+    """The whole predictions in a folder; a repeat of which none is done yet has none."""
+    lines, whole = (folder / name for name in NAMES)
+    if lines.is_file() and (lines.read_bytes()[-1:] == b"\n" or not whole.is_file()):
+        return lines  # a killed driver may leave half a line, which the other file does not have
+    if whole.is_file():
+        return whole
+    if folder == asked:
+        raise UsageError(f"There is neither {' nor '.join(NAMES)} in {folder}.", "Name the folder of a batch.")
+    return None
+
+
+def _read(path: Path) -> Predictions:
+    found: Predictions = {}
+    for place, row in rows(path):
+        prediction = _prediction(row, place)
+        if found.setdefault(prediction.instance, prediction) != prediction:
+            raise UsageError(f"{path} has two predictions of {prediction.instance}.", "Keep one an instance.")
+    if not found:
+        raise UsageError(f"{path} holds no predictions.", HOW)
+    return found
+
+
+def _prediction(row: dict[str, Any], place: str) -> Prediction:
+    name = row.get(ID[0])
+    if not isinstance(name, str) or not name:
+        raise UsageError(f"{place} has no {ID[0]}.", HOW)
+    patch, model = row.get("model_patch"), row.get("model_name_or_path") or "None"
+    if not isinstance(patch, str | None) or not isinstance(model, str):
+        raise UsageError(f"{place}: model_patch and model_name_or_path are text.", HOW)
+    return Prediction(name, model, patch or "")
+
+
+def dollars(given: str) -> dict[str, float]:
+    """Instance -> what it cost, the mean over its repeats, from the batch's results beside the predictions.
+
+    Instances of which an attempt has no price are left out; none are there where there are no results.
+    """
+    path = Path(given).expanduser()
+    file = (path if path.is_dir() else path.parent) / "results.jsonl"
+    if given == "gold" or not file.is_file():
+        return {}
+    spent: dict[str, list[float | None]] = {}
+    try:
+        for line in file.read_bytes().split(b"\n")[:-1]:
+            row = json.loads(line)
+            spent.setdefault(row["instance"], []).append(row["dollars"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(f"{file} is not the results of a batch.", "Take it away, or restore it.") from None
+    known = {name: [each for each in costs if isinstance(each, int | float)] for name, costs in spent.items()}
+    return {name: sum(costs) / len(costs) for name, costs in known.items() if len(costs) == len(spent[name])}

@@ -1,0 +1,91 @@
+"""The instances' own patches, graded first: what does not tell a right patch from none, or fails it, tells nothing.
+
+Their verdicts lie under the run id `gold`, as models `gold` and `base`, and are not come to twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.batch.instances import Gold
+from agent.batch.place import Instance
+from agent.evaluation.graded import Graded
+from agent.evaluation.repeats import Names, changing, judged, steadily, tried
+from agent.evaluation.shelf import Shelf, key
+
+RUN = "gold"
+SHOWN = 3
+
+Grade = Callable[[Gold, Instance, str], Graded]
+"""Applies a patch in a clean workspace and runs the instance's tests. "" is the base with the tests alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An instance with what judges it."""
+
+    gold: Gold
+    instance: Instance
+
+    def key(self, setup: str, *more: object) -> str:
+        """What a verdict on it depends on, beside the patch."""
+        gold = self.gold
+        tests = gold.test_patch, gold.fail_to_pass, gold.pass_to_pass
+        return key(setup, self.instance.repo, self.instance.base, self.instance.image, tests, *more)
+
+
+class GoldCheck:
+    """Grades gold patches and bases. `setup` names what else a verdict depends on; `repeats` as in `tried`."""
+
+    def __init__(self, grade: Grade, directory: Path, setup: str, repeats: int) -> None:
+        self._grade = grade
+        self._shelf = Shelf(directory, RUN)
+        self._setup = setup
+        self._repeats = repeats
+
+    def reason(self, case: Case) -> str:
+        """Why the instance says nothing about a patch; "" where it does."""
+        patch = case.gold.patch
+        if not patch.strip():
+            return "it has no patch of its own"
+
+        def own() -> Graded:
+            tries = tried(lambda: self._grade(case.gold, case.instance, patch), self._repeats)
+            return judged(tries, changing(tries))
+
+        if why := _failing(self._kept(case, "gold", patch, own)):
+            return why
+        base = self._kept(case, "base", "", lambda: self._grade(case.gold, case.instance, ""))
+        if base.error:
+            return f"its tests could not be run without a patch: {base.error}"
+        solved = base.resolved or (base.f2p_ok and not base.f2p_failed)
+        return "its tests pass without any patch" if solved else ""
+
+    def flips(self, case: Case) -> Names:
+        """The tests that pass and fail with the instance's own patch, in as many tries as are made."""
+        patch = case.gold.patch
+
+        def again() -> Graded:
+            tries = steadily(lambda: self._grade(case.gold, case.instance, patch), self._repeats)
+            return judged(tries, changing(tries))
+
+        return frozenset(self._kept(case, "gold-again", patch, again).flaky)
+
+    def _kept(self, case: Case, model: str, patch: str, grade: Callable[[], Graded]) -> Graded:
+        name = case.key(self._setup, patch, self._repeats)
+        return self._shelf.find(model, case.gold.id, name) or self._shelf.put(model, grade(), name, patch)
+
+
+def _failing(own: Graded) -> str:
+    if own.error:
+        return f"its own patch could not be judged: {own.error}"
+    if not own.applied:
+        return "its own patch does not apply"
+    if own.resolved:
+        return ""
+    failed = own.f2p_failed + own.p2p_failed
+    more = f" and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
+    named = ", ".join(failed[:SHOWN])
+    return f"its own patch fails {named}{more}" if failed else "none of its tests tells its own patch from none"

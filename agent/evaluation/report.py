@@ -1,0 +1,176 @@
+"""What an evaluation came to, as an object: SWE-bench's run report, and ours with intervals beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.evaluation.comparison import Comparison, Outcomes
+from agent.evaluation.graded import Graded
+from agent.evaluation.grading import Outcome, Plan
+from agent.evaluation.predictions import Predictions
+from agent.evaluation.shelf import part
+from agent.evaluation.statistics import Interval, repeated, wilson
+from trajectories.errors import UsageError, WorkspaceError
+
+SCHEMA = 2
+"""Of SWE-bench's run report, as swebench 4 writes it (harness/reporting.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Where each instance that counts stands, in one run id: each is in one of the fields but `total`, by name.
+
+    `errors` have no verdict, or a patch that does not apply; `missing` have no prediction. Neither is resolved.
+    """
+
+    run: str
+    model: str
+    total: tuple[str, ...]
+    resolved: tuple[str, ...]
+    unresolved: tuple[str, ...]
+    empty: tuple[str, ...]
+    errors: tuple[str, ...]
+    missing: tuple[str, ...]
+    flaky: Mapping[str, tuple[str, ...]]
+
+    @property
+    def file(self) -> str:
+        return f"{part(self.model.replace('/', '__'))}.{self.run}.json"
+
+
+def counted(run: str, predictions: Predictions, ids: Collection[str], verdicts: Mapping[str, Graded]) -> Counted:
+    """Sort the instances `ids` (those that are not quarantined) by what their predictions came to."""
+    given = [name for name in sorted(ids) if name in predictions]
+    done = [name for name in given if name in verdicts and verdicts[name].applied and not verdicts[name].error]
+    empty = tuple(name for name in given if predictions[name].empty)
+    return Counted(
+        run=run,
+        model=next(iter(predictions.values())).model,
+        total=tuple(sorted(ids)),
+        resolved=tuple(name for name in done if verdicts[name].resolved),
+        unresolved=tuple(name for name in done if not verdicts[name].resolved),
+        empty=empty,
+        errors=tuple(name for name in given if name not in done and name not in empty),
+        missing=tuple(name for name in sorted(ids) if name not in predictions),
+        flaky={name: graded.flaky for name, graded in sorted(verdicts.items()) if graded.flaky},
+    )
+
+
+def official(found: Counted, quarantined: Collection[str] = ()) -> dict[str, Any]:
+    """The run report, key by key as `make_run_report` writes it, and which instances were left out of it."""
+    completed = sorted(found.resolved + found.unresolved)
+    submitted = sorted(set(found.total) - set(found.missing))
+    report = {
+        "total_instances": len(found.total),
+        "submitted_instances": len(submitted),
+        "completed_instances": len(completed),
+        "resolved_instances": len(found.resolved),
+        "unresolved_instances": len(found.unresolved),
+        "empty_patch_instances": len(found.empty),
+        "error_instances": len(found.errors),
+        "completed_ids": completed,
+        "incomplete_ids": list(found.missing),
+        "empty_patch_ids": list(found.empty),
+        "submitted_ids": submitted,
+        "resolved_ids": list(found.resolved),
+        "unresolved_ids": list(found.unresolved),
+        "error_ids": list(found.errors),
+        "schema_version": SCHEMA,
+        "unstopped_instances": 0,
+        "unstopped_containers": [],
+        "unremoved_images": [],
+    }
+    return report | ({"quarantined_ids": sorted(quarantined)} if quarantined else {})
+
+
+def outcomes(runs: Collection[Counted]) -> dict[str, list[bool]]:
+    """Instance -> whether it is resolved, a run each; those for which no run has a prediction are left out."""
+    submitted = {name for run in runs for name in set(run.total) - set(run.missing)}
+    return {name: [name in run.resolved for run in runs] for name in sorted(submitted)}
+
+
+def reported(path: Path) -> Outcomes | None:
+    """The outcomes that a run report tells; None where the file is something else. Raises UsageError."""
+    try:
+        found = json.loads(path.read_bytes())
+        if not isinstance(found, dict) or "resolved_ids" not in found:
+            return None
+        return {name: [name in set(found["resolved_ids"])] for name in found["submitted_ids"]}
+    except (OSError, ValueError):
+        return None
+    except (KeyError, TypeError):
+        raise UsageError(
+            f"{path} is no whole run report.", "Name predictions, or a report with submitted_ids."
+        ) from None
+
+
+def summary(plan: Plan, outcome: Outcome, runs: list[Counted]) -> dict[str, Any]:
+    """The object of `--json`, without the comparison: rates of all instances that are not quarantined."""
+    ids = runs[0].total
+    resolved = [set(run.resolved) for run in runs]
+    by_repository: dict[str, list[str]] = {}
+    for name in ids:
+        by_repository.setdefault(plan.cases[name].instance.repo, []).append(name)
+    return {
+        "model": runs[0].model,
+        "total": len(ids),
+        **_rate(list(ids), resolved),
+        "runs": [_run(run, plan.out) for run in runs],
+        "quarantined": dict(outcome.quarantined),
+        "repositories": {
+            repo: {"total": len(names), **_rate(names, resolved)} for repo, names in by_repository.items()
+        },
+        "repeats": _repeats(ids, resolved),
+        "out": str(plan.out),
+    }
+
+
+def _rate(ids: list[str], resolved: list[set[str]]) -> dict[str, Any]:
+    """The share that is resolved. Of one run Wilson's interval, of several that of their mean over drawn instances."""
+    if not ids:
+        return {"resolved": 0, "rate": None, "interval": None}
+    rows = [[name in run for run in resolved] for name in ids]
+    hits = sum(map(sum, rows))
+    interval = wilson(hits, len(ids)) if len(resolved) == 1 else repeated(rows).interval
+    mean = hits if len(resolved) == 1 else hits / len(resolved)
+    return {"resolved": mean, "rate": hits / len(resolved) / len(ids), "interval": _pair(interval)}
+
+
+def _repeats(ids: Collection[str], resolved: list[set[str]]) -> dict[str, Any] | None:
+    if len(resolved) == 1 or not ids:
+        return None
+    found = repeated([[name in run for run in resolved] for name in ids])
+    at = {str(k): value for k, value in enumerate(found.pass_at, 1)}
+    return {"rates": list(found.rates), "mean": found.mean, "variance": found.variance, "pass_at": at}
+
+
+def _run(run: Counted, out: Path) -> dict[str, Any]:
+    names = "resolved", "unresolved", "empty", "errors", "missing"
+    told: dict[str, Any] = {name: list(getattr(run, name)) for name in names}
+    return {"run_id": run.run, "report": str(out / run.file), **told, "flaky": dict(run.flaky)}
+
+
+def compared(found: Comparison, other: str) -> dict[str, Any]:
+    """A comparison in which `other` was the first and what is evaluated the second."""
+    told = asdict(found) | {"interval": _pair(found.interval), "means_interval": _pair(found.means_interval)}
+    if found.costs:
+        told["costs"] |= {"interval": _pair(found.costs.interval)}
+    return {"with": other, **told}
+
+
+def _pair(interval: Interval | None) -> list[float] | None:
+    return [interval.low, interval.high] if interval else None
+
+
+def write(path: Path, report: Mapping[str, Any]) -> None:
+    """Write an object whole. Raises WorkspaceError."""
+    torn = path.with_name(f".{path.name}.torn")
+    try:
+        torn.write_text(json.dumps(report, indent=4) + "\n", "utf-8")
+        torn.replace(path)
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be written: {error.strerror}.", "Make room, then go on.") from error
