@@ -70,8 +70,7 @@ class Store:
 
         self.out = out
         self.done: dict[str, Done] = {}
-        """By the names of the runs."""
-        self._models: dict[str, str] = {}
+        """By the names of the runs, without their patches, which are on disk."""
         self._lock = Lock()
         self._predictions: dict[int, Predictions] = {}
         try:
@@ -89,18 +88,22 @@ class Store:
             raise
 
     def _open(self) -> None:
-        def read(line: bytes) -> None:
-            done, model = decode(line)
-            if done.run in self.done:
-                raise ValueError("twice")
-            self.done[done.run], self._models[done.run] = done, model
-
-        self._results = Appended(self.out / RESULTS, read)
+        self._results = Appended(self.out / RESULTS, self._read)
+        missing = {run for run, done in self.done.items() if done.instance not in self._of(done.repeat).ids}
+        if missing:
+            with (self.out / RESULTS).open("rb") as file:
+                for done, model in map(decode, file):
+                    if done.run in missing:
+                        self._predict(done, model)
         self._of(1)
-        for run in self.done:
-            self._predict(run)
         for predictions in self._predictions.values():
             predictions.write()
+
+    def _read(self, line: bytes) -> None:
+        done, _ = decode(line)
+        if done.run in self.done:
+            raise ValueError("twice")
+        self.done[done.run] = replace(done, patch="")
 
     def _of(self, repeat: int) -> Predictions:
         if repeat not in self._predictions:
@@ -114,19 +117,15 @@ class Store:
         line = encode(done, model)
         decode(line)  # what could not be read again is not written
         with self._lock:
-            new = done.run not in self.done
-            if new:
-                self._results.append(line)
-                self.done[done.run], self._models[done.run] = done, model
-            self._predict(done.run)
-        return new
+            if done.run in self.done:
+                return False
+            self._results.append(line)
+            self.done[done.run] = replace(done, patch="")
+            self._predict(done, model)
+        return True
 
-    def _predict(self, run: str) -> None:
-        """The run's prediction, if it is not there: a killed driver, or a full disk, may have come between."""
-        done = self.done[run]
-        predictions = self._of(done.repeat)
-        if done.instance not in predictions.ids:
-            predictions.add(done.instance, self._models[run], done.patch)
+    def _predict(self, done: Done, model: str) -> None:
+        self._of(done.repeat).add(done.instance, model, done.patch)
 
     def close(self) -> None:
         """`preds.json` is right afterwards, and another process may go on."""
