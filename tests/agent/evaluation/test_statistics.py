@@ -1,0 +1,98 @@
+"""Intervals and repeats, against published figures and against what must hold for any."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.evaluation.statistics import bootstrap, pass_at, repeated, wilson
+
+
+@pytest.mark.parametrize(
+    ("hits", "total", "low", "high"),
+    [  # Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_as_published(hits: int, total: int, low: float, high: float) -> None:
+    found = wilson(hits, total)
+    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+
+
+@given(st.integers(1, 3000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
+def test_wilson_holds_the_rate_and_is_the_same_from_the_other_side(of: tuple[int, int]) -> None:
+    hits, total = of
+    found, other = wilson(hits, total), wilson(total - hits, total)
+    assert 0 <= found.low <= hits / total <= found.high <= 1
+    assert found.low < found.high
+    assert found.low == pytest.approx(1 - other.high)
+
+
+def test_nothing_says_nothing_and_more_says_more() -> None:
+    assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
+    assert wilson(500, 1000).high - wilson(500, 1000).low < wilson(5, 10).high - wilson(5, 10).low
+    with pytest.raises(ValueError, match="3 of 2"):
+        wilson(3, 2)
+
+
+@given(st.integers(1, 8).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n), st.integers(0, n))))
+def test_pass_at_k_is_the_share_of_all_choices_that_hold_a_hit(of: tuple[int, int, int]) -> None:
+    k, tries, hits = of
+    outcomes = [True] * hits + [False] * (tries - hits)
+    chosen = [any(outcomes[at] for at in places) for places in combinations(range(tries), k)]
+    assert len(chosen) == comb(tries, k)
+    assert pass_at(k, tries, hits) == pytest.approx(fmean(chosen))
+
+
+def test_no_pass_at_more_than_there_are_tries() -> None:
+    with pytest.raises(ValueError, match="pass@3 of 1 in 2"):
+        pass_at(3, 2, 1)
+
+
+def test_a_bootstrap_is_the_same_each_time_and_holds_the_mean() -> None:
+    values = [0.0] * 30 + [1.0] * 70
+    found = bootstrap(values)
+    assert found == bootstrap(values)
+    uneven = [at**0.5 for at in range(50)]
+    assert bootstrap(uneven) != bootstrap(uneven, seed=1)
+    # Near the normal distribution's 0.7 -+ 1.96 * sqrt(0.21 / 100).
+    assert found.low == pytest.approx(0.610, abs=0.015)
+    assert found.high == pytest.approx(0.790, abs=0.015)
+
+
+def test_repeats_by_hand() -> None:
+    found = repeated([[True, True], [True, False], [False, False], [False, True]])
+    assert found.rates == (0.5, 0.5)
+    assert found.mean == 0.5
+    assert found.variance == 0.0
+    assert found.pass_at == (0.5, 0.75)
+    uneven = repeated([[True, False, False]] * 2)
+    assert uneven.rates == (1.0, 0.0, 0.0)
+    assert uneven.variance == pytest.approx(1 / 3)
+
+
+def test_attempts_at_one_instance_count_as_one_instance() -> None:
+    once = [[hit] for hit in (True, False) * 20]
+    copied = [row * 5 for row in once]
+    assert repeated(copied).interval == repeated(once).interval, "five equal attempts tell no more than one"
+    mixed = repeated([[True, False] * 2 for _ in range(40)])
+    assert mixed.interval.low == mixed.interval.high == 0.5, "every instance does as well as every other"
+
+
+@pytest.mark.parametrize("outcomes", [[], [[], []]])
+def test_there_is_no_mean_of_nothing(outcomes: list[list[bool]]) -> None:
+    with pytest.raises(ValueError, match="no outcomes"):
+        repeated(outcomes)
+
+
+def test_rows_are_equally_long() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        repeated([[True, True], [True]])
