@@ -16,7 +16,15 @@ from agent.batch.solving import given_up
 from agent.batch.spending import Begun, begun_in, set_aside
 from agent.engine import Token
 from agent.limiter import Limiter
-from trajectories.errors import ConfigError, Refused, RunBroken, SweAgentError, TryLater, UsageError, WorkspaceError
+from trajectories.errors import (
+    ConfigError,
+    ModelError,
+    RunBroken,
+    SweAgentError,
+    TryLater,
+    UsageError,
+    WorkspaceError,
+)
 
 if TYPE_CHECKING:
     from agent.batch.driver import Front
@@ -89,8 +97,8 @@ def base_of(job: Job) -> str:
 def worked(job: Job, means: Means) -> Done:
     """What the job comes to, its lease settled.
 
-    Raises Cancelled, Exhausted where no money is left for it, and ConfigError where only the user can mend it; whatever
-    else goes wrong is what it comes to.
+    Raises Cancelled, Exhausted where no money is left for it, ConfigError where only the user can mend it, and TryLater
+    where the provider has refused everybody for long; whatever else goes wrong is what it comes to.
     """
     try:
         return _leased(job, means)
@@ -98,9 +106,9 @@ def worked(job: Job, means: Means) -> Done:
         kept = set_aside(job.directory).name
         means.begun.pop(job.run, None)
         means.front.say(f"{job.run} is begun anew: {error.message} What there was of it is kept as {kept}.")
-    except ConfigError as error:
-        if isinstance(error.__cause__, Refused):  # its own advice is to resume a single run
-            raise ConfigError(error.message, f"{error.__cause__.fix} Then start the batch again.".strip()) from error
+    except (ConfigError, TryLater) as error:
+        if isinstance(error.__cause__, ModelError):  # its own advice is to resume a single run
+            raise type(error)(error.message, f"{error.__cause__.fix} Then start the batch again.".strip()) from error
         raise
     try:
         return _leased(job, means)
@@ -159,12 +167,19 @@ def _tried(job: Job, means: Means) -> Done:
     except (RunBroken, ConfigError):
         raise
     except (UsageError, TryLater, WorkspaceError) as error:
+        if _refused_all(error):
+            raise
         done = given_up(job, error)
     return replace(done, tries=retrying.statistics["attempt_number"])
 
 
 def _worth_another(error: BaseException) -> bool:
-    return isinstance(error, WorkspaceError | TryLater) and not isinstance(error, RunBroken)
+    return isinstance(error, WorkspaceError | TryLater) and not isinstance(error, RunBroken) and not _refused_all(error)
+
+
+def _refused_all(error: BaseException) -> bool:
+    """Whether the provider takes no requests from anybody, and all other instances would fail as well."""
+    return isinstance(error.__cause__, ModelError) and error.__cause__.limited
 
 
 def _once(job: Job, means: Means) -> Done:

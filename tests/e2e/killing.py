@@ -1,19 +1,28 @@
-"""What tests that kill a run share: the kill, the sample of moments, and what a journal says of the money."""
+"""What tests that kill a run share: the provider that outlives it, the kill, the sample of moments, and what a journal
+says of the money."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.e2e.conftest import Machine
+from tests.endpoint import Request
 from trajectories.journal import read
 from trajectories.records import Hold, Reply, Settle
 
 SEED = 20261120
+ROOT = Path(__file__).parents[2]
+MODEL = "openai/x"
 Moment = TypeVar("Moment")
 
 
@@ -62,3 +71,44 @@ def account(directory: Path) -> dict[str, Any]:
         "in flight": in_flight,
         "calls": len(holds),
     }
+
+
+@dataclass
+class Provider:
+    """The endpoint in a process of its own, which outlives the runs that are killed."""
+
+    url: str
+    log: Path
+
+    @property
+    def seen(self) -> int:
+        """How many requests came so far."""
+        return self.log.read_bytes().count(b"\n")
+
+    @property
+    def requests(self) -> list[Request]:
+        lines = self.log.read_text("utf-8").splitlines()
+        sent = [json.loads(line) for line in lines]
+        return [Request("POST", one["path"], {}, body=one["body"], at=one["at"]) for one in sent]
+
+
+@contextmanager
+def provider(machine: Machine, lines: list[dict[str, Any]]) -> Iterator[Provider]:
+    """A provider with the whole script ahead of it, in the user's config as `MODEL`."""
+    script, log = machine.home / "endpoint.jsonl", machine.home / "requests.jsonl"
+    script.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    log.unlink(missing_ok=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.endpoint", "--script", str(script), "--log", str(log)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    with process:
+        url = process.stdout.readline().strip()
+        (machine.home / "config.toml").write_text(
+            f'[models."{MODEL}"]\napi_base = "{url}/v1"\nprice_in = 1.0\nprice_out = 5.0\nmax_output = 1000\n'
+        )
+        try:
+            yield Provider(url, log)
+        finally:
+            process.kill()

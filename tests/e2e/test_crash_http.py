@@ -10,13 +10,8 @@ import json
 import logging
 import random
 import re
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,13 +20,11 @@ import pytest
 
 from agent.task import RESUMED
 from tests.e2e.conftest import TEST_CORE, Machine
-from tests.e2e.killing import SEED, account, begun, killed, sample
+from tests.e2e.killing import MODEL, SEED, Provider, account, begun, killed, provider, sample
 from tests.endpoint import Request
 from trajectories.journal import read
 from trajectories.records import Hold, Note, Reply, Settle, Step
 
-ROOT = Path(__file__).parents[2]
-MODEL = "openai/x"
 SLOW = 0.05
 """Seconds before each event of a stream: kills are to fall between them."""
 MOST_LIVES = 4
@@ -61,42 +54,6 @@ SCRIPT = [
 ]  # fmt: skip
 
 
-@dataclass
-class Provider:
-    """The endpoint in a process of its own, which outlives the runs that are killed."""
-
-    url: str
-    log: Path
-
-    @property
-    def requests(self) -> list[Request]:
-        lines = self.log.read_text("utf-8").splitlines()
-        sent = [json.loads(line) for line in lines]
-        return [Request("POST", one["path"], {}, body=one["body"], at=one["at"]) for one in sent]
-
-
-@contextmanager
-def provider(machine: Machine) -> Iterator[Provider]:
-    """A provider with the whole script ahead of it, in the user's config."""
-    script, log = machine.home / "endpoint.jsonl", machine.home / "requests.jsonl"
-    script.write_text("".join(json.dumps(line) + "\n" for line in SCRIPT))
-    log.unlink(missing_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.endpoint", "--script", str(script), "--log", str(log)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert process.stdout
-    with process:
-        url = process.stdout.readline().strip()
-        (machine.home / "config.toml").write_text(
-            f'[models."{MODEL}"]\napi_base = "{url}/v1"\nprice_in = 1.0\nprice_out = 5.0\nmax_output = 1000\n'
-        )
-        try:
-            yield Provider(url, log)
-        finally:
-            process.kill()
-
-
 @pytest.fixture
 def begin(calculator: Path, issue_file: str) -> list[str]:
     return [
@@ -110,7 +67,7 @@ def whole(machine: Machine, begin: list[str]) -> dict[str, Any]:
     """The run that nothing interrupts."""
     machine.extra |= {"SWE_AGENT_RETRY_WAIT": "0.3"}
     machine.traced = False
-    with provider(machine) as asked:
+    with provider(machine, SCRIPT) as asked:
         started = time.monotonic()
         done = machine.json(*begin)
         seconds = time.monotonic() - started
@@ -125,7 +82,7 @@ def test_killed_at_random_moments(machine: Machine, begin: list[str], whole: dic
     moments = [[(part + chance.random()) * whole["seconds"] / 30, *_later(chance, whole)] for part in range(30)]
     fell: Counter[str] = Counter()
     for seconds in sample(moments, 3):
-        with provider(machine) as asked:
+        with provider(machine, SCRIPT) as asked:
             directory = _live_through(machine, begin, asked, seconds, fell)
             done = machine.json("resume", directory.name) if directory else machine.json(*begin)
             _check(done, Path(done["directory"]), asked.requests, whole)
