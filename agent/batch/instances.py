@@ -72,9 +72,9 @@ def read_instances(paths: Sequence[Path], hints: bool = False) -> list[Instance]
     listed = [instance for path in paths if is_list_of_addresses(path) for instance in _addresses(path)]
     files = [path for path in paths if not is_list_of_addresses(path)]
     fields = SOLVERS if hints else [name for name in SOLVERS if name not in FIELDS["hints"]]
-    merged = _merged(files, fields)
-    whole = {file for row in merged.values() if _first(row.row, ISSUE) for file in row.files}
-    of_rows = [_instance(id, row) for id, row in merged.items() if whole.intersection(row.files)]
+    merged, bearing = _merged(files, fields)
+    wanted = [id for id, row in merged.items() if bearing.intersection(row.files)]
+    of_rows = [_instance(id, merged.pop(id)) for id in wanted]  # a row goes as its instance comes
     found = [*listed, *of_rows]
     if not found:
         names = ", ".join(map(str, paths))
@@ -85,7 +85,7 @@ def read_instances(paths: Sequence[Path], hints: bool = False) -> list[Instance]
 
 def read_golds(paths: Sequence[Path]) -> dict[str, Gold]:
     """What the files say of how instances are judged, by id; rows without a solution are left out."""
-    return {id: _gold(id, row) for id, row in _merged(paths, None).items() if "patch" in row.row}
+    return {id: _gold(id, row) for id, row in _merged(paths, None)[0].items() if "patch" in row.row}
 
 
 def select(instances: Sequence[Instance], filter: str = "", slice: str = "", seed: int | None = None) -> list[Instance]:
@@ -121,9 +121,10 @@ class _Merged:
     place: str
 
 
-def _merged(paths: Iterable[Path], fields: Collection[str] | None) -> dict[str, _Merged]:
-    """What the files say of each id, which each may name once."""
+def _merged(paths: Iterable[Path], fields: Collection[str] | None) -> tuple[dict[str, _Merged], set[Path]]:
+    """What the files say of each id, which each may name once; and the files that have issues."""
     found: dict[str, _Merged] = {}
+    bearing = set()
     for path in paths:
         seen: dict[str, str] = {}
         for place, row in rows(path, fields):
@@ -131,6 +132,8 @@ def _merged(paths: Iterable[Path], fields: Collection[str] | None) -> dict[str, 
             if id in seen:
                 raise UsageError(f"{place} has the id {id!r}, as has {_small(seen[id])}.", "Take one of them out.")
             seen[id] = place
+            if _first(row, ISSUE):
+                bearing.add(path)
             if id not in found:
                 found[id] = _Merged(row, [path], place)
             else:
@@ -138,7 +141,7 @@ def _merged(paths: Iterable[Path], fields: Collection[str] | None) -> dict[str, 
                 found[id].files.append(path)
         if not seen:
             raise UsageError(f"{path} has no rows.", "Name a file with instances.")
-    return found
+    return found, bearing
 
 
 def _add(known: _Merged, row: Row, place: str) -> None:
