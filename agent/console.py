@@ -5,7 +5,6 @@ On a terminal a step takes some lines, and the bottom ones are drawn anew while 
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -27,7 +26,7 @@ from agent.live import FRAMES_PER_SECOND, Status, cost, numbered, thousands
 from agent.solve import Result
 from agent.summary import as_json
 from agent.task import describe
-from agent.terminal import LOG_WIDTH, Rich
+from agent.terminal import LOG_WIDTH, Rich, moves
 from trajectories.errors import SweAgentError
 from trajectories.records import Exit, Note, Reply, Step, Verdict
 from trajectories.trajectory import Trajectory
@@ -58,8 +57,7 @@ class Console:
         self.out = Rich(highlight=False, **colour)
         self.progress = self.out if out else Rich(stderr=True, highlight=False, **colour)
         self.started = time.monotonic()
-        self._moving = not (plain or out or self.progress.is_dumb_terminal or os.environ.get("NO_COLOR"))
-        self._moving = self._moving and sys.stderr.isatty()
+        self._moving = moves(self.progress, plain or out)
         self._engine: Engine | None = None
         self._status: Status | None = None
 

@@ -30,6 +30,12 @@ def console(plain: bool = False, stderr: bool = False) -> Rich:
     return made
 
 
+def moves(progress: RichConsole, plain: bool = False) -> bool:
+    """Whether lines can be drawn anew there, and the user has not asked for plain ones."""
+    plain = plain or progress.is_dumb_terminal or bool(os.environ.get("NO_COLOR"))
+    return not plain and progress.file.isatty()
+
+
 def cleanly(progress: RichConsole) -> Callable[[str], None]:
     """Prints lines of which strangers wrote a part: nothing in them drives the terminal."""
     from aci.view import clean

@@ -1,0 +1,215 @@
+"""What a person sees of a batch: on a terminal a few lines that are drawn anew, in a log a line an event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.table import Column, Table
+from rich.text import Text
+
+from agent.batch.causes import CAUSES, cause
+from agent.batch.place import Done, Job
+from agent.batch.tally import Plan, Running, Standing, Tally
+from agent.batch.telling import clock, line, money, money_ahead, paused, time_ahead
+from agent.engine import Happening
+from agent.live import tail
+from agent.terminal import console, moves
+from trajectories.records import Step
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+    from agent.batch.driver import Front
+
+FRAMES_PER_SECOND = 4
+WIDE = 100
+"""Columns from which time and money share a line, and each run says its phase."""
+LEAST_NAME, LEAST_DOING = 16, 10
+DIGITS = re.compile(r"\d+")
+SPARE = 1
+"""Rows left free, for the cursor."""
+
+
+def front(plan: Plan, plain: bool = False) -> Front:
+    """The front end that fits where stderr goes."""
+    progress = console(plain, stderr=True)
+    return Dashboard(plan, progress) if moves(progress, plain) else Lines(plan, console(plain=True, stderr=True))
+
+
+class Lines:
+    """One plain line an event; fulfils `Front`."""
+
+    def __init__(self, plan: Plan, progress: Console) -> None:
+        self._tally = Tally(plan)
+        self._plan = plan
+        self._progress = progress
+        self._paused: frozenset[str] = frozenset()
+        self._said = ""
+        self._lock = Lock()
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        pass
+
+    def began(self, jobs: Sequence[Job], done: Sequence[Done] = ()) -> None:
+        self._tally.began(jobs, done)
+        now = self._tally.standing()
+        before = f"; {len(done)} done before, {money(now.dollars)}" if done else ""
+        self._print(f"{len(jobs)} to do with {self._plan.workers} workers{before}")
+
+    def started(self, job: Job, image: str) -> None:
+        self._tally.started(job)
+        self._print(f"started {job.run}{f' in {image}' if image else ''}")
+
+    def step(self, job: Job, step: Step, dollars: float | None) -> None:
+        self._tally.step(job, step, dollars)
+
+    def happening(self, job: Job, event: Happening) -> None:
+        self._tally.happening(job, event)
+        if event.kind == "say":
+            self._said_by(job, event.text)
+
+    def _said_by(self, job: Job, text: str) -> None:
+        """What a run says, and a model's pause once; what many say at the same time, one says."""
+        pauses, gist = self._plan.pauses(), DIGITS.sub("", text)
+        with self._lock:
+            new, again = pauses.keys() - self._paused, gist == self._said
+            self._paused, self._said = frozenset(pauses), gist
+        for model in sorted(new):
+            self._print(paused(model, pauses[model]))
+        if not again:
+            self._print(f"{job.run}: {text}")
+
+    def done(self, done: Done) -> None:
+        seconds = self._tally.done(done)
+        now = self._tally.standing()
+        came = [
+            cause(done),
+            f"exit {done.code}",
+            f"verdict {done.verdict}",
+            money(done.dollars, 4),
+            f"{seconds:.1f} s",
+            f"{done.steps} steps",
+            *([f"{done.tries} tries"] if done.tries > 1 else []),
+            *([done.error] if done.error and cause(done) in ("error", "infrastructure") else []),
+        ]
+        whole = [f"{now.done}/{now.total}", money(now.dollars), time_ahead(now.left), money_ahead(now.cost)]
+        self._print(f"done {done.run}: {', '.join(came)} · {', '.join(filter(None, whole))}")
+
+    def say(self, text: str) -> None:
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        self._progress.print(Text(f"{clock(self._tally.standing().seconds)} {line(text)}"), soft_wrap=True)
+
+
+class Dashboard:
+    """The bottom of a terminal, drawn anew; what is done scrolls by above it. Fulfils `Front`."""
+
+    def __init__(self, plan: Plan, progress: Console) -> None:
+        self._tally = Tally(plan)
+        self._plan = plan
+        self._progress = progress
+        self._over = False
+        from rich.live import Live
+
+        self._live = Live(self, console=progress, refresh_per_second=FRAMES_PER_SECOND, redirect_stdout=False)
+
+    def __enter__(self) -> Dashboard:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._over = True
+        self._live.stop()
+
+    def began(self, jobs: Sequence[Job], done: Sequence[Done] = ()) -> None:
+        self._tally.began(jobs, done)
+
+    def started(self, job: Job, image: str) -> None:
+        self._tally.started(job)
+
+    def step(self, job: Job, step: Step, dollars: float | None) -> None:
+        self._tally.step(job, step, dollars)
+
+    def happening(self, job: Job, event: Happening) -> None:
+        self._tally.happening(job, event)
+
+    def done(self, done: Done) -> None:
+        seconds = self._tally.done(done)
+        came = cause(done)
+        told = Text.assemble((f"{came:>14}", CAUSES[came]), " ", line(done.run))
+        told.append(f"  {money(done.dollars, 4)}  {clock(seconds)}", style="dim")
+        if done.error and came in ("error", "infrastructure"):
+            told.append(f"  {line(done.error)}", style="dim")
+        self._scroll(told)
+
+    def say(self, text: str) -> None:
+        self._scroll(Text(line(text), style="yellow"))
+
+    def _scroll(self, text: Text) -> None:
+        text.truncate(self._progress.width, overflow="ellipsis")
+        self._progress.print(text, soft_wrap=True)
+
+    # What is drawn, in the thread that draws
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        now = self._tally.standing()
+        width, height = options.max_width, console.size.height
+        head = [*self._head(now, width), *self._pauses()]
+        yield from head
+        rows = height - SPARE - sum(len(console.render_lines(part, options)) for part in head)
+        if now.running and rows > 1 and not self._over:
+            shown = now.running if len(now.running) <= rows else now.running[: rows - 1]
+            yield _table(shown, now.now, width)
+            if more := len(now.running) - len(shown):
+                yield Text(f"and {more} more", style="dim")
+
+    def _head(self, now: Standing, width: int) -> Iterator[RenderableType]:
+        from rich.progress_bar import ProgressBar
+
+        bar = Table.grid(Column(ratio=1), Column(no_wrap=True), expand=True)
+        share = f"{now.done / now.total:.0%}" if now.total else ""
+        bar.add_row(ProgressBar(max(1, now.total), now.done), f" {now.done}/{now.total} {share}")
+        yield bar
+        spent = money(now.dollars) + (f" of {money(self._plan.total)}" if self._plan.total is not None else "")
+        at_work = f"{len(now.running)} at work"
+        times = ", ".join(filter(None, (at_work, clock(now.seconds), time_ahead(now.left))))
+        over = self._plan.total is not None and now.cost is not None and now.cost.mean > self._plan.total
+        dollars = Text(", ".join(filter(None, (spent, money_ahead(now.cost)))), "yellow" if over else "")
+        yield from (Text.assemble(times, " · ", dollars),) if width >= WIDE else (Text(times), dollars)
+        exits = [(f"{name} {now.causes.get(name, 0)}", colour) for name, colour in CAUSES.items()]
+        told = [one for one in exits if one[0].startswith("verified") or not one[0].endswith(" 0")]
+        yield Text(" · ").join([Text(text, colour) for text, colour in told])
+
+    def _pauses(self) -> Iterator[RenderableType]:
+        for model, seconds in self._plan.pauses().items():
+            yield Text(line(paused(model, seconds)), style="yellow", no_wrap=True, overflow="ellipsis")
+
+
+def _table(shown: Sequence[Running], now: float, width: int) -> Table:
+    """A row each; the end of a name says more than its beginning."""
+    phases = width >= WIDE
+    longest = max(len(one.run) for one in shown)
+    name = min(longest, max(LEAST_NAME, width // 3))
+    table = Table.grid(
+        Column(width=name, no_wrap=True),
+        Column(justify="right", no_wrap=True, min_width=3, style="cyan"),
+        Column(justify="right", no_wrap=True, min_width=5, style="dim"),
+        Column(justify="right", no_wrap=True, min_width=6, style="dim"),
+        *([Column(no_wrap=True, max_width=10, overflow="ellipsis", style="magenta")] if phases else []),
+        Column(ratio=1, no_wrap=True, overflow="ellipsis", min_width=LEAST_DOING),
+        padding=(0, 1, 0, 0),
+        expand=True,
+    )
+    for one in shown:
+        phase = [Text(line(one.phase))] if phases else []
+        doing = Text(line(one.doing))
+        table.add_row(tail(one.run, name), f"#{one.steps}", clock(now - one.since), money(one.dollars), *phase, doing)
+    return table

@@ -1,0 +1,132 @@
+"""Forecasts: ranges that hold the mean, grow with spread and are exact at the end, and no faith in the quick ones."""
+
+import math
+import random
+from statistics import NormalDist, mean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.batch.forecast import FEWEST, Range, student, time_left, whole
+
+amounts = st.floats(0, 1000, allow_nan=False)
+some = st.lists(amounts, max_size=30)
+enough = st.lists(amounts, min_size=12, max_size=30)
+
+
+@given(enough, some, st.integers(0, 500))
+def test_the_range_holds_the_mean_and_all_that_is_paid(done, running, waiting):
+    cost = whole(done, running, waiting)
+    assert cost is not None
+    assert cost.low <= cost.mean <= cost.high
+    assert cost.low >= math.fsum(done) + math.fsum(running)
+
+
+@given(enough, some, st.integers(0, 500), st.integers(1, 64))
+def test_time_left_is_never_less_than_none(done, running, waiting, workers):
+    left = time_left(done, running, waiting, workers)
+    assert left is not None
+    assert 0 <= left.low <= left.mean <= left.high
+
+
+@given(some)
+def test_at_the_end_it_is_exact(done):
+    paid = math.fsum(done)
+    assert whole(done, [], 0) == Range(paid, paid, paid)
+    assert time_left(done, [], 0, 4) == Range(0, 0, 0)
+
+
+@given(enough, st.floats(1.5, 10), st.integers(1, 100))
+def test_more_spread_gives_a_wider_range_around_the_same_mean(done, factor, waiting):
+    middle = mean(done)
+    wider = [middle + factor * (one - middle) for one in done]
+    near, far = whole(done, [], waiting), whole(wider, [], waiting)
+    assert near is not None
+    assert far is not None
+    assert far.mean == pytest.approx(near.mean + math.fsum(wider) - math.fsum(done), abs=1e-6)
+    assert far.high - far.mean >= near.high - near.mean - 1e-6
+
+
+@given(st.lists(amounts, min_size=FEWEST, max_size=5), st.integers(1, 100))
+def test_the_same_seen_more_often_gives_a_narrower_range(done, waiting):
+    few, many = whole(done, [], waiting), whole(done * 10, [], waiting)
+    assert few is not None
+    assert many is not None
+    assert many.high - many.mean <= few.high - few.mean + 1e-6
+
+
+@given(enough, some, st.integers(0, 100))
+def test_an_instance_costs_its_budget_at_most(done, running, waiting):
+    cost = whole(done, running, waiting, most=1000)
+    assert cost is not None
+    assert cost.high <= math.fsum(done) + 1000 * (len(running) + waiting) + 1e-6
+
+
+@given(enough, some, amounts, st.integers(0, 100))
+def test_what_runs_longer_never_makes_it_cheaper(done, running, age, waiting):
+    younger, older = whole(done, [*running, age], waiting), whole(done, [*running, age * 2], waiting)
+    assert younger is not None
+    assert older is not None
+    assert older.mean >= younger.mean - 1e-6
+
+
+@pytest.mark.parametrize(("done", "running"), [(0, 0), (2, 0), (2, 2), (3, 32), (9, 32)])
+def test_too_few_say_nothing(done, running):
+    assert whole([1.0] * done, [0.5] * running, 10) is None
+    assert time_left([1.0] * done, [0.5] * running, 10, 4) is None
+
+
+def test_equal_instances_leave_no_doubt():
+    assert whole([2.0] * 5, [], 10) == Range(30, 30, 30)
+    assert whole([2.0] * 5, [0.5], 10) == Range(32, 32, 32)
+    left = time_left([60.0] * 5, [], 10, 2)
+    assert left is not None
+    assert left.mean == pytest.approx(300, rel=0.1)
+
+
+def test_running_alone_ends_with_the_longest():
+    left = time_left([10.0] * 20, [1.0, 9.0], 0, 8)
+    assert left is not None
+    assert left.mean == pytest.approx(9)
+
+
+def snapshots(seed: int, instances: int, workers: int, at: int) -> tuple[Range, float, float, Range, float]:
+    """A batch with long tails, looked at when `at` are done: forecast, truth and plain mean in dollars; in seconds."""
+    rng = random.Random(seed)
+    lasts = [rng.lognormvariate(0, 0.83) for _ in range(instances)]  # as far around the mean as it is from nothing
+    costs = [last * rng.uniform(0.7, 1.3) for last in lasts]
+    begun: list[tuple[float, float, int]] = []  # end, begin, number
+    free = [0.0] * workers
+    for number, last in enumerate(lasts):
+        start = min(free)
+        free[free.index(start)] = start + last
+        begun.append((start + last, start, number))
+    now = sorted(end for end, _, _ in begun)[at - 1]
+    done = [number for end, _, number in begun if end <= now]
+    running = [(now - start, number) for end, start, number in begun if start <= now < end]
+    waiting = instances - len(done) - len(running)
+    cost = whole([costs[n] for n in done], [costs[n] * age / lasts[n] for age, n in running], waiting)
+    left = time_left([lasts[n] for n in done], [age for age, _ in running], waiting, workers)
+    assert cost is not None
+    assert left is not None
+    return cost, sum(costs), mean(costs[n] for n in done) * instances, left, max(free) - now
+
+
+@pytest.mark.parametrize("at", [10, 30, 100])
+def test_the_quick_ones_do_not_fool_it(at):
+    looks = [snapshots(seed, 300, 8, at) for seed in range(60)]
+    held = sum(cost.low <= truth <= cost.high for cost, truth, *_ in looks)
+    in_time = sum(left.low <= rest <= left.high for *_, left, rest in looks)
+    ours = mean(cost.mean / truth for cost, truth, *_ in looks)
+    plain = mean(guess / truth for _, truth, guess, *_ in looks)
+    assert held >= 45
+    assert in_time >= 45
+    assert abs(ours - 1) < 0.1
+    assert abs(ours - 1) < abs(plain - 1)
+
+
+@pytest.mark.parametrize(("freedom", "right"), [(2, 2.920), (5, 2.015), (10, 1.812), (30, 1.697)])
+def test_student(freedom, right):
+    assert student(freedom) == pytest.approx(right, rel=0.02)
+    assert student(freedom) > NormalDist().inv_cdf(0.95)
