@@ -9,15 +9,18 @@ from math import fsum
 from pathlib import Path
 from typing import Any
 
-from agent.batch.driver import Batch, Front, Summary
+from agent.batch.dashboard import front
+from agent.batch.driver import Batch, Summary
 from agent.batch.indexing import Indexing
 from agent.batch.instances import read_instances, select
+from agent.batch.manifest import check, manifest
 from agent.batch.place import Done, PlaceOptions, open_place
 from agent.batch.preparing import Preparing
 from agent.batch.purse import Purse
 from agent.batch.repositories import Repositories
 from agent.batch.spending import Account, account
 from agent.batch.store import Store
+from agent.batch.tally import Plan
 from agent.batch.working import Means
 from agent.drive import stopped_by_signals
 from agent.engine import Token, chosen_model
@@ -48,8 +51,22 @@ class Asked:
     engine_options: tuple[str, ...] = ()
     leaderboard: Path | None = None
 
+    @property
+    def noted(self) -> dict[str, object]:
+        """The batch's own flags, for the manifest."""
+        return {
+            "filter": self.filter,
+            "shuffle": self.seed,
+            "slice": self.slice,
+            "repeat": self.repeat,
+            "workers": self.workers,
+            "total": self.total,
+            "hints": self.hints,
+            "engine": self.engine,
+        }
 
-def begin(asked: Asked, front: Front) -> Summary:
+
+def begin(asked: Asked, plain: bool = False) -> Summary:
     """Run the batch, or go on with it, to its end; what stopped it before that is in the summary.
 
     Raises what is wrong before it is begun: UsageError, ConfigError, TryLater where another process has it; and
@@ -64,17 +81,20 @@ def begin(asked: Asked, front: Front) -> Summary:
     opened: list[Batch] = []
     with stopped_by_signals(opened), ExitStack() as stack:
         store = stack.enter_context(Store(asked.out))
+        check(asked.out, manifest(settings, instances, asked.files, {}, options=asked.noted))
         found = account(settings.runs, store.done)
-        cancel = Token()
+        cancel, limiter = Token(), Limiter(settings.retry_wait, settings.patience)
         place = open_place(asked.engine, PlaceOptions(asked.out, asked.workers, cancel, options))
         stack.callback(place.close)
+        purse = Purse(asked.total, _spent(store.done.values(), found, settings, asked.total))
+        plan = Plan(asked.workers, asked.total, settings.budget, limiter.pauses)
         means = Means(
             place=place,
             store=store,
-            purse=Purse(asked.total, _spent(store.done.values(), found, settings, asked.total)),
-            front=stack.enter_context(front),
+            purse=purse,
+            front=stack.enter_context(front(plan, plain)),
             cancel=cancel,
-            limiter=Limiter(settings.retry_wait, settings.patience),
+            limiter=limiter,
             prepare=preparing,
             model=model,
             indexing=stack.enter_context(closing(Indexing())) if asked.engine == "local" else None,

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from agent.batch.begin import Asked, begin
-from agent.batch.plainly import Plainly
 from agent.batch.told import as_json, in_words
 from agent.cli import INTERRUPTED, fail
 from agent.options import Effort, Image, Json, Kind, MaxSteps, MaxTime, MaxTokens, Plain, Test
@@ -101,9 +100,8 @@ def command(
         engine_options=tuple(engine_option or ()),
         leaderboard=leaderboard.absolute() if leaderboard else None,
     )
-    front = Plainly()
     try:
-        summary = begin(asked, front)
+        summary = begin(asked, plain)
     except KeyboardInterrupt:
         # A second one, or nothing is begun: no thread is waited for.
         fail(["--json"] if json else [], *INTERRUPTED)
