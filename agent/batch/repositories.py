@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from aci.cloning import clone_to, has, update
 from agent.batch.place import Instance
 from trajectories.errors import UsageError, WorkspaceError
 
-if TYPE_CHECKING:
-    from filelock import FileLock
-
-NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
+URL = re.compile(r"(?:[a-z]+://|git@)(?:[^/@\s]*@)?(?P<place>[^\s@]+)")
 SERVER = "https://github.com"
 
 
@@ -25,14 +24,14 @@ class Repositories:
         self.folder = folder
         self._lock = Lock()
         self._found: dict[str, Path] = {}
-        self._fetched: set[str] = set()
+        self._asked: set[tuple[str, str]] = set()
 
     def of(self, instance: Instance) -> Path:
         """Where the instance's repository lies.
 
         A path is taken as it is. `owner/name` is sought in the folder as owner/name, owner__name and name, each also
-        with .git; what is not there is cloned once, as is a URL. A clone of ours that lacks the base is brought up to
-        date, once. Nobody else's is written to.
+        with .git; what is not there is cloned, once, as is a URL. A clone of ours that lacks the base is brought up to
+        date, once a base; whether it has it then is for the caller to see. Nobody else's repository is written to.
 
         Raises UsageError for what is no repository or cannot be cloned, WorkspaceError for a folder that cannot be
         written.
@@ -40,60 +39,78 @@ class Repositories:
         repo = instance.repo
         if Path(repo).is_absolute():
             return Path(repo)
-        url, place = self._place(repo)
+        url, place = self._named(repo)
         with self._lock:
             found = self._found.get(repo)
         if found is None:
-            found = next((path for path in self._candidates(repo) if path.is_dir()), None) or self._clone(url, place)
+            there = (path for path in self._candidates(repo, place) if _is_repository(path))
+            found = next(there, None) or self._clone(repo, url, place)
             with self._lock:
                 self._found[repo] = found
-        if found == place and instance.base and not has(found, instance.base):
+        if instance.base and found == place:
             self._update(url, place, instance.base)
         return found
 
-    def _place(self, repo: str) -> tuple[str, Path]:
+    def _named(self, repo: str) -> tuple[str, Path]:
         """Where it comes from, and where our clone of it lies."""
-        if "://" in repo or repo.startswith("git@"):
-            name = re.sub(r"[^\w.-]+", "__", re.sub(r"^\w+://([^/@]*@)?|^git@", "", repo), flags=re.ASCII)
-            return repo, self.folder / f"{name.strip('._-').removesuffix('.git')}.git"
-        if not NAME.fullmatch(repo) or any(part.startswith((".", "-")) for part in repo.split("/")):
+        if match := URL.fullmatch(repo):
+            name = re.sub(r"[^\w.-]+", "__", match["place"].rstrip("/").removesuffix(".git"), flags=re.ASCII)
+            return repo, self.folder / f"{name.strip('._-') or 'repository'}.git"
+        if not NAME.fullmatch(repo):
             raise UsageError(
-                f"{repo!r} is no repository.", "Give owner/name, a URL, or a path that begins with / or ./."
+                f"{repo!r} names no repository.", "Give owner/name, a URL, or a path that begins with / or a dot."
             )
         return f"{SERVER}/{repo}.git", self.folder / f"{repo.replace('/', '__')}.git"
 
-    def _candidates(self, repo: str) -> list[Path]:
+    def _candidates(self, repo: str, place: Path) -> list[Path]:
         if not NAME.fullmatch(repo):
-            return [self._place(repo)[1]]
+            return [place]
         names = (repo, repo.replace("/", "__"), repo.partition("/")[2])
         return [self.folder / f"{name}{end}" for name in names for end in ("", ".git")]
 
-    def _clone(self, url: str, place: Path) -> Path:
+    def _clone(self, repo: str, url: str, place: Path) -> Path:
         with self._alone(place):
-            if not place.is_dir():
+            if not _is_repository(place):
                 try:
                     clone_to(url, place)
                 except UsageError as error:
+                    names = ", ".join(
+                        dict.fromkeys(str(path.relative_to(self.folder)) for path in self._candidates(repo, place))
+                    )
                     raise UsageError(
-                        f"{error.message[:-1]}, and {place} is not there.", f"{error.fix} Or put a clone there."
+                        f"There is no repository in {self.folder} by one of the names {names}, and {error.message}",
+                        f"Put a clone at {place}, or mend what keeps it from being made.",
                     ) from error
         return place
 
     def _update(self, url: str, place: Path, base: str) -> None:
-        """Once a base. What cannot be had is for the caller to find missing."""
-        with self._alone(place):
-            if base not in self._fetched and not has(place, base):
-                self._fetched.add(base)
-                update(url, place, base)
+        if (url, base) in self._asked:
+            return
+        if not has(place, base):
+            with self._alone(place):
+                if (url, base) not in self._asked and not has(place, base):  # nobody was first
+                    update(url, place, base)
+                self._asked.add((url, base))
 
-    def _alone(self, place: Path) -> FileLock:
-        """A lock of its own each time: it keeps out threads as well as processes."""
+    @contextmanager
+    def _alone(self, place: Path) -> Iterator[None]:
+        """A lock that keeps out the other threads, since each has one of its own, as well as other processes."""
         from filelock import FileLock
 
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return FileLock(place.with_name(f".{place.name}.lock"))
+            lock = FileLock(place.with_name(f".{place.name}.lock"))
+            lock.acquire()
         except OSError as error:
             raise WorkspaceError(
-                f"Nothing can be cloned to {self.folder}: {error.strerror}.", "Name another --repos."
+                f"Nothing can be cloned to {self.folder}: {error.strerror}.", "Name another folder with --repos."
             ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _is_repository(path: Path) -> bool:
+    """Or else the folder of an owner, say."""
+    return (path / "HEAD").exists() or (path / ".git").exists()

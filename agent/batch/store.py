@@ -108,7 +108,12 @@ class Store:
     def _of(self, repeat: int) -> Predictions:
         if repeat not in self._predictions:
             folder = self.out if repeat == 1 else self.out / f"repeat-{repeat}"
-            self._predictions[repeat] = Predictions(folder)
+            found = self._predictions[repeat] = Predictions(folder)
+            if strange := found.ids - {done.instance for done in self.done.values() if done.repeat == repeat}:
+                raise RunBroken(
+                    f"{folder} has a prediction for {min(strange)}, of which {self.out / RESULTS} knows nothing.",
+                    "Restore that file from a copy, or begin another batch with --out.",
+                )
         return self._predictions[repeat]
 
     def add(self, done: Done, model: str) -> bool:

@@ -1,0 +1,165 @@
+"""A batch's repositories: found where they lie, else cloned once, whoever asks at the same time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from aci import cloning
+from agent.batch import repositories
+from agent.batch.place import Instance
+from agent.batch.repositories import Repositories
+from tests.conftest import MakeRepo, git
+from trajectories.errors import UsageError, WorkspaceError
+from trajectories.records import Issue
+
+HOUSE = Path(__file__).resolve().parents[3]
+
+
+def instance(repo: str, base: str = "") -> Instance:
+    return Instance("a", repo, base, Issue("It stalls"))
+
+
+@pytest.fixture
+def server(tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for github.com, with the repository ada/engine."""
+    folder = tmp_path / "server"
+    (folder / "ada").mkdir(parents=True)
+    make_repo({"a.py": "x = 1\n"}).rename(folder / "ada" / "engine.git")
+    monkeypatch.setattr(repositories, "SERVER", folder.as_uri())
+    return folder
+
+
+@pytest.fixture
+def clones(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that were cloned."""
+    made: list[str] = []
+
+    def clone_to(url: str, place: Path) -> None:
+        made.append(url)
+        cloning.clone_to(url, place)
+
+    monkeypatch.setattr(repositories, "clone_to", clone_to)
+    return made
+
+
+@pytest.mark.parametrize(
+    "name", ["ada/engine", "ada/engine.git", "ada__engine", "ada__engine.git", "engine", "engine.git"]
+)
+def test_a_repository_is_found_by_its_names(tmp_path: Path, make_repo: MakeRepo, clones: list[str], name: str) -> None:
+    place = tmp_path / "repos" / name
+    place.parent.mkdir(parents=True)
+    (tmp_path / "repos" / "engine").mkdir(exist_ok=True)  # some owner's folder
+    if place.is_dir():
+        place.rmdir()
+    make_repo({"a.py": "x = 1\n"}).rename(place)
+    assert Repositories(tmp_path / "repos").of(instance("ada/engine")) == place
+    assert clones == []
+
+
+def test_what_is_not_there_is_cloned_once(tmp_path: Path, server: Path, clones: list[str]) -> None:
+    found = Repositories(tmp_path / "repos")
+    with ThreadPoolExecutor(8) as pool:
+        places = set(pool.map(lambda _: found.of(instance("ada/engine")), range(16)))
+    assert places == {tmp_path / "repos" / "ada__engine.git"}
+    assert Repositories(tmp_path / "repos").of(instance("ada/engine")) in places
+    assert clones == [f"{server.as_uri()}/ada/engine.git"]
+    assert git(places.pop(), "rev-parse", "--is-bare-repository") == "true"
+
+
+def test_processes_that_ask_at_once_have_one_clone(tmp_path: Path, server: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from agent.batch import repositories
+from agent.batch.place import Instance
+from trajectories.records import Issue
+repositories.SERVER = {server.as_uri()!r}
+clone = repositories.clone_to
+repositories.clone_to = lambda url, place: (print("cloned"), clone(url, place))
+sys.stdin.read()
+repositories.Repositories(Path({str(tmp_path / "repos")!r})).of(Instance("a", "ada/engine", "", Issue("t")))
+"""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=HOUSE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.stdin = None
+    assert sorted(process.communicate(timeout=60)[0] for process in processes) == ["", "", "cloned\n"]
+    assert {process.returncode for process in processes} == {0}
+
+
+def test_a_clone_of_ours_that_lacks_the_base_is_brought_up_to_date(tmp_path: Path, server: Path) -> None:
+    origin = server / "ada" / "engine.git"
+    first = git(origin, "rev-parse", "HEAD")
+    place = Repositories(tmp_path / "repos").of(instance("ada/engine", first))
+    git(origin, "commit", "-q", "--allow-empty", "-m", "second")
+    second = git(origin, "rev-parse", "HEAD")
+    git(origin, "reset", "-q", "--hard", first)  # as a pull request's base that was pushed over
+    git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+    found = Repositories(tmp_path / "repos")
+    assert not cloning.has(place, second)
+    assert found.of(instance("ada/engine", second)) == place
+    assert cloning.has(place, second)
+    assert found.of(instance("ada/engine", "3" * 40)) == place  # that it is missing, the caller finds
+
+
+def test_nobody_elses_clone_is_fetched_into(tmp_path: Path, server: Path) -> None:
+    place = tmp_path / "repos" / "ada__engine.git"
+    place.parent.mkdir()
+    git(tmp_path, "clone", "-q", "--bare", str(server / "ada" / "engine.git"), str(place))
+    git(server / "ada" / "engine.git", "commit", "-q", "--allow-empty", "-m", "second")
+    second = git(server / "ada" / "engine.git", "rev-parse", "HEAD")
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    assert Repositories(tmp_path / "repos").of(instance("ada/engine", second)) == place
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+
+
+def test_what_is_neither_there_nor_can_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repositories, "SERVER", "http://127.0.0.1:9")
+    with pytest.raises(UsageError) as caught:
+        Repositories(tmp_path).of(instance("ada/engine"))
+    assert caught.value.message.startswith(
+        f"There is no repository in {tmp_path} by one of the names ada/engine, ada/engine.git, ada__engine, "
+        "ada__engine.git, engine, engine.git, and http://127.0.0.1:9/ada/engine.git cannot be cloned: "
+    )
+    assert str(tmp_path / "ada__engine.git") in caught.value.fix
+    assert not (tmp_path / "ada__engine.git").exists()
+
+
+def test_a_url_is_cloned_under_its_name_and_without_a_password(tmp_path: Path, server: Path) -> None:
+    found = Repositories(tmp_path / "repos").of(instance(f"{server.as_uri()}/ada/engine.git"))
+    assert found.parent == tmp_path / "repos"
+    assert found.name.endswith("server__ada__engine.git")
+    with pytest.raises(UsageError) as caught:
+        Repositories(tmp_path / "repos").of(instance("http://ada:secret@127.0.0.1:9/engine"))
+    assert "secret" not in caught.value.message + caught.value.fix
+    assert "127.0.0.1__9__engine.git" in caught.value.message
+
+
+def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
+    assert Repositories(tmp_path / "repos").of(instance("/somewhere/engine")) == Path("/somewhere/engine")
+    assert not (tmp_path / "repos").exists()
+
+
+@pytest.mark.parametrize(
+    "repo", ["..", "../engine", "ada/..", "ada/../engine", "ada", "-a/b", "a/-b", "a/b/c", "a/b c", "ext::sh"]
+)
+def test_what_names_no_repository(tmp_path: Path, repo: str) -> None:
+    with pytest.raises(UsageError, match="names no repository"):
+        Repositories(tmp_path).of(instance(repo))
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, server: Path) -> None:
+    (tmp_path / "repos").write_text("a file")
+    with pytest.raises(WorkspaceError, match="Nothing can be cloned to"):
+        Repositories(tmp_path / "repos").of(instance("ada/engine"))
