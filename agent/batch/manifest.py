@@ -123,7 +123,7 @@ def read_manifest(out: Path) -> dict[str, Any] | None:
     path = out / MANIFEST
     try:
         found = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
         found = None
@@ -153,7 +153,9 @@ def _told(known: dict[str, Any], wanted: dict[str, Any], part: str) -> str:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, dict) and "name" in value:
+        value = value["name"]
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
     return (text if len(text) <= 60 else f"{text[:57]}…") or "nothing"
 
 
