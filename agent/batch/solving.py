@@ -21,20 +21,26 @@ def solve_job(job: Job, watch: Watch) -> Done:
     """Begin the job's run, or go on with it, in this thread; see `Place.solve`."""
     if watch.cancel.is_set():
         raise Cancelled("The batch was stopped.", "")
-    if not begun(job.directory):
-        shutil.rmtree(job.directory, ignore_errors=True)  # of a driver that died before the first record
-        begin(
-            job.instance.issue, Repository.open(job.repository), job.settings, job.instance.base or "HEAD", name=job.run
-        )
+    begin_job(job)
 
     def notify(event: Happening) -> None:
         watch.happening(job, event)
 
     engine = reopen(job.directory, job.settings.state, notify, limiter=watch.limiter, parent=watch.cancel)
     try:
+        if str(job.repository.resolve()) != engine.run.repository:  # begun on another machine, or moved since
+            engine.repository = Repository.open(job.repository)
         return done(job, _solved(job, engine, watch))
     finally:
         engine.close()
+
+
+def begin_job(job: Job) -> None:
+    """Write the run's first records, unless they are there."""
+    if not begun(job.directory):
+        shutil.rmtree(job.directory, ignore_errors=True)  # of a driver that died before the first record
+        source, base = Repository.open(job.repository), job.instance.base or "HEAD"
+        begin(job.instance.issue, source, job.settings, base, name=job.run)
 
 
 def _solved(job: Job, engine: Engine, watch: Watch) -> Result:

@@ -110,10 +110,7 @@ def worked(job: Job, means: Means) -> Done:
         if isinstance(error.__cause__, ModelError):  # its own advice is to resume a single run
             raise type(error)(error.message, f"{error.__cause__.fix} Then start the batch again.".strip()) from error
         raise
-    try:
-        return _leased(job, means)
-    except RunBroken as error:
-        return given_up(job, error)
+    return _leased(job, means, last=True)
 
 
 def lost(job: Job, error: Exception) -> Done:
@@ -123,11 +120,12 @@ def lost(job: Job, error: Exception) -> Done:
     return given_up(job, SweAgentError(f"A fault of swe-agent's own: {type(error).__name__}: {error}"))
 
 
-def _leased(job: Job, means: Means) -> Done:
+def _leased(job: Job, means: Means, last: bool = False) -> Done:
+    """Raises RunBroken, with its whole lease spent, unless this is the `last` time that it is begun."""
     before = means.begun.get(job.run) or Begun()
     lease = means.purse.lease(before.wanted(job.settings.budget or 0.0), means.cancel)
     try:
-        done = _tried(job, means)
+        done = _tried(job, means, last)
     except BaseException as error:  # raised again
         lease.give_back(lease.amount if isinstance(error, RunBroken) else _spent(job, lease, before))
         raise
@@ -144,7 +142,7 @@ def _spent(job: Job, lease: Lease, before: Begun) -> float:
     return lease.amount if now.spent is None else now.spent - (before.spent or 0.0)
 
 
-def _tried(job: Job, means: Means) -> Done:
+def _tried(job: Job, means: Means, last: bool) -> Done:
     """Solve it; where infrastructure fails go on with the same run, after a pause, a few times."""
     from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
@@ -164,10 +162,8 @@ def _tried(job: Job, means: Means) -> Done:
     )
     try:
         done: Done = retrying(_once, job, means)
-    except (RunBroken, ConfigError):
-        raise
     except (UsageError, TryLater, WorkspaceError) as error:
-        if _refused_all(error):
+        if _refused_all(error) or (isinstance(error, RunBroken) and not last):
             raise
         done = given_up(job, error)
     return replace(done, tries=retrying.statistics["attempt_number"])

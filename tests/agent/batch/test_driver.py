@@ -1,0 +1,324 @@
+"""The driver with places that fail in all the ways a place may: nothing is lost, and each dollar is counted once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+import pytest
+
+from agent.batch.driver import Batch, Summary
+from agent.batch.place import Done, Instance, Job, Watch
+from agent.batch.purse import Purse
+from agent.batch.spending import account
+from agent.batch.store import Store, results
+from agent.batch.working import Means
+from agent.engine import Happening, Token
+from agent.ledger import Ledger, Price
+from agent.limiter import Limiter
+from agent.settings import Settings
+from trajectories.errors import (
+    Cancelled,
+    ConfigError,
+    ModelError,
+    Refused,
+    RunBroken,
+    SweAgentError,
+    TryLater,
+    UsageError,
+    WorkspaceError,
+)
+from trajectories.journal import Journal
+from trajectories.records import Base, Issue, Run, Step, Turn, Usage
+
+PRICE = Price(1.0, 5.0)
+
+
+@dataclass
+class Told:
+    """A front end that keeps what it is told."""
+
+    said: list[str] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
+
+    def __enter__(self) -> Told:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def began(self, jobs: Sequence[Job], done: Sequence[Done] = ()) -> None:
+        self.events.append(("began", str(len(jobs))))
+
+    def started(self, job: Job, image: str) -> None:
+        self.events.append(("started", job.run))
+
+    def step(self, job: Job, step: Step, dollars: float | None) -> None:
+        pass
+
+    def happening(self, job: Job, event: Happening) -> None:
+        pass
+
+    def done(self, done: Done) -> None:
+        self.events.append(("done", done.run))
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@dataclass
+class Somewhere:
+    """A place that does with the n-th try of a job what it is told to."""
+
+    does: Callable[[Job, int], Done]
+    tries: dict[str, int] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def solve(self, job: Job, watch: Watch) -> Done:
+        with self.lock:
+            self.tries[job.run] = self.tries.get(job.run, 0) + 1
+        return self.does(job, self.tries[job.run])
+
+    def close(self) -> None:
+        pass
+
+
+def verified(job: Job, dollars: float | None = 0.25) -> Done:
+    return Done(job.instance.id, job.repeat, job.run, 0, "verified", "verified", f"patch of {job.run}", dollars)
+
+
+@dataclass
+class Bench:
+    out: Path
+    front: Told = field(default_factory=Told)
+    cancel: Token = field(default_factory=Token)
+    purse: Purse = field(default_factory=lambda: Purse(None))
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(state=self.out, budget=1.0, retry_wait=0, workspace="local")
+
+    def job(self, number: int) -> Job:
+        return Job(Instance(f"i{number}", "a/b", "", Issue("It fails")), 1, self.out, self.settings)
+
+    def run(self, does: Callable[[Job, int], Done], count: int = 3, workers: int = 2, **more: Any) -> Summary:
+        self.place = Somewhere(does)
+        with Store(self.out) as store:
+            jobs = [job for number in range(count) if (job := self.job(number)).run not in store.done]
+            means = Means(
+                place=self.place,
+                store=store,
+                purse=self.purse,
+                front=self.front,
+                cancel=self.cancel,
+                limiter=Limiter(),
+                prepare=lambda job: job,
+                model="m",
+                **more,
+            )
+            return Batch(self.out, jobs, means, workers).run()
+
+    def spent_run(self, run: str, tokens: int) -> float:
+        """An unfinished run's folder with one settled request; the dollars of it."""
+        journal = Journal(self.out / "runs" / run)
+        settings = {"budget": 1.0}
+        journal.append(Run(run, Issue("It fails"), "/nowhere", Base("c", "t"), settings), Turn("fix", "react", {}))
+        ledger = Ledger(1.0)
+        hold, _ = ledger.hold("main", 1, 1, "m", PRICE, tokens, 100)
+        settle = ledger.price_of(hold, Usage(tokens, 10), PRICE)
+        journal.append(hold, settle)
+        journal.close()
+        return settle.dollars or 0.0
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "out")
+
+
+def test_all_are_done_and_recorded_as_they_end(bench):
+    summary = bench.run(lambda job, _: verified(job), count=5)
+    assert (summary.code, summary.done, summary.left, summary.verified) == (0, 5, 0, 5)
+    assert (summary.exits, summary.dollars) == ({"verified": 5}, 1.25)
+    assert bench.front.events[0] == ("began", "5")
+    assert sorted(run for what, run in bench.front.events if what == "done") == [f"i{n}" for n in range(5)]
+    assert {done.run: done.patch for done in results(bench.out)} == {f"i{n}": f"patch of i{n}" for n in range(5)}
+
+
+def test_infrastructure_is_tried_again_and_given_up_in_the_end(bench):
+    def does(job: Job, attempt: int) -> Done:
+        if job.run == "i0" or (job.run == "i1" and attempt < 3):
+            raise WorkspaceError("The daemon is gone.")
+        return verified(job)
+
+    summary = bench.run(does, tries=3)
+    done = {one.run: one for one in results(bench.out)}
+    assert (summary.code, summary.exits) == (0, {"verified": 2, "infrastructure": 1})
+    assert {run: one.tries for run, one in done.items()} == {"i0": 3, "i1": 3, "i2": 1}
+    assert (done["i0"].code, done["i0"].kind, done["i0"].error) == (5, "infrastructure", "The daemon is gone.")
+    assert summary.dollars == 0.5, "what was leased and not spent is given back"
+    assert "i0: The daemon is gone. It is tried again in 0 s." in bench.front.said
+
+
+@pytest.mark.parametrize("error", [UsageError("No such commit."), OSError(28, "No space left on device", "/x")])
+def test_what_is_wrong_with_one_stops_no_other(bench, error):
+    def does(job: Job, attempt: int) -> Done:
+        if job.run == "i0":
+            raise error
+        return verified(job)
+
+    assert bench.run(does, workers=1, tries=2).exits == {"verified": 2, "infrastructure": 1}
+    assert bench.place.tries["i0"] == (1 if isinstance(error, UsageError) else 2)
+
+
+def test_a_fault_of_ours_ends_one_and_is_kept(bench):
+    def does(job: Job, attempt: int) -> Done:
+        if job.run == "i0":
+            job.directory.mkdir(parents=True)
+            return verified(job, {}["dollars"])
+        return verified(job)
+
+    assert bench.run(does).exits == {"verified": 2, "infrastructure": 1}
+    assert bench.place.tries["i0"] == 1
+    assert 'verified(job, {}["dollars"])' in (bench.out / "runs" / "i0" / "error.txt").read_text()
+
+
+def failing(error: SweAgentError, cause: BaseException | None = None) -> Callable[[Job, int], Done]:
+    def does(job: Job, attempt: int) -> Done:
+        if job.run == "i1":
+            raise error from cause
+        return verified(job)
+
+    return does
+
+
+def test_what_only_the_user_can_mend_stops_all_and_leaves_the_rest_to_do(bench):
+    refused = Refused("No such model.", "Name another.")
+    told = ConfigError("No such model.", "Name another. Then go on with `swe-agent resume i1`.")
+    summary = bench.run(failing(told, refused), count=4, workers=1)
+    assert (summary.code, summary.done, summary.left) == (3, 1, 3)
+    assert summary.error is not None
+    assert summary.error.fix == "Name another. Then start the batch again."
+    bench.cancel = Token()
+    assert bench.run(lambda job, _: verified(job), count=4).exits == {"verified": 4}
+
+
+def test_a_provider_that_takes_nobody_stops_all_at_the_first_try(bench):
+    limited = ModelError("It has refused all requests for 600 s.", "Try again later.", retryable=True, limited=True)
+    summary = bench.run(failing(TryLater(limited.message), limited), count=4, workers=1)
+    assert (summary.code, summary.done, summary.left) == (75, 1, 3)
+    assert bench.place.tries["i1"] == 1
+
+
+def test_an_interrupt_leaves_what_is_not_done(bench):
+    def does(job: Job, attempt: int) -> Done:
+        if job.run == "i1":
+            bench.cancel.set()
+            raise WorkspaceError("The container is gone.")
+        return verified(job)
+
+    summary = bench.run(does, workers=1)
+    assert (summary.code, summary.done, summary.left) == (130, 1, 2)
+    assert isinstance(summary.error, Cancelled)
+
+
+def test_an_interrupt_ends_the_pause_before_another_try(bench):
+    def does(job: Job, attempt: int) -> Done:
+        raise WorkspaceError("The daemon is gone.")
+
+    bench.front.say = lambda text: bench.cancel.set()
+    slow = Settings(state=bench.out, retry_wait=1000, workspace="local")
+    bench.job = lambda number: Job(Instance(f"i{number}", "a/b", "", Issue("It")), 1, bench.out, slow)
+    assert bench.run(does, count=1).code == 130
+
+
+def test_the_total_is_never_passed_and_those_that_have_theirs_go_on(bench):
+    bench.purse = Purse(2.0)
+    out, most, lock = [0], [0], Lock()
+
+    def does(job: Job, attempt: int) -> Done:
+        with lock:
+            out[0] += 1
+            most[0] = max(out)
+        time.sleep(0.01)
+        with lock:
+            out[0] -= 1
+        return verified(job, 0.5)
+
+    summary = bench.run(does, count=9, workers=4)
+    assert (summary.code, summary.done, summary.left, summary.dollars) == (4, 3, 6, 1.5)
+    assert most[0] <= 2, "each has its whole budget while it runs"
+
+
+def test_what_a_run_had_spent_before_is_counted_once(bench):
+    before = bench.spent_run("i0", 1000)
+    found = account(bench.out / "runs", {})
+    assert found.begun["i0"].spent == before == 0.00105
+    bench.purse = Purse(1.0, before)
+    summary = bench.run(lambda job, _: verified(job, 0.5), count=1, begun=found.begun)
+    assert (summary.code, summary.dollars) == (0, 0.5), "it wants only what is left of its own budget"
+
+
+def test_what_is_left_unfinished_is_charged_by_its_journal(bench):
+    def does(job: Job, attempt: int) -> Done:
+        bench.spent_run(job.run, 2000)
+        raise Cancelled("Interrupted.")
+
+    summary = bench.run(does, count=1)
+    assert summary.dollars == 0.00205
+
+
+def test_a_run_without_a_price_makes_the_sum_unknown(bench):
+    assert bench.run(lambda job, _: verified(job, None if job.run == "i1" else 0.5)).dollars is None
+
+
+def test_a_broken_run_is_begun_anew_once_and_counts_whole(bench):
+    def does(job: Job, attempt: int) -> Done:
+        job.directory.mkdir(parents=True, exist_ok=True)
+        if job.run == "i0" or (job.run == "i1" and attempt == 1):
+            raise RunBroken("An object is gone.")
+        return verified(job)
+
+    summary = bench.run(does)
+    done = {one.run: one for one in results(bench.out)}
+    assert {run: one.kind for run, one in done.items()} == {"i0": "infrastructure", "i1": "verified", "i2": "verified"}
+    kept = sorted(folder.name for folder in (bench.out / "runs").iterdir())
+    assert kept == ["i0", "i0.broken-1", "i1", "i1.broken-1", "i2"]
+    assert summary.dollars == 1.0 + 1.0 + 0.25 + 0.25, "those that were put aside, at their whole lease"
+    assert account(bench.out / "runs", done).broken == 2
+
+
+def test_a_damaged_journal_is_put_aside_when_a_batch_is_opened(bench):
+    bench.spent_run("i0", 1000)
+    journal = bench.out / "runs" / "i0" / "journal.jsonl"
+    journal.write_bytes(b"no record\n" + journal.read_bytes())
+    found = account(bench.out / "runs", {})
+    assert (found.begun, found.broken) == ({}, 1)
+    assert account(bench.out / "runs", {}).broken == 1, "once"
+
+
+def test_what_a_run_needs_is_made_ready_ahead_of_it(bench):
+    ready: list[str] = []
+    prepared = Event()
+
+    def prepare(job: Job) -> Job:
+        ready.append(job.run)
+        if job.run == "i1":
+            prepared.set()
+        return job
+
+    def does(job: Job, attempt: int) -> Done:
+        if job.run == "i0":
+            assert prepared.wait(20), "the next one's repository is made ready while this one is solved"
+        return verified(job)
+
+    with Store(bench.out) as store:
+        jobs = [bench.job(0), bench.job(1)]
+        means = Means(Somewhere(does), store, bench.purse, bench.front, bench.cancel, Limiter(), prepare, "m")
+        summary = Batch(bench.out, jobs, means, 1).run()
+    assert summary.exits == {"verified": 2}
+    assert ready.count("i1") == 1
