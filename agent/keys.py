@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from trajectories.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from agent.settings import ModelTable
+    from agent.settings import ModelTable, Settings
 
 SERVICE = "swe-agent"
 """The name under which the system's keyring shows our entries."""
@@ -106,6 +106,20 @@ def provider_of(model: str) -> str:
     """The provider in a model's litellm name; names without one are OpenAI's or Anthropic's."""
     provider, slash, _ = model.partition("/")
     return provider if slash else "anthropic" if model.startswith("claude") else "openai"
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """The environment variables in which the keys of the settings' model and of its fallbacks lie, with their values;
+    a key that lies elsewhere is not among them."""
+    found, seen, model = {}, set(), settings.model
+    while model and model not in seen:
+        seen.add(model)
+        table = settings.model_table(model, model.partition("/")[2])
+        name = table.key_env or ("" if table.api_base else usual_variable(model))
+        if value := os.environ.get(name, ""):
+            found[name] = value
+        model = table.fallback
+    return found
 
 
 def usual_variable(model: str) -> str:

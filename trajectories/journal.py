@@ -20,6 +20,7 @@ from trajectories.records import Record, Run
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
+    from filelock import FileLock
     from pydantic import TypeAdapter
 
 
@@ -91,8 +92,6 @@ class Journal:
     """A run that this process writes; safe to share between threads. Raises TryLater when another process has it."""
 
     def __init__(self, directory: Path) -> None:
-        from filelock import FileLock, Timeout
-
         self.directory = directory
         self.path = directory / "journal.jsonl"
         self.outputs = directory / "out"
@@ -101,13 +100,7 @@ class Journal:
             directory.chmod(0o700)
         except OSError as error:
             raise _no_room(directory, error) from error
-        self._file_lock = FileLock(directory / "lock")
-        try:
-            self._file_lock.acquire(timeout=0)
-        except Timeout:
-            raise TryLater(
-                f"Another process is working on the run {directory.name}.", "Wait for it, or stop it, then try again."
-            ) from None
+        self._file_lock = locked(directory)
         try:
             self._open()
         except BaseException:
@@ -165,6 +158,20 @@ class Journal:
             os.close(self._file)
             self._file = -1
             self._file_lock.release()
+
+
+def locked(directory: Path) -> FileLock:
+    """The lock of a run's folder, held until it is released. Raises TryLater when another process has it."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(directory / "lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise TryLater(
+            f"Another process is working on the run {directory.name}.", "Wait for it, or stop it, then try again."
+        ) from None
+    return lock
 
 
 def first_record(trajectory: Trajectory, directory: Path) -> Run:

@@ -1,0 +1,66 @@
+"""A repository where it is not: copied once, whole, and never out of date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aci.repository import Repository
+from agent.batch.clones import bundle, here, state_of
+from tests.conftest import MakeRepo, git
+from trajectories.errors import WorkspaceError
+
+
+def none() -> bytes:
+    raise AssertionError("nothing was to be brought")
+
+
+@pytest.fixture
+def original(make_repo: MakeRepo) -> Path:
+    root = make_repo({"a.py": "x = 1\n", ".gitattributes": "* text=auto eol=crlf\n"})
+    git(root, "tag", "-a", "v1.2.0", "-m", "A release")
+    git(root, "commit", "-q", "--allow-empty", "-m", "The second")
+    return root
+
+
+def test_a_path_that_leads_to_it_is_taken(original: Path) -> None:
+    assert here(original, state_of(original), git(original, "rev-parse", "HEAD"), none) == original
+
+
+def test_a_copy_is_made_once(original: Path, tmp_path: Path) -> None:
+    commit, state = git(original, "rev-parse", "HEAD"), state_of(original)
+    elsewhere = tmp_path / "elsewhere" / original.name
+    copy = here(elsewhere, state, commit, lambda: bundle(original, commit))
+    assert here(elsewhere, state, commit, none) == copy
+    one, other = Repository.open(original), Repository.open(copy)
+    assert other.name == one.name
+    assert other.commit() == commit
+    assert other.release(commit) == "1.2.0"
+    assert git(copy, "rev-list", "--all") == git(original, "rev-list", "--all")
+    assert git(copy, "fsck", "--strict") == ""
+
+
+def test_what_only_a_commit_has_comes_too(original: Path, tmp_path: Path) -> None:
+    git(original, "commit", "-q", "--allow-empty", "-m", "Of no branch")
+    stray = git(original, "rev-parse", "HEAD")
+    git(original, "reset", "-q", "--hard", "HEAD^")
+    copy = here(tmp_path / "elsewhere", state_of(original), stray, lambda: bundle(original, stray))
+    assert Repository.open(copy).commit(stray) == stray
+
+
+def test_another_state_is_another_copy(original: Path, tmp_path: Path) -> None:
+    first = git(original, "rev-parse", "HEAD")
+    old = here(tmp_path / "elsewhere", state_of(original), first, lambda: bundle(original, first))
+    git(original, "commit", "-q", "--allow-empty", "-m", "The third")
+    third = git(original, "rev-parse", "HEAD")
+    new = here(tmp_path / "elsewhere", state_of(original), third, lambda: bundle(original, third))
+    assert old != new
+
+
+def test_a_bundle_that_is_none_leaves_nothing(original: Path, tmp_path: Path) -> None:
+    commit, state = git(original, "rev-parse", "HEAD"), state_of(original)
+    with pytest.raises(WorkspaceError):
+        here(tmp_path / "elsewhere", state, commit, lambda: b"no bundle")
+    copy = here(tmp_path / "elsewhere", state, commit, lambda: bundle(original, commit))
+    assert [path.name for path in copy.parent.iterdir() if path.name != "lock"] == [copy.name]
