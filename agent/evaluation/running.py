@@ -57,7 +57,7 @@ def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluating
             cancel=options.cancel,
             say=options.say,
         )
-        place, activation = housed(way, instance, place, options.settings)
+        place, activation = housed(way, place, options.settings, str(gold.row.get("environment_setup_commit") or ""))
         workspace = open_workspace(options.settings.workspace, place)
         try:
             found = _judged(
@@ -84,7 +84,7 @@ def _judged(gold: Gold, way: Way, workspace: Workspace, place: Options, patch: s
 def _script(way: Way, root: str, tests: str) -> str:
     """What runs the tests, to be repeated by hand in the same place with the patch applied."""
     command = f"echo '{START}'\n{way.command}\necho '{STOP}'\n" if way.read else ""
-    return "\n".join(["#!/bin/bash", *way.before, f"cd {shlex.quote(root)}", f"{tests}{command}"])
+    return "\n".join(["#!/bin/bash", f"cd {shlex.quote(root)}", *way.before, f"{tests}{command}"])
 
 
 def _by_log(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: float) -> Graded:
@@ -105,8 +105,9 @@ def _by_hooks(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: 
     for line in way.before:
         workspace.run(line, session=SESSION)
     report = run_tests(workspace, way.command, way.nodes, timeout)
-    log += f"$ {report.command}\n{START}\n{report.output.decode('utf-8', 'replace')}\n{STOP}\n{report.summary()}\n"
+    log += f"$ {report.command}\n{START}\n{report.output.decode('utf-8', 'replace')}\n"
     log += "".join(f"{result.outcome.upper()} {result.id}\n" for result in report.results)
+    log += f"{STOP}\n{report.summary()}\n"
     if report.timed_out:
         return Graded(gold.id, resolved=False, applied=True, error=_trouble(124, timeout), log=log)
     names = _names(gold)
