@@ -1,0 +1,51 @@
+"""What images take on the disk, each layer counted once, and which were made of which: read from their histories."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+
+from aci.daemon import LABEL, Daemon
+
+
+class Layers:
+    """Of one daemon. A layer is known by all that was done up to it, so equal ones of two images are one."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._known: dict[str, dict[str, int]] = {}
+
+    def size(self, images: Iterable[str]) -> int:
+        """Bytes of these images together."""
+        layers: dict[str, int] = {}
+        for image in images:
+            layers |= self.of(image)
+        return sum(layers.values())
+
+    def made_of(self, image: str) -> list[str]:
+        """The ids of what we made of an image: environments and bases, those made last first."""
+        top = next(reversed(self.of(image)), None)
+        ours = self._daemon.client.api.images(filters={"label": LABEL}) if top else []
+        newest = sorted(ours, key=lambda each: int(each["Created"]), reverse=True)
+        return [each["Id"] for each in newest if each["Id"] != image and top in self.of(each["Id"])]
+
+    def of(self, image: str) -> dict[str, int]:
+        """Bytes by layer of an image's id, from below; none of one that is gone."""
+        from docker.errors import APIError
+
+        if image not in self._known:
+            with suppress(APIError):
+                found = self._daemon.client.images.get(image)
+                first = str((found.attrs["RootFS"].get("Layers") or [""])[0])
+                self._known[image] = _chained(first, found.history())
+        return self._known.get(image, {})
+
+
+def _chained(first: str, history: list[dict[str, object]]) -> dict[str, int]:
+    layers = {}
+    chain = hashlib.sha256(first.encode())
+    for step in reversed(history):
+        chain.update(repr((step["Created"], step["CreatedBy"], step["Size"])).encode())
+        layers[chain.hexdigest()] = int(str(step["Size"]))
+    return layers

@@ -1,0 +1,103 @@
+"""A registry of images on loopback, as far as a pull asks for it. Daemons take those of 127.0.0.0/8 without TLS."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
+
+_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+class Registry:
+    """`add(name, files)` publishes an image with these files; `pulled` are the names that were asked for, in order."""
+
+    def __init__(self) -> None:
+        self.pulled: list[str] = []
+        self._kinds: dict[str, tuple[str, bytes]] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    def add(self, name: str, files: dict[str, bytes]) -> str:
+        """The name under which a daemon pulls it."""
+        plain = io.BytesIO()
+        with tarfile.open(fileobj=plain, mode="w") as tar:
+            for path, content in files.items():
+                entry = tarfile.TarInfo(path)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+        layer = gzip.compress(plain.getvalue(), 1, mtime=0)
+        config = {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Env": [f"NAME={name}"]},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(plain.getvalue())]},
+            "history": [{"created": "2024-01-01T00:00:00Z", "created_by": name}],
+        }
+        body = json.dumps(config).encode()
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": self._blob(name, "application/vnd.docker.container.image.v1+json", body),
+            "layers": [self._blob(name, "application/vnd.docker.image.rootfs.diff.tar.gzip", layer)],
+        }
+        data = json.dumps(manifest).encode()
+        for tag in ("latest", _digest(data)):
+            self._kinds[f"/v2/{name}/manifests/{tag}"] = (_MANIFEST, data)
+        return f"{self.address}/{name}:latest"
+
+    def _blob(self, name: str, kind: str, data: bytes) -> dict[str, object]:
+        digest = _digest(data)
+        self._kinds[f"/v2/{name}/blobs/{digest}"] = ("application/octet-stream", data)
+        return {"mediaType": kind, "size": len(data), "digest": digest}
+
+    def answer(self, path: str) -> tuple[str, bytes] | None:
+        if path.endswith("/manifests/latest"):
+            self.pulled.append(path.removeprefix("/v2/").removesuffix("/manifests/latest"))
+        return ("application/json", b"{}") if path.rstrip("/") == "/v2" else self._kinds.get(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            kind, data = registry.answer(self.path) or ("application/json", b"")
+            missing = json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}).encode()
+            self.send_response(200 if data else 404)
+            self.send_header("Content-Type", kind)
+            self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
+            if data:
+                self.send_header("Docker-Content-Digest", _digest(data))
+            self.send_header("Content-Length", str(len(data or missing)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(data or missing)
+
+        do_HEAD = do_GET  # noqa: N815 - the name is the server's
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    return Handler
