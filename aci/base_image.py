@@ -3,7 +3,8 @@
 The history that an image has of its own goes first, with what lies outside: the directory that a `.git` file names and
 what it borrows objects from. So do the `.git` of repositories inside it; a submodule's files stay.
 
-Two layers: the repository with our store, then the indexes, which so hold valid stat data for the files of the first.
+A layer holds the repository with our store. Its indexes know their files only once these lie in an image: of a small
+repository each container renews them as it begins (`RENEW`), for others a second layer holds them.
 """
 
 from __future__ import annotations
@@ -12,19 +13,17 @@ import hashlib
 import json
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.confinement import preparation
 from aci.daemon import BASE, Daemon, said
-from aci.execution import execute
+from aci.preparing import ROOT, run_as, started
 from aci.shell import quote
 from aci.store import adoption, checkout, creation, environment, refresh
-from aci.view import clean
 from aci.workspace import Options
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -38,14 +37,16 @@ IMAGE = "python:3.12"
 HOME = "/swe-agent"
 SCRATCH, HARNESS = "/workspace/scratch", f"{HOME}/harness"
 STORE, INBOX = f"{HOME}/store.git", f"{HOME}/inbox"
+RENEW = f"{HOME}/renew"
+"""A script there in an image whose containers renew the indexes; it is run once, before anything else."""
 MADE = "/opt/swe-agent/made-in-repository"
 """There in an image whose repository holds only what a set-up made; that counts as ignored."""
 
 _USER = "swe-agent.user"
-_RECIPE = "5"  # part of a base image's name: raise it when they are made differently
+_RECIPE = "6"  # part of a base image's name: raise it when they are made differently
 _OTHER = "other files"
-_PATIENCE = 1800.0  # seconds for one step, of a very large repository
 _TICK = 0.5  # seconds between looks at whether a wait was cancelled
+_FEW_FILES, _FEW_BYTES = 500, 5_000_000  # a container renews the indexes of so many files in some milliseconds
 _KEPT = 30  # base images; an old one costs disk, a missing one a few seconds
 _LAYOUT = f"""\
 set -e
@@ -98,7 +99,7 @@ def base_image(daemon: Daemon, options: Options) -> Base:
         except ImageNotFound:
             options.say("Preparing the base: the repository goes into an image, once.")
             image = _make(daemon, start, f"swe-agent-base/{key}", options)
-            _remove_old(daemon)
+            daemon.later(_remove_old)
     return Base(str(image.id), image.labels[_USER], image.labels[BASE])
 
 
@@ -153,24 +154,47 @@ def source(daemon: Daemon, options: Options) -> Image:
 
 def _make(daemon: Daemon, source: Image, name: str, options: Options) -> Image:
     _refuse_volumes(source, options)
-    with_git = _start(daemon, source, options)
-    try:
-        run = partial(_run, daemon, with_git, options)
-        user = _session_user(run, source, options)
+    small = _is_small(options) and not source.attrs["Config"].get("Volumes")
+    with started(daemon, source, options.image or IMAGE, options) as (with_git, as_root):
+        user = _session_user(daemon, with_git, source, options)
         _send(with_git, options)
-        root = run(_LAYOUT, "0", {"SESSION_USER": user}).rpartition("\n")[2]
+        root = as_root(_LAYOUT, {"SESSION_USER": user}).rpartition("\n")[2]
         store = creation(STORE, f"{HOME}/base.pack", f"{root}/.git")
         files = [store, _ignoring(root, options.base.tree), checkout(root, options.base.tree)]
-        run(_script(*files, adoption(root), b"rm -f %b/base.pack" % HOME.encode()), user, _env(root))
+        renewing = [_renewing(root, options.base.tree)] if small else []
+        made = _script(*files, adoption(root), *renewing, b"rm -f %b/base.pack" % HOME.encode())
+        if user == ROOT:
+            as_root(made, _env(root))
+        else:
+            run_as(daemon, with_git, options, made, user, _env(root))
+        base = Base(name, user, root)
+        if small:
+            return _commit(with_git, base)
         repository = with_git.commit(pause=False)
-    finally:
-        with_git.remove(force=True, v=True)
     try:
-        return _with_indexes(daemon, repository, Base(name, user, root), options)
+        return _with_indexes(daemon, repository, base, options)
     except BaseException:
         with suppress(Exception):  # whatever it is, the first trouble is to be told
             daemon.client.images.remove(str(repository.id))
         raise
+
+
+def _is_small(options: Options) -> bool:
+    files = options.trees.files(options.base.tree)
+    return len(files) <= _FEW_FILES and sum(entry.size for entry in files.values()) <= _FEW_BYTES
+
+
+def _renewing(root: str, tree: str) -> bytes:
+    """The shell commands that write `RENEW`: it fails if the files are not those of the base."""
+    same = f'[ "$(git write-tree)" = {tree} ] && git diff-files --quiet'
+    own = b"(unset GIT_DIR GIT_WORK_TREE; cd %b && git update-index -q --refresh || :)" % quote(root)
+    script = b"\n".join([b"set -e", refresh(root), own, same.encode()])
+    return b"printf '%%s\\n' %b > %b" % (quote(script), RENEW.encode())
+
+
+def _commit(container: Container, base: Base) -> Image:
+    labels = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in ((_USER, base.user), (BASE, base.root))]
+    return container.commit(repository=base.image, tag="latest", changes=labels, pause=False)
 
 
 def _with_indexes(daemon: Daemon, repository: Image, base: Base, options: Options) -> Image:
@@ -179,15 +203,12 @@ def _with_indexes(daemon: Daemon, repository: Image, base: Base, options: Option
     try:
         same = f'[ "$(git write-tree)" = {options.base.tree} ] && git diff-files --quiet || echo {_OTHER}'
         renew = _script(refresh(base.root), adoption(base.root), same.encode())
-        if _run(daemon, container, options, renew, base.user, _env(base.root)).endswith(_OTHER):
+        if run_as(daemon, container, options, renew, base.user, _env(base.root)).endswith(_OTHER):
             raise WorkspaceError(
                 f"The image {options.image or IMAGE} does not keep the repository's files as they are put into it.",
                 "Name another with --image.",
             )
-        labels = [
-            f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in ((_USER, base.user), (BASE, base.root))
-        ]
-        return container.commit(repository=base.image, tag="latest", changes=labels, pause=False)
+        return _commit(container, base)
     finally:
         container.remove(force=True, v=True)
 
@@ -216,34 +237,13 @@ def _refuse_volumes(source: Image, options: Options) -> None:
             )
 
 
-def _start(daemon: Daemon, source: Image, options: Options) -> Container:
-    """A container of the image, known to have a shell and git."""
-    from docker.errors import APIError
-
-    name = options.image or IMAGE
-    another = "Use an image that has both git and a POSIX shell, such as python:3.12."
-    try:
-        container = daemon.start(str(source.id), user="0", **preparation(options))
-    except APIError as error:
-        if "executable file not found" in said(error) or "no such file" in said(error):
-            raise WorkspaceError(f"The image {name} has no POSIX shell.", another) from error
-        raise
-    try:
-        _run(daemon, container, options, "command -v git", "0", {})
-    except WorkspaceError as error:
-        container.remove(force=True, v=True)
-        raise WorkspaceError(f"The image {name} has no git.", another) from error
-    except BaseException:
-        container.remove(force=True, v=True)
-        raise
-    return container
-
-
-def _session_user(run: Callable[[str, str, Mapping[str, str]], str], source: Image, options: Options) -> str:
+def _session_user(daemon: Daemon, container: Container, source: Image, options: Options) -> str:
     """`uid:gid` of the image's user, who need not have a name."""
     named = str(source.attrs["Config"].get("User") or "0")
+    if named in ("0", "root", ROOT):
+        return ROOT
     try:
-        return ":".join(run("id -u && id -g", named, {}).split())
+        return ":".join(run_as(daemon, container, options, "id -u && id -g", named, {}).split())
     except WorkspaceError as error:
         raise WorkspaceError(
             f"The image {options.image or IMAGE} has no user {named}, as whom it is to run.",
@@ -277,18 +277,3 @@ def _env(root: str) -> dict[str, str]:
 
 def _script(*parts: bytes) -> str:
     return b"\n".join([b"set -e", *parts]).decode("utf-8", "surrogateescape")
-
-
-def _run(daemon: Daemon, container: Container, options: Options, script: str, user: str, env: Mapping[str, str]) -> str:
-    ran = execute(daemon, str(container.id), script, options.cancel, _PATIENCE, user=user, env=env)
-    text = ran.text.strip()
-    if ran.late:
-        raise WorkspaceError(
-            f"The base could not be prepared within {_PATIENCE / 60:.0f} minutes.",
-            "See that the programs of the image work (git and sh), or name another with --image.",
-        )
-    if ran.code:
-        raise WorkspaceError(
-            f"The base could not be prepared: {clean(text[-500:])}", "See that Docker's disk is not full."
-        )
-    return text

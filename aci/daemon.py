@@ -8,9 +8,11 @@ import shutil
 import socket
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +29,24 @@ BASE = "swe-agent.root"
 
 _SOCKET = "unix:///var/run/docker.sock"
 _PATIENCE = 600  # seconds for one answer: a large image takes its time to commit
+_AT_A_TIME = 4
 _IDLE = ["sh", "-c", "while :; do sleep 3600; done"]
 _OPEN_FILES = "rlimit type 7"
 _VOLUME = "exec,size=1g"  # memory, so what is written there counts against the container's
 _FIX = "Start Docker, or use --workspace local."
+
+
+_under_way: set[Future[None]] = set()
+
+
+@cache
+def _background() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="docker")
+
+
+def all_discarded() -> None:
+    """Wait until all that was left for later is done: every container that this process discarded is gone."""
+    wait(list(_under_way))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,32 @@ class Daemon:
         if other := _at(self.address):
             return other
         raise WorkspaceError("Docker is not running any more: its daemon does not answer.", _FIX)
+
+    def discard(self, container: str) -> None:
+        """Remove the container with this id, `later`; what cannot be removed is a leftover."""
+        self.later(lambda other: other.client.api.remove_container(container, force=True, v=True))
+
+    def later(self, do: Callable[[Daemon], object]) -> None:
+        """Have it done in a thread, with a client of its own, whether it succeeds or not: to remove a container takes
+        the kernel 50 ms that nobody has to wait for. A process that ends waits for what it left to be done."""
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
+        def done() -> None:
+            with suppress(WorkspaceError, DockerException, RequestException):
+                other = self.again()
+                try:
+                    do(other)
+                finally:
+                    other.rest()
+
+        try:
+            task = _background().submit(done)
+        except RuntimeError:  # the interpreter ends
+            done()
+        else:
+            _under_way.add(task)
+            task.add_done_callback(_under_way.discard)
 
     def rest(self) -> None:
         """Close the connections to the daemon; the next request opens one again."""

@@ -140,10 +140,8 @@ class Store:
         for stubborn in (False, True):
             if stubborn:
                 self._clear_the_way(tree)
-            complete = self._service.run(checkout(self._root, tree)).code == 0
-            self._open_up()
-            self._clear_submodules()
-            self._index, troubles = self._write()
+            steps = (checkout(self._root, tree), self._opening_up(), self._clearing_submodules())
+            complete, self._index, troubles = self._written(steps)
             if self._index == tree and (stubborn or (complete and not troubles)):
                 self.tree = tree
                 return
@@ -152,9 +150,9 @@ class Store:
             "`swe-agent resume` goes on in a new workspace.",
         )
 
-    def _open_up(self) -> None:
+    def _opening_up(self) -> bytes:
         """Let the owner read and write every file: a mode that no tree keeps is not undone by a checkout."""
-        self._service.run(
+        return (
             b"find %b -name .git -prune -o '(' -type d ! -perm -700 -o -type f ! -perm -600 ')' -exec chmod u+rwX {} +"
             % quote(self._root)
         )
@@ -186,26 +184,35 @@ class Store:
         ).output
         return _few([f"{_shown(name.removeprefix(b'./'))} (in a submodule)" for name in found.splitlines()])
 
-    def _clear_submodules(self) -> None:
+    def _clearing_submodules(self) -> bytes:
         """Remove what is newer than the store from submodules that lie in their place and are no repositories."""
-        if self._links:
-            words = b" ".join(quote(path) for path in self._links)
-            self._service.run(
-                b'for link in %b; do there=%b/$link; [ "$(cd -P "$there" && pwd -P)" = "$there" ] &&\n'
-                b'[ ! -e "$there/.git" ] && for depth in "-maxdepth 1" "! -type d"; do\n'
-                b'find "$there" -mindepth 1 $depth -newer "$GIT_DIR/config" -exec rm -rf {} +\n'
-                b"done; done 2>/dev/null" % (words, quote(self._root))
-            )
+        if not self._links:
+            return b":"
+        words = b" ".join(quote(path) for path in self._links)
+        return (
+            b'for link in %b; do there=%b/$link; [ "$(cd -P "$there" && pwd -P)" = "$there" ] &&\n'
+            b'[ ! -e "$there/.git" ] && for depth in "-maxdepth 1" "! -type d"; do\n'
+            b'find "$there" -mindepth 1 $depth -newer "$GIT_DIR/config" -exec rm -rf {} +\n'
+            b"done; done" % (words, quote(self._root))
+        )
 
     def _write(self) -> tuple[str, str]:
         """Take up every file and write the tree; also what git complained of."""
+        return self._written(())[1:]
+
+    def _written(self, steps: Sequence[bytes]) -> tuple[bool, str, str]:
+        """`_write` after these shell commands, in one go; also whether the first of them succeeded."""
+        before = [b"{\n%b\n} >/dev/null 2>&1; complete=${complete:-$?}" % step for step in steps]
         ran = self._service.run(
+            b"complete=\n%(before)b\n"
             b"[ -d %(root)b ] || mkdir -p %(root)b\n"
             b'rm -f "$GIT_DIR/index.lock"\n'
             b"git -C %(root)b add -A --ignore-errors --no-warn-embedded-repo\n"
-            b"printf '\\n%%s ' $?; git write-tree" % {b"root": quote(self._root)}
+            b"printf '\\n%%s %%s ' \"${complete:-0}\" $?; git write-tree"
+            % {b"before": b"\n".join(before), b"root": quote(self._root)}
         )
         said, _, last = ran.text.rstrip("\n").rpartition("\n")
+        complete, _, last = last.partition(" ")
         status, _, tree = last.partition(" ")
         if ran.code or len(tree) != 40:
             raise WorkspaceError(
@@ -213,7 +220,7 @@ class Store:
                 "See that its disk is not full; `swe-agent resume` goes on in a new workspace.",
             )
         said = said.strip()
-        return tree, said or ("git add failed" if status != "0" else "")
+        return complete == "0", tree, said or ("git add failed" if status != "0" else "")
 
     def _left_out(self, troubles: str) -> tuple[str, ...]:
         """What differs still after everything was added, by name if git can tell, else in git's words."""

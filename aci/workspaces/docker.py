@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from aci.base_image import HARNESS, INBOX, SCRATCH, STORE, Base, base_image
+from aci.base_image import HARNESS, INBOX, RENEW, SCRATCH, STORE, Base, base_image
 from aci.channel import Channel, Start
 from aci.confinement import confinement, size
 from aci.daemon import Daemon, connect, trouble
@@ -22,17 +22,23 @@ from trajectories.errors import WorkspaceError
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
+_TRIES = 3
 _NO_KEYS = "ctrl-@,ctrl-^,ctrl-@"
 """What leaves a terminal without ending it: by Docker's own choice ctrl-p ctrl-q, and ctrl-p is held back for it."""
+
+_RENEWED = [
+    *("sh", "-c"),
+    f'if [ -e {RENEW} ]; then sh {RENEW} </dev/null >/dev/null 2>&1 && rm {RENEW} || exit; fi; exec "$@"',
+    "sh",
+]
+"""Words before the service: the indexes of a small base are renewed as its container begins."""
 
 
 def open(options: Options) -> Workspace:
     """See `open_workspace`. Containers that dead processes left are removed while its shell starts."""
     daemon = connect()
     try:
-        with trouble():
-            base = base_image(daemon, options)
-        workspace = PosixWorkspace(Box(daemon, base, options), options)
+        workspace = PosixWorkspace(_box(daemon, options), options)
         try:
             with trouble():
                 daemon.remove_leftovers()
@@ -42,6 +48,21 @@ def open(options: Options) -> Workspace:
         return workspace
     finally:
         daemon.rest()
+
+
+def _box(daemon: Daemon, options: Options) -> Box:
+    """A container of the base. One that another process removes as too old before it is used is made again."""
+    from docker.errors import ImageNotFound
+
+    for tries_left in reversed(range(_TRIES)):
+        with trouble():
+            base = base_image(daemon, options)
+        try:
+            return Box(daemon, base, options)
+        except WorkspaceError as error:
+            if not tries_left or not isinstance(error.__cause__, ImageNotFound):
+                raise
+    raise AssertionError("every try returns or raises")
 
 
 class Box:
@@ -58,7 +79,7 @@ class Box:
         self._beside = Beside(daemon, base.image, options) if options.services else None
         try:
             limits = {**(self._beside.joined if self._beside else {}), **confinement(options, base.root, counting)}
-            limits |= first(self._service, environment(self.store, self.root))
+            limits |= first([*_RENEWED, *self._service], environment(self.store, self.root))
             with trouble():
                 self._container = daemon.start(base.image, user=base.user, **limits)
         except BaseException:
@@ -108,8 +129,7 @@ class Box:
 
     def remove(self) -> None:
         self._watch.stop()
-        with suppress(WorkspaceError), trouble():  # gone already, or a leftover that the next run removes
-            self._container.remove(force=True, v=True)
+        self._daemon.discard(str(self._container.id))
         self._leave()
         self._daemon.rest()
 

@@ -80,6 +80,7 @@ def test_the_proxies_of_the_machine_stay_outside(
         assert "hunter2" not in docker("image", "inspect", ws._place._base.image)  # type: ignore[attr-defined]
     finally:
         ws.close()
+        daemon.all_discarded()
         docker("image", "rm", "-f", ws._place._base.image)  # type: ignore[attr-defined]
 
 
@@ -126,7 +127,16 @@ def test_a_container_killed_during_a_command(repo: Path, open_ws: OpenWorkspace)
 def test_closing_removes_the_container(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.close()
+    daemon.all_discarded()
     assert docker("ps", "-aq", "--no-trunc", "--filter", f"id={container_of(ws)}") == ""
+
+
+def test_a_process_that_ends_removes_what_it_discarded(repo: Path) -> None:
+    make = (
+        "import sys; from aci.daemon import connect; c = connect(); i = c.start(sys.argv[1]).id; c.discard(i); print(i)"
+    )
+    done = subprocess.run([sys.executable, "-c", make, IMAGE], check=True, capture_output=True, text=True)
+    assert docker("ps", "-aq", "--no-trunc", "--filter", f"id={done.stdout.strip()}") == ""
 
 
 def test_what_dead_processes_left_is_removed(repo: Path, open_ws: OpenWorkspace) -> None:
@@ -171,8 +181,33 @@ def test_a_base_that_another_process_removes_is_in_nobodys_way(image: str, monke
     ours.rest()
 
 
-def test_the_first_snapshot_trusts_the_index(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_a_base_that_is_removed_before_it_is_used_is_made_again(
+    repo: Path, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repo / "unique").write_text(uuid.uuid4().hex)
+    found: list[base_image.Base] = []
+
+    def found_and_gone(ours: daemon.Daemon, options: Options) -> base_image.Base:
+        found.append(base_image.base_image(ours, options))
+        if len(found) == 1:
+            docker("image", "rm", found[0].image)
+        return found[-1]
+
+    monkeypatch.setattr("aci.workspaces.docker.base_image", found_and_gone)
     ws = open_ws("docker", repo)
+    assert ws.run("cat README").text == "hello\n"
+    assert len(found) == 2
+    ws.close()
+    daemon.all_discarded()
+    docker("image", "rm", found[1].image)
+
+
+@pytest.mark.parametrize("many", [0, base_image._FEW_FILES])
+def test_the_first_snapshot_trusts_the_index(repo: Path, open_ws: OpenWorkspace, many: int) -> None:
+    for number in range(many):
+        (repo / f"{number}").write_text(str(number))
+    ws = open_ws("docker", repo)
+    assert ws.run(f"ls {base_image.RENEW}").code
     shown = ws._service.run("git -C /workspace/repo diff-files --name-only").text
     assert shown + ws.run("git diff-files --name-only").text == ""
 

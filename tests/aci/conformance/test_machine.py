@@ -107,6 +107,8 @@ class Machine(RuleBasedStateMachine):
     def move(self, old: str, new: str) -> None:
         if old not in self.files or old == new or not self._room(new) or new.startswith(f"{old}/"):
             return
+        if self.files[old] == ("120000", new.encode("utf-8", "surrogateescape")):
+            return  # `mv` refuses to put a link in the place of what it leads to
         words = [quote("./" + name).decode("utf-8", "surrogateescape") for name in (old, new)]
         self._run(f'mkdir -p -- "$(dirname -- {words[1]})"; mv -fT -- {" ".join(words)}')
         self.files[new] = self.files.pop(old)

@@ -1,0 +1,105 @@
+"""A container in which an image is prepared: a shell of the user root, and commands of other users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aci.channel import Channel
+from aci.confinement import preparation
+from aci.daemon import Daemon, said
+from aci.exec_channel import Exec, First, first
+from aci.execution import execute
+from aci.service import NoAnswer, Service
+from aci.shell import quote, words
+from aci.view import clean
+from aci.workspace import Options
+from trajectories.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+    from docker.models.images import Image
+
+ROOT = "0:0"
+_PATIENCE = 1800.0  # seconds for one step, of a very large repository
+_SAID = 64_000  # bytes of what a step says that are kept
+
+
+class AsRoot:
+    """A shell in a container of preparation: no process stands between, as `docker exec` would cost 50 ms a step."""
+
+    def __init__(self, daemon: Daemon, container: Container, options: Options) -> None:
+        self._daemon, self._id = daemon, str(container.id)
+        self._begun: list[str] | None = words("sh")
+        self._service = Service(self._start, "/", options.cancel, shared=False)
+
+    def _start(self, program: Sequence[str]) -> Channel:
+        if program == self._begun:
+            self._begun = None
+            return First(self._daemon, self._id)
+        return Exec(self._daemon, self._id, program, {})
+
+    def __call__(self, script: str, env: Mapping[str, str]) -> str:
+        """What the script says. Raises WorkspaceError, Cancelled."""
+        exports = b"".join(b"export %b=%b\n" % (name.encode(), quote(value)) for name, value in env.items())
+        body = b"(exec 2>&1\n%b%b)" % (exports, script.encode("utf-8", "surrogateescape"))
+        try:
+            ran = self._service.run(body, _SAID, _PATIENCE)
+        except NoAnswer:
+            raise _late() from None
+        return _said(ran.code, ran.text)
+
+    def close(self) -> None:
+        self._service.close()
+
+
+@contextmanager
+def started(daemon: Daemon, source: Image, name: str, options: Options) -> Iterator[tuple[Container, AsRoot]]:
+    """A container of the image, which users call `name`, known to have a shell and git, while the context lasts."""
+    from docker.errors import APIError
+
+    another = "Use an image that has both git and a POSIX shell, such as python:3.12."
+    try:
+        container = daemon.start(str(source.id), user="0", **(preparation(options) | first(words("sh"), {})))
+    except APIError as error:
+        if "executable file not found" in said(error) or "no such file" in said(error):
+            raise WorkspaceError(f"The image {name} has no POSIX shell.", another) from error
+        raise
+    try:
+        as_root = AsRoot(daemon, container, options)
+        try:
+            try:
+                as_root("command -v git", {})
+            except WorkspaceError as error:
+                raise WorkspaceError(f"The image {name} has no git.", another) from error
+            yield container, as_root
+        finally:
+            as_root.close()
+    finally:
+        daemon.discard(str(container.id))
+
+
+def run_as(
+    daemon: Daemon, container: Container, options: Options, script: str, user: str, env: Mapping[str, str]
+) -> str:
+    """What a script of that user says. Raises WorkspaceError, Cancelled."""
+    ran = execute(daemon, str(container.id), script, options.cancel, _PATIENCE, user=user, env=env)
+    if ran.late:
+        raise _late()
+    return _said(ran.code, ran.text)
+
+
+def _late() -> WorkspaceError:
+    return WorkspaceError(
+        f"The base could not be prepared within {_PATIENCE / 60:.0f} minutes.",
+        "See that the programs of the image work (git and sh), or name another with --image.",
+    )
+
+
+def _said(code: int, text: str) -> str:
+    if code:
+        raise WorkspaceError(
+            f"The base could not be prepared: {clean(text.strip()[-500:])}", "See that Docker's disk is not full."
+        )
+    return text.strip()
