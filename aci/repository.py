@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from aci.graph.blobs import GitBlobs
@@ -98,14 +99,14 @@ class Repository:
             root, bare = git_dir, True
         repository = Repository(root.resolve(), git_dir.resolve(), bare)
         try:
-            kind = decode(repository._git("rev-parse", "--show-object-format").strip())
+            kind, *commit = decode(repository._git("rev-parse", "--show-object-format", "--revs-only", "HEAD")).split()
         except GitFailed as error:
             trust = f"If you trust it: git config --global --add safe.directory {root}"
             fix = trust if "safe.directory" in error.stderr else "See what `git status` says there."
             raise UsageError(f"git cannot use {root}: {error.reason}.", fix) from error
         if kind != "sha1":
             raise UsageError(f"{root} names objects by {kind}.", "Only repositories with SHA-1 names are supported.")
-        if not repository._commit("HEAD"):
+        if not commit:
             raise UsageError(f"{root} has no commit yet.", "Make one: git add -A && git commit -m 'first commit'")
         return repository
 
@@ -422,8 +423,13 @@ class Repository:
             return ""
 
     def _path(self, name: str) -> Path:
-        """Where a file of the git directory lies, which linked worktrees share in part."""
-        return self.root / decode(self._git("rev-parse", "--git-path", name).removesuffix(b"\n"))
+        """Where a file of the git directory lies; linked worktrees share all that is asked for here but the index."""
+        return (self.git_dir if name == "index" else self._common) / name
+
+    @cached_property
+    def _common(self) -> Path:
+        named = self.git_dir / "commondir"
+        return self.git_dir / os.fsdecode(named.read_bytes().strip()) if named.is_file() else self.git_dir
 
     def _git(
         self, *args: str, env: dict[str, str] | None = None, input: bytes = b"", ok: tuple[int, ...] = (0,)
