@@ -1,0 +1,82 @@
+"""`swe-agent batch` with a clock: `python -m benchmarks._timed LOG ARGUMENT…`.
+
+A line of JSON for each instance, each container that was started and each run of tests: what, which, and its seconds;
+with each instance the most memory that this process and its helpers have had so far, in bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock, get_ident
+from typing import Any, TypeVar
+
+from aci.daemon import Daemon
+from aci.posix import PosixWorkspace
+from agent.batch import driver, working
+from agent.batch.place import Job
+from agent.batch.places.local import Local
+from swe_agent import main
+
+Answer = TypeVar("Answer")
+
+
+class Clock:
+    """Writes what took how long, by the instance that the thread works for."""
+
+    def __init__(self, log: str) -> None:
+        self._log, self._lock = Path(log), Lock()
+        self.current: dict[int, str] = {}
+
+    def timed(self, what: str, id: str, do: Callable[..., Answer], *given: Any, **more: Any) -> Answer:
+        began = time.time()
+        try:
+            return do(*given, **more)
+        finally:
+            line = {"what": what, "id": id or self.current.get(get_ident(), ""), "began": began}
+            line |= {"seconds": time.time() - began, "thread": get_ident(), "memory": _memory()}
+            with self._lock, self._log.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+def _memory() -> int:
+    """The most that this process has had, in bytes; macOS counts these, Linux kilobytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def watch(clock: Clock) -> None:
+    """Have the clock see what counts."""
+    work, solve, start, run = working.worked, Local.solve, Daemon._start, PosixWorkspace.run
+
+    def worked(job: Job, *more: Any) -> Any:
+        clock.current[get_ident()] = job.instance.id
+        return clock.timed("instance", "", work, job, *more)
+
+    def solved(self: Local, job: Job, *more: Any) -> Any:
+        return clock.timed("solve", "", solve, self, job, *more)
+
+    def started(self: Daemon, *given: Any, **more: Any) -> Any:
+        return clock.timed("start", "", start, self, *given, **more)
+
+    def ran(self: PosixWorkspace, command: str, *given: Any, **more: Any) -> Any:
+        if command.endswith("command.sh)"):
+            id = (
+                self.options.trees.path.parent.name
+            )  # the run's folder: a proof may run two suites in threads of its own
+            return clock.timed("tests", id, run, self, command, *given, **more)
+        return run(self, command, *given, **more)
+
+    driver.worked = worked  # type: ignore[assignment, attr-defined]
+    Local.solve = solved  # type: ignore[assignment, method-assign]
+    Daemon._start = started  # type: ignore[method-assign]
+    PosixWorkspace.run = ran  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    watch(Clock(sys.argv[1]))
+    sys.argv = ["swe-agent", "batch", *sys.argv[2:]]
+    main()
