@@ -1,0 +1,76 @@
+"""Predictions and costs from files; what is none is told by the whole program's tests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.batch.instances import Gold
+from agent.evaluation.predictions import Prediction, dollars, read_predictions
+from trajectories.errors import UsageError
+
+ROW = {"instance_id": "i-1", "model_name_or_path": "m", "model_patch": "p"}
+READ = {"i-1": Prediction("i-1", "m", "p")}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("all_preds.jsonl", f"{json.dumps(ROW)}\n"),
+        ("preds.jsonl", f"{json.dumps(ROW)}\n\n{json.dumps(ROW)}"),
+        ("preds.json", json.dumps([ROW])),
+        ("preds.json", json.dumps({"i-1": ROW})),
+        ("preds.json", json.dumps({"i-1": {"model_name_or_path": "m", "model_patch": "p"}})),
+    ],
+)
+def test_every_shape_that_the_harness_takes(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert read_predictions(str(tmp_path / name), {}) == [READ]
+
+
+def test_no_patch_is_an_empty_one_and_no_model_is_called_as_there(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text('{"instance_id": "i-1", "model_patch": null}\n{"instance_id": "i-2"}\n')
+    (found,) = read_predictions(str(tmp_path / "p.jsonl"), {})
+    assert found == {name: Prediction(name, "None", "") for name in ("i-1", "i-2")}
+    assert all(prediction.empty for prediction in found.values())
+    assert Prediction("i", "m", "\n ").empty
+
+
+def test_gold() -> None:
+    golds = {"i-1": Gold("i-1", "p", "t", (), (), {})}
+    assert read_predictions("gold", golds) == [{"i-1": Prediction("i-1", "gold", "p")}]
+
+
+def test_repeats_are_read_in_order(tmp_path: Path) -> None:
+    for folder in (".", "repeat-2", "repeat-10", "repeat-3"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        row = ROW | {"model_patch": folder}
+        (tmp_path / folder / "all_preds.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "repeat-11").mkdir()
+    found = read_predictions(str(tmp_path), {})
+    assert [each["i-1"].patch for each in found] == [".", "repeat-2", "repeat-3", "repeat-10"]
+
+
+def test_half_a_line_of_a_killed_batch_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "all_preds.jsonl").write_text(json.dumps(ROW) + '\n{"instance_id": "i-2", "mod')
+    with pytest.raises(UsageError, match="no JSON"):
+        read_predictions(str(tmp_path), {})
+    (tmp_path / "preds.json").write_text(json.dumps({"i-1": ROW}))
+    assert read_predictions(str(tmp_path), {}) == [READ]
+
+
+def test_costs_are_means_over_repeats_where_all_are_known(tmp_path: Path) -> None:
+    rows = [("a", 1.0), ("b", 2.0), ("a", 2.0), ("b", None), ("c", 0)]
+    lines = "".join(json.dumps({"instance": name, "dollars": cost}) + "\n" for name, cost in rows)
+    (tmp_path / "results.jsonl").write_text(lines + '{"instance": "torn')
+    (tmp_path / "preds.json").write_text("{}")
+    assert dollars(str(tmp_path)) == dollars(str(tmp_path / "preds.json")) == {"a": 1.5, "c": 0.0}
+
+
+def test_without_results_there_are_no_costs(tmp_path: Path) -> None:
+    assert dollars(str(tmp_path)) == dollars("gold") == {}
+    (tmp_path / "results.jsonl").write_text("[]\n")
+    with pytest.raises(UsageError, match="not the results of a batch"):
+        dollars(str(tmp_path))
