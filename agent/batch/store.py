@@ -8,6 +8,7 @@ lie in `repeat-k/`.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -47,15 +48,25 @@ def decode(line: bytes) -> tuple[Done, str]:
     return replace(done, patch=row["patch"]), row["model"]
 
 
-def results(out: Path) -> list[Done]:
-    """What the batch in `out` has come to so far, also while another process writes it; nothing is changed on disk."""
+def read_results(out: Path) -> Iterator[Done]:
+    """What the batch in `out` has come to so far, one at a time, also while another process writes it.
+
+    Nothing is changed on disk. Raises RunBroken for a damaged line.
+    """
     try:
         with (out / RESULTS).open("rb") as file:
-            return [decode(line)[0] for line in file if line.endswith(b"\n")]
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield decode(line)[0]
     except FileNotFoundError:
-        return []
+        return
     except ValueError as error:
         raise RunBroken(f"{out / RESULTS} is damaged.", "Restore the file from a copy.") from error
+
+
+def results(out: Path) -> list[Done]:
+    """All of `read_results`."""
+    return list(read_results(out))
 
 
 class Store:
