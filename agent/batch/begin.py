@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
-from typing import Any
+from threading import Lock
 
+from aci.daemon import connect
+from agent.batch.asked import Asked
 from agent.batch.dashboard import front
-from agent.batch.driver import Batch, Summary
+from agent.batch.driver import Batch, Front, Summary
+from agent.batch.finishing import finish
+from agent.batch.images import KEPT, Images, bytes_of
 from agent.batch.indexing import Indexing
 from agent.batch.instances import read_instances, select
-from agent.batch.manifest import check, manifest
+from agent.batch.manifest import add_images, check, manifest
 from agent.batch.place import Done, PlaceOptions, open_place
 from agent.batch.preparing import Preparing
 from agent.batch.purse import Purse
@@ -30,42 +33,6 @@ from trajectories.errors import ConfigError, UsageError
 from trajectories.plugins import find
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A command line: `flags` are the settings that it gives, `workers` how many instances are solved at a time."""
-
-    files: tuple[Path, ...]
-    out: Path
-    flags: Mapping[str, Any]
-    workers: int
-    repos: Path | None = None
-    filter: str = ""
-    seed: int | None = None
-    slice: str = ""
-    repeat: int = 1
-    total: float | None = None
-    hints: bool = False
-    disk_limit: str = ""
-    tries: int = 3
-    engine: str = "local"
-    engine_options: tuple[str, ...] = ()
-    leaderboard: Path | None = None
-
-    @property
-    def noted(self) -> dict[str, object]:
-        """The batch's own flags, for the manifest."""
-        return {
-            "filter": self.filter,
-            "shuffle": self.seed,
-            "slice": self.slice,
-            "repeat": self.repeat,
-            "workers": self.workers,
-            "total": self.total,
-            "hints": self.hints,
-            "engine": self.engine,
-        }
-
-
 def begin(asked: Asked, plain: bool = False) -> Summary:
     """Run the batch, or go on with it, to its end; what stopped it before that is in the summary.
 
@@ -75,7 +42,7 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
     given = {name: value for name, value in asked.flags.items() if value is not None}
     settings = load_settings(**given, state=asked.out)
     model = _checked(settings, asked.total)
-    options = _options(asked.engine_options)
+    options, limit = _options(asked.engine_options), bytes_of(asked.disk_limit)
     instances = select(read_instances(asked.files, asked.hints), asked.filter, asked.slice, asked.seed)
     preparing = Preparing(Repositories(asked.repos or load_settings().state / "clones"), given, asked.out)
     opened: list[Batch] = []
@@ -83,28 +50,50 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
         store = stack.enter_context(Store(asked.out))
         check(asked.out, manifest(settings, instances, asked.files, {}, options=asked.noted))
         found = account(settings.runs, store.done)
-        cancel, limiter = Token(), Limiter(settings.retry_wait, settings.patience)
+        purse = Purse(asked.total, _spent(store.done.values(), found, settings, asked.total))
+        limiter, cancel = Limiter(settings.retry_wait, settings.patience), Token()
+        shown = front(Plan(asked.workers, asked.total, settings.budget, limiter.pauses), plain)
+        here = asked.engine == "local"
         place = open_place(asked.engine, PlaceOptions(asked.out, asked.workers, cancel, options))
         stack.callback(place.close)
-        purse = Purse(asked.total, _spent(store.done.values(), found, settings, asked.total))
-        plan = Plan(asked.workers, asked.total, settings.budget, limiter.pauses)
         means = Means(
             place=place,
             store=store,
             purse=purse,
-            front=stack.enter_context(front(plan, plain)),
+            front=shown,
             cancel=cancel,
             limiter=limiter,
             prepare=preparing,
             model=model,
-            indexing=stack.enter_context(closing(Indexing())) if asked.engine == "local" else None,
+            indexing=stack.enter_context(closing(Indexing())) if here else None,
+            images=_images(asked.out, limit, shown, stack) if here and settings.workspace == "docker" else None,
             begun=found.begun,
             tries=asked.tries,
         )
         jobs = preparing.jobs(instances, asked.repeat, store.done)
         jobs.sort(key=lambda job: job.run not in found.begun)
-        opened.append(Batch(asked.out, jobs, means, asked.workers))
-        return opened[0].run()
+        if means.images is not None:
+            jobs = means.images.order(jobs)
+        batch = Batch(asked.out, jobs, means, asked.workers)
+        opened.append(batch)
+        with shown:
+            summary = batch.run()
+        finish(asked, shown)
+        return summary
+
+
+def _images(out: Path, limit: int | None, shown: Front, stack: ExitStack) -> Images:
+    """The images of this machine's daemon. Raises WorkspaceError where there is none."""
+    known: dict[str, str] = {}
+    lock = Lock()
+
+    def note(digests: Mapping[str, str]) -> None:
+        with lock:
+            if digests.items() - known.items():
+                add_images(out, digests)
+                known.update(digests)
+
+    return stack.enter_context(closing(Images(connect(), limit, out / KEPT, shown.say, note)))
 
 
 def _checked(settings: Settings, total: float | None) -> str:

@@ -28,6 +28,7 @@ from trajectories.errors import (
 
 if TYPE_CHECKING:
     from agent.batch.driver import Front
+    from agent.batch.images import Images
     from agent.batch.store import Store
 
 PAUSE = 2.5
@@ -40,7 +41,7 @@ class Means:
     """What the workers of a batch share. `prepare` names a job's repository and settings, `model` signs predictions,
     `begun` is what lies in `runs/` to be gone on with, `tries` how often infrastructure may fail an instance.
 
-    Without `indexing` the runs make what they need themselves.
+    Without `indexing` the runs make what they need themselves, without `images` they pull it.
     """
 
     place: Place
@@ -52,6 +53,7 @@ class Means:
     prepare: Callable[[Job], Job]
     model: str
     indexing: Indexing | None = None
+    images: Images | None = None
     begun: dict[str, Begun] = field(default_factory=dict)
     tries: int = 3
     _prepared: dict[str, Job] = field(default_factory=dict)
@@ -69,6 +71,8 @@ class Means:
     def ahead(self, job: Job) -> None:
         """Make ready what a job will need. What goes wrong is told by the worker that takes it."""
         with suppress(SweAgentError, OSError):
+            if self.images is not None:
+                self.images.ahead(job)
             prepared = self.prepare(job)
             with self._lock:
                 self._prepared = {job.run: prepared}
@@ -80,6 +84,8 @@ class Means:
         with self._lock:
             prepared = self._prepared.pop(job.run, None)
         prepared = prepared or self.prepare(job)
+        if self.images is not None:
+            prepared = self.images.need(prepared, self.cancel)
         if self.indexing is not None:
             self.indexing.ready(prepared.repository, base_of(prepared), self.cancel)
         return prepared
@@ -88,6 +94,8 @@ class Means:
         """Raises WorkspaceError where it cannot be written."""
         self.store.add(done, self.model)
         self.front.done(done)
+        if self.images is not None:
+            self.images.release(done.run)
 
 
 def base_of(job: Job) -> str:

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from agent.batch.begin import Asked, begin
+from agent.batch.asked import Asked
+from agent.batch.begin import begin
 from agent.batch.told import as_json, in_words
 from agent.cli import INTERRUPTED, fail
 from agent.options import Effort, Image, Json, Kind, MaxSteps, MaxTime, MaxTokens, Plain, Test

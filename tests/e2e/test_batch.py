@@ -16,6 +16,8 @@ from tests.e2e.conftest import Machine, call
 from tests.e2e.killing import MODEL, account
 from tests.endpoint import Answer, Endpoint
 
+KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
+
 
 @pytest.fixture
 def batcher(machine: Machine, tmp_path) -> Batcher:
@@ -23,7 +25,9 @@ def batcher(machine: Machine, tmp_path) -> Batcher:
     return Batcher(machine, tmp_path)
 
 
-def test_two_instances_end_verified_and_their_predictions_are_those_of_swe_bench(batcher, machine):
+@pytest.mark.parametrize("workspace", KINDS)
+def test_two_instances_end_verified_and_their_predictions_are_those_of_swe_bench(batcher, machine, workspace):
+    machine.workspace = workspace
     model = solving(machine)
     told = batcher.run(model)
     assert (told["returncode"], told["exits"], told["verified"]) == (0, {"verified": 2}, 2), told

@@ -1,0 +1,44 @@
+"""A command line of `swe-agent batch`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`flags` are the settings that it gives, `workers` how many instances are solved at a time."""
+
+    files: tuple[Path, ...]
+    out: Path
+    flags: Mapping[str, Any]
+    workers: int
+    repos: Path | None = None
+    filter: str = ""
+    seed: int | None = None
+    slice: str = ""
+    repeat: int = 1
+    total: float | None = None
+    hints: bool = False
+    disk_limit: str = ""
+    tries: int = 3
+    engine: str = "local"
+    engine_options: tuple[str, ...] = ()
+    leaderboard: Path | None = None
+
+    @property
+    def noted(self) -> dict[str, object]:
+        """The batch's own flags, for the manifest."""
+        return {
+            "filter": self.filter,
+            "shuffle": self.seed,
+            "slice": self.slice,
+            "repeat": self.repeat,
+            "workers": self.workers,
+            "total": self.total,
+            "hints": self.hints,
+            "engine": self.engine,
+        }
