@@ -88,7 +88,7 @@ class Grading:
         if len(left) < len(jobs):
             self._told(f"{len(jobs) - len(left)} of {len(jobs)} predictions are graded already.")
         done = [*zip(jobs, found, strict=True), *zip(left, self._each(self._graded, left), strict=True)]
-        if self._broken and not self._worked:
+        if self._broken and not self._worked and len(left) == len(jobs):
             raise self._broken[0]
         verdicts: dict[str, dict[str, Graded]] = {run: {} for run in plan.sets}
         for job, graded in done:

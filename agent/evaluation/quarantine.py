@@ -88,4 +88,4 @@ def _failing(own: Graded) -> str:
     failed = own.f2p_failed + own.p2p_failed
     more = f" and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
     named = ", ".join(failed[:SHOWN])
-    return f"its own patch fails {named}{more}" if failed else "none of its tests tells its own patch from none"
+    return f"its own patch fails {named}{more}" if failed else "its own patch fails its tests"
