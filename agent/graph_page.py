@@ -1,22 +1,19 @@
-"""A neighbourhood of the graph as one page that needs nothing else: no network, no fonts, no library.
+"""A neighbourhood of the graph as one page that needs nothing else.
 
 The picture is SVG, laid out here in columns: who refers to a place on its left, what it refers to on its right. What is
-shown is somebody's source, so everything is escaped, and the page's own policy lets nothing but its own style and
-script run.
+shown is somebody's source, so everything is escaped.
 """
 
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from html import escape
-from importlib.resources import files
 
 from aci.graph.surroundings import RELATIONS, TITLES, Seen
 from aci.view import clean
+from agent.pages import beginning, part
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 224, 40, 56, 10, 20
 """Of a box, and between boxes."""
@@ -49,23 +46,13 @@ class Box:
 
 def page(found: Sequence[Seen], where: str) -> str:
     """The whole page, for all places that a name means."""
-    style, script = _part("style.css"), _part("script.js")
+    script = part("graph.script.js")
     boxes: list[Box] = []
     sections = [_section(one, number, boxes) for number, one in enumerate(found)]
     told = {box.id: _details(box) if box.seen else _rest(box) for box in boxes}
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
-    title = escape(clean(found[0].name if found else "Nothing"))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
+    name = clean(found[0].name if found else "Nothing")
+    title = escape(name)
+    return f"""{beginning(name, part("graph.style.css"), script)}<body>
 <header><h1>{title}</h1><p>{escape(clean(where))}</p></header>
 <main>
 <div class="pictures">
@@ -78,14 +65,6 @@ def page(found: Sequence[Seen], where: str) -> str:
 </body>
 </html>
 """
-
-
-def _part(name: str) -> str:
-    return files("agent.pages").joinpath(f"graph.{name}").read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 def _json(value: object) -> str:

@@ -1,0 +1,115 @@
+"""What failed in a batch, and where: one page, made of `results.jsonl` and the runs' journals alone.
+
+A line of the results and its run's journal are read at a time, and rows wait on disk until the figures above them are
+known: ten thousand runs take little more memory than ten.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from agent.batch.appended import no_room
+from agent.batch.causes import CAUSES, cause
+from agent.batch.diagnosis import changed, diagnose, existing, worst_rank
+from agent.batch.failures_page import END, GROUP_END, above, group, row
+from agent.batch.instances import Gold
+from agent.batch.place import Done
+from agent.batch.store import RESULTS, decode
+from agent.batch.survey import Case, Found, Survey
+from agent.evaluation.report import reported
+from trajectories.errors import UsageError
+
+PAGE = "failures.html"
+EVALUATION = "evaluation"
+
+
+def write_failures(out: Path, golds: Mapping[str, Gold] | None = None) -> Path:
+    """Write the page of the batch in `out` and return its path. Where `out/evaluation` holds run reports of SWE-bench's
+    shape, they say what is resolved; else the runs' own verdicts do. With `golds` it says how well places were found.
+
+    Raises WorkspaceError where it cannot be written; what cannot be read is shown as that.
+    """
+    resolved = _graded(out / EVALUATION)
+    survey = Survey(graded=bool(resolved), golds=bool(golds))
+    target = out / PAGE
+    beside = out / f".{PAGE}.new"
+    try:
+        with ExitStack() as stack:
+            rows = {name: stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for name in CAUSES}
+            for done in _results(out, survey):
+                case = _case(out, done, resolved, golds or {})
+                survey.add(case)
+                if not case.solved:
+                    rows[case.cause].write(row(case))
+            with beside.open("w", encoding="utf-8") as file:
+                file.write(above(survey, out.name))
+                for name in CAUSES:
+                    if count := survey.failed[name]:
+                        file.write(group(name, count))
+                        _copy(rows[name], file)
+                        file.write(GROUP_END)
+                file.write(END)
+        beside.replace(target)
+    except OSError as error:
+        raise no_room(target, error) from error
+    return target
+
+
+def _copy(rows: IO[str], file: IO[str]) -> None:
+    rows.seek(0)
+    shutil.copyfileobj(rows, file)
+
+
+def _results(out: Path, survey: Survey) -> Iterator[Done]:
+    """What is done, a line at a time; a line that is no result is counted."""
+    try:
+        with (out / RESULTS).open("rb") as file:
+            for line in file:
+                try:
+                    yield decode(line)[0]
+                except ValueError:
+                    survey.unreadable += line.endswith(b"\n")  # half a line is one that is being written
+    except FileNotFoundError:
+        return
+
+
+def _case(out: Path, done: Done, resolved: Mapping[tuple[str, int], bool], golds: Mapping[str, Gold]) -> Case:
+    diagnosis = diagnose(out / "runs" / done.run)
+    found = None
+    if gold := golds.get(done.instance):
+        wanted, edited = existing(gold.patch), changed(done.patch)
+        if wanted:
+            rank = None if diagnosis.ranked is None else worst_rank(diagnosis.ranked, wanted)
+            found = Found(rank, len(wanted & edited), len(wanted))
+    why = cause(done)
+    judged = resolved.get((done.instance, done.repeat))
+    return Case(
+        done=replace(done, patch=""),
+        patch=bool(done.patch),
+        cause=why,
+        solved=why == "verified" if judged is None else judged,
+        resolved=judged,
+        diagnosis=replace(diagnosis, ranked=None),
+        found=found,
+    )
+
+
+def _graded(folder: Path) -> dict[tuple[str, int], bool]:
+    """Whether an instance is resolved in a repeat, by the run reports in a folder; of several the newest counts."""
+    found: dict[tuple[str, int], bool] = {}
+    reports = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
+    for path in reports:
+        try:
+            outcomes = reported(path) or {}
+        except UsageError:
+            continue
+        first, _, number = path.stem.rpartition(".")
+        repeat = int(number) if number.isdecimal() and path.with_name(f"{first}.json") in reports else 1
+        found |= {(name, repeat): any(outcome) for name, outcome in outcomes.items()}
+    return found

@@ -1,0 +1,179 @@
+"""The figures of the failure page: sums over all runs, and the few of them that stand out."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from statistics import median
+
+from agent.batch.diagnosis import Diagnosis
+from agent.batch.place import Done
+
+MOST = 10
+"""Runs that are named as the slowest or dearest; patterns that are told."""
+VARIES = re.compile(r"0x[0-9a-f]+|\d+|'[^']*'|\"[^\"]*\"|`[^`]*`", re.IGNORECASE)
+"""What of a message changes from run to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Of `gold` files: the rank by which localization had named all (0: not all; null: none was recorded), and how many
+    the patch edits."""
+
+    rank: int | None
+    edited: int
+    gold: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A run on the page. `resolved` is what an evaluation says, null where there is none; `solved` what counts."""
+
+    done: Done
+    patch: bool
+    cause: str
+    solved: bool
+    resolved: bool | None
+    diagnosis: Diagnosis
+    found: Found | None
+
+
+@dataclass(slots=True)
+class Group:
+    """Runs of one cause."""
+
+    runs: int = 0
+    patches: int = 0
+    solved: int = 0
+    dollars: float = 0.0
+
+
+@dataclass(slots=True)
+class Localized:
+    """How often gold files were found: `first` and `five` in ranks that all are within, of `ranked` that have ranks."""
+
+    runs: int = 0
+    ranked: int = 0
+    first: int = 0
+    five: int = 0
+    all: int = 0
+    some: int = 0
+    missed: int = 0
+    """Files that localization had named among the first five, and that the patch does not edit."""
+
+
+@dataclass(slots=True)
+class Pattern:
+    """The same in `runs`, of which `run` is one, and `text` how it came out there."""
+
+    run: str
+    text: str
+    runs: int = 0
+
+
+@dataclass(slots=True)
+class Survey:
+    """`graded`: an evaluation says what is solved. `golds`: whether there is something to compare places with."""
+
+    graded: bool = False
+    golds: bool = False
+    unreadable: int = 0
+    damaged: int = 0
+    runs: int = 0
+    solved: int = 0
+    priced: bool = True
+    dollars: float = 0.0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    causes: dict[str, Group] = field(default_factory=dict)
+    failed: Counter[str] = field(default_factory=Counter)
+    places: dict[bool, Localized] = field(default_factory=lambda: {True: Localized(), False: Localized()})
+    """By whether the run is solved."""
+    _seconds: list[float] = field(default_factory=list)
+    _phases: dict[tuple[str, tuple[str, ...]], Pattern] = field(default_factory=dict)
+    _seen: dict[str, Pattern] = field(default_factory=dict)
+    _slowest: list[tuple[float, int, Case]] = field(default_factory=list)
+    _dearest: list[tuple[float, int, Case]] = field(default_factory=list)
+
+    def add(self, case: Case) -> None:
+        done = case.done
+        self.runs += 1
+        self.solved += case.solved
+        self.priced &= done.dollars is not None
+        self.dollars += done.dollars or 0.0
+        self.input_tokens += done.input_tokens
+        self.cached_tokens += done.cached_tokens
+        self.output_tokens += done.output_tokens
+        self._seconds.append(done.seconds)
+        self._keep(self._slowest, done.seconds, case)
+        self._keep(self._dearest, done.dollars or 0.0, case)
+        group = self.causes.setdefault(case.cause, Group())
+        group.runs += 1
+        group.patches += case.patch
+        group.solved += case.solved
+        group.dollars += done.dollars or 0.0
+        if case.found is not None:
+            _localize(self.places[case.solved], case.found)
+        if not case.solved:
+            self.failed[case.cause] += 1
+        if case.cause != "infrastructure":
+            self.damaged += bool(case.diagnosis.damaged)
+            if not case.solved:
+                self._stuck(case)
+
+    def _stuck(self, case: Case) -> None:
+        told = case.diagnosis
+        if told.phase or told.acted:
+            self._phases.setdefault((told.phase, told.acted), Pattern(case.done.run, "")).runs += 1
+        if told.seen:
+            self._seen.setdefault(VARIES.sub("…", told.seen), Pattern(case.done.run, told.seen)).runs += 1
+
+    @property
+    def per_solved(self) -> float | None:
+        """Dollars of all runs for each that is solved."""
+        return self.dollars / self.solved if self.solved and self.priced else None
+
+    @property
+    def middle(self) -> float:
+        """Seconds of the middle run."""
+        return median(self._seconds) if self._seconds else 0.0
+
+    @property
+    def slowest(self) -> list[Case]:
+        return [case for _, _, case in sorted(self._slowest, reverse=True)]
+
+    @property
+    def dearest(self) -> list[Case]:
+        return [case for value, _, case in sorted(self._dearest, reverse=True) if value]
+
+    @property
+    def stuck(self) -> list[tuple[str, tuple[str, ...], Pattern]]:
+        """Phase and last actions, where most runs got stuck first."""
+        most = heapq.nlargest(MOST, self._phases.items(), key=lambda item: item[1].runs)
+        return [(phase, acted, pattern) for (phase, acted), pattern in most]
+
+    @property
+    def seen(self) -> list[Pattern]:
+        """The last thing that most runs saw."""
+        return heapq.nlargest(MOST, self._seen.values(), key=lambda pattern: pattern.runs)
+
+    def _keep(self, heap: list[tuple[float, int, Case]], value: float, case: Case) -> None:
+        entry = (value, -self.runs, case)  # the number decides between equals: cases have no order
+        if len(heap) < MOST:
+            heapq.heappush(heap, entry)
+        else:
+            heapq.heappushpop(heap, entry)
+
+
+def _localize(sums: Localized, found: Found) -> None:
+    sums.runs += 1
+    sums.all += found.edited == found.gold
+    sums.some += 0 < found.edited < found.gold
+    if found.rank is not None:
+        sums.ranked += 1
+        sums.first += found.rank == 1
+        sums.five += 0 < found.rank <= 5
+        sums.missed += 0 < found.rank <= 5 and found.edited < found.gold

@@ -1,0 +1,365 @@
+"""The page of what failed: made of real runs, of damaged ones, and of whatever strangers wrote."""
+
+import json
+import re
+import tracemalloc
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from agent.batch.diagnosis import Diagnosis, changed, diagnose, existing, worst_rank
+from agent.batch.failures import write_failures
+from agent.batch.instances import Gold
+from agent.batch.place import Done
+from agent.batch.store import encode
+from agent.moves.opening import places
+from agent.strategies.react import solve as react
+from tests.agent.conftest import act, line
+from trajectories.errors import Stuck, WorkspaceError
+from trajectories.journal import encode as record
+from trajectories.records import Action, Base, Issue, Note, Observation, Once, Run, Step, Turn
+
+CALC = "diff --git a/calc.py b/calc.py\n--- a/calc.py\n+++ b/calc.py\n@@ -1 +1 @@\n-a\n+b\n"
+OTHER = CALC.replace("calc.py", "util.py")
+STRANGE = '<script>alert(1)</script> "quoted" & \x1b[31mred‮'
+
+
+def done(name: str, kind: str = "unproven", **more: object) -> Done:
+    given = {"code": 6, "verdict": "none", "patch": "", "dollars": 0.5, "seconds": 60.0, "steps": 3}
+    return Done(instance=str(more.pop("instance", name)), repeat=int(more.pop("repeat", 1)), run=name, kind=kind,
+                **given | more)  # fmt: skip
+
+
+def journal(*records: object) -> bytes:
+    first = Run("r", Issue("x"), "/r", Base("c", "t")), Turn("fix", "react")
+    return b"".join(record(one) for one in (*first, *records))
+
+
+def step(n: int, *kinds: str, text: str = "", ok: bool = True, author: str = "coder", **data: object) -> Step:
+    actions = tuple(Action(kind) for kind in kinds)
+    return Step("main", n, "", author, "t", n, actions, (Observation(text, ok, data=dict(data)),))
+
+
+def localized(*paths: str) -> Once:
+    return Once("main", "localize", {"files": [{"path": path, "why": []} for path in paths], "functions": []})
+
+
+def batch(out: Path, runs: dict[str, tuple[Done, bytes | None]]) -> Path:
+    """A batch as its driver leaves it, with these results and journals."""
+    out.mkdir(exist_ok=True)
+    with (out / "results.jsonl").open("ab") as file:
+        for name, (result, lines) in runs.items():
+            file.write(encode(result, "m"))
+            if lines is not None:
+                (out / "runs" / name).mkdir(parents=True)
+                (out / "runs" / name / "journal.jsonl").write_bytes(lines)
+    return out
+
+
+class Text(HTMLParser):
+    """What a page says, table by table, row by row, and which elements it has."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: set[str] = set()
+        self.rows: list[list[str]] = []
+        self.links: list[str] = []
+        self.said = ""
+        self._in_cell = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+        if tag == "tr":
+            self.rows.append([])
+        self._in_cell = tag in ("td", "th") or (self._in_cell and tag != "tr")
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_cell &= tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+        if self._in_cell:
+            self.rows[-1][-1] += data
+
+    def row(self, beginning: str) -> list[str]:
+        (found,) = (one for one in self.rows if one and one[0].startswith(beginning))
+        return found
+
+
+def page(out: Path, golds: dict[str, Gold] | None = None) -> Text:
+    path = write_failures(out, golds)
+    assert path == out / "failures.html"
+    assert [one.name for one in out.glob(".*")] == []
+    return Text(path.read_text("utf-8"))
+
+
+def gold(patch: str) -> Gold:
+    return Gold("", patch, "", (), (), {})
+
+
+# Diagnosis
+
+
+def test_a_real_run_says_where_it_got_stuck(bench):
+    bench.begin(line("Look.", act("view", path="nothing.py")))
+
+    def solve(task):
+        task.note("phase", "localize")
+        places(task)
+        task.note("phase", "patch")
+        return (yield from react(task))
+
+    with pytest.raises(Stuck):
+        bench.drive(solve)
+    found = diagnose(bench.directory)
+    assert found.phase == "patch"
+    assert found.acted == ("view failed",) * 3
+    assert "nothing.py" in found.seen
+    assert found.ranked == ("calc.py",)
+    assert found.damaged == ""
+
+
+def test_the_last_doings_are_told_without_messages_to_the_model(tmp_path):
+    (tmp_path / "journal.jsonl").write_bytes(
+        journal(
+            Note("main", "phase", "reproduce"),
+            Note("main", "gate", '"kind":"phase"'),
+            step(1, "view", "edit", text="Edited."),
+            step(2, text="nothing", ok=False),
+            Note("main", "phase", "patch"),
+            step(3, "shell", text="\n\n  first \x1b[31mline\nsecond", ok=False),
+            *(Step("main", n, "", "hint", "t", None, (), (Observation("You go round in circles."),)) for n in (4, 5)),
+        )
+    )
+    assert diagnose(tmp_path) == Diagnosis("patch", ("edit", "talk", "shell failed"), "first line")
+
+
+def test_of_what_was_handed_in_the_proof_is_told(tmp_path):
+    verdict = {"kind": "unproven", "red": True, "green": False, "red_again": None, "no_loss": True}
+    (tmp_path / "journal.jsonl").write_bytes(
+        journal(
+            step(1, "edit"),
+            step(2, text="Proof: unproven.", author="proof", verdict=verdict),
+            step(3, "submit", text="Submitted:", submitted=True),
+        )
+    )
+    found = diagnose(tmp_path)
+    assert found.acted == ("edit", "proof", "submit")
+    assert found.seen == "Proof unproven: it passes with the patch: NO"
+
+
+@pytest.mark.parametrize(
+    ("lines", "damage"),
+    [
+        (None, "There is no journal."),
+        (b"", "The journal is empty."),
+        (b"nothing\n", "Line 1 of the journal is damaged."),
+        (record(Note("main", "phase", "patch")), "Line 1 of the journal is damaged."),
+        (journal() + b"\0\0\0\n" + record(step(1, "view")), "Line 3 of the journal is damaged."),
+        (journal() + b'{"kind":"phase","n":' + b"[" * 5000 + b"}\n", "Line 3 of the journal is damaged."),
+        (journal() + b'{"branch":1,"type":"step"}\n', "A step in the journal is damaged."),
+        (journal(Once("main", "localize", {"files": 3})), "Line 3 of the journal is damaged."),
+        (journal(Once("main", "localize", None)), "Line 3 of the journal is damaged."),
+    ],
+)
+def test_a_damaged_journal_is_told(tmp_path, lines, damage):
+    if lines is not None:
+        (tmp_path / "journal.jsonl").write_bytes(lines)
+    assert diagnose(tmp_path).damaged == damage
+
+
+def test_what_came_before_the_damage_is_told_and_a_torn_line_is_none(tmp_path):
+    whole = journal(Note("main", "phase", "patch"), step(1, "view", text="seen"))
+    (tmp_path / "journal.jsonl").write_bytes(whole + b"damage\n")
+    assert diagnose(tmp_path) == Diagnosis("patch", ("view",), "seen", damaged="Line 5 of the journal is damaged.")
+    (tmp_path / "journal.jsonl").write_bytes(whole + b'{"torn')
+    assert diagnose(tmp_path) == Diagnosis("patch", ("view",), "seen")
+
+
+# Places
+
+
+def test_files_of_a_diff():
+    new = "diff --git a/new.py b/new.py\nnew file mode 100644\n--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+x\n"
+    moved = "diff --git a/old.py b/to.py\nsimilarity index 100%\nrename from old.py\nrename to to.py\n"
+    tricky = "diff --git a/a b.py b/a b.py\n--- a/a b.py\t\n+++ b/a b.py\t\n@@ -1 +1 @@\n--- a/no.py\n+++ b/no.py\n"
+    assert existing(CALC + new + moved + tricky) == {"calc.py", "a b.py"}
+    assert changed(CALC + new + moved + tricky) == {"calc.py", "new.py", "old.py", "to.py", "a b.py"}
+    assert existing("") == changed("") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("ranked", "wanted", "rank"),
+    [("abc", "a", 1), ("abc", "ac", 3), ("abc", "ad", 0), ("", "a", 0), ("aba", "a", 1), ("abc", "", 0)],
+)
+def test_rank_by_which_all_are_found(ranked, wanted, rank):
+    assert worst_rank(ranked, wanted) == rank
+
+
+def test_places_are_compared_with_gold(tmp_path):
+    out = batch(
+        tmp_path / "out",
+        {
+            "right": (done("right", "verified", patch=CALC), journal(localized("calc.py"))),
+            "seen": (done("seen", patch=OTHER), journal(localized("calc.py"))),
+            "fifth": (done("fifth", "not_found"), journal(localized("a", "b", "c", "d", "calc.py"))),
+            "part": (done("part", patch=CALC), journal(localized("calc.py"))),
+            "none": (done("none", "not_found"), journal()),
+            "unknown": (done("unknown"), journal(localized("calc.py"))),
+        },
+    )
+    golds = {name: gold(CALC) for name in ("right", "seen", "fifth", "none")} | {"part": gold(CALC + OTHER)}
+    text = page(out, golds)
+    assert text.row("solved") == ["solved", "1", "1 (100%)", "1 (100%)", "1 (100%)", "0 (0%)", "0 (0%)"]
+    assert text.row("not solved") == ["not solved", "4", "1 (33%)", "2 (67%)", "0 (0%)", "1 (25%)", "2 (67%)"]
+    assert text.row("seenswe")[4] == "0 of 1 edited; named by rank 1"
+    assert text.row("partswe")[4] == "1 of 2 edited; not all named"
+    assert text.row("noneswe")[4] == "0 of 1 edited"
+    assert text.row("unknownswe")[4] == ""
+    assert "Places against gold" not in page(out).said
+
+
+# The page
+
+
+def test_exits_by_cause_with_costs(tmp_path):
+    runs = {
+        "a": done("a", "verified", patch=CALC, dollars=1.0, input_tokens=3000, cached_tokens=1500, output_tokens=500),
+        "b": done("b", patch=CALC, seconds=700.0),
+        "c": done("c", "not_found", dollars=2.0),
+        "d": done("d", "stuck", patch=CALC),
+        "e": done("e", "error", error="No more answers."),
+        "f": done("f", "infrastructure", error="No image.", dollars=0.0),
+    }
+    text = page(batch(tmp_path / "out", {name: (one, None) for name, one in runs.items()}))
+    figures = {row[0].split(" ")[0]: row[2:] for row in text.rows if len(row) == 6 and row[2] in "012"}
+    assert figures["verifieda"] == ["1", "1", "1", "1.00"]
+    assert figures["unproven" + "a"] == ["1", "1", "0", "0.50"]
+    assert text.row("emptyended")[2:] == ["1", "0", "0", "2.00"]
+    assert text.row("stuckwent")[2:] == ["1", "1", "0", "0.50"]
+    assert text.row("infrastructurethe")[2:] == ["1", "0", "0", "0.00"]
+    assert "$4.50for each solved$4.50 in all" in text.said
+    assert "3.0ktokens in500 out, 50% cached" in text.said
+    assert [row[0] for row in text.rows if row[1:3] == ["unproven", "11:40"]] == ["b", "b"]
+    assert "swe-agent show runs/b" in text.said
+    assert "runs/b/" in text.links
+    assert "aswe-agent show" not in text.said, "what is solved did not fail"
+
+
+def test_where_most_got_stuck_comes_first(tmp_path):
+    runs = {}
+    for number in range(5):
+        acted = "edit" if number < 3 else "view"
+        seen = f"line {number}: no '{number}' at 0x{number}f" if number < 3 else "other"
+        record = journal(Note("main", "phase", "patch"), step(1, acted, text=seen, ok=False))
+        runs[f"r{number}"] = done(f"r{number}", "stuck"), record
+    runs["i"] = done("i", "infrastructure"), journal(Note("main", "phase", "prove"))
+    text = page(batch(tmp_path / "out", runs))
+    assert ["3", "patch", "edit failed", "r0"] in text.rows
+    assert ["2", "patch", "view failed", "r3"] in text.rows
+    assert ["3", "line 0: no '0' at 0x0f", "r0"] in text.rows
+    assert not any(row[1:2] == ["prove"] and len(row) == 4 for row in text.rows), "infrastructure is apart"
+
+
+@pytest.mark.parametrize("kind", ["unproven", "infrastructure", "error", "stuck"])
+def test_text_of_strangers_is_text(tmp_path, kind):
+    lines = journal(Note("main", "phase", STRANGE), step(1, STRANGE, text=STRANGE), localized(STRANGE))
+    out = batch(tmp_path / "<b>out", {"a'b&<i>": (done("a'b&<i>", kind, error=STRANGE, patch=CALC), lines)})
+    text = page(out, {"a'b&<i>": gold(CALC)})
+    assert not text.elements & {"script", "i", "img", "link", "iframe"}
+    assert '<script>alert(1)</script> "quoted" & red' in text.said
+    assert "\x1b" not in text.said
+    assert "‮" not in text.said
+    assert text.links == ["runs/a%27b%26%3Ci%3E/"] * len(text.links)
+    assert """swe-agent show 'runs/a'"'"'b&<i>'""" in text.said
+
+
+def test_nothing_is_fetched_and_nothing_runs(tmp_path):
+    out = batch(tmp_path / "out", {"a": (done("a"), None)})
+    html = write_failures(out).read_text("utf-8")
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', html)
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "script-src" not in policy
+    assert "style=" not in html
+    assert not re.search(r"https?://|url\(|@import", html)
+
+
+def test_what_is_damaged_is_a_row(tmp_path):
+    out = batch(tmp_path / "out", {"a": (done("a", patch=CALC), b"damage\n"), "b": (done("b"), None)})
+    with (out / "results.jsonl").open("ab") as file:
+        file.write(b"no result\n" + encode(done("c", "limit"), "m") + b'{"torn')
+    text = page(out)
+    assert "Line 1 of the journal is damaged." in text.row("aswe-agent")[3]
+    assert "There is no journal." in text.row("bswe-agent")[3]
+    assert "lines of results.jsonl that cannot be read: 1" in text.said
+    assert "journals that cannot be read whole: 3" in text.said
+    assert text.row("cswe-agent")
+
+
+def test_a_batch_that_did_nothing_has_a_page(tmp_path):
+    tmp_path.joinpath("out").mkdir()
+    assert "0 runs" in page(tmp_path / "out").said
+
+
+def test_without_prices_costs_are_not_known(tmp_path):
+    runs = {"a": (done("a", "verified", dollars=None), None), "b": (done("b", dollars=None), None)}
+    text = page(batch(tmp_path / "out", runs))
+    assert "price unknownfor each solvedprice unknown in all" in text.said
+    assert text.row("bswe-agent")[-1] == "—"
+
+
+def test_an_evaluation_says_what_is_solved(tmp_path):
+    out = batch(
+        tmp_path / "out",
+        {
+            "wrong": (done("wrong", "verified", patch=CALC), None),
+            "right": (done("right", patch=CALC), None),
+            "later": (done("later", "verified", patch=CALC), None),
+            "right.2": (done("right.2", patch=CALC, instance="right", repeat=2), None),
+        },
+    )
+    (out / "evaluation").mkdir()
+    for name, resolved in (("m.all", ["right"]), ("m.all.2", [])):
+        report = {"submitted_ids": ["right", "wrong"], "resolved_ids": resolved}
+        (out / "evaluation" / f"{name}.json").write_text(json.dumps(report))
+    (out / "evaluation" / "evaluation.json").write_text("{}")
+    (out / "evaluation" / "broken.json").write_text('{"resolved_ids": 3}')
+    text = page(out)
+    assert "an evaluation says what is solved" in text.said
+    assert "2solved50% of 4" in text.said, "right, and what was not evaluated by its own proof"
+    assert "The evaluation's tests fail with its patch." in text.row("wrongswe-agent")[3]
+    assert text.row("right.2swe-agent")
+    assert not [row for row in text.rows if row and row[0].startswith(("rightswe", "laterswe"))]
+
+
+def test_memory_does_not_grow_with_the_batch(tmp_path):
+    def peak(runs: int) -> int:
+        out = batch(
+            tmp_path / f"out{runs}",
+            {
+                f"r{number}": (
+                    done(f"r{number}", "stuck", patch=CALC * 20),
+                    journal(step(1, "view", text="x" * 20_000)) if number < 20 else None,
+                )
+                for number in range(runs)
+            },
+        )
+        write_failures(out)
+        tracemalloc.start()
+        try:
+            write_failures(out)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(2400) < peak(800) + 200_000, "125 bytes a run at most"
+
+
+def test_a_page_that_cannot_be_written(tmp_path):
+    with pytest.raises(WorkspaceError, match=r"failures\.html cannot be written"):
+        write_failures(tmp_path / "nowhere")
