@@ -1,0 +1,85 @@
+"""Graphs and histories are made by a helper, ahead of the threads that read them; without it all goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Timer
+
+import pytest
+
+from aci.cache import folder
+from aci.graph import build
+from aci.locating import Before, located
+from aci.repository import Repository
+from agent.batch.indexing import MOST_DEATHS, Indexing
+from tests.conftest import MakeRepo
+from trajectories.errors import Cancelled
+from trajectories.records import Issue
+
+FILES = {"calc/core.py": "def add(a, b):\n    return a - b\n", "calc/text.py": "from calc.core import add\n"}
+
+
+@pytest.fixture
+def indexing() -> Iterator[Indexing]:
+    opened = Indexing()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def repo(make_repo: MakeRepo) -> Path:
+    return make_repo(FILES)
+
+
+def test_a_run_finds_all_made(indexing, repo, monkeypatch):
+    indexing.ready(repo, "HEAD", Event())
+    made: list[object] = []
+    monkeypatch.setattr(build, "_made", lambda *given: made.append(given))
+    source = Repository.open(repo)
+    with source.blobs("HEAD") as blobs:
+        found = located(blobs, Issue("add() subtracts"), Before(source.git_dir, source.commit("HEAD")))
+    assert [file.path for file in found.places.files][:1] == ["calc/core.py"]
+    assert not made
+    assert list(folder().iterdir()), "in the user's cache"
+
+
+def test_what_is_made_once_is_not_asked_for_again(indexing, repo):
+    first = indexing.ahead(repo, "HEAD")
+    assert indexing.ahead(repo, "HEAD") is first
+
+
+def test_what_cannot_be_indexed_costs_nothing(indexing, repo, tmp_path):
+    indexing.ready(tmp_path / "nowhere", "HEAD", Event())
+    indexing.ready(repo, "0" * 40, Event())
+    indexing.ready(repo, "HEAD", Event())
+    assert indexing._deaths == 0
+
+
+def test_a_helper_that_dies_is_started_again_a_few_times(indexing, repo):
+    for number in range(2 * MOST_DEATHS):  # one that finds it alive, one that finds it dead
+        indexing.ready(repo, f"HEAD~{number}", Event())
+        if indexing._helper is not None:
+            os.kill(indexing._helper.pid, signal.SIGKILL)
+            indexing._helper.join()
+    assert indexing._deaths == MOST_DEATHS
+    indexing.ready(repo, "HEAD", Event())
+    assert indexing._helper is None, "and then no more"
+
+
+def test_who_waits_for_a_helper_that_hangs_is_stopped_by_a_cancel(indexing, repo):
+    indexing.ready(repo, "HEAD", Event())
+    os.kill(indexing._helper.pid, signal.SIGSTOP)
+    cancel = Event()
+    Timer(0.2, cancel.set).start()
+    with pytest.raises(Cancelled):
+        indexing.ready(repo, "HEAD~0", cancel)
+
+
+def test_an_interrupt_at_the_terminal_leaves_the_helper_alone(indexing, repo):
+    indexing.ready(repo, "HEAD", Event())
+    os.kill(indexing._helper.pid, signal.SIGINT)
+    indexing.ready(repo, "HEAD~0", Event())
+    assert indexing._deaths == 0
