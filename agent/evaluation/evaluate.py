@@ -72,7 +72,7 @@ def evaluate(asked: Asked, say: Say) -> dict[str, Any]:
         workers=asked.workers or max(1, (os.cpu_count() or 2) // 2),
     )
     with _alone(asked.out), stopping() as cancel:
-        repositories = Repositories(asked.repos or asked.out / "repos")
+        repositories = Repositories(asked.repos or settings.state / "clones")
         options = Evaluating(settings, repositories.of, cancel, _once(say), timeout=asked.timeout)
 
         def grade(gold: Gold, instance: Instance, patch: str) -> Graded:
@@ -163,7 +163,7 @@ def _alone(out: Path) -> Iterator[None]:
 
 @contextmanager
 def stopping() -> Iterator[Event]:
-    """An event that the first signal sets, so that all ends in order; a second one ends the process at once."""
+    """An event that the first signal sets, so that all ends in order; a second one raises KeyboardInterrupt."""
     cancel = Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

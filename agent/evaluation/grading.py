@@ -105,8 +105,10 @@ class Grading:
             wait(futures, return_when=FIRST_EXCEPTION)
             if any(future.done() and future.exception() for future in futures):
                 self._cancel.set()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
+        except KeyboardInterrupt:  # a second one: nobody is waited for
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
         _raise(futures)
         return [future.result() for future in futures]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.cli import fail
 from agent.options import Json, Kind, Plain
+from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:
     from agent.evaluation.evaluate import Asked
@@ -49,12 +53,13 @@ def command(
     130 interrupted.
     """
     from agent.evaluation.evaluate import Asked
+    from agent.evaluation.grading import GO_ON
 
     asked = Asked(
         instances=tuple(instances),
         predictions=predictions,
-        out=out,
-        repos=repos,
+        out=out.absolute(),
+        repos=repos.absolute() if repos else None,
         workspace=workspace,
         gold=gold,
         repeats=repeats,
@@ -65,7 +70,12 @@ def command(
         compare=compare,
         timeout=timeout,
     )
-    _show(asked, json, plain)
+    try:
+        _show(asked, json, plain)
+    except KeyboardInterrupt:  # a second one: threads that do not end are not waited for
+        fail(["--json"] if json else [], Cancelled.code, "Interrupted.", GO_ON)
+        sys.stdout.flush()
+        os._exit(Cancelled.code)
     return 0
 
 
