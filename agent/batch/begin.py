@@ -42,6 +42,8 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
     given = {name: value for name, value in asked.flags.items() if value is not None}
     settings = load_settings(**given, state=asked.out)
     model = _checked(settings, asked.total)
+    if asked.leaderboard == asked.out:
+        raise UsageError("--leaderboard is the folder of --out.", "Name another.")
     options, limit = _options(asked.engine_options), bytes_of(asked.disk_limit)
     instances = select(read_instances(asked.files, asked.hints), asked.filter, asked.slice, asked.seed)
     preparing = Preparing(Repositories(asked.repos or load_settings().state / "clones"), given, asked.out)
@@ -78,7 +80,7 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
         opened.append(batch)
         with shown:
             summary = batch.run()
-        finish(asked, shown)
+        finish(asked, summary.left == 0, shown)
         return summary
 
 

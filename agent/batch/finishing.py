@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agent.batch.asked import Asked
@@ -13,12 +14,29 @@ if TYPE_CHECKING:
     from agent.batch.instances import Gold
 
 
-def finish(asked: Asked, front: Front) -> None:
-    """Write the failure page. What goes wrong is said: the batch itself is done."""
+def finish(asked: Asked, whole: bool, front: Front) -> None:
+    """Write the failure page, and what was asked for of a batch that is `whole`. What goes wrong is said: the batch
+    itself is done."""
     from agent.batch.failures import write_failures
 
-    try:
+    with _told(front):
         write_failures(asked.out, _golds(asked))
+    if asked.leaderboard is None:
+        return
+    if not whole:
+        front.say(f"{asked.leaderboard} is not written: there is more to do.")
+        return
+    from agent.batch.leaderboard import write_leaderboard
+    from agent.batch.manifest import read_manifest
+
+    with _told(front):
+        write_leaderboard(asked.out, asked.leaderboard, read_manifest(asked.out) or {})
+
+
+@contextmanager
+def _told(front: Front) -> Iterator[None]:
+    try:
+        yield
     except SweAgentError as error:
         front.say(f"{error.message} {error.fix}".strip())
 

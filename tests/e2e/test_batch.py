@@ -168,3 +168,15 @@ def test_a_person_is_told_how_it_ended_and_where_the_predictions_are(batcher, ma
     assert done.returncode == 0, done.stderr
     assert "2 of 2 done for $0.0004: 2 verified." in done.stdout
     assert str(batcher.out / "preds.json") in done.stdout
+
+
+def test_what_a_batch_leaves_for_those_who_look_at_it(batcher, machine):
+    folder = batcher.folder / "submission"
+    told = batcher.run(solving(machine), "--slice", "0:1", "--leaderboard", folder)
+    assert (told["returncode"], told["exits"]) == (0, {"verified": 1}), told
+    assert "people__calc-0" in (batcher.out / "failures.html").read_text()
+    assert (batcher.out / "manifest.json").exists()
+    assert len((folder / "all_preds.jsonl").read_text().splitlines()) == 1
+    assert {"README.md", "metadata.yaml", "trajs"} <= {path.name for path in folder.iterdir()}
+    same = batcher.run(solving(machine), "--leaderboard", batcher.out)
+    assert same["returncode"] == 2
