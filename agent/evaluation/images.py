@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from threading import Lock
 
+from aci.daemon import connect, trouble
 from aci.environment import TreeFiles, environment_for
 from aci.environments.images import DEFAULTS
 from aci.workspace import Options
+from agent.batch.place import Instance
+from agent.batch.pulling import Missing, official, pull
 from agent.evaluation.specs import Way
 from agent.evaluation.venvs import venv
 from agent.settings import Settings
 from agent.surroundings import wishes
-from trajectories.errors import UsageError
+from trajectories.errors import UsageError, WorkspaceError
 
 _CONDA = "if [ -f /opt/miniconda3/bin/activate ]; then . /opt/miniconda3/bin/activate; conda activate testbed; fi"
 """In SWE-bench's images."""
+
+
+class Registry:
+    """SWE-bench's own images, each asked for once; none any more once the registry cannot be reached."""
+
+    def __init__(self) -> None:
+        self._reached = True
+        self._known: dict[str, str] = {}
+        self._lock = Lock()
+
+    def image(self, instance: Instance, way: Way, settings: Settings, say: Callable[[str], None]) -> str:
+        """The name of the instance's image, which is here now; "" where there is none, or none is asked for."""
+        name = official(instance) if way.published and settings.workspace == "docker" and not settings.image else ""
+        if not name:
+            return ""
+        with self._lock:
+            if name not in self._known:
+                self._known[name] = name if self._here(name, say) else ""
+            return self._known[name]
+
+    def _here(self, name: str, say: Callable[[str], None]) -> bool:
+        daemon = connect()
+        try:
+            with trouble():
+                if daemon.client.api.images(name=name):
+                    return True
+            if self._reached:
+                say(f"Pulling the image {name}.")
+                pull(daemon, name)
+            return self._reached
+        except Missing:
+            return False
+        except WorkspaceError as error:
+            say(f"{error.message} Environments are built instead of SWE-bench's own images.")
+            self._reached = False
+            return False
+        finally:
+            daemon.rest()
 
 
 def housed(way: Way, place: Options, settings: Settings, setup_commit: str) -> tuple[Options, tuple[str, ...]]:

@@ -13,8 +13,9 @@ from typing import Any
 
 from aci.environments.plan import Files
 
-_OLD = "setuptools<76"
-"""Of the day when those environments were made: what is newer has no pkg_resources, and fewer ways to build."""
+_SETUPTOOLS, _PIP = "setuptools<76", "pip<25"
+"""Of the day when those environments were made: newer setuptools have no pkg_resources, and newer pips install nothing
+in place whose backend has no word for it."""
 _CONDA = {"pytorch": "torch", "pytables": "tables", "matplotlib-base": "matplotlib"}
 _GONE = {"types-pkg_resources": "types-setuptools"}
 _CONDAS_PIN = re.compile(r"([\w.\[\]-]+)=([\w.]+)(?:=\w+)?")
@@ -41,9 +42,9 @@ def _lines(
     spec: Mapping[str, Any], files: Files, requirements: tuple[str, ...], environments: tuple[str, ...]
 ) -> Iterator[str]:
     yield "set -e"
-    yield f"echo {shlex.quote(_OLD)} > /tmp/constraints.$$"
-    yield "export PIP_CONSTRAINT=/tmp/constraints.$$ PIP_BUILD_CONSTRAINT=/tmp/constraints.$$"
-    yield f"python -m pip install -U pip {shlex.quote(_OLD)} wheel"
+    yield f"echo '{_SETUPTOOLS}' > /tmp/constraints.$$"
+    yield "export PIP_CONSTRAINT=/tmp/constraints.$$"
+    yield f"python -m pip install -U '{_PIP}' '{_SETUPTOOLS}' wheel"
     packages = str(spec.get("packages", ""))
     if packages == "requirements.txt":
         yield from _listed(_requirements(files, requirements))

@@ -17,12 +17,15 @@ from agent.batch.instances import Gold
 from agent.batch.place import Instance
 from agent.evaluation.applying import NOT_APPLIED, START, STOP, apply, put_tests
 from agent.evaluation.graded import Graded
-from agent.evaluation.images import housed
+from agent.evaluation.images import Registry, housed
 from agent.evaluation.names import passes
 from agent.evaluation.specs import Way, way_of
 from agent.settings import Settings
 from trajectories.errors import UsageError
 from trajectories.trees import Trees
+
+_STATUS = {"xfailed": "XFAIL", "xpassed": "PASSED"}
+"""As SWE-bench's log parsers know them; the others are called alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Evaluating:
     cancel: Event = field(default_factory=Event)
     say: Callable[[str], None] = lambda line: None
     timeout: float = 1800.0
+    registry: Registry = field(default_factory=Registry)
 
 
 def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluating) -> Graded:
@@ -57,6 +61,7 @@ def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluating
             cancel=options.cancel,
             say=options.say,
         )
+        way = replace(way, image=way.image or options.registry.image(instance, way, options.settings, options.say))
         place, activation = housed(way, place, options.settings, str(gold.row.get("environment_setup_commit") or ""))
         workspace = open_workspace(options.settings.workspace, place)
         try:
@@ -106,7 +111,7 @@ def _by_hooks(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: 
         workspace.run(line, session=SESSION)
     report = run_tests(workspace, way.command, way.nodes, timeout)
     log += f"$ {report.command}\n{START}\n{report.output.decode('utf-8', 'replace')}\n"
-    log += "".join(f"{result.outcome.upper()} {result.id}\n" for result in report.results)
+    log += "".join(f"{_STATUS.get(result.outcome, result.outcome.upper())} {result.id}\n" for result in report.results)
     log += f"{STOP}\n{report.summary()}\n"
     if report.timed_out:
         return Graded(gold.id, resolved=False, applied=True, error=_trouble(124, timeout), log=log)

@@ -37,13 +37,15 @@ class Way:
     edits: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     image: str = ""
+    published: bool = False
+    """SWE-bench may have published an image for the instance."""
 
 
 def way_of(gold: Gold, instance: Instance, test: str = "") -> Way:
     """How the instance is tested, `test` being the user's own command.
 
     The row's `test` is taken as it is; `install_config`, which data sets made like SWE-bench have, is narrowed to the
-    files of the test patch.
+    files of the tests.
     """
     row: Mapping[str, Any] = gold.row
     setup, config = row.get("setup"), row.get("install_config")
@@ -55,7 +57,7 @@ def way_of(gold: Gold, instance: Instance, test: str = "") -> Way:
     known = official({**row, "repo": instance.repo, "version": instance.version, "test_patch": gold.test_patch})
     if known and (known.is_python or instance.image):
         return _known(known, instance)
-    return Way(nodes=files(gold.test_patch), setup=own, image=instance.image)
+    return Way(nodes=_tests(gold), setup=own, image=instance.image)
 
 
 def _configured(config: Mapping[str, Any], gold: Gold, instance: Instance) -> Way:
@@ -63,7 +65,7 @@ def _configured(config: Mapping[str, Any], gold: Gold, instance: Instance) -> Wa
     lists, environments = (tuple(path) if isinstance(path, list | tuple) else () for path in paths)
     return Way(
         command=config["test_cmd"],
-        nodes=files(gold.test_patch),
+        nodes=_tests(gold),
         python=str(config.get("python", "")),
         setup=partial(_install, config, lists, environments),
         edits=edits(config),
@@ -84,7 +86,14 @@ def _known(known: Official, instance: Instance) -> Way:
         edits=edits(spec),
         before=tuple(spec.get("eval_commands", ())),
         image=instance.image,
+        published=True,
     )
+
+
+def _tests(gold: Gold) -> tuple[str, ...]:
+    """The files of the test patch, and those in which pytest's names say that a test lies."""
+    named = (name.partition("::")[0] for name in (*gold.fail_to_pass, *gold.pass_to_pass) if ".py::" in name)
+    return tuple(dict.fromkeys((*files(gold.test_patch), *named)))
 
 
 def _install(

@@ -67,7 +67,8 @@ def test_gold_resolves_and_the_base_and_a_wrong_patch_do_not(world: World) -> No
     assert (gold.resolved, gold.f2p_ok, gold.f2p_failed, gold.p2p_ok) == (True, NAMES, (), KEPT)
     assert (base.resolved, base.f2p_failed, base.p2p_ok) == (False, NAMES, KEPT)
     assert (wrong.resolved, wrong.f2p_failed, wrong.applied) == (False, NAMES, True)
-    assert "test_calc.py" in gold.log
+    between = gold.log.partition(">>>>> Start Test Output")[2].partition(">>>>> End Test Output")[0]
+    assert "PASSED tests/test_calc.py::test_add[the one]" in between
     assert "git apply" in gold.script
     assert gold.seconds > 0
 

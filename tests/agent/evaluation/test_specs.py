@@ -40,6 +40,12 @@ def test_without_a_word_on_it_the_test_patch_s_files_are_run_as_the_repository_s
     assert way() == Way(nodes=("tests/test_a.py", "tests/data.json"))
 
 
+def test_files_that_the_tests_names_tell_are_run_too() -> None:
+    gold = Gold("a-1", "", TESTS, ("tests/test_a.py::t",), ("tests/test_b.py::C::t[x.py::y]", "test_z", "m.C.t"), {})
+    found = way_of(gold, Instance("a-1", "own/thing", "", Issue("t", "")))
+    assert found.nodes == ("tests/test_a.py", "tests/data.json", "tests/test_b.py")
+
+
 def test_an_install_config_is_a_spec_of_the_row_s_own() -> None:
     config = {"python": "3.9", "test_cmd": "pytest -rA", "packages": "requirements.txt", "reqs_path": ["r.txt"]}
     found = way(install_config=config)
