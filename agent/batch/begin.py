@@ -16,6 +16,7 @@ from agent.batch.finishing import finish
 from agent.batch.images import KEPT, Images, bytes_of
 from agent.batch.indexing import Indexing
 from agent.batch.instances import read_instances, select
+from agent.batch.machine import check_machine
 from agent.batch.manifest import add_images, check, manifest
 from agent.batch.place import Done, PlaceOptions, open_place
 from agent.batch.preparing import Preparing
@@ -67,6 +68,7 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
             limiter=limiter,
             prepare=preparing,
             model=model,
+            check=check_machine if here else None,
             indexing=stack.enter_context(closing(Indexing())) if here else None,
             images=_images(asked.out, limit, shown, stack) if here and settings.workspace == "docker" else None,
             begun=found.begun,

@@ -70,6 +70,8 @@ class Indexing:
             return
         try:
             pipe = self._started()
+            if self._closed:
+                return
             pipe.send((str(repository), base))
             pipe.recv()
         except (EOFError, OSError):

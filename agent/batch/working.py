@@ -16,6 +16,7 @@ from agent.batch.solving import given_up
 from agent.batch.spending import Begun, begun_in, set_aside
 from agent.engine import Token
 from agent.limiter import Limiter
+from agent.settings import Settings
 from trajectories.errors import (
     ConfigError,
     ModelError,
@@ -39,7 +40,8 @@ LONGEST_PAUSE = 120.0
 @dataclass(slots=True)
 class Means:
     """What the workers of a batch share. `prepare` names a job's repository and settings, `model` signs predictions,
-    `begun` is what lies in `runs/` to be gone on with, `tries` how often infrastructure may fail an instance.
+    `begun` is what lies in `runs/` to be gone on with, `tries` how often infrastructure may fail an instance; `check`
+    raises WorkspaceError where it would fail all others as well.
 
     Without `indexing` the runs make what they need themselves, without `images` they pull it.
     """
@@ -52,6 +54,7 @@ class Means:
     limiter: Limiter
     prepare: Callable[[Job], Job]
     model: str
+    check: Callable[[Settings], object] | None = None
     indexing: Indexing | None = None
     images: Images | None = None
     begun: dict[str, Begun] = field(default_factory=dict)
@@ -105,8 +108,9 @@ def base_of(job: Job) -> str:
 def worked(job: Job, means: Means) -> Done:
     """What the job comes to, its lease settled.
 
-    Raises Cancelled, Exhausted where no money is left for it, ConfigError where only the user can mend it, and TryLater
-    where the provider has refused everybody for long; whatever else goes wrong is what it comes to.
+    Raises Cancelled, Exhausted where no money is left for it, ConfigError where only the user can mend it, TryLater
+    where the provider has refused everybody for long, WorkspaceError where this machine fails as a whole; whatever else
+    goes wrong is what it comes to.
     """
     try:
         return _leased(job, means)
@@ -173,6 +177,8 @@ def _tried(job: Job, means: Means, last: bool) -> Done:
     except (UsageError, TryLater, WorkspaceError) as error:
         if _refused_all(error) or (isinstance(error, RunBroken) and not last):
             raise
+        if means.check is not None and not isinstance(error, UsageError):
+            means.check(job.settings)
         done = given_up(job, error)
     return replace(done, tries=retrying.statistics["attempt_number"])
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from agent.batch import machine
 from agent.batch.driver import Batch, Summary
+from agent.batch.machine import check_machine
 from agent.batch.place import Done, Instance, Job, Watch
 from agent.batch.purse import Purse
 from agent.batch.spending import account
@@ -212,6 +214,28 @@ def test_a_provider_that_takes_nobody_stops_all_at_the_first_try(bench):
     summary = bench.run(failing(TryLater(limited.message), limited), count=4, workers=1)
     assert (summary.code, summary.done, summary.left) == (75, 1, 3)
     assert bench.place.tries["i1"] == 1
+
+
+def test_where_the_machine_fails_as_a_whole_no_instance_is_given_up(bench):
+    def does(job: Job, attempt: int) -> Done:
+        if job.run == "i1":
+            raise WorkspaceError("A container cannot be started.")
+        return verified(job)
+
+    def check(settings: Settings) -> None:
+        raise WorkspaceError("Docker is not running: its daemon does not answer.")
+
+    summary = bench.run(does, count=4, workers=1, tries=2, check=check)
+    assert (summary.code, summary.done, summary.left, bench.place.tries["i1"]) == (5, 1, 3, 2)
+    assert "daemon does not answer" in str(summary.error)
+
+
+def test_a_disk_that_is_full_is_the_machines(bench, monkeypatch):
+    bench.out.mkdir()
+    check_machine(bench.settings)
+    monkeypatch.setattr(machine, "LEAST_ROOM", 1 << 60)
+    with pytest.raises(WorkspaceError, match=f"The disk of {bench.out} is full"):
+        check_machine(bench.settings)
 
 
 def test_an_interrupt_leaves_what_is_not_done(bench):
