@@ -106,7 +106,7 @@ class Lines:
         self._print(text)
 
     def _print(self, text: str) -> None:
-        self._progress.print(Text(f"{clock(self._tally.standing().seconds)} {line(text)}"), soft_wrap=True)
+        self._progress.print(Text(f"{clock(self._tally.elapsed)} {line(text)}"), soft_wrap=True)
 
 
 class Dashboard:
@@ -179,8 +179,8 @@ class Dashboard:
         bar.add_row(ProgressBar(max(1, now.total), now.done), f" {now.done}/{now.total} {share}")
         yield bar
         spent = money(now.dollars) + (f" of {money(self._plan.total)}" if self._plan.total is not None else "")
-        at_work = f"{len(now.running)} at work"
-        times = ", ".join(filter(None, (at_work, clock(now.seconds), time_ahead(now.left))))
+        ahead = ("", "") if self._over else (f"{len(now.running)} at work", time_ahead(now.left))
+        times = ", ".join(filter(None, (ahead[0], clock(now.seconds), ahead[1])))
         over = self._plan.total is not None and now.cost is not None and now.cost.mean > self._plan.total
         dollars = Text(", ".join(filter(None, (spent, money_ahead(now.cost)))), "yellow" if over else "")
         yield from (Text.assemble(times, " · ", dollars),) if width >= WIDE else (Text(times), dollars)

@@ -15,8 +15,8 @@ from agent.batch.place import Done, Job
 from agent.engine import Happening
 from trajectories.records import Step
 
-FORECAST_EVERY = 1.0
-"""Seconds for which a forecast is kept: it looks at all that is done."""
+FORECAST_EVERY, AND_FOR_EACH = 1.0, 0.0005
+"""Seconds for which a forecast is kept, and more for each instance that is done: it looks at all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,6 @@ class Standing:
     seconds: float
     cost: Range | None
     left: Range | None
-
-    @property
-    def waiting(self) -> int:
-        return self.total - self.done - len(self.running)
 
 
 @dataclass(slots=True)
@@ -114,7 +110,6 @@ class Tally:
             running = self._running.pop(done.run, None)
             seconds = self.clock() - running.since if running else done.seconds
             self._add(done, seconds)
-            self._forecast_at = -math.inf
             return seconds
 
     def _add(self, done: Done, seconds: float) -> None:
@@ -123,31 +118,34 @@ class Tally:
         self._dollars.append(done.dollars or 0.0)
         self._seconds.append(seconds)
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the batch was begun here."""
+        return self.clock() - self._began
+
     def standing(self) -> Standing:
         with self._lock:
             now = self.clock()
             running = tuple(replace(one) for one in sorted(self._running.values(), key=lambda one: one.since))
+            dollars, seconds, causes = list(self._dollars), list(self._seconds), dict(self._causes)
             priced = self._priced and all(one.dollars is not None for one in running)
-            waiting = max(0, self._total - len(self._dollars) - len(running))
-            if now - self._forecast_at >= FORECAST_EVERY:
-                self._forecast_at = now
-                self._forecast = self._foresee(now, running, waiting, priced)
-            spent = math.fsum([*self._dollars, *(one.dollars or 0.0 for one in running)])
-            return Standing(
-                self._total,
-                len(self._dollars),
-                dict(self._causes),
-                spent if priced else None,
-                running,
-                now,
-                now - self._began,
-                *self._forecast,
-            )
-
-    def _foresee(
-        self, now: float, running: Sequence[Running], waiting: int, priced: bool
-    ) -> tuple[Range | None, Range | None]:
-        most = math.inf if self.plan.budget is None else self.plan.budget
+            waiting = max(0, self._total - len(dollars) - len(running))
+            stale = now - self._forecast_at >= FORECAST_EVERY + AND_FOR_EACH * len(dollars) or not (running or waiting)
+            self._forecast_at = now if stale else self._forecast_at
         paid = [one.dollars or 0.0 for one in running]
-        cost = whole(self._dollars, paid, waiting, most) if priced else None
-        return cost, time_left(self._seconds, [now - one.since for one in running], waiting, self.plan.workers)
+        if stale:  # nobody waits for it: the lock is free
+            most = math.inf if self.plan.budget is None else self.plan.budget
+            cost = whole(dollars, paid, waiting, most) if priced else None
+            ages = [now - one.since for one in running]
+            self._forecast = cost, time_left(seconds, ages, waiting, self.plan.workers)
+        return Standing(
+            total=self._total,
+            done=len(dollars),
+            causes=causes,
+            dollars=math.fsum([*dollars, *paid]) if priced else None,
+            running=running,
+            now=now,
+            seconds=now - self._began,
+            cost=self._forecast[0] if priced else None,
+            left=self._forecast[1],
+        )

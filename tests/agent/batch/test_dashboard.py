@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from threading import Thread
+from unittest.mock import ANY
 
 import pytest
 from rich.console import Console
@@ -142,6 +143,7 @@ def test_what_is_done_scrolls_by_above():
         dashboard.done(done("a", "infrastructure", error=f"No image. {STRANGE}"))
         dashboard.say(f"b: {STRANGE} It is tried again in 5 s.")
         dashboard.started(job("b"), "")
+    assert [one.strip() for one in drawn(dashboard)] == [drawn(dashboard)[0], "0:00", "$0.50", ANY], "no more at work"
     text = console.file.getvalue()
     assert "infrastructure a  $0.5000  0:00  No image. red [bold]mark[/bold]" in text
     assert "b: red [bold]mark[/bold] [/] 漢字" in text
