@@ -131,7 +131,8 @@ def _fault(ctx: Context, path: str, text: str) -> _Fault | None:
     script = shlex.quote(files("aci.inside").joinpath("syntax.py").read_text())
     full = shlex.quote(path if path.startswith("/") else f"{ctx.workspace.root}/{path}")
     ran = ctx.workspace.run(
-        f"for python in python3 python; do command -v $python >/dev/null && break; done; $python -I -c {script} {full}",
+        "for python in python3 python; do command -v $python >/dev/null && break; done; "
+        f"$python -I -S -c {script} {full}",
         timeout=30,
         session=SESSION,
     )

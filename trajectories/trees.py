@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
+from trajectories.answers import Answers
 from trajectories.errors import RunBroken, UsageError
 from trajectories.objects import Reader
 from trajectories.packs import PACK_LIMIT, PackRefused, index_pack
@@ -32,8 +33,8 @@ FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
 SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
-LISTINGS = 2
-"""Trees whose files are kept in memory: a large one takes seconds to list."""
+LISTINGS, LISTED_FILES = 16, 20_000
+"""Trees whose files are kept in memory: so many while they have no more files together, always the latest two."""
 SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anybody counts on them
 
 
@@ -67,6 +68,8 @@ class Trees:
         self._reader = Reader(self.env)
         self._sound: dict[str, tuple[int, int]] = {}
         self._listed: dict[str, Mapping[str, Entry]] = {}
+        self._changed: Answers[list[Change]] = Answers()
+        self._diffs: Answers[str] = Answers()
         self._packs = 0
 
     def close(self) -> None:
@@ -88,8 +91,10 @@ class Trees:
     def files(self, tree: str) -> Mapping[str, Entry]:
         """Every file of a tree, in git's order; submodules are among them, with size 0."""
         found = self._listed.get(tree) or MappingProxyType(self._listing(tree))
-        others = [(id, listing) for id, listing in self._listed.items() if id != tree]
-        self._listed = dict([*others[1 - LISTINGS :], (tree, found)])
+        others = [(id, listing) for id, listing in self._listed.items() if id != tree][1 - LISTINGS :]
+        while len(others) > 1 and len(found) + sum(len(listing) for _, listing in others) > LISTED_FILES:
+            del others[0]
+        self._listed = dict([*others, (tree, found)])
         return found
 
     def _listing(self, tree: str) -> dict[str, Entry]:
@@ -133,6 +138,12 @@ class Trees:
 
         Encode it with `surrogateescape` to get git's bytes.
         """
+        asked = (old, new, *paths)
+        if (known := self._diffs.get(asked)) is None:
+            known = self._diffs.keep(asked, self._diff(old, new, paths))
+        return known
+
+    def _diff(self, old: str, new: str, paths: Sequence[str]) -> str:
         options = (
             "-r",
             "-p",
@@ -151,9 +162,12 @@ class Trees:
 
     def changed(self, old: str, new: str) -> list[Change]:
         """The paths that differ, in git's order; a rename is a deletion and an addition."""
-        out = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-status", _id(old), _id(new))
-        fields = out.split(b"\0")[:-1]
-        return [Change(decode(status), decode(path)) for status, path in zip(fields[::2], fields[1::2], strict=True)]
+        if (known := self._changed.get((old, new))) is None:
+            out = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-status", _id(old), _id(new))
+            fields = out.split(b"\0")[:-1]
+            pairs = zip(fields[::2], fields[1::2], strict=True)
+            known = self._changed.keep((old, new), [Change(decode(status), decode(path)) for status, path in pairs])
+        return list(known)
 
     # Writing
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from trajectories.errors import RunBroken, UsageError
@@ -73,6 +73,8 @@ def test_what_was_written_is_read(shared: Trees, files: dict[str, bytes]) -> Non
 def test_a_diff_applies_anywhere(
     shared: Trees, tmp_path_factory: pytest.TempPathFactory, old: dict[str, bytes], new: dict[str, bytes]
 ) -> None:
+    # Of an empty file a diff has the header alone, which `git apply` cannot read where a folder ends in a space.
+    assume(all(data or " /" not in path for files in (old, new) for path, data in files.items()))
     work = tmp_path_factory.mktemp("work")
     before = shared.write(old, EMPTY_TREE)
     after = shared.write(new, EMPTY_TREE)

@@ -1,0 +1,26 @@
+from trajectories.answers import LARGEST, MOST, Answers
+
+
+def test_the_latest_answers_are_kept() -> None:
+    answers: Answers[str] = Answers()
+    for number in range(MOST + 1):
+        assert answers.keep((str(number),), f"answer {number}") == f"answer {number}"
+    assert answers.get(("0",)) is None
+    assert answers.get((str(MOST),)) == f"answer {MOST}"
+
+
+def test_large_answers_are_kept_while_there_is_room() -> None:
+    answers: Answers[str] = Answers()
+    half = "x" * (LARGEST // 2)
+    for name in ("a", "b", "c"):
+        answers.keep((name,), half[:-1])
+    assert answers.get(("a",)) is None
+    assert answers.get(("b",)) == answers.get(("c",)) == half[:-1]
+    assert answers.keep(("huge",), half * 3) == half * 3
+    assert answers.get(("huge",)) is None
+
+
+def test_an_empty_answer_is_one() -> None:
+    answers: Answers[list[int]] = Answers()
+    answers.keep(("none",), [])
+    assert answers.get(("none",)) == []
