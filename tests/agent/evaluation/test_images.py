@@ -1,0 +1,66 @@
+"""Images that have an instance's environment: used as they are, with theirs of conda entered."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from agent.batch.instances import Gold
+from agent.batch.place import Instance
+from agent.batch.pulling import official
+from agent.evaluation.images import Registry, image_of_python
+from agent.evaluation.running import Evaluating, evaluate_one
+from agent.evaluation.specs import Way
+from agent.settings import Settings
+from tests.conftest import IMAGE, MakeRepo, git
+from trajectories.records import Issue
+
+NAME = "tests/test_it.py::test_conda"
+TESTS = "import os\n\n\ndef test_conda():\n    assert os.environ['FROM_CONDA'] == 'testbed'\n"
+
+
+@pytest.fixture
+def published() -> Iterator[Instance]:
+    """An instance whose official image is here: the repository at /testbed, what tests need in conda's environment."""
+    instance = Instance(f"own__thing-{uuid.uuid4().hex[:8]}", "own/thing", "", Issue("t", ""))
+    activate = "conda() { export FROM_CONDA=$2; }"
+    recipe = [
+        f"FROM {IMAGE}",
+        "RUN mkdir -p /testbed /opt/miniconda3/bin && cd /testbed && git init -q",
+        f"RUN echo '{activate}' > /opt/miniconda3/bin/activate",
+    ]
+    name = official(instance)
+    subprocess.run(["docker", "build", "-q", "-t", name, "-"], input="\n".join(recipe).encode(), check=True)
+    yield instance
+    subprocess.run(["docker", "image", "rm", "-f", name], check=True, capture_output=True)
+
+
+@pytest.mark.docker
+def test_an_official_image_that_is_here_is_used_as_it_is(published: Instance, make_repo: MakeRepo) -> None:
+    repo = make_repo({"setup.py": "raise SystemExit(1)\n"})
+    (repo / "tests").mkdir()
+    (repo / "tests/test_it.py").write_text(TESTS)
+    git(repo, "add", "-A")
+    tests = git(repo, "diff", "--cached") + "\n"
+    git(repo, "reset", "-q", "--hard")
+    said: list[str] = []
+    settings = Settings(workspace="docker")
+    image = Registry().image(published, Way(published=True), settings, said.append)
+    assert image == official(published)
+    assert Registry().image(published, Way(), settings, said.append) == ""
+    assert Registry().image(published, Way(published=True), Settings(image="own"), said.append) == ""
+    instance = Instance(published.id, "own/thing", git(repo, "rev-parse", "HEAD"), published.issue, image=image)
+    gold = Gold(published.id, "", tests, (NAME,), (), {})
+    found = evaluate_one(gold, instance, "", Evaluating(settings, lambda _: repo, say=said.append))
+    assert found.resolved, found.log
+    assert "cd /testbed" in found.script
+    assert not any("Pulling" in line or "Setting up" in line for line in said)
+
+
+def test_a_python_is_the_user_s_image_for_it_else_the_official_one() -> None:
+    assert image_of_python("3.9", {"python3.9": "mine"}) == "mine"
+    assert image_of_python("3.9", {"python": "mine"}) == "python:3.9"
+    assert image_of_python("3.6", {}) == "python:3.6"
