@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from threading import Event as Signal
 from threading import Lock, Thread
-from typing import Any, Protocol
+from typing import Protocol
 
 from agent.batch.clones import here
 from agent.batch.hub import Event, Order, Refusal, Turn
@@ -26,7 +26,7 @@ from agent.settings import Settings
 from agent.solve import VERSION
 from trajectories import errors
 from trajectories.errors import Cancelled, ConfigError, ModelError, SweAgentError, WorkspaceError
-from trajectories.journal import begun, encode
+from trajectories.journal import begun, encode, first_record, read
 from trajectories.records import Step
 
 PAUSE = 0.2
@@ -54,16 +54,15 @@ class Link(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One attempt at a job, as a node is given it. `settings` are as the run's record holds them, without a secret.
+    """One attempt at a job, as a node is given it; what its run is about, and its settings, come with its folder.
 
     `directory` and `repository` are where the run and its repository lie at the driver; `state` says what that
     repository is, `commit` is the run's base.
     """
 
     token: str
-    instance: Instance
+    instance: str
     repeat: int
-    settings: dict[str, Any]
     directory: Path
     repository: Path
     state: str
@@ -114,14 +113,15 @@ def _solve(sent: Sent, link: Link, state: Path) -> Done:
         what = f"The driver is swe-agent {sent.version}, a node has {VERSION}."
         raise ConfigError(what, "Install the same version on all nodes.")
     os.environ.update(link.keys(sent.token))
-    settings = Settings(**sent.settings, state=state)
-    repository = here(sent.repository, sent.state, sent.commit, lambda: link.bundle(sent.repository, sent.commit))
-    job = Job(sent.instance, sent.repeat, repository, settings)
-    receiver = Receiver(job.directory)
+    receiver = Receiver(state / "runs" / sent.directory.name)
     while parts := link.pull(sent.token):
         receiver.take(parts)
-    if not begun(job.directory):
+    if not begun(receiver.directory):
         raise Cancelled("The run is another node's now.")
+    record = first_record(read(receiver.directory), receiver.directory)
+    settings = Settings(**record.settings, state=state)
+    repository = here(sent.repository, sent.state, sent.commit, lambda: link.bundle(sent.repository, sent.commit))
+    job = Job(Instance(sent.instance, record.repository, sent.commit, record.issue), sent.repeat, repository, settings)
     with Stream(sent, link, job.directory) as stream:
         return solve_job(job, Watch(stream.cancel, FarLimiter(stream, settings), stream.step, stream.happening))
 

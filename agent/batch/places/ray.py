@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from secrets import token_hex
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from typing import Any, cast
 
 from aci.repository import Repository
@@ -70,10 +71,8 @@ class Ray:
             return solve_job(job, watch)
         root = Repository.open(job.repository).root
         base = first_record(record, job.directory).base.commit
-        settings = job.settings.recorded()
-        sent = Sent(
-            token_hex(16), job.instance, job.repeat, settings, job.directory.resolve(), root, state_of(root), base
-        )
+        directory = job.directory.resolve()
+        sent = Sent(token_hex(16), job.instance.id, job.repeat, directory, root, state_of(root), base)
         hub = self._opened(job)
         keys = variables(job.settings) if self._pass_keys else {}
         self._ask(hub, "open", sent.token, sent.directory, keys)
@@ -103,11 +102,13 @@ class Ray:
             ours = {"num_cpus": cpus, "include_dashboard": False}
         # Ray writes what it learns of nodes to stdout, where results go, and has no option against it.
         self._ray._private.worker.print_to_stdstream = lambda *_, **__: None
-        try:
-            self._ray.init(address=address, log_to_driver=False, logging_level="ERROR", **ours)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            what = f"No Ray cluster can be reached at {address}: {str(error).partition(chr(10))[0]}"
-            raise UsageError(what, "`ray start --head` starts one; without an address one is started here.") from None
+        with _own_signals():
+            try:
+                self._ray.init(address=address, log_to_driver=False, logging_level="ERROR", **ours)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                what = f"No Ray cluster can be reached at {address}: {str(error).partition(chr(10))[0]}"
+                fix = "`ray start --head` starts one; without an address one is started here."
+                raise UsageError(what, fix) from None
 
     def _opened(self, job: Job) -> Any:
         """The hub, on the driver's machine."""
@@ -187,6 +188,17 @@ def _show(job: Job, watch: Watch, events: list[Event]) -> None:
             watch.step(job, decode(text.encode()), dollars)  # type: ignore[arg-type]  # only steps are sent so
         else:
             watch.happening(job, Happening(kind, branch, text))
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray sets a handler of its own for SIGTERM, which ends the process without stopping the runs."""
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if current_thread() is main_thread():
+            signal.signal(signal.SIGTERM, ours)
 
 
 def _library() -> Any:

@@ -72,11 +72,8 @@ class Driver:
         """A new attempt, open at the hub."""
         begin_job(self.job)
         base = read(self.job.directory).run.base.commit
-        repository = self.job.repository
-        sent = Sent(
-            token_hex(8), self.job.instance, 1, self.job.settings.recorded(), self.job.directory, repository,
-            state_of(repository), base,
-        )  # fmt: skip
+        directory, repository = self.job.directory, self.job.repository
+        sent = Sent(token_hex(8), "one", 1, directory, repository, state_of(repository), base)
         self.hub.open(sent.token, sent.directory, {})
         return sent
 

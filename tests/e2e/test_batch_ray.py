@@ -1,0 +1,115 @@
+"""`swe-agent batch --engine ray` on a cluster of two nodes of this machine: killed, interrupted, and given keys."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks import ray as benchmark
+from tests.endpoint import Endpoint, Rule, rules
+from trajectories.journal import read
+from trajectories.records import Exit
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed: swe-agent[ray]"),
+    pytest.mark.timeout(600),
+]
+KEY = "sk-9c41e0aa73d2bf58"
+NAMES = ["sum_00", "sum_01", "sum_02", "sum_03"]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with benchmark.cluster() as (address, _):
+        yield address
+
+
+class Home:
+    """A user at this cluster, with four instances and a provider that asks for a key."""
+
+    def __init__(self, home: Path, address: str) -> None:
+        self.home, self.out, self.address = home, home / "out", address
+        repository = benchmark.make_repository(home / "sums", NAMES)
+        rows = [json.dumps(benchmark.row(name, repository)) + "\n" for name in NAMES]
+        (home / "rows.jsonl").write_text("".join(rows))
+        script = [Rule.from_json(json.dumps(line)) for line in benchmark.script(NAMES)]
+        self.endpoint = Endpoint(rules(script), key=KEY)
+        config = benchmark.CONFIG.format(url=self.endpoint.url, model=benchmark.MODEL)
+        (home / "config.toml").write_text(config + 'key_env = "SUMS_KEY"\n')
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        command = [
+            *("batch", "--instances", str(self.home / "rows.jsonl"), "--out", str(self.out), "--workers", "2"),
+            *("--engine", "ray", "--model", benchmark.MODEL, "--workspace", "local", "--json"),
+            *("--test", "python3 -m unittest discover"),
+            *(f"--engine-option={option}" for option in (f"address={self.address}", *options)),
+        ]
+        return subprocess.Popen(
+            [sys.executable, "-c", "from swe_agent import main; main()", *command],
+            env=benchmark.environment(self.home) | {"SUMS_KEY": KEY}, cwd=benchmark.ROOT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+
+    def run(self, *options: str) -> tuple[int, dict, str]:
+        process = self.start(*options)
+        out, err = process.communicate(timeout=300)
+        return process.returncode, json.loads(out), err
+
+
+@pytest.fixture
+def home(tmp_path: Path, address: str) -> Iterator[Home]:
+    made = Home(tmp_path, address)
+    yield made
+    made.endpoint.close()
+
+
+def test_a_killed_node_changes_nothing(tmp_path: Path) -> None:
+    told = benchmark.compare(tmp_path, 8)
+    assert told["faults"] == []
+
+
+def test_an_interrupted_batch_goes_on(home: Home) -> None:
+    process = home.start("pass-keys=1")
+    benchmark.wait_for(home.out, 1, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in err
+    asked = len(home.endpoint.asked)
+    code, said, err = home.run("pass-keys=1")
+    assert (code, said["done"], said["left"]) == (0, 4, 0), err
+    lines = [json.loads(line) for line in (home.out / "results.jsonl").read_text().splitlines()]
+    assert Counter(line["run"] for line in lines) == Counter(NAMES)
+    assert {line["run"]: line["kind"] for line in lines} == dict.fromkeys(NAMES, "verified") | {"sum_02": "unproven"}
+    records = [read(home.out / "runs" / name) for name in NAMES]
+    assert [sum(isinstance(one, Exit) for one in record.records) for record in records] == [1] * 4
+    assert sum(len(record.holds) for record in records) == len(home.endpoint.asked) > asked
+
+
+def test_keys_go_to_nodes_only_where_that_is_asked_for(home: Home) -> None:
+    code, said, err = home.run()
+    assert code == 3, err
+    assert "SUMS_KEY" in json.dumps(said) + err
+    assert home.endpoint.requests == []
+    code, said, err = home.run("pass-keys=1")
+    assert (code, said["done"]) == (0, 4), err
+    session = Path(os.path.realpath("/tmp/ray/session_latest"))
+    files = [*session.rglob("*"), *home.out.rglob("*")]
+    assert [file for file in files if file.is_file() and KEY.encode() in file.read_bytes()] == []
+
+
+@pytest.mark.parametrize("option", ["cpus=none", "cpus=0", "nodes=3", "address=ray://127.0.0.1:1"])
+def test_options_that_cannot_be_used(home: Home, option: str) -> None:
+    code, _, err = home.run(option)
+    assert code == 2
+    assert "Traceback" not in err
