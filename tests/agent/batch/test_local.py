@@ -1,0 +1,101 @@
+"""Instances solved in this process: real runs, of which nothing is kept once they are done."""
+
+from __future__ import annotations
+
+import gc
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.batch.driver import Batch
+from agent.batch.indexing import Indexing
+from agent.batch.place import Instance, PlaceOptions, open_place
+from agent.batch.preparing import Preparing
+from agent.batch.purse import Purse
+from agent.batch.repositories import Repositories
+from agent.batch.store import Store, results
+from agent.batch.working import Means
+from agent.engine import Engine, Token
+from agent.limiter import Limiter
+from tests.agent.batch.test_driver import Told
+from tests.conftest import MakeRepo, git
+from trajectories.errors import UsageError
+from trajectories.records import Issue
+from trajectories.trajectory import Trajectory
+
+COUNT = 6
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> str:
+    """A model that looks at the file, then changes it and hands it in."""
+    file = tmp_path / "script.jsonl"
+    edit = {"tool": "edit", "arguments": {"path": "core.py", "old": "a - b", "new": "a + b"}}
+    actions = [[{"tool": "view", "arguments": {"path": "core.py"}}], [edit, {"tool": "submit", "arguments": {}}]]
+    lines = [{"n": n, "reply": {"text": "So.", "actions": some}} for n, some in enumerate(actions, 1)]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return f"scripted:{file}"
+
+
+def runs_in_memory() -> list[object]:
+    gc.collect()
+    return [thing for thing in gc.get_objects() if isinstance(thing, Engine | Trajectory)]
+
+
+def test_no_run_is_kept_once_it_is_done(make_repo: MakeRepo, tmp_path: Path, script: str):
+    repo, out = make_repo({"core.py": "def add(a, b):\n    return a - b\n"}), tmp_path / "out"
+    instances = [Instance(f"i{n}", str(repo), "", Issue("add() subtracts")) for n in range(COUNT)]
+    flags = {"model": script, "strategy": "react", "workspace": "local"}
+    preparing = Preparing(Repositories(tmp_path / "clones"), flags, out)
+    cancel, front = Token(), Told()
+    indexing, before = Indexing(), {id(thing) for thing in runs_in_memory()}
+    with Store(out) as store:
+        means = Means(
+            open_place("local", PlaceOptions(out, 2, cancel)),
+            store, Purse(None), front, cancel, Limiter(), preparing, "m", indexing=indexing,
+        )  # fmt: skip
+        summary = Batch(out, preparing.jobs(instances, 1), means, 2).run()
+        indexing.close()
+        assert (summary.done, summary.left, summary.error) == (COUNT, 0, None)
+        assert not {id(thing) for thing in runs_in_memory()} - before
+        assert all(not done.patch for done in store.done.values()), "patches are on disk"
+    assert all("a + b" in done.patch for done in results(out))
+
+
+def test_a_place_that_nobody_has_is_named_with_those_there_are(tmp_path: Path):
+    with pytest.raises(UsageError, match="no engine named 'moon'") as raised:
+        open_place("moon", PlaceOptions(tmp_path, 1, Token()))
+    assert "local" in raised.value.fix
+
+
+def test_what_a_row_names_counts_less_than_a_flag_and_more_than_the_repository(make_repo: MakeRepo, tmp_path: Path):
+    repo = make_repo({"a.py": "", ".swe-agent.toml": 'test = "of the repository"\nsetup = "make"\n'})
+    row = Instance("i", str(repo), git(repo, "rev-parse", "HEAD"), Issue("x"), test="of the row")
+
+    def test_of(instance: Instance, **flags: str) -> str:
+        preparing = Preparing(Repositories(tmp_path), flags, tmp_path / "out")
+        (job,) = preparing.jobs([instance], 1)
+        prepared = preparing(job)
+        assert prepared.settings.setup == "make"
+        assert prepared.settings.state == tmp_path / "out"
+        return prepared.settings.test
+
+    assert test_of(row, test="of a flag") == "of a flag"
+    assert test_of(row) == "of the row"
+    assert test_of(Instance("i", str(repo), "", Issue("x"))) == "of the repository"
+
+
+def test_a_repository_whose_file_cannot_be_used_fails_its_instance_only(make_repo: MakeRepo, tmp_path: Path):
+    repo = make_repo({".swe-agent.toml": 'model = "mine"\n'})
+    preparing = Preparing(Repositories(tmp_path), {}, tmp_path / "out")
+    (job,) = preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)
+    with pytest.raises(UsageError, match="sets model"):
+        preparing(job)
+
+
+def test_instances_of_an_image_share_their_settings(tmp_path: Path):
+    some = [Instance(f"i{n}", "a/b", "", Issue("x"), image=f"image{n % 2}") for n in range(10)]
+    jobs = Preparing(Repositories(tmp_path), {}, tmp_path).jobs(some, 2, done={"i0", "i1.2"})
+    assert len(jobs) == 18
+    assert len({id(job.settings) for job in jobs}) == 2
