@@ -30,6 +30,8 @@ from trajectories.plugins import find
 from trajectories.plumbing import QUIET, GitFailed, environment, git
 
 MANIFEST = "manifest.json"
+INSTANCES = "manifest.instances.json"
+"""Beside it: a hash of what a solver is told of each instance, by id."""
 LIMITS = (
     *("budget", "max_steps", "max_tokens", "max_time", "rounds", "test_timeout", "suite_time", "setup_time"),
     *("memory", "processes", "disk", "cpus", "runtime", "read_only"),
@@ -48,8 +50,10 @@ def manifest(
     *,
     options: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
-    """What a batch is to be run with. `images` maps names to digests, as far as they are known now (`add_images`);
-    `options` are the batch's own flags, which shape no single result: slice, seed, workers and the like.
+    """What a batch is to be run with, and the hashes of its `instances`.
+
+    `images` maps names to digests, as far as they are known now (`add_images`); `options` are the batch's own flags,
+    which shape no single result: slice, seed, workers and the like.
 
     Raises ConfigError for a model that cannot be had, UsageError for prompts and files that cannot be read.
     """
@@ -77,36 +81,49 @@ def manifest(
 
 
 def check(out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Write the manifest of the batch in `out`, or bring the one that is there up to date, and return it.
+    """Write the manifest of the batch in `out`, or bring the one that is there up to date, and return it (without the
+    instances, which lie beside it).
 
     Raises UsageError where what shapes results is not what it was, RunBroken for a manifest that cannot be read,
     WorkspaceError where it cannot be written.
     """
     known = read_manifest(out)
-    if known is None:
-        _write(out, wanted)
-        return wanted
-    differing = [_told(known, wanted, part) for part in SHAPING if known.get(part) != wanted[part]]
-    old, new = known["instances"], wanted["instances"]
+    new = wanted["instances"]
+    old = {} if known is None else _read(out / INSTANCES, {}) or {}
+    if known is not None:
+        _refuse(out, _differing(known, wanted, old, new))
+        wanted = {
+            **wanted,
+            "commits": list(dict.fromkeys([*known["commits"], *wanted["commits"]])),
+            "images": _images(known["images"], wanted["images"]),
+            "files": [*known["files"], *(file for file in wanted["files"] if file not in known["files"])],
+            **_data(old | new),
+        }
+    if wanted["instances"] != old:
+        _write(out / INSTANCES, wanted["instances"])  # first: one that is named there and not yet begun does no harm
+    content = {name: value for name, value in wanted.items() if name != "instances"}
+    if content != known:
+        _write(out / MANIFEST, content)
+    return content
+
+
+def _differing(
+    known: dict[str, Any], wanted: dict[str, Any], old: Mapping[str, str], new: Mapping[str, str]
+) -> list[str]:
+    found = [_told(known, wanted, part) for part in SHAPING if known.get(part) != wanted[part]]
     changed = [id for id in new if id in old and old[id] != new[id]]
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        differing.append(f"the data of {changed[0]}{more}")
+        found.append(f"the data of {changed[0]}{more}")
+    return found
+
+
+def _refuse(out: Path, differing: Sequence[str]) -> None:
     if differing:
         raise UsageError(
             f"The batch in {out} was begun with other settings: {'; '.join(differing)}.",
             "Go on with what it was begun with, or begin another with --out.",
         )
-    merged = {
-        **wanted,
-        "commits": list(dict.fromkeys([*known["commits"], *wanted["commits"]])),
-        "images": _images(known["images"], wanted["images"]),
-        "files": [*known["files"], *(file for file in wanted["files"] if file not in known["files"])],
-        **_data(old | new),
-    }
-    if merged != known:
-        _write(out, merged)
-    return merged
 
 
 def add_images(out: Path, images: Mapping[str, str]) -> None:
@@ -115,30 +132,32 @@ def add_images(out: Path, images: Mapping[str, str]) -> None:
     if known is not None:
         merged = _images(known["images"], {name: [digest] for name, digest in images.items()})
         if merged != known["images"]:
-            _write(out, known | {"images": merged})
+            _write(out / MANIFEST, known | {"images": merged})
 
 
 def read_manifest(out: Path) -> dict[str, Any] | None:
     """The manifest in `out`; none where no batch was begun. Raises RunBroken for one that cannot be read."""
-    path = out / MANIFEST
+    return _read(out / MANIFEST, {"commits": list, "images": dict, "files": list})
+
+
+def _read(path: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
         found = None
-    kinds = {"commits": list, "images": dict, "files": list, "instances": dict}
     if not isinstance(found, dict) or not all(isinstance(found.get(name), kind) for name, kind in kinds.items()):
         raise RunBroken(f"{path} is damaged.", "Restore it from a copy, or begin another batch with --out.")
     return found
 
 
-def _write(out: Path, content: dict[str, Any]) -> None:
+def _write(path: Path, content: dict[str, Any]) -> None:
     try:
-        out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_durably(out / MANIFEST, json.dumps(content, indent=1).encode() + b"\n")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(path, json.dumps(content, indent=1).encode() + b"\n")
     except OSError as error:
-        raise no_room(out / MANIFEST, error) from error
+        raise no_room(path, error) from error
 
 
 def _told(known: dict[str, Any], wanted: dict[str, Any], part: str) -> str:

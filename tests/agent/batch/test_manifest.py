@@ -110,7 +110,7 @@ def test_what_shapes_no_result_may_change(tmp_path: Path, data: Path) -> None:
     found = check(
         tmp_path, made(data, INSTANCES[1:], options={"workers": 8}, images={"a": "sha256:2", "b": "sha256:3"})
     )
-    assert list(found["instances"]) == ["i0", "i1", "i2"]
+    assert list(json.loads((tmp_path / "manifest.instances.json").read_text())) == ["i0", "i1", "i2"]
     assert found["data"] == made(data)["data"]
     assert found["options"] == {"workers": 8}
     assert found["images"] == {"a": ["sha256:1", "sha256:2"], "b": ["sha256:3"]}
@@ -186,12 +186,27 @@ def test_digests_are_added_as_they_become_known(tmp_path: Path, data: Path) -> N
     assert (read_manifest(tmp_path) or {})["images"] == {"a": ["sha256:1"], "b": ["sha256:2"]}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"instances": []}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"commits": {}}'])
 def test_a_damaged_manifest_is_told(tmp_path: Path, data: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(RunBroken, match="is damaged"):
         check(tmp_path, made(data))
     assert (tmp_path / "manifest.json").read_text() == text
+
+
+def test_damaged_hashes_are_told(tmp_path: Path, data: Path) -> None:
+    check(tmp_path, made(data))
+    (tmp_path / "manifest.instances.json").write_text("[]")
+    with pytest.raises(RunBroken, match=r"manifest\.instances\.json is damaged"):
+        check(tmp_path, made(data))
+
+
+def test_a_crash_between_the_two_files_changes_nothing(tmp_path: Path, data: Path) -> None:
+    check(tmp_path, made(data, INSTANCES[:1]))
+    before = (tmp_path / "manifest.json").read_bytes()
+    known = check(tmp_path, made(data))
+    (tmp_path / "manifest.json").write_bytes(before)
+    assert check(tmp_path, made(data, INSTANCES[:2])) == known
 
 
 def test_where_nothing_can_be_written(tmp_path: Path, data: Path) -> None:
