@@ -6,13 +6,14 @@ from aci.view import clean
 from agent.batch.forecast import Range
 
 MINUTE, HOUR = 60, 3600
-LONGEST_LINE = 400
+LONGEST_LINE = 240
 """Characters of a line that strangers wrote a part of."""
 
 
 def line(text: str) -> str:
     """A text as one line, without what would drive a terminal."""
-    return " ".join(clean(text[: 4 * LONGEST_LINE]).split())[:LONGEST_LINE]
+    shown = " ".join(clean(text[: 4 * LONGEST_LINE]).split())
+    return shown if len(shown) <= LONGEST_LINE else f"{shown[: LONGEST_LINE - 1]}…"
 
 
 def clock(seconds: float) -> str:

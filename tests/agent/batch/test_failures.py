@@ -173,6 +173,21 @@ def test_a_damaged_journal_is_told(tmp_path, lines, damage):
     assert diagnose(tmp_path).damaged == damage
 
 
+def test_a_journal_that_cannot_be_opened_is_told(tmp_path):
+    (tmp_path / "journal.jsonl").mkdir()
+    assert diagnose(tmp_path).damaged == "The journal cannot be read: Is a directory."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [({"kind": "verified", "red": True, "green": True, "red_again": True, "no_loss": True}, "Proof verified"),
+     ({"kind": "none"}, "Proof none: a test fails without the patch: not judged"), (None, "Proof")],
+)  # fmt: skip
+def test_what_a_proof_lacks(tmp_path, verdict, told):
+    (tmp_path / "journal.jsonl").write_bytes(journal(step(1, author="proof", verdict=verdict)))
+    assert diagnose(tmp_path).seen == told
+
+
 def test_what_came_before_the_damage_is_told_and_a_torn_line_is_none(tmp_path):
     whole = journal(Note("main", "phase", "patch"), step(1, "view", text="seen"))
     (tmp_path / "journal.jsonl").write_bytes(whole + b"damage\n")
