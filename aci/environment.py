@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from aci import owner
 from aci.cache import folder
-from aci.daemon import LABEL, OWNER, Daemon, connect, trouble
+from aci.daemon import LABEL, OWNER, Daemon, all_discarded, connect, trouble
 from aci.environments.plan import Plan, Wishes
 from aci.workspace import Options
 from trajectories.errors import WorkspaceError
@@ -273,6 +273,7 @@ def prune(daemon: Daemon, keep: int, days: float) -> list[Environment]:
     """
     since = time.time() - days * 86400
     gone = []
+    all_discarded()  # a container that is about to go keeps its image, too
     for place, one in enumerate(kept(daemon)):
         if (place >= keep or one.used < since) and _removed(daemon, one):
             _used(one.key).unlink(missing_ok=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any
 
-from minisweagent.environments.docker import DockerEnvironment
-from minisweagent.run.benchmarks import swebench
+from minisweagent.environments.docker import DockerEnvironment  # type: ignore[import-not-found]
+from minisweagent.run.benchmarks import swebench  # type: ignore[import-not-found]
 
 
 def main() -> None:
