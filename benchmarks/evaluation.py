@@ -40,7 +40,7 @@ class Case:
     def line(self) -> dict[str, Any]:
         """What the scripted model answers: all of it at once."""
         path = re.findall(r"^\+\+\+ b/(.+\.py)$", self.gold.patch, re.MULTILINE)[0]
-        right = f"git apply - <<'END_OF_THE_PATCH'\n{self.gold.patch.rstrip()}\n\nEND_OF_THE_PATCH\n"
+        right = f"git apply - <<'END_OF_THE_PATCH'\n{self.gold.patch.rstrip(chr(10))}\nEND_OF_THE_PATCH\n"
         command = right if self.right else f"cat >> '{path}' <<'END_OF_THE_TEXT'\n{WRONG}END_OF_THE_TEXT\n"
         actions = [{"tool": "shell", "arguments": {"command": command}}, {"tool": "submit", "arguments": {}}]
         return {"contains": self.instance.issue.title, "reply": {"text": "This is it.", "actions": actions}}

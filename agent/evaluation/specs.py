@@ -77,7 +77,7 @@ def _known(known: Official, instance: Instance) -> Way:
     spec, tested = known.spec, shlex.join(known.tested)
     if not known.is_python:
         commands = [spec["test_cmd"]] if isinstance(spec["test_cmd"], str) else spec["test_cmd"]
-        return Way("\n".join(commands), read=known.read, before=tuple(spec.get("build", ())), image=instance.image)
+        return Way("\n".join((*spec.get("build", ()), *commands)), read=known.read, image=instance.image)
     return Way(
         command=f"{spec['test_cmd']} {tested}",
         read=known.read,
