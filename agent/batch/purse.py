@@ -50,11 +50,6 @@ class Purse:
             self._leased += pico
         return Lease(self, pico)
 
-    def charge(self, spent: float) -> None:
-        """Count what was spent outside of any lease: by a run whose record cannot be read any more."""
-        with self._changed:
-            self._spent += _pico(spent)
-
     @property
     def spent(self) -> float:
         """Dollars, without what is leased."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from aci.repository import Repository
 from agent.batch.place import Done, Job, Watch
+from agent.batch.spending import spent_in
 from agent.engine import Engine, Happening
 from agent.solve import Result, begin, reopen, result, solve
 from trajectories.errors import Cancelled, SweAgentError
@@ -66,8 +67,9 @@ def given_up(job: Job, error: SweAgentError) -> Done:
                 lost = replace(done(job, result(engine), error.message), code=error.code, kind=FAILED)
             finally:
                 engine.close()
-    except (SweAgentError, OSError) as second:
-        lost = replace(lost, dollars=job.settings.budget, error=f"{error.message} {second}")
+    except Exception as second:  # noqa: BLE001 - what is at fault may be the record, or how we read it
+        dollars = spent_in(job.directory, job.settings.budget)
+        lost = replace(lost, dollars=dollars, error=f"{error.message} {second}")
     return replace(lost, at=time.time())
 
 

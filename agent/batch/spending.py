@@ -70,6 +70,15 @@ def begun_in(directory: Path) -> Begun | None:
     return Begun(ledger.spent.dollars, trajectory.run.settings.get("budget"), trajectory.exit is not None)
 
 
+def spent_in(directory: Path, unreadable: float | None) -> float | None:
+    """Dollars of the run in this folder, by its journal; `unreadable` for one that cannot be read."""
+    try:
+        begun = begun_in(directory)
+    except (RunBroken, OSError):
+        return unreadable
+    return begun.spent if begun else 0.0
+
+
 def set_aside(directory: Path) -> Path:
     """Move the folder of a run that cannot be read out of the way, to `<run>.broken-N`; nothing of it is lost."""
     number = 1

@@ -13,7 +13,7 @@ from agent.batch.indexing import Indexing
 from agent.batch.place import Done, Job, Place, Watch
 from agent.batch.purse import Lease, Purse
 from agent.batch.solving import given_up
-from agent.batch.spending import Begun, begun_in, set_aside
+from agent.batch.spending import Begun, set_aside, spent_in
 from agent.engine import Token
 from agent.limiter import Limiter
 from agent.settings import Settings
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PAUSE = 2.5
 """The pause before the second try, in units of `retry_wait`; before each one after, three times as long."""
 LONGEST_PAUSE = 120.0
+MOST_AHEAD = 100
 
 
 @dataclass(slots=True)
@@ -78,7 +79,9 @@ class Means:
                 self.images.ahead(job)
             prepared = self.prepare(job)
             with self._lock:
-                self._prepared = {job.run: prepared}
+                self._prepared[job.run] = prepared
+                while len(self._prepared) > MOST_AHEAD:  # what a worker took before it was ready stays behind
+                    self._prepared.pop(next(iter(self._prepared)))
             if self.indexing is not None:
                 self.indexing.ahead(prepared.repository, base_of(prepared))
 
@@ -147,11 +150,8 @@ def _leased(job: Job, means: Means, last: bool = False) -> Done:
 
 def _spent(job: Job, lease: Lease, before: Begun) -> float:
     """What this process has spent on a run that it leaves unfinished, by its journal."""
-    try:
-        now = begun_in(job.directory) or Begun()
-    except (RunBroken, OSError):
-        return lease.amount
-    return lease.amount if now.spent is None else now.spent - (before.spent or 0.0)
+    now = spent_in(job.directory, None)
+    return lease.amount if now is None else now - (before.spent or 0.0)
 
 
 def _tried(job: Job, means: Means, last: bool) -> Done:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent.batch import machine
+from agent.batch import machine, solving
 from agent.batch.driver import Batch, Summary
 from agent.batch.machine import check_machine
 from agent.batch.place import Done, Instance, Job, Watch
@@ -187,6 +187,18 @@ def test_a_fault_of_ours_ends_one_and_is_kept(bench):
     assert bench.run(does).exits == {"verified": 2, "infrastructure": 1}
     assert bench.place.tries["i0"] == 1
     assert 'verified(job, {}["dollars"])' in (bench.out / "runs" / "i0" / "error.txt").read_text()
+
+
+def test_a_fault_of_ours_that_strikes_again_when_the_record_is_read_loses_nothing(bench, monkeypatch):
+    def does(job: Job, attempt: int) -> Done:
+        bench.spent_run(job.run, 2000)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(solving, "begun", lambda directory: 1 / 0)
+    summary = bench.run(does, count=2)
+    assert (summary.code, summary.exits, summary.left) == (0, {"infrastructure": 2}, 0)
+    assert {one.dollars for one in results(bench.out)} == {0.00205}
+    assert summary.dollars == 0.0041
 
 
 def failing(error: SweAgentError, cause: BaseException | None = None) -> Callable[[Job, int], Done]:
