@@ -6,20 +6,22 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event, Lock, Semaphore, Thread
 
 from aci.daemon import Daemon, trouble
 from agent.batch.layers import Layers
 from agent.batch.place import Job
-from agent.batch.pulling import DiskFull, Missing, official, pull
+from agent.batch.pulling import Busy, DiskFull, Missing, official, pull
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 from trajectories.journal import write_durably
 
 TICK = 0.1
+PULLS = 2
+"""So many at once; the others wait, as all share one line to the registry."""
 KEPT = "images.json"
 _SIZE = re.compile(r"(\d{1,12})([kmgt]?)")
 
@@ -49,11 +51,13 @@ class Images:
     ) -> None:
         self._daemon, self._limit, self._kept, self._say, self._note = daemon, limit, kept, say, note
         self._layers = Layers(daemon)
-        self._pool = ThreadPoolExecutor(2, "pull")
+        self._at_once = Semaphore(PULLS)
+        self._closed = False
         self._pulls: dict[str, Future[str]] = {}
         self._planned: dict[str, str] = {}
         self._left: Counter[str] = Counter()
-        self._registry = True
+        self._registry: bool | None = None
+        """Whether the one of SWE-bench's images answers; null before it was asked."""
         self._lock = Lock()
         self._ours: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
 
@@ -100,13 +104,22 @@ class Images:
 
     def close(self) -> None:
         """What is on its way is not waited for."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._closed = True
+        self._daemon.rest()
 
     def _pull(self, image: str, named: bool) -> Future[str]:
         with self._lock:
             if image not in self._pulls:
-                self._pulls[image] = self._pool.submit(self._have, image, named)
+                self._pulls[image] = Future()
+                having = (self._pulls[image], image, named)
+                Thread(target=self._fulfil, args=having, name=f"pull {image}", daemon=True).start()
             return self._pulls[image]
+
+    def _fulfil(self, promise: Future[str], image: str, named: bool) -> None:
+        try:
+            promise.set_result(self._have(image, named))
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
+            promise.set_exception(error)
 
     def _forget_if_gone(self, image: str) -> None:
         """What failed is tried anew, and what somebody removed since is pulled again."""
@@ -124,30 +137,35 @@ class Images:
         with trouble():
             if here := self._digest(image):
                 return here
-            if not named and not self._registry:
-                return ""
             try:
-                self._pulled(image)
+                self._pulled(image, named)
             except Missing:
                 if named:
                     raise
+                self._registry = self._registry is not False
                 return ""
             except DiskFull:
                 if not self._make_room():
                     raise
-                self._pulled(image)
+                self._pulled(image, named)
             except WorkspaceError as error:
-                if named:
+                if named or self._registry or isinstance(error, Busy):
                     raise
-                if self._registry:
+                if self._registry is None:
                     self._say(f"{error.message} Environments are built instead of SWE-bench's own images.")
                 self._registry = False
                 return ""
             return self._digest(image)
 
-    def _pulled(self, image: str) -> None:
-        self._say(f"Pulling the image {image}.")
-        pull(self._daemon, image)
+    def _pulled(self, image: str, named: bool) -> None:
+        with self._at_once:
+            if self._closed:
+                raise Cancelled("The batch was stopped.")
+            if not named and self._registry is False:
+                raise Missing(f"There is no {image}.")
+            self._say(f"Pulling the image {image}.")
+            pull(self._daemon, image)
+            self._registry = True if not named else self._registry
         id = str(self._daemon.client.images.get(image).id)
         with self._lock:
             self._ours[image] = id

@@ -11,11 +11,16 @@ from trajectories.errors import WorkspaceError
 ID = re.compile(r"[\w.-]+__[\w.-]+-\w+")
 """An instance of SWE-bench and of what is made in its likeness."""
 MISSING = re.compile(r"not found|manifest unknown|does not exist|access denied|unauthorized", re.IGNORECASE)
+BUSY = re.compile(r"toomanyrequests|too many requests|rate limit", re.IGNORECASE)
 FULL = re.compile(r"no space left|disk quota", re.IGNORECASE)
 
 
 class Missing(WorkspaceError):
     """The registry has no such image."""
+
+
+class Busy(WorkspaceError):
+    """The registry answers, and asks to wait."""
 
 
 class DiskFull(WorkspaceError):
@@ -30,7 +35,7 @@ def official(instance: Instance) -> str:
 
 
 def pull(daemon: Daemon, name: str) -> None:
-    """Have the daemon pull an image, to its end. Raises Missing, DiskFull, or WorkspaceError for what else there is."""
+    """Have the daemon pull an image, to its end. Raises Missing, Busy, DiskFull, else WorkspaceError."""
     from docker.errors import DockerException
     from docker.utils import parse_repository_tag
     from requests.exceptions import RequestException
@@ -52,4 +57,6 @@ def _failed(name: str, why: str) -> WorkspaceError:
         return DiskFull(f"There is no room for the image {name}: {why}.", "Make room, or give a smaller --disk-limit.")
     what = f"The image {name} is not here and cannot be pulled: {why}."
     fix = "Build or load it, or name another with --image."
+    if BUSY.search(why):
+        return Busy(what, "Wait, or `docker login` for a higher limit.")
     return Missing(what, fix) if MISSING.search(why) else WorkspaceError(what, fix)

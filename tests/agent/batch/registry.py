@@ -19,6 +19,8 @@ class Registry:
 
     def __init__(self) -> None:
         self.pulled: list[str] = []
+        self.refuses: tuple[int, str] | None = None
+        """A status and a code that everything is answered with."""
         self._kinds: dict[str, tuple[str, bytes]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -83,9 +85,10 @@ def _digest(data: bytes) -> str:
 def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            kind, data = registry.answer(self.path) or ("application/json", b"")
-            missing = json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}).encode()
-            self.send_response(200 if data else 404)
+            status, code = registry.refuses or (404, "MANIFEST_UNKNOWN")
+            kind, data = (None if registry.refuses else registry.answer(self.path)) or ("application/json", b"")
+            missing = json.dumps({"errors": [{"code": code, "message": code.lower().replace("_", " ")}]}).encode()
+            self.send_response(200 if data else status)
             self.send_header("Content-Type", kind)
             self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
             if data:

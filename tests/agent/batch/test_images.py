@@ -227,6 +227,27 @@ def test_a_registry_that_does_not_answer_is_asked_once_a_batch_and_told_once(bat
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize(
+    ("before", "refusal", "said"), [(0, (429, "TOOMANYREQUESTS"), "toomanyrequests"), (1, (500, "UNKNOWN"), "500")]
+)
+def test_a_registry_that_answers_and_then_fails_is_trouble_and_no_reason_to_build(
+    batch, registry, monkeypatch, before, refusal, said
+):
+    monkeypatch.setattr(module, "official", lambda instance: f"{registry.address}/{instance.id}:latest")
+    registry.add("x__y-1", {"file": b"one"})
+    registry.add("x__y-2", {"file": uuid.uuid4().bytes})
+    images = batch()
+    jobs = images.order([job("x__y-1"), job("x__y-2")])
+    for one in jobs[:before]:
+        images.need(one, GO)
+    registry.refuses = refusal
+    with pytest.raises(WorkspaceError, match=f"(?i){said}"):
+        images.need(jobs[1], GO)
+    registry.refuses = None
+    assert images.need(jobs[1], GO).settings.image.endswith("x__y-2:latest")
+
+
+@pytest.mark.docker
 def test_a_wait_for_a_pull_heeds_an_interrupt(batch, registry, monkeypatch):
     go = threading.Event()
     monkeypatch.setattr(registry, "answer", lambda path: go.wait(30) and None)
