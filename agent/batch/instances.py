@@ -195,8 +195,15 @@ def _instance(id: str, found: _Merged) -> Instance:
         if values[field] and not PRINTABLE.fullmatch(values[field]):
             raise UsageError(f"{place} has the {field} {values[field][:80]!r}, which is none.", "Mend it.")
     if values["repo"].startswith((".", "~", "/")):
-        values["repo"] = str((found.files[0].parent / Path(values["repo"]).expanduser()).resolve())
+        values["repo"] = _path(values["repo"], found.files[0].parent, place)
     return Instance(id=id, issue=_issue(row, found.files, place), **values)
+
+
+def _path(name: str, folder: Path, place: str) -> str:
+    try:
+        return str((folder / Path(name).expanduser()).resolve())
+    except (OSError, RuntimeError) as error:  # nobody's home, links in a circle
+        raise UsageError(f"{place} has the repo {name!r}, which is no path: {error}.", "Mend it.") from None
 
 
 def _text(row: Row, names: Iterable[str], place: str) -> str:
@@ -265,7 +272,7 @@ def _addresses(path: Path) -> list[Instance]:
     from agent.github.issue import ADDRESS, fetch_issue
 
     found = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
         url = line.strip()
         if not url or url.startswith("#"):
             continue

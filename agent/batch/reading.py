@@ -49,7 +49,7 @@ def _head(done: Done, trajectory: Trajectory) -> Iterator[str]:
 def _steps(trajectory: Trajectory) -> Iterator[str]:
     for record in trajectory.records:
         if isinstance(record, Step):
-            reply = trajectory.replies.get((record.branch, record.reply)) if record.reply else None
+            reply = trajectory.replies.get((record.branch, record.reply)) if record.reply is not None else None
             yield from _step(record, reply)
         elif isinstance(record, Note) and record.text:
             yield from ("", f"*{record.branch} {record.kind}: {' '.join(record.text.split())}*")

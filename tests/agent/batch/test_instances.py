@@ -211,7 +211,7 @@ def test_a_list_of_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("ada__engine-7", "ada/engine", "", "Issue 7"),
         ("ada__engine-8", "ada/engine", "", "Issue 8"),
     ]
-    path.write_text("https://github.com/ada/engine/pull/7\n")
+    path.write_bytes(b"https://github.com/ada/engine/pull/7\xff\n")
     assert told(path) == f"Line 1 of {path} is no address of an issue."
 
 
@@ -252,6 +252,10 @@ def test_files_that_do_not_go_together(tmp_path: Path) -> None:
         (json.dumps({"instance_id": "a", "repo": "a/b"}), "No row of F has an issue."),
         (json.dumps(LITE) + '\n{"id": "b", "repo": "a/b"}', "Line 2 of F (b) has no issue."),
         (json.dumps(LITE | {"base_commit": "--exec=x"}), "Line 1 of F (ada__engine-7) has the base '--exec=x', which"),
+        (
+            json.dumps(LITE | {"repo": "~no-such-user-here/x"}),
+            "Line 1 of F (ada__engine-7) has the repo '~no-such-user",
+        ),
         (json.dumps(LITE | {"image_assets": "{"}), "Line 1 of F (ada__engine-7) has image_assets that are no JSON."),
     ],
 )

@@ -172,6 +172,13 @@ def test_logs_of_the_evaluation_are_taken_along(solved: Solved) -> None:
     assert "| resolved | 1 of 1 judged |" in (folder / "README.md").read_text()
 
 
+def test_a_report_that_is_torn_counts_as_none(solved: Solved) -> None:
+    shelf = Shelf(solved.out / "evaluation", "evaluate")
+    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", "")
+    (shelf.of(str(solved.model), "calc-1") / "report.json").write_text('{"calc-1": {')
+    assert f"| resolved | {MISSING}" in (solved.submission() / "README.md").read_text()
+
+
 def test_what_somebody_filled_in_stays(solved: Solved) -> None:
     folder = solved.submission()
     for name in ("README.md", "metadata.yaml"):
