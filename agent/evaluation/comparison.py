@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import comb, sqrt
 from statistics import NormalDist, fmean
 
@@ -159,7 +160,7 @@ def signed_ranks(differences: Sequence[float]) -> float:
 def _doubled_ranks(ordered: Sequence[float]) -> list[int]:
     """Twice the rank of each, so that shared ranks are whole numbers."""
     ranks: list[int] = []
-    while len(ranks) < len(ordered):
-        same = ordered.count(ordered[len(ranks)])
+    for _, group in groupby(ordered):
+        same = len(list(group))
         ranks += [2 * len(ranks) + same + 1] * same
     return ranks

@@ -47,6 +47,7 @@ def counted(run: str, predictions: Predictions, ids: Collection[str], verdicts: 
     given = [name for name in sorted(ids) if name in predictions]
     done = [name for name in given if name in verdicts and verdicts[name].applied and not verdicts[name].error]
     empty = tuple(name for name in given if predictions[name].empty)
+    sorted_out = {*done, *empty}
     return Counted(
         run=run,
         model=next(iter(predictions.values())).model,
@@ -54,7 +55,7 @@ def counted(run: str, predictions: Predictions, ids: Collection[str], verdicts: 
         resolved=tuple(name for name in done if verdicts[name].resolved),
         unresolved=tuple(name for name in done if not verdicts[name].resolved),
         empty=empty,
-        errors=tuple(name for name in given if name not in done and name not in empty),
+        errors=tuple(name for name in given if name not in sorted_out),
         missing=tuple(name for name in sorted(ids) if name not in predictions),
         flaky={name: graded.flaky for name, graded in sorted(verdicts.items()) if graded.flaky},
     )
@@ -90,7 +91,8 @@ def official(found: Counted, quarantined: Collection[str] = ()) -> dict[str, Any
 def outcomes(runs: Collection[Counted]) -> dict[str, list[bool]]:
     """Instance -> whether it is resolved, a run each; those for which no run has a prediction are left out."""
     submitted = {name for run in runs for name in set(run.total) - set(run.missing)}
-    return {name: [name in run.resolved for run in runs] for name in sorted(submitted)}
+    resolved = [frozenset(run.resolved) for run in runs]
+    return {name: [name in run for run in resolved] for name in sorted(submitted)}
 
 
 def reported(path: Path) -> Outcomes | None:
@@ -99,7 +101,8 @@ def reported(path: Path) -> Outcomes | None:
         found = json.loads(path.read_bytes())
         if not isinstance(found, dict) or "resolved_ids" not in found:
             return None
-        return {name: [name in set(found["resolved_ids"])] for name in found["submitted_ids"]}
+        resolved = frozenset(found["resolved_ids"])
+        return {name: [name in resolved] for name in found["submitted_ids"]}
     except (OSError, ValueError):
         return None
     except (KeyError, TypeError):

@@ -10,6 +10,10 @@ from statistics import NormalDist, fmean, variance
 
 CONFIDENCE = 0.95
 RESAMPLES = 2_000
+FEWEST = 200
+MOST_DRAWS = 20_000_000
+"""Values in all resamples together, some seconds' work: of very many values there are fewer resamples, not below the
+fewest."""
 SEED = 20260101
 """Of every bootstrap here: the same figures each time."""
 
@@ -58,13 +62,13 @@ def bootstrap(
     values: Sequence[float],
     of: Callable[[Sequence[float]], float] = fmean,
     confidence: float = CONFIDENCE,
-    resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Interval:
     """The percentile interval of `of(values)` when `values` are drawn anew (Efron & Tibshirani, 1993, chapter 13)."""
     if not values:
         raise ValueError("no values")
     random = Random(seed)
+    resamples = max(FEWEST, min(RESAMPLES, MOST_DRAWS // len(values)))
     drawn = sorted(of(random.choices(values, k=len(values))) for _ in range(resamples))
     return Interval(_quantile(drawn, (1 - confidence) / 2), _quantile(drawn, (1 + confidence) / 2))
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.evaluation import statistics
 from agent.evaluation.statistics import bootstrap, pass_at, repeated, wilson
 
 
@@ -96,3 +97,11 @@ def test_there_is_no_mean_of_nothing(outcomes: list[list[bool]]) -> None:
 def test_rows_are_equally_long() -> None:
     with pytest.raises(ValueError, match="shorter"):
         repeated([[True, True], [True]])
+
+
+def test_very_many_values_are_drawn_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "MOST_DRAWS", 30_000)
+    for count, times in ((10, 2000), (100, 300), (1000, 200)):
+        drawn = list[int]()
+        bootstrap([0.0] * count, of=lambda values, drawn=drawn: float(drawn.append(len(values)) or 0))
+        assert drawn == [count] * times
