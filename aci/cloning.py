@@ -21,14 +21,19 @@ def clone(url: str, folder: Path) -> Path:
 
     Raises UsageError, and WorkspaceError where `folder` cannot be written.
     """
-    name = re.sub(r"\W+", "-", url.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1]).strip("-") or "repository"
-    place = folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:10]}.git"
+    place = place_of(url, folder)
     if not place.exists():
         clone_to(url, place)
     else:
         with _told(url, folder):
             _git("-C", str(place), *OPTIONS, "fetch", "-q", "--prune", "origin", EVERYTHING[0])
     return place
+
+
+def place_of(url: str, folder: Path) -> Path:
+    """Where under `folder` the clone of a URL lies: two URLs have two places."""
+    name = re.sub(r"\W+", "-", url.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1]).strip("-") or "repository"
+    return folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:10]}.git"
 
 
 def clone_to(url: str, place: Path) -> None:

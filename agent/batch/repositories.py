@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
-from aci.cloning import clone_to, has, update
+from aci.cloning import clone_to, has, place_of, update
 from agent.batch.place import Instance
 from trajectories.errors import UsageError, WorkspaceError
 
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
-URL = re.compile(r"(?:[a-z]+://|git@)(?:[^/@\s]*@)?(?P<place>[^\s@]+)")
+URL = re.compile(r"(?:[a-z]+://|git@)\S+")
 SERVER = "https://github.com"
 
 
@@ -53,9 +53,8 @@ class Repositories:
 
     def _named(self, repo: str) -> tuple[str, Path]:
         """Where it comes from, and where our clone of it lies."""
-        if match := URL.fullmatch(repo):
-            name = re.sub(r"[^\w.-]+", "__", match["place"].rstrip("/").removesuffix(".git"), flags=re.ASCII)
-            return repo, self.folder / f"{name.strip('._-') or 'repository'}.git"
+        if URL.fullmatch(repo):
+            return repo, place_of(repo, self.folder)
         if not NAME.fullmatch(repo):
             raise UsageError(
                 f"{repo!r} names no repository.", "Give owner/name, a URL, or a path that begins with / or a dot."

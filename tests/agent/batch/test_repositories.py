@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aci import cloning
 from agent.batch import repositories
@@ -139,11 +143,12 @@ def test_what_is_neither_there_nor_can_be_reached(tmp_path: Path, monkeypatch: p
 def test_a_url_is_cloned_under_its_name_and_without_a_password(tmp_path: Path, server: Path) -> None:
     found = Repositories(tmp_path / "repos").of(instance(f"{server.as_uri()}/ada/engine.git"))
     assert found.parent == tmp_path / "repos"
-    assert found.name.endswith("server__ada__engine.git")
+    assert found.name.startswith("engine-")
+    assert Repositories(tmp_path / "repos").of(instance(f"{server.as_uri()}/ada/engine")) != found
     with pytest.raises(UsageError) as caught:
         Repositories(tmp_path / "repos").of(instance("http://ada:secret@127.0.0.1:9/engine"))
     assert "secret" not in caught.value.message + caught.value.fix
-    assert "127.0.0.1__9__engine.git" in caught.value.message
+    assert "http://127.0.0.1:9/engine cannot be cloned" in caught.value.message
 
 
 def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -157,6 +162,16 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_what_names_no_repository(tmp_path: Path, repo: str) -> None:
     with pytest.raises(UsageError, match="names no repository"):
         Repositories(tmp_path).of(instance(repo))
+
+
+@given(st.text() | st.from_regex(repositories.NAME) | st.from_regex(repositories.URL))
+def test_whatever_is_named_no_clone_lies_elsewhere(repo: str) -> None:
+    folder = Path("/clones")
+    found = []
+    with suppress(UsageError):
+        found = [Repositories(folder)._named(repo)[1]]
+        found += Repositories(folder)._candidates(repo, found[0])
+    assert all(folder in Path(os.path.normpath(path)).parents for path in found)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, server: Path) -> None:
