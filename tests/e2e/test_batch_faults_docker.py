@@ -135,3 +135,41 @@ def test_docker_has_no_room_for_a_while(batcher: Batcher, daemon: OwnDaemon, mac
     finally:
         ballast.unlink()
     all_solved(batcher, running.end())
+
+
+def test_the_daemon_stops_for_good_and_the_batch_goes_on_another_day(
+    batcher: Batcher, daemon: OwnDaemon, machine: Machine
+) -> None:
+    """No instance is given up for it: none would fare better."""
+    machine.extra["SWE_AGENT_RETRY_WAIT"] = "0.2"
+    model = solving(machine, 1)
+    running = Running(batcher, model)
+    running.until(lambda: running.done(2))
+    daemon.stop()
+    try:
+        told = running.end()
+        assert (told["returncode"], told["error"]["code"]) == (5, 5), told
+        assert told["left"] == COUNT - told["done"] >= 1
+        assert set(told["exits"]) == {"verified"}, "what is recorded is no trouble of the machine's"
+    finally:
+        daemon.start()
+    again = Running(batcher, model).end()
+    assert (again["returncode"], again["exits"], again["left"]) == (0, {"verified": COUNT}, 0), again
+    for result in batcher.results():
+        money = account(batcher.out / "runs" / result["run"])
+        assert result["dollars"] == pytest.approx(money["settled"] + money["in flight"], abs=1e-12)
+
+
+def test_an_image_that_never_comes_back_is_what_its_instances_come_to(
+    batcher: Batcher, daemon: OwnDaemon, machine: Machine
+) -> None:
+    machine.extra["SWE_AGENT_RETRY_WAIT"] = "0"
+    batcher.rows(*(batcher.row(n, image_name="127.0.0.1:9/gone:latest" if n % 2 else IMAGE) for n in range(COUNT)))
+    told = Running(batcher, solving(machine, 0)).end()
+    assert (told["returncode"], told["left"]) == (0, 0), told
+    assert told["exits"] == {"verified": COUNT // 2, "infrastructure": COUNT // 2}
+    for result in batcher.results():
+        gone = result["kind"] == "infrastructure"
+        assert (result["tries"], result["dollars"] == 0, "cannot be pulled" in result["error"]) == (
+            (3, True, True) if gone else (1, False, False)
+        )
