@@ -127,7 +127,7 @@ class Provider(Endpoint):
     """Answers each request `seconds` after it came, in three replies a case, whichever of the two asks.
 
     `waited` are the seconds from a request's arrival until its answer is chosen, by case; `tests` those that mini's
-    commands say their tests took.
+    commands say their tests took; `sent` all bytes of requests.
     """
 
     def __init__(self, known: list[Case], seconds: float) -> None:
@@ -136,12 +136,14 @@ class Provider(Endpoint):
         self._counting = Lock()
         self.waited: dict[str, float] = {}
         self.tests: dict[str, float] = {}
+        self.sent = 0
         super().__init__(self._reply)
 
     def forget(self) -> None:
         """Count anew, for another side."""
         self.waited.clear()
         self.tests.clear()
+        self.sent = 0
 
     def answer(self, request: Request) -> Answer:
         found = CASE.search(json.dumps(request.body.get("messages")))
@@ -151,6 +153,7 @@ class Provider(Endpoint):
         if found:
             took = sum(int(each) for each in TOOK.findall(request.news)) / 1e9
             with self._counting:
+                self.sent += len(request.data)
                 self.waited[found[0]] = self.waited.get(found[0], 0.0) + time.time() - request.at
                 self.tests[found[0]] = self.tests.get(found[0], 0.0) + took
         return answer

@@ -1,12 +1,14 @@
 """`swe-agent batch` with a clock: `python -m benchmarks._timed LOG ARGUMENT…`.
 
 A line of JSON for each instance, each container that was started and each run of tests: what, which, and its seconds;
-with each instance the most memory that this process and its helpers have had so far, in bytes.
+with each also the most memory that this process has had so far, in bytes, and how often it has called fsync (git's own
+calls are not seen).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -31,6 +33,7 @@ class Clock:
     def __init__(self, log: str) -> None:
         self._log, self._lock = Path(log), Lock()
         self.current: dict[int, str] = {}
+        self.fsyncs = 0
 
     def timed(self, what: str, id: str, do: Callable[..., Answer], *given: Any, **more: Any) -> Answer:
         began = time.time()
@@ -38,7 +41,7 @@ class Clock:
             return do(*given, **more)
         finally:
             line = {"what": what, "id": id or self.current.get(get_ident(), ""), "began": began}
-            line |= {"seconds": time.time() - began, "thread": get_ident(), "memory": _memory()}
+            line |= {"seconds": time.time() - began, "thread": get_ident(), "memory": _memory(), "fsyncs": self.fsyncs}
             with self._lock, self._log.open("a") as file:
                 file.write(json.dumps(line) + "\n")
 
@@ -70,6 +73,13 @@ def watch(clock: Clock) -> None:
             return clock.timed("tests", id, run, self, command, *given, **more)
         return run(self, command, *given, **more)
 
+    fsync = os.fsync
+
+    def synced(descriptor: int) -> None:
+        clock.fsyncs += 1
+        fsync(descriptor)
+
+    os.fsync = synced  # type: ignore[assignment]
     driver.worked = worked  # type: ignore[assignment, attr-defined]
     Local.solve = solved  # type: ignore[assignment, method-assign]
     Daemon._start = started  # type: ignore[method-assign]

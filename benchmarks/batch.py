@@ -62,6 +62,8 @@ class Side:
     model: float
     tests: float
     starts: float
+    sent: float
+    """Bytes of requests, conversations as they are sent anew each time among them."""
     outcomes: Mapping[str, int]
 
     @property
@@ -88,7 +90,20 @@ def main() -> None:
             if asked.mini:
                 theirs = _mini(folder, provider, asked.workers, asked.mini)
                 sides.append(_side(MINI, theirs, provider, known, _mini_outcomes(folder)))
+            left = _left(folder / "ours" / "runs", lines)
         show(sides, lines)
+        Console().print(left)
+
+
+def _left(runs: Path, lines: Sequence[Mapping[str, Any]]) -> str:
+    """What our instances leave on the disk, and what it took to have it there safely."""
+    found = [path.lstat() for path in runs.rglob("*")]
+    n = len(list(runs.iterdir()))
+    size = sum(each.st_blocks * 512 for each in found)
+    syncs = max(line["fsyncs"] for line in lines) / n
+    return (
+        f"An instance leaves {size / n / 1000:,.0f} kB in {len(found) / n:,.0f} files and folders; {syncs:,.0f} fsyncs."
+    )
 
 
 class _images:  # noqa: N801 - used as a context
@@ -179,13 +194,14 @@ def _side(
 ) -> Side:
     """What the clock and the provider say, an instance."""
     n = len(known)
-    working = _worked(lines)
     intervals = defaultdict(list)
     for line in lines:
         intervals[line["what"], line["id"]].append((line["began"], line["began"] + line["seconds"]))
     tests = sum(_covered(intervals["tests", case.id]) for case in known) or sum(provider.tests.values())
     starts = sum(_covered(intervals["start", case.id]) for case in known)
-    return Side(name, n, sum(working) / n, sum(provider.waited.values()) / n, tests / n, starts / n, outcomes)
+    return Side(
+        name, n, sum(working) / n, sum(provider.waited.values()) / n, tests / n, starts / n, provider.sent / n, outcomes
+    )
 
 
 def _worked(lines: Iterable[dict[str, Any]]) -> list[float]:
@@ -210,6 +226,7 @@ def show(sides: Sequence[Side], lines: list[dict[str, Any]]) -> None:
     table = Table("ms an instance", *(side.name for side in sides), title="Where the time of a batch goes")
     for row in ("whole", "model", "tests", "starts", "overhead"):
         table.add_row(row, *(f"{1000 * getattr(side, row):,.0f}" for side in sides))
+    table.add_row("kB sent to the model", *(f"{side.sent / 1000:,.1f}" for side in sides))
     table.add_row("instances", *(str(side.instances) for side in sides))
     table.add_row("ended", *(", ".join(f"{n} {kind}" for kind, n in side.outcomes.items()) for side in sides))
     console = Console(width=max(Console().width, 100))
