@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -123,8 +124,13 @@ def _once(say: Say) -> Say:
 
 
 def _setup(settings: Settings) -> str:
-    """What a verdict depends on beside patch and instance."""
-    return repr((settings.workspace, settings.image, sorted(settings.images.items()), settings.setup, settings.test))
+    """What a verdict depends on beside patch and instance; how tests are run may come from the swebench package."""
+    try:
+        package = version("swebench")
+    except PackageNotFoundError:
+        package = ""
+    images = settings.image, sorted(settings.images.items())
+    return repr((settings.workspace, images, settings.setup, settings.test, package))
 
 
 def _counted(run: str, plan: Plan, outcome: Outcome) -> Counted:

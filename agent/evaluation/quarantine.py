@@ -17,6 +17,8 @@ from agent.evaluation.shelf import Shelf, key
 
 RUN = "gold"
 SHOWN = 3
+WAYS = "setup", "install_config", "environment_setup_commit"
+"""What else of a row says how its tests are run."""
 
 Grade = Callable[[Gold, Instance, str], Graded]
 """Applies a patch in a clean workspace and runs the instance's tests. "" is the base with the tests alone."""
@@ -31,9 +33,10 @@ class Case:
 
     def key(self, setup: str, *more: object) -> str:
         """What a verdict on it depends on, beside the patch."""
-        gold = self.gold
+        gold, each = self.gold, self.instance
         tests = gold.test_patch, gold.fail_to_pass, gold.pass_to_pass
-        return key(setup, self.instance.repo, self.instance.base, self.instance.image, tests, *more)
+        ways = each.repo, each.base, each.version, each.image, each.test, *(gold.row.get(name) for name in WAYS)
+        return key(setup, ways, tests, *more)
 
 
 class GoldCheck:
