@@ -199,9 +199,8 @@ def _side(
         intervals[line["what"], line["id"]].append((line["began"], line["began"] + line["seconds"]))
     tests = sum(_covered(intervals["tests", case.id]) for case in known) or sum(provider.tests.values())
     starts = sum(_covered(intervals["start", case.id]) for case in known)
-    return Side(
-        name, n, sum(working) / n, sum(provider.waited.values()) / n, tests / n, starts / n, provider.sent / n, outcomes
-    )
+    whole, model = sum(_worked(lines)), sum(provider.waited.values())
+    return Side(name, n, whole / n, model / n, tests / n, starts / n, provider.sent / n, outcomes)
 
 
 def _worked(lines: Iterable[dict[str, Any]]) -> list[float]:
