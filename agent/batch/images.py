@@ -81,6 +81,7 @@ class Images:
         image = job.settings.image or self._planned.get(job.run, "")
         if not image:
             return job
+        self._expect(job.run, image)
         self._forget_if_gone(image)
         pulling = self._pull(image, bool(job.settings.image))
         while not pulling.done():
@@ -120,6 +121,15 @@ class Images:
             promise.set_result(self._have(image, named))
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
             promise.set_exception(error)
+
+    def _expect(self, run: str, image: str) -> None:
+        """A repository's own settings may name another image than its row."""
+        with self._lock:
+            planned = self._planned.get(run)
+            if planned is not None and planned != image:
+                self._left[planned] -= 1
+                self._left[image] += 1
+                self._planned[run] = image
 
     def _forget_if_gone(self, image: str) -> None:
         """What failed is tried anew, and what somebody removed since is pulled again."""

@@ -158,6 +158,21 @@ def test_what_was_here_before_what_is_needed_still_and_what_a_container_uses_sta
 
 
 @pytest.mark.docker
+def test_an_image_that_only_the_repository_names_stays_until_its_instances_are_done(batch, registry):
+    rows, own = publish(registry, 2)
+    images = batch(limit=0)
+    first, second, third = images.order([job("1", rows), job("2", rows), job("3", rows)])
+    images.need(first, GO)
+    images.need(job("2", own), GO)
+    images.release(first.run)
+    assert batch.has(own)
+    images.release(second.run)
+    assert [batch.has(rows), batch.has(own)] == [True, False]
+    images.release(third.run)
+    assert not batch.has(rows)
+
+
+@pytest.mark.docker
 def test_with_an_image_goes_what_we_made_of_it(batch, registry):
     (name,) = publish(registry, 1)
     images = batch(limit=0)
