@@ -16,7 +16,17 @@ from aci.environments.plan import Files
 _SETUPTOOLS, _PIP = "setuptools<76", "pip<25"
 """Of the day when those environments were made: newer setuptools have no pkg_resources, and newer pips install nothing
 in place whose backend has no word for it."""
-_CONDA = {"pytorch": "torch", "pytables": "tables", "matplotlib-base": "matplotlib"}
+_CONDA = {
+    "dask-core": "dask",
+    "iris": "scitools-iris",
+    "matplotlib-base": "matplotlib",
+    "pyqt": "PyQt5",
+    "pytables": "tables",
+    "python-graphviz": "graphviz",
+    "pytorch": "torch",
+    **dict.fromkeys(("cdms2", "compilers", "cxx-compiler", "ffmpeg", "hdf5", "libnetcdf"), ""),
+}
+"""Conda's name -> pip's, which may mean something else by the former; "" where pip has nothing of the kind."""
 _GONE = {"types-pkg_resources": "types-setuptools"}
 _CONDAS_PIN = re.compile(r"([\w.\[\]-]+)=([\w.]+)(?:=\w+)?")
 _LINE = re.compile(r"\s*-\s+([A-Za-z][\w.\[\]-]*\s*(?:[=<>!~].*)?)$")
@@ -51,7 +61,7 @@ def _lines(
     elif packages == "environment.yml":
         yield from _anyhow(_of_conda(_first(files, environments)[1]))
     elif packages:
-        yield f"python -m pip install {shlex.join(map(_pip, shlex.split(packages)))}"
+        yield f"python -m pip install {shlex.join(filter(None, map(_pip, shlex.split(packages))))}"
     if more := _texts(spec.get("pip_packages")):
         yield f"python -m pip install {shlex.join(more)}"
     for line in _texts(spec.get("pre_install")):
@@ -104,12 +114,14 @@ def _of_conda(text: str) -> list[str]:
     """The packages of an environment.yml, those under `pip:` too."""
     _, _, below = text.partition("dependencies:")
     found = (match[1].strip() for line in below.splitlines() if (match := _LINE.match(line.partition(" #")[0])))
-    return [_pip(name) for name in found if re.split(r"\W", name)[0] not in ("python", "pip")]
+    names = (_pip(name) for name in found if re.split(r"\W", name)[0] not in ("python", "pip"))
+    return list(filter(None, names))
 
 
 def _pip(name: str) -> str:
-    """`numpy=1.19` as `numpy==1.19.*`."""
+    """`numpy=1.19` as `numpy==1.19.*`; nothing for what pip does not have."""
     pinned = _CONDAS_PIN.fullmatch(name)
     plain = f"{pinned[1]}=={pinned[2]}.*" if pinned else name
     stem = re.split(r"[=<>!~ ]", plain)[0]
-    return _CONDA.get(stem, _GONE.get(stem, stem)) + plain[len(stem) :]
+    known = _CONDA.get(stem, _GONE.get(stem, stem))
+    return known + plain[len(stem) :] if known else ""

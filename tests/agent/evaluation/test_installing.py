@@ -45,12 +45,13 @@ dependencies:
   - python=3.10
   - numpy=1.22  # pinned
   - libnetcdf
+  - iris
   - pip
   - pip:
       - numbagg>=0.1
 """
     setup = installing({"packages": "environment.yml"}, {"ci/environment.yml": text}, (), ("ci/environment.yml",))
-    assert "--only-binary :all: 'numpy==1.22.*' libnetcdf 'numbagg>=0.1' || for name in" in setup
+    assert "--only-binary :all: 'numpy==1.22.*' scitools-iris 'numbagg>=0.1' || for name in" in setup
 
 
 def test_a_list_that_is_not_there_installs_nothing() -> None:
