@@ -93,7 +93,7 @@ def test_an_interrupted_batch_goes_on(home: Home) -> None:
     assert {line["run"]: line["kind"] for line in lines} == dict.fromkeys(NAMES, "verified") | {"sum_02": "unproven"}
     records = [read(home.out / "runs" / name) for name in NAMES]
     assert [sum(isinstance(one, Exit) for one in record.records) for record in records] == [1] * 4
-    assert sum(len(record.holds) for record in records) == len(home.endpoint.asked) > asked
+    assert sum(len(record.holds) for record in records) >= len(home.endpoint.asked) > asked
 
 
 def test_keys_go_to_nodes_only_where_that_is_asked_for(home: Home) -> None:

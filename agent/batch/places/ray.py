@@ -26,9 +26,10 @@ from threading import Lock, current_thread, main_thread
 from typing import Any, cast
 
 from aci.repository import Repository
+from agent.batch.attempt import Link, Outcome, Sent
 from agent.batch.clones import state_of
 from agent.batch.hub import Event, Hub
-from agent.batch.node import Link, Outcome, Sent, solve_sent
+from agent.batch.node import solve_sent
 from agent.batch.place import Done, Job, PlaceOptions, Watch
 from agent.batch.solving import begin_job, solve_job
 from agent.engine import Happening

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from agent.batch import node
+from agent.batch import stream
+from agent.batch.attempt import Outcome, Sent
 from agent.batch.clones import state_of
 from agent.batch.hub import Hub, Refusal
-from agent.batch.node import Sent, solve_sent
+from agent.batch.node import solve_sent
 from agent.batch.place import Instance, Job, Watch
 from agent.batch.solving import begin_job, solve_job
 from agent.engine import Token
@@ -139,7 +140,7 @@ def test_a_node_without_the_repository_gets_a_copy(driver: Driver, tmp_path: Pat
 def test_a_lost_node_s_run_goes_on_from_what_arrived(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
-    monkeypatch.setattr(node, "PAUSE", 3600.0)  # so that pushes are those before requests, and the last
+    monkeypatch.setattr(stream, "PAUSE", 3600.0)  # so that pushes are those before requests, and the last
     calls = iter(range(1000))
     flaky = Flaky(driver.hub, lambda name: name in ("push", "turn", "leave") and next(calls) >= moment)
     lost = solve_sent(driver.sent(), flaky)
@@ -244,7 +245,7 @@ def test_errors_are_what_they_were(driver: Driver) -> None:
     error = TryLater("It is closed.", "Come again.")
     error.__cause__ = asked
     with pytest.raises(TryLater) as caught:
-        node.Outcome.of(error).result()
+        Outcome.of(error).result()
     assert isinstance(caught.value.__cause__, ModelError)
     assert (caught.value.__cause__.limited, caught.value.fix) == (True, "Come again.")
 
