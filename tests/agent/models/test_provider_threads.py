@@ -14,7 +14,7 @@ from agent.models.provider import Provider
 from tests.agent.models.conftest import CHAT, CLAUDE, RESPONSES, SAID, VIEW, Load
 from tests.endpoint import Answer, Endpoint, Request
 
-# What a thread ignores for a moment, another that ends such a moment no longer does: Python's filters are the process's.
+# What a thread ignores for a moment, another that ends such a moment no longer does: filters are the process's.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 THREADS, EACH = 16, 6
