@@ -1,0 +1,53 @@
+"""What the records of a batch cost its driver as it grows: `python -m benchmarks.records [--results 20000]`.
+
+As many results, each with a patch of 1 kB, are added one by one as a driver does, safely on disk; then the batch is
+opened again. Told: milliseconds and bytes of a result, and seconds and memory that opening takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import tracemalloc
+from pathlib import Path
+
+from agent.batch.place import Done
+from agent.batch.store import Store
+
+PATCH = "diff --git a/pkg/module.py b/pkg/module.py\n" + "+    return first + second\n" * 38
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=int, default=20_000, metavar="N")
+    n = parser.parse_args().results
+    with tempfile.TemporaryDirectory(prefix="swe-agent-records-") as name:
+        out = Path(name)
+        with Store(out) as store:
+            tenths = [_added(store, range(n * part // 10, n * (part + 1) // 10)) for part in range(10)]
+        size = {path.name: path.stat().st_size / n for path in out.iterdir() if path.suffix in (".jsonl", ".json")}
+        began = time.perf_counter()
+        Store(out).close()
+        seconds = time.perf_counter() - began
+        tracemalloc.start()
+        store = Store(out)
+        memory = tracemalloc.get_traced_memory()[0] / n
+        store.close()
+    print(f"{n:,} results: {tenths[0]:.2f} ms each in the first tenth, {tenths[-1]:.2f} ms in the last")
+    print("bytes each: " + ", ".join(f"{name} {each:,.0f}" for name, each in sorted(size.items())))
+    print(f"opened again: {1e6 * seconds / n:,.0f} us and {memory:,.0f} bytes of memory each, {seconds:.2f} s in all")
+
+
+def _added(store: Store, numbers: range) -> float:
+    """Milliseconds that each takes."""
+    began = time.perf_counter()
+    for number in numbers:
+        run = f"owner__repository-{number}"
+        done = Done(run, 1, run, 0, "verified", "verified", PATCH, 0.1, 9_000, 5_000, 900, 4, 9, 60.0, at=time.time())
+        store.add(done, "openai/m")
+    return 1000 * (time.perf_counter() - began) / max(1, len(numbers))
+
+
+if __name__ == "__main__":
+    main()
