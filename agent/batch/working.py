@@ -73,8 +73,8 @@ class Means:
         return all(run.spent is not None for run in self.begun.values())
 
     def ahead(self, job: Job) -> None:
-        """Make ready what a job will need. What goes wrong is told by the worker that takes it."""
-        with suppress(SweAgentError, OSError):
+        """Make ready what a job will need. What goes wrong, whatever it is, is told by the worker that takes it."""
+        with suppress(Exception):
             if self.images is not None:
                 self.images.ahead(job)
             prepared = self.prepare(job)
