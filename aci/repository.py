@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from aci.graph.blobs import GitBlobs
@@ -123,10 +122,8 @@ class Repository:
         index = self._path("index")
         if rev or self.bare or not index.exists():
             with self._whole():
-                return Base(
-                    commit,
-                    trees.adopt(self._git("ls-tree", "-r", "-z", "--full-tree", commit), [self._path("objects")]),
-                )
+                listing = self._git("ls-tree", "-r", "-z", "--full-tree", commit)
+                return Base(commit, trees.adopt(listing, [self._path("objects")]))
         with tempfile.TemporaryDirectory(prefix="base-", dir=trees.path) as folder, self._whole():
             listing = self._worktree(index, Path(folder))
             tree = trees.adopt(listing, [self._path("objects"), Path(folder)])
@@ -424,12 +421,9 @@ class Repository:
 
     def _path(self, name: str) -> Path:
         """Where a file of the git directory lies; linked worktrees share all that is asked for here but the index."""
-        return (self.git_dir if name == "index" else self._common) / name
-
-    @cached_property
-    def _common(self) -> Path:
-        named = self.git_dir / "commondir"
-        return self.git_dir / os.fsdecode(named.read_bytes().strip()) if named.is_file() else self.git_dir
+        shared = self.git_dir / "commondir"
+        common = os.fsdecode(shared.read_bytes().strip()) if name != "index" and shared.is_file() else ""
+        return self.git_dir / common / name
 
     def _git(
         self, *args: str, env: dict[str, str] | None = None, input: bytes = b"", ok: tuple[int, ...] = (0,)
