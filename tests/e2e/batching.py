@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ class Batcher:
     folder: Path
     count: int = 2
     repositories: int = 2
-    flags: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for number in range(self.repositories):
