@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Semaphore, Thread
 
-from aci.daemon import Daemon, trouble
+from aci.daemon import Daemon, all_discarded, trouble
 from agent.batch.layers import Layers
 from agent.batch.place import Job
 from agent.batch.pulling import Busy, DiskFull, Missing, official, pull
@@ -204,6 +204,7 @@ class Images:
     def _make_room(self) -> bool:
         """Remove images whose last instance is done, oldest first, until the limit is kept; whether any went."""
         went = False
+        all_discarded()  # an image of which there is a container stays
         with self._lock:
             spare = [(name, id) for name, id in self._ours.items() if self._left[name] <= 0]
         for name, id in spare:

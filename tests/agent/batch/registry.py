@@ -11,6 +11,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -31,21 +32,16 @@ class Registry:
     def address(self) -> str:
         return f"127.0.0.1:{self._server.server_address[1]}"
 
-    def add(self, name: str, files: dict[str, bytes]) -> str:
-        """The name under which a daemon pulls it."""
-        plain = io.BytesIO()
-        with tarfile.open(fileobj=plain, mode="w") as tar:
-            for path, content in files.items():
-                entry = tarfile.TarInfo(path)
-                entry.size = len(content)
-                tar.addfile(entry, io.BytesIO(content))
-        layer = gzip.compress(plain.getvalue(), 1, mtime=0)
+    def add(self, name: str, files: dict[str, bytes] | bytes, mark: str = "") -> str:
+        """The name under which a daemon pulls it. The files may be a tar; `mark` makes an image unlike others of it."""
+        plain = files if isinstance(files, bytes) else _tar(files)
+        layer = gzip.compress(plain, 1, mtime=0)
         config = {
             "architecture": "amd64",
             "os": "linux",
-            "config": {"Env": [f"NAME={name}"]},
-            "rootfs": {"type": "layers", "diff_ids": [_digest(plain.getvalue())]},
-            "history": [{"created": "2024-01-01T00:00:00Z", "created_by": name}],
+            "config": {"Env": [f"NAME={name}{mark}", f"PATH={_PATH}"]},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(plain)]},
+            "history": [{"created": "2024-01-01T00:00:00Z", "created_by": name + mark}],
         }
         body = json.dumps(config).encode()
         manifest = {
@@ -76,6 +72,16 @@ class Registry:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return plain.getvalue()
 
 
 def _digest(data: bytes) -> str:

@@ -1,0 +1,54 @@
+"""`--disk-limit` from the outside: images of a registry come and go with their instances."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.agent.batch.registry import Registry
+from tests.conftest import IMAGE
+from tests.e2e.batching import ADD_TEST, FIX, Batcher
+from tests.e2e.conftest import Machine, answer, call
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    with Registry() as registry:
+        yield registry
+        for name in docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines():
+            if name.startswith(registry.address):
+                docker("rmi", "-f", name)
+
+
+def test_images_are_pulled_for_their_instances_and_removed_after_them(
+    machine: Machine, tmp_path, registry: Registry
+) -> None:
+    """Two instances an image, and room for none: never is one pulled twice, and none stays."""
+    machine.workspace = "docker"
+    machine.extra["SWE_AGENT_RETRY_WAIT"] = "0"
+    files = tmp_path / "rootfs.tar"
+    container = docker("create", IMAGE, "true")
+    try:
+        docker("export", "-o", str(files), container)
+    finally:
+        docker("rm", container)
+    names = [registry.add(f"us/room-{n}", files.read_bytes(), f"{tmp_path}") for n in range(2)]
+    batcher = Batcher(machine, tmp_path, count=4)
+    batcher.rows(*(batcher.row(n, image_name=names[n % 2]) for n in range(4)))
+    model = machine.script(answer("Both.", ADD_TEST, FIX, call("submit")))
+    told = machine.json(*batcher.arguments(model, "--workers", 1, "--disk-limit", "1k"), timeout=250)
+    assert (told["returncode"], told["exits"]) == (0, {"verified": 4}), told
+    assert [result["instance"][-1] for result in batcher.results()] == ["0", "2", "1", "3"]
+    assert registry.pulled == ["us/room-0", "us/room-1"]
+    here = docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
+    assert not set(names) & set(here)
+    assert set(json.loads((batcher.out / "manifest.json").read_text())["images"]) >= set(names)
