@@ -74,6 +74,9 @@ class TestOfficial:
         log = f"{START}\nsympy/sets/tests/test_contains.py[2]\ntest_as_set ok\ntest_issue F\n{STOP}\n"
         assert found.read(log) == {"test_as_set": True, "test_issue": False}
 
+    def test_tox_is_left_out(self) -> None:
+        assert way("sphinx-doc/sphinx", "4.1").command == "python -X dev -m pytest -rA tests/test_a.py"
+
     def test_django_s_tests_are_named_as_modules(self) -> None:
         found = way("django/django", "3.0", PATCH.format("tests/admin_views/tests.py"))
         assert found.command.endswith(" admin_views.tests")
