@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from agent.batch.addresses import listed
 from agent.batch.place import Instance
 from agent.batch.rows import ID, Row, is_list_of_addresses, rows
 from agent.intake import from_text, pictures
@@ -58,24 +59,25 @@ class Gold:
     row: Row
 
 
-def read_instances(paths: Sequence[Path], hints: bool = False) -> list[Instance]:
+def read_instances(paths: Sequence[Path], hints: bool = False, out: Path | None = None) -> list[Instance]:
     """The instances that the files name, in their order; rows of the same id in several files are one instance.
 
     An issue's first line is its title. Whoever wrote it, it is a stranger's. Its pictures are those that its row brings
     along as data: URLs, or that lie below the file's folder; addresses of pictures stay words and are not fetched. What
     was said below the issue (`hints_text`) often tells the solution, so it is read only with `hints`. A file in which
-    no row has an issue adds to the others' rows and brings no instances of its own.
+    no row has an issue adds to the others' rows and brings no instances of its own. Issues that are fetched are kept in
+    a batch's folder `out`, and read from there the next time.
 
     Raises UsageError, which names file and line, for what cannot be used: bad JSON, an id twice in a file or unfit for
     a folder's name, a field that is missing, of another kind, or not the same in all files.
     """
-    listed = [instance for path in paths if is_list_of_addresses(path) for instance in _addresses(path)]
+    addressed = [instance for path in paths if is_list_of_addresses(path) for instance in listed(path, out)]
     files = [path for path in paths if not is_list_of_addresses(path)]
     fields = SOLVERS if hints else [name for name in SOLVERS if name not in FIELDS["hints"]]
     merged, bearing = _merged(files, fields)
     wanted = [id for id, row in merged.items() if bearing.intersection(row.files)]
     of_rows = [_instance(id, merged.pop(id)) for id in wanted]  # a row goes as its instance comes
-    found = [*listed, *of_rows]
+    found = [*addressed, *of_rows]
     if not found:
         names = ", ".join(map(str, paths))
         raise UsageError(f"No row of {names} has an issue.", "Name a file whose rows have a problem_statement.")
@@ -266,20 +268,3 @@ def _written(text: str) -> Any:
             return literal_eval(text.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return None
-
-
-def _addresses(path: Path) -> list[Instance]:
-    from agent.github.issue import ADDRESS, fetch_issue
-
-    found = []
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
-        url = line.strip()
-        if not url or url.startswith("#"):
-            continue
-        match = ADDRESS.fullmatch(url)
-        if match is None:
-            raise UsageError(f"Line {number} of {path} is no address of an issue.", "Give https://…/issues/N a line.")
-        id = f"{match['repo'].replace('/', '__')}-{match['number']}"
-        host = "" if match["host"] == "github.com" else f"https://{match['host']}/"
-        found.append(Instance(id, host + match["repo"], "", fetch_issue(url)))
-    return found
