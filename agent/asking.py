@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aci.disguises import hide
 from aci.view import MASKED
 from agent.context import Said
-from agent.models.base import Asking, Model
+from agent.models.base import Asking, Forbidden, Model
 from trajectories.errors import Cancelled, ModelError
 from trajectories.journal import decode, encode
 from trajectories.records import Action, Note, Reply
@@ -95,7 +96,7 @@ def _retried(engine: Engine, model: Model, ask: Ask) -> Reply:
         stop=tries.enough,
         wait=tries.wait,
         before_sleep=tries.tell,
-        sleep=lambda seconds: ask.cancel.sleep(seconds),
+        sleep=tries.sleep,
         reraise=True,
     )
     reply: Reply = retrying(tries.once)
@@ -104,7 +105,7 @@ def _retried(engine: Engine, model: Model, ask: Ask) -> Reply:
 
 class _Tries:
     """When a request is tried again. In a batch a refusal as one too many is a pause of all, and no try of this one,
-    as long as patience lasts; with a fallback there is no need for patience."""
+    as long as patience lasts; with a fallback there is no need for patience. The run's time stands still in a pause."""
 
     def __init__(self, engine: Engine, model: Model, ask: Ask, backoff: Callable[[RetryCallState], float]) -> None:
         self._engine, self._model, self._ask, self._backoff = engine, model, ask, backoff
@@ -114,10 +115,19 @@ class _Tries:
         self._longest = self._patience or LONGEST_WAIT
         self._pauses = 0
         self._paused = 0.0
+        self._limited = False
 
     def once(self) -> Reply:
-        with self._engine.limiter.turn(self._place, self._ask.cancel, self._longest):
-            return _once(self._engine, self._model, self._ask)
+        limiter = self._engine.limiter
+        try:
+            with ExitStack() as stack:
+                with self._engine.standing_still():
+                    stack.enter_context(limiter.turn(self._place, self._ask.cancel, self._longest))
+                return _once(self._engine, self._model, self._ask)
+        except Forbidden as error:
+            if limiter.has_answered(self._place):  # so it is this request that is not to its liking
+                raise error.of_request from error
+            raise
 
     def worth_another(self, error: BaseException) -> bool:
         longest = self._longest if isinstance(error, ModelError) and error.limited else LONGEST_WAIT
@@ -125,12 +135,17 @@ class _Tries:
 
     def wait(self, state: RetryCallState) -> float:
         error = _error(state)
+        self._limited = error.limited
         if error.limited:
             seconds = self._engine.limiter.pause(self._place)
             self._pauses += 1
             self._paused += max(seconds, LEAST_PAUSE)
             return seconds
         return self._backoff(state) if error.wait is None else error.wait
+
+    def sleep(self, seconds: float) -> None:
+        with self._engine.standing_still() if self._limited else nullcontext():
+            self._ask.cancel.sleep(seconds)
 
     def enough(self, state: RetryCallState) -> bool:
         if _error(state).limited and self._patience:

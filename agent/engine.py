@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,12 +26,16 @@ from agent.surroundings import services, wishes
 from tools.base import Toolbox
 from trajectories.errors import Cancelled, ConfigError, LimitStop
 from trajectories.journal import Journal, first_record
-from trajectories.records import Run
+from trajectories.records import Note, Run
 from trajectories.trees import Trees
 
 if TYPE_CHECKING:
     from aci.environments.plan import Wishes
     from aci.testing import Report
+
+
+BRIEF = 1.0
+"""Seconds; that the run stood still for less is not on its record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +116,39 @@ class Engine:
         self._models: dict[str, Model] = {}
         self._root: Workspace | None = None
         self._lock = Lock()
+        self._standing = 0
+        self._stood = Lock()
         self.started = time.monotonic() - self.trajectory.live_seconds()
-        if settings.max_time is not None:
-            self.cancel.deadline = self.started + settings.max_time
+        self._wind()
 
     @property
     def seconds(self) -> float:
-        """Live time of the run, earlier processes included."""
+        """Live time of the run, earlier processes included; that in which it stood still is not."""
         return time.monotonic() - self.started
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """The run's time does not pass while a request of any of its branches is in here: it may not leave yet."""
+        with self._stood:
+            if not self._standing:
+                self._since, self.cancel.deadline = time.monotonic(), None
+            self._standing += 1
+        stood = 0.0
+        try:
+            yield
+        finally:
+            with self._stood:
+                self._standing -= 1
+                if not self._standing:
+                    stood = time.monotonic() - self._since
+                    self.started += stood
+                    self._wind()
+        if stood >= BRIEF:  # whoever resumes it counts as we do
+            self.journal.append(Note("main", "life", f"stood still for {stood:.0f} s"))
+
+    def _wind(self) -> None:
+        if self.settings.max_time is not None:
+            self.cancel.deadline = self.started + self.settings.max_time
 
     def settle_late(self) -> None:
         """Settle the requests whose reply is on the record but whose settle was lost with the process."""

@@ -24,6 +24,7 @@ class _Line:
 
     pace: Pace
     waiting: deque[object] = field(default_factory=deque)
+    answered: bool = False
 
 
 class Limiter:
@@ -63,6 +64,7 @@ class Limiter:
         else:
             with self._changed:
                 self._lines[model].pace.answered(left)
+                self._lines[model].answered = True
         finally:
             with self._changed:
                 self._lines[model].pace.end()
@@ -70,6 +72,11 @@ class Limiter:
 
     def leaving(self) -> None:
         """A request leaves now; its hold is on disk. Raises Cancelled where it must not."""
+
+    def has_answered(self, model: str) -> bool:
+        """Whether it has answered any request of this process: our key is good for it."""
+        with self._changed:
+            return self._lines[model].answered
 
     def pause(self, model: str) -> float:
         """For how many seconds no request to the model leaves."""

@@ -111,7 +111,7 @@ class FarLimiter(Limiter):
         answered, refusal = False, None
         try:
             yield
-            answered = True
+            answered = self._lines[model].answered = True
         except ModelError as error:
             refusal = Refusal(error.wait) if error.limited else None
             raise

@@ -16,6 +16,7 @@ from math import isfinite
 
 from aci.view import clean
 from agent.keys import without_userinfo
+from agent.models.base import Forbidden
 from trajectories.errors import ModelError, Refused
 from trajectories.records import Usage
 
@@ -39,6 +40,15 @@ TOO_MUCH = re.compile(
 UNPAID = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance|insufficient.{0,10}(credit|balance|funds)", re.I
 )
+DISLIKED = re.compile(
+    r"\b(input|prompt|content|message)s?\b.{0,40}\b(flagged|blocked|moderat)|requires moderation|content.{0,10}policy",
+    re.IGNORECASE,
+)
+"""Of a request, not of who sends it."""
+ACCOUNT = re.compile(
+    r"\b(key|token|account|organi[sz]ation|project|credentials?|expired|credits?|limit|quota|permissions?)\b", re.I
+)
+OTHER_WORDS = "Try another model, or say the issue in other words."
 UNREACHED = re.compile(
     r"connect(ion)? ?(error|refused)|connecterror|name or service not known|nodename nor servname", re.I
 )
@@ -78,7 +88,7 @@ def failure(error: Exception, asked: Asked) -> ModelError:
 def filtered(asked: Asked, usage: Usage | None) -> ModelError:
     """The provider's filter took the answer back, and charges for what there was of it."""
     what = f"The provider's content filter ended a reply of {asked.model}."
-    return ModelError(what, "Try another model, or say the issue in other words.", usage=usage)
+    return ModelError(what, OTHER_WORDS, usage=usage)
 
 
 def broken(asked: Asked, what: str) -> ModelError:
@@ -89,10 +99,14 @@ def broken(asked: Asked, what: str) -> ModelError:
 def _answered(status: int, headers: Mapping[str, str], asked: Asked, said: str) -> ModelError:
     """An error status with the provider's own words."""
     named = f"{asked.model} answered {status}: {said}."
+    of_request = ModelError(named, OTHER_WORDS, billed=False)
+    if status == 403 and DISLIKED.search(said):
+        return of_request
     if status in (401, 403):
-        return Refused(
-            f"{asked.address} does not take the key for {asked.model} ({status}): {said}.", asked.fix, billed=False
-        )
+        refused = f"{asked.address} does not take the key for {asked.model} ({status}): {said}."
+        if status == 403 and not ACCOUNT.search(said):
+            return Forbidden(refused, asked.fix, of_request)
+        return Refused(refused, asked.fix, billed=False)
     if status == 402 or (status in (400, 429) and UNPAID.search(said)):
         return Refused(
             f"The account for {asked.model} has nothing left ({status}): {said}.",

@@ -12,6 +12,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.ledger import Price
+from trajectories.errors import ModelError, Refused
 from trajectories.records import Reply
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ class Asking:
     max_output: int
     cancel: Event = field(default_factory=Event)
     delta: Callable[[str], object] = str
+
+
+class Forbidden(Refused):
+    """The provider says 403, and not of what: of the key, or else `of_request` is what is to be raised."""
+
+    def __init__(self, message: str, fix: str, of_request: ModelError) -> None:
+        super().__init__(message, fix, billed=False)
+        self.of_request = of_request
 
 
 class Model(Protocol):

@@ -8,9 +8,10 @@ import pytest
 from agent.ledger import Price
 from agent.limiter import Limiter
 from agent.loop import loop
+from agent.models.base import Forbidden
 from agent.task import Task
 from tests.agent.conftest import act, line
-from trajectories.errors import BudgetStop, Cancelled, ModelError
+from trajectories.errors import BudgetStop, Cancelled, ModelError, Refused
 from trajectories.journal import read
 from trajectories.records import Action, Note, Observation, Reply, Usage
 
@@ -383,3 +384,56 @@ def test_a_request_that_waits_for_its_turn_is_neither_held_nor_sent(ask):
         ask(first)
     assert len(engine.trajectory.holds) == len(engine.trajectory.settles) == 1
     assert first.asked == 1
+
+
+def forbidden():
+    return Forbidden("Your key is not taken.", "Mend it.", ModelError("Not this.", billed=False))
+
+
+def test_403_is_of_the_key_until_the_model_has_answered_and_of_the_request_from_then_on(ask):
+    with pytest.raises(Refused, match="Your key"):
+        ask(Temperamental(forbidden()))
+    ask(Temperamental(Usage(10, 5)))
+    engine = ask.engine
+    engine._models[engine.settings.model] = Temperamental(forbidden())
+    with pytest.raises(ModelError, match="Not this") as raised:
+        Task(engine, "main/other").ask()
+    assert not isinstance(raised.value, Refused)
+    engine._models[engine.settings.model] = Temperamental(forbidden(), name="another")
+    with pytest.raises(Refused):
+        Task(engine, "main/third").ask()
+
+
+def test_a_pause_takes_nothing_of_the_runs_time(bench):
+    bench.begin(line("unused"), max_time=3.0)
+    engine = bench.engine()
+    try:
+        engine.limiter = Limiter(0.0, patience=60.0)
+        model = Temperamental(limited(wait=3.5), Usage(10, 5))
+        engine._models[engine.settings.model] = model
+        assert Task(engine).ask().text == "ok"
+        assert not engine.cancel.is_set()
+        assert engine.seconds < 3.0
+    finally:
+        engine.close()
+    again = bench.engine()
+    try:
+        assert again.seconds < 3.0
+        assert not again.cancel.is_set()
+    finally:
+        again.close()
+
+
+def test_time_stands_still_once_however_many_branches_wait(bench):
+    bench.begin(line("unused"), max_time=30.0)
+    engine = bench.engine()
+    try:
+        before, began = engine.seconds, time.monotonic()
+        with engine.standing_still(), engine.standing_still():
+            time.sleep(0.3)
+            assert engine.cancel.deadline is None
+        assert engine.seconds - before < time.monotonic() - began
+        assert engine.seconds >= before
+        assert engine.cancel.deadline == engine.started + 30.0
+    finally:
+        engine.close()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent.models._failures import PREFIX, Asked, _wait, failure
+from agent.models.base import Forbidden
 from tests.agent.models.conftest import CHAT, CLAUDE, KEY, RESPONSES, Load, ask
 from tests.endpoint import Answer, Endpoint, Tokens
 from trajectories.errors import ModelError, Refused
@@ -196,6 +197,25 @@ def test_a_wrong_key(load: Load, name: str) -> None:
     with Endpoint([], key="another") as endpoint, pytest.raises(Refused) as raised:
         ask(load(endpoint, name))
     assert "$TEST_KEY" in raised.value.fix
+
+
+@ALL
+def test_a_request_that_the_provider_dislikes_is_no_refusal_of_all(load: Load, name: str) -> None:
+    said = f"Model requires moderation. Your input was flagged for key {KEY}."
+    raised = error(load, name, Answer(status=403, error=said))
+    assert not isinstance(raised, Refused)
+    assert (raised.retryable, raised.billed) == (False, False)
+    assert "Your input was flagged" in raised.message
+
+
+@pytest.mark.parametrize(
+    ("said", "of_key"),
+    [("Key limit exceeded", True), ("Your account was flagged", True), ("The token has expired", True), ("No.", False)],
+)
+def test_what_a_403_is_of(load: Load, said: str, of_key: bool) -> None:
+    raised = error(load, CHAT, Answer(status=403, error=said))
+    assert isinstance(raised, Refused)
+    assert isinstance(raised, Forbidden) != of_key
 
 
 def test_a_model_that_is_not_there(load: Load) -> None:
