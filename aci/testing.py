@@ -33,17 +33,23 @@ TEST_LIMIT = 60.0
 """Seconds that one test may take where an alarm can end it, so that a test that hangs does not hide the others."""
 
 
-def run_tests(workspace: Workspace, command: str = "", nodes: Sequence[str] = (), timeout: float = 600) -> Report:
+def run_tests(
+    workspace: Workspace,
+    command: str = "",
+    nodes: Sequence[str] = (),
+    timeout: float = 600,
+    each: float | None = None,
+) -> Report:
     """Run the tests by `command`, or as the repository suggests, narrowed to `nodes` if any are given.
 
     A node is a test's id, a pytest node id, a unittest dotted name, a file or a folder; nodes that do not exist are
     passed over. A command that is judged by its exit code cannot be narrowed. `timeout` is in seconds, for the whole
-    command; a test that takes a minute of it (or half) fails. Raises UsageError if no test command is given and none
-    can be found.
+    command; a test that takes `each` of it (by default a minute, or half) fails. Raises UsageError if no test command
+    is given and none can be found.
     """
     command = command or detect_command(workspace, SESSION, nodes)
     folder = f"{workspace.harness}/results-{secrets.token_hex(8)}"
-    limit = min(TEST_LIMIT, timeout / 2)
+    limit = min(TEST_LIMIT, timeout / 2) if each is None else each
     look, exists = cache(lambda path: _look(workspace, path)), _existing(workspace)
     asked = Asked(workspace.root, folder, tuple(_outermost(nodes)), limit, look, exists)
     words, hooked = hooks(asked, command)

@@ -14,11 +14,12 @@ from types import FrameType
 from typing import Any
 
 from agent.batch.instances import Gold, read_golds, read_instances, select
+from agent.batch.machine import check_machine
 from agent.batch.place import Instance
 from agent.batch.repositories import Repositories
 from agent.evaluation.comparison import Outcomes, compare
 from agent.evaluation.graded import Graded
-from agent.evaluation.grading import Grading, Outcome, Plan
+from agent.evaluation.grading import GO_ON, Grading, Outcome, Plan
 from agent.evaluation.predictions import Predictions, dollars, read_predictions
 from agent.evaluation.quarantine import RUN, Case
 from agent.evaluation.report import Counted, compared, counted, official, outcomes, reported, summary, write
@@ -79,7 +80,7 @@ def evaluate(asked: Asked, say: Say) -> dict[str, Any]:
         def grade(gold: Gold, instance: Instance, patch: str) -> Graded:
             return evaluate_one(gold, instance, patch, options)
 
-        outcome = Grading(plan, grade, cancel, say).run()
+        outcome = Grading(plan, grade, cancel, say, lambda: _check(settings)).run()
         runs = [_counted(run, plan, outcome) for run in plan.sets]
         for run in runs:
             write(plan.out / run.file, official(run, outcome.quarantined))
@@ -109,6 +110,14 @@ def _named(
     if strange := {name for predictions in sets for name in predictions if name not in cases}:
         say(f"{len(strange)} predictions of {where} are of none of the chosen instances, and are left out.")
     return {run_id if at == 1 else f"{run_id}.{at}": predictions for at, predictions in enumerate(sets, 1)}
+
+
+def _check(settings: Settings) -> None:
+    """Raises WorkspaceError where this machine would fail any instance."""
+    try:
+        check_machine(settings)
+    except WorkspaceError as error:
+        raise WorkspaceError(error.message, f"See `swe-agent doctor`. {GO_ON}") from error
 
 
 def _once(say: Say) -> Say:

@@ -25,6 +25,8 @@ class Graded:
     p2p_failed: tuple[str, ...] = ()
     error: str = ""
     """Why there is no verdict (no workspace, time over, tests that cannot start), else ""; then `resolved` is false."""
+    infrastructure: bool = False
+    """The error is of the machine or the environment, not of the patch or the instance."""
     log: str = ""
     """The text the tests printed, whole."""
     seconds: float = 0.0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from threading import Event
@@ -14,7 +15,7 @@ from agent.batch.instances import Gold
 from agent.batch.place import Instance
 from agent.evaluation.graded import Graded
 from agent.evaluation.predictions import Prediction, Predictions
-from agent.evaluation.quarantine import Case, GoldCheck, Grade
+from agent.evaluation.quarantine import Case, GoldCheck, Grade, Unchecked
 from agent.evaluation.repeats import changing, judged, tried
 from agent.evaluation.shelf import Shelf
 from trajectories.errors import Cancelled, Stop, SweAgentError, WorkspaceError
@@ -58,12 +59,23 @@ class Outcome:
 
 
 class Grading:
-    """Carries out a plan. `told` gets a line for each instance, from any thread; `cancel` stops it in order."""
+    """Carries out a plan. `told` gets a line for each instance, from any thread; `cancel` stops it in order.
 
-    def __init__(self, plan: Plan, grade: Grade, cancel: Event, told: Callable[[str], object]) -> None:
+    `check` is asked when an instance has no workspace, and raises WorkspaceError where no other one would have.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        grade: Grade,
+        cancel: Event,
+        told: Callable[[str], object],
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
         self._plan = plan
         self._cancel = cancel
         self._told = told
+        self._check = check
         self._broken: list[WorkspaceError] = []
         self._worked = 0
         self._unsafely = grade
@@ -72,7 +84,7 @@ class Grading:
     def run(self) -> Outcome:
         """Grade all that is left to grade.
 
-        Raises Cancelled when stopped, and WorkspaceError where not one workspace could be had.
+        Raises Cancelled when stopped, and WorkspaceError where not one workspace could be had, or the machine fails.
         """
         plan = self._plan
         checked = self._each(self._checked, list(plan.cases.values())) if plan.check else []
@@ -113,18 +125,27 @@ class Grading:
         return [future.result() for future in futures]
 
     def _checked(self, case: Case) -> tuple[str, str]:
-        why = self._gold.reason(case)
+        try:
+            why = self._gold.reason(case)
+        except Unchecked as error:
+            self._progress(case, f"its own patch is not checked: {error.message}")
+            return case.gold.id, ""
         self._progress(case, f"quarantined: {why}" if why else "its own patch resolves it")
         return case.gold.id, why
 
     def _graded(self, job: Job) -> Graded:
-        case, patch = job.case, job.prediction.patch
+        found = self._gold.own(job.case, job.prediction.patch) or self._tried(job.case, job.prediction.patch)
+        graded = self._shelf(job).put(job.prediction.model, found, self._key(job), job.prediction.patch)
+        self._progress(job.case, describe(graded), job.run)
+        return graded
+
+    def _tried(self, case: Case, patch: str) -> Graded:
         tries = tried(lambda: self._grade(case.gold, case.instance, patch), self._plan.repeats)
         changed = changing(tries)
-        uncounted = changed & self._gold.flips(case) if changed else changed
-        graded = self._shelf(job).put(job.prediction.model, judged(tries, uncounted), self._key(job), patch)
-        self._progress(case, describe(graded))
-        return graded
+        try:
+            return judged(tries, changed & self._gold.flips(case) if changed else changed)
+        except Unchecked as error:
+            return replace(judged(tries), resolved=False, error=error.message, infrastructure=True)
 
     def _shelf(self, job: Job) -> Shelf:
         return Shelf(self._plan.out, job.run)
@@ -132,8 +153,9 @@ class Grading:
     def _key(self, job: Job) -> str:
         return job.case.key(self._plan.setup, job.prediction.patch, self._plan.repeats)
 
-    def _progress(self, case: Case, what: str) -> None:
-        self._told(f"[{next(self._at)}/{self._of}] {case.gold.id}: {what}")
+    def _progress(self, case: Case, what: str, run: str = "") -> None:
+        of = f" ({run})" if run and len(self._plan.sets) > 1 else ""
+        self._told(f"[{next(self._at)}/{self._of}] {case.gold.id}{of}: {what}")
 
     def _grade(self, gold: Gold, instance: Instance, patch: str) -> Graded:
         """What fails around one instance is that instance's; what stops all is raised."""
@@ -145,10 +167,24 @@ class Grading:
         except Stop as stop:
             raise Cancelled("Interrupted.", GO_ON) from stop
         except SweAgentError as error:
+            broken = isinstance(error, WorkspaceError)
             if isinstance(error, WorkspaceError):
                 self._broken.append(error)
-            return Graded(gold.id, resolved=False, applied=False, error=f"{error.message} {error.fix}".strip())
+                self._checked_machine()
+            said = f"{error.message} {error.fix}".strip()
+            return Graded(gold.id, resolved=False, applied=False, error=said, infrastructure=broken)
+        except Exception as error:  # one instance's trouble leaves the others
+            said = f"A fault of swe-agent's own: {type(error).__name__}: {error}"
+            log = traceback.format_exc()
+            return Graded(gold.id, resolved=False, applied=False, error=said, infrastructure=True, log=log)
         return graded
+
+    def _checked_machine(self) -> None:
+        try:
+            self._check()
+        except WorkspaceError:
+            self._cancel.set()  # the other workers begin nothing more
+            raise
 
 
 def _raise(futures: Sequence[Future[R]]) -> None:

@@ -109,7 +109,7 @@ def _by_hooks(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: 
         return Graded(gold.id, resolved=False, applied=True, error=error, log=log)
     for line in way.before:
         workspace.run(line, session=SESSION)
-    report = run_tests(workspace, way.command, way.nodes, timeout)
+    report = run_tests(workspace, way.command, way.nodes, timeout, each=timeout)
     log += f"$ {report.command}\n{START}\n{report.output.decode('utf-8', 'replace')}\n"
     log += "".join(f"{_STATUS.get(result.outcome, result.outcome.upper())} {result.id}\n" for result in report.results)
     log += f"{STOP}\n{report.summary()}\n"

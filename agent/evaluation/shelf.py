@@ -11,6 +11,7 @@ import re
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from agent.evaluation.graded import Graded
@@ -47,6 +48,17 @@ class Shelf:
             return Graded(**kept | {name: tuple(kept[name]) for name in TUPLES})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None  # never graded, or damaged: then it is graded again
+
+    def whole(self, model: str, instance: str, key: str) -> Graded | None:
+        """As `find`, with its log and script."""
+        found, folder = self.find(model, instance, key), self.of(model, instance)
+        try:
+            log, script = (
+                (folder / name).read_bytes().decode("utf-8", "replace") for name in ("test_output.txt", "eval.sh")
+            )
+        except OSError:
+            return None
+        return replace(found, log=log, script=script) if found else None
 
     def put(self, model: str, graded: Graded, key: str, patch: str) -> Graded:
         """Keep a verdict; returns it without its log. What has none is told in the log, and graded again next time.
@@ -123,6 +135,9 @@ def _told(graded: Graded) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all, also where the process is killed."""
-    torn = path.with_name(f"{path.name}.torn")
-    torn.write_bytes(text.encode("utf-8", "replace"))
-    torn.replace(path)
+    torn = path.with_name(f"{path.name}.{token_hex(4)}.torn")
+    try:
+        torn.write_bytes(text.encode("utf-8", "replace"))
+        torn.replace(path)
+    finally:
+        torn.unlink(missing_ok=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Barrier, Event, Lock
+from threading import Barrier, BrokenBarrierError, Event, Lock
 
 import pytest
 
@@ -16,6 +18,7 @@ from agent.evaluation.graded import Graded
 from agent.evaluation.grading import Grading, Outcome, Plan
 from agent.evaluation.predictions import Prediction
 from agent.evaluation.quarantine import Case
+from agent.evaluation.shelf import Shelf
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.records import Issue
 
@@ -102,9 +105,8 @@ def test_gold_that_fails_or_is_not_needed_is_quarantined_once(tmp_path: Path) ->
         "bad": "its own patch fails t",
         "refused": "its own patch does not apply",
         "none": "it has no patch of its own",
-        "machine": "its own patch could not be judged: There is no room. Make some.",
     }
-    assert set(found.verdicts["run"]) == {"good", "fickle"}
+    assert set(found.verdicts["run"]) == {"good", "fickle", "machine"}, "the machine's trouble is no quarantine"
     assert court.times["bad", "wrong"] == 2, "what fails is tried again"
     again = Court()
     assert carried(again, given).quarantined == found.quarantined
@@ -158,10 +160,74 @@ def test_a_stop_keeps_what_is_done(tmp_path: Path) -> None:
     assert court.times + again.times == {(name, "right"): 1 for name in golds}
 
 
-def test_a_mistake_of_ours_is_not_hidden_by_the_stop_it_causes(tmp_path: Path) -> None:
+def test_a_fault_of_ours_costs_one_instance_its_verdict(tmp_path: Path) -> None:
+    court = Court()
+
     def fails(gold: Gold, instance: Instance, patch: str) -> Graded:
-        raise ZeroDivisionError
+        if gold.id == "b":
+            raise ZeroDivisionError("by nothing")
+        return court(gold, instance, patch)
 
     golds = dict.fromkeys(("a", "b", "c"), "right")
-    with pytest.raises(ZeroDivisionError):
-        Grading(plan(tmp_path, golds, golds), fails, Event(), print).run()
+    found = Grading(plan(tmp_path, golds, golds | {"b": "x"}), fails, Event(), print).run().verdicts["run"]
+    assert found["b"].error == "A fault of swe-agent's own: ZeroDivisionError: by nothing"
+    assert "Traceback" in next(tmp_path.rglob("b/test_output.txt")).read_text()
+    assert {"a", "c"} == set(court.times and [name for name, _ in court.times])
+
+
+def test_where_the_machine_fails_midway_nothing_is_given_up_for_it(tmp_path: Path) -> None:
+    golds = dict.fromkeys("abcde", "right")
+    court = Court()
+
+    def gone() -> None:
+        raise WorkspaceError("Docker does not answer.", "Start it.")
+
+    given = plan(tmp_path, golds, golds | dict.fromkeys("ab", "right") | dict.fromkeys("cde", "broken"))
+    with pytest.raises(WorkspaceError, match="does not answer"):
+        Grading(given, court, Event(), print, check=gone).run()
+    assert sum(court.times.values()) == 3, "the others are not even tried"
+    assert not list(tmp_path.rglob("c/graded.json"))
+
+
+def test_predictions_of_one_instance_share_gold_s_verdict(tmp_path: Path) -> None:
+    meeting = Barrier(2)
+    court = Court()
+
+    def grade(gold: Gold, instance: Instance, patch: str) -> Graded:
+        if patch == "right":
+            with suppress(BrokenBarrierError):
+                meeting.wait(0.5)
+        return court(gold, instance, patch.removesuffix("2"))
+
+    given = plan(tmp_path, {"a": "right"}, {"a": "fickle"}, workers=2)
+    given = replace(given, sets=given.sets | {"run.2": {"a": Prediction("a", "m", "fickle2")}}, repeats=3)
+    said: list[str] = []
+    Grading(given, grade, Event(), said.append).run()
+    assert court.times["a", "right"] == 3, "tried as often as asked, once"
+    assert {line.partition(": ")[0][6:] for line in said} == {"a (run)", "a (run.2)"}
+
+
+def test_files_of_the_same_name_are_written_at_the_same_time(tmp_path: Path) -> None:
+    shelf, started = Shelf(tmp_path, "run"), Barrier(4)
+
+    def put(_: int) -> None:
+        started.wait(30)
+        for _ in range(20):
+            shelf.put("m", Graded("a", True, True, log="x" * 100_000), "key", "patch")
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(put, range(4))) == [None] * 4
+    assert not list(tmp_path.rglob("*.torn"))
+
+
+def test_gold_as_prediction_is_not_graded_twice(tmp_path: Path) -> None:
+    court = Court()
+    found = carried(court, plan(tmp_path, {"a": "right"}, {"a": "right"}, check=True))
+    assert court.times == {("a", "right"): 1, ("a", ""): 1}
+    assert found.verdicts["run"]["a"].resolved
+    assert {path.name for path in (tmp_path / "logs/run_evaluation/run/m/a").iterdir()} >= {
+        "graded.json",
+        "report.json",
+        "test_output.txt",
+        "eval.sh",
+    }

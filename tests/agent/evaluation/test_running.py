@@ -112,6 +112,27 @@ def test_tests_that_do_not_end_are_an_error(world: World) -> None:
     assert "3 s" in endless.error
 
 
+def test_a_patch_with_half_a_character_does_not_apply(world: World) -> None:
+    bad = world.grade(world.gold.patch.replace("a + b", "a + b  # \ud800"))
+    assert (bad.resolved, bad.applied, bad.error) == (False, False, "")
+    assert "half a character, \\ud800" in bad.log
+
+
+def test_hidden_tests_whose_name_git_quotes_replace_a_prediction_s_own(world: World) -> None:
+    name = 'tests/test_ñandú "1".py'
+    world.gold = Gold("calc-1", "", world.diff({name: HIDDEN}), (f"{name}::test_add[two]",), (), {})
+    assert '"b/tests/test_\\303' in world.gold.test_patch
+    assert world.grade(world.diff({"calc.py": RIGHT, name: "x"})).resolved
+    own = world.grade(world.diff({name: "def test_add():\n    pass\n"}))
+    assert (own.resolved, own.error) == (False, "")
+
+
+def test_a_test_may_take_as_long_as_all_of_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aci.testing.TEST_LIMIT", 0.5)
+    slow = RIGHT.replace("    return a\n", "    import time\n\n    time.sleep(2)\n    return a\n")
+    assert world.grade(world.diff({"calc.py": slow})).resolved
+
+
 def test_tests_that_cannot_be_put_over_the_base_are_an_error(world: World) -> None:
     world.gold = Gold("calc-1", "", world.gold.test_patch.replace("-from", "-form"), NAMES, KEPT, {})
     assert "cannot be put" in world.grade("").error
