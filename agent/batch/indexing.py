@@ -1,6 +1,6 @@
 """Code graphs and histories are made in a process of their own, so that the threads that solve only read them.
 
-Making them is Python at work, which one process does for one thread at a time. A helper that dies or fails costs
+Making them is Python at work, which one process does for one thread at a time. A helper that dies, fails or hangs costs
 nothing but speed: what is missing is made by the run that asks.
 """
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 REMEMBERED = 1_000
 MOST_DEATHS = 3
 """A helper that died so often is not started again."""
+LONGEST = 300.0
+"""Seconds; a helper that takes longer has died, whatever it looks like."""
 TICK = 0.1
 ANY = Issue("Nothing in particular")
 """What is made is the same for every issue."""
@@ -73,6 +75,8 @@ class Indexing:
             if self._closed:
                 return
             pipe.send((str(repository), base))
+            if not pipe.poll(LONGEST):
+                raise EOFError
             pipe.recv()
         except (EOFError, OSError):
             self._deaths += 1

@@ -78,6 +78,20 @@ def test_who_waits_for_a_helper_that_hangs_is_stopped_by_a_cancel(indexing, repo
         indexing.ready(repo, "HEAD~0", cancel)
 
 
+def test_a_helper_that_hangs_is_ended_after_a_while(indexing, repo, monkeypatch):
+    indexing.ready(repo, "HEAD", Event())
+    monkeypatch.setattr("agent.batch.indexing.LONGEST", 0.5)
+    hanging = indexing._helper
+    os.kill(hanging.pid, signal.SIGSTOP)
+    given_up = Event()
+    timer = Timer(60, given_up.set)
+    timer.start()
+    indexing.ready(repo, "HEAD~0", given_up)
+    timer.cancel()
+    assert (indexing._deaths, indexing._helper) == (1, None)
+    assert not hanging.is_alive()
+
+
 def test_an_interrupt_at_the_terminal_leaves_the_helper_alone(indexing, repo):
     indexing.ready(repo, "HEAD", Event())
     os.kill(indexing._helper.pid, signal.SIGINT)
