@@ -13,13 +13,22 @@ from aci.repository import OPTIONS
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.plumbing import QUIET, GitFailed, environment, git
 
+REFUSED = re.compile(
+    r"not found|does(n't| not) (exist|appear to be a git repository)|not a git repository|terminal prompts disabled|"
+    r"could not read (username|password)|authentication failed|permission denied \(|not allowed|"
+    r"url (rejected|using bad)|unsupported protocol|protocol .* not supported|remote helper|strange (host|path|port)|"
+    r"not our ref|couldn't find remote ref|unadvertised object|not a valid ref",
+    re.IGNORECASE,
+)
+"""A server, or git before it asked one, says clearly that it will not be: asked again it says the same."""
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 
 
 def clone(url: str, folder: Path) -> Path:
     """A bare clone of `url` under `folder`, made on first use and brought up to date on every other.
 
-    Raises UsageError, and WorkspaceError where `folder` cannot be written.
+    Raises UsageError for what is no repository, or none of ours to read; WorkspaceError where `folder` cannot be
+    written, or nobody answers.
     """
     place = place_of(url, folder)
     if not place.exists():
@@ -61,17 +70,30 @@ def has(place: Path, commit: str) -> bool:
     return True
 
 
-def update(url: str, place: Path, commit: str) -> bool:
-    """Fetch what a clone of ours lacks of a commit: all branches and tags, else the commit by its id, which servers
-    give although no branch has it. False where it cannot be had, or where the clone is of something else."""
+def origin(place: Path) -> str:
+    """Where the repository at `place` comes from, or nothing."""
     try:
-        if _git("-C", str(place), "config", "remote.origin.url").decode("utf-8", "replace").strip() != url:
-            return False
-        for wanted in (EVERYTHING, (f"+{commit}:refs/swe-agent/{commit}",)):
-            _git("-C", str(place), *OPTIONS, "fetch", "-q", "origin", *wanted)
-            if has(place, commit):
-                return True
+        return _git("-C", str(place), *OPTIONS, "config", "remote.origin.url").decode("utf-8", "replace").strip()
     except GitFailed:
+        return ""
+
+
+def update(url: str, place: Path, commit: str = "") -> bool:
+    """Fetch what a clone of ours lacks: all branches and tags, and where these do not have the commit, that by its id,
+    which servers give although no branch has it.
+
+    False where it cannot be had, or where the clone is of something else. Raises WorkspaceError where nobody answers.
+    """
+    if origin(place) != url:
+        return False
+    wanted = [EVERYTHING, *([(f"+{commit}:refs/swe-agent/{commit}",)] if commit else [])]
+    try:
+        with _told(url, place.parent):
+            for each in wanted:
+                _git("-C", str(place), *OPTIONS, "fetch", "-q", "origin", *each)
+                if not commit or has(place, commit):
+                    return True
+    except UsageError:
         pass
     return False
 
@@ -90,7 +112,8 @@ def _told(url: str, folder: Path) -> Iterator[None]:
         yield
     except GitFailed as error:
         shown = re.sub(r"//[^/]*@", "//", url)  # without a password
-        raise UsageError(
+        refused = UsageError if REFUSED.search(error.stderr) else WorkspaceError
+        raise refused(
             f"{shown} cannot be cloned: {error.reason}.", "See that it is right and can be reached."
         ) from error
     except OSError as error:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
-from aci.cloning import clone_to, has, place_of, update
+from aci.cloning import clone_to, has, origin, place_of, update
 from agent.batch.place import Instance
 from trajectories.errors import UsageError, WorkspaceError
 
@@ -30,11 +30,13 @@ class Repositories:
         """Where the instance's repository lies.
 
         A path is taken as it is. `owner/name` is sought in the folder as owner/name, owner__name and name, each also
-        with .git; what is not there is cloned, once, as is a URL. A clone of ours that lacks the base is brought up to
-        date, once a base; whether it has it then is for the caller to see. Nobody else's repository is written to.
+        with .git; a bare name counts only where the base is in it, or where it says that it comes from owner/name. What
+        is not there is cloned, once, as is a URL. A clone of ours that lacks the base, or whose newest commit is asked
+        for, is brought up to date, once a base; whether it has it then is for the caller to see. Nobody else's
+        repository is written to.
 
-        Raises UsageError for what is no repository or cannot be cloned, WorkspaceError for a folder that cannot be
-        written.
+        Raises UsageError for what is no repository, WorkspaceError where nobody answers who has it, and for a folder
+        that cannot be written.
         """
         repo = instance.repo
         if Path(repo).is_absolute():
@@ -43,11 +45,11 @@ class Repositories:
         with self._lock:
             found = self._found.get(repo)
         if found is None:
-            there = (path for path in self._candidates(repo, place) if _is_repository(path))
+            there = (path for path in self._candidates(repo, place) if self._is(path, repo, instance.base))
             found = next(there, None) or self._clone(repo, url, place)
             with self._lock:
                 self._found[repo] = found
-        if instance.base and found == place:
+        if found == place:
             self._update(url, place, instance.base)
         return found
 
@@ -67,29 +69,37 @@ class Repositories:
         names = (repo, repo.replace("/", "__"), repo.partition("/")[2])
         return [self.folder / f"{name}{end}" for name in names for end in ("", ".git")]
 
+    def _is(self, path: Path, repo: str, base: str) -> bool:
+        """Whether this is the repository that is sought; a name without its owner is that of many."""
+        name = repo.partition("/")[2]
+        if not _is_repository(path) or path not in (self.folder / name, self.folder / f"{name}.git"):
+            return _is_repository(path)
+        comes = origin(path).casefold().rstrip("/").removesuffix(".git")
+        return (base != "" and has(path, base)) or comes.endswith((f"/{repo.casefold()}", f":{repo.casefold()}"))
+
     def _clone(self, repo: str, url: str, place: Path) -> Path:
         with self._alone(place):
             if not _is_repository(place):
                 try:
                     clone_to(url, place)
-                except UsageError as error:
+                except (UsageError, WorkspaceError) as error:
                     names = ", ".join(
                         dict.fromkeys(str(path.relative_to(self.folder)) for path in self._candidates(repo, place))
                     )
-                    raise UsageError(
-                        f"There is no repository in {self.folder} by one of the names {names}, and {error.message}",
+                    raise type(error)(
+                        f"There is no repository in {self.folder} by one of the names {names}. {error.message}",
                         f"Put a clone at {place}, or mend what keeps it from being made.",
-                    ) from error
+                    ) from error.__cause__
+                self._asked.add((url, ""))  # nothing is newer
         return place
 
     def _update(self, url: str, place: Path, base: str) -> None:
-        if (url, base) in self._asked:
+        if (url, base) in self._asked or (base and has(place, base)):
             return
-        if not has(place, base):
-            with self._alone(place):
-                if (url, base) not in self._asked and not has(place, base):  # nobody was first
-                    update(url, place, base)
-                self._asked.add((url, base))
+        with self._alone(place):
+            if (url, base) not in self._asked and not (base and has(place, base)):  # nobody was first
+                update(url, place, base)
+            self._asked.add((url, base))
 
     @contextmanager
     def _alone(self, place: Path) -> Iterator[None]:

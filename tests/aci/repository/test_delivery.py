@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -218,8 +219,36 @@ def test_a_url_is_cloned_once_and_kept_up_to_date(user: User, trees: Trees, tmp_
     latest = user.commit(**{"a.py": b"later\n"})
     assert clone(url, tmp_path / "clones") == place
     assert Repository.open(place).base(trees).commit == latest
-    for wrong in (f"file://{tmp_path}/none", "ext::sh -c true", "--upload-pack=true", "https://u:secret@localhost:1/x"):
-        with pytest.raises(UsageError, match="cannot be cloned") as caught:
+    for wrong in (f"file://{tmp_path}/none", "ext::sh -c true", "--upload-pack=true", "nowhere://x/y"):
+        with pytest.raises(UsageError, match="cannot be cloned"):
             clone(wrong, tmp_path / "clones")
-        assert "secret" not in caught.value.message
+    with pytest.raises(WorkspaceError, match="cannot be cloned") as caught:
+        clone("https://u:secret@localhost:1/x", tmp_path / "clones")
+    assert "secret" not in caught.value.message
     assert list((tmp_path / "clones").iterdir()) == [place]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, UsageError), (401, UsageError), (429, WorkspaceError), (503, WorkspaceError)]
+)
+def test_a_clear_no_of_a_server_is_told_from_its_trouble(tmp_path: Path, status: int, error: type[Exception]) -> None:
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            if status == 401:
+                self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(error, match="cannot be cloned"):
+                clone(f"http://127.0.0.1:{server.server_port}/ada/engine.git", tmp_path)
+        finally:
+            server.shutdown()
+            thread.join()

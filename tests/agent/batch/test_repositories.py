@@ -51,6 +51,19 @@ def clones(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+class Silence:
+    """The server of this clone is a port where nobody listens, while this lasts."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.known = place, git(place, "config", "remote.origin.url")
+
+    def __enter__(self) -> None:
+        git(self.place, "config", "url.http://127.0.0.1:9/.insteadOf", self.known)
+
+    def __exit__(self, *_: object) -> None:
+        git(self.place, "config", "--unset", "url.http://127.0.0.1:9/.insteadOf")
+
+
 @pytest.mark.parametrize(
     "name", ["ada/engine", "ada/engine.git", "ada__engine", "ada__engine.git", "engine", "engine.git"]
 )
@@ -61,8 +74,72 @@ def test_a_repository_is_found_by_its_names(tmp_path: Path, make_repo: MakeRepo,
     if place.is_dir():
         place.rmdir()
     make_repo({"a.py": "x = 1\n"}).rename(place)
-    assert Repositories(tmp_path / "repos").of(instance("ada/engine")) == place
+    base = git(place, "rev-parse", "HEAD")
+    assert Repositories(tmp_path / "repos").of(instance("ada/engine", base)) == place
     assert clones == []
+
+
+@pytest.mark.parametrize(
+    ("address", "its"),
+    [
+        ("https://github.com/ada/engine", True),
+        ("git@github.com:Ada/Engine.git", True),
+        ("https://github.com/bob/engine.git", False),
+        ("https://github.com/xada/engine", False),
+        ("", False),
+    ],
+)
+def test_a_name_without_its_owner_may_be_anothers(
+    tmp_path: Path, server: Path, make_repo: MakeRepo, address: str, its: bool
+) -> None:
+    repos = tmp_path / "repos"
+    repos.mkdir()
+    make_repo({"b.py": "y = 1\n"}).rename(repos / "engine")
+    if address:
+        git(repos / "engine", "config", "remote.origin.url", address)
+    base = git(server / "ada" / "engine.git", "rev-parse", "HEAD")
+    for wanted in ("", base):
+        assert Repositories(repos).of(instance("ada/engine", wanted)) == repos / (
+            "engine" if its else "ada__engine.git"
+        )
+
+
+def test_the_newest_is_that_of_this_day(tmp_path: Path, server: Path) -> None:
+    server_side = server / "ada" / "engine.git"
+    found = Repositories(tmp_path / "repos")
+    place = found.of(instance("ada/engine"))
+    old = git(place, "rev-parse", "HEAD")
+    git(server_side, "commit", "-q", "--allow-empty", "-m", "second")
+    found.of(instance("ada/engine"))
+    assert git(place, "rev-parse", "HEAD") == old, "one newest commit a process"
+    Repositories(tmp_path / "repos").of(instance("ada/engine"))
+    assert git(place, "rev-parse", "HEAD") == git(server_side, "rev-parse", "HEAD") != old
+    url = f"{server.as_uri()}/ada/engine.git"
+    assert Repositories(tmp_path / "repos").of(instance(url)) == Repositories(tmp_path / "repos").of(instance(url))
+
+
+def test_a_server_that_does_not_answer_is_asked_again(tmp_path: Path, server: Path) -> None:
+    origin = server / "ada" / "engine.git"
+    place = Repositories(tmp_path / "repos").of(instance("ada/engine"))
+    git(origin, "commit", "-q", "--allow-empty", "-m", "second")
+    second = git(origin, "rev-parse", "HEAD")
+    found = Repositories(tmp_path / "repos")
+    with Silence(place):
+        for base in ("", second):
+            with pytest.raises(WorkspaceError, match="cannot be cloned"):
+                found.of(instance("ada/engine", base))
+    assert found.of(instance("ada/engine", second)) == place
+    assert cloning.has(place, second)
+
+
+def test_a_server_that_says_no_is_asked_once(tmp_path: Path, server: Path) -> None:
+    found = Repositories(tmp_path / "repos")
+    place = found.of(instance("ada/engine"))
+    (server / "ada" / "engine.git").rename(tmp_path / "gone")
+    assert found.of(instance("ada/engine", "3" * 40)) == place
+    (tmp_path / "gone").rename(server / "ada" / "engine.git")
+    with Silence(place):
+        assert found.of(instance("ada/engine", "3" * 40)) == place
 
 
 def test_what_is_not_there_is_cloned_once(tmp_path: Path, server: Path, clones: list[str]) -> None:
@@ -130,14 +207,19 @@ def test_nobody_elses_clone_is_fetched_into(tmp_path: Path, server: Path) -> Non
 
 def test_what_is_neither_there_nor_can_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repositories, "SERVER", "http://127.0.0.1:9")
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(WorkspaceError) as caught:
         Repositories(tmp_path).of(instance("ada/engine"))
     assert caught.value.message.startswith(
         f"There is no repository in {tmp_path} by one of the names ada/engine, ada/engine.git, ada__engine, "
-        "ada__engine.git, engine, engine.git, and http://127.0.0.1:9/ada/engine.git cannot be cloned: "
+        "ada__engine.git, engine, engine.git. http://127.0.0.1:9/ada/engine.git cannot be cloned: "
     )
     assert str(tmp_path / "ada__engine.git") in caught.value.fix
     assert not (tmp_path / "ada__engine.git").exists()
+
+
+def test_what_no_server_has(tmp_path: Path, server: Path) -> None:
+    with pytest.raises(UsageError, match=r"ada/motor\.git cannot be cloned"):
+        Repositories(tmp_path / "repos").of(instance("ada/motor"))
 
 
 def test_a_url_is_cloned_under_its_name_and_without_a_password(tmp_path: Path, server: Path) -> None:
@@ -145,7 +227,7 @@ def test_a_url_is_cloned_under_its_name_and_without_a_password(tmp_path: Path, s
     assert found.parent == tmp_path / "repos"
     assert found.name.startswith("engine-")
     assert Repositories(tmp_path / "repos").of(instance(f"{server.as_uri()}/ada/engine")) != found
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(WorkspaceError) as caught:
         Repositories(tmp_path / "repos").of(instance("http://ada:secret@127.0.0.1:9/engine"))
     assert "secret" not in caught.value.message + caught.value.fix
     assert "http://127.0.0.1:9/engine cannot be cloned" in caught.value.message
