@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Event
 from types import FrameType
 from typing import Any
 
+from aci.repository import Repository
 from agent.batch.instances import Gold, read_golds, read_instances, select
 from agent.batch.machine import check_machine
 from agent.batch.place import Instance
@@ -28,6 +30,7 @@ from agent.evaluation.shelf import Shelf
 from agent.settings import Settings, load_settings
 from trajectories.errors import TryLater, UsageError, WorkspaceError
 
+SHOWN = 10
 Say = Callable[[str], None]
 
 
@@ -57,24 +60,26 @@ def evaluate(asked: Asked, say: Say) -> dict[str, Any]:
     works in the folder, and Cancelled.
     """
     settings = load_settings(workspace=asked.workspace)
-    cases = _cases(asked)
+    cases = _cases(asked, say)
     golds = {name: case.gold for name, case in cases.items()}
     theirs = _named(asked.run_id, read_predictions(asked.predictions, golds), cases, asked.predictions, say)
     report = reported(Path(asked.compare)) if asked.compare else None
     others: dict[str, Predictions] = {}
     if asked.compare and report is None:
         others = _named(f"{asked.run_id}.other", read_predictions(asked.compare, golds), cases, asked.compare, say)
-    plan = Plan(
-        out=asked.out,
-        cases=cases,
-        sets=theirs | others,
-        setup=_setup(settings),
-        check=asked.gold,
-        repeats=asked.repeats,
-        workers=asked.workers or max(1, (os.cpu_count() or 2) // 2),
-    )
+    if asked.compare:
+        _comparable(asked.compare, cases, theirs, report or others.values())
     with _alone(asked.out), stopping() as cancel:
         repositories = Repositories(asked.repos or settings.state / "clones")
+        plan = Plan(
+            out=asked.out,
+            cases={name: _at_commit(case, repositories) for name, case in cases.items()},
+            sets=theirs | others,
+            setup=_setup(settings),
+            check=asked.gold,
+            repeats=asked.repeats,
+            workers=asked.workers or max(1, (os.cpu_count() or 2) // 2),
+        )
         options = Evaluating(settings, repositories.of, cancel, _once(say), timeout=asked.timeout)
 
         def grade(gold: Gold, instance: Instance, patch: str) -> Graded:
@@ -87,7 +92,7 @@ def evaluate(asked: Asked, say: Say) -> dict[str, Any]:
         return _reported(asked, plan, outcome, runs[: len(theirs)], report or outcomes(runs[len(theirs) :]))
 
 
-def _cases(asked: Asked) -> dict[str, Case]:
+def _cases(asked: Asked, say: Say) -> dict[str, Case]:
     """The chosen instances that can be judged."""
     golds = read_golds(asked.instances)
     chosen = select(read_instances(asked.instances), asked.filter, asked.slice)
@@ -95,21 +100,41 @@ def _cases(asked: Asked) -> dict[str, Case]:
     if not cases:
         files = ", ".join(map(str, asked.instances))
         raise UsageError(f"{files} do not say how instances are judged.", "Add a file whose rows have patch and tests.")
+    if left := [each.id for each in chosen if each.id not in cases]:
+        names = ", ".join(left[:SHOWN]) + (" …" if len(left) > SHOWN else "")
+        say(f"{len(left)} of {len(chosen)} instances are left out, whose rows do not say how they are judged: {names}.")
     return cases
 
 
 def _named(
-    run_id: str, sets: list[Predictions], cases: Mapping[str, Case], where: str, say: Say
+    run_id: str, sets: Mapping[int, Predictions], cases: Mapping[str, Case], where: str, say: Say
 ) -> dict[str, Predictions]:
     """Each repeat under a run id of its own. Raises UsageError where no prediction is of an instance."""
     Shelf.check(run_id)
     if run_id == RUN:
         raise UsageError(f"--run-id {RUN} is that of the instances' own patches.", "Choose another name.")
-    if not any(name in cases for predictions in sets for name in predictions):
+    if not any(name in cases for predictions in sets.values() for name in predictions):
         raise UsageError(f"No prediction of {where} is of one of the {len(cases)} instances.", "Name files that fit.")
-    if strange := {name for predictions in sets for name in predictions if name not in cases}:
+    if strange := {name for predictions in sets.values() for name in predictions if name not in cases}:
         say(f"{len(strange)} predictions of {where} are of none of the chosen instances, and are left out.")
-    return {run_id if at == 1 else f"{run_id}.{at}": predictions for at, predictions in enumerate(sets, 1)}
+    return {run_id if at == 1 else f"{run_id}.{at}": predictions for at, predictions in sets.items()}
+
+
+def _comparable(where: str, cases: Mapping[str, Case], theirs: Mapping[str, Predictions], others: Any) -> None:
+    """Raises UsageError where there is no pair to compare."""
+    ours = {name for predictions in theirs.values() for name in predictions if name in cases}
+    if ours.isdisjoint(others if isinstance(others, Mapping) else set().union(*others)):
+        raise UsageError(f"{where} shares no instance with the predictions.", "Compare with others of the same ones.")
+
+
+def _at_commit(case: Case, repositories: Repositories) -> Case:
+    base = case.instance.base
+    if re.fullmatch(r"[0-9a-f]{40}", base):
+        return case
+    try:
+        return replace(case, commit=Repository.open(repositories.of(case.instance)).commit(base or None))
+    except (UsageError, WorkspaceError):
+        return case  # whoever grades it says why
 
 
 def _check(settings: Settings) -> None:
@@ -168,6 +193,8 @@ def _alone(out: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise TryLater(f"Another process evaluates in {out}.", "Wait for it, or choose another --out.") from None
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"--out {out} is no folder.", "Name one; it is made where there is none.") from None
     except OSError as error:
         raise WorkspaceError(f"{out} cannot be written: {error.strerror}.", "Choose another --out.") from error
     try:

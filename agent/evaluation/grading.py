@@ -173,7 +173,7 @@ class Grading:
                 self._checked_machine()
             said = f"{error.message} {error.fix}".strip()
             return Graded(gold.id, resolved=False, applied=False, error=said, infrastructure=broken)
-        except Exception as error:  # one instance's trouble leaves the others
+        except Exception as error:  # noqa: BLE001 - one instance's trouble leaves the others
             said = f"A fault of swe-agent's own: {type(error).__name__}: {error}"
             log = traceback.format_exc()
             return Graded(gold.id, resolved=False, applied=False, error=said, infrastructure=True, log=log)

@@ -33,21 +33,21 @@ Predictions = dict[str, Prediction]
 """Instance -> its prediction."""
 
 
-def read_predictions(given: str, golds: Mapping[str, Gold]) -> list[Predictions]:
-    """The predictions of a file, of a batch's folder (one element a repeat), or with `gold` the instances' own.
+def read_predictions(given: str, golds: Mapping[str, Gold]) -> dict[int, Predictions]:
+    """The predictions of a file, of a batch's folder, or with `gold` the instances' own, by repeat, from 1 on.
 
     Raises UsageError for what is none of these.
     """
     if given == "gold":
-        return [{name: Prediction(name, "gold", gold.patch) for name, gold in golds.items()}]
+        return {1: {name: Prediction(name, "gold", gold.patch) for name, gold in golds.items()}}
     path = Path(given).expanduser()
     if path.is_file():
-        return [_read(path)]
+        return {1: _read(path)}
     if not path.is_dir():
         raise UsageError(f"There are no predictions in {path}.", "Name a file, a batch's folder, or `gold`.")
-    folders = [folder for folder in path.iterdir() if REPEAT.fullmatch(folder.name)]
-    ordered = [path, *sorted(folders, key=lambda folder: int(folder.name.removeprefix("repeat-")))]
-    return [_read(file) for folder in ordered if (file := _file_of(folder, path))]
+    repeats = {int(match[1]): each for each in path.iterdir() if (match := REPEAT.fullmatch(each.name))}
+    folders = {1: path, **{at: folder for at, folder in sorted(repeats.items()) if at > 1}}
+    return {at: _read(file) for at, folder in folders.items() if (file := _file_of(folder, path))}
 
 
 def _file_of(folder: Path, asked: Path) -> Path | None:
@@ -77,7 +77,9 @@ def _prediction(row: dict[str, Any], place: str) -> Prediction:
     name = row.get(ID[0])
     if not isinstance(name, str) or not name:
         raise UsageError(f"{place} has no {ID[0]}.", HOW)
-    patch, model = row.get("model_patch"), row.get("model_name_or_path") or "None"
+    if "model_patch" not in row:
+        raise UsageError(f"{place} has no model_patch, which may be null.", HOW)
+    patch, model = row["model_patch"], row.get("model_name_or_path") or "None"
     if not isinstance(patch, str | None) or not isinstance(model, str):
         raise UsageError(f"{place}: model_patch and model_name_or_path are text.", HOW)
     return Prediction(name, model, patch or "")

@@ -33,12 +33,21 @@ class Case:
 
     gold: Gold
     instance: Instance
+    commit: str = ""
+    """What the base names now, where that is no commit's id: a branch, or none, is another one tomorrow."""
 
     def key(self, setup: str, *more: object) -> str:
         """What a verdict on it depends on, beside the patch."""
         gold, each = self.gold, self.instance
         tests = gold.test_patch, gold.fail_to_pass, gold.pass_to_pass
-        ways = each.repo, each.base, each.version, each.image, each.test, *(gold.row.get(name) for name in WAYS)
+        ways = (
+            each.repo,
+            self.commit or each.base,
+            each.version,
+            each.image,
+            each.test,
+            *(gold.row.get(name) for name in WAYS),
+        )
         return key(setup, ways, tests, *more)
 
 

@@ -103,7 +103,7 @@ def reported(path: Path) -> Outcomes | None:
             return None
         resolved = frozenset(found["resolved_ids"])
         return {name: [name in resolved] for name in found["submitted_ids"]}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     except (KeyError, TypeError):
         raise UsageError(

@@ -24,6 +24,11 @@ from agent.settings import Settings
 from trajectories.errors import UsageError
 from trajectories.trees import Trees
 
+NOT_RUN = 126, 127
+"""Exit codes of a shell that cannot run a program, or finds none."""
+_NEVER_RAN = "The test command ran no tests."
+_ENDS = "[ ! -L {log} ] && [ -f {log} ] && head -c 400000 {log} && echo && echo ... && tail -c 400000 {log}"
+"""Of a log that is too long: the first has the marker at which the tests' words begin."""
 _STATUS = {"xfailed": "XFAIL", "xpassed": "PASSED"}
 """As SWE-bench's log parsers know them; the others are called alike."""
 
@@ -47,6 +52,8 @@ def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluating
     """
     began = time.monotonic()
     way = way_of(gold, instance, options.settings.test)
+    if way.read and not _names(gold):
+        raise UsageError(f"{gold.id} names no tests that tell.", "Give it FAIL_TO_PASS, or a test command.")
     with (
         tempfile.TemporaryDirectory(prefix="swe-agent-evaluate-") as folder,
         Trees(Path(folder) / "trees.git") as trees,
@@ -88,7 +95,8 @@ def _judged(gold: Gold, way: Way, workspace: Workspace, place: Options, patch: s
 
 def _script(way: Way, root: str, tests: str) -> str:
     """What runs the tests, to be repeated by hand in the same place with the patch applied."""
-    command = f"echo '{START}'\n{way.command}\necho '{STOP}'\n" if way.read else ""
+    end = f"code=$?\necho '{STOP}'\n[ $code != 126 ] && [ $code != 127 ] || exit $code\n"
+    command = f"echo '{START}'\n{way.command}\n{end}" if way.read else ""
     return "\n".join(["#!/bin/bash", f"cd {shlex.quote(root)}", *way.before, f"{tests}{command}"])
 
 
@@ -99,6 +107,8 @@ def _by_log(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: fl
         return Graded(gold.id, resolved=False, applied=True, error=error, log=log)
     assert way.read is not None
     passed = way.read(log)
+    if code in NOT_RUN and not passed:
+        return Graded(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
     return _graded(gold, {name: passed.get(name, False) for name in _names(gold)}, log)
 
 
@@ -116,6 +126,8 @@ def _by_hooks(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: 
     if report.timed_out:
         return Graded(gold.id, resolved=False, applied=True, error=_trouble(124, timeout), log=log)
     names = _names(gold)
+    if not report.results and (report.code in NOT_RUN or (report.granularity == "test" and report.code in (0, 5))):
+        return Graded(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
     if not names:
         return Graded(gold.id, resolved=report.ok, applied=True, log=log)
     return _graded(gold, passes(names, report), log)
@@ -130,7 +142,7 @@ def _run(workspace: Workspace, script: str, timeout: float) -> tuple[int, str]:
     try:
         said = workspace.read(log)
     except (OSError, UsageError):
-        said = workspace.run(f"tail -c 1000000 {shlex.quote(log)}").output
+        said = workspace.run(_ENDS.format(log=shlex.quote(log))).output
     return 124 if ran.timed_out else ran.code, said.decode("utf-8", "replace")
 
 

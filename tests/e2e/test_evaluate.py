@@ -315,10 +315,11 @@ def test_two_at_a_time_in_one_folder_are_one_too_many(
         ("preds.jsonl", '{"instance_id": "c-9", "model_patch": ""}\n', "No prediction of"),
         (
             "preds.jsonl",
-            '{"instance_id": "c-1", "model_patch": "x"}\n' * 2 + '{"instance_id": "c-1"}\n',
+            '{"instance_id": "c-1", "model_patch": "x"}\n' * 2 + '{"instance_id": "c-1", "model_patch": ""}\n',
             "two predictions",
         ),
         ("preds.jsonl", "", "holds no predictions"),
+        ("preds.jsonl", '{"instance_id": "c-1", "patch": "x"}\n', "has no model_patch"),
         ("folder/other", "", "There is neither"),
         ("", "", "There are no predictions in"),
     ],
@@ -350,6 +351,28 @@ def test_bad_flags_are_one_clear_sentence(judge: Judge, more: list[str], said: s
     assert ran.returncode == 2
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_a_comparison_with_what_shares_no_instance_is_one_clear_sentence(judge: Judge) -> None:
+    instances = judge.lines("instances.jsonl", [judge.instance("c-1")])
+    (judge.folder / "report.json").write_text('{"resolved_ids": ["x"], "submitted_ids": ["x", "y"]}')
+    ran = judge.machine.run(*judge.words(instances, "gold", "--compare", str(judge.folder / "report.json")))
+    assert ran.returncode == 2
+    assert "shares no instance" in ran.stderr
+    (judge.folder / "report.json").write_text("[" * 200_000)
+    ran = judge.machine.run(*judge.words(instances, "gold", "--compare", str(judge.folder / "report.json")))
+    assert ran.returncode == 2
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_base_that_moves_is_graded_anew(judge: Judge) -> None:
+    row = judge.instance("c-1", base_commit="")
+    words = judge.words(judge.lines("instances.jsonl", [row]), "gold", "--repeats", "1")
+    assert judge.machine.json(*words)["resolved"] == 1
+    write(judge.repository, {"calc/core.py": "def add(a, b):\n    return 5\n"})
+    git(judge.repository, "commit", "-qam", "Another base")
+    told = judge.machine.json(*words)
+    assert told["runs"][0]["errors"] == ["c-1"], "its patch does not apply there"
 
 
 def test_instances_without_tests_cannot_be_evaluated(judge: Judge) -> None:

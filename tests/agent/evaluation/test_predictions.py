@@ -27,12 +27,14 @@ READ = {"i-1": Prediction("i-1", "m", "p")}
 )
 def test_every_shape_that_the_harness_takes(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
-    assert read_predictions(str(tmp_path / name), {}) == [READ]
+    assert read_predictions(str(tmp_path / name), {}) == {1: READ}
 
 
 def test_no_patch_is_an_empty_one_and_no_model_is_called_as_there(tmp_path: Path) -> None:
-    (tmp_path / "p.jsonl").write_text('{"instance_id": "i-1", "model_patch": null}\n{"instance_id": "i-2"}\n')
-    (found,) = read_predictions(str(tmp_path / "p.jsonl"), {})
+    (tmp_path / "p.jsonl").write_text(
+        '{"instance_id": "i-1", "model_patch": null}\n{"instance_id": "i-2", "model_patch": ""}\n'
+    )
+    (found,) = read_predictions(str(tmp_path / "p.jsonl"), {}).values()
     assert found == {name: Prediction(name, "None", "") for name in ("i-1", "i-2")}
     assert all(prediction.empty for prediction in found.values())
     assert Prediction("i", "m", "\n ").empty
@@ -40,17 +42,18 @@ def test_no_patch_is_an_empty_one_and_no_model_is_called_as_there(tmp_path: Path
 
 def test_gold() -> None:
     golds = {"i-1": Gold("i-1", "p", "t", (), (), {})}
-    assert read_predictions("gold", golds) == [{"i-1": Prediction("i-1", "gold", "p")}]
+    assert read_predictions("gold", golds) == {1: {"i-1": Prediction("i-1", "gold", "p")}}
 
 
-def test_repeats_are_read_in_order(tmp_path: Path) -> None:
-    for folder in (".", "repeat-2", "repeat-10", "repeat-3"):
+def test_repeats_are_read_in_order_and_keep_their_numbers(tmp_path: Path) -> None:
+    for folder in (".", "repeat-4", "repeat-10", "repeat-3"):
         (tmp_path / folder).mkdir(exist_ok=True)
         row = ROW | {"model_patch": folder}
         (tmp_path / folder / "all_preds.jsonl").write_text(json.dumps(row) + "\n")
     (tmp_path / "repeat-11").mkdir()
     found = read_predictions(str(tmp_path), {})
-    assert [each["i-1"].patch for each in found] == [".", "repeat-2", "repeat-3", "repeat-10"]
+    patches = [(at, each["i-1"].patch) for at, each in found.items()]
+    assert patches == [(1, "."), (3, "repeat-3"), (4, "repeat-4"), (10, "repeat-10")]
 
 
 def test_half_a_line_of_a_killed_batch_is_not_read(tmp_path: Path) -> None:
@@ -58,7 +61,7 @@ def test_half_a_line_of_a_killed_batch_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no JSON"):
         read_predictions(str(tmp_path), {})
     (tmp_path / "preds.json").write_text(json.dumps({"i-1": ROW}))
-    assert read_predictions(str(tmp_path), {}) == [READ]
+    assert read_predictions(str(tmp_path), {}) == {1: READ}
 
 
 def test_costs_are_means_over_repeats_where_all_are_known(tmp_path: Path) -> None:

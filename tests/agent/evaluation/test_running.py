@@ -133,6 +133,17 @@ def test_a_test_may_take_as_long_as_all_of_them(world: World, monkeypatch: pytes
     assert world.grade(world.diff({"calc.py": slow})).resolved
 
 
+def test_tests_that_never_ran_are_no_verdict(world: World) -> None:
+    world.settings["test"] = "no-such-program"
+    found = world.grade(world.gold.patch)
+    assert (found.resolved, found.error) == (False, "The test command ran no tests.")
+    world.settings["test"] = "python -m pytest --collect-only -k nothing_at_all"
+    assert world.grade(world.gold.patch).error == found.error
+    world.settings["test"] = ""
+    broken = world.grade(world.diff({"calc.py": RIGHT, "conftest.py": "import nothing_of_the_kind\n"}))
+    assert (broken.resolved, broken.error) == (False, ""), "the prediction's own fault"
+
+
 def test_tests_that_cannot_be_put_over_the_base_are_an_error(world: World) -> None:
     world.gold = Gold("calc-1", "", world.gold.test_patch.replace("-from", "-form"), NAMES, KEPT, {})
     assert "cannot be put" in world.grade("").error
