@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Lock
@@ -18,17 +20,27 @@ from agent.settings import Settings
 from agent.surroundings import wishes
 from trajectories.errors import UsageError, WorkspaceError
 
+UNREACHABLE = re.compile(
+    r"no such host|connection refused|network is unreachable|no route to host|timeout|timed out|name resolution"
+    r"|cannot be reached|TLS handshake|x509|proxyconnect",
+    re.IGNORECASE,
+)
+"""What the daemon says where no image could be pulled; all else is of one image alone."""
 _CONDA = "if [ -f /opt/miniconda3/bin/activate ]; then . /opt/miniconda3/bin/activate; conda activate testbed; fi"
 """In SWE-bench's images."""
 
 
 class Registry:
-    """SWE-bench's own images, each asked for once; none any more once the registry cannot be reached."""
+    """SWE-bench's own images, each asked for once; none any more once the registry cannot be reached.
+
+    Safe to share between threads, which wait only for the image that they need.
+    """
 
     def __init__(self) -> None:
         self._reached = True
         self._known: dict[str, str] = {}
         self._lock = Lock()
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     def image(self, instance: Instance, way: Way, settings: Settings, say: Callable[[str], None]) -> str:
         """The name of the instance's image, which is here now; "" where there is none, or none is asked for."""
@@ -36,6 +48,8 @@ class Registry:
         if not name:
             return ""
         with self._lock:
+            lock = self._locks[name]
+        with lock:
             if name not in self._known:
                 self._known[name] = name if self._here(name, say) else ""
             return self._known[name]
@@ -46,15 +60,19 @@ class Registry:
             with trouble():
                 if daemon.client.api.images(name=name):
                     return True
-            if self._reached:
-                say(f"Pulling the image {name}.")
-                pull(daemon, name)
-            return self._reached
+            if not self._reached:
+                return False
+            say(f"Pulling the image {name}.")
+            pull(daemon, name)
+            return True
         except Missing:
             return False
         except WorkspaceError as error:
-            say(f"{error.message} Environments are built instead of SWE-bench's own images.")
-            self._reached = False
+            if UNREACHABLE.search(error.message.replace(name, "")):
+                self._reached = False
+                say(f"{error.message} Environments are built instead of SWE-bench's own images.")
+            else:
+                say(f"{error.message} An environment is built instead.")
             return False
         finally:
             daemon.rest()

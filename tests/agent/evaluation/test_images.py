@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -16,6 +18,7 @@ from agent.evaluation.running import Evaluating, evaluate_one
 from agent.evaluation.specs import Way
 from agent.settings import Settings
 from tests.conftest import IMAGE, MakeRepo, git
+from trajectories.errors import WorkspaceError
 from trajectories.records import Issue
 
 NAME = "tests/test_it.py::test_conda"
@@ -58,6 +61,37 @@ def test_an_official_image_that_is_here_is_used_as_it_is(published: Instance, ma
     assert found.resolved, found.log
     assert "cd /testbed" in found.script
     assert not any("Pulling" in line or "Setting up" in line for line in said)
+
+
+@pytest.mark.docker
+def test_images_are_pulled_side_by_side_and_one_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = Barrier(2, timeout=30)
+    failing: dict[str, str] = {}
+
+    def pulled(daemon: object, name: str) -> None:
+        if "late" not in name:
+            both.wait()
+        for part, why in failing.items():
+            if part in name:
+                raise WorkspaceError(f"The image {name} is not here and cannot be pulled: {why}.")
+
+    monkeypatch.setattr("agent.evaluation.images.pull", pulled)
+    said: list[str] = []
+    registry, settings, way = Registry(), Settings(workspace="docker"), Way(published=True)
+
+    def image(id: str) -> str:
+        return registry.image(Instance(id, "o/t", "", Issue("t", "")), way, settings, said.append)
+
+    failing["own__bad-1"] = failing["own_1776_bad-1"] = "unexpected status 500"
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(image, ("own__bad-1", "own__good-1"))) == [
+            "",
+            "swebench/sweb.eval.x86_64.own_1776_good-1:latest",
+        ]
+    assert image("own__late-1")
+    failing["late-2"] = "dial tcp: lookup registry-1.docker.io: no such host"
+    assert [image("own__late-2"), image("own__late-3")] == ["", ""], "nobody is there to ask"
+    assert not any("late-3" in line for line in said)
 
 
 def test_a_python_is_the_user_s_image_for_it_else_the_official_one() -> None:

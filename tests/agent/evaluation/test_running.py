@@ -13,8 +13,11 @@ from agent.batch.instances import Gold
 from agent.batch.place import Instance
 from agent.evaluation.graded import Graded
 from agent.evaluation.running import Evaluating, evaluate_one
+from agent.evaluation.shelf import START
+from agent.evaluation.specs import Way
 from agent.settings import Settings
 from tests.conftest import IMAGE, MakeRepo, git
+from trajectories.errors import UsageError
 from trajectories.records import Issue
 
 CODE = "def add(a, b):\n    return a - b\n\n\ndef same(a):\n    return a\n"
@@ -142,6 +145,40 @@ def test_tests_that_never_ran_are_no_verdict(world: World) -> None:
     world.settings["test"] = ""
     broken = world.grade(world.diff({"calc.py": RIGHT, "conftest.py": "import nothing_of_the_kind\n"}))
     assert (broken.resolved, broken.error) == (False, ""), "the prediction's own fault"
+
+
+def printing(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """The tests are judged by the lines `ok NAME` that the command prints, as SWE-bench's parsers do."""
+
+    def read(log: str) -> dict[str, bool]:
+        return {line[3:]: True for line in log.partition(START)[2].splitlines() if line.startswith("ok ")}
+
+    monkeypatch.setattr("agent.evaluation.running.way_of", lambda *_: Way(command=command, read=read))
+
+
+def test_a_long_log_is_read_from_both_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.gold = Gold("calc-1", "", "", ("a",), ("b",), {})
+    printing(monkeypatch, "echo ok a; head -c 51000000 /dev/zero | tr '\\0' x; echo; echo ok b")
+    assert world.grade("").resolved
+
+
+def test_a_log_that_a_test_makes_a_pipe_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.gold = Gold("calc-1", "", "", ("a",), (), {})
+    log = '"$(dirname "$0")"/test_output.txt'
+    printing(monkeypatch, f"rm {log}; mkfifo {log}; echo ok a")
+    found = world.grade("")
+    assert not found.resolved
+    assert found.seconds < 100, "a reader of the pipe waits for two minutes"
+
+
+def test_printed_tests_that_never_ran_or_have_no_names_are_no_verdict(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printing(monkeypatch, "no-such-program")
+    assert world.grade(world.gold.patch).error == "The test command ran no tests."
+    world.gold = Gold("calc-1", "", "", (), (), {})
+    with pytest.raises(UsageError, match="names no tests"):
+        world.grade("")
 
 
 def test_tests_that_cannot_be_put_over_the_base_are_an_error(world: World) -> None:
