@@ -72,14 +72,16 @@ def _stopped(opened: list[Engine], console: Console, error: SweAgentError) -> in
 
 @contextmanager
 def stopped_by_signals(opened: Sequence[Stoppable]) -> Iterator[None]:
-    """The first signal ends the run in order; one before it is open, or a second one, at once."""
+    """The first signal ends the run in order; one before it is open, or a second one, at once. What this process was
+    started to ignore, as by nohup, it ignores."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         if not opened or opened[0].cancel.stopped:
             raise KeyboardInterrupt
         opened[0].cancel.set()
 
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heeded}
     try:
         yield
     finally:

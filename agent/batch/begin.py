@@ -22,7 +22,8 @@ from agent.batch.place import Done, PlaceOptions, open_place
 from agent.batch.preparing import Preparing
 from agent.batch.purse import Purse
 from agent.batch.repositories import Repositories
-from agent.batch.spending import Account, account
+from agent.batch.showing import Showing
+from agent.batch.spending import Account, Begun, account
 from agent.batch.store import Store
 from agent.batch.tally import Plan
 from agent.batch.working import Means
@@ -45,6 +46,8 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
     model = _checked(settings, asked.total)
     if asked.leaderboard == asked.out:
         raise UsageError("--leaderboard is the folder of --out.", "Name another.")
+    if asked.repos is not None and asked.repos.exists() and not asked.repos.is_dir():
+        raise UsageError(f"--repos {asked.repos} is no folder.", "Name one, which need not be there yet.")
     options, limit = _options(asked.engine_options), bytes_of(asked.disk_limit)
     instances = select(read_instances(asked.files, asked.hints), asked.filter, asked.slice, asked.seed)
     preparing = Preparing(Repositories(asked.repos or load_settings().state / "clones"), given, asked.out)
@@ -55,7 +58,7 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
         found = account(settings.runs, store.done)
         purse = Purse(asked.total, _spent(store.done.values(), found, settings, asked.total))
         limiter, cancel = Limiter(settings.retry_wait, settings.patience), Token()
-        shown = front(Plan(asked.workers, asked.total, settings.budget, limiter.pauses), plain)
+        shown = Showing(front(Plan(asked.workers, asked.total, settings.budget, limiter.pauses), plain))
         here = asked.engine == "local"
         place = open_place(asked.engine, PlaceOptions(asked.out, asked.workers, cancel, options))
         stack.callback(place.close)
@@ -75,15 +78,22 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
             tries=asked.tries,
         )
         jobs = preparing.jobs(instances, asked.repeat, store.done)
-        jobs.sort(key=lambda job: job.run not in found.begun)
         if means.images is not None:
             jobs = means.images.order(jobs)
+        jobs.sort(key=lambda job: turn(found.begun.get(job.run), job.run in store.failed))
         batch = Batch(asked.out, jobs, means, asked.workers)
         opened.append(batch)
         with shown:
             summary = batch.run()
-        finish(asked, summary.left == 0, shown)
+        finish(asked, {done.instance for done in store.done.values()}, summary.left == 0, shown)
         return summary
+
+
+def turn(begun: Begun | None, failed: bool) -> int:
+    """Its place in a batch that is gone on with: what has ended, what is begun, what is new, what failed before."""
+    if failed:
+        return 3
+    return 2 if begun is None else 0 if begun.ended else 1
 
 
 def _images(out: Path, limit: int | None, shown: Front, stack: ExitStack) -> Images:

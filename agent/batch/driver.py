@@ -6,6 +6,7 @@ next, by a thread of its own.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,17 +18,22 @@ from typing import Protocol
 
 from agent.batch.place import Done, Job
 from agent.batch.purse import Exhausted
+from agent.batch.store import RESULTS
 from agent.batch.working import Means, lost, worked
 from agent.engine import Happening, Token
-from trajectories.errors import Cancelled, SweAgentError
+from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.records import Step
 
 TICK = 0.1
+LEAST_ALIKE = 3
+VARIES = re.compile(r"\d+|'[^']*'|\"[^\"]*\"")
+"""What of an error may be of one instance alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a batch has come to so far. `exits` counts the kinds of all that is done, `left` is what is still to do.
+    """What a batch has come to so far. `exits` counts the kinds of all that is done, and what infrastructure failed;
+    `left` is what is still to do, of that too all but rows that cannot be used.
 
     `dollars` is null where a request had no price; what is only held counts. `error` is what it was stopped by.
     """
@@ -78,6 +84,8 @@ class Batch:
         self._jobs, self._means, self._workers = jobs, means, workers
         self._taken = 0
         self._error: SweAgentError | None = None
+        self._unpaid: Exhausted | None = None
+        self._alike: tuple[str, set[str]] = "", set()
         self._changed = Condition()
 
     def run(self) -> Summary:
@@ -99,39 +107,69 @@ class Batch:
         error = self._error
         if error is None and self.cancel.stopped:
             error = Cancelled("Interrupted.", "Start it again to go on.")
-        return self.summary(time.monotonic() - started, error)
+        return self.summary(time.monotonic() - started, error or self._unpaid)
 
     def summary(self, seconds: float = 0.0, error: SweAgentError | None = None) -> Summary:
-        done = self._means.store.done
-        priced = self._means.priced and all(one.dollars is not None for one in done.values())
-        mine = sum(job.run in done for job in self._jobs)
+        store = self._means.store
+        runs = store.done.keys() | {job.run for job in self._jobs}
+        ended = [*store.done.values(), *(one for one in store.failed.values() if one.run in runs)]
+        unusable = sum(one.code == UsageError.code for one in ended if not one.final)
+        priced = self._means.priced and all(one.dollars is not None for one in ended)
+        left = len(runs) - len(store.done) - unusable
+        if left and error is None:
+            what = f"Infrastructure failed {left} of {len(runs)}, which are still to do."
+            error = WorkspaceError(what, f"See {self.out / RESULTS}; mend it, then start the batch again.")
         return Summary(
             out=self.out,
-            instances=len(done) + len(self._jobs) - mine,
-            done=len(done),
-            exits=dict(Counter(one.kind for one in done.values()).most_common()),
-            verified=sum(one.verdict == "verified" for one in done.values()),
+            instances=len(runs),
+            done=len(runs) - left,
+            exits=dict(Counter(one.kind for one in ended).most_common()),
+            verified=sum(one.verdict == "verified" for one in ended),
             dollars=self._means.purse.spent if priced else None,
             seconds=round(seconds, 3),
-            left=len(self._jobs) - mine,
+            left=left,
             error=error,
         )
 
     def _work(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                self._means.record(worked(job, self._means))
-            except Cancelled:
+        try:
+            while (job := self._next()) is not None:
+                self._do(job)
+        except Cancelled:
+            pass
+        except SweAgentError as error:
+            self._stop(error)
+        except BaseException as error:  # noqa: BLE001 - a worker that ended in silence would leave its job to nobody
+            self._stop(SweAgentError(f"A fault of swe-agent's own: {type(error).__name__}: {error}"))
+
+    def _do(self, job: Job) -> None:
+        try:
+            done = worked(job, self._means)
+        except Exhausted as error:  # another may want less, or have ended
+            self._unpaid = error
+            return
+        except SweAgentError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one instance is not to end all others
+            done = lost(job, error)
+        self._means.record(done)
+        self._heed(job, done)
+
+    def _heed(self, job: Job, done: Done) -> None:
+        """Stop where so many in a row fail alike that it is not them. Those of an image that their rows name are one,
+        and rows that cannot be used are none."""
+        gist = "" if done.final else VARIES.sub("", done.error)
+        with self._changed:
+            if done.final or gist != self._alike[0]:
+                self._alike = gist, set()
+            if done.final or done.code == UsageError.code:
                 return
-            except SweAgentError as error:
-                self._stop(error)
-                return
-            except Exception as error:  # noqa: BLE001 - a fault of ours in one instance is not to end all others
-                try:
-                    self._means.record(lost(job, error))
-                except SweAgentError as second:
-                    self._stop(second)
-                    return
+            self._alike[1].add(job.instance.image or job.instance.id)
+            failed = len(self._alike[1])
+        if failed >= max(LEAST_ALIKE, self._workers + 1):
+            raise WorkspaceError(
+                f"{failed} instances in a row failed alike: {done.error}", "Mend it, then start the batch again."
+            )
 
     def _next(self) -> Job | None:
         with self._changed:
@@ -142,13 +180,11 @@ class Batch:
             return self._jobs[self._taken - 1]
 
     def _stop(self, error: SweAgentError) -> None:
-        """End the batch for a reason that no other instance would escape. Where only money is lacking, those that have
-        theirs go on to their end."""
+        """End the batch for a reason that no other instance would escape."""
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()
-        if not isinstance(error, Exhausted):
-            self._means.cancel.set()
+        self._means.cancel.set()
 
     def _ahead(self) -> None:
         """Make ready what the next job needs, while those before it are solved."""

@@ -18,9 +18,8 @@ from agent.batch.appended import no_room
 from agent.batch.causes import CAUSES, cause
 from agent.batch.diagnosis import changed, diagnose, existing, worst_rank
 from agent.batch.failures_page import END, GROUP_END, above, group, row
-from agent.batch.instances import Gold
 from agent.batch.place import Done
-from agent.batch.store import RESULTS, decode
+from agent.batch.store import decode, standing_lines
 from agent.batch.survey import Case, Found, Survey
 from agent.evaluation.report import reported
 from trajectories.errors import UsageError
@@ -29,9 +28,10 @@ PAGE = "failures.html"
 EVALUATION = "evaluation"
 
 
-def write_failures(out: Path, golds: Mapping[str, Gold] | None = None) -> Path:
+def write_failures(out: Path, golds: Mapping[str, str] | None = None) -> Path:
     """Write the page of the batch in `out` and return its path. Where `out/evaluation` holds run reports of SWE-bench's
-    shape, they say what is resolved; else the runs' own verdicts do. With `golds` it says how well places were found.
+    shape, they say what is resolved; else the runs' own verdicts do. With `golds`, patches
+    that solve them, it says how well places were found.
 
     Raises WorkspaceError where it cannot be written; what cannot be read is shown as that.
     """
@@ -68,22 +68,18 @@ def _copy(rows: IO[str], file: IO[str]) -> None:
 
 def _results(out: Path, survey: Survey) -> Iterator[Done]:
     """What is done, a line at a time; a line that is no result is counted."""
-    try:
-        with (out / RESULTS).open("rb") as file:
-            for line in file:
-                try:
-                    yield decode(line)[0]
-                except ValueError:
-                    survey.unreadable += line.endswith(b"\n")  # half a line is one that is being written
-    except FileNotFoundError:
-        return
+    for line in standing_lines(out):
+        try:
+            yield decode(line)[0]
+        except ValueError:
+            survey.unreadable += 1
 
 
-def _case(out: Path, done: Done, resolved: Mapping[tuple[str, int], bool], golds: Mapping[str, Gold]) -> Case:
+def _case(out: Path, done: Done, resolved: Mapping[tuple[str, int], bool], golds: Mapping[str, str]) -> Case:
     diagnosis = diagnose(out / "runs" / done.run)
     found = None
     if gold := golds.get(done.instance):
-        wanted, edited = existing(gold.patch), changed(done.patch)
+        wanted, edited = existing(gold), changed(done.patch)
         if wanted:
             rank = None if diagnosis.ranked is None else worst_rank(diagnosis.ranked, wanted)
             found = Found(rank, len(wanted & edited), len(wanted))
@@ -107,7 +103,7 @@ def _graded(folder: Path) -> dict[tuple[str, int], bool]:
     for path in reports:
         try:
             outcomes = reported(path) or {}
-        except UsageError:
+        except (UsageError, ValueError, RecursionError):
             continue
         first, _, number = path.stem.rpartition(".")
         repeat = int(number) if number.isdecimal() and path.with_name(f"{first}.json") in reports else 1

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from agent.batch.asked import Asked
-from trajectories.errors import SweAgentError, UsageError
+from trajectories.errors import ConfigError, SweAgentError, UsageError
 
 if TYPE_CHECKING:
     from agent.batch.driver import Front
-    from agent.batch.instances import Gold
 
 
-def finish(asked: Asked, whole: bool, front: Front) -> None:
-    """Write the failure page, and what was asked for of a batch that is `whole`. What goes wrong is said: the batch
-    itself is done."""
+def finish(asked: Asked, done: Container[str], whole: bool, front: Front) -> None:
+    """Write the failure page of the instances that are `done`, and what was asked for of a batch that is `whole`. What
+    goes wrong is said: the batch itself is done."""
     from agent.batch.failures import write_failures
 
     with _told(front):
-        write_failures(asked.out, _golds(asked))
+        write_failures(asked.out, _golds(asked, done))
     if asked.leaderboard is None:
         return
     if not whole:
@@ -39,13 +38,21 @@ def _told(front: Front) -> Iterator[None]:
         yield
     except SweAgentError as error:
         front.say(f"{error.message} {error.fix}".strip())
+    except Exception as error:  # noqa: BLE001 - a fault of ours in what is made of a batch is none of the batch
+        front.say(f"A fault of swe-agent's own: {type(error).__name__}: {error}")
 
 
-def _golds(asked: Asked) -> Mapping[str, Gold] | None:
-    """Where the issues were solved, for the page only; none where the files do not say."""
-    from agent.batch.instances import read_golds
+def _golds(asked: Asked, done: Container[str]) -> Mapping[str, str] | None:
+    """The patches that solve the instances, for the page only; none where the files do not say."""
+    from agent.batch.rows import ID, is_list_of_addresses, rows
 
-    try:
-        return read_golds(asked.files) or None
-    except UsageError:
-        return None
+    found: dict[str, str] = {}
+    with suppress(UsageError, ConfigError):
+        for path in asked.files:
+            if is_list_of_addresses(path):
+                continue
+            for _, row in rows(path, (*ID, "patch")):
+                id, patch = next((row[name] for name in ID if name in row), None), row.get("patch")
+                if isinstance(id, str) and isinstance(patch, str) and id in done:
+                    found[id] = patch
+    return found or None

@@ -99,7 +99,7 @@ class Images:
         with self._lock:
             image = self._planned.pop(run, "")
             self._left[image] -= 1
-        with suppress(WorkspaceError):  # whoever needs the daemon next is told
+        with suppress(WorkspaceError, OSError), trouble():  # whoever needs the daemon next is told
             if image and self._over():
                 self._make_room()
 

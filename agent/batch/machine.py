@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from agent.batch.pulling import DiskFull
 from agent.settings import Settings
 from trajectories.errors import WorkspaceError
 
 LEAST_ROOM = 64 << 20
 """Bytes."""
 AGAIN = "then start the batch again."
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM}
+
+
+def of_machine(error: BaseException) -> bool:
+    """Whether the error says that this machine has no room, no files or no memory left."""
+    cause = error.__cause__
+    return isinstance(error, DiskFull) or (isinstance(cause, OSError) and cause.errno in EXHAUSTED)
 
 
 def check_machine(settings: Settings) -> None:

@@ -16,6 +16,9 @@ from agent.limiter import Limiter
 from agent.settings import Settings
 from trajectories.records import Issue, Step
 
+FAILED = "infrastructure"
+"""The kind of what was given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -60,8 +63,8 @@ class Done:
     """What a job came to: one line of `results.jsonl`.
 
     `code` and `kind` are those of the run's exit record; where infrastructure failed to the last try, `kind` is
-    `infrastructure` and `error` says how. `dollars` is null where a request had no price; what is only held counts.
-    `patch` is the source part alone.
+    `infrastructure` and `error` says how: that is not `final`, and the job is tried again when the batch is started
+    again. `dollars` is null where a request had no price; what is only held counts. `patch` is the source part alone.
     """
 
     instance: str
@@ -81,6 +84,10 @@ class Done:
     tries: int = 1
     error: str = ""
     at: float = 0.0
+
+    @property
+    def final(self) -> bool:
+        return self.kind != FAILED
 
 
 @dataclass(frozen=True, slots=True)

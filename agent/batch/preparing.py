@@ -13,6 +13,9 @@ from agent.batch.repositories import Repositories
 from agent.settings import Settings, load_settings
 from trajectories.errors import ConfigError, UsageError
 
+OFF = {"apply": False, "branch": "", "reproduce": "", "function": "", "workload": "", "benchmark": ""}
+"""Settings that are of one run and one repository: no batch heeds the user's."""
+
 
 @dataclass(frozen=True)
 class Preparing:
@@ -56,4 +59,5 @@ class Preparing:
     def _loaded(self, of_repository: bytes, image: str, test: str) -> Settings:
         of_row = {name: value for name, value in (("image", image), ("test", test)) if value}
         given = {name: value for name, value in self.flags.items() if value is not None}
-        return load_settings(of_repository, **(of_row | given), state=self.state)
+        settings = load_settings(of_repository, **(of_row | given), state=self.state)
+        return settings.model_copy(update=OFF)

@@ -7,15 +7,12 @@ import time
 from dataclasses import replace
 
 from aci.repository import Repository
-from agent.batch.place import Done, Job, Watch
+from agent.batch.place import FAILED, Done, Job, Watch
 from agent.batch.spending import spent_in
 from agent.engine import Engine, Happening
 from agent.solve import Result, begin, reopen, result, solve
 from trajectories.errors import Cancelled, SweAgentError
 from trajectories.journal import begun
-
-FAILED = "infrastructure"
-"""The kind of what was given up."""
 
 
 def solve_job(job: Job, watch: Watch) -> Done:
@@ -57,7 +54,7 @@ def _solved(job: Job, engine: Engine, watch: Watch) -> Result:
 def given_up(job: Job, error: SweAgentError) -> Done:
     """What a job came to that infrastructure, or its own row, failed: its best tree so far is still its prediction.
 
-    A record that cannot be read counts as the whole budget.
+    A record that is damaged counts as the whole budget; of one that cannot be read now nothing is known.
     """
     lost = Done(job.instance.id, job.repeat, job.run, error.code, FAILED, "none", "", 0.0, error=error.message)
     try:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.batch.appended import no_room
 from agent.ledger import Ledger
-from trajectories.errors import RunBroken, UsageError
+from trajectories.errors import RunBroken, UsageError, WorkspaceError
 from trajectories.journal import read
 
-BROKEN = ".broken-"
-_ASIDE = re.compile(rf"{re.escape(BROKEN)}\d+$")
+BROKEN = "broken"
+"""The folder beside `runs/` in which those lie whose record is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Begun:
 
 @dataclass(slots=True)
 class Account:
-    """What lies in `runs/` beside what is done."""
+    """What lies in `runs/` beside what is done, and in `broken/`."""
 
     begun: dict[str, Begun] = field(default_factory=dict)
     broken: int = 0
@@ -40,20 +41,23 @@ class Account:
 
 
 def account(runs: Path, done: Container[str]) -> Account:
-    """Read the unfinished runs. One whose journal is damaged is moved aside."""
+    """Read the unfinished runs. One whose journal is damaged is moved aside. Raises WorkspaceError where that cannot be
+    done, or a journal cannot be read."""
     found = Account()
     for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
-        if _ASIDE.search(folder.name):
-            found.broken += 1
-        elif folder.name not in done and folder.is_dir():
+        if folder.name not in done and folder.is_dir():
             try:
                 begun = begun_in(folder)
             except RunBroken:
                 set_aside(folder)
-                found.broken += 1
+            except OSError as error:
+                what = f"The journal in {folder} cannot be read: {error.strerror}."
+                raise WorkspaceError(what, "Mend it, then start the batch again.") from error
             else:
                 if begun is not None:
                     found.begun[folder.name] = begun
+    aside = runs.with_name(BROKEN)
+    found.broken = sum(1 for _ in aside.iterdir()) if aside.is_dir() else 0
     return found
 
 
@@ -71,17 +75,27 @@ def begun_in(directory: Path) -> Begun | None:
 
 
 def spent_in(directory: Path, unreadable: float | None) -> float | None:
-    """Dollars of the run in this folder, by its journal; `unreadable` for one that cannot be read."""
+    """Dollars of the run in this folder, by its journal; `unreadable` for one that is damaged, None where this machine
+    cannot read it now."""
     try:
         begun = begun_in(directory)
-    except (RunBroken, OSError):
+    except RunBroken:
         return unreadable
+    except OSError:
+        return None
     return begun.spent if begun else 0.0
 
 
 def set_aside(directory: Path) -> Path:
-    """Move the folder of a run that cannot be read out of the way, to `<run>.broken-N`; nothing of it is lost."""
-    number = 1
-    while (aside := directory.with_name(f"{directory.name}{BROKEN}{number}")).exists():
+    """Move the folder of a run that cannot be read out of the way, to `broken/<run>.N`; nothing of it is lost. Raises
+    WorkspaceError."""
+    folder, number = directory.parent.with_name(BROKEN), 1
+    while (aside := folder / f"{directory.name}.{number}").exists():
         number += 1
-    return directory.rename(aside)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            directory.rename(aside)
+    except OSError as error:
+        raise no_room(aside, error) from error
+    return aside

@@ -1,16 +1,18 @@
 """What a batch has come to, on disk: `results.jsonl`, and its predictions.
 
 `results.jsonl` is the truth: append-only, a `Done` a line (and the model's name), on disk before anything else says so.
-Predictions follow from it: what a killed driver left out is added when the batch is opened again. Those of repeat k > 1
-lie in `repeat-k/`.
+What infrastructure failed is not final: a later line of the same run takes its place. Predictions follow from what is
+final: what a killed driver left out is added when the batch is opened again. Those of repeat k > 1 lie in `repeat-k/`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -48,18 +50,35 @@ def decode(line: bytes) -> tuple[Done, str]:
     return replace(done, patch=row["patch"]), row["model"]
 
 
+def standing_lines(out: Path) -> Iterator[bytes]:
+    """The whole lines of `results.jsonl` whose place no later one has taken, damaged ones too; also while another
+    process writes it."""
+    try:
+        with (out / RESULTS).open("rb") as file:
+            failed: dict[str, int] = {}
+            superseded, count = set[int](), 0
+            for count, line in enumerate(file, 1):
+                with suppress(ValueError):
+                    done = decode(line)[0]
+                    superseded.add(failed.pop(done.run, 0))
+                    if not done.final:
+                        failed[done.run] = count
+            file.seek(0)
+            for number, line in enumerate(islice(file, count), 1):
+                if line.endswith(b"\n") and number not in superseded:
+                    yield line
+    except FileNotFoundError:
+        return
+
+
 def read_results(out: Path) -> Iterator[Done]:
-    """What the batch in `out` has come to so far, one at a time, also while another process writes it.
+    """What the batch in `out` has come to so far, one at a time, each run once, also while another process writes it.
 
     Nothing is changed on disk. Raises RunBroken for a damaged line.
     """
     try:
-        with (out / RESULTS).open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield decode(line)[0]
-    except FileNotFoundError:
-        return
+        for line in standing_lines(out):
+            yield decode(line)[0]
     except ValueError as error:
         raise RunBroken(f"{out / RESULTS} is damaged.", "Restore the file from a copy.") from error
 
@@ -81,7 +100,9 @@ class Store:
 
         self.out = out
         self.done: dict[str, Done] = {}
-        """By the names of the runs, without their patches, which are on disk."""
+        """What is final, by the names of the runs, without the patches, which are on disk."""
+        self.failed: dict[str, Done] = {}
+        """What is to be tried again, as infrastructure failed it."""
         self._lock = Lock()
         self._predictions: dict[int, Predictions] = {}
         try:
@@ -104,7 +125,7 @@ class Store:
         if missing:
             with (self.out / RESULTS).open("rb") as file:
                 for done, model in map(decode, file):
-                    if done.run in missing:
+                    if done.final and done.run in missing:
                         self._predict(done, model)
         self._of(1)
         for predictions in self._predictions.values():
@@ -114,7 +135,11 @@ class Store:
         done, _ = decode(line)
         if done.run in self.done:
             raise ValueError("twice")
-        self.done[done.run] = replace(done, patch="")
+        self._know(done)
+
+    def _know(self, done: Done) -> None:
+        self.failed.pop(done.run, None)
+        (self.done if done.final else self.failed)[done.run] = replace(done, patch="")
 
     def _of(self, repeat: int) -> Predictions:
         if repeat not in self._predictions:
@@ -128,16 +153,17 @@ class Store:
         return self._predictions[repeat]
 
     def add(self, done: Done, model: str) -> bool:
-        """Keep what a job came to, and return when it is on disk. False where its run has come to something before,
-        which stays."""
+        """Keep what a job came to, and return when it is on disk. False where its run has come to something final
+        before, which stays."""
         line = encode(done, model)
         decode(line)  # what could not be read again is not written
         with self._lock:
             if done.run in self.done:
                 return False
             self._results.append(line)
-            self.done[done.run] = replace(done, patch="")
-            self._predict(done, model)
+            self._know(done)
+            if done.final:
+                self._predict(done, model)
         return True
 
     def _predict(self, done: Done, model: str) -> None:

@@ -10,7 +10,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from agent.batch.indexing import Indexing
+from agent.batch.machine import of_machine
 from agent.batch.place import Done, Job, Place, Watch
+from agent.batch.pulling import Missing
 from agent.batch.purse import Lease, Purse
 from agent.batch.solving import given_up
 from agent.batch.spending import Begun, set_aside, spent_in
@@ -36,6 +38,10 @@ PAUSE = 2.5
 """The pause before the second try, in units of `retry_wait`; before each one after, three times as long."""
 LONGEST_PAUSE = 120.0
 MOST_AHEAD = 100
+
+
+class Halt(WorkspaceError):
+    """No other instance would escape it."""
 
 
 @dataclass(slots=True)
@@ -91,17 +97,26 @@ class Means:
             prepared = self._prepared.pop(job.run, None)
         prepared = prepared or self.prepare(job)
         if self.images is not None:
-            prepared = self.images.need(prepared, self.cancel)
+            try:
+                prepared = self.images.need(prepared, self.cancel)
+            except Missing as error:
+                raise _missing(job, prepared, error) from error
         if self.indexing is not None:
             self.indexing.ready(prepared.repository, base_of(prepared), self.cancel)
         return prepared
 
     def record(self, done: Done) -> None:
         """Raises WorkspaceError where it cannot be written."""
-        self.store.add(done, self.model)
-        self.front.done(done)
+        if self.store.add(done, self.model):
+            self.front.done(done)
         if self.images is not None:
             self.images.release(done.run)
+
+
+def _missing(job: Job, prepared: Job, error: Missing) -> SweAgentError:
+    """An image that no registry has is the instance's own trouble where its row or its repository names it."""
+    own = prepared.settings.image == job.instance.image or prepared.settings.image != job.settings.image
+    return (UsageError if own else ConfigError)(error.message, error.fix)
 
 
 def base_of(job: Job) -> str:
@@ -118,9 +133,10 @@ def worked(job: Job, means: Means) -> Done:
     try:
         return _leased(job, means)
     except RunBroken as error:
-        kept = set_aside(job.directory).name
+        kept = set_aside(job.directory)
         means.begun.pop(job.run, None)
-        means.front.say(f"{job.run} is begun anew: {error.message} What there was of it is kept as {kept}.")
+        rest = f" What there was of it is kept as {kept}." if kept.exists() else ""
+        means.front.say(f"{job.run} is begun anew: {error.message}{rest}")
     except (ConfigError, TryLater) as error:
         if isinstance(error.__cause__, ModelError):  # its own advice is to resume a single run
             raise type(error)(error.message, f"{error.__cause__.fix} Then start the batch again.".strip()) from error
@@ -175,8 +191,10 @@ def _tried(job: Job, means: Means, last: bool) -> Done:
     try:
         done: Done = retrying(_once, job, means)
     except (UsageError, TryLater, WorkspaceError) as error:
-        if _refused_all(error) or (isinstance(error, RunBroken) and not last):
+        if isinstance(error, Halt) or _refused_all(error) or (isinstance(error, RunBroken) and not last):
             raise
+        if of_machine(error):
+            raise Halt(error.message, error.fix) from error
         if means.check is not None and not isinstance(error, UsageError):
             means.check(job.settings)
         done = given_up(job, error)
@@ -184,7 +202,8 @@ def _tried(job: Job, means: Means, last: bool) -> Done:
 
 
 def _worth_another(error: BaseException) -> bool:
-    return isinstance(error, WorkspaceError | TryLater) and not isinstance(error, RunBroken) and not _refused_all(error)
+    another = isinstance(error, WorkspaceError | TryLater) and not isinstance(error, Halt | RunBroken)
+    return another and not _refused_all(error)
 
 
 def _refused_all(error: BaseException) -> bool:
@@ -194,7 +213,7 @@ def _refused_all(error: BaseException) -> bool:
 
 def _once(job: Job, means: Means) -> Done:
     try:
-        return means.place.solve(means.ready(job), means.watch)
+        return means.place.solve(_ready(job, means), means.watch)
     except OSError as error:
         what = f"This machine failed: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
         failed = WorkspaceError(what, "Mend it, then start the batch again.")
@@ -203,3 +222,11 @@ def _once(job: Job, means: Means) -> Done:
         failed = error
     means.cancel.check()  # what was taken from a run that is stopped is no trouble of the machine's
     raise failed
+
+
+def _ready(job: Job, means: Means) -> Job:
+    """Raises Halt where it is the batch's own records that are damaged: the run's are yet to be read."""
+    try:
+        return means.ready(job)
+    except RunBroken as error:
+        raise Halt(error.message, error.fix) from error

@@ -12,6 +12,7 @@ import typer
 
 from agent.batch.asked import Asked
 from agent.batch.begin import begin
+from agent.batch.showing import keep_stderr
 from agent.batch.told import as_json, in_words
 from agent.cli import INTERRUPTED, fail
 from agent.options import Effort, Image, Json, Kind, MaxSteps, MaxTime, MaxTokens, Plain, Test
@@ -68,7 +69,7 @@ def command(
     """Solve many issues: predictions as SWE-bench reads them, resumable, within one budget.
 
     Started again with the same --out it goes on. Exit codes: 0 all is done, 4 the total ended first,
-    2 usage, 3 configuration, 5 this machine, 75 another process has it, 130 interrupted (go on at any time).
+    2 usage, 3 configuration, 5 infrastructure failed, 75 another process has it, 130 interrupted (go on at any time).
     """
     flags = {
         "model": model,
@@ -112,6 +113,7 @@ def command(
         typer.echo(dumps(as_json(summary)))
     else:
         typer.echo(in_words(summary))
+    keep_stderr()
     return summary.code
 
 

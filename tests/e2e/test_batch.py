@@ -7,10 +7,12 @@ import logging
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from agent.batch.store import Store
+from tests.conftest import git
 from tests.e2e.batching import ADD_TEST, FIX, Batcher, solving
 from tests.e2e.conftest import Machine, call
 from tests.e2e.killing import MODEL, account
@@ -115,14 +117,15 @@ def test_what_is_wrong_with_an_instance_is_what_it_comes_to(batcher, machine):
     missing = batcher.row(1, base_commit="0" * 40)
     nowhere = batcher.row(2, instance_id="nowhere", repo=str(batcher.folder / "nowhere"))
     batcher.rows(batcher.row(0), missing, nowhere)
-    told = batcher.run(solving(machine), "--retries", 0)
+    model = solving(machine)
+    told = batcher.run(model, "--retries", 0)
     assert (told["returncode"], told["exits"]) == (0, {"infrastructure": 2, "verified": 1}), told
     errors = {one["instance"]: one["error"] for one in batcher.results()}
     assert "no commit" in errors["people__calc-1"]
     assert "nowhere" in errors["nowhere"]
-    assert {one["instance_id"]: bool(one["model_patch"]) for one in batcher.predictions()} == {
-        "people__calc-0": True, "people__calc-1": False, "nowhere": False
-    }  # fmt: skip
+    assert [one["instance_id"] for one in batcher.predictions()] == ["people__calc-0"]
+    again = batcher.run(model, "--retries", 0)
+    assert (again["returncode"], len(batcher.results())) == (0, 5), "they are tried again"
 
 
 def test_a_damaged_run_is_begun_anew_and_counts_as_a_whole_lease(batcher, machine):
@@ -137,7 +140,7 @@ def test_a_damaged_run_is_begun_anew_and_counts_as_a_whole_lease(batcher, machin
         has(machine, endpoint)
         told = batcher.run(MODEL, "--budget", 0.5, "--total", 5, "--workers", 1)
     assert (told["returncode"], told["exits"]) == (0, {"verified": 2}), told
-    aside = journal.parent.with_name("people__calc-1.broken-1") / "journal.jsonl"
+    aside = journal.parent.parent.with_name("broken") / "people__calc-1.1" / "journal.jsonl"
     assert b"not a record" in aside.read_bytes(), "nothing is lost"
     assert told["dollars"] == pytest.approx(sum(one["dollars"] for one in batcher.results()) + 0.5)
 
@@ -155,6 +158,29 @@ def test_no_part_of_a_solution_is_in_a_run(batcher, machine):
     files = [file for file in (batcher.out / "runs").rglob("*") if file.is_file()]
     assert files
     assert not [file for file in files if b"GOLD" in file.read_bytes()]
+
+
+def test_a_stderr_that_takes_nothing_costs_nothing(batcher, machine):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            machine.command(*batcher.arguments(solving(machine)), "--json"),
+            env=machine.environment, cwd=machine.home, stdout=subprocess.PIPE, stderr=full, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, json.loads(done.stdout)["exits"]) == (0, {"verified": 2})
+
+
+def test_what_a_user_has_set_for_runs_does_nothing_to_the_repositories_of_a_batch(batcher, machine):
+    clone = batcher.folder / "clones" / "people__calc0"
+    machine.extra |= {"SWE_AGENT_APPLY": "1", "SWE_AGENT_BRANCH": "fixed"}
+    told = batcher.run(solving(machine), "--slice", "0:1")
+    assert (told["returncode"], told["exits"]) == (0, {"verified": 1}), told
+    assert git(clone, "status", "--porcelain") == ""
+    assert "fixed" not in git(clone, "branch", "--list")
+
+
+def test_a_repos_that_is_a_file(batcher, machine):
+    told = batcher.run(solving(machine), "--repos", batcher.folder / "instances.jsonl")
+    assert (told["returncode"], "is no folder" in told["error"]["message"]) == (2, True)
 
 
 def test_a_second_driver_is_told_to_wait(batcher, machine):

@@ -150,3 +150,22 @@ def test_refusals_slow_a_batch_and_fail_none_of_it(machine: Machine, tmp_path) -
     assert (told["returncode"], told["exits"]) == (0, {"verified": 3}), told
     assert [result["tries"] for result in batcher.results()] == [1, 1, 1]
     assert sum(result["calls"] for result in batcher.results()) == 9 + 15
+
+
+def test_a_provider_that_cannot_be_reached_stops_the_batch_and_gives_up_none(machine: Machine, tmp_path) -> None:
+    batcher = Batcher(machine, tmp_path, count=6)
+    with Endpoint(Moody(0.0)) as endpoint:
+        has(machine, endpoint)
+    flags = ("--workers", 1, "--workspace", "local", "--retries", 0)
+    told = batcher.run(MODEL, *flags)  # nobody listens there any more
+    assert told["returncode"] in (5, 75), told
+    assert (told["exits"], told["left"], told["done"]) == ({"infrastructure": 3}, 6, 0), told
+    assert "3 instances in a row failed alike" in told["error"]["message"]
+    assert batcher.predictions() == []
+    with Endpoint(Moody(0.0)) as endpoint:
+        has(machine, endpoint)
+        told = batcher.run(MODEL, *flags)
+    assert (told["returncode"], told["exits"], told["left"]) == (0, {"verified": 6}, 0), told
+    assert len(batcher.predictions()) == 6
+    money = sum(account(batcher.out / "runs" / one["instance_id"])["settled"] for one in batcher.predictions())
+    assert told["dollars"] == pytest.approx(money, abs=1e-9)

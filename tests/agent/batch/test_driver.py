@@ -159,22 +159,30 @@ def test_infrastructure_is_tried_again_and_given_up_in_the_end(bench):
 
     summary = bench.run(does, tries=3)
     done = {one.run: one for one in results(bench.out)}
-    assert (summary.code, summary.exits) == (0, {"verified": 2, "infrastructure": 1})
+    assert (summary.code, summary.exits) == (5, {"verified": 2, "infrastructure": 1})
+    assert (summary.instances, summary.done, summary.left) == (3, 2, 1)
     assert {run: one.tries for run, one in done.items()} == {"i0": 3, "i1": 3, "i2": 1}
     assert (done["i0"].code, done["i0"].kind, done["i0"].error) == (5, "infrastructure", "The daemon is gone.")
     assert summary.dollars == 0.5, "what was leased and not spent is given back"
     assert "i0: The daemon is gone. It is tried again in 0 s." in bench.front.said
+    again = bench.run(lambda job, _: verified(job))
+    assert (again.code, again.exits, again.left) == (0, {"verified": 3}, 0), "another day"
+    assert bench.place.tries == {"i0": 1}
+    assert len(results(bench.out)) == 3
 
 
-@pytest.mark.parametrize("error", [UsageError("No such commit."), OSError(28, "No space left on device", "/x")])
+@pytest.mark.parametrize("error", [UsageError("No such commit."), OSError(5, "Input/output error", "/x")])
 def test_what_is_wrong_with_one_stops_no_other(bench, error):
     def does(job: Job, attempt: int) -> Done:
         if job.run == "i0":
             raise error
         return verified(job)
 
-    assert bench.run(does, workers=1, tries=2).exits == {"verified": 2, "infrastructure": 1}
-    assert bench.place.tries["i0"] == (1 if isinstance(error, UsageError) else 2)
+    summary = bench.run(does, workers=1, tries=2)
+    assert summary.exits == {"verified": 2, "infrastructure": 1}
+    mine = isinstance(error, UsageError)
+    assert (summary.code, summary.left) == ((0, 0) if mine else (5, 1)), "a row that cannot be used is the batch's end"
+    assert bench.place.tries["i0"] == (1 if mine else 2)
 
 
 def test_a_fault_of_ours_ends_one_and_is_kept(bench):
@@ -184,7 +192,8 @@ def test_a_fault_of_ours_ends_one_and_is_kept(bench):
             return verified(job, {}["dollars"])
         return verified(job)
 
-    assert bench.run(does).exits == {"verified": 2, "infrastructure": 1}
+    summary = bench.run(does)
+    assert (summary.exits, summary.left) == ({"verified": 2, "infrastructure": 1}, 1)
     assert bench.place.tries["i0"] == 1
     assert 'verified(job, {}["dollars"])' in (bench.out / "runs" / "i0" / "error.txt").read_text()
 
@@ -196,7 +205,7 @@ def test_a_fault_of_ours_that_strikes_again_when_the_record_is_read_loses_nothin
 
     monkeypatch.setattr(solving, "begun", lambda directory: 1 / 0)
     summary = bench.run(does, count=2)
-    assert (summary.code, summary.exits, summary.left) == (0, {"infrastructure": 2}, 0)
+    assert (summary.code, summary.exits, summary.left) == (5, {"infrastructure": 2}, 2)
     assert {one.dollars for one in results(bench.out)} == {0.00205}
     assert summary.dollars == 0.0041
 
@@ -323,7 +332,8 @@ def test_a_broken_run_is_begun_anew_once_and_counts_whole(bench):
     done = {one.run: one for one in results(bench.out)}
     assert {run: one.kind for run, one in done.items()} == {"i0": "infrastructure", "i1": "verified", "i2": "verified"}
     kept = sorted(folder.name for folder in (bench.out / "runs").iterdir())
-    assert kept == ["i0", "i0.broken-1", "i1", "i1.broken-1", "i2"]
+    assert kept == ["i0", "i1", "i2"]
+    assert sorted(folder.name for folder in (bench.out / "broken").iterdir()) == ["i0.1", "i1.1"]
     assert summary.dollars == 1.0 + 1.0 + 0.25 + 0.25, "those that were put aside, at their whole lease"
     assert account(bench.out / "runs", done).broken == 2
 
@@ -332,8 +342,9 @@ def test_a_damaged_journal_is_put_aside_when_a_batch_is_opened(bench):
     bench.spent_run("i0", 1000)
     journal = bench.out / "runs" / "i0" / "journal.jsonl"
     journal.write_bytes(b"no record\n" + journal.read_bytes())
+    bench.spent_run("i.broken-1", 1000)
     found = account(bench.out / "runs", {})
-    assert (found.begun, found.broken) == ({}, 1)
+    assert (list(found.begun), found.broken) == (["i.broken-1"], 1), "an id may look like anything"
     assert account(bench.out / "runs", {}).broken == 1, "once"
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from agent.batch.diagnosis import Diagnosis, changed, diagnose, existing, worst_rank
 from agent.batch.failures import write_failures
-from agent.batch.instances import Gold
 from agent.batch.place import Done
 from agent.batch.store import encode
 from agent.moves.opening import places
@@ -91,15 +90,11 @@ class Text(HTMLParser):
         return found
 
 
-def page(out: Path, golds: dict[str, Gold] | None = None) -> Text:
+def page(out: Path, golds: dict[str, str] | None = None) -> Text:
     path = write_failures(out, golds)
     assert path == out / "failures.html"
     assert [one.name for one in out.glob(".*")] == []
     return Text(path.read_text("utf-8"))
-
-
-def gold(patch: str) -> Gold:
-    return Gold("", patch, "", (), (), {})
 
 
 # Diagnosis
@@ -228,7 +223,7 @@ def test_places_are_compared_with_gold(tmp_path):
             "unknown": (done("unknown"), journal(localized("calc.py"))),
         },
     )
-    golds = {name: gold(CALC) for name in ("right", "seen", "fifth", "none")} | {"part": gold(CALC + OTHER)}
+    golds = dict.fromkeys(("right", "seen", "fifth", "none"), CALC) | {"part": CALC + OTHER}
     text = page(out, golds)
     assert text.row("solved") == ["solved", "1", "1 (100%)", "1 (100%)", "1 (100%)", "0 (0%)", "0 (0%)"]
     assert text.row("not solved") == ["not solved", "4", "1 (33%)", "2 (67%)", "0 (0%)", "1 (25%)", "2 (67%)"]
@@ -285,7 +280,7 @@ def test_where_most_got_stuck_comes_first(tmp_path):
 def test_text_of_strangers_is_text(tmp_path, kind):
     lines = journal(Note("main", "phase", STRANGE), step(1, STRANGE, text=STRANGE), localized(STRANGE))
     out = batch(tmp_path / "<b>out", {"a'b&<i>": (done("a'b&<i>", kind, error=STRANGE, patch=CALC), lines)})
-    text = page(out, {"a'b&<i>": gold(CALC)})
+    text = page(out, {"a'b&<i>": CALC})
     assert not text.elements & {"script", "i", "img", "link", "iframe"}
     assert '<script>alert(1)</script> "quoted" & red' in text.said
     assert "\x1b" not in text.said

@@ -277,3 +277,17 @@ def test_a_wait_for_a_pull_heeds_an_interrupt(batch, registry, monkeypatch):
     go.set()
     with contextlib.suppress(WorkspaceError):
         images.need(one, GO)
+
+
+@pytest.mark.docker
+def test_what_fails_as_an_image_is_removed_is_no_trouble_of_the_instance(daemon, registry, tmp_path):
+    (name,) = publish(registry, 1)
+    (tmp_path / "out").mkdir()
+    batch = Batch(daemon, tmp_path / "out")
+    images = batch(limit=0)
+    (one,) = images.order([job("1", name)])
+    images.need(one, GO)
+    (tmp_path / "out").rename(tmp_path / "gone")
+    images.release(one.run)
+    assert not batch.has(name)
+    images.close()

@@ -11,7 +11,7 @@ import pytest
 from agent.batch.driver import Batch
 from agent.batch.indexing import Indexing
 from agent.batch.place import Instance, PlaceOptions, open_place
-from agent.batch.preparing import Preparing
+from agent.batch.preparing import OFF, Preparing
 from agent.batch.purse import Purse
 from agent.batch.repositories import Repositories
 from agent.batch.store import Store, results
@@ -99,3 +99,12 @@ def test_instances_of_an_image_share_their_settings(tmp_path: Path):
     jobs = Preparing(Repositories(tmp_path), {}, tmp_path).jobs(some, 2, done={"i0", "i1.2"})
     assert len(jobs) == 18
     assert len({id(job.settings) for job in jobs}) == 2
+
+
+def test_settings_of_one_run_are_heeded_by_no_instance(make_repo: MakeRepo, tmp_path: Path, monkeypatch):
+    for name in ("APPLY", "BRANCH", "REPRODUCE", "FUNCTION", "WORKLOAD", "BENCHMARK"):
+        monkeypatch.setenv(f"SWE_AGENT_{name}", "1")
+    preparing = Preparing(Repositories(tmp_path), {}, tmp_path / "out")
+    (job,) = preparing.jobs([Instance("i", str(make_repo({"a.py": ""})), "", Issue("x"))], 1)
+    for settings in (job.settings, preparing(job).settings):
+        assert {name: getattr(settings, name) for name in OFF} == OFF

@@ -53,12 +53,30 @@ def test_what_is_added_is_there_again(tmp_path: Path) -> None:
         assert store.add(first, "m")
         assert store.add(second, "m")
     with Store(tmp_path) as store:
-        assert store.done == {"a": replace(first, patch=""), "b": second}
+        assert (store.done, store.failed) == ({"a": replace(first, patch="")}, {"b": second})
     assert results(tmp_path) == [first, second]
     assert agreeing(tmp_path) == {
         "a": {"instance_id": "a", "model_name_or_path": "m", "model_patch": "patch of a\n"},
-        "b": {"instance_id": "b", "model_name_or_path": "m", "model_patch": ""},
     }
+
+
+def test_what_infrastructure_failed_is_no_prediction_until_it_is_done_after_all(tmp_path: Path) -> None:
+    lost = done("a", kind="infrastructure", code=5, patch="half of it")
+    with Store(tmp_path) as store:
+        assert store.add(lost, "m")
+        assert store.add(lost, "m")
+    with Store(tmp_path) as store:
+        assert (list(store.done), list(store.failed)) == ([], ["a"])
+        assert agreeing(tmp_path) == {}
+        assert results(tmp_path) == [lost]
+        assert store.add(done("a"), "m")
+        assert not store.add(lost, "m")
+    assert results(tmp_path) == [done("a")], "the newest line of a run counts"
+    assert len(lines(tmp_path / "results.jsonl")) == 3
+    (tmp_path / "all_preds.jsonl").unlink()
+    with Store(tmp_path) as store:
+        assert (list(store.done), list(store.failed)) == (["a"], [])
+    assert agreeing(tmp_path)["a"]["model_patch"] == "patch of a\n"
 
 
 def test_repeats_have_predictions_of_their_own(tmp_path: Path) -> None:

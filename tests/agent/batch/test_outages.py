@@ -1,0 +1,164 @@
+"""What is nobody's fault but the machine's, the network's or a slip of the user's: nothing is given up for good, and a
+batch that cannot go on stops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import Any
+
+import pytest
+
+from agent.batch.driver import Batch
+from agent.batch.place import Done, Instance, Job
+from agent.batch.pulling import DiskFull, Missing
+from agent.batch.purse import Purse
+from agent.batch.showing import Showing
+from agent.batch.spending import Begun, account, spent_in
+from agent.batch.store import Store, results
+from agent.batch.working import Means
+from agent.engine import Token
+from agent.limiter import Limiter
+from tests.agent.batch.test_driver import Bench, Somewhere, Told, failing, verified
+from trajectories.errors import ConfigError, RunBroken, UsageError, WorkspaceError
+from trajectories.journal import Journal, locked
+from trajectories.records import Issue
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path / "out")
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), DiskFull("There is no room for the image.")])
+def test_a_machine_that_has_nothing_left_stops_all_and_gives_up_none(bench, error):
+    def does(job: Job, attempt: int) -> Done:
+        if job.run == "i1":
+            raise error
+        return verified(job)
+
+    summary = bench.run(does, count=4, workers=1, tries=2)
+    assert (summary.code, summary.exits, summary.left) == (5, {"verified": 1}, 3)
+    assert bench.place.tries == {"i0": 1, "i1": 2}
+
+
+def test_an_outage_stops_all_once_several_in_a_row_have_failed_alike(bench):
+    def does(job: Job, attempt: int) -> Done:
+        if job.run != "i0":
+            raise WorkspaceError(f"The clone of {job.run!r} failed after {job.run[1:]}00 ms.")
+        return verified(job)
+
+    summary = bench.run(does, count=9, workers=1, tries=1)
+    assert (summary.code, summary.exits, summary.left) == (5, {"verified": 1, "infrastructure": 3}, 8)
+    assert "3 instances in a row failed alike: The clone of 'i3' failed" in str(summary.error)
+    bench.cancel = Token()
+    assert bench.run(lambda job, _: verified(job), count=9).exits == {"verified": 9}
+
+
+@pytest.mark.parametrize(("error", "row"), [(UsageError("No such commit."), ""), (WorkspaceError("No image."), "own")])
+def test_rows_and_their_images_that_are_no_good_are_no_outage(bench, error, row):
+    def job(number: int) -> Job:
+        return Job(Instance(f"i{number}", "a/b", "", Issue("It fails"), image=row), 1, bench.out, bench.settings)
+
+    bench.job = job
+    summary = bench.run(lambda job, _: failing(error)(bench.job(1), 1), count=9, workers=1, tries=1)
+    assert summary.exits == {"infrastructure": 9}
+
+
+def test_a_run_that_another_process_has_is_left_to_do(bench):
+    def does(job: Job, attempt: int) -> Done:
+        job.directory.mkdir(parents=True, exist_ok=True)
+        Journal(job.directory).close()
+        return verified(job)
+
+    bench.spent_run("i0", 1000)
+    held = locked(bench.out / "runs" / "i0")
+    try:
+        summary = bench.run(does, count=2, workers=1, tries=2)
+    finally:
+        held.release()
+    assert (summary.exits, summary.left, summary.code) == ({"infrastructure": 1, "verified": 1}, 1, 5)
+    assert bench.run(does, count=2).exits == {"verified": 2}
+
+
+def test_a_front_that_fails_loses_nothing(bench):
+    @dataclass
+    class Gone(Told):
+        def __getattribute__(self, name: str) -> Any:
+            raise OSError(5, "Input/output error")
+
+    bench.front = Showing(Gone())
+    with bench.front:
+        summary = bench.run(lambda job, _: verified(job), count=5)
+    assert (summary.code, summary.exits, summary.left) == (0, {"verified": 5}, 0)
+
+
+def test_a_worker_that_fails_is_never_silent(bench):
+    class Raising(Told):
+        def done(self, done: Done) -> None:
+            raise ZeroDivisionError
+
+    bench.front = Raising()
+    summary = bench.run(lambda job, _: verified(job), count=5)
+    assert (summary.code, summary.left > 0) == (1, True)
+    assert "swe-agent's own: ZeroDivisionError" in str(summary.error)
+
+
+@pytest.mark.parametrize(
+    ("row", "of_repository", "kind"),
+    [("", "", ConfigError), ("gone", "", UsageError), ("", "gone", UsageError)],
+    ids=["flag", "row", "repository"],
+)
+def test_an_image_that_is_nowhere_stops_all_where_a_flag_names_it(bench, row, of_repository, kind):
+    class Empty:
+        def ahead(self, job: Job) -> None:
+            pass
+
+        def need(self, job: Job, cancel: Event) -> Job:
+            raise Missing("There is no image gone.", "Build it.")
+
+        def release(self, run: str) -> None:
+            pass
+
+    flag = "" if of_repository else "gone"
+    job = Job(
+        Instance("i", "a/b", "", Issue("x"), image=row), 1, bench.out, bench.settings.model_copy(update={"image": flag})
+    )
+    prepared = replace(job, settings=bench.settings.model_copy(update={"image": "gone"}))
+    with Store(bench.out) as store:
+        means = Means(Somewhere(lambda job, _: verified(job)), store, bench.purse, bench.front, bench.cancel, Limiter(),
+                      lambda job: prepared, "m", images=Empty())  # fmt: skip
+        with pytest.raises(kind, match="no image gone"):
+            means.ready(job)
+
+
+def test_records_of_the_batch_that_are_damaged_are_no_runs_fault(bench):
+    def prepare(job: Job) -> Job:
+        raise RunBroken("manifest.json is damaged.")
+
+    bench.spent_run("i0", 1000)
+    with Store(bench.out) as store:
+        place = Somewhere(lambda job, _: verified(job))
+        means = Means(place, store, bench.purse, bench.front, bench.cancel, Limiter(), prepare, "m")
+        summary = Batch(bench.out, [bench.job(0), bench.job(1)], means, 1).run()
+    assert (summary.code, summary.left, str(summary.error)) == (5, 2, "manifest.json is damaged.")
+    assert (bench.out / "runs" / "i0").exists(), "nothing is moved aside"
+
+
+def test_what_cannot_be_read_now_is_not_charged_as_if_it_were_damaged(bench):
+    spent = bench.spent_run("i0", 1000)
+    path = bench.out / "runs" / "i0"
+    assert spent_in(path, 1.0) == spent
+    (path / "journal.jsonl").rename(path / "kept")
+    (path / "journal.jsonl").mkdir()  # reading it is an OSError
+    assert spent_in(path, 1.0) is None
+    with pytest.raises(WorkspaceError, match=r"The journal in .*i0 cannot be read"):
+        account(bench.out / "runs", {})
+
+
+def test_where_money_is_short_what_can_be_paid_is_done(bench):
+    bench.purse = Purse(1.5, 0.75)
+    begun = {"i2": Begun(0.5, budget=1.0), "i3": Begun(0.25, ended=True)}
+    summary = bench.run(lambda job, _: verified(job, 0.5), count=4, workers=1, begun=begun)
+    assert {one.run for one in results(bench.out)} == {"i2", "i3"}
+    assert (summary.code, summary.left) == (4, 2)
