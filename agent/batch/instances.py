@@ -38,6 +38,7 @@ FIELDS = {
 """What a row calls each, the first that it has."""
 PICTURES = "image_assets"
 GOLD = ("patch", "test_patch", "FAIL_TO_PASS", "PASS_TO_PASS")
+JUDGING = (*GOLD, *(name.lower() for name in GOLD[2:]), *FIELDS["test"])
 SOLVERS = (*ID, *ISSUE, *(name for names in FIELDS.values() for name in names), PICTURES)
 SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,199}")
 """An id becomes the name of a folder, and a part of that of an image."""
@@ -86,8 +87,9 @@ def read_instances(paths: Sequence[Path], hints: bool = False, out: Path | None 
 
 
 def read_golds(paths: Sequence[Path]) -> dict[str, Gold]:
-    """What the files say of how instances are judged, by id; rows without a solution are left out."""
-    return {id: _gold(id, row) for id, row in _merged(paths, None)[0].items() if "patch" in row.row}
+    """What the files say of how instances are judged, by id; rows that say nothing of it are left out."""
+    merged, _ = _merged([path for path in paths if not is_list_of_addresses(path)], None)
+    return {id: _gold(id, row) for id, row in merged.items() if "patch" in row.row or _first(row.row, JUDGING)}
 
 
 def select(instances: Sequence[Instance], filter: str = "", slice: str = "", seed: int | None = None) -> list[Instance]:
@@ -247,7 +249,7 @@ def _gold(id: str, found: _Merged) -> Gold:
         if not isinstance(row.get(name, ""), str):
             raise UsageError(f"{place} has a {name} that is no text.", "Mend it.")
     failing, passing = (_names(row, name, place) for name in GOLD[2:])
-    return Gold(id, row["patch"], row.get("test_patch", ""), failing, passing, row)
+    return Gold(id, row.get("patch", ""), row.get("test_patch", ""), failing, passing, row)
 
 
 def _names(row: Row, name: str, place: str) -> tuple[str, ...]:

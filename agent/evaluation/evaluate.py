@@ -99,7 +99,7 @@ def _cases(asked: Asked, say: Say) -> dict[str, Case]:
     cases = {each.id: Case(golds[each.id], each) for each in chosen if each.id in golds}
     if not cases:
         files = ", ".join(map(str, asked.instances))
-        raise UsageError(f"{files} do not say how instances are judged.", "Add a file whose rows have patch and tests.")
+        raise UsageError(f"{files} do not say how instances are judged.", "Add a file whose rows have tests.")
     if left := [each.id for each in chosen if each.id not in cases]:
         names = ", ".join(left[:SHOWN]) + (" …" if len(left) > SHOWN else "")
         say(f"{len(left)} of {len(chosen)} instances are left out, whose rows do not say how they are judged: {names}.")

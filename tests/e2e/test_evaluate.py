@@ -375,6 +375,16 @@ def test_a_base_that_moves_is_graded_anew(judge: Judge) -> None:
     assert told["runs"][0]["errors"] == ["c-1"], "its patch does not apply there"
 
 
+def test_without_a_patch_of_its_own_an_instance_is_judged_and_without_tests_it_is_named(judge: Judge) -> None:
+    unsolved = {name: value for name, value in judge.instance("c-1").items() if name != "patch"}
+    bare = {name: unsolved[name] for name in ("repo", "base_commit", "problem_statement")}
+    instances = judge.lines("instances.jsonl", [unsolved, bare | {"instance_id": "c-2"}])
+    predictions = judge.predicted("preds.jsonl", c_1=judge.solution())
+    told = judge.machine.json(*judge.words(instances, predictions))
+    assert (told["resolved"], told["total"]) == (1, 1)
+    assert "1 of 2 instances are left out, whose rows do not say how they are judged: c-2." in told["stderr"]
+
+
 def test_instances_without_tests_cannot_be_evaluated(judge: Judge) -> None:
     row = judge.instance("c-1")
     solvable = {name: row[name] for name in ("instance_id", "repo", "base_commit", "problem_statement")}

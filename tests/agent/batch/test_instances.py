@@ -115,6 +115,16 @@ def test_how_an_instance_is_judged(tmp_path: Path, text: str) -> None:
     assert gold.row["version"] == "4.3"
 
 
+def test_instances_with_tests_are_judged_without_a_patch_and_addresses_are_passed_over(tmp_path: Path) -> None:
+    bare = {"id": "bare", "repo": "o/r", "text": "It fails"}
+    path = rows_of(tmp_path / "a.jsonl", bare, bare | {"id": "own", "test": "make test"}, bare | {"id": "named"})
+    more = rows_of(tmp_path / "b.jsonl", {"id": "named", "FAIL_TO_PASS": ["a"]})
+    (tmp_path / "urls.txt").write_text("https://github.com/o/r/issues/1\n")
+    golds = read_golds([tmp_path / "urls.txt", path, more])
+    assert golds.keys() == {"own", "named"}
+    assert (golds["named"].patch, golds["named"].fail_to_pass) == ("", ("a",))
+
+
 def test_tests_that_are_no_list_are_told(tmp_path: Path) -> None:
     path = rows_of(tmp_path / "a.jsonl", LITE | {"FAIL_TO_PASS": "__import__('os')"})
     with pytest.raises(UsageError, match=r"Line 1 of .*a\.jsonl \(ada__engine-7\) has a FAIL_TO_PASS that is no list"):
