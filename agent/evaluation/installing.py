@@ -52,8 +52,10 @@ def _lines(
     spec: Mapping[str, Any], files: Files, requirements: tuple[str, ...], environments: tuple[str, ...]
 ) -> Iterator[str]:
     yield "set -e"
-    yield f"echo '{_SETUPTOOLS}' > /tmp/constraints.$$"
-    yield "export PIP_CONSTRAINT=/tmp/constraints.$$"
+    yield "lists=$(mktemp -d)"
+    yield """trap 'rm -rf "$lists"' EXIT"""
+    yield f"""echo '{_SETUPTOOLS}' > "$lists/constraints.txt\""""
+    yield 'export PIP_CONSTRAINT="$lists/constraints.txt"'
     yield f"python -m pip install -U '{_PIP}' '{_SETUPTOOLS}' wheel"
     packages = str(spec.get("packages", ""))
     if packages == "requirements.txt":
@@ -79,7 +81,8 @@ def _texts(value: Any) -> list[str]:
 def _listed(lines: list[str]) -> Iterator[str]:
     if lines:
         text = "\n".join(lines)
-        yield f"cat > /tmp/requirements.$$ <<'{_END}'\n{text}\n{_END}\npython -m pip install -r /tmp/requirements.$$"
+        yield f"""cat > "$lists/requirements.txt" <<'{_END}'\n{text}\n{_END}"""
+        yield 'python -m pip install -r "$lists/requirements.txt"'
 
 
 def _anyhow(names: list[str]) -> Iterator[str]:

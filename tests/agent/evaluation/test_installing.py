@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,17 @@ def test_lists_of_the_repository_are_read_with_those_they_name_and_without_itsel
     assert body.splitlines() == ["pytest==7", "types-setuptools", "pre-commit==2"]
 
 
+def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path: Path) -> None:
+    setup = installing({"packages": "requirements.txt"}, {"r.txt": b"six\n"}, ("r.txt",))
+    fake = 'python() { cat "$PIP_CONSTRAINT" >> seen; case "$*" in *-r*) cat "${5}" >> seen; false;; esac; }\n'
+    (tmp_path / "tmp").mkdir()
+    env = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path / "tmp")}
+    ran = subprocess.run(["sh", "-c", fake + setup], cwd=tmp_path, env=env, check=False)
+    assert ran.returncode == 1, "also where it fails"
+    assert (tmp_path / "seen").read_text().splitlines()[-1] == "six"
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
 def test_an_environment_of_conda_s_is_installed_as_far_as_pip_has_it() -> None:
     text = b"""\
 name: x
@@ -56,7 +69,7 @@ dependencies:
 
 def test_a_list_that_is_not_there_installs_nothing() -> None:
     lines = installing({"packages": "requirements.txt"}, {}, ("requirements.txt",)).splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 6
 
 
 def test_only_what_changes_the_repository_is_an_edit() -> None:
