@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.batch.asked import Asked
-from agent.batch.begin import _spent, begin
+from agent.batch.begin import _spent, begin, turn
 from agent.batch.place import Done
 from agent.batch.spending import Account, Begun
 from agent.settings import Settings
@@ -37,6 +37,10 @@ def test_what_a_begun_run_may_still_spend():
     assert Begun(0.25).wanted(2.0) == 1.75
     assert Begun(0.25, budget=1.0, ended=True).wanted(2.0) == 0.0
     assert Begun(1.5, budget=1.0).wanted(2.0) == 0.0
+
+
+def test_what_is_paid_for_comes_first_and_what_failed_before_last():
+    assert turn(Begun(1.0, ended=True), False) < turn(Begun(0.5), False) < turn(None, False) < turn(Begun(0.5), True)
 
 
 @pytest.mark.parametrize(
