@@ -86,8 +86,9 @@ class Indexing:
         if self._pipe is None:
             context = get_context("spawn")
             self._pipe, theirs = context.Pipe()
-            self._helper = context.Process(target=serve, args=(theirs,), name="indexing", daemon=True)
-            self._helper.start()
+            helper = context.Process(target=serve, args=(theirs,), name="indexing", daemon=True)
+            helper.start()
+            self._helper = helper  # started, as one that is not cannot be killed
             theirs.close()
         return self._pipe
 
