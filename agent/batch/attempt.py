@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from agent.batch.hub import Event, Order, Refusal, Turn
 from agent.batch.place import Done
@@ -44,6 +44,7 @@ class Sent:
     repository: Path
     state: str
     commit: str
+    workspace: Literal["docker", "local"] = "local"
     version: str = VERSION
 
 
@@ -57,13 +58,15 @@ class Outcome:
     fix: str = ""
     cause: tuple[str, str, bool] | None = None
     """Message, fix and `limited` of the failed request that the error comes of."""
+    of_node: bool = False
+    """Whether the machine failed as a whole, and would fail any other job."""
 
     @staticmethod
-    def of(error: SweAgentError) -> Outcome:
+    def of(error: SweAgentError, of_node: bool = False) -> Outcome:
         kind = next(one.__name__ for one in type(error).__mro__ if one.__name__ in RAISED)
         asked = error.__cause__
         cause = (asked.message, asked.fix, asked.limited) if isinstance(asked, ModelError) else None
-        return Outcome(None, kind, error.message, error.fix, cause)
+        return Outcome(None, kind, error.message, error.fix, cause, of_node)
 
     def result(self) -> Done:
         """Raises what the attempt raised."""

@@ -95,6 +95,10 @@ class Hub:
         attempt.stop.set()
         return attempt.begun
 
+    def begun(self, token: str) -> bool:
+        """Whether any node has begun with the attempt."""
+        return self._attempts[token].begun
+
     def news(self, token: str, wait: float) -> list[Event]:
         """What there is to show since the last time, once there is something, or after `wait` seconds."""
         attempt = self._attempts[token]

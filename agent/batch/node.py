@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.batch.attempt import Link, Outcome, Sent
 from agent.batch.clones import here
+from agent.batch.machine import check_machine, of_machine
 from agent.batch.place import Done, Instance, Job, Watch
 from agent.batch.solving import solve_job
 from agent.batch.stream import FarLimiter, Stream
@@ -23,10 +24,25 @@ def solve_sent(sent: Sent, link: Link) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="swe-agent-node-", ignore_cleanup_errors=True) as state:
         try:
             return Outcome(_solve(sent, link, Path(state)))
+        except WorkspaceError as error:
+            return _failed(error, sent, Path(state))
         except SweAgentError as error:
             return Outcome.of(error)
         except OSError as error:
-            return Outcome.of(WorkspaceError(f"A node failed: {error.strerror or error}.", "Mend that machine."))
+            failed = WorkspaceError(f"A node failed: {error.strerror or error}.", "Mend that machine.")
+            failed.__cause__ = error
+            return _failed(failed, sent, Path(state))
+
+
+def _failed(error: WorkspaceError, sent: Sent, state: Path) -> Outcome:
+    """What failed the attempt: this machine, where it would fail others as well."""
+    if of_machine(error):
+        return Outcome.of(error, of_node=True)
+    try:
+        check_machine(Settings(workspace=sent.workspace, state=state))
+    except WorkspaceError as second:
+        return Outcome.of(second, of_node=True)
+    return Outcome.of(error)
 
 
 def _solve(sent: Sent, link: Link, state: Path) -> Done:

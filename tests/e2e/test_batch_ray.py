@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,10 @@ class Home:
         config = benchmark.CONFIG.format(url=self.endpoint.url, model=benchmark.MODEL)
         (home / "config.toml").write_text(config + 'key_env = "SUMS_KEY"\n')
 
-    def start(self, *options: str) -> subprocess.Popen[str]:
+    def start(self, *options: str, workspace: str = "local") -> subprocess.Popen[str]:
         command = [
             *("batch", "--instances", str(self.home / "rows.jsonl"), "--out", str(self.out), "--workers", "2"),
-            *("--engine", "ray", "--model", benchmark.MODEL, "--workspace", "local", "--json"),
+            *("--engine", "ray", "--model", benchmark.MODEL, "--workspace", workspace, "--json"),
             *("--test", "python3 -m unittest discover"),
             *(f"--engine-option={option}" for option in (f"address={self.address}", *options)),
         ]
@@ -60,8 +61,8 @@ class Home:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )  # fmt: skip
 
-    def run(self, *options: str) -> tuple[int, dict, str]:
-        process = self.start(*options)
+    def run(self, *options: str, workspace: str = "local") -> tuple[int, dict, str]:
+        process = self.start(*options, workspace=workspace)
         out, err = process.communicate(timeout=300)
         return process.returncode, json.loads(out), err
 
@@ -96,6 +97,47 @@ def test_an_interrupted_batch_goes_on(home: Home) -> None:
     assert sum(len(record.holds) for record in records) >= len(home.endpoint.asked) > asked
 
 
+def test_where_the_keeper_of_records_dies_all_goes_on(home: Home) -> None:
+    process = home.start("pass-keys=1")
+    benchmark.wait_for(home.out, 1, process)
+    for hub in hubs(home.out):
+        os.kill(hub, signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    said = json.loads(out)
+    assert (process.returncode, said["done"], said["left"]) == (0, 4, 0), err
+    assert said["exits"] == {"verified": 3, "unproven": 1}
+    assert "keeps the batch's records was lost" in err
+    records = [read(home.out / "runs" / name) for name in NAMES]
+    assert [sum(isinstance(one, Exit) for one in record.records) for record in records] == [1] * 4
+
+
+def hubs(out: Path) -> list[int]:
+    """The processes that hold the locks of runs of this batch: a hub and no other."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            opened = [file.readlink() for file in (process / "fd").iterdir()]
+            if b"ray::Hub" in (process / "cmdline").read_bytes() and any(out in file.parents for file in opened):
+                found.append(int(process.name))
+    assert found
+    return found
+
+
+def test_where_no_node_has_docker_the_batch_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    with benchmark.cluster() as (address, _):
+        home = Home(tmp_path, address)
+        try:
+            code, said, err = home.run("pass-keys=1", workspace="docker")
+        finally:
+            home.endpoint.close()
+    assert (code, said["done"], said["left"]) == (5, 0, 4), err
+    assert "Docker is not running" in said["error"]["message"]
+    assert "No other node" in said["error"]["fix"]
+    results = home.out / "results.jsonl"
+    assert not results.exists() or not results.read_text()
+
+
 def test_keys_go_to_nodes_only_where_that_is_asked_for(home: Home) -> None:
     code, said, err = home.run()
     assert code == 3, err
@@ -108,7 +150,7 @@ def test_keys_go_to_nodes_only_where_that_is_asked_for(home: Home) -> None:
     assert [file for file in files if file.is_file() and KEY.encode() in file.read_bytes()] == []
 
 
-@pytest.mark.parametrize("option", ["cpus=none", "cpus=0", "nodes=3", "address=ray://127.0.0.1:1"])
+@pytest.mark.parametrize("option", ["cpus=none", "cpus=0", "cpus=64", "nodes=3", "address=ray://127.0.0.1:1"])
 def test_options_that_cannot_be_used(home: Home, option: str) -> None:
     code, _, err = home.run(option)
     assert code == 2

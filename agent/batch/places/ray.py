@@ -29,20 +29,27 @@ from aci.repository import Repository
 from agent.batch.attempt import Link, Outcome, Sent
 from agent.batch.clones import state_of
 from agent.batch.hub import Event, Hub
+from agent.batch.machine import check_machine
 from agent.batch.node import solve_sent
+from agent.batch.nodes import Nodes
 from agent.batch.place import Done, Job, PlaceOptions, Watch
 from agent.batch.solving import begin_job, solve_job
+from agent.batch.working import Halt
 from agent.engine import Happening
 from agent.keys import variables
+from agent.settings import Settings
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import decode, first_record, read
+from trajectories.trajectory import Trajectory
 
 OPTIONS = ("address", "cpus", "pass-keys")
 NEWS = 1.0
 """Seconds that one question for news takes at most."""
 GRACE = 60.0
 """Seconds that a run is given to stop in order."""
-GROUPS = {"news": "news", "turn": "turns"}
+WAIT = 60.0
+"""Seconds after which it is said that a job waits for a node, or that the hub does not answer."""
+GROUPS = {"news": "news", "turn": "turns", "bundle": "bundles"}
 """Which threads of the hub answer what may take long; `io` answers the rest."""
 
 
@@ -62,18 +69,35 @@ class Ray:
         if self._ours:
             self._connect(more.get("address", "local"))
         self._task = self._ray.remote(num_cpus=self._cpus, max_retries=0)(_solve)
+        self._nodes = Nodes(self._ray, self._cpus)
 
     def solve(self, job: Job, watch: Watch) -> Done:
-        """See `Place.solve`. A node that is lost is a WorkspaceError: called again, the run goes on on another."""
-        watch.cancel.check()
-        begin_job(job)
-        record = read(job.directory)
-        if record.exit is not None:  # all that was lost is the word that it has ended
-            return solve_job(job, watch)
+        """See `Place.solve`. A node that is lost is a WorkspaceError: called again, the run goes on on another. A node
+        that fails as a whole gets nothing more, and costs no try. Raises Halt where no node is left that could solve
+        anything, or where this machine fails."""
+        while True:
+            watch.cancel.check()
+            begin_job(job)
+            record = read(job.directory)
+            if record.exit is not None:  # all that was lost is the word that it has ended
+                return solve_job(job, watch)
+            try:
+                node, outcome = self._attempted(job, watch, record)
+                if not outcome.of_node:
+                    return outcome.result()
+            except WorkspaceError:
+                _check_here(job)
+                raise
+            self._nodes.avoid(node, outcome)
+            what = f"Node {node[:8]} gets nothing more to do: {outcome.message}"
+            watch.happening(job, Happening("say", "main", what))
+
+    def _attempted(self, job: Job, watch: Watch, record: Trajectory) -> tuple[str, Outcome]:
         root = Repository.open(job.repository).root
         base = first_record(record, job.directory).base.commit
         directory = job.directory.resolve()
-        sent = Sent(token_hex(16), job.instance.id, job.repeat, directory, root, state_of(root), base)
+        state, workspace = state_of(root), job.settings.workspace
+        sent = Sent(token_hex(16), job.instance.id, job.repeat, directory, root, state, base, workspace)
         hub = self._opened(job)
         keys = variables(job.settings) if self._pass_keys else {}
         self._ask(hub, "open", sent.token, sent.directory, keys)
@@ -112,27 +136,60 @@ class Ray:
                 raise UsageError(what, fix) from None
 
     def _opened(self, job: Job) -> Any:
-        """The hub, on the driver's machine."""
+        """The hub, on the driver's machine; made anew where it has died. Raises Halt where none can be had."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         with self._lock:
+            if self._hub is not None and not self._lives(self._hub):
+                self._hub = None
             if self._hub is None:
                 here = NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=False)
-                groups = {"io": 8, "news": self._workers, "turns": self._workers}
+                groups = {"io": 8, "bundles": 1, "news": self._workers, "turns": self._workers}
                 made = self._ray.remote(num_cpus=0, concurrency_groups=groups, scheduling_strategy=here)(Hub)
-                self._hub = made.remote(job.settings.retry_wait, job.settings.patience)
+                hub = made.remote(job.settings.retry_wait, job.settings.patience)
+                try:
+                    lives = self._lives(hub)
+                except WorkspaceError:
+                    lives = False
+                if not lives:
+                    what = "Ray starts no process on this machine, where the batch keeps its records."
+                    raise Halt(what, "See `ray status` and this machine's memory, then start the batch again.")
+                self._hub = hub
             return self._hub
 
-    def _followed(self, job: Job, watch: Watch, hub: Any, sent: Sent) -> Done:
-        task = self._task.remote(sent, hub)
-        end = None
+    def _lives(self, hub: Any) -> bool:
+        """Raises WorkspaceError where that cannot be told."""
+        try:
+            self._ray.get(hub.__ray_ready__.remote(), timeout=WAIT)
+        except self._ray.exceptions.ActorDiedError:
+            return False
+        except self._ray.exceptions.RayError as error:
+            what = f"The process that keeps the batch's records does not answer ({type(error).__name__})."
+            raise WorkspaceError(what, "See `ray status` on this machine.") from None
+        return True
+
+    def _wait(self, job: Job, watch: Watch, hub: Any, sent: Sent) -> bool:
+        """Whether the job still waits for a node. Raises Halt where none will ever take it."""
+        if self._ask(hub, "begun", sent.token):
+            return False
+        self._nodes.check()
+        what = "It waits for a node that has time for it, in turn with what else the cluster does."
+        watch.happening(job, Happening("say", "main", what))
+        return True
+
+    def _followed(self, job: Job, watch: Watch, hub: Any, sent: Sent) -> tuple[str, Outcome]:
+        task = self._task.options(**self._nodes.options()).remote(sent, hub)
+        watch.happening(job, Happening("action", "main", "waits for a node"))
+        end, look = None, time.monotonic() + WAIT
         while True:
             news = _call(hub, "news")(sent.token, NEWS)
             self._ray.wait([task, news], num_returns=1, timeout=NEWS)
             over = bool(self._ray.wait([task], timeout=0)[0])
             _show(job, watch, self._got(news))
             if over:
-                return cast(Outcome, self._got(task)).result()
+                return cast(tuple[str, Outcome], self._got(task))
+            if time.monotonic() >= look:
+                look = time.monotonic() + WAIT if self._wait(job, watch, hub, sent) else math.inf
             if end is None and watch.cancel.is_set():
                 end = time.monotonic() + (GRACE if self._ask(hub, "stop", sent.token) else 0.0)
             if end is not None and time.monotonic() >= end:
@@ -150,9 +207,18 @@ def open(options: PlaceOptions) -> Ray:
     return Ray(options)
 
 
-def _solve(sent: Sent, hub: Any) -> Outcome:
-    """The task: what a node does."""
-    return solve_sent(sent, cast(Link, _Far(hub)))
+def _solve(sent: Sent, hub: Any) -> tuple[str, Outcome]:
+    """The task: what a node does, and which one it was."""
+    outcome = solve_sent(sent, cast(Link, _Far(hub)))
+    return _library().get_runtime_context().get_node_id(), outcome
+
+
+def _check_here(job: Job) -> None:
+    """Raises Halt where it is the driver's own disk that failed."""
+    try:
+        check_machine(Settings(workspace="local", state=job.settings.state))
+    except WorkspaceError as error:
+        raise Halt(error.message, error.fix) from error
 
 
 class _Far:
@@ -178,6 +244,9 @@ def _got(ray: Any, reference: Any) -> Any:
         if isinstance(error.cause, SweAgentError):
             raise error.cause from None
         raise
+    except ray.exceptions.ActorDiedError:
+        what = "The process that keeps the batch's records was lost."
+        raise WorkspaceError(what, "All that it kept is on disk; the run goes on from there.") from None
     except ray.exceptions.RayError as error:
         what = f"A node of the cluster was lost ({type(error).__name__})."
         raise WorkspaceError(what, "What it had done is kept; the run goes on from there.") from None

@@ -263,3 +263,13 @@ def test_the_engine_ray_is_told_of_where_it_is_missing(monkeypatch: pytest.Monke
 def test_the_base_is_what_the_driver_says(driver: Driver) -> None:
     sent = driver.sent()
     assert sent.commit == git(driver.job.repository, "rev-parse", "HEAD")
+
+
+def test_a_machine_that_fails_as_a_whole_says_so(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent, link = driver.sent(), Flaky(driver.hub, lambda name: name == "pull")
+    assert not solve_sent(sent, link).of_node
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    outcome = solve_sent(replace(sent, workspace="docker"), link)
+    assert outcome.of_node
+    with pytest.raises(WorkspaceError, match="Docker is not running"):
+        outcome.result()
