@@ -21,29 +21,27 @@ from agent.batch.failures_page import END, GROUP_END, above, group, row
 from agent.batch.place import Done
 from agent.batch.store import decode, standing_lines
 from agent.batch.survey import Case, Found, Survey
-from agent.evaluation.report import reported
-from trajectories.errors import UsageError
+from agent.batch.verdicts import Verdicts, read_verdicts
 
 PAGE = "failures.html"
-EVALUATION = "evaluation"
 
 
 def write_failures(out: Path, golds: Mapping[str, str] | None = None) -> Path:
-    """Write the page of the batch in `out` and return its path. Where `out/evaluation` holds run reports of SWE-bench's
-    shape, they say what is resolved; else the runs' own verdicts do. With `golds`, patches
-    that solve them, it says how well places were found.
+    """Write the page of the batch in `out` and return its path. Where the newest evaluation in `out/evaluation`
+    has judged a patch, it says whether that is resolved; else the run's own verdict does. With `golds`, patches that
+    solve the instances, it says how well places were found.
 
     Raises WorkspaceError where it cannot be written; what cannot be read is shown as that.
     """
-    resolved = _graded(out / EVALUATION)
-    survey = Survey(graded=bool(resolved), golds=bool(golds))
+    verdicts = read_verdicts(out)
+    survey = Survey(graded=bool(verdicts.runs), golds=bool(golds))
     target = out / PAGE
     beside = out / f".{PAGE}.new"
     try:
         with ExitStack() as stack:
             rows = {name: stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for name in CAUSES}
             for done in _results(out, survey):
-                case = _case(out, done, resolved, golds or {})
+                case = _case(out, done, verdicts, golds or {})
                 survey.add(case)
                 if not case.solved:
                     rows[case.cause].write(row(case))
@@ -75,7 +73,7 @@ def _results(out: Path, survey: Survey) -> Iterator[Done]:
             survey.unreadable += 1
 
 
-def _case(out: Path, done: Done, resolved: Mapping[tuple[str, int], bool], golds: Mapping[str, str]) -> Case:
+def _case(out: Path, done: Done, verdicts: Verdicts, golds: Mapping[str, str]) -> Case:
     diagnosis = diagnose(out / "runs" / done.run)
     found = None
     if gold := golds.get(done.instance):
@@ -84,7 +82,7 @@ def _case(out: Path, done: Done, resolved: Mapping[tuple[str, int], bool], golds
             rank = None if diagnosis.ranked is None else worst_rank(diagnosis.ranked, wanted)
             found = Found(rank, len(wanted & edited), len(wanted))
     why = cause(done)
-    judged = resolved.get((done.instance, done.repeat))
+    judged = verdicts.resolved(done)
     return Case(
         done=replace(done, patch=""),
         patch=bool(done.patch),
@@ -94,18 +92,3 @@ def _case(out: Path, done: Done, resolved: Mapping[tuple[str, int], bool], golds
         diagnosis=replace(diagnosis, ranked=None),
         found=found,
     )
-
-
-def _graded(folder: Path) -> dict[tuple[str, int], bool]:
-    """Whether an instance is resolved in a repeat, by the run reports in a folder; of several the newest counts."""
-    found: dict[tuple[str, int], bool] = {}
-    reports = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
-    for path in reports:
-        try:
-            outcomes = reported(path) or {}
-        except (UsageError, ValueError, RecursionError):
-            continue
-        first, _, number = path.stem.rpartition(".")
-        repeat = int(number) if number.isdecimal() and path.with_name(f"{first}.json") in reports else 1
-        found |= {(name, repeat): any(outcome) for name, outcome in outcomes.items()}
-    return found

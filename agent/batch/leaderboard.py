@@ -19,7 +19,7 @@ from agent.batch.manifest import MANIFEST
 from agent.batch.place import Done
 from agent.batch.reading import page
 from agent.batch.store import read_results
-from agent.evaluation.shelf import LOGS, part
+from agent.batch.verdicts import read_verdicts
 from trajectories.errors import UsageError
 
 MISSING = "TO FILL IN"
@@ -49,10 +49,10 @@ class _Counts:
 def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> Path:
     """Make `folder` a submission of what the batch in `out` has come to, and return it.
 
-    Of several repeats it is the first, since a submission has one attempt an instance. Logs are those that `evaluate`
-    left in `out/evaluation`, if it ran. A README.md or metadata.yaml that is there already stays as it is: somebody has
-    filled it in. Raises UsageError for the batch's own folder, WorkspaceError where it cannot be written, RunBroken for
-    damaged results.
+    Of several repeats it is the first, since a submission has one attempt an instance. Logs are those of
+    the newest evaluation in `out/evaluation`, where they are of the same patch. A README.md or metadata.yaml that is
+    there already stays as it is: somebody has filled it in. Raises UsageError for the batch's own folder,
+    WorkspaceError where it cannot be written, RunBroken for damaged results.
     """
     if folder.resolve() == out.resolve():
         raise UsageError(f"{folder} is the batch's own folder.", "Name another with --leaderboard.")
@@ -62,13 +62,13 @@ def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> P
         for name in (*PREDICTIONS, MANIFEST):
             if (out / name).exists():
                 shutil.copyfile(out / name, folder / name)
-        logs = _logs(out, manifest)
+        verdicts = read_verdicts(out)
         for done in read_results(out):
             if done.repeat == 1:
                 counts.add(done)
                 text = page(done, out / "runs" / done.run)
                 (folder / "trajs" / f"{done.instance}.md").write_text(text, "utf-8")
-                _copy_logs(logs, done.instance, folder / "logs" / done.instance, counts)
+                _copy_logs(verdicts.log(done), done.instance, folder / "logs" / done.instance, counts)
         for name, text in (("metadata.yaml", _metadata(manifest)), ("README.md", _readme(manifest, counts))):
             if not (folder / name).exists():
                 (folder / name).write_text(text, "utf-8")
@@ -77,14 +77,7 @@ def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> P
     return folder
 
 
-def _logs(out: Path, manifest: Mapping[str, Any]) -> list[Path]:
-    """Where the logs of this batch's evaluations lie, the newest first: `evaluation/…/<run id>/<model>`."""
-    found = (out / "evaluation" / LOGS).glob(f"*/{part(_signed(manifest).replace('/', '__'))}")
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-
-
-def _copy_logs(logs: list[Path], instance: str, target: Path, counts: _Counts) -> None:
-    source = next((path for folder in logs if (path := folder / part(instance)).is_dir()), None)
+def _copy_logs(source: Path | None, instance: str, target: Path, counts: _Counts) -> None:
     if source is None:
         return
     target.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,8 @@ from agent.batch.diagnosis import Diagnosis, changed, diagnose, existing, worst_
 from agent.batch.failures import write_failures
 from agent.batch.place import Done
 from agent.batch.store import encode
+from agent.evaluation.graded import Graded
+from agent.evaluation.shelf import Shelf
 from agent.moves.opening import places
 from agent.strategies.react import solve as react
 from tests.agent.conftest import act, line
@@ -333,12 +335,17 @@ def test_an_evaluation_says_what_is_solved(tmp_path):
             "right.2": (done("right.2", patch=CALC, instance="right", repeat=2), None),
         },
     )
-    (out / "evaluation").mkdir()
-    for name, resolved in (("m.all", ["right"]), ("m.all.2", [])):
-        report = {"submitted_ids": ["right", "wrong"], "resolved_ids": resolved}
-        (out / "evaluation" / f"{name}.json").write_text(json.dumps(report))
-    (out / "evaluation" / "evaluation.json").write_text("{}")
-    (out / "evaluation" / "broken.json").write_text('{"resolved_ids": 3}')
+    runs = [
+        {"run_id": "all", "resolved": ["right"], "unresolved": ["wrong", "later"], "empty": [], "errors": []},
+        {"run_id": "all.2", "resolved": [], "unresolved": ["right"], "empty": [], "errors": []},
+    ]
+    for run, name, patch in (
+        ("all", "wrong", CALC), ("all", "right", CALC), ("all", "later", CALC + "of an older batch"),
+        ("all.2", "right", CALC), ("all.other", "right", CALC),
+    ):  # fmt: skip
+        Shelf(out / "evaluation", run).put("m", Graded(name, False, applied=True), "key", patch)
+    (out / "evaluation" / "evaluation.json").write_text(json.dumps({"model": "m", "runs": runs}))
+    (out / "evaluation" / "m.all.other.json").write_text('{"submitted_ids": ["right"], "resolved_ids": []}')
     text = page(out)
     assert "an evaluation says what is solved" in text.said
     assert "2solved50% of 4" in text.said, "right, and what was not evaluated by its own proof"
@@ -373,3 +380,11 @@ def test_memory_does_not_grow_with_the_batch(tmp_path):
 def test_a_page_that_cannot_be_written(tmp_path):
     with pytest.raises(WorkspaceError, match=r"failures\.html cannot be written"):
         write_failures(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("report", ["{}", "[" * 100_000, '{"model": "m", "runs": [{"run_id": "all"}]}', '{"runs": 3}'])
+def test_a_report_that_cannot_be_read_is_none(tmp_path, report):
+    out = batch(tmp_path / "out", {"right": (done("right", "verified", patch=CALC), None)})
+    (out / "evaluation").mkdir()
+    (out / "evaluation" / "evaluation.json").write_text(report)
+    assert "an evaluation says what is solved" not in page(out).said

@@ -155,15 +155,22 @@ def test_no_key_and_no_place_of_this_machine_is_in_it(solved: Solved, monkeypatc
     assert not any(KEY in text or "The sign is" in text for text in texts)
 
 
+def evaluated(solved: Solved, *runs: str) -> None:
+    """A report of an evaluation that names these run ids."""
+    told = {"resolved": [], "unresolved": [], "empty": [], "errors": [], "missing": []}
+    report = {"model": solved.model, "runs": [{"run_id": run, **told} for run in runs]}
+    (solved.out / "evaluation").mkdir(exist_ok=True)
+    (solved.out / "evaluation" / "evaluation.json").write_text(json.dumps(report))
+
+
 def test_logs_of_the_evaluation_are_taken_along(solved: Solved) -> None:
-    for run, resolved in (("old", False), ("evaluate", True)):
+    for stamp, (run, resolved) in enumerate([("evaluate", True), ("evaluate.2", False), ("evaluate.other", False)]):
         shelf = Shelf(solved.out / "evaluation", run)
         graded = Graded("calc-1", resolved, applied=True, log="1 passed", script="pytest")
         shelf.put(str(solved.model), graded, "key", solved.done.patch)
-        stamp = 1_700_000_000 + resolved
-        folder = shelf.of(str(solved.model), "calc-1").parent
-        os.utime(folder, (stamp, stamp))
+        os.utime(shelf.of(str(solved.model), "calc-1").parent, (1_700_000_000 + stamp, 1_700_000_000 + stamp))
     Shelf(solved.out / "evaluation", "evaluate").put("another", replace(graded, instance="calc-2"), "key", "")
+    evaluated(solved, "evaluate", "evaluate.2")
     folder = solved.submission()
     logs = {path.relative_to(folder / "logs").as_posix() for path in (folder / "logs").rglob("*") if path.is_file()}
     names = ("patch.diff", "eval.sh", "report.json", "run_instance.log", "test_output.txt")
@@ -171,10 +178,21 @@ def test_logs_of_the_evaluation_are_taken_along(solved: Solved) -> None:
     assert "| resolved | 1 of 1 judged |" in (folder / "README.md").read_text()
 
 
+def test_logs_of_another_patch_or_of_no_report_are_none_of_ours(solved: Solved) -> None:
+    shelf = Shelf(solved.out / "evaluation", "evaluate")
+    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", solved.done.patch)
+    assert not (solved.submission() / "logs").exists()
+    evaluated(solved, "evaluate")
+    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", solved.done.patch + "another")
+    assert not (solved.submission() / "logs").exists()
+    assert f"| resolved | {MISSING}" in (solved.folder / "README.md").read_text()
+
+
 def test_a_report_that_is_torn_counts_as_none(solved: Solved) -> None:
     shelf = Shelf(solved.out / "evaluation", "evaluate")
-    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", "")
+    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", solved.done.patch)
     (shelf.of(str(solved.model), "calc-1") / "report.json").write_text('{"calc-1": {')
+    evaluated(solved, "evaluate")
     assert f"| resolved | {MISSING}" in (solved.submission() / "README.md").read_text()
 
 
