@@ -1,5 +1,6 @@
 """What an instance of a batch costs beside its model, its tests and its containers' start, and what the same costs
 mini-swe-agent: `python -m benchmarks.batch [--mini PYTHON] [--instances 300] [--workers 2] [--image I]`.
+Exit 1 where less is reached than is needed.
 
 As many small repositories are made, from a seed, each with one failing behaviour and an image that holds it in
 /testbed. A provider on loopback answers each request after 50 ms, in three replies an instance: look and write a test
@@ -91,8 +92,9 @@ def main() -> None:
                 theirs = _mini(folder, provider, asked.workers, asked.mini)
                 sides.append(_side(MINI, theirs, provider, known, _mini_outcomes(folder)))
             left = _left(folder / "ours" / "runs", lines)
-        show(sides, lines)
+        reached = show(sides, lines)
         Console().print(left)
+    sys.exit(0 if reached else 1)
 
 
 def _left(runs: Path, lines: Sequence[Mapping[str, Any]]) -> str:
@@ -221,7 +223,8 @@ def _covered(intervals: list[tuple[float, float]]) -> float:
     return total
 
 
-def show(sides: Sequence[Side], lines: list[dict[str, Any]]) -> None:
+def show(sides: Sequence[Side], lines: list[dict[str, Any]]) -> bool:
+    """Whether all that is needed is reached."""
     table = Table("ms an instance", *(side.name for side in sides), title="Where the time of a batch goes")
     for row in ("whole", "model", "tests", "starts", "overhead"):
         table.add_row(row, *(f"{1000 * getattr(side, row):,.0f}" for side in sides))
@@ -244,6 +247,7 @@ def show(sides: Sequence[Side], lines: list[dict[str, Any]]) -> None:
     for what, needed, measured, is_reached in asked:
         reached.add_row(what, needed, f"{measured:,.2f}", "yes" if is_reached else "NO")
     console.print(reached)
+    return all(is_reached for *_, is_reached in asked)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ come to more than the total, but by what a provider bills above a request's hold
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 from threading import Condition, Event
 
 from agent.ledger import PICO, dollars
-from trajectories.errors import BudgetStop, Cancelled
+from trajectories.errors import BudgetStop, Cancelled, UsageError
 
 TICK = 0.1
 """Seconds between two looks at whether somebody who waits is to stop."""
@@ -21,9 +22,14 @@ class Exhausted(BudgetStop):
 
 
 class Purse:
-    """Shared by all workers. `total` in dollars, None for no end; `spent` by earlier processes of the batch."""
+    """Shared by all workers. `total` in dollars, None for no end; `spent` by earlier processes of the batch.
+
+    Raises UsageError for a total that is no amount.
+    """
 
     def __init__(self, total: float | None, spent: float = 0.0) -> None:
+        if total is not None and not isfinite(total):
+            raise UsageError(f"--total {total:g} is no amount.", "Give dollars, or no --total for no end.")
         self._total = None if total is None else _pico(total)
         self._spent = _pico(spent)
         self._leased = 0

@@ -70,6 +70,7 @@ class Tally:
     _causes: Counter[str] = field(default_factory=Counter)
     _dollars: list[float] = field(default_factory=list)
     _seconds: list[float] = field(default_factory=list)
+    _paid: float = 0.0
     _total: int = 0
     _priced: bool = True
     _forecast: tuple[Range | None, Range | None] = (None, None)
@@ -115,6 +116,7 @@ class Tally:
     def _add(self, done: Done, seconds: float) -> None:
         self._causes[cause(done)] += 1
         self._priced &= done.dollars is not None
+        self._paid += done.dollars or 0.0
         self._dollars.append(done.dollars or 0.0)
         self._seconds.append(seconds)
 
@@ -127,10 +129,11 @@ class Tally:
         with self._lock:
             now = self.clock()
             running = tuple(replace(one) for one in sorted(self._running.values(), key=lambda one: one.since))
-            dollars, seconds, causes = list(self._dollars), list(self._seconds), dict(self._causes)
+            number, spent, causes = len(self._dollars), self._paid, dict(self._causes)
             priced = self._priced and all(one.dollars is not None for one in running)
-            waiting = max(0, self._total - len(dollars) - len(running))
-            stale = now - self._forecast_at >= FORECAST_EVERY + AND_FOR_EACH * len(dollars) or not (running or waiting)
+            waiting = max(0, self._total - number - len(running))
+            stale = now - self._forecast_at >= FORECAST_EVERY + AND_FOR_EACH * number or not (running or waiting)
+            dollars, seconds = (list(self._dollars), list(self._seconds)) if stale else ([], [])
             self._forecast_at = now if stale else self._forecast_at
         paid = [one.dollars or 0.0 for one in running]
         if stale:  # nobody waits for it: the lock is free
@@ -140,9 +143,9 @@ class Tally:
             self._forecast = cost, time_left(seconds, ages, waiting, self.plan.workers)
         return Standing(
             total=self._total,
-            done=len(dollars),
+            done=number,
             causes=causes,
-            dollars=math.fsum([*dollars, *paid]) if priced else None,
+            dollars=math.fsum([spent, *paid]) if priced else None,
             running=running,
             now=now,
             seconds=now - self._began,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from agent.batch.purse import Exhausted, Purse
-from trajectories.errors import Cancelled
+from trajectories.errors import Cancelled, UsageError
 
 
 def test_the_rest_of_a_lease_is_free_for_others():
@@ -105,3 +105,9 @@ def test_leases_and_spent_never_pass_the_total(total: int, wanted: int, before: 
     assert purse.spent == pytest.approx(sum(spent))
     if ended:
         assert purse.spent + wanted * cents > total * cents - 1e-9, "it ends only where too little is left"
+
+
+@pytest.mark.parametrize("total", [float("inf"), float("nan")])
+def test_a_total_is_an_amount(total):
+    with pytest.raises(UsageError, match="is no amount"):
+        Purse(total)
