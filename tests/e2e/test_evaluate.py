@@ -343,6 +343,7 @@ def test_predictions_that_are_none_are_one_clear_sentence(judge: Judge, name: st
         (["--run-id", "gold"], "Choose another name"),
         (["--filter", "nothing"], "None of"),
         (["--repeats", "0"], "greater than or equal to 1"),
+        (["--out", "/dev/null"], "is no folder"),
     ],
 )
 def test_bad_flags_are_one_clear_sentence(judge: Judge, more: list[str], said: str) -> None:
