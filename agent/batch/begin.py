@@ -49,7 +49,7 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
     if asked.repos is not None and asked.repos.exists() and not asked.repos.is_dir():
         raise UsageError(f"--repos {asked.repos} is no folder.", "Name one, which need not be there yet.")
     options, limit = _options(asked.engine_options), bytes_of(asked.disk_limit)
-    instances = select(read_instances(asked.files, asked.hints), asked.filter, asked.slice, asked.seed)
+    instances = select(read_instances(asked.files, asked.hints, asked.out), asked.filter, asked.slice, asked.seed)
     preparing = Preparing(Repositories(asked.repos or load_settings().state / "clones"), given, asked.out)
     opened: list[Batch] = []
     with stopped_by_signals(opened), ExitStack() as stack:
