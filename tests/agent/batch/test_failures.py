@@ -163,6 +163,7 @@ def test_of_what_was_handed_in_the_proof_is_told(tmp_path):
         (journal(Once("main", "localize", {"files": 3})), "Line 3 of the journal is damaged."),
         (journal(Once("main", "localize", None)), "Line 3 of the journal is damaged."),
     ],
+    ids=range(9),  # a record's time is no name for a test
 )
 def test_a_damaged_journal_is_told(tmp_path, lines, damage):
     if lines is not None:
