@@ -6,6 +6,7 @@ import pty
 import select
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from threading import Thread
 from unittest.mock import ANY
@@ -17,7 +18,7 @@ from rich.text import Text
 from agent.batch.causes import CAUSES, cause
 from agent.batch.dashboard import Dashboard, Lines, front
 from agent.batch.place import Done, Instance, Job
-from agent.batch.tally import Plan
+from agent.batch.tally import Plan, Tally
 from agent.batch.telling import clock, line, rough
 from agent.engine import Happening
 from agent.settings import Settings
@@ -281,3 +282,17 @@ def test_times_and_lines():
     assert [clock(seconds) for seconds in (0, 83, 3683, -1)] == ["0:00", "1:23", "1:01:23", "0:00"]
     assert [rough(seconds) for seconds in (50, 1860, 9000)] == ["50 s", "31 min", "2.5 h"]
     assert line("x" * 10_000) == "x" * 239 + "…"
+
+
+def test_how_a_batch_stands_is_told_without_a_look_at_all_that_is_done():
+    now = [0.0]
+    tally = Tally(Plan(1), clock=lambda: now[0])
+    tally.began([job("another"), job("more")], [done(f"d{n}") for n in range(20_000)])
+    assert tally.standing().dollars == 10_000
+    tally.done(done("another", dollars=0.25))
+    tracemalloc.start()
+    standing = tally.standing()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (standing.done, standing.dollars) == (20_001, 10_000.25)
+    assert peak < 20_000
