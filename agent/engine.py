@@ -119,7 +119,8 @@ class Engine:
         self._standing = 0
         self._stood = Lock()
         self.started = time.monotonic() - self.trajectory.live_seconds()
-        self._wind()
+        if settings.max_time is not None:
+            self.cancel.deadline = self.started + settings.max_time
 
     @property
     def seconds(self) -> float:
@@ -131,7 +132,8 @@ class Engine:
         """The run's time does not pass while a request of any of its branches is in here: it may not leave yet."""
         with self._stood:
             if not self._standing:
-                self._since, self.cancel.deadline = time.monotonic(), None
+                self._since, self._left = time.monotonic(), self.cancel.deadline
+                self.cancel.deadline = None
             self._standing += 1
         stood = 0.0
         try:
@@ -142,13 +144,9 @@ class Engine:
                 if not self._standing:
                     stood = time.monotonic() - self._since
                     self.started += stood
-                    self._wind()
+                    self.cancel.deadline = None if self._left is None else self._left + stood
         if stood >= BRIEF:  # whoever resumes it counts as we do
             self.journal.append(Note("main", "life", f"stood still for {stood:.0f} s"))
-
-    def _wind(self) -> None:
-        if self.settings.max_time is not None:
-            self.cancel.deadline = self.started + self.settings.max_time
 
     def settle_late(self) -> None:
         """Settle the requests whose reply is on the record but whose settle was lost with the process."""

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from aci.confinement import OPEN_FILES, size
+from aci.daemon import all_discarded
 from trajectories.errors import WorkspaceError
 
 pytestmark = pytest.mark.docker
@@ -71,6 +72,7 @@ def test_a_read_only_root(repo, open_ws):
     assert mine <= set(volumes)
     fork.close()
     ws.close()
+    all_discarded()
     left = subprocess.run(["docker", "volume", "ls", "-q"], check=True, capture_output=True).stdout.split()
     assert not mine & set(left)
 
