@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 _TRIES = 3
+_SETTLING = 0.5
+"""Seconds for which a daemon may call a container running that somebody has just killed."""
 _NO_KEYS = "ctrl-@,ctrl-^,ctrl-@"
 """What leaves a terminal without ending it: by Docker's own choice ctrl-p ctrl-q, and ctrl-p is held back for it."""
 
@@ -120,6 +123,7 @@ class Box:
     def relieve(self) -> bool:
         if self._watch.has_just_ended_all():
             return True
+        time.sleep(_SETTLING)
         with suppress(WorkspaceError), trouble():
             self._container.reload()
             if self._container.status == "running":
