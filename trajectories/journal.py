@@ -127,12 +127,9 @@ class Journal:
         lines = [encode(record) for record in records]
         read_back = [decode(line) for line in lines]  # what could not be read again is not written
         with self._lock:
-            end = os.fstat(self._file).st_size
             try:
-                write_whole(self._file, b"".join(lines))
-                os.fsync(self._file)
+                append_durably(self._file, b"".join(lines))
             except OSError as error:
-                os.ftruncate(self._file, end)
                 raise _no_room(self.path, error) from error
             for record in read_back:
                 self.trajectory.add(record)
@@ -162,15 +159,22 @@ class Journal:
 
 def locked(directory: Path) -> FileLock:
     """The lock of a run's folder, held until it is released. Raises TryLater when another process has it."""
+    what = f"Another process is working on the run {directory.name}."
+    return hold(directory / "lock", what, "Wait for it, or stop it, then try again.")
+
+
+def hold(path: Path, message: str, fix: str) -> FileLock:
+    """A lock between processes at `path`, held until it is released, by whatever thread.
+
+    Raises TryLater, in these words, when another process has it; OSError where the file cannot be made.
+    """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(directory / "lock", thread_local=False)
+    lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise TryLater(
-            f"Another process is working on the run {directory.name}.", "Wait for it, or stop it, then try again."
-        ) from None
+        raise TryLater(message, fix) from None
     return lock
 
 
@@ -179,6 +183,17 @@ def first_record(trajectory: Trajectory, directory: Path) -> Run:
     if trajectory.run is None or not trajectory.turns:
         raise RunBroken(f"The run {directory.name} was not begun.", "Start it again with `swe-agent fix`.")
     return trajectory.run
+
+
+def append_durably(descriptor: int, data: bytes) -> None:
+    """Add `data` to an open file, whole and on disk when this returns, or not at all. Raises OSError."""
+    end = os.fstat(descriptor).st_size
+    try:
+        write_whole(descriptor, data)
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, end)
+        raise
 
 
 def write_durably(target: Path, data: bytes) -> None:

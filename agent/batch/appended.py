@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trajectories.errors import RunBroken, WorkspaceError
-from trajectories.journal import write_whole
+from trajectories.journal import append_durably
 from trajectories.plumbing import sync_folder
 
 
@@ -34,12 +34,9 @@ class Appended:
 
     def append(self, data: bytes) -> None:
         """Write whole lines, and return when they are on disk; where that fails, nothing of them is."""
-        end = os.fstat(self._file).st_size
         try:
-            write_whole(self._file, data)
-            os.fsync(self._file)
+            append_durably(self._file, data)
         except OSError as error:
-            os.ftruncate(self._file, end)
             raise no_room(self.path, error) from error
 
     def close(self) -> None:

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from agent.batch.appended import Appended, no_room
 from agent.batch.place import Done
 from agent.batch.predictions import Predictions
-from trajectories.errors import RunBroken, TryLater
+from trajectories.errors import RunBroken
+from trajectories.journal import hold
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -96,8 +97,6 @@ class Store:
     """
 
     def __init__(self, out: Path) -> None:
-        from filelock import FileLock, Timeout
-
         self.out = out
         self.done: dict[str, Done] = {}
         """What is final, by the names of the runs, without the patches, which are on disk."""
@@ -107,10 +106,8 @@ class Store:
         self._predictions: dict[int, Predictions] = {}
         try:
             out.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file_lock = FileLock(out / "batch.lock")
-            self._file_lock.acquire(timeout=0)
-        except Timeout:
-            raise TryLater(f"Another process works on the batch in {out}.", "Wait for it, or stop it.") from None
+            what = f"Another process works on the batch in {out}."
+            self._file_lock = hold(out / "batch.lock", what, "Wait for it, or stop it.")
         except OSError as error:
             raise no_room(out, error) from error
         try:

@@ -28,7 +28,8 @@ from agent.evaluation.report import Counted, compared, counted, official, outcom
 from agent.evaluation.running import Evaluating, evaluate_one
 from agent.evaluation.shelf import Shelf
 from agent.settings import Settings, load_settings
-from trajectories.errors import TryLater, UsageError, WorkspaceError
+from trajectories.errors import UsageError, WorkspaceError
+from trajectories.journal import hold
 
 SHOWN = 10
 Say = Callable[[str], None]
@@ -185,14 +186,10 @@ def _reported(asked: Asked, plan: Plan, outcome: Outcome, runs: list[Counted], o
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """The folder, for this process. Raises TryLater where another one has it."""
-    from filelock import FileLock, Timeout
-
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / "evaluate.lock")
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise TryLater(f"Another process evaluates in {out}.", "Wait for it, or choose another --out.") from None
+        what = f"Another process evaluates in {out}."
+        lock = hold(out / "evaluate.lock", what, "Wait for it, or choose another --out.")
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"--out {out} is no folder.", "Name one; it is made where there is none.") from None
     except OSError as error:
