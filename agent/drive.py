@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
 from agent.console import Console
 from agent.engine import Engine, Token
+from agent.signals import stopped_by_signals
 from agent.solve import Result, result, solve
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 from trajectories.records import Step
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stoppable(Protocol):
@@ -27,7 +23,7 @@ class Stoppable(Protocol):
 def drive(start: Callable[[], Engine], console: Console) -> int:
     """Solve what `start` opens, show it, and return the exit code. What fails before the run is open is raised."""
     opened: list[Engine] = []
-    with stopped_by_signals(opened):
+    with stopped_by_signals(lambda: stop(opened)):
         try:
             opened.append(start())
             return _solve(opened[0], console)
@@ -70,20 +66,9 @@ def _stopped(opened: list[Engine], console: Console, error: SweAgentError) -> in
     return error.code
 
 
-@contextmanager
-def stopped_by_signals(opened: Sequence[Stoppable]) -> Iterator[None]:
-    """The first signal ends the run in order; one before it is open, or a second one, at once. What this process was
-    started to ignore, as by nohup, it ignores."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if not opened or opened[0].cancel.stopped:
-            raise KeyboardInterrupt
-        opened[0].cancel.set()
-
-    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def stop(opened: Sequence[Stoppable]) -> bool:
+    """End what is open in order; False where nothing is, or that was asked before."""
+    if not opened or opened[0].cancel.stopped:
+        return False
+    opened[0].cancel.set()
+    return True

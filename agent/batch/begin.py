@@ -27,10 +27,11 @@ from agent.batch.spending import Account, Begun, account
 from agent.batch.store import Store
 from agent.batch.tally import Plan
 from agent.batch.working import Means
-from agent.drive import stopped_by_signals
+from agent.drive import stop
 from agent.engine import Token, chosen_model
 from agent.limiter import Limiter
 from agent.settings import Settings, load_settings
+from agent.signals import stopped_by_signals
 from trajectories.errors import ConfigError, UsageError
 from trajectories.plugins import find
 
@@ -52,7 +53,7 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
     instances = select(read_instances(asked.files, asked.hints, asked.out), asked.filter, asked.slice, asked.seed)
     preparing = Preparing(Repositories(asked.repos or load_settings().state / "clones"), given, asked.out)
     opened: list[Batch] = []
-    with stopped_by_signals(opened), ExitStack() as stack:
+    with stopped_by_signals(lambda: stop(opened)), ExitStack() as stack:
         store = stack.enter_context(Store(asked.out))
         check(asked.out, manifest(settings, instances, asked.files, {}, options=asked.noted))
         found = account(settings.runs, store.done)

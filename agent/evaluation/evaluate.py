@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Event
-from types import FrameType
 from typing import Any
 
 from aci.repository import Repository
@@ -28,6 +26,7 @@ from agent.evaluation.report import Counted, compared, counted, official, outcom
 from agent.evaluation.running import Evaluating, evaluate_one
 from agent.evaluation.shelf import Shelf
 from agent.settings import Settings, load_settings
+from agent.signals import stopped_by_signals
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.journal import hold
 
@@ -205,14 +204,10 @@ def stopping() -> Iterator[Event]:
     """An event that the first signal sets, so that all ends in order; a second one raises KeyboardInterrupt."""
     cancel = Event()
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        if cancel.is_set():
-            raise KeyboardInterrupt
+    def stop() -> bool:
+        first = not cancel.is_set()
         cancel.set()
+        return first
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
+    with stopped_by_signals(stop):
         yield cancel
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -55,9 +55,11 @@ def said(machine, calculator, issue_file) -> Iterator[Callable[..., str]]:  # no
     yield said
     made = machine.json("env", "build", "--repo", str(calculator), "--image", IMAGE)["built"]
     key = made.partition("/")[2].partition(":")[0]
-    listed = ["docker", "images", "-q", "--filter", f"label=swe-agent.environment={key}"]
-    ids = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split()
-    subprocess.run(["docker", "image", "rm", "-f", *dict.fromkeys(ids)], check=True, capture_output=True)
+    for name in ("swe-agent-base/*", "swe-agent-environment/*"):  # a base is made of the environment, and goes first
+        listed = ["docker", "images", "-q", "--filter", f"label=swe-agent.environment={key}"]
+        listed += ["--filter", f"reference={name}"]
+        ids = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split()
+        subprocess.run(["docker", "image", "rm", "-f", *dict.fromkeys(ids)], check=False, capture_output=True)
 
 
 @pytest.mark.docker

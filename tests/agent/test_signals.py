@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import signal
 
-from agent.drive import stopped_by_signals
+import pytest
+
+from agent.drive import stop
 from agent.engine import Token
+from agent.signals import stopped_by_signals
 
 
 class Run:
@@ -15,11 +18,13 @@ class Run:
 def test_what_the_process_was_started_to_ignore_is_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with stopped_by_signals([Run()]):
+        with stopped_by_signals(lambda: stop([Run()])):
             signal.raise_signal(signal.SIGHUP)
             assert not Run.cancel.is_set()
             signal.raise_signal(signal.SIGTERM)
             assert Run.cancel.is_set()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
