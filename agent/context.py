@@ -133,7 +133,7 @@ def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Mes
     if reply.blocks and reply.model == model:
         assistant["blocks"] = list(reply.blocks)
     if not calls:
-        return [assistant, {"role": "user", "content": told(step)}]
+        return [assistant, {"role": "user", "content": told(step)}] if step.observations else [assistant]
     answers = (observation.text for observation in step.observations)
     return [assistant, *({"role": "tool", "tool_call_id": id, "content": next(answers, "")} for id in ids)]
 

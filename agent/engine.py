@@ -17,6 +17,7 @@ from aci.disguises import SHORTEST
 from aci.environment import environment_for
 from aci.repository import Repository
 from aci.workspace import Options, Workspace, open_workspace
+from agent.approvals import Approve, allow
 from agent.ledger import Ledger
 from agent.limiter import Limiter
 from agent.models.base import Model, load_model
@@ -26,7 +27,8 @@ from agent.surroundings import services, wishes
 from tools.base import Toolbox
 from trajectories.errors import Cancelled, ConfigError, LimitStop
 from trajectories.journal import Journal, first_record
-from trajectories.records import Note, Run
+from trajectories.records import Note, Reply, Run, Turn
+from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
 if TYPE_CHECKING:
@@ -108,11 +110,13 @@ class Engine:
         self.toolbox = Toolbox()
         self._known_secrets = (*known_secrets(os.environ), *secrets_of_services(settings))
         self.cancel = Token(parent)
+        self.approve: Approve = allow
+        """Asked before something leaves the workspace."""
         self.baselines: dict[object, Report | None] = {}
         """What the suites did on the base, for the proofs of this process."""
         self.copies: tuple[str, ...] = ()
         """Where the package under work lies installed beside the repository, in sentences."""
-        self._asked = len(self.trajectory.replies)
+        self._asked = _replies(self.trajectory)
         self._models: dict[str, Model] = {}
         self._root: Workspace | None = None
         self._lock = Lock()
@@ -182,8 +186,19 @@ class Engine:
         """The user's own repository. Raises UsageError when it is gone."""
         return Repository.open(self.run.repository)
 
+    def next_turn(self, turn: Turn, settings: Settings) -> None:
+        """Begin a turn under these settings; the workspace, if one is open, goes on. The turn before has ended."""
+        self.journal.append(turn)
+        self.settings = settings
+        self.cancel.clear()
+        self.resumed = self.resumed and self._root is None
+        self._asked = 0
+        with self._lock:
+            self.ledger = Ledger(settings.budget, settings.max_tokens)
+            self.ledger.replay(self.trajectory.holds.values(), self.trajectory.settles)
+
     def take_step(self) -> None:
-        """Count one more reply. Raises LimitStop when the run has had all it may have, in whatever branch."""
+        """Count one more reply. Raises LimitStop when the turn has had all it may have, in whatever branch."""
         with self._lock:
             if self._asked >= self.settings.max_steps:
                 raise LimitStop(
@@ -240,6 +255,12 @@ class Engine:
         finally:
             self.trees.close()
             self.journal.close()
+
+
+def _replies(trajectory: Trajectory) -> int:
+    """Of the present turn."""
+    before = sum(isinstance(record, Reply) for record in trajectory.before_turn)
+    return len(trajectory.replies) - before
 
 
 def known_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:

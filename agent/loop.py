@@ -5,7 +5,7 @@ After ReAct (Yao et al., arXiv 2210.03629): the model reasons, acts through tool
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING
 
 from agent.stuck import HINT, circling
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.task import Task
 
 NUDGE = "Your reply had no action, so nothing happened. Call a tool; when the issue is solved, call `submit`."
+NUDGED = (Observation(NUDGE, ok=False),)
 
 
 def submitted(step: Step) -> bool:
@@ -22,14 +23,21 @@ def submitted(step: Step) -> bool:
     return any(observation.data.get("submitted") for observation in step.observations)
 
 
-def loop(task: Task, until: Callable[[Step], bool] = submitted) -> Generator[Step, None, Step]:
-    """Go on until a step satisfies `until`; that step is the result.
+def answered(step: Step) -> bool:
+    """Whether the model has said something to the user, and does nothing more."""
+    return step.reply is not None and not step.actions
+
+
+def loop(
+    task: Task, until: Callable[[Step], bool] = submitted, nudge: Sequence[Observation] = NUDGED
+) -> Generator[Step, None, Step]:
+    """Go on until a step satisfies `until`; that step is the result. A reply without an action is answered by `nudge`.
 
     Raises Stuck when the model goes round in circles; what the task's limits raise passes through.
     """
     while True:
         reply = task.ask()
-        observations = task.act(reply.actions) if reply.actions else (Observation(NUDGE, ok=False),)
+        observations = task.act(reply.actions) if reply.actions else nudge
         step = task.step(reply, observations)
         yield step
         if not submitted(step):

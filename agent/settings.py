@@ -278,13 +278,18 @@ def origins(of_repository: bytes = b"") -> dict[str, str]:
     """Where the value of each setting is from, in words; what is not named here is its default. Raises ConfigError."""
     found = dict.fromkeys(_of_repository(of_repository), REPOSITORY)
     found |= dict.fromkeys(read_toml(user_file()), str(user_file()))
-    found |= {name: f"${PREFIX}{name.upper()}" for name in Settings.model_fields if in_environment(name)}
+    there = _variables()
+    found |= {name: f"${PREFIX}{name.upper()}" for name in Settings.model_fields if f"{PREFIX}{name}".lower() in there}
     return found | dict.fromkeys(read_toml(POLICY), f"the administrator's {POLICY}")
 
 
 def in_environment(name: str) -> bool:
     """Whether an environment variable gives this setting; as in pydantic, in capitals or not."""
-    return f"{PREFIX}{name}".lower() in {variable.lower() for variable in os.environ}
+    return f"{PREFIX}{name}".lower() in _variables()
+
+
+def _variables() -> set[str]:
+    return {variable.lower() for variable in os.environ}
 
 
 def user_file() -> Path:

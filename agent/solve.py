@@ -140,8 +140,9 @@ def _placed(settings: Settings, source: Repository, known: set[str]) -> Settings
 def prompts_of(strategy: str, own: Path | None = None) -> dict[str, str]:
     """The strategy's prompts by name (a role's is its system prompt): the text files `<strategy>.<name>.txt` beside
     its module, each replaced by the file of that name in `own`, if there is one. Raises UsageError for bad files."""
-    module = Path(sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__].__file__ or "")
-    files = {file.name: file for file in sorted(module.parent.glob(f"{module.stem}.*.txt"))}
+    module = sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__]
+    file = Path(module.__file__ or "")
+    files = {each.name: each for each in sorted(file.parent.glob(f"{getattr(module, 'PROMPTS', file.stem)}.*.txt"))}
     if own is not None:
         files |= _own_prompts(own, set(files))
     try:
@@ -180,7 +181,9 @@ def reopen(
 
     Raises TryLater if another process has it.
     """
-    settings = Settings(**first_record(read(directory), directory).settings, state=state)
+    trajectory = read(directory)
+    changed = {name: value for turn in trajectory.turns for name, value in turn.settings.items()}
+    settings = Settings(**(first_record(trajectory, directory).settings | changed), state=state)
     today = load_settings()
     mended: dict[str, Any] = {name: getattr(today, name) for name in MENDED & today.model_fields_set}
     models = dict(settings.models)

@@ -26,14 +26,29 @@ from agent.outcome import Outcome
 from agent.parallel import Attempt, run_all
 from tools.base import Context
 from trajectories.errors import RunBroken
-from trajectories.records import Action, Base, Issue, Note, Observation, Once, Reply, Step, Verdict
+from trajectories.records import (
+    Action,
+    Base,
+    Exit,
+    Issue,
+    Note,
+    Observation,
+    Once,
+    Record,
+    Reply,
+    Step,
+    Turn,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from aci.workspace import Workspace
     from agent.models.base import Model
     from agent.settings import Settings
+    from trajectories.trajectory import Trajectory
     from trajectories.trees import Trees
 
+MAIN = "main"
 INSERTED = frozenset({"user", "resume"})
 """Authors of steps that come between a strategy's own: a user's message, the note after a resume."""
 EFFECTS = frozenset({"message", "intent", "done", "life", "overflow", "fallback", "forked"})
@@ -81,23 +96,46 @@ class Task:
     ) -> None:
         self.engine = engine
         self.branch = branch
-        self.start = self.tree = tree or engine.run.base.tree
+        self.start = self.tree = tree or started_at(engine.trajectory, engine.run.base.tree)
         self.cancel = cancel or engine.cancel
         self.place = place or Place(engine, self.cancel, apart=False)
         self.last_verdict: Verdict | None = None
         self._recorded = engine.trajectory.steps[branch]
         self._at = self._asks = self._noted = self._phase = 0
+        self._prefix = ""
+        if branch == MAIN and (before := engine.trajectory.before_turn):
+            self._go_on(before)
         self._phases: dict[str, int] = {}
         """How many steps there were when each phase began, for the first time where it is gone through again."""
         self._wrote = False
+        self.may_change: Callable[[str], bool] | None = None
+        """Which paths a step may change; None for all."""
         self.net = Net(self)
         self._stale = engine.resumed and any(step.actions for step in self._recorded)
+
+    def _go_on(self, before: Sequence[Record]) -> None:
+        """Begin where the turns before have ended: their steps are this conversation's beginning."""
+        self._prefix = f"{len(self.engine.trajectory.turns)}."
+        mine = [record for record in before if getattr(record, "branch", "") == self.branch]
+        self._at = sum(isinstance(record, Step) for record in mine)
+        self._asks = max((record.ask for record in mine if isinstance(record, Reply)), default=0)
+        self._noted = sum(isinstance(record, Note) and record.kind not in EFFECTS for record in mine)
 
     # What it is about
 
     @property
+    def turn(self) -> Turn:
+        return self.engine.trajectory.turns[-1]
+
+    @property
     def issue(self) -> Issue:
-        return self.engine.run.issue
+        """What the present turn asks for."""
+        return in_words_of(self.turn) if self.engine.trajectory.before_turn else self.engine.run.issue
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """The strategy's, by name."""
+        return self.turn.prompts or self.engine.run.prompts
 
     @property
     def settings(self) -> Settings:
@@ -150,7 +188,7 @@ class Task:
             cached=model.price.cached_share if model.price else UNKNOWN,
             images=model.images,
         )
-        system = engine.run.prompts.get(role, "")
+        system = self.prompts.get(role, "")
         return messages(system, self.steps, engine.trajectory.replies, reader, limits, self.issue.images)
 
     def _answering(self, role: str) -> Model:
@@ -218,10 +256,10 @@ class Task:
 
     def once(self, name: str, fn: Callable[[], Any]) -> Any:
         """The recorded result `name` of this branch; `fn` computes it the first time. It must be JSON."""
-        key = (self.branch, name)
+        key = (self.branch, f"{self._prefix}{name}")
         if key not in self.engine.trajectory.results:
             self.cancel.check()
-            self.engine.journal.append(Once(self.branch, name, fn()))
+            self.engine.journal.append(Once(*key, fn()))
         return self.engine.trajectory.results[key].value
 
     def note(self, kind: str, text: str, **data: Any) -> None:
@@ -236,14 +274,14 @@ class Task:
 
     def prompt(self, name: str, **values: str) -> str:
         """A prompt of the strategy's, from the file `<strategy>.<name>.txt`, with `$names` filled in."""
-        return Template(self.engine.run.prompts[name]).safe_substitute(values)
+        return Template(self.prompts[name]).safe_substitute(values)
 
     def phase(
         self, name: str, prompt: str = "", until: Callable[[Step], bool] = submitted, fresh: bool = False
     ) -> Generator[Step, None, Step]:
         """Loop until `until`, under a name. `fresh` starts a conversation of its own in the same workspace."""
         self.note("phase", name)
-        task = Task(self.engine, f"{self.branch}/{name}", self.tree, self.place, self.cancel) if fresh else self
+        task = Task(self.engine, self._child(name), self.tree, self.place, self.cancel) if fresh else self
         if prompt:
             yield task.say(prompt)
         last = yield from loop(task, until)
@@ -254,7 +292,7 @@ class Task:
         """A strategy on a branch of its own, in its own fork of the workspace as it is now; run it with `map`."""
         cancel = Token(self.cancel)
         place = Place(self.engine, cancel, apart=True)
-        return Attempt(Task(self.engine, f"{self.branch}/{name}", self.tree, place, cancel), strategy)
+        return Attempt(Task(self.engine, self._child(name), self.tree, place, cancel), strategy)
 
     def map(self, attempts: Sequence[Attempt]) -> Generator[Step, None, list[Outcome]]:
         """Run attempts side by side, yielding their steps as they come; outcomes in the order of the arguments."""
@@ -296,6 +334,9 @@ class Task:
         self.engine.tell("say", self.branch, text)
 
     # Inside
+
+    def _child(self, name: str) -> str:
+        return f"{self.branch}/{self._prefix}{name}"
 
     def _next(self) -> Step | None:
         """The recorded step that comes next in this branch, if the run was here before."""
@@ -362,6 +403,20 @@ class Task:
             before=before,
             phase=self._phase,
         )
+
+
+def started_at(trajectory: Trajectory, base: str) -> str:
+    """The tree that the present turn began with."""
+    for record in reversed(trajectory.before_turn):
+        if isinstance(record, Exit) or (isinstance(record, Step) and record.branch == MAIN):
+            return record.tree
+    return base
+
+
+def in_words_of(turn: Turn) -> Issue:
+    """What a later turn asks for, as an issue."""
+    title, _, body = turn.request.strip().partition("\n")
+    return Issue(title.strip(), body.strip(), images=turn.images)
 
 
 def describe(action: Action) -> str:

@@ -144,11 +144,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a user asked for; `fix` is a run of one turn."""
+    """What a user asked for; `fix` is a run of one turn, a session one of many.
+
+    `request` is the user's words; those of the first turn are the run's issue. `prompts` are the strategy's where they
+    are not the run's, `settings` what the user changed since the turn before, `images` data: URLs.
+    """
 
     request: str
     strategy: str
     models: dict[str, str] = field(default_factory=dict)
+    prompts: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
     at: float = field(default_factory=time.time)
     type: Literal["turn"] = "turn"
 

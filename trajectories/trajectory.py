@@ -15,7 +15,10 @@ class Trajectory:
         self.records: list[Record] = []
         self.run: Run | None = None
         self.exit: Exit | None = None
+        """How the last turn ended; None while it has not."""
         self.turns: list[Turn] = []
+        self.turns_at: list[int] = []
+        """Where each stands among the records."""
         self.holds: dict[str, Hold] = {}
         self.attempts: Counter[tuple[str, int]] = Counter()
         """Requests sent for an ask number of a branch, answered or not."""
@@ -45,10 +48,17 @@ class Trajectory:
                 self.notes.append(record)
             case Turn():
                 self.turns.append(record)
+                self.turns_at.append(len(self.records) - 1)
+                self.exit = None
             case Run():
                 self.run = record
             case Exit():
                 self.exit = record
+
+    @property
+    def before_turn(self) -> list[Record]:
+        """The records of the turns before the present one; none in a run of one turn."""
+        return self.records[: self.turns_at[-1]] if len(self.turns) > 1 else []
 
     def all_steps(self) -> list[Step]:
         """The steps of every branch in the order they were written."""

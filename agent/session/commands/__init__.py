@@ -1,0 +1,52 @@
+"""Commands of a session: one file each, found by its name.
+
+`run(session, words)` does it, the first line of the docstring is its help, `USAGE` what stands behind its name. `NOW`
+says that it may run while a turn is under way, in the caller's thread: it only looks, or only changes what the next
+turn begins with.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from trajectories.errors import SweAgentError, UsageError
+from trajectories.plugins import names
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+
+PACKAGE = "agent.session.commands"
+
+
+def run(session: Session, name: str, words: str) -> None:
+    """Do `/name words`, now or when what is under way has ended."""
+    try:
+        command = find(name)
+    except UsageError as error:
+        session.tell(f"{error.message} {error.fix}", "error")
+        return
+    if not getattr(command, "NOW", False):
+        session.later(f"/{name} {words}".strip(), lambda: command.run(session, words))
+        return
+    try:
+        command.run(session, words)
+    except SweAgentError as error:
+        session.tell(f"{error.message} {error.fix}".strip(), "error")
+
+
+def find(name: str) -> Any:
+    """The module of a command. Raises UsageError."""
+    known = names(PACKAGE)
+    if name not in known:
+        raise UsageError(f"There is no command /{name}.", "`/help` lists them.")
+    return import_module(known[name])
+
+
+def summaries() -> list[tuple[str, str]]:
+    """Each command as it is written, with what it does."""
+    found = [(name, find(name)) for name in sorted(names(PACKAGE))]
+    return [
+        (f"/{name} {getattr(command, 'USAGE', '')}".strip(), (command.__doc__ or "").partition("\n")[0])
+        for name, command in found
+    ]
