@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aci.shell import quote
+from aci.workspace import OURS
 from trajectories.errors import WorkspaceError
 from trajectories.records import Action, Observation, Step
 
@@ -67,21 +68,24 @@ _FAILED = re.compile(
 )
 
 _PROBE = """\
-import importlib.metadata as metadata, importlib.util as util, sys
+import sys
+from importlib.util import find_spec
 root = sys.argv[1].rstrip("/") + "/"
 for name in sys.argv[2:]:
-    version = ""
+    spec, version = None, ""
     try:
-        spec = util.find_spec(name)
+        spec = find_spec(name)
         if spec is None or not spec.origin or spec.origin.startswith(root):
             continue
+        import importlib.metadata as metadata  # takes longer than all before
         names = metadata.packages_distributions().get(name) if hasattr(metadata, "packages_distributions") else None
         found = metadata.distribution((names or [name])[0])
         if "file://" in (found.read_text("direct_url.json") or ""):
             continue  # set-up put it there, from the repository itself
         version = found.version
-    except metadata.PackageNotFoundError:
-        pass
+    except ImportError:  # nothing tells of it, or this Python is older than what would
+        if spec is None:
+            continue
     except Exception:  # whatever an image's packages do when they are asked for
         continue
     print(name, version, spec.origin, sep="\\t")
@@ -118,7 +122,7 @@ def installed_copies(workspace: Workspace, trees: Trees, tree: str) -> tuple[str
     python = '"$(command -v python || command -v python3)"'
     command = f"(cd {quote(workspace.scratch).decode()} && PYTHONPATH= {python} -c {quote(_PROBE).decode()} {words})"
     try:
-        ran = workspace.run(f"{command} 2>/dev/null", _PATIENCE)
+        ran = workspace.run(f"{command} 2>/dev/null", _PATIENCE, OURS)
     except WorkspaceError:
         return ()  # whoever needs the workspace next is told
     rows = [row for line in ran.text.splitlines() if len(row := line.split("\t")) == 3]

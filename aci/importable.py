@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 from aci.patch import is_test, is_test_config
 from aci.source import parse
-from aci.workspace import Workspace
+from aci.workspace import OURS, Workspace
 from trajectories.trees import Trees
 
-SESSION = "tools"
 MOST_MODULES, LONGEST_ERROR, LARGEST = 8, 300, 500_000
 NOT_IMPORTED = {"__main__.py", "setup.py", "conftest.py"}
 _SCRIPT = """\
@@ -75,7 +74,7 @@ def errors(workspace: Workspace, wanted: Sequence[Module], seconds: float) -> di
         f"for python in python3 python; do command -v $python >/dev/null && break; done; "
         f"(cd {shlex.quote(workspace.root)} && $python -c {shlex.quote(_SCRIPT)} {shlex.quote(asked)} 2>/dev/null)",
         seconds,
-        SESSION,
+        OURS,
     )
     try:
         found = json.loads(ran.output)

@@ -83,6 +83,7 @@ class PosixWorkspace:
         self._place, self.options = place, options
         self._mark = secrets.token_hex(8)
         self._sessions: dict[str, Shell] = {}
+        self._unused: set[str] = set()
         self._terminals: dict[str, Terminal] = {}
         self._lock = RLock()
         self._closed = self._relieved = False
@@ -106,6 +107,10 @@ class PosixWorkspace:
             ran = replace(ran, output=told + ran.output)
         return ran
 
+    def expect(self, session: str) -> None:
+        self._open()
+        self._begin(session)
+
     def type(self, session: str, text: str, wait: float = 10.0) -> Seen:
         seen = self._terminal(session).type(text, wait)
         if seen.code is not None:
@@ -125,8 +130,9 @@ class PosixWorkspace:
     def restore(self, tree: str) -> None:
         self._steadily(lambda: self._store.restore(tree))
         back = (b'\\command cd -- "$PWD" 2>/dev/null || \\command cd -- ' + quote(self.root)).decode()
-        for shell in self._sessions.values():  # one may stand in a folder that was made anew
-            shell.run(back, 10.0)
+        for name, shell in self._sessions.items():  # one may stand in a folder that was made anew
+            if name not in self._unused:
+                shell.run(back, 10.0)
 
     def fork(self, tree: str, cancel: Event | None = None, counting: bool = False) -> PosixWorkspace:
         self._open()
@@ -166,6 +172,15 @@ class PosixWorkspace:
 
     def _session(self, name: str) -> Shell:
         self._open()
+        with self._lock:
+            shell = self._begin(name)
+            if name in self._unused:
+                self._service.run(":")  # there before a command can use up processes or memory
+                self._unused.discard(name)
+            return shell
+
+    def _begin(self, name: str) -> Shell:
+        """The session, which may still be starting."""
         _check_name(name)
         with self._lock:
             if name not in self._sessions:
@@ -174,7 +189,7 @@ class PosixWorkspace:
                 shell = Shell(start, cwd=self.root, cancel=self.options.cancel, helper=processes)
                 shell.begin()  # while the service starts, too
                 self._sessions[name] = shell
-                self._service.run(":")  # there before a command can use up processes or memory
+                self._unused.add(name)
             return self._sessions[name]
 
     def _terminal(self, name: str) -> Terminal:

@@ -26,7 +26,7 @@ from aci.regression import related_tests
 from aci.reproduction import mended, reproduce
 from aci.testing import Report
 from aci.trial import SLACK, Parts, Trial, separate, some
-from aci.workspace import Workspace
+from aci.workspace import OURS, Workspace
 from trajectories.errors import UsageError
 from trajectories.records import Issue, Verdict
 from trajectories.trees import Trees
@@ -74,7 +74,7 @@ def prove(
     trial = Trial(
         trees, issue, parts, base_tree, shipped, without, proved, command, timeout, say, related=related, spare=spare
     )
-    with closing(fork(base_tree)) as before, closing(fork(shipped)) as after:
+    with closing(_fork(fork, base_tree)) as before, closing(_fork(fork, shipped)) as after:
         baseline, suite = _suites(trial, before, after, known if known is not None else {})
         verdict = Verdict()
         if reproduces:
@@ -86,6 +86,13 @@ def prove(
             verdict = _checked(trial, before, after, verdict)
     verdict = _conclude(trial, baseline, suite, verdict)
     return verdict if reproduces or _is_trusted(trial, baseline, suite) else replace(verdict, no_loss=None)
+
+
+def _fork(fork: Callable[[str], Workspace], tree: str) -> Workspace:
+    """A fresh workspace in which tests will be run."""
+    workspace = fork(tree)
+    workspace.expect(OURS)
+    return workspace
 
 
 def _suites(

@@ -28,24 +28,30 @@ LAST = re.compile(r"::| > |\.(?=\w+$)")
 
 @dataclass
 class Told:
-    """The `lines` of one run, and `notes` on what of it could not be read, or not all."""
+    """The `lines` of one run, `notes` on what of it could not be read, and whether its folder was `removed`."""
 
     workspace: Workspace
     session: str
     lines: list[Line] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     whole: bool = True
+    removed: bool = False
     _bytes: int = 0
 
     def read(self, asked: Asked, hooked: Sequence[Hook]) -> None:
         """Everything that was told."""
         self._add(_appended(self._data(asked.lines)))
-        self._own_files(asked)
+        self._own_files(asked, last=not any(hook.reports for hook in hooked))
         self._reports(asked, hooked)
 
-    def _own_files(self, asked: Asked) -> None:
-        """Files that runners wrote for us, each named after the one that reads it."""
-        names = self._found(f"ls -1 {shlex.quote(asked.out)} 2>/dev/null")
+    def _own_files(self, asked: Asked, last: bool) -> None:
+        """Files that runners wrote for us, each named after the one that reads it. Where there are none, and they are
+        the last to be read, the run's folder is removed in the same go."""
+        out = shlex.quote(asked.out)
+        none = f"(rm -rf {shlex.quote(asked.folder)} >/dev/null 2>&1 &)" if last else ":"
+        any = f'for file in {out}/*; do [ -e "$file" ] && break; done'
+        names = self._found(f'({any}; if [ -e "$file" ]; then ls -1 {out}; else {none}; fi)')
+        self.removed = last and not names
         for name in names:
             runner = name.partition("-")[0]
             read = reader_of(runner)

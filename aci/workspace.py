@@ -85,6 +85,10 @@ class Options:
     """Tells the user what takes long (an image is pulled, a base is prepared)."""
 
 
+OURS = "tests"
+"""The session in which commands of ours run: tools, tests, probes. The agent's shell is another."""
+
+
 class Workspace(Protocol):
     """A repository and a shell, cut off from the user's own files.
 
@@ -102,6 +106,10 @@ class Workspace(Protocol):
 
     def run(self, command: str, timeout: float = 120.0, session: str = "main") -> Ran:
         """Run a shell command in a persistent session; directory and exported variables last from call to call."""
+        ...
+
+    def expect(self, session: str) -> None:
+        """Have a session start that will be needed soon, without waiting for it."""
         ...
 
     def type(self, session: str, text: str, wait: float = 10.0) -> Seen:

@@ -12,11 +12,12 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
+from aci.aside import Aside
 from aci.contamination import installed_copies
 from aci.disguises import SHORTEST
 from aci.environment import environment_for
 from aci.repository import Repository
-from aci.workspace import Options, Workspace, open_workspace
+from aci.workspace import OURS, Options, Workspace, open_workspace
 from agent.approvals import Approve, allow
 from agent.ledger import Ledger
 from agent.limiter import Limiter
@@ -114,8 +115,7 @@ class Engine:
         """Asked before something leaves the workspace."""
         self.baselines: dict[object, Report | None] = {}
         """What the suites did on the base, for the proofs of this process."""
-        self.copies: tuple[str, ...] = ()
-        """Where the package under work lies installed beside the repository, in sentences."""
+        self._copies: Aside[tuple[str, ...]] | None = None
         self._asked = _replies(self.trajectory)
         self._models: dict[str, Model] = {}
         self._root: Workspace | None = None
@@ -233,10 +233,20 @@ class Engine:
         elif options.services:
             options.say("Services are started beside workspaces in containers only: there are none.")
         workspace = open_workspace(self.settings.workspace, options)
-        self.copies = installed_copies(workspace, self.trees, self.run.base.tree)
-        for copy in self.copies:
-            options.say(copy)
+        workspace.expect(OURS)
+        self._copies = Aside(lambda: self._look_for_copies(workspace), "copies")
         return workspace
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """Where the package under work lies installed beside the repository, in sentences."""
+        return self._copies.answer() if self._copies else ()
+
+    def _look_for_copies(self, workspace: Workspace) -> tuple[str, ...]:
+        found = installed_copies(workspace, self.trees, self.run.base.tree)
+        for copy in found:
+            self.tell("say", "main", copy)
+        return found
 
     def _wishes(self) -> Wishes:
         """What the settings wish of an environment; a base without a `.swe-agent.toml` names nothing."""
@@ -250,6 +260,8 @@ class Engine:
         """End the workspaces, then let go of the run."""
         try:
             if self._root is not None:
+                if self._copies:
+                    self._copies.wait()
                 self._root.close()
                 self._root = None
         finally:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any, TypeVar
@@ -25,6 +27,9 @@ from agent.batch.places.local import Local
 from swe_agent import main
 
 Answer = TypeVar("Answer")
+BEGUN = "tests-begin-%s%N"
+TESTS = re.compile(r"^\(cd (?=.*/command\.sh\)$)", re.MULTILINE)
+"""Where a command of ours goes over to the tests themselves; what it does before to prepare them is no test."""
 
 
 class Clock:
@@ -40,10 +45,12 @@ class Clock:
         try:
             return do(*given, **more)
         finally:
-            line = {"what": what, "id": id or self.current.get(get_ident(), ""), "began": began}
-            line |= {"seconds": time.time() - began, "thread": get_ident(), "memory": _memory(), "fsyncs": self.fsyncs}
-            with self._lock, self._log.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+            self.write(what, id or self.current.get(get_ident(), ""), began, time.time())
+
+    def write(self, what: str, id: str, began: float, ended: float) -> None:
+        line = {"what": what, "id": id, "began": began, "seconds": ended - began, "thread": get_ident()}
+        with self._lock, self._log.open("a") as file:
+            file.write(json.dumps(line | {"memory": _memory(), "fsyncs": self.fsyncs}) + "\n")
 
 
 def _memory() -> int:
@@ -66,12 +73,15 @@ def watch(clock: Clock) -> None:
         return clock.timed("start", "", start, self, *given, **more)
 
     def ran(self: PosixWorkspace, command: str, *given: Any, **more: Any) -> Any:
-        if command.endswith("command.sh)"):
-            id = (
-                self.options.trees.path.parent.name
-            )  # the run's folder: a proof may run two suites in threads of its own
-            return clock.timed("tests", id, run, self, command, *given, **more)
-        return run(self, command, *given, **more)
+        if not TESTS.search(command):
+            return run(self, command, *given, **more)
+        told = run(self, TESTS.sub(rf"date +{BEGUN}; \g<0>", command), *given, **more)
+        began = re.search(rf"{BEGUN.replace('%s%N', '([0-9]+)')}\n".encode(), told.output)
+        if not began:
+            return told
+        id = self.options.trees.path.parent.name  # the run's folder: a proof may run two suites in threads of its own
+        clock.write("tests", id, int(began[1]) / 1e9, time.time())
+        return replace(told, output=told.output.replace(began[0], b"", 1))
 
     fsync = os.fsync
 

@@ -11,8 +11,8 @@ An instance's seconds are those of the worker that it holds, told by a clock in 
 `_timed_mini.py`). From these are taken
 
     model    from each request's arrival at the provider until its answer is ready
-    tests    ours: what runs of tests took, seen from the host; mini's: what its commands say, which stand between two
-             calls of `date` in the container, so that its `docker exec` counts as overhead, and our shell's pipe does
+    tests    ours: from a call of `date` in the container until the end of the tests is seen from the host; mini's:
+             between two calls of `date`, so that its `docker exec` counts as overhead, and our shell's pipe does
     starts   ours: creating and starting each of the containers (one for the base, one to work in, two for the proof);
              mini's: `docker run`
 

@@ -11,12 +11,12 @@ from importlib.resources import files
 
 from aci.source import undefined
 from aci.view import clean, cut_lines, numbered
+from aci.workspace import OURS
 from tools import _matching
 from tools.base import Context, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
-SESSION = "tools"
 LONGEST_LINE = 300
 AROUND = 3
 
@@ -68,7 +68,7 @@ def _refuse_links(ctx: Context, path: str) -> None:
     parts = posixpath.normpath(path.removeprefix(f"{root}/")).split("/")
     places = [shlex.quote("/".join(["./" + parts[0], *parts[1:end]])) for end in range(1, len(parts) + 1) if parts[0]]
     links = " || ".join(f"[ -L {place} ]" for place in places)
-    if links and ctx.workspace.run(f"cd {shlex.quote(root)} && {{ {links}; }}", 30, SESSION).code == 0:
+    if links and ctx.workspace.run(f"cd {shlex.quote(root)} && {{ {links}; }}", 30, OURS).code == 0:
         raise UsageError(f"{path} is, or goes through, a symbolic link.", "Edit the file that it points to.")
 
 
@@ -134,7 +134,7 @@ def _fault(ctx: Context, path: str, text: str) -> _Fault | None:
         "for python in python3 python; do command -v $python >/dev/null && break; done; "
         f"$python -I -S -c {script} {full}",
         timeout=30,
-        session=SESSION,
+        session=OURS,
     )
     said = re.fullmatch(r"(\d+) (\w+: .*)", clean(ran.output).strip())
     return _Fault(int(said[1]), f"line {said[1]}: {said[2]}" if said[1] != "0" else said[2]) if said else None

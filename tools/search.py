@@ -8,13 +8,12 @@ import shlex
 from dataclasses import dataclass, field
 
 from aci.view import CAPS, clean
-from aci.workspace import Ran
+from aci.workspace import OURS, Ran
 from tools.base import Context, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
 LONGEST_LINE = 200
-SESSION = "tools"
 SECONDS = 60
 NO_PATH = 66
 _OPTIONS = "-c core.fsmonitor=false -c core.quotepath=off -c grep.column=false -c grep.fallbackToNoIndex=false"
@@ -92,7 +91,7 @@ def _grep(ctx: Context, kind: str, pattern: str, path: str, glob: str, ignore_ca
     root, place = shlex.quote(ctx.workspace.root), shlex.quote(_relative(ctx, path))
     there = f"cd {root} && {{ [ -e {place} ] || (exit {NO_PATH}); }}"
     git = f"GIT_LITERAL_PATHSPECS=0 git {_OPTIONS} {shlex.join(words)} 2>&1"
-    return ctx.workspace.run(f"{there} && {git}", timeout=SECONDS, session=SESSION)
+    return ctx.workspace.run(f"{there} && {git}", timeout=SECONDS, session=OURS)
 
 
 def _ignored(ctx: Context, path: str) -> bool:
@@ -100,7 +99,7 @@ def _ignored(ctx: Context, path: str) -> bool:
     if place == "./.":
         return False
     asked = f"cd {shlex.quote(ctx.workspace.root)} && git {_OPTIONS} check-ignore -q {shlex.quote(place)}"
-    return ctx.workspace.run(asked, timeout=SECONDS, session=SESSION).code == 0
+    return ctx.workspace.run(asked, timeout=SECONDS, session=OURS).code == 0
 
 
 def _relative(ctx: Context, path: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from aci.source import Definition, definitions
 from aci.view import CAPS, cut_lines, numbered
+from aci.workspace import OURS
 from tools._stat import unrecorded
 from tools.base import Context, tool
 from trajectories.errors import UsageError
@@ -218,7 +219,7 @@ def _inside(names: Iterable[str], prefix: str) -> list[str]:
 def _real(ctx: Context, path: str) -> str:
     """The directory that a path leads to through symbolic links."""
     command = f"cd {shlex.quote(ctx.workspace.root)} && readlink -f -- {shlex.quote(path)}"
-    return ctx.workspace.run(command, timeout=30, session="tools").text.rstrip("\n") or path
+    return ctx.workspace.run(command, timeout=30, session=OURS).text.rstrip("\n") or path
 
 
 def _files(count: int) -> str:
