@@ -37,6 +37,8 @@ _FIX = "Start Docker, or use --workspace local."
 
 
 _under_way: set[Future[None]] = set()
+_spoken: dict[str, str] = {}
+"""What version of its protocol the daemon at an address speaks: asked for it, a daemon starts programs of its own."""
 
 
 @cache
@@ -236,8 +238,9 @@ def _at(address: str) -> Daemon | None:
 
     if not _listens(address):
         return None
+    version = _spoken.get(address)
     try:
-        client = docker.from_env(timeout=_PATIENCE, environment={**os.environ, "DOCKER_HOST": address})
+        client = docker.from_env(version=version, timeout=_PATIENCE, environment={**os.environ, "DOCKER_HOST": address})
     except (DockerException, RequestException):
         return None
     try:
@@ -245,5 +248,7 @@ def _at(address: str) -> Daemon | None:
         client.ping()
     except (DockerException, RequestException):
         client.close()
+        _spoken.pop(address, None)  # it may come back as another one
         return None
+    _spoken[address] = client.api.api_version
     return Daemon(client, address)
