@@ -6,8 +6,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.ledger import Spent
+from trajectories.records import Verdict
 
 State = Literal["idle", "working", "asking", "paused"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """What a session did to a file against its base: `letter` is A, M, D or R; lines are None in a binary file."""
+
+    letter: str
+    path: str
+    added: int | None = None
+    removed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +26,8 @@ class Status:
     """`context` is the share of the model's window that the last request took, None where nobody knows.
 
     `base` is where the run began ("1a2b3c4 + 3 changes"), `branch` the user's, `seconds` live time of the run.
-    `phases` are the strategy's so far, `files` what the session changed against its base with its letter (A, M, D),
-    `proof` the last verdict in words.
+    `phases` are the turn's so far, `files` what the session changed against its base, `verdict` the last proof's while
+    it holds for these files.
     """
 
     state: State
@@ -32,5 +43,5 @@ class Status:
     context: float | None = None
     queued: tuple[str, ...] = ()
     phases: tuple[str, ...] = ()
-    files: tuple[tuple[str, str], ...] = ()
-    proof: str = ""
+    files: tuple[ChangedFile, ...] = ()
+    verdict: Verdict | None = None
