@@ -6,10 +6,13 @@ A run asks through `Engine.approve`. By itself it allows all, as it was told to 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Literal, get_args
 
 Kind = Literal["command", "network", "apply", "commit", "branch"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Scope = Literal["once", "session", "project"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,11 @@ class Approval:
     """A question: may this be done? `detail` is what is to be seen before answering (a diff, the reasons).
 
     `parts` are what can be chosen from, one text each (the hunks of a diff); empty where it is all or nothing.
-    `subject` is what rules are about: a command line, a host, a path.
+    `subject` is what rules are about: a command line; hosts, paths or a branch, one a line. `root` is the folder in
+    which a command runs; `cancel` ends the wait with a no.
+
+    The session adds `id`, which the answer names, and `always`, the rules that a yes for longer than once would keep;
+    where there are none, `why` says why this can be allowed once only.
     """
 
     kind: Kind
@@ -25,17 +32,22 @@ class Approval:
     subject: str = ""
     detail: str = ""
     parts: tuple[str, ...] = ()
+    root: str = ""
+    cancel: Event | None = field(default=None, compare=False, repr=False)
+    id: int = 0
+    always: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`scope` says how long it holds for what is like it; `project` is kept in the user's state, for the repository.
 
-    `chosen` are numbers of parts, all if None. `reason` is told to the model with a no.
+    `chosen` are numbers of parts, from 0, all if None. `reason` is told to the model with a no.
     """
 
     yes: bool
-    scope: Literal["once", "session", "project"] = "once"
+    scope: Scope = "once"
     reason: str = ""
     chosen: tuple[int, ...] | None = None
 

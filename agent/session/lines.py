@@ -41,8 +41,8 @@ class Lines:
                 self.console.result(result)
             case Stopped(error):
                 self.console.progress.print(f"{error.message} {error.fix}")
-            case Asked():
-                self.session.answer(Answer(False, reason="Nobody is there to ask."))
+            case Asked(approval):
+                self.session.answer(approval.id, Answer(False, reason="Nobody is there to ask."))
             case Told(text):
                 self.console.progress.print(text)
             case _:

@@ -10,16 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event as Flag
 from threading import Lock, Thread
 
 from aci.repository import Repository
 from agent.approvals import Answer, Approval
 from agent.engine import Engine, Happening
 from agent.session import commands
+from agent.session.asking import Asking
 from agent.session.events import (
-    Answered,
-    Asked,
     Began,
     Changed,
     Closed,
@@ -65,8 +63,7 @@ class Session:
         self._jobs: SimpleQueue[tuple[str, Callable[[], None]] | None] = SimpleQueue()
         self._queued: list[str] = []
         self._lock = Lock()
-        self._answer: Answer | None = None
-        self._answered = Flag()
+        self.asking = Asking(self)
         self._thread = Thread(target=self._work, name="session", daemon=True)
 
     def open(self) -> None:
@@ -97,12 +94,11 @@ class Session:
         """Stop the turn under way, within a second; it can be gone on with."""
         if self.engine is not None and self.state in ("working", "asking"):
             self.engine.cancel.set()
-            self.answer(Answer(False, reason="Interrupted."))
+            self.asking.refuse_all()
 
-    def answer(self, answer: Answer) -> None:
-        """The user's to what was `Asked`."""
-        self._answer = answer
-        self._answered.set()
+    def answer(self, id: int, answer: Answer) -> bool:
+        """The user's to the `Approval` of that id; False, and no effect, for one that is not asked now."""
+        return self.asking.answer(id, answer)
 
     def close(self) -> None:
         """Stop what is under way and let go of the run; returns when all is closed."""
@@ -214,15 +210,8 @@ class Session:
         self.hear(Happened(happening))
 
     def ask(self, approval: Approval) -> Answer:
-        """The user's answer; the thread that asks waits for it, and so does its run's time."""
-        before, self.state = self.state, "asking"
-        self._answered.clear()
-        self.hear(Asked(approval))
-        self._answered.wait()
-        answer = self._answer or Answer(False)
-        self.state = before
-        self.hear(Answered(approval, answer))
-        return answer
+        """The user's answer; the thread that asks waits for it, and its run's time stands still."""
+        return self.asking.ask(approval)
 
 
 def replace_strategy(settings: Settings, strategy: str) -> Settings:
