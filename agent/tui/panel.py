@@ -1,0 +1,140 @@
+"""The panel at the side, which folds: where the turn is, what changed, what is proven, what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.cells import cell_len, set_cell_size
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from aci.view import clean
+from agent.session.status import ChangedFile, Status
+
+PARTS = (("red", "red without it"), ("green", "green with it"), ("red_again", "red again"), ("no_loss", "no loss"))
+"""The proof's parts in a few words each."""
+MARKS = {True: ("✓", "$text-success"), False: ("✗", "$text-error"), None: ("·", "$text-muted")}
+LETTERS = {"A": "$text-success", "M": "$text-warning", "D": "$text-error", "R": "$text-secondary"}
+HINTS = {
+    "idle": "ctrl-b folds this · f1 help",
+    "working": "esc interrupts · ctrl-s steers",
+    "asking": "waits for your answer",
+    "paused": "enter goes on · type to steer",
+}
+
+
+class Panel(VerticalScroll, can_focus=False):
+    """Shows a `Status`. What it says of the files opens their diff."""
+
+    DEFAULT_CSS = """
+    Panel { width: 36; background: $surface; padding: 0 1; scrollbar-size-vertical: 1; }
+    Panel .heading { text-style: bold; color: $text-muted; margin-top: 1; }
+    Panel OptionList { height: auto; max-height: 12; border: none; padding: 0; background: $surface; }
+    Panel OptionList > .option-list--option { padding: 0; }
+    Panel #hint { color: $text-muted; margin-top: 1; }
+    Panel .none { display: none; }
+    """
+
+    class FileChosen(Message):
+        """The diff of this file is wanted."""
+
+        def __init__(self, path: str) -> None:
+            super().__init__()
+            self.path = path
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.status: Status | None = None
+
+    def compose(self) -> ComposeResult:
+        for name in ("plan", "changed", "proof", "queue"):
+            yield Static(name.capitalize(), classes="heading", id=f"{name}-heading", markup=False)
+            if name == "changed":
+                yield OptionList(id="files", markup=False)
+            yield Static(id=name, markup=False)
+        yield Static(id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        if self.status is not None:
+            self.show(self.status)
+
+    def show(self, status: Status) -> None:
+        before, self.status = self.status, status
+        if not self.is_mounted:
+            return
+        self._section("plan", plan(status))
+        self._section("proof", proof(status))
+        self._section("queue", queue(status))
+        self.query_one("#hint", Static).update(HINTS[status.state])
+        files = self.query_one("#files", OptionList)
+        if before is None or before.files != status.files or files.option_count != len(status.files):
+            self._files(files, status.files)
+
+    def _section(self, name: str, content: Content) -> None:
+        body = self.query_one(f"#{name}", Static)
+        body.update(content)
+        body.set_class(not content, "none")
+        self.query_one(f"#{name}-heading").set_class(not content, "none")
+
+    def _files(self, shown: OptionList, files: tuple[ChangedFile, ...]) -> None:
+        at = shown.highlighted
+        width = self.scrollable_content_region.width or 34
+        shown.clear_options().add_options([Option(_file(file, width), id=file.path) for file in files])
+        shown.highlighted = min(at, len(files) - 1) if files and at is not None else None
+        shown.set_class(not files, "none")
+        self.query_one("#changed", Static).set_class(bool(files), "none")
+        self.query_one("#changed", Static).update("nothing yet")
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if event.option_id is not None:
+            self.post_message(self.FileChosen(event.option_id))
+
+
+def plan(status: Status) -> Content:
+    """The turn's phases, the last of them under way while the session works."""
+    if not status.phases:
+        return Content("")
+    *done, last = [" ".join(clean(phase).split()) for phase in status.phases]
+    lines = [Content.styled(f"✓ {phase}", "$text-muted") for phase in done]
+    style = "" if status.state == "idle" else "bold $text-primary"
+    lines.append(Content.styled(f"{'✓' if status.state == 'idle' else '▸'} {last}", style))
+    return Content("\n").join(lines)
+
+
+def proof(status: Status) -> Content:
+    """Each part of the last proof; nothing is called verified without all of them."""
+    verdict = status.verdict
+    if not status.files:
+        return Content("")
+    if verdict is None or all(getattr(verdict, part) is None for part, _ in PARTS):
+        return Content.styled("not verified: /prove", "$text-warning")
+    lines = [Content.assemble(MARKS[getattr(verdict, part)], " ", words) for part, words in PARTS]
+    whole = ("verified", "bold $text-success") if verdict.verified else ("not verified: /prove", "$text-warning")
+    return Content("\n").join([*lines, Content.styled(*whole)])
+
+
+def queue(status: Status) -> Content:
+    return Content("\n").join(_queued(status))
+
+
+def _queued(status: Status) -> Iterator[Content]:
+    for number, words in enumerate(status.queued, 1):
+        first = " ".join(clean(words).split())
+        yield Content.assemble((f"{number} ", "$text-accent"), first).truncate(32, ellipsis=True)
+
+
+def _file(file: ChangedFile, width: int) -> Content:
+    """Letter, path, and lines added and removed at the right edge; of a long path its end is shown."""
+    counts = "binary" if file.added is None else f"+{file.added} -{file.removed}"
+    room = max(4, width - 4 - len(counts))
+    path = " ".join(clean(file.path).split())
+    while cell_len(path) > room:
+        path = f"…{path[2:]}"
+    return Content.assemble(
+        (f"{file.letter} ", LETTERS.get(file.letter, "")), f"{set_cell_size(path, room)} ", (counts, "$text-muted")
+    )

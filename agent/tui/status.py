@@ -1,0 +1,137 @@
+"""The line at the bottom: how the session stands, as much of it as there is room for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+
+from aci.view import clean
+from agent.live import FRAMES, thousands
+from agent.session.status import Status
+
+STATES = {"idle": "ready", "working": "working", "asking": "asks you", "paused": "paused"}
+STYLES = {
+    "idle": "$text-success",
+    "working": "$text-primary",
+    "asking": "bold $text-warning",
+    "paused": "$text-warning",
+}
+MARKS = {"idle": "●", "working": "◐", "asking": "?", "paused": "‖"}
+NEARLY = 0.8
+"""The share of the budget, and of the model's window, from which on it is coloured."""
+LONGEST = 28
+"""Columns of a name of a model, branch or base."""
+BETWEEN = " · "
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the line. Of those that do not fit the one of the highest `rank` goes first."""
+
+    text: str
+    rank: int
+    style: str = ""
+
+
+class StatusLine(Widget):
+    """Shows a `Status`; while the session works, a mark moves, unless the user wants no motion."""
+
+    DEFAULT_CSS = """
+    StatusLine { height: 1; width: 1fr; padding: 0 1; background: $panel; color: $text; text-wrap: nowrap; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.status: Status | None = None
+        self._frame = 0
+        self._timer: Timer | None = None
+
+    def show(self, status: Status) -> None:
+        self.status = status
+        self._move(status.state == "working" and self.is_mounted and self.app.animation_level != "none")
+        self.refresh()
+
+    def _move(self, moves: bool) -> None:
+        if moves and self._timer is None:
+            self._timer = self.set_interval(0.25, self._next_frame)
+        elif not moves and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def _next_frame(self) -> None:
+        self._frame += 1
+        self.refresh()
+
+    def render(self) -> Content:
+        if self.status is None:
+            return Content("")
+        mark = FRAMES[self._frame % len(FRAMES)] if self._timer else MARKS[self.status.state]
+        return line(self.status, self.size.width, mark)
+
+
+def line(status: Status, width: int, mark: str = "") -> Content:
+    """The status in so many columns."""
+    kept = list(enumerate(parts(status, mark or MARKS[status.state])))
+    while len(kept) > 1 and _width(part for _, part in kept) > width:
+        kept.remove(max(kept, key=lambda item: item[1].rank))
+    shown = Content(BETWEEN).join(Content.styled(part.text, part.style) for _, part in kept)
+    return shown.truncate(width, ellipsis=True)
+
+
+def _width(parts: object) -> int:
+    texts = [Content(part.text).cell_length for part in parts]  # type: ignore[attr-defined]
+    return sum(texts) + len(BETWEEN) * (len(texts) - 1)
+
+
+def parts(status: Status, mark: str) -> list[Part]:
+    """What there is to tell, in the order it stands in the line."""
+    told = [Part(f"{mark} {STATES[status.state]}", 0, STYLES[status.state]), Part(_mode(status), 1, "bold")]
+    if status.model:
+        told.append(Part(_short(status.model.rpartition("/")[2]), 3))
+    if status.context is not None:
+        style = "$text-warning" if status.context >= NEARLY else ""
+        told.append(Part(f"context {status.context:.0%}", 5, style))
+    told.append(Part(_money(status), 2, _money_style(status)))
+    if status.queued:
+        told.append(Part(f"{len(status.queued)} queued", 4, "$text-accent"))
+    told.append(Part(clock(status.seconds), 7))
+    if status.branch:
+        told.append(Part(_short(status.branch), 6))
+    told.append(Part(status.workspace, 9))
+    if status.base:
+        told.append(Part(_short(status.base), 8, "$text-muted"))
+    return told
+
+
+def _mode(status: Status) -> str:
+    return status.mode if status.strategy in ("", status.mode) else f"{status.mode}: {status.strategy}"
+
+
+def _short(name: str) -> str:
+    name = " ".join(clean(name).split())
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def _money(status: Status) -> str:
+    spent = status.spent
+    if spent is not None and spent.dollars is None:
+        return f"{thousands(spent.input_tokens + spent.output_tokens)} tokens"
+    dollars = f"${spent.dollars if spent else 0.0:.2f}"
+    return dollars if status.budget is None else f"{dollars} of ${status.budget:.2f}"
+
+
+def _money_style(status: Status) -> str:
+    if not status.budget or status.spent is None or status.spent.dollars is None:
+        return ""
+    share = status.spent.dollars / status.budget
+    return "bold $text-error" if share >= 1 else "$text-warning" if share >= NEARLY else ""
+
+
+def clock(seconds: float) -> str:
+    """`0:42`, `12:07`, `1:02:07`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

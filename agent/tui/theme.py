@@ -1,0 +1,172 @@
+"""Our themes: dark, light, and the terminal's own sixteen colours. Textual's own can be chosen by name too.
+
+Every colour of text has a contrast of 4.5:1 at least on every ground it stands on (WCAG 2.2, 1.4.3); a test counts it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pygments.token import Token  # type: ignore[import-untyped]
+from textual.highlight import HighlightTheme, highlight
+from textual.theme import Theme
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.content import Content
+
+DEFAULT = "dark"
+
+DARK = Theme(
+    name="dark",
+    primary="#7aa2f7",
+    secondary="#8fb3d9",
+    accent="#c4a7f5",
+    success="#87c98a",
+    warning="#e5b567",
+    error="#f28b82",
+    foreground="#dcdfe4",
+    background="#16181d",
+    surface="#1c1f26",
+    panel="#242833",
+    dark=True,
+    variables={
+        "text": "#dcdfe4",
+        "text-muted": "#a0a7b4",
+        "text-disabled": "#a0a7b4",
+        "text-primary": "#8fb2ff",
+        "text-secondary": "#9cc0e7",
+        "text-accent": "#ccb3f7",
+        "text-success": "#93d196",
+        "text-warning": "#eabf78",
+        "text-error": "#f79a92",
+        "border": "#7aa2f7",
+        "border-blurred": "#4a5163",
+        "added": "#1b3524",
+        "removed": "#45242a",
+        "block-cursor-foreground": "#11131a",
+        "block-cursor-background": "#8fb2ff",
+        "block-cursor-blurred-background": "#2f3645",
+        "block-cursor-blurred-foreground": "#dcdfe4",
+        "block-hover-background": "#2a2f3b",
+        "footer-key-foreground": "#8fb2ff",
+        "input-selection-background": "#3b5280",
+        "screen-selection-background": "#3b5280",
+    },
+)
+
+LIGHT = Theme(
+    name="light",
+    primary="#2457b8",
+    secondary="#2f6690",
+    accent="#6f3fb4",
+    success="#1f6f35",
+    warning="#825200",
+    error="#b3261e",
+    foreground="#1f232b",
+    background="#fbfbfa",
+    surface="#f3f4f4",
+    panel="#e8eaed",
+    dark=False,
+    variables={
+        "text": "#1f232b",
+        "text-muted": "#525a66",
+        "text-disabled": "#525a66",
+        "text-primary": "#1f4fab",
+        "text-secondary": "#285a80",
+        "text-accent": "#6637a8",
+        "text-success": "#17602c",
+        "text-warning": "#744800",
+        "text-error": "#a3201a",
+        "border": "#2457b8",
+        "border-blurred": "#b6bcc6",
+        "added": "#d9f2de",
+        "removed": "#fbdfdc",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-background": "#2457b8",
+        "block-cursor-blurred-background": "#d3d9e4",
+        "block-cursor-blurred-foreground": "#1f232b",
+        "block-hover-background": "#dde1e7",
+        "footer-key-foreground": "#1f4fab",
+        "input-selection-background": "#bcd0f5",
+        "screen-selection-background": "#bcd0f5",
+    },
+)
+
+ANSI = Theme(
+    name="ansi",
+    ansi=True,
+    primary="ansi_blue",
+    secondary="ansi_cyan",
+    accent="ansi_magenta",
+    success="ansi_green",
+    warning="ansi_yellow",
+    error="ansi_red",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    variables={
+        # What is muted in sixteen colours cannot be read on half of all palettes.
+        "text-muted": "ansi_default",
+        "text-disabled": "ansi_default",
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
+        "border": "ansi_blue",
+        "border-blurred": "ansi_bright_black",
+        "added": "ansi_default",
+        "removed": "ansi_default",
+        "block-cursor-foreground": "ansi_default",
+        "block-cursor-background": "ansi_default",
+        "block-cursor-text-style": "reverse",
+        "input-cursor-text-style": "reverse",
+        "input-selection-background": "ansi_blue",
+        "input-selection-foreground": "ansi_bright_white",
+        "screen-selection-background": "ansi_blue",
+        "screen-selection-foreground": "ansi_bright_white",
+    },
+)
+THEMES = (DARK, LIGHT, ANSI)
+
+
+class Colours(HighlightTheme):
+    """What code looks like: few colours, all the theme's own."""
+
+    STYLES = {  # noqa: RUF012 - as its parent has it
+        Token.Comment: "italic $text-muted",
+        Token.Generic.Deleted: "$text-error",
+        Token.Generic.Emph: "italic",
+        Token.Generic.Heading: "bold",
+        Token.Generic.Inserted: "$text-success",
+        Token.Generic.Strong: "bold",
+        Token.Generic.Subheading: "$text-primary",
+        Token.Keyword: "$text-accent",
+        Token.Name.Attribute: "$text-secondary",
+        Token.Name.Builtin: "$text-secondary",
+        Token.Name.Class: "$text-primary",
+        Token.Name.Decorator: "$text-secondary",
+        Token.Name.Function: "$text-primary",
+        Token.Name.Tag: "$text-primary",
+        Token.Number: "$text-warning",
+        Token.Operator.Word: "$text-accent",
+        Token.String: "$text-success",
+    }
+
+
+def register(app: App[object], name: str = DEFAULT) -> None:
+    """Make our themes known to the app and show the one of that name; the default where there is none."""
+    for theme in THEMES:
+        app.register_theme(theme)
+    app.theme = name if name in app.available_themes else DEFAULT
+
+
+def names(app: App[object]) -> list[str]:
+    """The themes to choose from, ours first."""
+    own = [theme.name for theme in THEMES]
+    return own + sorted(set(app.available_themes) - set(own))
+
+
+def highlighted(code: str, path: str = "", language: str = "") -> Content:
+    """Code in the theme's colours. Its language is guessed by the path, else by the code."""
+    return highlight(code, language=language or None, path=path or None, theme=Colours)
