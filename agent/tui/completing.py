@@ -1,0 +1,81 @@
+"""The list of what may be meant, above the prompt: commands with their help, their arguments, paths behind an @."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from rich.text import Text
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+NARROW = 60
+"""Columns below which the help of a choice is left out."""
+
+
+class Choice(Protocol):
+    """`text` would replace what stands from `start` up to the cursor; `help` says what it is."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def help(self) -> str: ...
+
+
+Complete = Callable[[str, int], Sequence[Choice]]
+"""What may be meant at the cursor (an offset into the text). Asked at every key, so it has milliseconds."""
+
+
+class Completions(OptionList, can_focus=False):
+    """Never has the focus: the prompt goes on taking keys, and moves it."""
+
+    DEFAULT_CSS = """
+    Completions {
+        display: none; height: auto; max-height: 8; border: none; padding: 0 1;
+        background: $panel; scrollbar-size-vertical: 1;
+    }
+    Completions.-open { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(compact=True)
+        self.choices: Sequence[Choice] = ()
+        self.moved = False
+        """Whether the user went up or down in it: then even an empty word is completed by Enter."""
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.choices)
+
+    @property
+    def chosen(self) -> Choice | None:
+        return self.choices[self.highlighted] if self.choices and self.highlighted is not None else None
+
+    def offer(self, choices: Sequence[Choice]) -> None:
+        """Show these, or nothing."""
+        self.choices, self.moved = choices, False
+        self.set_class(bool(choices), "-open")
+        self.clear_options()
+        if choices:
+            widest = max(len(choice.text) for choice in choices)
+            self.add_options(Option(self._line(choice, widest)) for choice in choices)
+            self.highlighted = 0
+
+    def takes(self, text: str, cursor: int) -> bool:
+        """Whether Enter completes, and does not send: not what is whole, nor a word of which nothing is typed."""
+        typed = {text[choice.start : cursor] for choice in self.choices}
+        whole = {choice.text.strip() for choice in self.choices}
+        return self.moved or not (typed & whole or typed == {""})
+
+    def move(self, by: int) -> None:
+        self.moved = True
+        self.highlighted = ((self.highlighted or 0) + by) % len(self.choices)
+
+    def _line(self, choice: Choice, widest: int) -> Text:
+        line = Text(choice.text, no_wrap=True, overflow="ellipsis")
+        if choice.help and self.app.size.width >= NARROW:
+            line.pad_right(max(1, widest + 2 - len(choice.text)))
+            line.append(choice.help, "dim")
+        return line

@@ -1,0 +1,85 @@
+"""The lines that a user types: what is pasted stays as it was, a long paste is shown as one word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from textual import events
+from textual.widgets import TextArea
+from textual.widgets.text_area import Location
+
+LONG = 4000
+"""Characters of a paste beyond which it is shown as a mark, and stands whole in what is sent."""
+LINES = 60
+
+_NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """Text as the prompt takes it: every end of a line is a newline, and nothing in it controls a terminal."""
+    return _CONTROLS.sub("", _NEWLINES.sub("\n", text))
+
+
+class Entry(TextArea):
+    """Grows from one line to a third of the screen. `words` is all that was typed and pasted.
+
+    `keys` is asked first about each key, and says whether it has seen to it.
+    """
+
+    DEFAULT_CSS = """
+    Entry {
+        height: auto; min-height: 1; max-height: 33vh; border: none; padding: 0;
+        background: transparent; scrollbar-size-vertical: 1;
+        &:focus { border: none; }
+    }
+    """
+
+    def __init__(self, keys: Callable[[events.Key], bool]) -> None:
+        super().__init__(compact=True, show_line_numbers=False, highlight_cursor_line=False, tab_behavior="focus")
+        self._keys = keys
+        self._pasted: dict[str, str] = {}
+
+    def on_key(self, event: events.Key) -> None:
+        if self._keys(event):
+            event.prevent_default()
+            event.stop()
+
+    @property
+    def words(self) -> str:
+        if not self._pasted:
+            return self.text
+        marks = re.compile("|".join(map(re.escape, self._pasted)))
+        return marks.sub(lambda mark: self._pasted[mark[0]], self.text)
+
+    def put(self, words: str) -> str:
+        """Replace everything, with the cursor at the end; returns what is then shown."""
+        self._pasted.clear()
+        self.load_text(self._shortened(plain(words)))
+        self.move_cursor(self.document.end)
+        return self.text
+
+    @property
+    def at(self) -> int:
+        """Where the cursor is, as an offset into `text`."""
+        row, column = self.cursor_location
+        return sum(len(line) + 1 for line in self.text.split("\n")[:row]) + column
+
+    def location(self, offset: int) -> Location:
+        before = self.text[:offset]
+        return before.count("\n"), offset - (before.rfind("\n") + 1)
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        self.replace(self._shortened(plain(event.text)), *self.selection, maintain_selection_offset=False)
+
+    def _shortened(self, text: str) -> str:
+        lines = text.count("\n") + 1
+        if len(text) <= LONG and lines <= LINES:
+            return text
+        number = len(self._pasted) + 1
+        mark = f"[pasted {number}: {lines} lines]" if lines > 1 else f"[pasted {number}: {len(text)} characters]"
+        self._pasted[mark] = text
+        return mark
