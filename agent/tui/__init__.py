@@ -1,0 +1,1 @@
+"""The session on a terminal: a Textual app over `agent.session`. It shows events, calls the session, decides nothing."""
