@@ -1,0 +1,92 @@
+"""A diff's parts, of which each may be taken or left: the hunks of a text; what is new, gone or binary is one part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from trajectories.plumbing import encode
+from trajectories.trees import Trees
+
+HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`text` is a diff of its own: the file's header and the hunk. `line` is the hunk's first in the old file, 0 where
+    the part is the whole change of a file, or that of its mode."""
+
+    path: str
+    text: str
+    line: int = 0
+    lines: int = 0
+    """Of the old file, that the hunk replaces."""
+
+
+def parts(trees: Trees, old: str, new: str, paths: Sequence[str] = ()) -> list[Part]:
+    """The change from one tree to another in parts, in a diff's order; of `paths` (files or folders) only if given."""
+    found = []
+    for change in trees.changed(old, new):
+        if paths and not within(change.path, paths):
+            continue
+        diff = trees.diff(old, new, [change.path])
+        hunks = [match.start() for match in re.finditer(rf"(?m)^{HEADER.pattern}", diff)]
+        if change.status != "M" or not hunks:
+            found.append(Part(change.path, diff))
+        else:
+            found += _of_text(change.path, diff, hunks)
+    return found
+
+
+def within(path: str, paths: Collection[str]) -> bool:
+    """Whether a path is one of these, or lies under one."""
+    return any(path == each or path.startswith(f"{each}/") or each in ("", ".") for each in paths)
+
+
+def _of_text(path: str, diff: str, hunks: list[int]) -> list[Part]:
+    header = diff[: hunks[0]].splitlines(keepends=True)
+    mode = [line for line in header if line.startswith(("old mode", "new mode"))]
+    lines = [line for line in header if line not in mode]
+    found = [Part(path, "".join([header[0], *mode]))] if mode else []
+    for start, end in zip(hunks, [*hunks[1:], len(diff)], strict=True):
+        text = diff[start:end]
+        match = HEADER.match(text)
+        assert match is not None
+        count = 1 if match[2] is None else int(match[2])
+        # of a hunk that only adds, git names the line before it
+        found.append(Part(path, "".join([*lines, text]), int(match[1]) + (count == 0), count))
+    return found
+
+
+def taken(trees: Trees, old: str, new: str, chosen: Collection[Part], every: Sequence[Part]) -> str:
+    """The tree `old` with the chosen of all (`every`) parts that lead from it to `new`."""
+    files = dict.fromkeys(part.path for part in every)
+    whole = [path for path in files if all(part in chosen for part in every if part.path == path)]
+    some = [path for path in files if path not in whole and any(part.path == path for part in chosen)]
+    modes = [path for path in some if any(part.path == path and not part.line for part in chosen)]
+    tree = trees.overlay(old, new, whole + modes) if whole + modes else old
+    texts = {path: _replaced(trees.read(old, path), [part for part in chosen if part.path == path]) for path in some}
+    return trees.write(texts, tree) if texts else tree
+
+
+def _replaced(text: bytes, chosen: Sequence[Part]) -> bytes:
+    lines = re.findall(rb"[^\n]*\n|[^\n]+", text)
+    for part in sorted(chosen, key=lambda part: part.line, reverse=True):
+        if part.line:
+            lines[part.line - 1 : part.line - 1 + part.lines] = _new_lines(part.text)
+    return b"".join(lines)
+
+
+def _new_lines(text: str) -> list[bytes]:
+    """What a hunk puts in place of what it replaces."""
+    rows = text[text.index("\n@@ ") + 1 :].split("\n")[1:-1]
+    made: list[bytes] = []
+    kept = False
+    for row in rows:
+        if row.startswith("\\"):  # the line before it has no end
+            made[-1:] = [made[-1].removesuffix(b"\n")] if kept else made[-1:]
+        kept = row.startswith((" ", "+"))
+        if kept:
+            made.append(encode(row[1:]) + b"\n")
+    return made
