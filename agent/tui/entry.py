@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import cast
 
 from textual import events
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual.keys import Keys
 from textual.widgets import TextArea
 from textual.widgets.text_area import Location
 
 LONG = 4000
 """Characters of a paste beyond which it is shown as a mark, and stands whole in what is sent."""
 LINES = 60
+
+# Terminals without the kitty protocol send alt-enter so, which Textual takes for enter.
+cast("dict[str, tuple[Keys, ...]]", ANSI_SEQUENCES_KEYS).update(
+    {"\x1b\r": (Keys.ControlJ,), "\x1b\n": (Keys.ControlJ,)}
+)
 
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -64,10 +64,10 @@ class Recalling:
         return words
 
     def search(self, present: str) -> None:
-        """Begin to search."""
+        """Begin to search, at the newest."""
         if self._at is None:
             self._draft = present
-        self.query = ""
+        self.query, self._at = "", None
 
     def narrow(self, key: str, character: str) -> str | None:
         """Take a key of the search: ctrl-r looks for older words. Returns what is found, None for nothing (else)."""
