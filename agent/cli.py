@@ -23,10 +23,19 @@ from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 
 INTERRUPTED = Cancelled.code, "Interrupted.", "`swe-agent runs` lists what can be resumed."
 COMMANDS = Path(__file__).parent / "run"
+BARE = "session"
+"""The subcommand of a command line that names none."""
+OF_THE_DOOR = frozenset({"--help", "--version"})
 
 
 class Subcommands(TyperGroup):
     """Lists commands by file name and first docstring line; imports the one that is called."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in OF_THE_DOOR):
+            args = [BARE, *args]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(file.stem.replace("_", "-") for file in COMMANDS.glob("[a-z]*.py"))
@@ -72,12 +81,12 @@ def build() -> Any:
 
     @app.callback(invoke_without_command=True)
     def main(
-        ctx: typer.Context,
         version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
     ) -> None:
-        """An issue and a repository go in, a verified patch comes out."""
-        if ctx.invoked_subcommand is None:
-            typer.echo(ctx.get_help())
+        """An issue and a repository go in, a verified patch comes out.
+
+        Without a subcommand a session opens in the present folder; `swe-agent session --help` tells its options.
+        """
 
     return typer.main.get_command(app)
 

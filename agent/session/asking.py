@@ -1,4 +1,4 @@
-"""A session's questions to its user: one at a time, in the order in which they came, from whatever thread."""
+"""A session's questions to its user: what rules do not decide, one at a time, in the order in which they came."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from dataclasses import replace
 from threading import Condition
 from typing import TYPE_CHECKING
 
+from aci.view import mask
 from agent.approvals import Answer, Approval
+from agent.judging import Decision, judge
+from agent.permissions import Permissions
 from agent.session.events import Answered, Asked
 from agent.session.status import State
+from trajectories.errors import ConfigError, SweAgentError
+from trajectories.records import Note
 
 if TYPE_CHECKING:
     from agent.session.session import Session
@@ -25,11 +30,14 @@ class Asking:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        start = session.start
+        self.permissions = Permissions(start.settings.state, start.source.root, lambda: session.settings.permissions)
         self._turn = Condition()
         self._waiting: deque[int] = deque()
         self._answers: dict[int, Answer] = {}
         self._last = 0
         self._before: State = "idle"
+        self._told = ""
 
     @property
     def waiting(self) -> bool:
@@ -37,46 +45,28 @@ class Asking:
         return bool(self._waiting)
 
     def ask(self, approval: Approval) -> Answer:
-        """The user's answer; the run's time stands still until it is there."""
+        """What the rules say, or the user; the run's time stands still until the answer is there."""
+        decision = self._decide(approval)
+        if decision.yes is not None:
+            return self._by_rule(approval, decision)
         engine = self._session.engine
         with engine.standing_still() if engine else nullcontext():
             approval = self._queued(approval)
+            shown = False
             try:
-                shown = self._wait(approval, lambda: self._waiting[0] == approval.id)
-                if shown:
-                    self._session.hear(Asked(approval))
-                    self._wait(approval, lambda: False)
+                if self._wait(approval, lambda: self._waiting[0] == approval.id):
+                    decision = self._decide(approval)  # the answer before may be a rule for this one
+                    if decision.yes is None:
+                        approval = replace(approval, always=tuple(map(str, decision.always)), why=decision.why)
+                        shown = True
+                        self._show(approval)
             finally:
                 answer = self._done(approval)
+        if decision.yes is not None:
+            return self._by_rule(approval, decision)
         if shown:
             self._session.hear(Answered(approval, answer))
-        return answer
-
-    def _queued(self, approval: Approval) -> Approval:
-        with self._turn:
-            self._last += 1
-            self._waiting.append(self._last)
-            return replace(approval, id=self._last)
-
-    def _wait(self, approval: Approval, until: Callable[[], bool]) -> bool:
-        """Whether it came to that before somebody answered, or stopped what asks."""
-        engine = self._session.engine
-        cancel = approval.cancel or (engine.cancel if engine else None)
-        with self._turn:
-            while approval.id not in self._answers and not (cancel and cancel.is_set()):
-                if until():
-                    self._before, self._session.state = self._session.state, "asking"
-                    return True
-                self._turn.wait(TICK)  # a stop is noticed without being told
-            return False
-
-    def _done(self, approval: Approval) -> Answer:
-        with self._turn:
-            if self._waiting[0] == approval.id and self._session.state == "asking":
-                self._session.state = self._before
-            self._waiting.remove(approval.id)
-            self._turn.notify_all()
-            return self._answers.pop(approval.id, INTERRUPTED)
+        return self._by_user(approval, answer, decision)
 
     def answer(self, id: int, answer: Answer) -> bool:
         """The answer to the question that is open; False for one that is not, or is answered already."""
@@ -93,3 +83,84 @@ class Asking:
             for id in self._waiting:
                 self._answers.setdefault(id, answer)
             self._turn.notify_all()
+
+    # Waiting
+
+    def _queued(self, approval: Approval) -> Approval:
+        with self._turn:
+            self._last += 1
+            self._waiting.append(self._last)
+            return replace(approval, id=self._last)
+
+    def _show(self, approval: Approval) -> None:
+        with self._turn:
+            self._before, self._session.state = self._session.state, "asking"
+        self._session.hear(Asked(approval))
+        self._wait(approval, lambda: False)
+
+    def _wait(self, approval: Approval, until: Callable[[], bool]) -> bool:
+        """Whether it came to that before somebody answered, or stopped what asks."""
+        session = self._session
+        cancel = approval.cancel or (session.engine.cancel if session.engine else session.stopped)
+        with self._turn:
+            while approval.id not in self._answers and not cancel.is_set():
+                if until():
+                    return True
+                self._turn.wait(TICK)  # a stop is noticed without being told
+            return False
+
+    def _done(self, approval: Approval) -> Answer:
+        with self._turn:
+            if self._waiting[0] == approval.id and self._session.state == "asking":
+                self._session.state = self._before
+            self._waiting.remove(approval.id)
+            self._turn.notify_all()
+            return self._answers.pop(approval.id, INTERRUPTED)
+
+    # Rules
+
+    def _decide(self, approval: Approval) -> Decision:
+        """A file of rules that cannot be trusted is told of once, and allows nothing."""
+        try:
+            kept = self.permissions.kept()
+        except ConfigError as error:
+            kept = self.permissions.without_file()
+            self._tell(error)
+        return judge(approval, self.permissions.denied, kept)
+
+    def _by_rule(self, approval: Approval, decision: Decision) -> Answer:
+        rules = ", ".join(map(str, decision.rules))
+        answer = (
+            Answer(True) if decision.yes else Answer(False, reason=f"A rule of the configuration forbids it: {rules}.")
+        )
+        self._record(approval, answer, rules, decision.by)
+        return answer
+
+    def _by_user(self, approval: Approval, answer: Answer, decision: Decision) -> Answer:
+        rules = decision.always if answer.yes and answer.scope != "once" else ()
+        if rules:
+            try:
+                self.permissions.keep(rules, "project" if answer.scope == "project" else "session")
+            except SweAgentError as error:
+                self._tell(error)
+        by = "interrupt" if answer is INTERRUPTED else "user"
+        self._record(approval, answer, ", ".join(map(str, rules)), by)
+        return answer
+
+    def _tell(self, error: SweAgentError) -> None:
+        if error.message != self._told:
+            self._told = error.message
+            self._session.tell(f"{error.message} {error.fix}".strip(), "error")
+
+    def _record(self, approval: Approval, answer: Answer, rule: str, by: str) -> None:
+        engine = self._session.engine
+        if engine is None:
+            return
+        said = "yes" if answer.yes else "no"
+        data = {"kind": approval.kind, "subject": approval.subject, "answer": said, "rule": rule, "by": by}
+        if answer.reason:
+            data["reason"] = answer.reason
+        if answer.yes and answer.scope != "once":
+            data["scope"] = answer.scope
+        masked = {name: mask(text, engine.secrets) for name, text in data.items()}
+        engine.journal.append(Note("main", "approval", f"{said}: {masked['kind']} {masked['subject']}".strip(), masked))

@@ -77,11 +77,14 @@ class Told:
     text: str
     kind: Literal["text", "markdown", "diff", "error"] = "text"
     title: str = ""
+    code: int = 1
+    """Of an error: what a process that does only this would end with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The user asked for something that only a front end has: `theme`, `copy`, `runs` (a list to resume from)."""
+    """The user asked for something that only a front end has: `theme`, `copy` (`words`), `runs` (a list to resume
+    from), `quit`."""
 
     what: str
     words: str = ""

@@ -35,6 +35,12 @@ def run(session: Session, name: str, words: str) -> None:
         session.tell(f"{error.message} {error.fix}".strip(), "error")
 
 
+def is_command(words: str) -> bool:
+    """Whether words that begin with / are meant for a command, and not a path (`/usr/bin/x fails`)."""
+    name = words[1:].partition(" ")[0]
+    return "/" not in name and "." not in name and "\n" not in name
+
+
 def find(name: str) -> Any:
     """The module of a command. Raises UsageError."""
     known = names(PACKAGE)

@@ -1,0 +1,135 @@
+"""Reads off how a session stands. What takes a process of git is found in the session's own thread (`look`), at each
+step; the rest is read where it is asked for, record after record and none twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.best import verdict_of
+from agent.session.status import ChangedFile, Status
+from agent.standing import started_at
+from trajectories.errors import SweAgentError
+from trajectories.records import Note, Step, Turn
+
+if TYPE_CHECKING:
+    from agent.engine import Engine
+    from agent.session.session import Session
+    from trajectories.records import Record
+    from trajectories.trajectory import Trajectory
+
+
+class Standing:
+    """`now` from any thread."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._read = 0
+        self._of: Trajectory | None = None
+        self._phases: tuple[str, ...] = ()
+        self._proof: Step | None = None
+        self._files: tuple[ChangedFile, ...] = ()
+        self._head = ""
+
+    def look(self) -> None:
+        """Find what changed against the base, and where HEAD is. In the session's thread, after what may change it."""
+        session, engine = self._session, self._session.engine
+        try:
+            self._head = session.start.source.commit()
+        except SweAgentError:
+            self._head = ""
+        if engine is None:
+            self._files = ()
+            return
+        base, tree = engine.run.base.tree, current_tree(engine)
+        counts = _counted(engine.trees.diff(base, tree)) if tree != base else {}
+        changed = engine.trees.changed(base, tree) if tree != base else []
+        self._files = tuple(
+            ChangedFile(each.status, each.path, *counts.get(each.path, (None, None))) for each in changed
+        )
+
+    def now(self) -> Status:
+        session, engine = self._session, self._session.engine
+        self._read_on(engine)
+        proof, settings = self._proof, session.settings
+        holds = engine is not None and proof is not None and proof.tree == current_tree(engine)
+        return Status(
+            state=session.state,
+            mode=session.mode,
+            strategy=session.turning.strategy(),
+            model=settings.model,
+            workspace=settings.workspace,
+            branch=self._branch(),
+            base=self._base(engine),
+            spent=engine.ledger.spent if engine else None,
+            budget=settings.budget,
+            seconds=engine.seconds if engine else 0.0,
+            context=engine.context_share() if engine else None,
+            queued=session.queued,
+            phases=self._phases,
+            files=self._files if engine else (),
+            verdict=verdict_of(proof) if holds and proof is not None else None,
+        )
+
+    def _read_on(self, engine: Engine | None) -> None:
+        """Take in the records since the last time."""
+        trajectory = engine.trajectory if engine else None
+        if trajectory is not self._of:
+            self._of, self._read, self._phases, self._proof = trajectory, 0, (), None
+        if trajectory is None:
+            return
+        records = trajectory.records
+        while self._read < len(records):
+            self._take(records[self._read])
+            self._read += 1
+
+    def _take(self, record: Record) -> None:
+        match record:
+            case Turn():
+                self._phases = ()
+            case Note(kind="phase", text=text) if text not in self._phases[-1:]:
+                self._phases = (*self._phases, text)
+            case Step(author="proof", branch="main"):
+                self._proof = record
+            case _:
+                pass
+
+    def _branch(self) -> str:
+        """The user's, read from HEAD's own file; the commit's name where it is on none."""
+        try:
+            head = (self._session.start.source.git_dir / "HEAD").read_text("utf-8", "replace").strip()
+        except OSError:
+            return ""
+        return head.removeprefix("ref: ").removeprefix("refs/heads/") if head.startswith("ref: ") else f"at {head[:7]}"
+
+    def _base(self, engine: Engine | None) -> str:
+        if engine is None:
+            return "HEAD"
+        base = engine.run.base
+        name = "HEAD" if base.commit == self._head else base.commit[:7]
+        return f"{name} + {base.changes} change{'s' * (base.changes != 1)}" if base.changes else name
+
+
+def current_tree(engine: Engine) -> str:
+    """The repository's as the conversation's last step left it."""
+    steps = engine.trajectory.steps["main"]
+    return steps[-1].tree if steps else started_at(engine.trajectory, engine.run.base.tree)
+
+
+def _counted(diff: str) -> dict[str, tuple[int, int]]:
+    """Lines added and removed by file, of those whose name is told in the diff as it is."""
+    counts: dict[str, tuple[int, int]] = {}
+    for part in ("\n" + diff).split("\ndiff --git ")[1:]:
+        head, at, body = part.partition("\n@@ ")
+        names = [line[6:] for line in head.splitlines() if line.startswith(("--- a/", "+++ b/"))]
+        if at and names:
+            lines = body.splitlines()
+            counts[names[-1]] = (sum(map(_added, lines)), sum(map(_removed, lines)))
+    return counts
+
+
+def _added(line: str) -> bool:
+    return line.startswith("+")
+
+
+def _removed(line: str) -> bool:
+    return line.startswith("-")

@@ -1,0 +1,183 @@
+"""The turns of a session, one at a time, in the session's own thread: begun, gone on with, left behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aci.view import mask
+from agent.engine import Happening, check_models, known_secrets
+from agent.session.attaching import Request, attached
+from agent.session.events import Began, Ended, Happened, Opened, Stepped, Stopped
+from agent.session.trouble import as_ours
+from agent.solve import begin, reopen, solve
+from agent.turns import end_interrupted, next_turn
+from trajectories.errors import ConfigError, UsageError
+from trajectories.plugins import find
+from trajectories.records import Note
+
+if TYPE_CHECKING:
+    from agent.engine import Engine
+    from agent.session.session import Session
+    from agent.settings import Settings
+
+BY_HAND = "hand"
+
+
+class Turning:
+    """`steer` may be called from any thread, all else in the session's own."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._under: Settings | None = None
+        """The session's settings when the present turn began."""
+
+    # What is asked for
+
+    def request(self, words: str) -> None:
+        """What a user typed: a request to the model, or a command for the workspace."""
+        if words.startswith("!"):
+            self.act(words[1:].strip(), BY_HAND)
+            return
+        request = attached(words, self._session.start.source.root)
+        strategy = self.strategy()
+        if self._paused() and self._same(strategy):
+            self._go_on_with(request.text)
+        else:
+            self._turn(request, strategy)
+        self._drive(words)
+
+    def act(self, words: str, strategy: str) -> None:
+        """A turn of a strategy that reads `words` as they are and asks no model, or only at its end."""
+        self._turn(Request(words), strategy)
+        self._drive(words)
+
+    def go_on(self) -> None:
+        """Go on with a turn that was interrupted, as it was. Raises UsageError where there is none."""
+        if not self._paused():
+            raise UsageError("There is nothing to go on with.", "Say what to do; `/resume RUN` takes up another run.")
+        engine = self._engine()
+        engine.cancel.clear()
+        self._drive(engine.trajectory.turns[-1].request)
+
+    def steer(self, words: str) -> bool:
+        """Put the words where the model reads them at its next step; False where no turn is under way."""
+        engine = self._session.engine
+        if engine is None or engine.trajectory.exit is not None:
+            return False
+        engine.journal.append(Note("main", "message", mask(words, engine.secrets)))
+        return True
+
+    def strategy(self) -> str:
+        """What the next request is worked on by."""
+        session = self._session
+        if session.mode != "build":
+            return session.mode
+        return session.strategy or ("build" if session.settings.model else "templates")
+
+    # Runs
+
+    def take_up(self, directory: Path) -> None:
+        """Go on with another run, the present one is left as it is."""
+        session = self._session
+        engine = reopen(directory, session.settings.state, self._happened)
+        if engine.run.repository != str(session.start.source.root):
+            engine.close()
+            raise UsageError(
+                f"The run {engine.run.id} is about {engine.run.repository}, not about this repository.",
+                f"Go there: swe-agent --repo {engine.run.repository} --resume {engine.run.id}",
+            )
+        self.leave()
+        self._have(engine)
+        given = {name: getattr(session.start.settings, name) for name in session.start.given}
+        ours = {"update_tests": session.start.settings.update_tests}
+        session.settings = self._under = engine.settings.model_copy(update=ours | given)
+        last = engine.trajectory.turns[-1].strategy
+        if last in ("build", "plan"):
+            session.mode, session.strategy = last, ""
+
+    def leave(self) -> None:
+        """Let go of the run; it stays as it is."""
+        engine, self._session.engine = self._session.engine, None
+        if engine is not None:
+            engine.close()
+
+    # Inside
+
+    def _turn(self, request: Request, strategy: str) -> None:
+        """Begin a turn, the run's first or its next; one that was interrupted is left behind."""
+        session = self._session
+        if session.start.reload is not None:
+            session.settings = session.start.reload()
+        settings = self._settings(strategy)
+        if session.engine is None:
+            directory = begin(request.issue, session.start.source, settings, session.start.base)
+            self._have(reopen(directory, settings.state, self._happened))
+        else:
+            if self._paused():
+                end_interrupted(session.engine)
+            text = mask(request.text, (*known_secrets(os.environ), *session.engine.secrets))
+            next_turn(session.engine, text, strategy, settings, request.images)
+        self._under = session.settings
+
+    def _settings(self, strategy: str) -> Settings:
+        """A strategy that asks nobody does without a model that cannot be had."""
+        settings = self._session.settings.model_copy(update={"strategy": strategy})
+        if settings.model and not find("agent.strategies", strategy, "ROLES", "strategy"):
+            try:
+                check_models(settings)
+            except ConfigError:
+                return settings.model_copy(update={"model": ""})
+        return settings
+
+    def _go_on_with(self, words: str) -> None:
+        engine = self._engine()
+        engine.journal.append(Note("main", "message", mask(words, engine.secrets)))
+        engine.cancel.clear()
+
+    def _drive(self, words: str) -> None:
+        """One turn, from where it stands to its end or its stop."""
+        session, engine = self._session, self._engine()
+        if session.stopped.is_set():
+            engine.cancel.set()
+        session.hear(Began(engine.trajectory.turns[-1], words))
+        steps = solve(engine)
+        try:
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as end:
+                    if end.value.exit.message:
+                        session.hold()
+                    session.hear(Ended(end.value))
+                    return
+                reply = engine.trajectory.replies.get((step.branch, step.reply)) if step.reply else None
+                session.standing.look()
+                session.hear(Stepped(step, reply))
+        except Exception as error:  # noqa: BLE001 - what stops a turn does not end the session
+            session.hold()
+            session.hear(Stopped(as_ours(error)))
+
+    def _have(self, engine: Engine) -> None:
+        engine.approve = self._session.ask
+        self._session.engine = engine
+        self._session.standing.look()
+        self._session.hear(Opened(engine.trajectory))
+
+    def _engine(self) -> Engine:
+        engine = self._session.engine
+        assert engine is not None
+        return engine
+
+    def _paused(self) -> bool:
+        engine = self._session.engine
+        return engine is not None and engine.trajectory.exit is None
+
+    def _same(self, strategy: str) -> bool:
+        """Whether the turn that was interrupted is what the user would begin now."""
+        now = self._engine().trajectory.turns[-1].strategy
+        return now.replace("_", "-") == strategy.replace("_", "-") and self._session.settings is self._under
+
+    def _happened(self, happening: Happening) -> None:
+        self._session.hear(Happened(happening))

@@ -1,0 +1,81 @@
+"""What a user is to know before the first request: what is missing, what is odd, and what to do about it."""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from agent.session.events import Told
+from trajectories.errors import SweAgentError
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+
+NO_MODEL = (
+    "No model is configured. `swe-agent config set model NAME` names one, `swe-agent config key PROVIDER` keeps its "
+    "key. Until then /locate, /test, !command and repair without a model work."
+)
+NO_DOCKER = (
+    "Nothing can be run yet: {why} Start Docker, or open the session with --workspace local, which works on a copy of "
+    "the repository, with no boundary around what runs."
+)
+
+
+def welcome(session: Session) -> None:
+    """Tell what can be told at once; what takes a while to find out is told when it is known."""
+    for text in session.start.trouble:
+        session.tell(text, "error")
+    if session.start.reload is not None:
+        session.tell("Until it is mended nothing runs here; it is read again at each request. /help works.", "error")
+    for text in _of_repository(session):
+        session.tell(text)
+    Thread(target=_look, args=(session,), name="welcome", daemon=True).start()
+
+
+def _of_repository(session: Session) -> list[str]:
+    """What about the user's repository is out of the ordinary."""
+    folder = session.start.source.git_dir
+    found = []
+    for file, what in (
+        ("MERGE_HEAD", "a merge"),
+        ("rebase-merge", "a rebase"),
+        ("rebase-apply", "a rebase"),
+        ("CHERRY_PICK_HEAD", "a cherry-pick"),
+        ("REVERT_HEAD", "a revert"),
+        ("BISECT_LOG", "a bisect"),
+    ):
+        if (folder / file).exists():
+            found.append(f"The repository is in the middle of {what}: the session begins with the files as they are.")
+    return found[:1]
+
+
+def _look(session: Session) -> None:
+    """In a thread of its own: importing a provider's library or reaching Docker takes a second."""
+    for look in (_model, _docker):
+        if text := look(session):
+            session.hear(Told(text))
+
+
+def _model(session: Session) -> str:
+    from agent.engine import check_models
+
+    if not session.settings.model:
+        return NO_MODEL
+    try:
+        check_models(session.settings)
+    except SweAgentError as error:
+        return f"{error.message} {error.fix} Until then /locate, /test and !command work."
+    return ""
+
+
+def _docker(session: Session) -> str:
+    if session.settings.workspace != "docker":
+        return ""
+    from aci.daemon import connect
+    from trajectories.errors import WorkspaceError
+
+    try:
+        connect().rest()
+    except WorkspaceError as error:
+        return NO_DOCKER.format(why=error.message)
+    return ""
