@@ -7,6 +7,7 @@ import posixpath
 import shutil
 import socket
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -30,6 +31,7 @@ BASE = "swe-agent.root"
 _SOCKET = "unix:///var/run/docker.sock"
 _PATIENCE = 600  # seconds for one answer: a large image takes its time to commit
 _AT_A_TIME = 4
+_SELDOM = 10.0  # seconds between two looks for leftovers
 _IDLE = ["sh", "-c", "while :; do sleep 3600; done"]
 _OPEN_FILES = "rlimit type 7"
 _VOLUME = "exec,size=1g"  # memory, so what is written there counts against the container's
@@ -37,6 +39,7 @@ _FIX = "Start Docker, or use --workspace local."
 
 
 _under_way: set[Future[None]] = set()
+_looked: dict[str, float] = {}
 _spoken: dict[str, str] = {}
 """What version of its protocol the daemon at an address speaks: asked for it, a daemon starts programs of its own."""
 
@@ -149,6 +152,12 @@ class Daemon:
     def rest(self) -> None:
         """Close the connections to the daemon; the next request opens one again."""
         self.client.close()
+
+    def tidy(self) -> None:
+        """`remove_leftovers`, `later`, and now and then only, however many workspaces a process opens."""
+        if time.monotonic() >= _looked.get(self.address, -_SELDOM) + _SELDOM:
+            _looked[self.address] = time.monotonic()
+            self.later(Daemon.remove_leftovers)
 
     def remove_leftovers(self) -> None:
         """Remove the containers, and half-made images, of processes that did not live to do it."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from aci import evidence
 from aci.advice import affected_callers
-from aci.checks import broken, run_checks
+from aci.checks import broken, configured, run_checks
 from aci.commands import narrowed
 from aci.digest import digest
 from aci.example import only_the_example
@@ -144,8 +144,9 @@ def _baseline(trial: Trial, before: Workspace, known: dict[object, Report | None
 
 def _checked(trial: Trial, before: Workspace, after: Workspace, verdict: Verdict) -> Verdict:
     """The verdict with what the repository's own checks say."""
-    before.restore(trial.base)
-    after.restore(trial.proved)
+    if any(configured(trial.trees, trial.base)):
+        before.restore(trial.base)
+        after.restore(trial.proved)
     paths = (*trial.parts.source, *trial.parts.tests)
     checks = run_checks(trial.trees, trial.base, trial.proved, before, after, paths, trial.say)
     for line in broken(checks):

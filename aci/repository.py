@@ -51,6 +51,7 @@ LOCK_SECONDS = 60.0
 
 HISTORY_CONFIG = f"""[core]
 \trepositoryformatversion = 0
+\tbare = false
 \tfilemode = true
 \tlogAllRefUpdates = false
 \tfsync = {DURABLE}

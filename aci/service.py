@@ -100,5 +100,10 @@ class Service:
             channel.close(group=True)
 
     def _print(self, data: bytes, where: bytes, patience: float, heed: bool) -> Ran:
-        text = data.replace(b"\\", _PRINTF[0x5C]).replace(b"\0", _PRINTF[0]).replace(b"'", b"'\\''")
-        return self.run(b"\\command printf '%b' '" + text + b"' " + where, patience=patience, heed=heed)
+        return self.run(printing(data) + b" " + where, patience=patience, heed=heed)
+
+
+def printing(data: bytes) -> bytes:
+    """The shell command that prints `data`, with no process started."""
+    text = data.replace(b"\\", _PRINTF[0x5C]).replace(b"\0", _PRINTF[0]).replace(b"'", b"'\\''")
+    return b"\\command printf '%b' '" + text + b"'"

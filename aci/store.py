@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aci.service import Service
+from aci.service import Service, printing
 from aci.shell import quote
 from aci.workspace import Snapshot
 from trajectories.errors import WorkspaceError
@@ -39,6 +39,9 @@ _CONFIG = """\
 """
 _ATTRIBUTES = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 _NAMES_SHOWN = 20
+_UNLOCKED = b'if [ -e "$GIT_DIR/index.lock" ] || [ -L "$GIT_DIR/index.lock" ]; then rm -f "$GIT_DIR/index.lock"; fi\n'
+"""Nearly always there is none, and `rm` would be a process more."""
+_SMALL = 20_000  # bytes of a pack that go with the command
 
 
 def environment(store: str, root: str) -> dict[str, str]:
@@ -80,9 +83,9 @@ def checkout(root: str, tree: str) -> bytes:
     """The shell commands that make the files in `root` those of `tree`, ignored ones aside."""
     return (
         b"[ -d %(root)b ] || mkdir -p %(root)b\n"
-        b'rm -f "$GIT_DIR/index.lock"\n'
+        b"%(unlocked)b"
         b"git -C %(root)b read-tree -u --reset %(tree)b && git -C %(root)b clean -ffdq"
-        % {b"root": quote(root), b"tree": quote(tree)}
+        % {b"root": quote(root), b"tree": quote(tree), b"unlocked": _UNLOCKED}
     )
 
 
@@ -97,9 +100,8 @@ def adoption(root: str) -> bytes:
     To be run once, before any command of the agent, with the store's environment.
     """
     return (
-        b"(unset GIT_DIR GIT_WORK_TREE && cd %b && git config core.bare false &&\n"
-        b"git config user.name swe-agent && git config user.email swe-agent@localhost &&\n"
-        b"git read-tree HEAD && { git update-index -q --refresh || :; })" % quote(root)
+        b"(unset GIT_DIR GIT_WORK_TREE && cd %b && git read-tree HEAD && { git update-index -q --refresh || :; })"
+        % quote(root)
     )
 
 
@@ -135,15 +137,17 @@ class Store:
 
     def restore(self, tree: str) -> None:
         """See `Workspace.restore`."""
-        self._fetch(tree)
+        fetching = self._fetching(tree)
         troubles = ""
         for stubborn in (False, True):
             if stubborn:
                 self._clear_the_way(tree)
-            steps = (checkout(self._root, tree), self._opening_up(), self._clearing_submodules())
+            files = b"%b{\n%b\n}" % (fetching, checkout(self._root, tree))
+            steps = (files, self._opening_up(), self._clearing_submodules())
             complete, self._index, troubles = self._written(steps)
             if self._index == tree and (stubborn or (complete and not troubles)):
                 self.tree = tree
+                self._here.add(tree)
                 return
         raise WorkspaceError(
             f"The workspace's files could not be made those of tree {tree[:10]}{': ' + troubles if troubles else '.'}",
@@ -206,10 +210,10 @@ class Store:
         ran = self._service.run(
             b"complete=\n%(before)b\n"
             b"[ -d %(root)b ] || mkdir -p %(root)b\n"
-            b'rm -f "$GIT_DIR/index.lock"\n'
+            b"%(unlocked)b"
             b"git -C %(root)b add -A --ignore-errors --no-warn-embedded-repo\n"
             b"printf '\\n%%s %%s ' \"${complete:-0}\" $?; git write-tree"
-            % {b"before": b"\n".join(before), b"root": quote(self._root)}
+            % {b"before": b"\n".join(before), b"root": quote(self._root), b"unlocked": _UNLOCKED}
         )
         said, _, last = ran.text.rstrip("\n").rpartition("\n")
         complete, _, last = last.partition(" ")
@@ -265,13 +269,17 @@ class Store:
             return f"all changes since the last step: {refused.message}"
         return ""
 
-    def _fetch(self, tree: str) -> None:
-        """Have `tree` in the store."""
+    def _fetching(self, tree: str) -> bytes:
+        """What must stand before a command that needs `tree` in the store: nothing, where it is there already."""
         if tree in self._here:
-            return
-        self._put(self._trees.pack(tree, sorted(self._here & {self.tree} or self._here)))
+            return b""
+        pack = self._trees.pack(tree, sorted(self._here & {self.tree} or self._here))
+        if len(pack) <= _SMALL:
+            return b"%b | git index-pack --stdin --fix-thin &&\n" % printing(pack)
+        self._put(pack)
         self._ask(b"git index-pack --stdin --fix-thin < %b" % quote(self._inbox))
         self._here.add(tree)
+        return b""
 
     def _put(self, data: bytes) -> None:
         if self._service.put(quote(self._inbox), data).code:

@@ -38,17 +38,11 @@ _RENEWED = [
 
 
 def open(options: Options) -> Workspace:
-    """See `open_workspace`. Containers that dead processes left are removed while its shell starts."""
+    """See `open_workspace`. Containers that dead processes left are removed meanwhile."""
     daemon = connect()
     try:
-        workspace = PosixWorkspace(_box(daemon, options), options)
-        try:
-            with trouble():
-                daemon.remove_leftovers()
-        except BaseException:
-            workspace.close()
-            raise
-        return workspace
+        daemon.tidy()
+        return PosixWorkspace(_box(daemon, options), options)
     finally:
         daemon.rest()
 

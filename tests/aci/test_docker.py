@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker import APIClient
 from filelock import FileLock
 
 from aci import base_image, daemon
@@ -148,12 +149,25 @@ def test_what_dead_processes_left_is_removed(repo: Path, open_ws: OpenWorkspace)
     ours = str(here.start(IMAGE).id)
     here.rest()
     try:
+        daemon._looked.clear()
         open_ws("docker", repo)
+        daemon.all_discarded()
         there = docker("ps", "-aq", "--no-trunc").split()
         assert left not in there
         assert ours in there
     finally:
         docker("rm", "-f", ours)
+
+
+def test_a_daemons_version_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    get = APIClient._get
+    monkeypatch.setattr(APIClient, "_get", lambda self, url, **more: asked.append(url) or get(self, url, **more))
+    monkeypatch.setattr(daemon, "_spoken", {})
+    for _ in range(2):
+        daemon.connect().rest()
+    assert sum(url.endswith("/version") for url in asked) == 1
+    assert sum(url.endswith("/_ping") for url in asked) == 2
 
 
 def test_the_base_image_is_made_once(repo: Path, open_ws: OpenWorkspace, make_repo: MakeRepo) -> None:
@@ -289,7 +303,9 @@ def test_half_made_images_of_dead_processes_are_removed(repo: Path, open_ws: Ope
         "c = connect().start(sys.argv[1]); print(c.commit().id); c.remove(force=True)"
     )
     done = subprocess.run([sys.executable, "-c", make, IMAGE], check=True, capture_output=True, text=True)
+    daemon._looked.clear()
     open_ws("docker", repo)
+    daemon.all_discarded()
     assert done.stdout.strip() not in docker("images", "-aq", "--no-trunc")
 
 
