@@ -12,13 +12,15 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from aci.view import clean
 from agent.session.status import ChangedFile, Status
+from agent.tui.plain import one_line
 
 PARTS = (("red", "red without it"), ("green", "green with it"), ("red_again", "red again"), ("no_loss", "no loss"))
 """The proof's parts in a few words each."""
 MARKS = {True: ("✓", "$text-success"), False: ("✗", "$text-error"), None: ("·", "$text-muted")}
 LETTERS = {"A": "$text-success", "M": "$text-warning", "D": "$text-error", "R": "$text-secondary"}
+NARROWEST, SCROLLBAR = 28, 1
+"""Columns."""
 HINTS = {
     "idle": "ctrl-b folds this · f1 help",
     "working": "esc interrupts · ctrl-s steers",
@@ -31,9 +33,11 @@ class Panel(VerticalScroll, can_focus=False):
     """Shows a `Status`. What it says of the files opens their diff."""
 
     DEFAULT_CSS = """
-    Panel { width: 36; background: $surface; padding: 0 1; scrollbar-size-vertical: 1; }
+    Panel { width: 30%; min-width: 30; max-width: 44; background: $surface; padding: 0 1; scrollbar-size-vertical: 1; }
     Panel .heading { text-style: bold; color: $text-muted; margin-top: 1; }
-    Panel OptionList { height: auto; max-height: 12; border: none; padding: 0; background: $surface; }
+    Panel OptionList, Panel OptionList:focus {
+        height: auto; max-height: 12; border: none; padding: 0; background: $surface; scrollbar-size-vertical: 1;
+    }
     Panel OptionList > .option-list--option { padding: 0; }
     Panel #hint { color: $text-muted; margin-top: 1; }
     Panel .none { display: none; }
@@ -74,6 +78,10 @@ class Panel(VerticalScroll, can_focus=False):
         if before is None or before.files != status.files or files.option_count != len(status.files):
             self._files(files, status.files)
 
+    def on_resize(self) -> None:
+        if self.status is not None:
+            self._files(self.query_one("#files", OptionList), self.status.files)
+
     def _section(self, name: str, content: Content) -> None:
         body = self.query_one(f"#{name}", Static)
         body.update(content)
@@ -82,8 +90,8 @@ class Panel(VerticalScroll, can_focus=False):
 
     def _files(self, shown: OptionList, files: tuple[ChangedFile, ...]) -> None:
         at = shown.highlighted
-        width = self.scrollable_content_region.width or 34
-        shown.clear_options().add_options([Option(_file(file, width), id=file.path) for file in files])
+        width = (self.scrollable_content_region.width or NARROWEST) - SCROLLBAR
+        shown.clear_options().add_options([Option(file_line(file, width), id=file.path) for file in files])
         shown.highlighted = min(at, len(files) - 1) if files and at is not None else None
         shown.set_class(not files, "none")
         self.query_one("#changed", Static).set_class(bool(files), "none")
@@ -99,7 +107,7 @@ def plan(status: Status) -> Content:
     """The turn's phases, the last of them under way while the session works."""
     if not status.phases:
         return Content("")
-    *done, last = [" ".join(clean(phase).split()) for phase in status.phases]
+    *done, last = [one_line(phase) for phase in status.phases]
     lines = [Content.styled(f"✓ {phase}", "$text-muted") for phase in done]
     style = "" if status.state == "idle" else "bold $text-primary"
     lines.append(Content.styled(f"{'✓' if status.state == 'idle' else '▸'} {last}", style))
@@ -124,15 +132,15 @@ def queue(status: Status) -> Content:
 
 def _queued(status: Status) -> Iterator[Content]:
     for number, words in enumerate(status.queued, 1):
-        first = " ".join(clean(words).split())
-        yield Content.assemble((f"{number} ", "$text-accent"), first).truncate(32, ellipsis=True)
+        first = one_line(words)
+        yield Content.assemble((f"{number} ", "$text-accent"), first).truncate(60, ellipsis=True)
 
 
-def _file(file: ChangedFile, width: int) -> Content:
+def file_line(file: ChangedFile, width: int) -> Content:
     """Letter, path, and lines added and removed at the right edge; of a long path its end is shown."""
     counts = "binary" if file.added is None else f"+{file.added} -{file.removed}"
-    room = max(4, width - 4 - len(counts))
-    path = " ".join(clean(file.path).split())
+    room = max(4, width - 3 - len(counts))
+    path = one_line(file.path)
     while cell_len(path) > room:
         path = f"…{path[2:]}"
     return Content.assemble(

@@ -8,9 +8,9 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
 
-from aci.view import clean
 from agent.live import FRAMES, thousands
 from agent.session.status import Status
+from agent.tui.plain import one_line
 
 STATES = {"idle": "ready", "working": "working", "asking": "asks you", "paused": "paused"}
 STYLES = {
@@ -111,7 +111,7 @@ def _mode(status: Status) -> str:
 
 
 def _short(name: str) -> str:
-    name = " ".join(clean(name).split())
+    name = one_line(name)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 

@@ -1,0 +1,296 @@
+"""A diff to scroll through: only the lines on the screen are coloured and drawn, so size does not matter."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import groupby
+from typing import ClassVar
+
+from pygments.lexers import find_lexer_class_for_filename  # type: ignore[import-untyped]
+from rich.segment import Segment
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.content import Content
+from textual.geometry import Offset, Size
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.style import Style
+
+from agent.session.status import ChangedFile
+from agent.tui.diff_lines import FileDiff, Pair, Row, paired
+from agent.tui.panel import LETTERS
+from agent.tui.plain import code_line, one_line
+from agent.tui.theme import highlighted
+
+CHUNK = 200
+"""Rows that are coloured at once."""
+LONGEST = 2_000
+"""Columns of a line that can be scrolled to."""
+TAB = 4
+BESIDE = 104
+"""Columns of its own from which on old and new stand side by side: of a screen 140 with the list of files."""
+NARROW = 60
+"""Columns under which a line has one number only."""
+SIGNS = {"added": "+", "removed": "-"}
+GROUNDS = {"added": "on $added", "removed": "on $removed"}
+NUMBERS = {"added": "$text-success", "removed": "$text-error"}
+
+
+class DiffView(ScrollView, can_focus=True):
+    """Shows files of a diff one below the other. `beside` is None while the width decides."""
+
+    ALLOW_SELECT = True
+    DEFAULT_CSS = """
+    DiffView { background: $background; color: $text; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", show=False),
+        Binding("k", "scroll_up", show=False),
+        Binding("g", "scroll_home", show=False),
+        Binding("G", "scroll_end", show=False),
+        Binding("space", "page_down", show=False),
+        Binding("b", "page_up", show=False),
+    ]
+
+    def __init__(self, files: list[FileDiff]) -> None:
+        super().__init__()
+        self.files = files
+        self.beside: bool | None = None
+        self.found = ""
+        """What was searched for, marked wherever it is."""
+        self._rows: list[Pair] = []
+        self._starts: list[int] = []
+        self._two = False
+        self._last = -1
+        self._code: LRUCache[tuple[int, int], dict[int, Content]] = LRUCache(64)
+        numbers = (max(file.rows[-1].old, file.rows[-1].new) for file in files if file.rows)
+        self._digits = max((len(str(number)) for number in numbers), default=3)
+        longest = max((len(row.text) for file in files for row in file.rows), default=0)
+        self._longest = min(LONGEST, longest + TAB)
+
+    def on_mount(self) -> None:
+        self._lay_out(self._two)
+
+    def on_resize(self) -> None:
+        two = self.size.width >= BESIDE if self.beside is None else self.beside
+        if two != self._two:
+            self._lay_out(two)
+
+    @property
+    def two(self) -> bool:
+        """Whether old and new stand side by side."""
+        return self._two
+
+    def show_beside(self, two: bool) -> None:
+        self.beside = two
+        self._lay_out(two)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._code.clear()
+
+    # Where what stands
+
+    def _lay_out(self, two: bool) -> None:
+        """Count the rows anew, and stay at the place that is shown."""
+        at = self.place()
+        self._two = two
+        self._rows, self._starts = [], []
+        for number, file in enumerate(self.files):
+            if number:
+                self._rows.append(_alone(Row("note", "")))
+            self._starts.append(len(self._rows))
+            self._rows.append(_alone(Row("file", file.path)))
+            self._rows += [_alone(Row("note", note)) for note in _told(file)]
+            self._rows += paired(file.rows) if two else map(_alone, file.rows)
+        self.virtual_size = Size(self._width_of_numbers * (1 + two) + self._longest * (1 + two), len(self._rows))
+        self.go_to(*at)
+        self.refresh()
+
+    def place(self) -> tuple[int, int]:
+        """The file at the top of the screen, and the number of its first row that is shown."""
+        if not self._starts:
+            return 0, 0
+        top = min(round(self.scroll_y), len(self._rows) - 1)
+        file = self.file_at(top)
+        rows = (pair.right or pair.left for pair in self._rows[top : top + 2])
+        return file, next((row.n for row in rows if row and row.kind not in ("file", "note")), 0)
+
+    def file_at(self, y: int) -> int:
+        return max(0, bisect_right(self._starts, y) - 1)
+
+    @property
+    def current(self) -> int:
+        """The file that is looked at."""
+        return self.file_at(round(self.scroll_target_y))
+
+    def go_to(self, file: int, n: int = 0) -> None:
+        """Put a file's beginning, or one of its rows, at the top."""
+        if not self._starts:
+            return
+        y = self._starts[file]
+        if n:
+            end = self._starts[file + 1] if file + 1 < len(self._starts) else len(self._rows)
+            y = next((at for at in range(y, end) if _number(self._rows[at]) >= n), y)
+        self.scroll_to(y=y, animate=False)
+
+    def find(self, words: str, back: bool = False) -> bool:
+        """Go to the next line with these words, from the last one found or the top on; whether there is one."""
+        again, self.found = words == self.found, words
+        self.refresh()
+        wanted, count = words.casefold(), len(self._rows)
+        if not wanted or not count:
+            return False
+        top = round(self.scroll_target_y)
+        first = self._last if again and top <= self._last < top + self.size.height else top - (not back)
+        step = -1 if back else 1
+        for ahead in range(1, count + 1):
+            y = (first + step * ahead) % count
+            if any(row and wanted in row.text.casefold() for row in self._rows[y]):
+                self._last = y
+                if not top <= y < top + self.size.height:
+                    self.scroll_to(y=max(0, y - self.size.height // 3), animate=False)
+                return True
+        return False
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        at, width = round(self.scroll_y) + y, self.size.width
+        if at >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        pair = self._rows[at]
+        row = pair.right or pair.left
+        assert row is not None
+        file = self.file_at(at)
+        if row.kind in ("file", "note", "hunk"):
+            return self._strip(self._heading(file, row), row, width, 0, at)
+        if not self._two:
+            return self._side(file, row, width, at, both=width >= NARROW)
+        half = width // 2
+        left = self._side(file, pair.left, half, None, new=False)
+        return Strip.join([left, self._side(file, pair.right, width - half, at)])
+
+    def _heading(self, file: int, row: Row) -> Content:
+        if row.kind == "hunk":
+            return Content.styled(one_line(row.text), "$text-secondary")
+        if row.kind == "note":
+            return Content.styled(f"  {one_line(row.text)}", "italic $text-muted")
+        told = self.files[file]
+        return Content.assemble(
+            (f"{told.letter} ", f"bold {LETTERS.get(told.letter, '')}"),
+            (one_line(told.path), "bold"),
+            ("  " + counts(told), "$text-muted"),
+        )
+
+    @property
+    def _width_of_numbers(self) -> int:
+        return self._digits + 3
+
+    def _side(
+        self, file: int, row: Row | None, width: int, at: int | None, new: bool = True, both: bool = False
+    ) -> Strip:
+        """A line of one side, or of both in one: its numbers, its sign, and as much of its text as fits."""
+        if row is None:
+            return Strip.blank(width, self._style("on $surface").rich_style)
+        style = NUMBERS.get(row.kind, "$text-muted")
+        shown = (row.old, row.new) if both else (row.new or row.old,) if new else (row.old,)
+        numbers = " ".join(f"{number or '':>{self._digits}}" for number in shown)
+        gutter = Content.styled(f"{numbers} {SIGNS.get(row.kind, ' ')} ", style)
+        edge = self._strip(gutter, row, gutter.cell_length)
+        text = self._strip(self._text(file, row), row, width - edge.cell_length, round(self.scroll_x), at)
+        return Strip.join([edge, text])
+
+    def _text(self, file: int, row: Row) -> Content:
+        code = self._coloured(file, row)
+        if self.found:
+            plain, wanted, at = code.plain.casefold(), self.found.casefold(), -1
+            while (at := plain.find(wanted, at + 1)) >= 0:
+                code = code.stylize("reverse", at, at + len(wanted))
+        return code
+
+    def _coloured(self, file: int, row: Row) -> Content:
+        key = (file, row.n // CHUNK)
+        if key not in self._code:
+            start = key[1] * CHUNK
+            self._code[key] = colour(self.files[file].rows[start : start + CHUNK], self.files[file].path)
+        return self._code[key][row.n]
+
+    def _strip(self, content: Content, row: Row, width: int, scrolled: int = 0, at: int | None = None) -> Strip:
+        """The content in so many columns. Where it has a line `at`, it can be selected with the mouse."""
+        base = self._style(GROUNDS.get(row.kind, ""))
+        selection = self.text_selection
+        if at is not None and selection is not None and (span := selection.get_span(at)) is not None:
+            start, end = span
+            selected = self._style("$screen-selection-foreground on $screen-selection-background")
+            content = content.stylize(selected, start, len(content) if end < 0 else end)
+        pieces = content.render(base, end="", parse_style=self.app.stylesheet.parse_style)
+        strip = Strip([Segment(text, (base + style).rich_style) for text, style in pieces])
+        strip = strip.crop_extend(scrolled, scrolled + width, base.rich_style)
+        return strip if at is None else strip.apply_offsets(scrolled, at)
+
+    def _style(self, words: str) -> Style:
+        return self.visual_style + self.app.stylesheet.parse_style(words) if words else self.visual_style
+
+    # Copying
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text without numbers and signs."""
+        first = selection.start.y if selection.start else 0
+        last = selection.end.y if selection.end else len(self._rows) - 1
+        lines = [self._plain(y) for y in range(first, min(last + 1, len(self._rows)))]
+        moved = Selection(
+            selection.start and Offset(selection.start.x, 0), selection.end and Offset(selection.end.x, last - first)
+        )
+        return moved.extract("\n".join(lines)), "\n"
+
+    def _plain(self, y: int) -> str:
+        row = self._rows[y].right or self._rows[y].left
+        if row is None:
+            return ""
+        return self._heading(self.file_at(y), row).plain if row.kind in ("file", "note", "hunk") else _shown(row)
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()
+
+
+def counts(file: FileDiff | ChangedFile) -> str:
+    """How many lines came and went, in a few characters."""
+    if file.added is None or getattr(file, "binary", False):
+        return "binary"
+    return f"+{file.added} -{file.removed}"
+
+
+def colour(rows: list[Row], path: str) -> dict[int, Content]:
+    """The text of rows of one file by their numbers, each side of a hunk read as code of its own."""
+    found: dict[int, Content] = {}
+    lexer = find_lexer_class_for_filename(path.rpartition("/")[2])
+    language = lexer.aliases[0] if lexer and lexer.aliases else "text"
+    for _, hunk in groupby(rows, lambda row: row.hunk):
+        lines = list(hunk)
+        for side in ("removed", "added"):
+            code = [row for row in lines if row.kind in ("same", side)]
+            text = highlighted("\n".join(_shown(row) for row in code), language=language)
+            found |= zip((row.n for row in code), text.split("\n", allow_blank=True), strict=False)
+    return found
+
+
+def _shown(row: Row) -> str:
+    return code_line(row.text, TAB, LONGEST)
+
+
+def _alone(row: Row) -> Pair:
+    return Pair(row, row)
+
+
+def _number(pair: Pair) -> int:
+    row = pair.right or pair.left
+    return row.n if row and row.kind not in ("file", "note") else -1
+
+
+def _told(file: FileDiff) -> list[str]:
+    """What is to be said of a file beside its lines."""
+    if file.notes or file.rows:
+        return file.notes
+    return ["empty file"]
