@@ -130,6 +130,9 @@ def _made(daemon: Daemon, plan: Plan, options: Options, wishes: Wishes) -> str:
         return plan.image
     key = _key(plan, str(start.id), options, wishes)
     name = f"{NAME}/{key}"
+    if not _may_be_made(daemon, name, plan, options, wishes):
+        options.say(f"Set-up was refused: going on in {plan.image} as it is, where tests may not run.")
+        return plan.image
     locks = folder() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with alone(locks / f"environment-{key}.lock", options):
@@ -142,6 +145,17 @@ def _made(daemon: Daemon, plan: Plan, options: Options, wishes: Wishes) -> str:
             _build(daemon, plan, options, wishes, name)
     _used(key).touch()
     return f"{name}:latest"
+
+
+def _may_be_made(daemon: Daemon, name: str, plan: Plan, options: Options, wishes: Wishes) -> bool:
+    """Whether it is there already, reaches nothing, or the user lets it reach what it asks for."""
+    from docker.errors import ImageNotFound
+
+    try:
+        daemon.client.images.get(f"{name}:latest")
+    except ImageNotFound:
+        return not wishes.hosts or options.may_set_up(plan.image, [each.text for each in plan.setup], wishes.hosts)
+    return True
 
 
 def _build(daemon: Daemon, plan: Plan, options: Options, wishes: Wishes, name: str, began: float | None = None) -> None:

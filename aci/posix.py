@@ -107,6 +107,9 @@ class PosixWorkspace:
             ran = replace(ran, output=told + ran.output)
         return ran
 
+    def folder(self, session: str = "main") -> str:
+        return self._session(session).cwd
+
     def expect(self, session: str) -> None:
         self._open()
         self._begin(session)

@@ -5,7 +5,7 @@ A backend is a module `aci/workspaces/<kind>.py` with `open(options: Options) ->
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Protocol
@@ -84,6 +84,9 @@ class Options:
     say: Callable[[str], None] = print
     """Tells the user what takes long (an image is pulled, a base is prepared)."""
 
+    may_set_up: Callable[[str, Sequence[str], Sequence[str]], bool] = lambda image, commands, hosts: True
+    """Asked before an environment is built: may these commands run in this image, with these hosts within reach?"""
+
 
 OURS = "tests"
 """The session in which commands of ours run: tools, tests, probes. The agent's shell is another."""
@@ -106,6 +109,10 @@ class Workspace(Protocol):
 
     def run(self, command: str, timeout: float = 120.0, session: str = "main") -> Ran:
         """Run a shell command in a persistent session; directory and exported variables last from call to call."""
+        ...
+
+    def folder(self, session: str = "main") -> str:
+        """Where the session's shell is now."""
         ...
 
     def expect(self, session: str) -> None:

@@ -23,8 +23,8 @@ class Approval:
     `subject` is what rules are about: a command line; hosts, paths or a branch, one a line. `root` is the folder in
     which a command runs; `cancel` ends the wait with a no.
 
-    The session adds `id`, which the answer names, and `always`, the rules that a yes for longer than once would keep;
-    where there are none, `why` says why this can be allowed once only.
+    `why` says why no rule may allow it, so that it can be allowed once only; rules find more such reasons. The session
+    adds them, `id`, which the answer names, and `always`, the rules that a yes for longer than once would keep.
     """
 
     kind: Kind
@@ -33,6 +33,7 @@ class Approval:
     detail: str = ""
     parts: tuple[str, ...] = ()
     root: str = ""
+    folder: str = ""
     cancel: Event | None = field(default=None, compare=False, repr=False)
     id: int = 0
     always: tuple[str, ...] = ()

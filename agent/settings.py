@@ -96,6 +96,16 @@ class ServiceTable(BaseModel):
     repositories: tuple[str, ...] = ()
 
 
+class PermissionTable(BaseModel):
+    """`[permissions]` of the user's config and the administrator's policy: rules as `agent/rules.py` reads them, about
+    what a session need not ask, and what it must not do. Those of both hold; what is denied is denied."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    allow: tuple[Annotated[str, AfterValidator(lambda value: _rule(value))], ...] = ()
+    deny: tuple[Annotated[str, AfterValidator(lambda value: _rule(value))], ...] = ()
+
+
 class Settings(BaseSettings):
     """Dollars in `budget`. Seconds in `max_time`, `test_timeout` (of one run of the tests), `suite_time` (for what of a
     large suite has nothing to do with the patch), `setup_time` (for the whole set-up of an environment) and
@@ -103,6 +113,8 @@ class Settings(BaseSettings):
     In a batch a provider may refuse requests as too many for `patience` seconds; the first pause is `retry_wait` long.
 
     `function`, `workload` and `benchmark` are what `optimize` is to make faster, see docs/optimize.md.
+
+    `subtree` is the folder of the repository that may be changed, all if empty.
 
     `image` empty: found, see docs/environments.md. `images` maps a language (`python`, `python3.9`) to an image.
     Set-up reaches the hosts in `registries`, trusts `certificates` (a PEM file), and has the variables of `setup_env`;
@@ -149,9 +161,11 @@ class Settings(BaseSettings):
     patience: float = Field(default=600.0, ge=0)
     model_timeout: float = Field(default=300.0, gt=0)
     update_tests: bool = False
+    subtree: Annotated[str, AfterValidator(lambda value: _folder(value))] = ""
     apply: bool = False
     branch: str = ""
     models: dict[str, ModelTable] = Field(default_factory=dict)
+    permissions: PermissionTable = Field(default_factory=PermissionTable)
     state: Path = Field(default_factory=lambda: user_state_path("swe-agent"))
 
     @classmethod
@@ -204,10 +218,11 @@ class Settings(BaseSettings):
         return (exact or known)[0]
 
     def recorded(self) -> dict[str, Any]:
-        """The settings as a run's record holds them: without where runs lie, and without a password in an address."""
+        """The settings as a run's record holds them: without where runs lie, what may be done on this machine without
+        asking, and a password in an address."""
         from agent.keys import without_userinfo
 
-        values = self.model_dump(mode="json", exclude={"state"})
+        values = self.model_dump(mode="json", exclude={"state", "permissions"})
         for table in values["models"].values():
             table["api_base"] = without_userinfo(table["api_base"])
         return values
@@ -232,9 +247,10 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     low = _of_repository(of_repository) | read_toml(user_file())
     low = {name: value for name, value in low.items() if not in_environment(name)}
-    _check_image(low | given | read_toml(POLICY), of_repository, given)
+    values = _together(low | given, read_toml(POLICY))
+    _check_image(values, of_repository, given)
     try:
-        return Settings(**(low | given | read_toml(POLICY)))
+        return Settings(**values)
     except SettingsError as error:
         raise ConfigError(f"The environment cannot be used: {error}.", "Unset the variable, or mend it.") from None
     except ValidationError as error:
@@ -244,6 +260,18 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
             raise UsageError(f"--{name.replace('_', '-')} cannot be used: {problem['msg']}.", HELP) from None
         where = origins(of_repository).get(str(problem["loc"][0]), "the environment")
         raise ConfigError(f"{name} in {where} cannot be used: {problem['msg']}.", HELP) from None
+
+
+def _together(values: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:
+    """The policy's values before all others; of permissions the rules of both hold."""
+    ours, theirs = values.get("permissions"), policy.get("permissions")
+    merged = values | policy
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        lists = {name: (ours.get(name, []), theirs.get(name, [])) for name in ours | theirs}
+        if wrong := next((each for pair in lists.values() for each in pair if not isinstance(each, list)), None):
+            return merged | {"permissions": wrong}
+        merged["permissions"] = {name: [*first, *second] for name, (first, second) in lists.items()}
+    return merged
 
 
 def _check_image(values: dict[str, Any], of_repository: bytes, given: Collection[str]) -> None:
@@ -258,12 +286,28 @@ def _check_image(values: dict[str, Any], of_repository: bytes, given: Collection
         )
 
 
+def _rule(text: str) -> str:
+    from agent.rules import rule_of
+
+    if isinstance(rule := rule_of(text), str):
+        raise ValueError(rule)
+    return text
+
+
 def _of_words(command: str) -> str:
     try:
         shlex.split(command)
     except ValueError as error:
         raise ValueError(f"it is no command: {error}") from None
     return command
+
+
+def _folder(path: str) -> str:
+    """A folder of the repository as trees name it; "" for all of it."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if path.startswith("/") or ".." in parts:
+        raise ValueError("give a folder inside the repository, relative to it")
+    return "/".join(parts)
 
 
 def _enough(size: str) -> str:

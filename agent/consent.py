@@ -1,0 +1,70 @@
+"""What a run asks before something of the model's leaves the workspace; what may be done is `Engine.approve`'s to say.
+
+In a container nothing is asked: it has no network and no file of this machine. A local workspace is no boundary, so
+each command of the model's is asked about there.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from agent.approvals import Approval
+from trajectories.errors import UsageError
+
+if TYPE_CHECKING:
+    from aci.workspace import Workspace
+    from agent.engine import Engine, Token
+    from tools.base import Tool
+    from trajectories.records import Action
+
+TYPED = "what is typed into a terminal goes to whatever runs there"
+
+
+def refusal(engine: Engine, workspace: Workspace, tool: Tool, action: Action, cancel: Token) -> str:
+    """What the model is told instead of the action being run; "" if it may be. Raises Cancelled."""
+    approval = _question(workspace, tool, action, cancel)
+    if approval is None:
+        return ""
+    answer = engine.approve(approval)
+    cancel.check()
+    return "" if answer.yes else f"The user refused this{f': {answer.reason}' if answer.reason else '.'}"
+
+
+def _question(workspace: Workspace, tool: Tool, action: Action, cancel: Token) -> Approval | None:
+    """None where there is nothing to ask, or the tool will refuse its arguments itself."""
+    if workspace.kind != "local" or tool.name not in ("shell", "session", "run_tests"):
+        return None
+    try:
+        given: dict[str, Any] = tool.arguments(action.arguments)
+    except UsageError:
+        return None
+    root = workspace.root
+    match tool.name:
+        case "shell":
+            title, subject, why = "Run this command on this machine?", given["command"], ""
+        case "session":
+            title, subject, why = f"Type this into the terminal {given['name']}?", given["input"], TYPED
+        case _:
+            command = given["command"]
+            title, why = "Run tests with this command on this machine?", ""
+            subject = " ".join(filter(None, (command, shlex.join(given["nodes"] or ())))) if command else ""
+    if not subject:
+        return None
+    folder = workspace.folder() if tool.name == "shell" else root
+    return Approval("command", title, subject, root=root, folder=folder, why=why, cancel=cancel)
+
+
+def may_set_up(engine: Engine, image: str, commands: Sequence[str], hosts: Sequence[str]) -> bool:
+    """Whether the environment may be set up with the hosts within reach. Raises Cancelled."""
+    ask = Approval(
+        "network",
+        "Set up the environment of the tests, with package registries within reach?",
+        subject="\n".join(hosts),
+        detail="\n".join([f"In the image {image}:", *commands, "", "Hosts within reach:", *hosts]),
+        cancel=engine.cancel,
+    )
+    answer = engine.approve(ask)
+    engine.cancel.check()
+    return answer.yes
