@@ -1,0 +1,69 @@
+"""What the word at the cursor may be meant to be: a command, its argument, a path behind an `@`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.session import commands
+from agent.session.paths import Paths
+from trajectories.errors import SweAgentError
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+
+MOST = 50
+AT_PATH = re.compile(r"(?<!\S)@(\"[^\"\n]*|\S*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """`text` replaces what stands from `start` to the cursor; `help` says what it is."""
+
+    text: str
+    start: int
+    help: str = ""
+
+
+class Completer:
+    """Asked at every key: what takes longer than milliseconds was found before, in a thread."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.paths = Paths(session.start.source.root)
+
+    def __call__(self, text: str, cursor: int) -> list[Completion]:
+        """The likeliest first; none where nothing is to be completed."""
+        before = text[:cursor]
+        if match := AT_PATH.search(before):
+            return self._at(match[1].strip('"'), match.start())
+        if not before.startswith("/") or "\n" in before:
+            return []
+        name, space, rest = before[1:].partition(" ")
+        return self._arguments(name, rest, len(name) + 2) if space else _commands(name)
+
+    def _at(self, part: str, start: int) -> list[Completion]:
+        found = self.paths.like(part, MOST)
+        return [Completion(f'@"{path}"' if re.search(r"\s", path) else f"@{path}", start) for path in found]
+
+    def _arguments(self, name: str, rest: str, start: int) -> list[Completion]:
+        try:
+            choices: Callable[[Session, str], Sequence[str | tuple[str, str]]] = commands.find(name).completions
+            found = choices(self._session, rest)
+        except (SweAgentError, AttributeError):
+            return []
+        pairs = [each if isinstance(each, tuple) else (each, "") for each in found]
+        wanted = rest.lower()
+        chosen = [pair for pair in pairs if pair[0].lower().startswith(wanted)]
+        chosen += [pair for pair in pairs if wanted in pair[0].lower() and pair not in chosen]
+        return [Completion(text, start, help) for text, help in chosen[:MOST] if text != rest]
+
+
+def _commands(name: str) -> list[Completion]:
+    known = commands.summaries()
+    pairs = [(usage.partition(" ")[0], " " in usage, what) for usage, what in known]
+    first = [pair for pair in pairs if pair[0].startswith(f"/{name.lower()}")]
+    first += [pair for pair in pairs if name and name.lower() in pair[0] and pair not in first]
+    return [Completion(f"{usage} " if takes else usage, 0, what) for usage, takes, what in first]
