@@ -57,7 +57,7 @@ class DiffScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         yield Static(classes="bar", id="title", markup=False)
         with Horizontal():
-            options = [Option(file_line(_changed(file), LIST - 3), id=str(n)) for n, file in enumerate(self.files)]
+            options = [Option(file_line(_changed(file), LIST - 4), id=str(n)) for n, file in enumerate(self.files)]
             yield OptionList(*options, id="files", markup=False)
             yield DiffView(self.files)
         yield Input(placeholder="search", id="words", classes="hidden")
@@ -67,6 +67,9 @@ class DiffScreen(ModalScreen[None]):
         self.view = self.query_one(DiffView)
         self.watch(self.view, "scroll_y", self._tell, init=False)
         self.view.focus()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
         self.view.go_to(self._first)
         self._tell()
 
@@ -100,6 +103,7 @@ class DiffScreen(ModalScreen[None]):
     def action_file(self, ahead: int) -> None:
         if self.files:
             self.view.go_to(max(0, min(len(self.files) - 1, self.view.current + ahead)))
+            self._tell()
 
     def action_beside(self) -> None:
         self.view.show_beside(not self.view.two)

@@ -63,6 +63,7 @@ class DiffView(ScrollView, can_focus=True):
         self._starts: list[int] = []
         self._two = False
         self._last = -1
+        self._gone_to: int | None = None
         self._code: LRUCache[tuple[int, int], dict[int, Content]] = LRUCache(64)
         numbers = (max(file.rows[-1].old, file.rows[-1].new) for file in files if file.rows)
         self._digits = max((len(str(number)) for number in numbers), default=3)
@@ -110,7 +111,7 @@ class DiffView(ScrollView, can_focus=True):
 
     def place(self) -> tuple[int, int]:
         """The file at the top of the screen, and the number of its first row that is shown."""
-        if not self._starts:
+        if not self._starts or not self.scroll_y:
             return 0, 0
         top = min(round(self.scroll_y), len(self._rows) - 1)
         file = self.file_at(top)
@@ -122,14 +123,18 @@ class DiffView(ScrollView, can_focus=True):
 
     @property
     def current(self) -> int:
-        """The file that is looked at."""
-        return self.file_at(round(self.scroll_target_y))
+        """The file that is looked at: the one gone to last while it can be seen, else the one at the top."""
+        top = round(self.scroll_target_y)
+        if self._gone_to is not None and top <= self._starts[self._gone_to] < top + self.size.height:
+            return self._gone_to
+        return self.file_at(top)
 
     def go_to(self, file: int, n: int = 0) -> None:
         """Put a file's beginning, or one of its rows, at the top."""
         if not self._starts:
             return
         y = self._starts[file]
+        self._gone_to = None if n else file
         if n:
             end = self._starts[file + 1] if file + 1 < len(self._starts) else len(self._rows)
             y = next((at for at in range(y, end) if _number(self._rows[at]) >= n), y)

@@ -5,17 +5,22 @@ Every colour of text has a contrast of 4.5:1 at least on every ground it stands 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 from pygments.token import Token  # type: ignore[import-untyped]
 from textual.highlight import HighlightTheme, highlight
 from textual.theme import Theme
 
+from trajectories.errors import SweAgentError
+
 if TYPE_CHECKING:
     from textual.app import App
     from textual.content import Content
 
-DEFAULT = "dark"
+AUTO = "auto"
+"""The name of what fits the terminal."""
+LIGHT_GROUNDS = ("7", "15")
 
 DARK = Theme(
     name="dark",
@@ -52,6 +57,8 @@ DARK = Theme(
         "footer-key-foreground": "#8fb2ff",
         "input-selection-background": "#3b5280",
         "screen-selection-background": "#3b5280",
+        "scrollbar": "#4a5163",
+        "scrollbar-background": "#1c1f26",
     },
 )
 
@@ -90,6 +97,8 @@ LIGHT = Theme(
         "footer-key-foreground": "#1f4fab",
         "input-selection-background": "#bcd0f5",
         "screen-selection-background": "#bcd0f5",
+        "scrollbar": "#aab2be",
+        "scrollbar-background": "#f3f4f4",
     },
 )
 
@@ -120,6 +129,7 @@ ANSI = Theme(
         "block-cursor-foreground": "ansi_default",
         "block-cursor-background": "ansi_default",
         "block-cursor-text-style": "reverse",
+        "block-cursor-blurred-text-style": "bold",
         "input-cursor-text-style": "reverse",
         "input-selection-background": "ansi_blue",
         "input-selection-foreground": "ansi_bright_white",
@@ -154,17 +164,44 @@ class Colours(HighlightTheme):
     }
 
 
-def register(app: App[object], name: str = DEFAULT) -> None:
-    """Make our themes known to the app and show the one of that name; the default where there is none."""
+def register(app: App[Any], name: str = AUTO) -> None:
+    """Make our themes known to the app and show the one of that name; what fits the terminal where there is none."""
     for theme in THEMES:
         app.register_theme(theme)
-    app.theme = name if name in app.available_themes else DEFAULT
+    app.theme = name if name in app.available_themes else fitting(app)
 
 
-def names(app: App[object]) -> list[str]:
+def fitting(app: App[Any]) -> str:
+    """The theme for a terminal that was told nothing: its own colours where it has but sixteen, else light where it
+    says that its ground is (COLORFGBG)."""
+    if app.console.color_system in (None, "standard"):
+        return ANSI.name
+    ground = os.environ.get("COLORFGBG", "").rpartition(";")[2]
+    return LIGHT.name if ground in LIGHT_GROUNDS else DARK.name
+
+
+def names(app: App[Any]) -> list[str]:
     """The themes to choose from, ours first."""
-    own = [theme.name for theme in THEMES]
+    own = [AUTO, *(theme.name for theme in THEMES)]
     return own + sorted(set(app.available_themes) - set(own))
+
+
+def choose(app: App[Any], name: str) -> str:
+    """Show another theme from now on, and tell so; without a name, which there are."""
+    known = names(app)
+    listed = f"There are {', '.join(known)}."
+    if not name:
+        return f"The theme is {app.theme}. {listed} `/theme NAME` shows another one."
+    if name not in known:
+        return f"There is no theme {name!r}. {listed}"
+    app.theme = fitting(app) if name == AUTO else name
+    from agent.userconfig import change
+
+    try:
+        change("session.theme", name)
+    except SweAgentError as error:
+        return f"The theme is {app.theme}, for now: {error.message} {error.fix}".strip()
+    return f"The theme is {app.theme}."
 
 
 def highlighted(code: str, path: str = "", language: str = "") -> Content:
