@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from aci.view import clean, mask
 from agent.keys import without_userinfo
-from agent.settings import ModelTable, Settings, load_settings, origins, user_file
+from agent.session.preferences import TABLE, load_preferences
+from agent.settings import ModelTable, Settings, load_settings, origins, read_toml, user_file
 from trajectories.errors import ConfigError
 
 DEFAULT = "default"
@@ -20,6 +22,16 @@ def values(of_repository: bytes = b"") -> dict[str, Any]:
         "path": str(user_file()),
         "settings": {name: {"value": told[name], "from": where.get(name, DEFAULT)} for name in told},
         "models": {name: _table(name, settings, where) for name in _models(settings)},
+        "session": _preferences(),
+    }
+
+
+def _preferences() -> dict[str, Any]:
+    """How a session looks; what is there of it is the user's."""
+    found, own = load_preferences(), read_toml(user_file()).get(TABLE, {})
+    return {
+        name: {"value": value, "from": str(user_file()) if name in own else DEFAULT}
+        for name, value in asdict(found).items()
     }
 
 
@@ -63,6 +75,7 @@ def table_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     from rich.markup import escape
 
     rows = [(name, _shown(entry["value"]), entry["from"]) for name, entry in found["settings"].items()]
+    rows += [(f"{TABLE}.{name}", _shown(entry["value"]), entry["from"]) for name, entry in found["session"].items()]
     for name, table in found["models"].items():
         rows += [(f"models.{name}.{field}", _shown(value), table["from"]) for field, value in table["values"].items()]
         rows.append((f"key of {name}", "-", table["key"]))

@@ -22,6 +22,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from aci.environments.hosts import REGISTRIES
 from agent.ledger import Price
+from agent.session.preferences import TABLE as PREFERENCES
 from trajectories.errors import ConfigError, UsageError
 
 POLICY = Path("/etc/swe-agent/policy.toml")
@@ -245,7 +246,7 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     Raises UsageError for a bad flag, ConfigError for a bad value elsewhere, naming it and where it is from.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    low = _of_repository(of_repository) | read_toml(user_file())
+    low = _of_repository(of_repository) | without_preferences(read_toml(user_file()))
     low = {name: value for name, value in low.items() if not in_environment(name)}
     values = _together(low | given, read_toml(POLICY))
     _check_image(values, of_repository, given)
@@ -321,10 +322,15 @@ def _enough(size: str) -> str:
 def origins(of_repository: bytes = b"") -> dict[str, str]:
     """Where the value of each setting is from, in words; what is not named here is its default. Raises ConfigError."""
     found = dict.fromkeys(_of_repository(of_repository), REPOSITORY)
-    found |= dict.fromkeys(read_toml(user_file()), str(user_file()))
+    found |= dict.fromkeys(without_preferences(read_toml(user_file())), str(user_file()))
     there = _variables()
     found |= {name: f"${PREFIX}{name.upper()}" for name in Settings.model_fields if f"{PREFIX}{name}".lower() in there}
     return found | dict.fromkeys(read_toml(POLICY), f"the administrator's {POLICY}")
+
+
+def without_preferences(values: dict[str, Any]) -> dict[str, Any]:
+    """A user's config without what is about how a session looks, which no run has to do with."""
+    return {name: value for name, value in values.items() if name != PREFERENCES}
 
 
 def in_environment(name: str) -> bool:

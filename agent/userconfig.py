@@ -2,7 +2,7 @@
 
 A setting is named as in the file: `budget`. A model's is `models.MODEL.FIELD`; a field has no dot, so MODEL may have
 some and needs no quotes: `models.openai/gpt-4.1.price_in`. A service's is `services.NAME.FIELD`, or with the name of a
-variable behind it `services.NAME.env.VARIABLE`. Plain tables have entries: `images.python3.9`.
+variable behind it `services.NAME.env.VARIABLE`. Plain tables have entries: `images.python3.9`, `session.theme`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
+from agent.session.preferences import NAMES as PREFERENCES
+from agent.session.preferences import TABLE, parsed
 from agent.settings import ModelTable, ServiceTable, Settings, read_toml, secret_in, user_file
 from trajectories.errors import ConfigError, UsageError
 
@@ -48,6 +50,10 @@ def name_of(written: str) -> Name:
         return _of_service(written, rest)
     if first in PLAIN:
         return Name(first, entry=rest.strip("\"'"))
+    if first == TABLE:
+        if rest not in PREFERENCES:
+            raise UsageError(f"There is no setting named {written!r}.", f"{TABLE} has {', '.join(PREFERENCES)}.")
+        return Name(TABLE, entry=rest)
     if not dot or first != "models":
         if written not in Settings.model_fields:
             raise UsageError(f"There is no setting named {written!r}.", LISTED)
@@ -127,6 +133,8 @@ def _checked(name: Name, written: str, value: str) -> Any:
     """The value as the settings' own model takes it, in a type that TOML has. Raises UsageError."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+    if name.setting == TABLE:
+        return parsed(name.entry, value)
     if name.setting == "setup_env" and (why := secret_in(name.entry, value)):
         raise UsageError(f"{why}.", "Nothing was written.")
     if name.entry:
