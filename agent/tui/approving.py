@@ -11,16 +11,22 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from aci.view import clean
 from agent.approvals import Answer, Approval, Scope
-from agent.tui.coloured import coloured
+from agent.tui.diff_lines import read
+from agent.tui.diff_view import DiffView
 from agent.tui.hunks import HunksScreen
 
 GRACE = 0.5
 """Seconds without a key before one counts: what is typed when the question appears is no answer to it."""
 SUBJECT_LINES = 4
+LOW = 24
+"""Rows under which a diff takes the place of the paths that it names."""
+DETAIL_LINES = 3
+"""Rows that a detail has at least."""
 
 
 class Choice(Static):
@@ -41,18 +47,19 @@ class ApprovalScreen(ModalScreen[Answer]):
     ApprovalScreen {
         align: center bottom;
         #question {
-            width: 100%; max-width: 120; height: auto; max-height: 100%;
+            width: 100%; max-width: 140; height: auto; max-height: 100%;
             border: round $warning; background: $surface; padding: 0 1;
         }
         #title { text-style: bold; color: $text-warning; }
-        #subject { color: $text; max-height: 4; }
-        #detail { height: auto; max-height: 50vh; min-height: 1; scrollbar-size-vertical: 1; margin: 1 0; }
-        #why { color: $text-muted; }
-        Choice { color: $text; }
+        #detail { height: auto; background: $surface; scrollbar-size-vertical: 1; }
+        #choices { height: auto; margin-top: 1; }
+        .aside { color: $text-muted; padding-left: 3; }
         Choice:hover { background: $block-hover-background; }
-        #reason { display: none; height: 1; border: none; padding: 0; background: $panel; }
-        &.-reasoning Choice, &.-reasoning #why { display: none; }
-        &.-reasoning #reason { display: block; }
+        #reason, #reason:focus { display: none; height: 1; border: none; padding: 0; background: $panel; }
+        &.-reasoning #choices { display: none; }
+        &.-reasoning #reason, &.-reasoning #reason:focus { display: block; }
+        &.-low #choices { margin-top: 0; }
+        &.-low #subject.-named { display: none; }
     }
     """
 
@@ -64,12 +71,8 @@ class ApprovalScreen(ModalScreen[Answer]):
         Binding("n", "no", "no"),
         Binding("r", "reason", "no, with a reason"),
         Binding("escape", "back", "no"),
-        Binding("up", "scroll(-1)", "up"),
-        Binding("down", "scroll(1)", "down"),
-        Binding("pageup", "scroll(-10)", "up"),
-        Binding("pagedown", "scroll(10)", "down"),
     ]
-    AUTO_FOCUS = None
+    AUTO_FOCUS = "#detail"
 
     def __init__(self, approval: Approval, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -79,28 +82,44 @@ class ApprovalScreen(ModalScreen[Answer]):
 
     def compose(self) -> ComposeResult:
         approval = self.approval
+        detail = approval.detail or "\n".join(approval.parts)
         with Vertical(id="question"):
             yield Static(clean(approval.title), id="title", markup=False)
-            if approval.subject and approval.subject != approval.title:
-                yield Static(_shortened(approval.subject), id="subject", markup=False)
-            if detail := approval.detail or "\n".join(approval.parts):
-                with VerticalScroll(id="detail", can_focus=False):
-                    yield Static(coloured(detail))
-            yield from self._choices()
+            if approval.subject and approval.subject not in approval.title:
+                named = "-named" if approval.parts else None
+                yield Static(_shortened(approval.subject), id="subject", classes=named, markup=False)
+            if detail:
+                yield _shown(detail)
+            with Vertical(id="choices"):
+                yield from self._choices()
             yield Input(placeholder="Why not? Enter tells it, esc goes back", id="reason", compact=True)
 
     def _choices(self) -> ComposeResult:
         rules = ", ".join(map(clean, self.approval.always))
         yield Choice("y", "yes, once", "yes('once')")
         if rules:
-            yield Choice("s", f"yes, in this session: {rules}", "yes('session')")
-            yield Choice("a", f"yes, always in this project: {rules}", "yes('project')")
+            yield Choice("s", "yes, in this session", "yes('session')")
+            yield Choice("a", "yes, always in this project", "yes('project')")
+            yield Static(f"both allow: {rules}", classes="aside", markup=False)
         elif self.approval.why:
-            yield Static(f"   {clean(self.approval.why)}", id="why", markup=False)
+            yield Static(clean(self.approval.why), classes="aside", markup=False)
         if len(self.approval.parts) > 1:
             yield Choice("h", f"choose among {len(self.approval.parts)} hunks", "hunks")
-        yield Choice("n", "no (esc; once more stops the turn)", "no")
+        yield Choice("n", "no; esc too, twice stops the turn", "no")
         yield Choice("r", "no, and say why", "reason")
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.height < LOW, "-low")
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Leave to the detail the rows that the rest does not need."""
+        for detail in self.query("#detail"):
+            question = self.query_one("#question")
+            rest = sum(
+                each.outer_size.height + each.styles.margin.height for each in question.children if each is not detail
+            )
+            detail.styles.max_height = max(DETAIL_LINES, self.size.height - rest - 2)
 
     def on_key(self, event: events.Key) -> None:
         """Keys that come too early are for what was there before."""
@@ -124,7 +143,7 @@ class ApprovalScreen(ModalScreen[Answer]):
     def action_back(self) -> None:
         if self.has_class("-reasoning"):
             self.remove_class("-reasoning")
-            self.set_focus(None)
+            self.set_focus(next(iter(self.query("#detail")), None))
         else:
             self.action_no()
 
@@ -141,9 +160,13 @@ class ApprovalScreen(ModalScreen[Answer]):
             everything = len(chosen) == len(self.approval.parts)
             self.dismiss(Answer(True, chosen=None if everything else chosen))
 
-    def action_scroll(self, lines: int) -> None:
-        for detail in self.query("#detail"):
-            detail.scroll_relative(y=lines, animate=False)
+
+def _shown(detail: str) -> Widget:
+    if any(line.startswith(("@@ ", "diff --git ")) for line in detail.split("\n")):
+        view = DiffView(read(detail))
+        view.id = "detail"
+        return view
+    return VerticalScroll(Static(clean(detail), markup=False), id="detail")
 
 
 def _shortened(subject: str) -> str:

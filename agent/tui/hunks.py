@@ -2,68 +2,66 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from aci.view import clean
-from agent.tui.coloured import coloured
+from agent.tui.diff_lines import FileDiff, read
+from agent.tui.diff_view import DiffView
+from agent.tui.plain import one_line
 
-_FILE = re.compile(r"^(?:\+\+\+ b/|--- a/|rename to )(.+?)\t?$", re.MULTILINE)
-_HEADER = re.compile(r"^diff --git a/.+ b/(.+)$", re.MULTILINE)
-_AT = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+).*?@@ ?(.*)$", re.MULTILINE)
+KEYS = "space one, a all, n none, y takes them, enter larger, j/k scroll, esc back"
 
 
 class HunksScreen(ModalScreen[tuple[int, ...] | None]):
-    """Ends with the numbers of the hunks that are taken, None where the user goes back. All are, to begin with."""
+    """Ends with the numbers of the parts that are taken, None where the user goes back. All are, to begin with.
+
+    Each of `parts` is a diff of its own.
+    """
 
     DEFAULT_CSS = """
     HunksScreen {
-        align: center bottom;
         #picker { width: 100%; height: 100%; border: round $warning; background: $surface; padding: 0 1; }
         #heading { text-style: bold; color: $text-warning; }
-        #keys { color: $text-muted; dock: bottom; }
-        OptionList { height: auto; max-height: 40%; border: none; padding: 0; background: $surface; }
-        #hunk { height: 1fr; border-top: solid $border-blurred; scrollbar-size-vertical: 1; }
-        &.-shown OptionList { display: none; }
+        #keys { color: $text-muted; }
+        OptionList, OptionList:focus { height: auto; max-height: 40%; border: none; padding: 0; background: $surface; }
+        DiffView { height: 1fr; border-top: solid $border-blurred; background: $surface; }
+        &.-larger OptionList { display: none; }
     }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "flip", "take or leave", priority=True),
-        Binding("enter", "show", "show", priority=True),
+        Binding("enter", "larger", "larger", priority=True),
         Binding("a", "all(True)", "all"),
         Binding("n", "all(False)", "none"),
-        Binding("y", "take", "apply the chosen"),
+        Binding("y", "take", "take the chosen"),
         Binding("escape", "back", "back"),
         Binding("j", "scroll(1)", "down"),
         Binding("k", "scroll(-1)", "up"),
-        Binding("pageup", "scroll(-10)", "up"),
-        Binding("pagedown", "scroll(10)", "down"),
     ]
+    AUTO_FOCUS = "OptionList"
 
     def __init__(self, parts: Sequence[str], title: str) -> None:
         super().__init__()
-        self._parts = parts
-        self._title = title
+        self._title = one_line(title)
+        self._parts = [(read(part) or [FileDiff("")])[0] for part in parts]
         self._taken = [True] * len(parts)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker"):
             yield Static(id="heading", markup=False)
             yield OptionList(*self._options(), compact=True)
-            with VerticalScroll(id="hunk", can_focus=False):
-                yield Static()
-            yield Static("space take/leave, a all, n none, enter show, j/k scroll, y apply, esc back", id="keys")
+            yield DiffView([])
+            yield Static(KEYS, id="keys", markup=False)
 
     def on_mount(self) -> None:
         self._list = self.query_one(OptionList)
@@ -73,14 +71,17 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
     def _options(self) -> list[Option]:
         options, before = [], None
         for number, part in enumerate(self._parts):
-            if (path := _path(part) or before or "") != before:
-                options.append(Option(Content.styled(path, "bold"), disabled=True))
-                before = path
+            if part.path != before:
+                options.append(Option(Content.styled(one_line(part.path) or "?", "bold"), disabled=True))
+                before = part.path
             options.append(Option(self._line(number), id=str(number)))
         return options
 
     def _line(self, number: int) -> Content:
-        return Content(f"{'[x]' if self._taken[number] else '[ ]'} {_summary(self._parts[number])}")
+        part = self._parts[number]
+        at = next((row.text for row in part.rows if row.kind == "hunk"), ", ".join(part.notes))
+        mark = "[x]" if self._taken[number] else "[ ]"
+        return Content(f"{mark} +{part.added} -{part.removed}  {one_line(at)}")
 
     @property
     def _number(self) -> int | None:
@@ -88,15 +89,16 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
         return int(option.id) if option is not None and option.id is not None else None
 
     def _tell(self) -> None:
-        self.query_one("#heading", Static).update(
-            f"{clean(self._title)}: {sum(self._taken)} of {len(self._parts)} hunks are taken"
-        )
+        self._head(f"{self._title} {sum(self._taken)} of {len(self._parts)} hunks are taken.")
+
+    def _head(self, words: str) -> None:
+        self.query_one("#heading", Static).update(words)
 
     @on(OptionList.OptionHighlighted)
-    def _highlighted(self) -> None:
+    async def _highlighted(self) -> None:
         if (number := self._number) is not None:
-            self.query_one("#hunk Static", Static).update(coloured(self._parts[number]))
-            self.query_one("#hunk").scroll_home(animate=False)
+            await self.query_one(DiffView).remove()
+            await self.query_one("#picker").mount(DiffView([self._parts[number]]), before="#keys")
 
     @on(OptionList.OptionSelected)
     def action_flip(self) -> None:
@@ -112,38 +114,21 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
         self._list.replace_option_prompt(str(number), self._line(number))
         self._tell()
 
-    def action_show(self) -> None:
+    def action_larger(self) -> None:
         """The whole screen for the hunk, and back."""
-        self.toggle_class("-shown")
+        self.toggle_class("-larger")
 
     def action_scroll(self, lines: int) -> None:
-        self.query_one("#hunk").scroll_relative(y=lines, animate=False)
+        self.query_one(DiffView).scroll_relative(y=lines, animate=False)
 
     def action_take(self) -> None:
         if any(self._taken):
             self.dismiss(tuple(number for number, taken in enumerate(self._taken) if taken))
         else:
-            self.query_one("#heading", Static).update("No hunk is taken: space takes one, esc goes back")
+            self._head("No hunk is taken: space takes one, esc goes back.")
 
     def action_back(self) -> None:
-        if self.has_class("-shown"):
-            self.remove_class("-shown")
+        if self.has_class("-larger"):
+            self.remove_class("-larger")
         else:
             self.dismiss(None)
-
-
-def _path(part: str) -> str:
-    """The file that a hunk is of, "" where it does not say."""
-    found = [match[1] for match in _FILE.finditer(part.partition("\n@@")[0])] or _HEADER.findall(part)
-    return clean(found[-1]) if found else ""
-
-
-def _summary(part: str) -> str:
-    """Where a hunk is and how many lines it adds and takes."""
-    body = part[match.start() :] if (match := re.search("^@@ ", part, re.MULTILINE)) else ""
-    lines = body.split("\n")
-    added = sum(line.startswith("+") for line in lines)
-    removed = sum(line.startswith("-") for line in lines)
-    at = _AT.search(body)
-    where = f"line {at[1]} {at[2]}".strip() if at else next(iter(clean(part).split("\n")[1:2]), "the whole file")
-    return clean(f"{where}  +{added} -{removed}")
