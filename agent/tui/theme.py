@@ -6,9 +6,11 @@ Every colour of text has a contrast of 4.5:1 at least on every ground it stands 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pygments.token import Token  # type: ignore[import-untyped]
+from textual.filter import LineFilter, NoColor
 from textual.highlight import HighlightTheme, highlight
 from textual.theme import Theme
 
@@ -168,13 +170,18 @@ def register(app: App[Any], name: str = AUTO) -> None:
     """Make our themes known to the app and show the one of that name; what fits the terminal where there is none."""
     for theme in THEMES:
         app.register_theme(theme)
-    app.theme = name if name in app.available_themes else fitting(app)
+    app.theme = name if name in app.available_themes and not app.no_color else fitting(app)
+
+
+def filtered(app: App[Any], filters: Sequence[LineFilter]) -> list[LineFilter]:
+    """An app's line filters. Under NO_COLOR nothing has a colour; Textual would paint in greys."""
+    return [*filters, NoColor()] if app.no_color else list(filters)
 
 
 def fitting(app: App[Any]) -> str:
     """The theme for a terminal that was told nothing: its own colours where it has but sixteen, else light where it
     says that its ground is (COLORFGBG)."""
-    if app.console.color_system in (None, "standard"):
+    if app.no_color or app.console.color_system in (None, "standard"):
         return ANSI.name
     ground = os.environ.get("COLORFGBG", "").rpartition(";")[2]
     return LIGHT.name if ground in LIGHT_GROUNDS else DARK.name
