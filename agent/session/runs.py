@@ -1,5 +1,5 @@
-"""The runs that a session can go on with: those of its repository, the last used first. Of a journal the first line and
-its end are read, so a hundred long runs are listed at once."""
+"""The runs that a session can go on with, the last used first. Of a journal the first line and its end are read, so
+hundreds of long runs are listed at once; `look` reads one whole."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from agent.ledger import Ledger, Spent
+from trajectories.journal import first_record, read
+from trajectories.records import Exit, Reply
 
 if TYPE_CHECKING:
     from agent.session.session import Session
@@ -18,30 +22,75 @@ TAIL = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`title` is what was asked first, `ended` whether its last turn has."""
+    """`title` is what was asked first, `ended` whether its last turn has. Of a run that was not begun, or whose first
+    line is damaged, nothing is known but its name."""
 
     name: str
     title: str
     at: float
     ended: bool
+    repository: str = ""
+
+    @property
+    def damaged(self) -> bool:
+        return not self.repository
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a run came to: what was asked first and last, the model's last words, and the end of its last turn."""
+
+    issue: str
+    request: str
+    turns: int
+    steps: int
+    words: str
+    exit: Exit | None
+    spent: Spent
 
 
 def runs_here(session: Session) -> list[Found]:
     """A run that cannot be read is left out; `swe-agent runs` names it."""
     root = str(session.start.source.root)
-    found = [run for folder in session.settings.runs.glob("*") if (run := _found(folder / "journal.jsonl", root))]
+    return [run for run in runs_in(session.settings.runs) if run.repository == root]
+
+
+def runs_in(folder: Path) -> list[Found]:
+    """Those of all repositories, also the damaged ones."""
+    found = [run for each in folder.glob("*") if (run := _found(each / "journal.jsonl"))]
     return sorted(found, key=lambda run: run.at, reverse=True)
 
 
-def _found(journal: Path, root: str) -> Found | None:
+def look(directory: Path) -> Seen:
+    """Read a run. Raises RunBroken for one that is damaged, UsageError where there is none."""
+    trajectory = read(directory)
+    run = first_record(trajectory, directory)
+    ledger = Ledger(None)
+    ledger.replay(trajectory.holds.values(), trajectory.settles)
+    said = (record.text for record in reversed(trajectory.records) if isinstance(record, Reply) and record.text.strip())
+    return Seen(
+        run.issue.text,
+        trajectory.turns[-1].request if len(trajectory.turns) > 1 else "",
+        len(trajectory.turns),
+        len(trajectory.all_steps()),
+        next(said, ""),
+        trajectory.exit,
+        ledger.spent,
+    )
+
+
+def _found(journal: Path) -> Found | None:
     try:
         with journal.open("rb") as file:
-            first = json.loads(file.readline())
+            at = os.fstat(file.fileno()).st_mtime
+            line = file.readline()
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
             last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
-            at = os.fstat(file.fileno()).st_mtime
-        if first["repository"] != root:
-            return None
-        return Found(journal.parent.name, str(first["issue"]["title"]), at, b'"type":"exit"' in last.replace(b" ", b""))
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError:
         return None
+    try:
+        first = json.loads(line)
+        title, repository = str(first["issue"]["title"]), str(first["repository"])
+    except (ValueError, KeyError, TypeError):
+        return Found(journal.parent.name, "", at, ended=False)
+    return Found(journal.parent.name, title, at, b'"type":"exit"' in last.replace(b" ", b""), repository)
