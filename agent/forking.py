@@ -16,7 +16,7 @@ from agent.settings import Settings, load_settings
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
 from trajectories.journal import encode, first_record, read, write_durably
 from trajectories.plumbing import sync_folder
-from trajectories.records import Exit, Hold, Note, Record, Run, Settle, Step, Turn
+from trajectories.records import Hold, Note, Record, Run, Settle, Step, Turn
 from trajectories.trajectory import Trajectory
 
 LEFT_BEHIND = frozenset({"life", "intent", "done"})
@@ -153,10 +153,11 @@ def fork(origin: Origin, settings: Settings, hint: str = "") -> Path:
 
 
 def _history(origin: Origin, settings: Settings) -> Iterator[Record]:
-    """The parent's records from its first turn up to the step, without what it cost, began and did outside."""
+    """The parent's records from its first turn up to the step, without what it cost, began and did outside. An exit
+    among them is that of an earlier turn."""
     for record in origin.records:
         match record:
-            case Run() | Hold() | Settle() | Exit():
+            case Run() | Hold() | Settle():
                 pass
             case Note() if record.kind in LEFT_BEHIND:
                 pass

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.session import commands
-from agent.session.paths import Paths
 from trajectories.errors import SweAgentError
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class Completer:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.paths = Paths(session.start.source.root)
+        session.paths.like("", 0)
 
     def __call__(self, text: str, cursor: int) -> list[Completion]:
         """The likeliest first; none where nothing is to be completed."""
@@ -45,7 +44,7 @@ class Completer:
         return self._arguments(name, rest, len(name) + 2) if space else _commands(name)
 
     def _at(self, part: str, start: int) -> list[Completion]:
-        found = self.paths.like(part, MOST)
+        found = self._session.paths.like(part, MOST)
         return [Completion(f'@"{path}"' if re.search(r"\s", path) else f"@{path}", start) for path in found]
 
     def _arguments(self, name: str, rest: str, start: int) -> list[Completion]:

@@ -19,6 +19,7 @@ from agent.engine import Engine
 from agent.session import commands
 from agent.session.asking import Asking
 from agent.session.events import Changed, Closed, Event, Told, Wanted
+from agent.session.paths import Paths
 from agent.session.standing import Standing
 from agent.session.status import State, Status
 from agent.session.trouble import told
@@ -69,6 +70,7 @@ class Session:
         self.asking = Asking(self)
         self.turning = Turning(self)
         self._waiting = Waiting()
+        self._paths: Paths | None = None
         self.standing = Standing(self)
         self._thread = Thread(target=self._work, name="session", daemon=True)
 
@@ -145,6 +147,13 @@ class Session:
     def hold(self) -> None:
         """Keep what waits until the user says how to go on."""
         self._waiting.hold()
+
+    @property
+    def paths(self) -> Paths:
+        """The files that may be named, listed from the first time on."""
+        if self._paths is None:
+            self._paths = Paths(self.start.source.root)
+        return self._paths
 
     @property
     def queued(self) -> tuple[str, ...]:

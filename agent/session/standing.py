@@ -30,6 +30,11 @@ class Standing:
         self._files: tuple[ChangedFile, ...] = ()
         self._head = ""
 
+    @property
+    def tree(self) -> str:
+        """The repository's as the session left it; "" before there is one."""
+        return current_tree(self._session.engine) if self._session.engine else ""
+
     def look(self) -> None:
         """Find what changed against the base, and where HEAD is. In the session's thread, after what may change it."""
         session, engine = self._session, self._session.engine

@@ -12,17 +12,17 @@ from agent.session.attaching import Request, attached
 from agent.session.events import Began, Ended, Happened, Opened, Stepped, Stopped
 from agent.session.trouble import as_ours
 from agent.solve import begin, reopen, solve
-from agent.turns import end_interrupted, next_turn
+from agent.turns import end_interrupted, go_on, next_turn
 from trajectories.errors import ConfigError, UsageError
 from trajectories.plugins import find
-from trajectories.records import Note
+from trajectories.records import Issue, Note
 
 if TYPE_CHECKING:
     from agent.engine import Engine
     from agent.session.session import Session
     from agent.settings import Settings
 
-BY_HAND = "hand"
+BY_HAND = "by-hand"
 
 
 class Turning:
@@ -38,28 +38,28 @@ class Turning:
     def request(self, words: str) -> None:
         """What a user typed: a request to the model, or a command for the workspace."""
         if words.startswith("!"):
-            self.act(words[1:].strip(), BY_HAND)
+            self.act(words, BY_HAND)
             return
         request = attached(words, self._session.start.source.root)
         strategy = self.strategy()
-        if self._paused() and self._same(strategy):
-            self._go_on_with(request.text)
+        if self._paused() and self._same(strategy) and not request.images:
+            engine = self._engine()
+            go_on(engine, mask(request.text, engine.secrets))
         else:
             self._turn(request, strategy)
         self._drive(words)
 
     def act(self, words: str, strategy: str) -> None:
         """A turn of a strategy that reads `words` as they are and asks no model, or only at its end."""
-        self._turn(Request(words), strategy)
+        self._turn(Request(words, whole=Issue(words)), strategy)
         self._drive(words)
 
     def go_on(self) -> None:
         """Go on with a turn that was interrupted, as it was. Raises UsageError where there is none."""
         if not self._paused():
             raise UsageError("There is nothing to go on with.", "Say what to do; `/resume RUN` takes up another run.")
-        engine = self._engine()
-        engine.cancel.clear()
-        self._drive(engine.trajectory.turns[-1].request)
+        go_on(self._engine())
+        self._drive("")
 
     def steer(self, words: str) -> bool:
         """Put the words where the model reads them at its next step; False where no turn is under way."""
@@ -97,6 +97,25 @@ class Turning:
         if last in ("build", "plan"):
             session.mode, session.strategy = last, ""
 
+    def fork(self) -> str:
+        """Go on in a new run with all that this one holds; the name of this one, which is left as it is. Raises
+        UsageError where there is nothing to fork yet."""
+        from agent.forking import fork, origin
+
+        session, engine = self._session, self._session.engine
+        steps = engine.trajectory.steps["main"] if engine else []
+        if engine is None or not steps:
+            raise UsageError("There is nothing to fork yet.", "Say what to do first.")
+        old, ended, settings = engine.run.id, engine.trajectory.exit, session.settings
+        settings = settings.model_copy(update={"strategy": engine.settings.strategy})
+        directory = fork(origin(f"{old}@{steps[-1].id}", settings), settings)
+        self.take_up(directory)
+        if ended is not None:
+            self._engine().journal.append(ended)
+        session.settings = self._under = settings
+        session.standing.look()
+        return old
+
     def leave(self) -> None:
         """Let go of the run; it stays as it is."""
         engine, self._session.engine = self._session.engine, None
@@ -130,11 +149,6 @@ class Turning:
             except ConfigError:
                 return settings.model_copy(update={"model": ""})
         return settings
-
-    def _go_on_with(self, words: str) -> None:
-        engine = self._engine()
-        engine.journal.append(Note("main", "message", mask(words, engine.secrets)))
-        engine.cancel.clear()
 
     def _drive(self, words: str) -> None:
         """One turn, from where it stands to its end or its stop."""

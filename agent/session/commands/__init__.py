@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from agent.session.session import Session
 
 PACKAGE = "agent.session.commands"
+OTHERS = "changes"
+GROUPS = (
+    ("what", "Look and try"),
+    (OTHERS, "Changes"),
+    ("how", "How it works"),
+    ("session", "Session"),
+)
+"""Headings of the help, by the name `GROUP` in a command's module; without one it is about changes."""
 
 
 def run(session: Session, name: str, words: str) -> None:
@@ -56,3 +64,14 @@ def summaries() -> list[tuple[str, str]]:
         (f"/{name} {getattr(command, 'USAGE', '')}".strip(), (command.__doc__ or "").partition("\n")[0])
         for name, command in found
     ]
+
+
+def grouped() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The same under headings."""
+    members = {title: [name for name in sorted(names(PACKAGE)) if _group(name) == group] for group, title in GROUPS}
+    known = dict(zip(sorted(names(PACKAGE)), summaries(), strict=True))
+    return [(title, [known[name] for name in found]) for title, found in members.items() if found]
+
+
+def _group(name: str) -> str:
+    return str(getattr(find(name), "GROUP", OTHERS))

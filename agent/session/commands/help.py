@@ -1,17 +1,35 @@
-"""Show the commands and keys."""
+"""Show commands and keys; with a command, what it does."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from agent.session import commands
+from agent.session.keys import KEYS, TYPED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agent.session.session import Session
 
 NOW = True
+USAGE = "[COMMAND]"
+GROUP = "session"
 
 
 def run(session: Session, words: str) -> None:
-    lines = [f"- `{usage}`: {what}" for usage, what in commands.summaries()]
-    session.tell("\n".join(lines), "markdown", "Help")
+    if words:
+        command = commands.find(name := words.removeprefix("/"))
+        what = (command.__doc__ or "").strip().partition("\n")[0]
+        session.tell(f"`/{name} {getattr(command, 'USAGE', '')}`".replace(" `", "`") + f": {what}", "markdown")
+        return
+    parts = [("You type", TYPED), ("Keys", KEYS), *commands.grouped()]
+    session.tell("\n\n".join(f"**{title}**\n\n{_listed(lines)}" for title, lines in parts), "markdown", "Help")
+
+
+def completions(session: Session, words: str) -> list[str]:
+    return [usage.partition(" ")[0][1:] for usage, _ in commands.summaries()]
+
+
+def _listed(lines: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"- `{usage}`: {what}" for usage, what in lines)

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 NOW = True
 USAGE = "build|plan"
+GROUP = "how"
+
+
+def completions(session: Session, words: str) -> list[str]:
+    return ["build", "plan"]
 
 
 def run(session: Session, words: str) -> None:

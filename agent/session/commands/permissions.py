@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NOW = True
 USAGE = "[remove N]"
+GROUP = "how"
 WHOSE = {"config": "your config", "project": "always in this project", "session": "this session"}
 
 

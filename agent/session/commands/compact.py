@@ -1,0 +1,19 @@
+"""Make the conversation short: the model's own summary stands for it, files stay. What to keep in mind may follow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trajectories.errors import UsageError
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+
+USAGE = "[WORDS]"
+GROUP = "what"
+
+
+def run(session: Session, words: str) -> None:
+    if session.engine is None:
+        raise UsageError("There is no conversation yet.", "Say what to do first.")
+    session.turning.act(words, "compact")

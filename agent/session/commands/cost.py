@@ -1,0 +1,100 @@
+"""Show what was spent, by model and by turn; with an amount in dollars, let the session spend so much in all."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.session.events import Changed
+from trajectories.errors import UsageError
+from trajectories.records import Hold, Settle, Turn
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+    from trajectories.records import Record
+
+NOW = True
+USAGE = "[USD]"
+GROUP = "how"
+LONGEST = 40
+
+
+@dataclass(slots=True)
+class Sum:
+    """Of some requests. `dollars` is None where one of them has no price."""
+
+    calls: int = 0
+    dollars: float | None = 0.0
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+
+    def add(self, hold: Hold, settle: Settle | None) -> None:
+        amount = settle.dollars if settle else hold.dollars
+        self.calls += 1
+        self.dollars = None if self.dollars is None or amount is None else self.dollars + amount
+        if settle:
+            self.input += settle.usage.input_tokens
+            self.cached += settle.usage.cached_tokens
+            self.output += settle.usage.output_tokens
+
+    def __str__(self) -> str:
+        money = "price unknown" if self.dollars is None else f"${self.dollars:.4f}"
+        share = f" ({100 * self.cached // self.input} % cached)" if self.input else ""
+        calls = f"{self.calls} call{'s' * (self.calls != 1)}"
+        return f"{money}, {calls}, {self.input:,} tokens in{share}, {self.output:,} out"
+
+
+def run(session: Session, words: str) -> None:
+    if words:
+        _raise(session, words)
+        return
+    session.tell(_told(session), title="Cost")
+
+
+def _raise(session: Session, words: str) -> None:
+    try:
+        amount = float(words.lstrip("$"))
+    except ValueError:
+        amount = math.nan
+    if not math.isfinite(amount) or amount < 0:
+        raise UsageError(f"{words!r} is no amount of dollars.", "Write it as in /cost 5.")
+    session.settings = session.settings.model_copy(update={"budget": amount})
+    session.hear(Changed())
+    session.tell(f"The session may spend ${amount:g} in all, from the next turn on.")
+
+
+def _told(session: Session) -> str:
+    budget, tokens = session.settings.budget, session.settings.max_tokens
+    most = [f"${budget:g}"] * (budget is not None) + [f"{tokens:,} tokens"] * (tokens is not None)
+    limit = f"It may spend {' and '.join(most)}." if most else "It has no budget."
+    engine = session.engine
+    if engine is None or not engine.trajectory.holds:
+        return f"Nothing was spent yet. {limit}"
+    models, turns, total = _sums(engine.trajectory.records, engine.trajectory.settles)
+    lines = [f"{total}. {limit}"]
+    if len(models) > 1:
+        lines += ["", *(f"{model}: {sum}" for model, sum in models.items())]
+    return "\n".join([*lines, "", *(f"{number}. {words}: {sum}" for number, words, sum in turns if sum.calls)])
+
+
+def _sums(
+    records: Iterable[Record], settles: dict[str, Settle]
+) -> tuple[dict[str, Sum], list[tuple[int, str, Sum]], Sum]:
+    """What was spent by model, by turn, and in all."""
+    models: dict[str, Sum] = defaultdict(Sum)
+    turns: list[tuple[int, str, Sum]] = []
+    total, title = Sum(), ""
+    for record in records:
+        if record.type == "run":
+            title = record.issue.title
+        elif isinstance(record, Turn):
+            words = " ".join((record.request if turns else title).split())
+            turns.append((len(turns) + 1, words if len(words) <= LONGEST else f"{words[:LONGEST]}…", Sum()))
+        elif isinstance(record, Hold):
+            for sum in (models[record.model], turns[-1][2], total):
+                sum.add(record, settles.get(record.id))
+    return models, turns, total

@@ -1,0 +1,51 @@
+"""Choose the model for the next turns, or see which are configured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.engine import check_models
+from agent.session.events import Changed
+from trajectories.errors import SweAgentError
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+
+USAGE = "[NAME]"
+GROUP = "how"
+ADVICE = "`swe-agent config set models.NAME.price_in DOLLARS` and the like describe another."
+
+
+def run(session: Session, words: str) -> None:
+    if not words:
+        session.tell(_listed(session), title="Models")
+        return
+    settings = session.settings.model_copy(update={"model": words})
+    chosen = check_models(settings)
+    session.settings = settings
+    session.hear(Changed())
+    session.tell(f"From the next turn on: {chosen.name}.")
+
+
+def completions(session: Session, words: str) -> list[str]:
+    return _names(session)
+
+
+def _names(session: Session) -> list[str]:
+    settings = session.settings
+    return list(dict.fromkeys(filter(None, [settings.model, session.start.settings.model, *settings.models])))
+
+
+def _listed(session: Session) -> str:
+    names = _names(session)
+    lines = [f"{'>' if name == session.settings.model else ' '} {name} ({_state(session, name)})" for name in names]
+    return "\n".join([*(lines or ["No model is configured."]), f"/model NAME takes any that litellm knows. {ADVICE}"])
+
+
+def _state(session: Session, name: str) -> str:
+    try:
+        model = check_models(session.settings.model_copy(update={"model": name}))
+    except SweAgentError as error:
+        return error.message
+    price = model.price
+    return f"${price.input:g} in, ${price.output:g} out per million tokens" if price else "price unknown"

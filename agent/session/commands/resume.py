@@ -1,0 +1,27 @@
+"""Go on with what was interrupted; with the name of a run, with that one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.session.events import Wanted
+from agent.session.runs import runs_here
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+
+USAGE = "[RUN]"
+GROUP = "session"
+
+
+def run(session: Session, words: str) -> None:
+    if words:
+        session.turning.take_up(session.settings.run_directory(words))
+    elif session.engine is not None and session.engine.trajectory.exit is None:
+        session.turning.go_on()
+    else:
+        session.hear(Wanted("runs"))
+
+
+def completions(session: Session, words: str) -> list[tuple[str, str]]:
+    return [(found.name, found.title) for found in runs_here(session)[:30]]

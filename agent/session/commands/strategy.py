@@ -1,0 +1,50 @@
+"""Choose how the next turns are worked on, or see what there is; `/strategy build` goes back to the modes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.session.events import Changed
+from agent.traits import is_by_hand
+from trajectories.errors import UsageError
+from trajectories.plugins import find, names
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+
+NOW = True
+USAGE = "[NAME]"
+GROUP = "how"
+OF_MODES = ("build", "plan")
+
+
+def run(session: Session, words: str) -> None:
+    known = _names()
+    if not words:
+        lines = [f"{'>' if name == session.turning.strategy() else ' '} {name}: {_summary(name)}" for name in known]
+        session.tell("\n".join(lines), title="Strategies")
+        return
+    name = words.replace("_", "-")
+    if name not in known:
+        raise UsageError(f"There is no strategy named {words!r}.", f"Choose one of: {', '.join(known)}.")
+    session.strategy = "" if name in OF_MODES else name
+    session.mode = name if name in OF_MODES else "build"
+    session.hear(Changed())
+
+
+def completions(session: Session, words: str) -> list[tuple[str, str]]:
+    return [(name, _summary(name)) for name in _names()]
+
+
+def _names() -> list[str]:
+    """Those that work on a request; what the user does by hand has commands of its own."""
+    return sorted(name for name in names("agent.strategies") if not is_by_hand(name))
+
+
+def _summary(name: str) -> str:
+    """The first sentence of what it says of itself."""
+    import sys
+
+    module = sys.modules[find("agent.strategies", name, "solve", "strategy").__module__]
+    text = " ".join((module.__doc__ or "").split())
+    return text.partition(". ")[0].rstrip(".") + "."

@@ -1,0 +1,21 @@
+"""Run tests in the workspace: all, or the files and tests that are named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+
+USAGE = "[TESTS]"
+GROUP = "what"
+
+
+def run(session: Session, words: str) -> None:
+    session.turning.act(words, "by-hand")
+
+
+def completions(session: Session, words: str) -> list[str]:
+    before, _, last = words.rpartition(" ")
+    found = session.paths.like(last or "test", 20)
+    return [f"{before} {path}".strip() for path in found]
