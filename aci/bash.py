@@ -32,11 +32,12 @@ _WRITES = frozenset((">", ">>", ">|", "&>", "&>>"))
 _DUPLICATES = frozenset((">&", "<&", ">&-", "<&-"))
 _WORD = re.compile(r"(?:[\w@%+=:,./^~*?\[\]{}!-]|\\[ -~])(?:[\w@%+=:,./^~*?\[\]{}!#-]|\\[ -~])*")
 _ESCAPED = re.compile(r"\\.")
-_EXPANDED = re.compile(r"[*?\[\]{}~]")
+_EXPANDED = re.compile(r"[*?\[\]{}]|(?:^|[=:])~")
 _QUOTED = re.compile(r'"(?:[^"\\$`]|\\[\s\S])*"')
 _CONTENT = re.compile(r"(?:[^\"\\$`]|\\[\s\S]|\$(?=[\s|)]|$))*")
 _GAP = re.compile(rb"(?:[ \t\n]|(?<=[ \t\n])\\\n)*")
 _LOOP = re.compile(r"(?!path$|cdpath$|fpath$|prompt$)[a-z][a-z0-9]{0,15}")
+_VARIABLE = re.compile(r"\$(\w+|[@*#?$!-]|\{\w+\})")
 LATE = "a part of it is known only when it runs"
 
 
@@ -207,9 +208,7 @@ class _Reader:
                 return None if None in parts else "".join(filter(None, parts))
             case "variable_assignment":
                 return self._assignment(node)
-            case "simple_expansion":
-                return None
-            case "expansion" if re.fullmatch(r"\$\{\w+\}", text):
+            case "simple_expansion" | "expansion" if _VARIABLE.fullmatch(text):
                 return None
             case "command_substitution" | "process_substitution":
                 if text.startswith("`"):
@@ -222,6 +221,7 @@ class _Reader:
     def _string(self, node: Node, text: str) -> str | None:
         if _QUOTED.fullmatch(text):
             return re.sub(r'\\([\\"$`])', r"\1", text[1:-1].replace("\\\n", ""))
+        self._gaps(node)
         for child in node.children:
             if child.type == "string_content":
                 if not _CONTENT.fullmatch(_text(child)):

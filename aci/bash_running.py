@@ -34,7 +34,7 @@ RUNS = words_of(
 """Run what they are told, in ways too many to be read here."""
 
 RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
-    "git": re.compile(r"-[cOx].*|--(ex|up|rece|op|ou|conf).*"),
+    "git": re.compile(r"run|foreach|-[cOx].*|--(ex|up|rece|op|ou|conf).*"),
     "rg": re.compile(r"--(pre|hostname-bin)(=.*)?"),
     "sort": re.compile(r"-[a-zA-Z]*o.*|--(co|o).*"),
     "tar": re.compile(r"-?[a-zA-Z]*[IF].*|--(us|ch|to-c|rsh|in|new-).*"),
@@ -45,6 +45,9 @@ RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
     "test": re.compile(r"-[vR]"),
 }
 """Arguments with which a program that otherwise looks or builds runs another, or writes where it is told."""
+
+_ENDING = frozenset(("git", "rg", "fd", "sort"))
+"""Read nothing behind `--` as an option."""
 
 _TELLING = frozenset(("-c", "-m", "-e", "--version", "-V"))
 _PRINTS = re.compile(r"(\d+|\$)(,(\d+|\$))?p")
@@ -97,6 +100,8 @@ def _not_plain(name: str, words: Words) -> str:
     if name == "sed" and not _prints(words):
         return "`sed` can write files and run commands"
     options = RUNNING_OPTIONS.get(name)
+    if name in _ENDING and "--" in words:
+        words = words[: words.index("--")]
     if options and None in words:
         return f"a name or value may be read as an option of `{name}`"
     strange = next((word for word in words[1:] if word and options and options.fullmatch(word)), None)

@@ -110,8 +110,8 @@ RUNNERS = frozenset((("npm", "run"), ("yarn", "run"), ("pnpm", "run"), ("uv", "r
 """Behind these words the next says what is run."""
 
 BROAD = words_of(
-    "push reset clean checkout restore rebase config filter-branch publish install add remove exec dlx x run pip "
-    "ensurepip"
+    "push reset clean bisect submodule checkout restore rebase config filter-branch publish install add remove exec "
+    "dlx x run pip ensurepip"
 )
 """Too many different things to be allowed by their name alone."""
 

@@ -1,0 +1,363 @@
+"""What rules decide: all of it must be allowed, and what one part of it forbids, the whole does not."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.approvals import Approval, Kind
+from agent.judging import Decision, judge
+from agent.permissions import Kept
+from agent.rules import Rule, offered, rule_of
+
+
+def decide(subject: str, *allow: str, deny: tuple[str, ...] = (), kind: Kind = "command", root: str = "/w") -> Decision:
+    kept = [Kept(Rule(kind, pattern), "session") for pattern in allow]
+    return judge(Approval(kind, "?", subject, root=root), [Rule(kind, pattern) for pattern in deny], kept)
+
+
+# Commands
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git status",
+        "git status -s",
+        "cd src && git status | git status > out 2>/dev/null",
+        "nice git status; true",
+        "bash -c 'git status'",
+        "for x in a b; do git status; done",
+        "cd /w/src && git status",
+    ],
+)
+def test_a_rule_covers_a_line_of_which_it_covers_all(line: str) -> None:
+    decision = decide(line, "git status")
+    assert (decision.yes, decision.rules, decision.by) == (True, (Rule("command", "git status"),), "session")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git statusx",
+        "git",
+        "git -C x status",
+        "git log",
+        "./git status",
+        "git status; rm x",
+        "git status $(rm x)",
+        "git status > /etc/x",
+        "git status > ../x",
+        "git status > .git/hooks/pre-commit",
+        "cd .. && git status",
+        "cd && git status",
+        "cd - && git status",
+        "cd $x && git status",
+        "cd /w/../x; git status",
+        "cd a; cd b; git status > c",
+        "X=1 git status",
+        "git status\nrm x",
+        "git $x status",
+        "",
+    ],
+)
+def test_a_rule_does_not_cover_more(line: str) -> None:
+    assert decide(line, "git status").yes is None
+
+
+def test_an_exact_rule_covers_no_more() -> None:
+    assert decide("rm -r build", "exactly rm -r build").yes
+    assert decide("rm -r build /home", "exactly rm -r build").yes is None
+
+
+def test_a_link_out_of_the_workspace_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "in").mkdir()
+    (tmp_path / "w" / "out").symlink_to(tmp_path)
+    (tmp_path / "w" / "in" / "far").symlink_to(tmp_path / "file")
+    (tmp_path / "w" / "circle").symlink_to("circle")
+    root = str(tmp_path / "w")
+    assert decide("ls > in/x", "ls", root=root).yes
+    assert decide("ls > out/x", "ls", root=root).yes is None
+    assert decide("cd out; ls", "ls", root=root).yes is None
+    assert decide("cd in; ls > far", "ls", root=root).yes is None
+    assert decide("ls > circle/x", "ls", root=root).yes is None
+
+
+def test_where_the_shell_is_counts() -> None:
+    away = Approval("command", "?", "ls > x", root="/w", folder="/tmp")
+    assert judge(away, [], [Kept(Rule("command", "ls"), "session")]).yes is None
+
+
+def test_what_cannot_be_ruled_says_why() -> None:
+    decision = decide("eval ls", "ls", "eval")
+    assert (decision.yes, decision.always) == (None, ())
+    assert "eval" in decision.why
+
+
+def test_what_is_typed_into_a_terminal_is_asked() -> None:
+    typed = Approval("command", "?", "git status\n", why="it is typed")
+    decision = judge(typed, [], [Kept(Rule("command", "git status"), "config")])
+    assert (decision.yes, decision.why) == (None, "it is typed")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git push",
+        "git -C x push -f",
+        "ls && git push",
+        "/usr/bin/git push",
+        "X=1 git push",
+        "sudo -u x git push",
+        "eval 'git push'",
+        "echo `git push`",
+        "f() { git push; }",
+        "bash -c 'git push'",
+        "ls | xargs git push",
+    ],
+)
+def test_what_is_denied_is_denied_whoever_allows_it(line: str) -> None:
+    decision = decide(line, "git", "ls", deny=("git push",))
+    assert (decision.yes, decision.rules, decision.by) == (False, (Rule("command", "git push"),), "config")
+
+
+def test_all_commands_can_be_denied() -> None:
+    assert decide("ls", "ls", deny=("*",)).yes is False
+    assert decide("git log push", "git", deny=("exactly git push",)).yes
+
+
+# What is offered
+
+
+@pytest.mark.parametrize(
+    ("line", "rules"),
+    [
+        ("git diff HEAD~1", ["git diff"]),
+        ("npm run test -- -x", ["npm run test"]),
+        ("pytest -x tests", ["pytest"]),
+        ("python -m pytest -x", ["python -m pytest"]),
+        ("python setup.py build", ["python setup.py"]),
+        ("uv run pytest", ["uv run pytest"]),
+        ("X=1 pytest a", ["X=1 pytest"]),
+        ("git push origin", ["exactly git push origin"]),
+        ("uv run python -c 1", ["exactly uv run python -c 1"]),
+        ("rm -r 'a b'", ["exactly rm -r 'a b'"]),
+        ("git log && git diff | cat; git log x", ["git log", "git diff", "cat"]),
+        ("rm $x", []),
+    ],
+)
+def test_the_rule_that_is_offered(line: str, rules: list[str]) -> None:
+    decision = decide(line)
+    assert [rule.pattern for rule in decision.always] == rules
+    if rules:
+        assert decide(line, *rules).yes
+
+
+def test_only_what_is_not_allowed_yet_is_offered() -> None:
+    assert [rule.pattern for rule in decide("ls; git log", "ls").always] == ["git log"]
+
+
+WORD = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
+
+
+@given(st.lists(WORD, min_size=1, max_size=4))
+def test_an_offered_rule_is_written_and_read_alike(words: list[str]) -> None:
+    rule = offered(tuple(words))
+    assert rule is not None
+    assert rule.covers(tuple(words))
+    again = rule_of(str(rule))
+    assert again == rule or not rule.words
+
+
+# Paths, hosts, branches
+
+
+@pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("src/*.py", ["src/a.py"], ["src/a/b.py", "a.py", "xsrc/a.py"]),
+        ("src/**", ["src/a", "src/a/b"], ["src", "srcx/a", "src/../x"]),
+        ("**/*.md", ["a.md", "a/b.md"], ["a.mdx"]),
+        ("**", ["a", "a/b", ""], ["../a"]),
+        ("?.py", ["a.py"], ["ab.py", "/.py"]),
+        ("a+[b]", ["a+[b]"], ["ab"]),
+    ],
+)
+def test_globs(pattern: str, yes: list[str], no: list[str]) -> None:
+    assert [name for name in (*yes, *no) if decide(name, pattern, kind="apply").yes] == yes
+
+
+def test_all_names_must_be_allowed_and_none_denied() -> None:
+    assert decide("a.py\nb.py", "*.py", kind="apply").yes
+    assert decide("a.py\nb.md", "*.py", kind="apply").yes is None
+    assert decide("a.py\nb.md", "**", deny=("*.md",), kind="apply").yes is False
+    assert decide("pypi.org", "*.org", kind="network").yes
+    assert decide("pypi.org", "**", kind="branch").yes
+    assert judge(Approval("network", "?", "a"), [], [Kept(Rule("branch", "**"), "config")]).yes is None
+
+
+@pytest.mark.parametrize("text", ["", "ls", "command", "command ''x'", "shell ls", "apply "])
+def test_what_is_no_rule(text: str) -> None:
+    assert isinstance(rule_of(text), str)
+
+
+def test_a_rule_as_it_is_written() -> None:
+    assert rule_of(" command: git  status ") == Rule("command", "git  status")
+    assert rule_of("apply src/**") == Rule("apply", "src/**")
+
+
+# Nothing is smuggled in: real shells run what was allowed
+
+ALLOWED = ("git status", "ls", "exactly env", "find .", "xargs", "exactly x=1", "bash ./f")
+GOOD = (
+    "git status && ls",
+    "(ls; git status) > f 2>&1",
+    "if ls; then git status; fi",
+    "for x in a b; do ls $x; done",
+    "env x=1 ls",
+    "find . -exec ls {} \\;",
+    "bash -c 'git status; ls'",
+    'ls "a $(git status) b"',
+    "ls # comment\ngit status",
+    "ls 'a b' \"c d\" e\\ f",
+    "{ ls; git status; }",
+    "ls | xargs -I{} git status {}",
+    "! ls < f || nice git status >> f",
+    'ls "a$ $(git status) b"',
+)
+PIECES = (
+    *(
+        "evil",
+        "evil",
+        "evil x",
+        " evil",
+        "git",
+        "status",
+        " ",
+        "  ",
+        ";",
+        "&&",
+        "||",
+        "|",
+        "&",
+        "\n",
+        "(",
+        ")",
+        "{",
+        "}",
+    ),
+    *(
+        "$(",
+        "`",
+        '"',
+        "'",
+        "\\",
+        "\\\n",
+        "#",
+        " #",
+        ">",
+        "<",
+        ">>",
+        "> f ",
+        "=",
+        "x=1 ",
+        "$x",
+        "${x}",
+        "${x:-",
+        "$((",
+        "))",
+    ),
+    *(
+        "env ",
+        "xargs ",
+        "-I",
+        "bash -c ",
+        "eval ",
+        "!",
+        "time ",
+        "then ",
+        "fi",
+        "do ",
+        "done",
+        "<<E\n",
+        "\nE\n",
+        "\r",
+        "\t",
+    ),
+    *(
+        "$'",
+        "*",
+        ",",
+        "-exec ",
+        "\\; ",
+        "<(",
+        "[",
+        "[[ ",
+        "case ",
+        ";;",
+        "function ",
+        "()",
+        "&>",
+        "<<<",
+        "|&",
+        "\u00a0",
+        "é",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def shells(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], set[str]]:
+    """What programs a line runs in bash and sh, by a folder of stand-ins that write down their names."""
+    home = tmp_path_factory.mktemp("shells")
+    log, bin, work = home / "log", home / "bin", home / "work"
+    bin.mkdir()
+    for name in ("git", "ls", "evil", "status"):
+        (bin / name).write_text(
+            f'#!/bin/sh\n[ "$1" = status ] && set -- " status" || set -- ""\necho "{name}$1" >> {log}\n'
+        )
+        (bin / name).chmod(0o755)
+    for name in ("sh", "bash", "env", "xargs", "find", "nice"):
+        (bin / name).symlink_to(str(shutil.which(name)))
+
+    def run(line: str) -> set[str]:
+        (work / "a").mkdir(parents=True, exist_ok=True)
+        log.write_text("")
+        for shell in ("bash", "sh"):
+            quiet = subprocess.DEVNULL
+            where = {"cwd": work, "env": {"PATH": str(bin)}, "start_new_session": True}
+            process = subprocess.Popen([bin / shell, "-c", line], stdin=quiet, stdout=quiet, stderr=quiet, **where)
+            try:
+                process.wait(2)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                process.wait()
+        assert {each.name for each in home.iterdir()} == {"log", "bin", "work"}, "it wrote outside"
+        return set(log.read_text().splitlines())
+
+    run.work = work  # type: ignore[attr-defined]
+    return run
+
+
+def test_the_stand_ins_see_what_runs(shells: Callable[[str], set[str]]) -> None:
+    assert shells("git status; ls | evil $(git x)") == {"git status", "ls", "evil", "git"}
+
+
+@settings(max_examples=1000, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.randoms(use_true_random=False))
+def test_no_command_is_smuggled_into_what_is_allowed(shells: Callable[[str], set[str]], chance: random.Random) -> None:
+    line = chance.choice(GOOD)
+    for _ in range(chance.randint(0, 4)):
+        at, cut = chance.randint(0, len(line)), chance.choice((0, 0, 0, 1, 3))
+        line = line[:at] + chance.choice(PIECES) + line[at + cut :]
+    if decide(line, *ALLOWED, root=str(shells.work)).yes:  # type: ignore[attr-defined]
+        assert shells(line) <= {"git status", "ls", "ls status"}, line
