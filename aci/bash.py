@@ -36,6 +36,9 @@ _EXPANDED = re.compile(r"[*?\[\]{}]|(?:^|[=:])~")
 _QUOTED = re.compile(r'"(?:[^"\\$`]|\\[\s\S])*"')
 _CONTENT = re.compile(r"(?:[^\"\\$`]|\\[\s\S]|\$(?=[\s|)]|$))*")
 _GAP = re.compile(rb"(?:[ \t\n]|(?<=[ \t\n])\\\n)*")
+_GAP_IN_LINE = re.compile(rb"(?:[ \t]|(?<=[ \t])\\\n)*")
+_ON_ONE_LINE = words_of("command declaration_command unset_command file_redirect variable_assignments")
+"""What a newline would end."""
 _LOOP = re.compile(r"(?!path$|cdpath$|fpath$|prompt$)[a-z][a-z0-9]{0,15}")
 _VARIABLE = re.compile(r"\$(\w+|[@*#?$!-]|\{\w+\})")
 LATE = "a part of it is known only when it runs"
@@ -234,20 +237,21 @@ class _Reader:
 
     def _assignment(self, node: Node) -> str | None:
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
-        plain = name is not None and name.type == "variable_name" and _text(node.children[1]) == "="
         said = self._word(value) if value is not None else ""
-        if not plain or said is None or name is None:
+        start = f"{_text(name)}=" if name is not None and name.type == "variable_name" else None
+        if said is None or start is None or _text(node) != start + (_text(value) if value else ""):
             self.whys.append("it sets a variable to what is known only when it runs")
             return None
-        return f"{_text(name)}={said}"
+        return start + said
 
     # What lies between
 
     def _gaps(self, node: Node) -> None:
         whole, at = node.text or b"", 0
+        allowed = _GAP_IN_LINE if node.type in _ON_ONE_LINE else _GAP
         for child in node.children:
             start, stop = child.start_byte - node.start_byte, child.end_byte - node.start_byte
-            if not _GAP.fullmatch(whole[at:start]):
+            if not allowed.fullmatch(whole[at:start]):
                 self.whys.append("it is not plain where its words begin and end")
             at = stop
         if node.children and whole[at:].strip(b" \t\n"):

@@ -93,6 +93,7 @@ STRANGE = {
     "a carriage return": "git status\rrm x",
     "a form feed": "ls\x0crm",
     "a word that goes on": "ls\\\n-s",
+    "a newline before a line that goes on": "ls\n\\\nrm x",
     "a comment that goes on": "ls # x \\\nrm x",
     "an open quote": "ls 'x",
     "an open bracket": "ls $(rm x",

@@ -65,6 +65,7 @@ def test_a_rule_covers_a_line_of_which_it_covers_all(line: str) -> None:
         "cd a; cd b; git status > c",
         "X=1 git status",
         "git status\nrm x",
+        "git status\n\\\nrm x",
         "git $x status",
         "",
     ],
