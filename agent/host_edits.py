@@ -1,7 +1,8 @@
 """What the user changed in the working tree meanwhile goes over to the session, at the start of a turn.
 
-It is a step of author `host`, so it is on the record: the merged tree lies in `trees.git`, and a run that is resumed takes
-it from there. Runs of one turn (`fix`, batches) have no meanwhile.
+It is a step of author `host`, so it is on the record: the merged tree lies in `trees.git`, and a run that is resumed
+takes it from there. Runs of one turn (`fix`, batches) have no meanwhile, nor have those that began at a revision
+(`--base`): their files are not the working tree's.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 MOST_NAMES = 40
+PINNED = "revision"
+"""In the data of a note: the run began there, and not with the working tree."""
 
 
 def taken_over(task: Task) -> Generator[Step, None, None]:
@@ -61,16 +64,24 @@ class Edits:
 def look(engine: Engine) -> Edits | None:
     """What the user changed and the session does not know of; None for nothing. Raises UsageError."""
     trees, trajectory, base = engine.trees, engine.trajectory, engine.run.base.tree
-    both, seen = synced(trees, trajectory, base), engine.working_tree.tree()
-    for known in both.open:  # told before, and the same since: no news
-        same = [path for path in known.paths if trees.entry(seen, path) == trees.entry(known.seen, path)]
-        seen = trees.overlay(seen, both.tree, same) if same else seen
-    changed = tuple(trees.changed(both.tree, seen))
+    old, seen, changed = seen_changed(engine)
     if not changed:
         return None
-    merged = merge(trees, both.tree, present(trajectory, base), seen)
-    after = trees.overlay(seen, both.tree, merged.paths) if merged.conflicts else seen
-    return Edits(both.tree, seen, changed, merged, after)
+    merged = merge(trees, old, present(trajectory, base), seen)
+    both = trees.overlay(seen, old, merged.paths) if merged.conflicts else seen
+    return Edits(old, seen, changed, merged, both)
+
+
+def seen_changed(engine: Engine) -> tuple[str, str, tuple[Change, ...]]:
+    """What both have, what the user has but for conflicts that were told already, and how they differ."""
+    trees, trajectory = engine.trees, engine.trajectory
+    if any(PINNED in note.data for note in trajectory.notes):
+        return "", "", ()
+    both, seen = synced(trees, trajectory, engine.run.base.tree), engine.working_tree.tree()
+    for known in both.open:
+        same = [path for path in known.paths if trees.entry(seen, path) == trees.entry(known.seen, path)]
+        seen = trees.overlay(seen, both.tree, same) if same else seen
+    return both.tree, seen, tuple(trees.changed(both.tree, seen))
 
 
 def _told(engine: Engine, edits: Edits) -> str:
@@ -81,8 +92,8 @@ def _told(engine: Engine, edits: Edits) -> str:
     if edits.merged.conflicts:
         left = ", ".join(map(str, edits.merged.conflicts))
         lines.append(
-            f"[But not in these, which are as you left them, because both of you changed them: {left}. Below is what the "
-            "user did: work it in, else what you have there cannot be given to the user.]"
+            f"[But not in these, which are as you left them, because both of you changed them: {left}. Below is what "
+            "the user did: work it in, else what you have there cannot be given to the user.]"
         )
     diff, _ = view.show(engine.trees.diff(edits.old, edits.seen), "other", engine.journal.keep, engine.secrets)
     return "\n".join([*map(view.clean, lines), diff])

@@ -19,14 +19,14 @@ from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
 EFFECT, MOVED, FAILED = "effect", "moved", "failed"
-"""Names in the data of a `done` note: what it was, the tree both had and the one they have since, whether it was not."""
+"""Names in the data of a `done` note: what was done; the tree both had and the one both have since; that it failed."""
 UNDONE = "turns"
 """In the data of a step that goes back: how many turns. One without leaves the files as they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Files that user and session changed in one place: `seen` is the user's tree, `ours` the session's at that time."""
+    """Files that user and session changed in one place: `seen` is the user's tree, `ours` the session's then."""
 
     paths: tuple[str, ...]
     seen: str

@@ -1,0 +1,74 @@
+"""Show what the session changed and you do not have yet, or what one turn changed."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from aci.hunks import within
+from agent.session import applying
+from agent.standing import MAIN
+from trajectories.errors import UsageError
+from trajectories.records import Exit, Step
+
+if TYPE_CHECKING:
+    from agent.engine import Engine
+    from agent.session.session import Session
+
+NOW = True
+USAGE = "[turn N | PATH…]"
+
+
+def run(session: Session, words: str) -> None:
+    engine = applying.engine_of(session)
+    try:
+        given = shlex.split(words)
+    except ValueError as error:
+        raise UsageError(f"{words!r} cannot be read: {error}.", "Quote a path that holds blanks.") from None
+    if given[:1] == ["turn"]:
+        old, new = _of_turn(engine, given[1:])
+        paths: tuple[str, ...] = ()
+        title = f"Turn {given[1]}"
+    else:
+        old, new = applying.both(engine), applying.ours(engine)
+        paths, title = applying.named(engine, given), "What you do not have yet"
+    every = [change.path for change in engine.trees.changed(old, new)]
+    changed = [path for path in every if not paths or within(path, paths)]
+    if not changed:
+        session.tell(f"{title}: no changes.")
+        return
+    diff = engine.trees.diff(old, new, changed if paths else ())
+    session.tell(diff, "diff", f"{title}: {stat(diff, len(changed))}")
+
+
+def stat(diff: str, files: int) -> str:
+    """`3 files, +10 -2`."""
+    added = removed = 0
+    inside = False
+    for line in diff.split("\n"):
+        if line.startswith(("diff --git ", "@@ ")):
+            inside = line.startswith("@@ ")
+        elif inside:
+            added += line.startswith("+")
+            removed += line.startswith("-")
+    return f"{files} file{'s' * (files != 1)}, +{added} -{removed}"
+
+
+def _of_turn(engine: Engine, words: list[str]) -> tuple[str, str]:
+    """The trees before and after a turn. Raises UsageError for one that there is not."""
+    turns = engine.trajectory.turns_at
+    if len(words) != 1 or not words[0].isdecimal() or not 1 <= int(words[0]) <= len(turns):
+        raise UsageError(
+            f"There is no turn {' '.join(words) or 'without a number'}.", f"Name one from 1 to {len(turns)}."
+        )
+    number = int(words[0])
+    end = turns[number] if number < len(turns) else len(engine.trajectory.records)
+    return _tree(engine, turns[number - 1]), _tree(engine, end)
+
+
+def _tree(engine: Engine, end: int) -> str:
+    """The session's files before record number `end`."""
+    for record in reversed(engine.trajectory.records[:end]):
+        if isinstance(record, Exit) or (isinstance(record, Step) and record.branch == MAIN):
+            return record.tree
+    return engine.run.base.tree

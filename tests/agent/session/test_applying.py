@@ -1,0 +1,405 @@
+"""Changes of a session on their way to the user's files, and back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.approvals import Answer
+from agent.session import applying, effects
+from agent.synced import present, synced
+from trajectories.errors import UsageError
+from trajectories.records import Note
+
+LINES = [b"line %d\n" % n for n in range(30)]
+
+
+def text(**lines: bytes) -> bytes:
+    """a.txt with some lines changed: `_3=b"new\\n"`."""
+    return b"".join(lines.get(f"_{n}", line) for n, line in enumerate(LINES))
+
+
+def test_all_that_is_agreed_to_is_written_and_nothing_else(desk) -> None:
+    desk.begin()
+    before = desk.index(), desk.git("rev-parse", "HEAD")
+    desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": None, "new/d.txt": b"d\n"})
+    said = desk.say("/apply")
+    assert said == "Applied to 3 files. /apply --undo takes it back."
+    assert desk.file("a.txt").read_bytes() == text(_3=b"three\n")
+    assert not desk.file("b.txt").exists()
+    assert desk.file("new/d.txt").read_bytes() == b"d\n"
+    assert (desk.index(), desk.git("rev-parse", "HEAD")) == before
+    question = desk.asked[0]
+    assert question.kind == "apply"
+    assert question.subject.split("\n") == ["a.txt", "b.txt", "new/d.txt"]
+    assert len(question.parts) == 3
+    assert question.detail.count("diff --git") == 3
+    assert desk.say("/apply") == "There is nothing to apply: you have all that the session changed."
+    assert len(desk.asked) == 1
+
+
+def test_what_is_refused_or_not_chosen_stays_with_the_session(desk) -> None:
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"three\n", _25=b"twenty-five\n")})
+    desk.answers = [Answer(False, reason="Not now."), Answer(True, chosen=()), Answer(True, chosen=(1,)), Answer(True)]
+    assert desk.say("/apply") == "Nothing was applied. Not now."
+    assert desk.say("/apply") == "Nothing was applied: no part was chosen."
+    assert desk.file("a.txt").read_bytes() == text()
+    desk.say("/apply")
+    assert desk.file("a.txt").read_bytes() == text(_25=b"twenty-five\n")
+    desk.say("/apply")
+    assert [len(question.parts) for question in desk.asked] == [2, 2, 2, 1]
+    assert desk.file("a.txt").read_bytes() == desk.ours("a.txt")
+
+
+def test_paths_choose_too(desk) -> None:
+    desk.begin()
+    desk.changes({"b.txt": b"B\n", "dir/c.txt": b"C\n"})
+    assert desk.say("/apply nowhere") == "There is nothing to apply: you have all that the session changed in nowhere."
+    desk.say(f"/apply {desk.root}/dir/")
+    assert (desk.file("b.txt").read_bytes(), desk.file("dir/c.txt").read_bytes()) == (b"b\n", b"C\n")
+
+
+def test_the_users_own_edits_stay_where_they_are_also_those_made_while_asked(desk) -> None:
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"three\n")})
+    desk.file("a.txt").write_bytes(text(_20=b"mine\n"))
+
+    def meanwhile(_) -> Answer:
+        desk.file("a.txt").write_bytes(text(_20=b"mine\n", _28=b"mine too\n"))
+        desk.file("b.txt").write_bytes(b"mine\n")
+        return Answer(True)
+
+    desk.answers = [meanwhile]
+    desk.say("/apply")
+    assert desk.file("a.txt").read_bytes() == text(_3=b"three\n", _20=b"mine\n", _28=b"mine too\n")
+    assert desk.file("b.txt").read_bytes() == b"mine\n"
+
+
+def test_what_both_changed_is_left_out_and_named(desk) -> None:
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"theirs\n"), "b.txt": b"B\n"})
+    desk.file("a.txt").write_bytes(text(_3=b"mine\n"))
+    said = desk.say("/apply")
+    assert said.startswith("Applied to b.txt.")
+    assert "Left out, because you changed them too: a.txt (the same lines changed on both sides)." in said
+    assert "say /apply again" in said
+    assert "a.txt (the same lines" in desk.asked[0].title
+    assert desk.file("a.txt").read_bytes() == text(_3=b"mine\n")
+    assert b"<<<<" not in desk.file("a.txt").read_bytes()
+    assert "Nothing was applied." in desk.say("/apply")  # it is still the session's
+
+
+def test_a_conflict_that_the_session_has_worked_in_can_be_applied(desk) -> None:
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"theirs\n"), "b.txt": b"B\n"})
+    desk.file("a.txt").write_bytes(text(_3=b"mine\n", _20=b"mine\n"))
+    desk.say("/apply")
+    (step,) = desk.turn()
+    assert step.author == "host"
+    assert "+mine" in step.observations[0].text
+    assert "a.txt (the same lines changed on both sides)" in step.observations[0].text
+    assert desk.ours("a.txt") == text(_3=b"theirs\n")
+    assert desk.turn() == [], "it is told once"
+    desk.changes({"a.txt": text(_3=b"both\n", _20=b"mine\n")})
+    desk.say("/apply")
+    assert "-mine" in desk.asked[-1].detail
+    assert desk.file("a.txt").read_bytes() == text(_3=b"both\n", _20=b"mine\n")
+
+
+def test_the_users_edits_come_in_with_the_next_turn_and_are_not_applied_back(desk) -> None:
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"three\n")})
+    assert desk.turn() == []
+    desk.file("a.txt").write_bytes(text(_20=b"mine\n"))
+    desk.file("own.txt").write_bytes(b"own\n")
+    assert applying.noticed(desk) == ("a.txt", "own.txt")
+    (step,) = desk.turn()
+    assert step.observations[0].text.startswith(
+        "[The user changed files meanwhile; your workspace has these changes now: M a.txt, A own.txt.]"
+    )
+    assert applying.noticed(desk) == ()
+    assert desk.ours("a.txt") == text(_3=b"three\n", _20=b"mine\n")
+    assert desk.ours("own.txt") == b"own\n"
+    assert desk.say("/diff").count("\n+") == 2  # the header's and the line's
+    desk.say("/apply")
+    assert desk.asked[-1].subject == "a.txt"
+    assert desk.file("a.txt").read_bytes() == text(_3=b"three\n", _20=b"mine\n")
+
+
+def test_a_run_that_is_resumed_takes_the_same_edits_in(desk) -> None:
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.file("own.txt").write_bytes(b"own\n")
+    (step,) = desk.turn()
+    desk.file("own.txt").write_bytes(b"changed again\n")
+    desk.reopen()
+    from agent.host_edits import taken_over
+    from agent.task import Task
+
+    task = Task(desk.engine)
+    assert [again.tree for again in taken_over(task)] == [step.tree] == [task.tree]
+    assert applying.noticed(desk) == ("own.txt",)
+
+
+def test_taking_back_takes_only_what_was_applied(desk) -> None:
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": None, "new.txt": b"n\n"})
+    desk.say("/apply")
+    desk.file("a.txt").write_bytes(text(_3=b"three\n", _20=b"mine\n"))
+    before = desk.index(), desk.git("rev-parse", "HEAD")
+    said = desk.say("/apply --undo")
+    assert said == "Taken back from 3 files. The session still has it: /apply brings it again."
+    assert desk.file("a.txt").read_bytes() == text(_20=b"mine\n")
+    assert desk.file("b.txt").read_bytes() == b"b\n"
+    assert not desk.file("new.txt").exists()
+    assert (desk.index(), desk.git("rev-parse", "HEAD")) == before
+    assert desk.asked[-1].kind == "apply"
+    assert desk.say("/apply --undo") == "There is nothing to take back: nothing that was applied stands."
+    desk.say("/apply")
+    assert desk.file("a.txt").read_bytes() == text(_3=b"three\n", _20=b"mine\n")
+
+
+def test_taking_back_goes_one_apply_at_a_time_and_names_what_it_leaves(desk) -> None:
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/apply")
+    desk.changes({"a.txt": text(_3=b"three\n")})
+    desk.say("/apply")
+    desk.file("a.txt").write_bytes(text(_3=b"mine\n"))
+    said = desk.say("/apply --undo")
+    assert "a.txt (the same lines" in said
+    assert desk.file("a.txt").read_bytes() == text(_3=b"mine\n")
+    desk.say("/apply --undo")
+    assert desk.file("b.txt").read_bytes() == b"b\n"
+
+
+def test_a_no_takes_nothing_back(desk) -> None:
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.answers = [Answer(True), Answer(False)]
+    desk.say("/apply")
+    assert desk.say("/apply --undo") == "Nothing was taken back."
+    assert desk.file("b.txt").read_bytes() == b"B\n"
+
+
+def test_after_undo_in_the_session_apply_takes_the_applied_back_and_spares_the_users_own(desk) -> None:
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.turn()
+    desk.file("own.txt").write_bytes(b"own\n")
+    desk.turn()
+    desk.changes({"dir/c.txt": b"C\n"})
+    desk.say("/apply")
+    desk.step("undo", desk.engine.run.base.tree, rewind=0, turns=2)
+    desk.say("/apply")
+    assert desk.file("own.txt").read_bytes() == b"own\n"
+    assert (desk.file("b.txt").read_bytes(), desk.file("dir/c.txt").read_bytes()) == (b"b\n", b"c\n")
+    (step,) = desk.turn()
+    assert "A own.txt" in step.observations[0].text
+
+
+def test_staged_and_unstaged_edits_of_one_file_stay_what_they_are(desk) -> None:
+    desk.file("a.txt").write_bytes(text(_10=b"staged\n"))
+    desk.git("add", "a.txt")
+    desk.file("a.txt").write_bytes(text(_10=b"staged\n", _20=b"unstaged\n"))
+    desk.begin()
+    before = desk.index()
+    desk.changes({"a.txt": text(_3=b"three\n", _10=b"staged\n", _20=b"unstaged\n")})
+    desk.say("/apply")
+    assert desk.index() == before
+    assert desk.git("show", ":a.txt").encode() + b"\n" == text(_10=b"staged\n")
+    assert desk.file("a.txt").read_bytes() == text(_3=b"three\n", _10=b"staged\n", _20=b"unstaged\n")
+    desk.say("/apply --undo")
+    assert desk.file("a.txt").read_bytes() == text(_10=b"staged\n", _20=b"unstaged\n")
+
+
+def test_line_endings_are_the_users(desk) -> None:
+    desk.git("config", "core.autocrlf", "true")
+    desk.file("a.txt").write_bytes(text().replace(b"\n", b"\r\n"))
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"three\n")})
+    assert applying.noticed(desk) == ()
+    desk.say("/apply")
+    assert desk.file("a.txt").read_bytes() == text(_3=b"three\n").replace(b"\n", b"\r\n")
+    desk.say("/apply --undo")
+    assert desk.file("a.txt").read_bytes() == text().replace(b"\n", b"\r\n")
+
+
+def test_what_filters_make_of_a_file_is_made_again(desk) -> None:
+    desk.git("config", "filter.caps.clean", "tr A-Z a-z")
+    desk.git("config", "filter.caps.smudge", "tr a-z A-Z")
+    desk.file(".gitattributes").write_bytes(b"b.txt filter=caps\n")
+    desk.file("b.txt").write_bytes(b"B\nTWO\nTHREE\n")
+    desk.git("add", "-A")
+    desk.git("commit", "-qm", "filtered")
+    desk.begin()
+    assert desk.ours("b.txt") == b"b\ntwo\nthree\n"
+    desk.changes({"b.txt": b"b\ntwo\nthree\nfour\n"})
+    desk.say("/apply")
+    assert desk.file("b.txt").read_bytes() == b"B\nTWO\nTHREE\nFOUR\n"
+
+
+def test_modes_links_binaries_and_renames(desk) -> None:
+    desk.file("run.sh").write_bytes(b"#!/bin/sh\n")
+    desk.file("bin").write_bytes(b"\0\1\2")
+    desk.git("add", "-A")
+    desk.git("commit", "-qm", "more")
+    desk.begin()
+    trees = desk.engine.trees
+    desk.changes({"bin": b"\0\3", "b.txt": None, "renamed.txt": b"b\n"})
+    run = trees.files(desk.tree)["run.sh"].id
+    target = trees.files(trees.write({"t": b"dir/c.txt"}, desk.tree))["t"].id
+    listing = "".join(f"{entry.mode} {entry.id} 0\t{path}\0" for path, entry in trees.files(desk.tree).items())
+    listing = listing.replace(f"100644 {run}", f"100755 {run}") + f"120000 {target} 0\tlink\0"
+    desk.step("coder", trees.adopt(listing.encode(), []))
+    desk.say("/apply")
+    assert os.access(desk.file("run.sh"), os.X_OK)
+    assert desk.file("bin").read_bytes() == b"\0\3"
+    assert desk.file("link").readlink() == Path("dir/c.txt")
+    assert (desk.file("b.txt").exists(), desk.file("renamed.txt").read_bytes()) == (False, b"b\n")
+    desk.say("/apply --undo")
+    assert (desk.git("status", "--short"), desk.file("bin").read_bytes()) == ("", b"\0\1\2")
+
+
+def test_a_submodule_and_a_read_only_file_are_no_trouble(desk, make_repo) -> None:
+    other = make_repo({"x": "x\n"})
+    desk.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(other), "module")
+    desk.git("commit", "-qm", "a submodule")
+    desk.file("b.txt").chmod(0o444)
+    desk.begin()
+    desk.file("module/x").write_bytes(b"dirty\n")
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/apply")
+    assert desk.file("b.txt").read_bytes() == b"B\n"
+    assert desk.file("module/x").read_bytes() == b"dirty\n"
+    assert desk.asked[0].subject == "b.txt"
+
+
+def test_nothing_is_written_through_a_link(desk, tmp_path: Path) -> None:
+    desk.begin()
+    desk.changes({"dir/c.txt": b"C\n", "dir/new.txt": b"n\n"})
+    outside = tmp_path / "outside"
+    desk.file("dir").rename(outside)
+    desk.file("dir").symlink_to(outside)
+    said = desk.say("/apply")
+    assert "dir/c.txt" in said
+    assert (outside / "c.txt").read_bytes() == b"c\n"
+    assert not (outside / "new.txt").exists()
+
+
+def test_a_file_that_changes_at_the_last_moment_stops_it_all(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": b"B\n"})
+    write = effects.write
+
+    def late(engine, old: str, new: str) -> None:
+        desk.file("b.txt").write_bytes(b"mine\n")
+        write(engine, old, new)
+
+    monkeypatch.setattr(effects, "write", late)
+    with pytest.raises(UsageError, match=r"b\.txt"):
+        desk.say("/apply")
+    assert desk.file("a.txt").read_bytes() == text()
+    monkeypatch.setattr(effects, "write", write)
+    assert "b.txt" in desk.say("/apply")
+    assert desk.file("a.txt").read_bytes() == text(_3=b"three\n")
+
+
+CRASH = """
+import os, signal, sys
+from tests.agent.session.conftest import Desk
+from agent.session import effects
+from pathlib import Path
+desk = Desk(Path(sys.argv[1]), Path(sys.argv[2]))
+desk.run = Path(sys.argv[3])
+desk.reopen()
+write = effects.write
+def dies(engine, old, new):
+    if sys.argv[4] == "after":
+        write(engine, old, new)
+    if sys.argv[4] == "half":
+        os.unlink(desk.root / "b.txt")
+        (desk.root / "a.txt").write_bytes(engine.trees.read(new, "a.txt"))
+        (desk.root / "new.txt").write_bytes(b"hal")
+    os.kill(os.getpid(), signal.SIGKILL)
+effects.write = dies
+desk.say("/apply")
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "words", "applied"),
+    [
+        ("before", "before it could apply", False),
+        ("half", "it is applied now", True),
+        ("after", "it is applied now", True),
+    ],
+)
+def test_after_a_kill_it_is_looked_which_it_was(desk, when: str, words: str, applied: bool) -> None:
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": b"B\n", "new.txt": b"half and half\n"})
+    desk.close()
+    house = Path(__file__).resolve().parents[3]
+    command = [sys.executable, "-c", CRASH, desk.root, desk.settings.state, desk.run, when]
+    died = subprocess.run(command, cwd=house, capture_output=True, env=os.environ | {"PYTHONPATH": str(house)})
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    desk.reopen()
+    applying.settle(desk)
+    assert words in desk.told[-1]
+    assert (desk.file("b.txt").read_bytes() == b"B\n") == applied
+    assert desk.file("new.txt").exists() == applied
+    assert not desk.file("new.txt").exists() or desk.file("new.txt").read_bytes() == b"half and half\n"
+    count = len(desk.told)
+    applying.settle(desk)
+    assert len(desk.told) == count, "it is looked at once"
+    desk.say("/apply")
+    assert len(desk.asked) == (0 if applied else 1)
+    assert desk.file("a.txt").read_bytes() == text(_3=b"three\n")
+    desk.say("/apply --undo")
+    assert desk.git("status", "--short") == ""
+
+
+def test_a_session_of_a_revision_takes_no_edits_over(desk) -> None:
+    desk.file("b.txt").write_bytes(b"mine\n")
+    desk.begin("HEAD")
+    desk.engine.journal.append(Note("main", "life", "at HEAD", {"revision": "HEAD"}))
+    desk.changes({"dir/c.txt": b"C\n"})
+    assert desk.turn() == []
+    desk.say("/apply")
+    assert (desk.file("b.txt").read_bytes(), desk.file("dir/c.txt").read_bytes()) == (b"mine\n", b"C\n")
+
+
+def test_what_both_have_is_read_off_the_records_alone(desk) -> None:
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/apply")
+    desk.file("a.txt").write_bytes(text(_20=b"mine\n"))
+    desk.turn()
+    engine = desk.engine
+    both = synced(engine.trees, engine.trajectory, engine.run.base.tree)
+    desk.reopen()
+    engine = desk.engine
+    assert synced(engine.trees, engine.trajectory, engine.run.base.tree) == both
+    assert both.tree == present(engine.trajectory, engine.run.base.tree)
+
+
+def test_diff_of_a_turn_and_of_paths(desk) -> None:
+    desk.begin()
+    assert desk.say("/diff") == "What you do not have yet: no changes."
+    desk.changes({"b.txt": b"B\n"})
+    desk.turn()
+    desk.changes({"dir/c.txt": b"C\n"})
+    assert desk.say("/diff").count("diff --git") == 2
+    assert desk.titles[-1] == "What you do not have yet: 2 files, +2 -2"
+    assert "dir/c.txt" not in desk.say("/diff turn 1")
+    assert "b.txt" not in desk.say("/diff turn 2")
+    assert "b.txt" not in desk.say("/diff dir")
+    for words in ("turn", "turn 3", "turn x", "'"):
+        with pytest.raises(UsageError):
+            desk.say(f"/diff {words}")
