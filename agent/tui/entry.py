@@ -81,13 +81,29 @@ class Entry(TextArea):
     def on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
-        self.replace(self._shortened(plain(event.text)), *self.selection, maintain_selection_offset=False)
+        self._paste(event.text)
+
+    def action_paste(self) -> None:
+        self._paste(self.app.clipboard)
+
+    def action_delete_left(self) -> None:
+        """A mark goes as a whole, with what it stands for."""
+        before = self.text[: self.at]
+        mark = next((mark for mark in self._pasted if before.endswith(mark)), "")
+        if mark and self.selection.is_empty:
+            self.delete(self.location(self.at - len(mark)), self.cursor_location, maintain_selection_offset=False)
+        else:
+            super().action_delete_left()
+
+    def _paste(self, text: str) -> None:
+        self.replace(self._shortened(plain(text)), *self.selection, maintain_selection_offset=False)
 
     def _shortened(self, text: str) -> str:
+        """The text, or a mark for it."""
         lines = text.count("\n") + 1
         if len(text) <= LONG and lines <= LINES:
             return text
-        number = len(self._pasted) + 1
-        mark = f"[pasted {number}: {lines} lines]" if lines > 1 else f"[pasted {number}: {len(text)} characters]"
+        size = f"{lines} lines" if lines > 1 else f"{len(text)} characters"
+        mark = f"[pasted {len(self._pasted) + 1}: {size}]"
         self._pasted[mark] = text
         return mark

@@ -72,6 +72,8 @@ class Prompt(Vertical):
         self._complete = complete
         self._status: Status | None = None
         self._leaving = False
+        self._offered = ("", 0)
+        """The text and the cursor for which choices are shown."""
         self._settled = ""
         """The text that came by completion, history or esc: nothing is offered for it until it changes."""
         self._actions: dict[str, Callable[[], bool]] = {
@@ -128,8 +130,10 @@ class Prompt(Vertical):
             self._say("#hint", "")
         if self._recalling.query is not None and self._searched(event):
             return True
-        if self.completions.is_open and self._chose(event.key):
-            return True
+        if self.completions.is_open:
+            self._keep_up()
+            if self.completions.is_open and self._chose(event.key):
+                return True
         action = self._actions.get(event.key)
         return action is not None and action()
 
@@ -162,9 +166,9 @@ class Prompt(Vertical):
 
     def _clear(self) -> bool:
         """ctrl-c: copies what is selected, else empties the prompt, else ends the session when pressed twice."""
-        if self.entry.selected_text or self.screen.get_selected_text():
-            return False
-        if self.entry.text:
+        if selected := self.entry.selected_text or self.screen.get_selected_text():
+            self.app.copy_to_clipboard(selected)
+        elif self.entry.text:
             self._recalling.done()
             self.put("")
         elif self._leaving:
@@ -225,8 +229,20 @@ class Prompt(Vertical):
             self._settled = ""
             self._offer()
 
+    @on(TextArea.SelectionChanged)
+    def _moved(self, event: TextArea.SelectionChanged) -> None:
+        event.stop()
+        if self.completions.is_open:
+            self._keep_up()
+
+    def _keep_up(self) -> None:
+        """Keys may be faster than the news of what they changed."""
+        if self._offered != (self.entry.text, self.entry.at):
+            self._offer()
+
     def _offer(self) -> None:
         """Show what may be meant at the cursor."""
+        self._offered = (self.entry.text, self.entry.at)
         self.completions.offer(self._complete(self.entry.text, self.entry.at) if self._complete else ())
 
     def _tab(self) -> bool:
