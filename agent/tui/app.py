@@ -5,7 +5,7 @@ The first screen is painted before the session is even imported; what is typed u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,7 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from agent.tui import theme
+from agent.tui.blocks import Item, Said, Words
 from agent.tui.conversation import Conversation
+from agent.tui.dialogs import Dialogs
 from agent.tui.mailbox import Mailbox
 from agent.tui.panel import Panel
 from agent.tui.prompt import Prompt
@@ -23,14 +25,18 @@ from agent.tui.status import StatusLine
 from trajectories.errors import SweAgentError
 
 if TYPE_CHECKING:
+    from textual.filter import LineFilter
+
     from agent.session.events import Event
     from agent.session.preferences import Preferences
     from agent.session.session import Session, Start
+    from agent.tui.showing import Reopened
 
 CLOSING = 10.0
 """Seconds that the session may take to let go of its workspaces."""
 WIDE = 100
 """Columns from which on there is room for the panel."""
+KEYS = ("panel", "open", "open_all", "help_screen", "page")
 
 
 def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
@@ -41,6 +47,7 @@ def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
         app.run(mouse=preferences.mouse, inline=preferences.screen == "inline")
     finally:
         app.let_go()
+        app.say_goodbye()
     return app.return_code or 0
 
 
@@ -49,9 +56,10 @@ class SessionApp(App[int]):
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-normal")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+b", "panel", "Panel", priority=True),
-        Binding("ctrl+o", "open", "Open"),
+        Binding("ctrl+o", "open", "Open", priority=True),
         Binding("ctrl+t", "open_all", "Open all", priority=True),
         Binding("f1", "help_screen", "Help", priority=True),
         Binding("ctrl+l", "redraw", "Redraw", priority=True),
@@ -68,13 +76,17 @@ class SessionApp(App[int]):
         self._early: list[str] = []
         self._preparing = True
         self._leaving = False
+        self.dialogs = Dialogs(self)
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="middle"):
-            yield Conversation()
+            yield Conversation(self._secrets)
             yield Panel()
         yield Prompt()
         yield StatusLine()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return theme.filtered(self, super().get_line_filters())
 
     def on_mount(self) -> None:
         theme.register(self, self.preferences.theme)
@@ -82,13 +94,16 @@ class SessionApp(App[int]):
         self.panel = self.query_one(Panel)
         self.prompt = self.query_one(Prompt)
         self.status = self.query_one(StatusLine)
-        self.panel.display = self.size.width >= WIDE
+        self.panel.display = self.size.width >= WIDE and not self.is_inline
         self.prompt.focus()
         self.mailbox = Mailbox(self.call_later, self._hear, self._show_status)
         self.set_interval(1.0, self._show_status)
         self.call_after_refresh(self._begin)
 
-    # The session begins
+    def _secrets(self) -> tuple[str, ...]:
+        return self.session.engine.secrets if self.session and self.session.engine else ()
+
+    # The session begins, and ends
 
     def _begin(self) -> None:
         self._preparing = True
@@ -96,18 +111,24 @@ class SessionApp(App[int]):
 
     def _open(self) -> None:
         """In a thread of its own: what a session needs takes longer to load than a screen to paint."""
+        from agent.session.completion import Completer
+        from agent.session.history import History
         from agent.session.session import Session
 
         try:
-            session = Session(self._prepare(), self.mailbox.post)
+            session = Session(self._prepare(), self._heard)
         except SweAgentError as error:
             self.call_later(self._cannot_begin, f"{error.message} {error.fix}".strip())
             return
+        history = History(session.settings.state, session.start.source.root)
+        completer = Completer(session)
+        self.session = session
         session.open()
-        self.call_later(self._opened, session)
+        self.call_later(self._opened, session, history, completer)
 
-    def _opened(self, session: Session) -> None:
-        self.session, self._preparing = session, False
+    def _opened(self, session: Session, history: object, completer: object) -> None:
+        self._preparing = False
+        self.prompt.take(history, completer)  # type: ignore[arg-type]
         for words in self._early:
             session.say(words)
         self._early.clear()
@@ -116,38 +137,8 @@ class SessionApp(App[int]):
     def _cannot_begin(self, why: str) -> None:
         """Words that come now are tried again: what is wrong may have been mended meanwhile."""
         self._preparing = False
-        self.conversation.add(why)
-
-    # What the user does
-
-    def _say(self, words: str) -> None:
-        if self.session is not None:
-            self.session.say(words)
-            return
-        self._early.append(words)
-        if not self._preparing:
-            self._begin()
-
-    @on(Prompt.Submitted)
-    def _submitted(self, message: Prompt.Submitted) -> None:
-        self._say(message.words)
-
-    @on(Prompt.Steered)
-    def _steered(self, message: Prompt.Steered) -> None:
-        if self.session is not None:
-            self.session.steer(message.words)
-        else:
-            self._say(message.words)
-
-    @on(Prompt.Interrupted)
-    def _interrupted(self) -> None:
-        if self.session is not None:
-            self.session.interrupt()
-
-    @on(Prompt.ModeSwitched)
-    def _switched(self) -> None:
-        mode = self.session.mode if self.session else "build"
-        self._say(f"/mode {'plan' if mode == 'build' else 'build'}")
+        self._early.clear()
+        self.put(Said(why, "error"))
 
     @on(Prompt.Quit)
     def action_leave(self) -> None:
@@ -165,11 +156,87 @@ class SessionApp(App[int]):
             closing.start()
             closing.join(CLOSING)
 
+    def say_goodbye(self) -> None:
+        """What stays on the normal screen."""
+        from agent.tui.printing import farewell, show
+
+        if not self._mounted_event.is_set():
+            return
+        items = [] if self.preferences.screen == "inline" else self.conversation.items
+        status = self.session.status if self.session else None
+        engine = self.session.engine if self.session else None
+        show(farewell(items, status, engine.run.id if engine else "", self.conversation.pen()))
+
+    # What the user does
+
+    def _say(self, words: str) -> None:
+        if self.session is not None:
+            self.session.say(words)
+            return
+        self._early.append(words)
+        if not self._preparing:
+            self._begin()
+
+    @on(Prompt.Submitted)
+    def _submitted(self, message: Prompt.Submitted) -> None:
+        self.conversation.action_end()
+        self._say(message.words)
+
+    @on(Prompt.Steered)
+    def _steered(self, message: Prompt.Steered) -> None:
+        if self.session is None:
+            self._say(message.words)
+            return
+        if self.session.state == "working":
+            self.put(Words(message.words, late=True))
+        self.session.steer(message.words)
+
+    @on(Prompt.Interrupted)
+    def _interrupted(self) -> None:
+        if self.session is not None:
+            self.session.interrupt()
+
+    @on(Prompt.Resumed)
+    def _resumed(self) -> None:
+        if self.session is not None:
+            self.session.go_on()
+
+    @on(Prompt.Unqueued)
+    def _unqueued(self) -> None:
+        if self.session is not None:
+            self.prompt.put(self.session.unqueue())
+
+    @on(Prompt.ModeSwitched)
+    def _switched(self) -> None:
+        mode = self.session.mode if self.session else "build"
+        self._say(f"/mode {'plan' if mode == 'build' else 'build'}")
+
+    @on(Conversation.Left)
+    def _to_prompt(self) -> None:
+        self.prompt.focus()
+
     def action_panel(self) -> None:
         self.panel.display = not self.panel.display
 
     def action_redraw(self) -> None:
         self.refresh(repaint=True, layout=True)
+
+    def action_help_screen(self) -> None:
+        self.dialogs.help()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The conversation's keys are none of a dialog's that is open."""
+        return len(self.screen_stack) <= 1 or action not in KEYS
+
+    def action_page(self, direction: int) -> None:
+        self.conversation.page(direction)
+
+    def action_open(self) -> None:
+        self.conversation.focus()
+        self.conversation.action_open()
+
+    def action_open_all(self) -> None:
+        self.conversation.open_all()
 
     # What the session does
 
@@ -180,19 +247,26 @@ class SessionApp(App[int]):
             self.panel.show(status)
             self.prompt.show(status)
 
-    def _hear(self, event: Event) -> None:
-        from agent.session import events
+    def _heard(self, event: Event) -> None:
+        """In the session's threads."""
+        from agent.tui.showing import held
 
-        match event:
-            case events.Began(_, words):
-                self.conversation.add(words)
-            case events.Stepped(step, reply):
-                self.conversation.add(reply.text if reply else step.author)
-            case events.Told(text):
-                self.conversation.add(text)
-            case events.Stopped(error):
-                self.conversation.add(f"{error.message} {error.fix}")
-            case events.Closed():
-                self.exit(0)
-            case _:
-                pass
+        if (kept := held(event)) is not None:
+            self.mailbox.post(kept)
+
+    def _hear(self, event: Event | Reopened) -> None:
+        from agent.tui.showing import show
+
+        if self.session is not None:
+            show(self, self.session, event)
+
+    def put(self, *items: Item) -> None:
+        """More of the conversation."""
+        if not self.is_inline:
+            self.conversation.add(*items)
+            return
+        from agent.tui.inline import print_above
+        from agent.tui.printing import drawn
+
+        print_above(self, drawn(items, self.conversation.pen()))
+        self.conversation.changed()

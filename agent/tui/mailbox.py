@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agent.session.events import Event
+    from agent.tui.showing import Reopened
 
 FRAME = 1 / 30
 """Seconds between two deliveries: a model streams faster than anybody reads."""
@@ -26,19 +27,19 @@ class Mailbox:
     def __init__(
         self,
         call: Callable[[Callable[[], None]], object],
-        deliver: Callable[[Event], object],
+        deliver: Callable[[Any], object],
         shown: Callable[[], object],
     ) -> None:
         self._loop = get_running_loop()
         self._call = call
         self._deliver = deliver
         self._shown = shown
-        self._waiting: deque[Event] = deque()
+        self._waiting: deque[Any] = deque()
         self._lock = Lock()
         self._woken = False
         self._last = 0.0
 
-    def post(self, event: Event) -> None:
+    def post(self, event: Event | Reopened) -> None:
         """Never raises: a screen that is gone must not end the run that it showed."""
         with self._lock:
             self._waiting.append(event)
@@ -62,7 +63,7 @@ class Mailbox:
         if self._woken:
             self._soon()
 
-    def _next(self) -> Event | None:
+    def _next(self) -> Any:
         """The oldest event; texts of one branch that follow each other are one."""
         from agent.session.events import Happened
 

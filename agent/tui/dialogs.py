@@ -1,0 +1,62 @@
+"""What opens over the conversation, and what becomes of it. Each screen is imported when it is first opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.approvals import Answer, Approval
+    from agent.session.session import Session
+    from agent.tui.app import SessionApp
+    from agent.tui.approving import ApprovalScreen
+
+
+class Dialogs:
+    """One question is open at a time: a session asks one after the other."""
+
+    def __init__(self, app: SessionApp) -> None:
+        self._app = app
+        self._asked: tuple[int, ApprovalScreen] | None = None
+
+    def ask(self, session: Session, approval: Approval) -> None:
+        from agent.tui.approving import ApprovalScreen
+
+        def answered(answer: Answer | None) -> None:
+            self._asked = None
+            if answer is not None:
+                session.answer(approval.id, answer)
+
+        screen = ApprovalScreen(approval)
+        self._asked = (approval.id, screen)
+        self._app.push_screen(screen, answered)
+
+    def answered(self, id: int) -> None:
+        """The question is answered otherwise: by esc, or by a rule."""
+        if self._asked is not None and self._asked[0] == id:
+            screen, self._asked = self._asked[1], None
+            while screen in self._app.screen_stack:
+                self._app.screen.dismiss(None)
+                if self._app.screen is screen:
+                    break
+
+    def diff(self, diff: str, title: str, path: str = "") -> None:
+        from agent.tui.diff_screen import DiffScreen
+
+        self._app.push_screen(DiffScreen(diff, title, path))
+
+    def help(self) -> None:
+        from agent.session.commands import summaries
+        from agent.tui.help_screen import HelpScreen
+
+        self._app.push_screen(HelpScreen(summaries()))
+
+    def runs(self, session: Session) -> None:
+        from agent.tui.runs_screen import RunsScreen
+
+        def chosen(run: Path | None) -> None:
+            if run is not None:
+                session.say(f"/resume {run.name}")
+
+        self._app.push_screen(RunsScreen(session.settings.runs, str(session.start.source.root)), chosen)

@@ -1,0 +1,83 @@
+"""How a proof stands, and how a turn ended: as the conversation says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aci.view import clean
+from agent.tui.blocks import Block, Line, folded, gap
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from agent.tui.pen import Pen
+    from trajectories.errors import SweAgentError
+    from trajectories.records import Exit, Step, Verdict
+
+PARTS = {"red": "red without it", "green": "green with it", "red_again": "red again", "no_loss": "no loss"}
+COLOURS = {True: "success", False: "error", None: "muted"}
+NAMED = 10
+"""Tests that are named unopened."""
+ENDINGS = {
+    "verified": ("Verified: the patch solves it, and a test proves it.", "bold success"),
+    "faster": ("Faster: same answers, fewer instructions.", "bold success"),
+    "unproven": ("Not verified: the files are changed, but the proof is not complete.", "warning"),
+    "not_found": ("No fix was found.", "warning"),
+    "budget": ("The budget is used up.", "bold warning"),
+    "limit": ("A limit ended the turn.", "bold warning"),
+    "stuck": ("It went round in circles, and was stopped.", "warning"),
+    "error": ("The model could not go on.", "bold error"),
+    "interrupted": ("Interrupted; what was done so far stays.", "muted"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A step in which it was proven, or not, that nothing was lost and the issue is solved."""
+
+    step: Step
+    opens: bool = True
+
+    def blocks(self, opened: bool) -> list[Block]:
+        from agent.best import verdict_of
+
+        verdict = verdict_of(self.step)
+        found = [gap(), Block(partial(_parts, verdict))]
+        for what, names in (("shown by", verdict.tests), ("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
+            if names:
+                shown = names if opened else names[:NAMED]
+                more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+                found += folded(clean(f"{what}: {', '.join(shown)}{more}"), "error" if what == "lost" else "muted", 4)
+        for note in verdict.notes:
+            found += folded(clean(note), "muted", 4)
+        return found + (folded(clean(self.step.observations[0].text), "text", 4) if opened else [])
+
+
+def _parts(verdict: Verdict, pen: Pen) -> list[Strip]:
+    judged = [(words, getattr(verdict, part)) for part, words in PARTS.items()]
+    judged = [(words, value) for words, value in judged if value is not None]
+    if not judged:
+        return [pen.line(("Proof ", "bold"), ("nothing could be judged", "muted"), indent=2)]
+    told = [(f" {pen.mark(value)} {words} ", COLOURS[value]) for words, value in judged]
+    if sum(len(words) for words, _ in told) + 8 <= pen.width:
+        return [pen.line(("Proof ", "bold"), *told, indent=2)]
+    return [pen.line(("Proof", "bold"), indent=2), *(pen.line(part, indent=3) for part in told)]
+
+
+def ended(exit: Exit, word: str = "") -> list[Line]:
+    """`word` is what the strategy says to the user. Nothing of a turn that was answered: the answer is its end."""
+    if exit.kind == "answered":
+        return []
+    words, style = ENDINGS.get(exit.kind, ("", "muted"))
+    told = " ".join(part for part in (words, exit.message, exit.fix) if part)
+    found = [Line(word, "text", spaced=True)] if word else []
+    return [*found, Line(told, style, spaced=True)] if told else found
+
+
+def stopped(error: SweAgentError) -> Line:
+    """What ended the turn before its end, and that it can be gone on with."""
+    if type(error).__name__ == "Cancelled":
+        return Line("Interrupted. Enter goes on as it was; or say what to do otherwise.", "warning", spaced=True)
+    return Line(f"{error.message} {error.fix}".strip(), "error", spaced=True)

@@ -1,0 +1,46 @@
+"""A run's records as the conversation shows them, for one that is taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from agent.tui.blocks import Item, Line, Words
+from agent.tui.endings import Proven, ended
+from agent.tui.steps import Outputs, Taken
+from trajectories.records import Exit, Note, Run, Step, Turn
+
+if TYPE_CHECKING:
+    from trajectories.records import Record, Reply
+
+SHOWN = ("phase", "candidate", "summary")
+"""Notes that say how a strategy goes about it."""
+
+
+def items(records: Sequence[Record], replies: Mapping[tuple[str, int], Reply], outputs: Outputs) -> Iterator[Item]:
+    """Everything that a user saw, or would have seen."""
+    turns = 0
+    for record in records:
+        turns += isinstance(record, Turn)
+        match record:
+            case Run():
+                yield Words(record.issue.text)
+            case Turn() if turns > 1:
+                yield Words(record.request)
+            case Note(kind="message"):
+                yield Words(record.text, late=True)
+            case Note() if record.kind in SHOWN:
+                yield Line(record.text)
+            case Step():
+                yield of_step(record, replies.get((record.branch, record.reply or 0)), outputs)
+            case Exit():
+                yield from ended(record)
+            case _:
+                pass
+
+
+def of_step(step: Step, reply: Reply | None, outputs: Outputs) -> Item:
+    """A proof is shown as what it found."""
+    if step.author == "proof" and step.observations and "verdict" in step.observations[0].data:
+        return Proven(step)
+    return Taken(step, reply, outputs)

@@ -1,0 +1,120 @@
+"""What a session tells, as the widgets are to show it: one place for each kind of event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.session import events
+from agent.tui import theme
+from agent.tui.blocks import Line, Said, Words
+from agent.tui.endings import ended, stopped
+from agent.tui.history import SHOWN, items, of_step
+from trajectories.records import Note, Record
+from trajectories.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from agent.engine import Happening
+    from agent.session.events import Event
+    from agent.session.session import Session
+    from agent.tui.app import SessionApp
+
+LARGEST = 4_000_000
+"""Bytes of an output that are read to be shown."""
+
+
+def outputs(session: Session, number: int) -> str:
+    """The whole output kept under a number, with a word on what is left out."""
+    if session.engine is None:
+        return ""
+    file = session.engine.journal.directory / "out" / str(number)
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(LARGEST).decode("utf-8", "replace")
+            more = bool(opened.read(1))
+    except OSError:
+        return ""
+    return f"{text}\n… the rest is in {file}" if more else text
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """A run as it stood when it was taken up; it grows while this waits to be shown."""
+
+    trajectory: Trajectory
+    records: tuple[Record, ...]
+
+
+def held(event: Event) -> Event | Reopened | None:
+    """An event as it can be shown later, made in the session's thread; None for a new run, which shows itself."""
+    if not isinstance(event, events.Opened):
+        return event
+    records = tuple(event.trajectory.records)
+    begun = any(isinstance(record, Note) and record.kind == "life" for record in records)
+    return Reopened(event.trajectory, records) if begun else None
+
+
+def show(app: SessionApp, session: Session, event: Event | Reopened) -> None:
+    """In the app's thread."""
+    conversation = app.conversation
+    match event:
+        case Reopened():
+            if any(isinstance(item, Words) for item in conversation.items):
+                conversation.clear()
+            app.put(*items(event.records, event.trajectory.replies, lambda number: outputs(session, number)))
+        case events.Began(_, words):
+            if words:
+                app.put(Words(words))
+        case events.Happened(happening):
+            _happened(app, happening)
+        case events.Stepped(step, reply):
+            conversation.live.done(step.branch, step.author)
+            app.put(of_step(step, reply, lambda number: outputs(session, number)))
+        case events.Ended(result):
+            conversation.live.clear()
+            app.put(*ended(result.exit, result.word))
+        case events.Stopped(error):
+            conversation.live.clear()
+            app.put(stopped(error))
+        case events.Asked(approval):
+            app.dialogs.ask(session, approval)
+        case events.Answered(approval):
+            app.dialogs.answered(approval.id)
+        case events.Told():
+            _told(app, event)
+        case events.Wanted(what, words):
+            _wanted(app, session, what, words)
+        case events.Closed():
+            app.exit(0)
+        case events.Changed():
+            pass
+
+
+def _happened(app: SessionApp, happening: Happening) -> None:
+    if happening.kind in ("delta", "action", "ask"):
+        app.conversation.live.heard(happening.kind, happening.branch, happening.text)
+        app.conversation.changed()
+    elif happening.branch == "proof":
+        app.conversation.live.heard("action", "proof", happening.text)
+        app.conversation.changed()
+    elif happening.kind == "say" or happening.kind in SHOWN:
+        app.put(Line(happening.text))
+
+
+def _told(app: SessionApp, told: events.Told) -> None:
+    if told.kind == "diff" and told.title:
+        app.dialogs.diff(told.text, told.title)
+    else:
+        app.put(Said(told.text, told.kind, told.title))
+
+
+def _wanted(app: SessionApp, session: Session, what: str, words: str) -> None:
+    match what:
+        case "theme":
+            app.put(Said(theme.choose(app, words), "text"))
+        case "copy":
+            app.copy_to_clipboard(words)
+        case "runs":
+            app.dialogs.runs(session)
+        case "quit":
+            app.action_leave()
