@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import groupby
 from typing import ClassVar
 
-from pygments.lexers import find_lexer_class_for_filename  # type: ignore[import-untyped]
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
@@ -17,17 +15,13 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style
 
-from agent.session.status import ChangedFile
 from agent.tui.diff_lines import FileDiff, Pair, Row, paired
+from agent.tui.diff_text import CUT, LONGEST, TAB, colour, counts, shown, told
 from agent.tui.panel import LETTERS
-from agent.tui.plain import code_line, one_line
-from agent.tui.theme import highlighted
+from agent.tui.plain import one_line
 
 CHUNK = 200
 """Rows that are coloured at once."""
-LONGEST = 2_000
-"""Columns of a line that can be scrolled to."""
-TAB = 4
 BESIDE = 104
 """Columns of its own from which on old and new stand side by side: of a screen 140 with the list of files."""
 NARROW = 60
@@ -68,7 +62,7 @@ class DiffView(ScrollView, can_focus=True):
         numbers = (max(file.rows[-1].old, file.rows[-1].new) for file in files if file.rows)
         self._digits = max((len(str(number)) for number in numbers), default=3)
         longest = max((len(row.text) for file in files for row in file.rows), default=0)
-        self._longest = min(LONGEST, longest + TAB)
+        self._longest = min(LONGEST + CUT, longest + TAB)
 
     def on_mount(self) -> None:
         self._lay_out(self._two)
@@ -91,6 +85,13 @@ class DiffView(ScrollView, can_focus=True):
         super().notify_style_update()
         self._code.clear()
 
+    def action_scroll_home(self) -> None:
+        self.scroll_home(animate=False)
+
+    def action_scroll_end(self) -> None:
+        """At once: nobody wants to see half a million lines go by."""
+        self.scroll_end(animate=False)
+
     # Where what stands
 
     def _lay_out(self, two: bool) -> None:
@@ -103,7 +104,7 @@ class DiffView(ScrollView, can_focus=True):
                 self._rows.append(_alone(Row("note", "")))
             self._starts.append(len(self._rows))
             self._rows.append(_alone(Row("file", file.path)))
-            self._rows += [_alone(Row("note", note)) for note in _told(file)]
+            self._rows += [_alone(Row("note", note)) for note in told(file)]
             self._rows += paired(file.rows) if two else map(_alone, file.rows)
         self.virtual_size = Size(self._width_of_numbers * (1 + two) + self._longest * (1 + two), len(self._rows))
         self.go_to(*at)
@@ -159,6 +160,15 @@ class DiffView(ScrollView, can_focus=True):
                 return True
         return False
 
+    def place_found(self) -> tuple[int, int]:
+        """The file and the row where the words of the last search stand."""
+        return self.file_at(self._last), max(0, _number(self._rows[self._last]))
+
+    @property
+    def coloured(self) -> int:
+        """Rows whose colours are kept."""
+        return sum(len(self._code[key]) for key in self._code.keys())  # noqa: SIM118 - no mapping
+
     # Drawing
 
     def render_line(self, y: int) -> Strip:
@@ -177,16 +187,16 @@ class DiffView(ScrollView, can_focus=True):
         left = self._side(file, pair.left, half, None, new=False)
         return Strip.join([left, self._side(file, pair.right, width - half, at)])
 
-    def _heading(self, file: int, row: Row) -> Content:
+    def _heading(self, number: int, row: Row) -> Content:
         if row.kind == "hunk":
             return Content.styled(one_line(row.text), "$text-secondary")
         if row.kind == "note":
             return Content.styled(f"  {one_line(row.text)}", "italic $text-muted")
-        told = self.files[file]
+        file = self.files[number]
         return Content.assemble(
-            (f"{told.letter} ", f"bold {LETTERS.get(told.letter, '')}"),
-            (one_line(told.path), "bold"),
-            ("  " + counts(told), "$text-muted"),
+            (f"{file.letter} ", f"bold {LETTERS.get(file.letter, '')}"),
+            (one_line(file.path), "bold"),
+            ("  " + counts(file), "$text-muted"),
         )
 
     @property
@@ -254,35 +264,10 @@ class DiffView(ScrollView, can_focus=True):
         row = self._rows[y].right or self._rows[y].left
         if row is None:
             return ""
-        return self._heading(self.file_at(y), row).plain if row.kind in ("file", "note", "hunk") else _shown(row)
+        return self._heading(self.file_at(y), row).plain if row.kind in ("file", "note", "hunk") else shown(row)
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
-
-
-def counts(file: FileDiff | ChangedFile) -> str:
-    """How many lines came and went, in a few characters."""
-    if file.added is None or getattr(file, "binary", False):
-        return "binary"
-    return f"+{file.added} -{file.removed}"
-
-
-def colour(rows: list[Row], path: str) -> dict[int, Content]:
-    """The text of rows of one file by their numbers, each side of a hunk read as code of its own."""
-    found: dict[int, Content] = {}
-    lexer = find_lexer_class_for_filename(path.rpartition("/")[2])
-    language = lexer.aliases[0] if lexer and lexer.aliases else "text"
-    for _, hunk in groupby(rows, lambda row: row.hunk):
-        lines = list(hunk)
-        for side in ("removed", "added"):
-            code = [row for row in lines if row.kind in ("same", side)]
-            text = highlighted("\n".join(_shown(row) for row in code), language=language)
-            found |= zip((row.n for row in code), text.split("\n", allow_blank=True), strict=False)
-    return found
-
-
-def _shown(row: Row) -> str:
-    return code_line(row.text, TAB, LONGEST)
 
 
 def _alone(row: Row) -> Pair:
@@ -292,10 +277,3 @@ def _alone(row: Row) -> Pair:
 def _number(pair: Pair) -> int:
     row = pair.right or pair.left
     return row.n if row and row.kind not in ("file", "note") else -1
-
-
-def _told(file: FileDiff) -> list[str]:
-    """What is to be said of a file beside its lines."""
-    if file.notes or file.rows:
-        return file.notes
-    return ["empty file"]

@@ -54,6 +54,11 @@ class StatusLine(Widget):
         self._move(status.state == "working" and self.is_mounted and self.app.animation_level != "none")
         self.refresh()
 
+    @property
+    def moves(self) -> bool:
+        """Whether the mark is in motion."""
+        return self._timer is not None
+
     def _move(self, moves: bool) -> None:
         if moves and self._timer is None:
             self._timer = self.set_interval(0.25, self._next_frame)

@@ -1,0 +1,48 @@
+"""How a session stands, for tests of what shows it; and apps run in a loop of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from textual.app import App
+from textual.pilot import Pilot
+
+from agent.ledger import Spent
+from agent.session.status import ChangedFile, Status
+
+STATUS = Status(
+    state="idle",
+    mode="build",
+    strategy="build",
+    model="maker/model-4-large",
+    workspace="docker",
+    branch="main",
+    base="1a2b3c4d5e + 3 changes",
+    spent=Spent(0.12, 41_000, 30_000, 900, 7),
+    budget=2.0,
+    seconds=200.4,
+    context=0.34,
+)
+FILES = (
+    ChangedFile("M", "invoices/a/folder/with/a/rather/long/path/money.py", 12, 3),
+    ChangedFile("A", "tests/test_[b]money.py", 30, 0),
+    ChangedFile("D", "logo.png"),
+)
+
+
+def status(**changes: Any) -> Status:
+    return replace(STATUS, **changes)
+
+
+def running(app: App[Any], look: Callable[[Pilot[Any]], Awaitable[Any]], size: tuple[int, int] = (80, 24)) -> Any:
+    """What `look` returns of an app that stands."""
+
+    async def run() -> Any:
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            return await look(pilot)
+
+    return asyncio.run(run())
