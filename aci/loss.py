@@ -34,7 +34,10 @@ def judge_loss(
         return verdict
     missing = [id for id in baseline.passed if not passes(suite, id)]
     unreached = [id for id in missing if is_unreached(suite, id)]
-    gone = [id for id in missing if not is_unreached(suite, id)]
+    removed = [id for id in missing if id not in unreached and _is_taken_out(trial, baseline, suite, id)]
+    if removed:
+        trial.note(f"Taken out of tests that were changed: {some(removed)}.")
+    gone = [id for id in missing if id not in unreached and id not in removed]
     flaky = _flaky(trial, before, after, baseline, gone) if gone else []
     quotes = {id: evidence.contradiction(trial.issue.text, id) for id in gone if id not in flaky}
     lost = tuple(id for id, quote in quotes.items() if not quote)
@@ -45,6 +48,12 @@ def judge_loss(
     unseen = _fails_unseen(trial, baseline)
     no_loss = None if (unreached or unseen) and not lost else not lost
     return replace(verdict, no_loss=no_loss, lost=lost, flaky=tuple(flaky), contradicted=contradicted)
+
+
+def _is_taken_out(trial: Trial, baseline: Report, suite: Report | None, id: str) -> bool:
+    """Whether a test is no longer there since the patch, which may, changed its file."""
+    result = baseline.find(id)
+    return bool(suite and result and suite.find(id) is None and result.path in trial.parts.source)
 
 
 def _fails_unseen(trial: Trial, baseline: Report) -> bool:

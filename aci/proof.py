@@ -50,6 +50,7 @@ def prove(
     say: Callable[[str], None] = lambda _: None,
     known: dict[object, Report | None] | None = None,
     reproduces: bool = True,
+    changed_tests: bool = False,
 ) -> Verdict:
     """Prove the patch from `base_tree` to `tree`.
 
@@ -60,9 +61,12 @@ def prove(
     have to do with the patch, and has `spare` seconds for all; with the patch, some times as many. Raises
     WorkspaceError; tests that cannot be run are told in notes. `known` keeps what the suite did without the patch, for
     the next proof on the same base. Without `reproduces` the patch is to change no behaviour: no test has to be red,
-    and `no_loss` is true only where the runs can be trusted.
+    and `no_loss` is true only where the runs can be trusted. With `changed_tests` those that it changes run as it has
+    them, and what it took out of their files is told, not lost.
     """
     parts = separate(trees, base_tree, tree, command)
+    if changed_tests:
+        parts = replace(parts, source=(*parts.source, *parts.tests, *parts.kept_out), tests=(), kept_out=())
     if not parts.source:
         return Verdict(
             "unproven" if parts.tests or parts.kept_out else "none", notes=_about(trees, base_tree, tree, parts)

@@ -2,6 +2,10 @@
 
 A step that goes back says so in the data of an observation (`back_to`: the number of the step it goes back to), so what
 a model is sent stays a pure function of the records. What others said meanwhile (a user, a proof, the strategy) stays.
+
+A step that a user goes back with (`rewind`: undo, redo, a summary in place of all) leaves nothing of it: the
+conversation is from then on what it was after step `rewind` (0: nothing), and the step itself is told only if it is a
+summary (`told`).
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from trajectories.records import Observation, Step
 
-BACK_TO = "back_to"
+BACK_TO, REWIND, TOLD = "back_to", "rewind", "told"
 LINE, SAFETY, HINT = "undo", "safety", "hint"
 """Authors: of the line that stands for what is left out, of what the safety net says, of what ends circles."""
 LOOKS = {"view", "search", "symbols"}
@@ -24,21 +28,32 @@ def goes_back(step: Step) -> int | None:
     return min(numbers, default=None)
 
 
+def rewinds(step: Step) -> int | None:
+    """The number of the step whose conversation goes on after this one; 0 for none."""
+    return next((seen.data[REWIND] for seen in step.observations if REWIND in seen.data), None)
+
+
 def in_short(steps: Sequence[Step]) -> list[Step]:
     """The steps as a model is to read them: where one goes back, a line in place of what came in between."""
+    wanted = {number for step in steps if (number := rewinds(step)) is not None}
+    known: dict[int, list[Step]] = {0: []}
     kept: list[Step] = []
     for step in steps:
-        target = goes_back(step)
-        if target is not None:
+        if (number := rewinds(step)) is not None:
+            kept = list(known[number])
+        elif (target := goes_back(step)) is not None:
             kept = _without(kept, target)
-        kept.append(step)
+        if number is None or any(seen.data.get(TOLD) for seen in step.observations):
+            kept.append(step)
+        if step.n in wanted:
+            known[step.n] = list(kept)
     return kept
 
 
 def is_rewritten(steps: Sequence[Step]) -> bool:
     """Whether the last reply was to a conversation that is not the beginning of the present one."""
     last = next((at for at in reversed(range(len(steps))) if steps[at].reply is not None), 0)
-    if all(goes_back(step) is None for step in steps[last:]):
+    if all(goes_back(step) is None and rewinds(step) is None for step in steps[last:]):
         return False
     before = in_short(steps[:last])
     return in_short(steps)[: len(before)] != before

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from aci.trial import some
 from agent.outcome import Outcome, load_verdict
-from trajectories.records import Observation, Step, Verdict
+from agent.standing import stands_at
+from agent.traits import is_by_hand, stays
+from trajectories.records import Issue, Observation, Step, Verdict
 
 if TYPE_CHECKING:
     from agent.task import Task
@@ -23,24 +26,33 @@ PARTS = {
     "red_again": "it fails again with the source hunks taken out",
     "no_loss": "what passed before passes now",
 }
+KEPT = "What passed before passes now. It is not verified: /prove runs the whole gate."
+UNSEEN = "Whether what passed before passes now could not be judged. /prove runs the whole gate."
+NO_TESTS = "No test ran before the change, so nothing shows what it may break."
 
 
 def proof_step(
-    task: Task, tree: str, reproduction: Sequence[str], places: Sequence[str], reproduces: bool = True
+    task: Task,
+    tree: str,
+    reproduction: Sequence[str],
+    places: Sequence[str],
+    reproduces: bool = True,
+    whole: bool = False,
 ) -> Observation:
-    """Prove `tree` against the run's base, as an observation that carries the verdict."""
+    """Prove `tree` against what the turn began with, or the whole run, as an observation that carries the verdict."""
     from aci.proof import prove
 
     engine = task.engine
-    if tree == engine.run.base.tree:
+    base = engine.run.base if whole else task.base
+    if tree == base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
     else:
         verdict = prove(
             lambda at: engine.fork(at, task.cancel),
             engine.trees,
-            engine.run.base.tree,
+            base.tree,
             tree,
-            issue=engine.run.issue,
+            issue=wishes(task) if whole else task.issue,
             command=engine.settings.test,
             reproduction=reproduction,
             places=places,
@@ -49,8 +61,28 @@ def proof_step(
             say=lambda line: engine.tell("say", "proof", line),
             known=engine.baselines,
             reproduces=reproduces,
+            changed_tests=engine.settings.update_tests and not reproduces,
         )
-    return Observation(in_words(verdict), verdict.verified, data={"verdict": asdict(verdict)})
+    if base.tree != engine.run.base.tree:
+        verdict = replace(verdict, commands=())  # they begin with a checkout of the run's base
+    words = in_words(verdict) if reproduces else of_loss(verdict)
+    return Observation(words, verdict.verified, data={"verdict": asdict(verdict)})
+
+
+def wishes(task: Task) -> Issue:
+    """All that the user asked for so far, as one issue."""
+    run, turns = task.engine.run, task.engine.trajectory.turns[1:]
+    asked = [turn.request for turn in turns if not is_by_hand(turn.strategy)]
+    return replace(run.issue, body="\n\n".join(filter(None, [run.issue.body, *asked])))
+
+
+def of_loss(verdict: Verdict) -> str:
+    """What a verdict without a reproduction says, for the user and the model."""
+    if verdict.no_loss is False:
+        return "\n".join([f"Passed before, and no longer: {some(verdict.lost)}.", *_told(verdict)])
+    untested = any(note.startswith("No test ran") for note in verdict.notes)
+    head = NO_TESTS if untested else KEPT if verdict.no_loss else UNSEEN
+    return "\n".join([head, *([] if untested else _told(verdict))])
 
 
 def verdict_of(step: Step) -> Verdict:
@@ -64,12 +96,22 @@ def in_words(verdict: Verdict) -> str:
     lines += [f"- {meaning}: {TOLD[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
     if verdict.lost:
         lines.append(f"- lost: {', '.join(verdict.lost[:20])}{' …' if len(verdict.lost) > 20 else ''}")
-    return "\n".join([*lines, *(f"- {note}" for note in verdict.notes if not UNTOLD.match(note)), *verdict.failures])
+    return "\n".join([*lines, *_told(verdict)])
+
+
+def _told(verdict: Verdict) -> list[str]:
+    return [*(f"- {note}" for note in verdict.notes if not UNTOLD.match(note)), *verdict.failures]
 
 
 def best(task: Task) -> Outcome:
-    """The best tree of a branch and those under it: verified > green > no loss > parses; the later of equals."""
-    under = [step for step in task.engine.trajectory.all_steps() if f"{step.branch}/".startswith(f"{task.branch}/")]
+    """The best tree of a branch and those under it, in this turn: verified > green > no loss > parses; the later of
+    equals. A turn that is a part of a conversation ends with the tree that the conversation has come to."""
+    trajectory = task.engine.trajectory
+    if stays(trajectory.turns[-1].strategy) and task.branch == "main":
+        tree = stands_at(trajectory, task.base.tree)
+        return Outcome(tree, Verdict("none" if tree == task.base.tree else "unproven"))
+    steps = (record for record in trajectory.of_turn if isinstance(record, Step))
+    under = [step for step in steps if f"{step.branch}/".startswith(f"{task.branch}/")]
     proven = [(verdict_of(step), step.tree) for step in under if step.author == "proof"]
     if proven:
         verdict, tree = max(enumerate(proven), key=lambda item: (item[1][0].rank, item[0]))[1]

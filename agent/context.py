@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from agent.backtrack import goes_back, in_short, is_rewritten
 from agent.folding import IMAGE_TOKENS, Folding, characters
 from agent.models.base import Message
 from trajectories.records import Reply, Step
+from trajectories.trajectory import Trajectory
 
+ASKING, HAND = "task", "hand"
+"""Authors: of what a strategy says to its model, of what the user does by hand."""
+Pictures = Mapping[int, Sequence[str]]
+"""data: URLs by the number of the step with whose words they are shown."""
+NONE: Pictures = MappingProxyType({})
 LONGEST_TOKEN = 16
 """Bytes a token, on average, that no text has."""
 
@@ -54,11 +62,11 @@ def messages(
     replies: Mapping[tuple[str, int], Reply],
     reader: Reader,
     limits: Sequence[tuple[int, int]] = (),
-    images: Sequence[str] = (),
+    images: Pictures = NONE,
 ) -> Said:
     """The conversation of a branch in OpenAI's chat form.
 
-    `limits` are (ask number, most characters): from that ask on the conversation must fit. `images` are data: URLs.
+    `limits` are (ask number, most characters): from that ask on the conversation must fit.
     Raises ModelError if it cannot be made to fit the reader's window, or the limits.
     """
     talk = conversation(system, steps, replies, reader, limits, images)
@@ -74,7 +82,7 @@ def conversation(
     replies: Mapping[tuple[str, int], Reply],
     reader: Reader,
     limits: Sequence[tuple[int, int]] = (),
-    images: Sequence[str] = (),
+    images: Pictures = NONE,
 ) -> Folding:
     """The conversation as `messages` has it, before it is decided what the next request folds."""
     talk = Folding(reader.window, reader.cached, limits)
@@ -98,17 +106,16 @@ def _grown(
     steps: Sequence[Step],
     replies: Mapping[tuple[str, int], Reply],
     reader: Reader,
-    images: Sequence[str] = (),
+    images: Pictures = NONE,
 ) -> Iterator[int]:
     """Let a conversation grow by its steps; yields the number of each ask as it was decided, before its answer."""
     taken: set[str] = set()
     if system:
         talk.say({"role": "system", "content": system})
-    pictures = images
     for step in in_short(steps):
         if step.reply is None:
+            pictures = images.get(step.n, ()) if step.tree else ()  # a line in place of others has no tree
             talk.say({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
-            pictures = ()
         else:
             reply = replies[step.branch, step.reply]
             talk.decide(step.reply)
@@ -138,9 +145,24 @@ def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Mes
     return [assistant, *({"role": "tool", "tool_call_id": id, "content": next(answers, "")} for id in ids)]
 
 
+def illustrated(trajectory: Trajectory, branch: str) -> dict[int, Sequence[str]]:
+    """The pictures of each turn, at the step in which the branch is told what the turn asks for."""
+    found: dict[int, Sequence[str]] = {}
+    for number, at in enumerate(trajectory.turns_at):
+        issue = trajectory.run.issue if trajectory.run else None
+        pictures = trajectory.turns[number].images if number else issue.images if issue else ()
+        later = (record for record in itertools.islice(trajectory.records, at, None) if pictures)
+        for step in (record for record in later if isinstance(record, Step) and record.branch == branch):
+            if step.reply is None and (not number or step.author == ASKING):
+                found[step.n] = pictures
+                break
+    return found
+
+
 def told(step: Step) -> str:
     """What a step without a model's actions says to the next ask."""
-    done = [f"{step.author} called {action.tool}({json.dumps(action.arguments)})" for action in step.actions]
+    who = "The user" if step.author == HAND else step.author
+    done = [f"{who} called {action.tool}({json.dumps(action.arguments)})" for action in step.actions]
     return "\n".join([*done, *(observation.text for observation in step.observations)])
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -17,8 +18,11 @@ from aci.contamination import installed_copies
 from aci.disguises import SHORTEST
 from aci.environment import environment_for
 from aci.repository import Repository
+from aci.working_tree import WorkingTree
 from aci.workspace import OURS, Options, Workspace, open_workspace
 from agent.approvals import Approve, allow
+from agent.backtrack import rewinds
+from agent.consent import may_set_up
 from agent.ledger import Ledger
 from agent.limiter import Limiter
 from agent.models.base import Model, load_model
@@ -28,7 +32,7 @@ from agent.surroundings import services, wishes
 from tools.base import Toolbox
 from trajectories.errors import Cancelled, ConfigError, LimitStop
 from trajectories.journal import Journal, first_record
-from trajectories.records import Note, Reply, Run, Turn
+from trajectories.records import Hold, Note, Reply, Run, Turn
 from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
     from aci.testing import Report
 
 
+OF_MODELS = ("models", "effort", "model_timeout")
+"""Settings with which a model is loaded."""
 BRIEF = 1.0
 """Seconds; that the run stood still for less is not on its record."""
 
@@ -102,8 +108,7 @@ class Engine:
         try:
             self.run: Run = first_record(self.trajectory, directory)
             self.trees = Trees(directory / "trees.git")
-            self.ledger = Ledger(settings.budget, settings.max_tokens)
-            self.ledger.replay(self.trajectory.holds.values(), self.trajectory.settles)
+            self.ledger = purse(settings, self.trajectory)
         except BaseException:
             self.journal.close()
             raise
@@ -122,14 +127,31 @@ class Engine:
         self._lock = Lock()
         self._standing = 0
         self._stood = Lock()
-        self.started = time.monotonic() - self.trajectory.live_seconds()
-        if settings.max_time is not None:
-            self.cancel.deadline = self.started + settings.max_time
+        self._rested: float | None = None
+        self._begin_to_count()
 
     @property
     def seconds(self) -> float:
-        """Live time of the run, earlier processes included; that in which it stood still is not."""
-        return time.monotonic() - self.started
+        """Live time of the run, earlier processes included; that in which it stood still, or rested, is not."""
+        return time.monotonic() - self.started if self._rested is None else self._rested
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While a turn is worked on. Between turns, and while one is interrupted, the run's time does not pass."""
+        self.resumed = self.resumed and not self.opened
+        if self._rested is not None:
+            self._rested = None
+            self._begin_to_count()
+        try:
+            yield
+        finally:
+            self._rested, self.cancel.deadline = self.seconds, None
+
+    def _begin_to_count(self) -> None:
+        """`max_time` is that of a turn."""
+        now, max_time = time.monotonic(), self.settings.max_time
+        self.started = now - self.trajectory.live_seconds()
+        self.cancel.deadline = None if max_time is None else now - self.trajectory.turn_seconds() + max_time
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
@@ -186,16 +208,22 @@ class Engine:
         """The user's own repository. Raises UsageError when it is gone."""
         return Repository.open(self.run.repository)
 
+    @cached_property
+    def working_tree(self) -> WorkingTree:
+        """The user's files as they are now."""
+        return WorkingTree(self.repository, self.trees)
+
     def next_turn(self, turn: Turn, settings: Settings) -> None:
         """Begin a turn under these settings; the workspace, if one is open, goes on. The turn before has ended."""
         self.journal.append(turn)
-        self.settings = settings
+        before, self.settings = self.settings, settings
         self.cancel.clear()
-        self.resumed = self.resumed and self._root is None
         self._asked = 0
         with self._lock:
-            self.ledger = Ledger(settings.budget, settings.max_tokens)
-            self.ledger.replay(self.trajectory.holds.values(), self.trajectory.settles)
+            if any(getattr(before, name) != getattr(settings, name) for name in OF_MODELS):
+                self._known_secrets = self.secrets
+                self._models = {}
+            self.ledger = purse(settings, self.trajectory)
 
     def take_step(self) -> None:
         """Count one more reply. Raises LimitStop when the turn has had all it may have, in whatever branch."""
@@ -205,6 +233,27 @@ class Engine:
                     f"The run has taken its {self.settings.max_steps} steps.", "Give more with --max-steps."
                 )
             self._asked += 1
+
+    @property
+    def opened(self) -> bool:
+        """Whether the run's workspace is open: files may lie there of an earlier turn, or one that was interrupted."""
+        return self._root is not None
+
+    def context_share(self) -> float | None:
+        """The share of its model's window that the main branch's last request took; None where nobody knows."""
+        reply = self.trajectory.last_replies.get("main")
+        model = self._models.get(reply.model) if reply else None
+        steps = self.trajectory.steps["main"]
+        since = itertools.takewhile(lambda step: step.reply is None, reversed(steps))
+        if (
+            not reply
+            or not reply.usage
+            or not model
+            or not model.window
+            or any(rewinds(step) is not None for step in since)
+        ):
+            return None
+        return (reply.usage.input_tokens + reply.usage.output_tokens) / model.window
 
     def root(self) -> Workspace:
         """The run's own workspace, opened at the base by the first who needs it."""
@@ -227,6 +276,7 @@ class Engine:
             services=services(self.settings, self.repository.name),
             cancel=self.cancel,
             say=lambda line: self.tell("say", "main", line),
+            may_set_up=partial(may_set_up, self),
         )
         if self.settings.workspace == "docker":
             options = replace(options, image=environment_for(options, self._wishes()))
@@ -271,8 +321,18 @@ class Engine:
 
 def _replies(trajectory: Trajectory) -> int:
     """Of the present turn."""
-    before = sum(isinstance(record, Reply) for record in trajectory.before_turn)
-    return len(trajectory.replies) - before
+    return sum(isinstance(record, Reply) for record in trajectory.of_turn)
+
+
+def purse(settings: Settings, trajectory: Trajectory) -> Ledger:
+    """The run's, as its record leaves it. A provider that billed too much in an earlier turn ended that turn only."""
+    ledger = Ledger(settings.budget, settings.max_tokens)
+    of_turn = {record.id for record in trajectory.of_turn if isinstance(record, Hold)}
+    for present in (False, True):
+        ledger.overrun = ""
+        holds = [hold for name, hold in trajectory.holds.items() if (name in of_turn) == present]
+        ledger.replay(holds, trajectory.settles)
+    return ledger
 
 
 def known_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:

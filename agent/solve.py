@@ -20,11 +20,14 @@ from aci.patch import is_test, split
 from aci.repository import Repository
 from aci.view import mask
 from agent.engine import Engine, Happening, Token, check_models, known_secrets
+from agent.host_edits import taken_over
 from agent.ledger import Spent
 from agent.limiter import Limiter
 from agent.outcome import Outcome
 from agent.settings import Settings, load_settings
+from agent.standing import MAIN, started_at
 from agent.task import Task
+from agent.traits import is_apart, is_by_hand, stays
 from tools.base import Toolbox
 from trajectories.errors import (
     Cancelled,
@@ -33,6 +36,7 @@ from trajectories.errors import (
     ModelError,
     Refused,
     Stop,
+    SweAgentError,
     TryLater,
     UsageError,
     WorkspaceError,
@@ -44,6 +48,8 @@ from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
 VERSION = "0.1.0"
+DONE = {"answered", "done", "undone"}
+"""Ends of turns that were to show nothing more: a question is answered, a command was run, something was undone."""
 MAKE_ROOM = "Make room, or set SWE_AGENT_STATE to a folder of yours."
 MENDED = {"model_timeout", "retry_wait"}
 MENDED_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
@@ -64,7 +70,9 @@ class Result:
     effects: tuple[str, ...] = ()
     """What was done to the user's repository, in words."""
     word: str = ""
-    """What the strategy says to the user at the end, if it has more to say than the patch."""
+    """What the model or the strategy says to the user at the end, if there is more to say than the patch."""
+    began: str = ""
+    """The tree that the turn began with: what it changed is from there to the exit's tree."""
 
 
 def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None = None, name: str = "") -> Path:
@@ -200,18 +208,38 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
     """
     if engine.trajectory.exit is not None:
         return result(engine)
-    engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
-    engine.settle_late()
+    with engine.at_work():
+        engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
+        engine.settle_late()
+        yield from _turn(engine)
+    return result(engine)
+
+
+def _turn(engine: Engine) -> Generator[Step, None, None]:
+    """The present turn, to its exit record."""
     task = Task(engine)
-    stop: Stop | ModelError | None = None
+    stop: Stop | ModelError | UsageError | None = None
+    name = engine.trajectory.turns[-1].strategy
     try:
-        strategy = find("agent.strategies", engine.trajectory.turns[-1].strategy, "solve", "strategy")
+        strategy = find("agent.strategies", name, "solve", "strategy")
+        yield from task.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
+        if not is_apart(name):
+            yield from taken_over(task)
         outcome: Outcome = yield from strategy(task)
-    except Cancelled:
-        if engine.cancel.stopped or not engine.cancel.expired:
+    except Cancelled as error:
+        if is_by_hand(name):
+            stop = error
+        elif engine.cancel.stopped or not engine.cancel.expired:
             raise
-        stop = LimitStop(f"The run has used its {engine.settings.max_time:g} seconds.", "Give more with --max-time.")
+        else:
+            stop = LimitStop(
+                f"The run has used its {engine.settings.max_time:g} seconds.", "Give more with --max-time."
+            )
     except Stop as error:
+        stop = error
+    except UsageError as error:
+        if not is_by_hand(name):
+            raise
         stop = error
     except Refused as error:
         raise ConfigError(error.message, f"{error.fix} Then go on with `swe-agent resume {engine.run.id}`.") from error
@@ -223,27 +251,31 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
     if stop is not None:
         outcome = task.best()
     _finish(engine, outcome, stop)
-    return result(engine)
 
 
-def _finish(engine: Engine, outcome: Outcome, stop: Stop | ModelError | None) -> None:
+def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None) -> None:
     """The patch is durable and delivered before the exit record says so."""
     from agent.deliver import deliver
 
     tree = without_edited_tests(engine, outcome.tree)
+    began = started_at(engine.trajectory, engine.run.base.tree)
     patch = split(engine.trees, engine.run.base.tree, tree)
     folder = engine.journal.directory
     try:
         write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
         if outcome.verdict.commands:
             write_durably(folder / "proof.sh", _script(engine, outcome.verdict).encode("utf-8", "surrogateescape"))
+        else:
+            (folder / "proof.sh").unlink(missing_ok=True)  # an earlier turn's, of an earlier patch
     except OSError as error:
         raise WorkspaceError(f"The patch cannot be written: {error.strerror}.", "Make room, then resume.") from error
-    deliver(engine, patch)
+    if len(engine.trajectory.turns) == 1:
+        deliver(engine, patch)
+    changed = bool(patch) and (tree != began or outcome.verdict.kind == "unproven")
     engine.journal.append(
         Exit(
-            kind=_kind(outcome, patch, stop),
-            code=_code(outcome, patch, stop),
+            kind=_kind(outcome, changed, stop),
+            code=_code(outcome, changed, stop),
             tree=tree,
             verdict=_with_sources(engine, outcome.verdict),
             message=stop.message if stop else "",
@@ -269,21 +301,21 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     return replace(verdict, notes=(*verdict.notes, *engine.copies, *read))
 
 
-def _kind(outcome: Outcome, patch: Patch, stop: Stop | ModelError | None) -> str:
+def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
     if outcome.verdict.verified:
         return outcome.verdict.kind
     if isinstance(stop, Stop):
         return stop.kind
     if stop is not None:
         return "error"
-    return outcome.exit or ("unproven" if patch else "not_found")
+    return outcome.exit or ("unproven" if changed else "not_found")
 
 
-def _code(outcome: Outcome, patch: Patch, stop: Stop | ModelError | None) -> int:
-    """The first that fits of the exit codes for a run that ended."""
-    if outcome.verdict.verified:
+def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
+    """The first that fits of the exit codes for a run, or a turn of it, that ended."""
+    if outcome.verdict.verified or (stop is None and outcome.exit in DONE):
         return 0
-    if patch:
+    if changed:
         return 6
     return stop.code if stop else 1
 
@@ -302,13 +334,19 @@ def _script(engine: Engine, verdict: Verdict) -> str:
 
 
 def _last_word(trajectory: Trajectory) -> str:
-    """The text of the last step, if it is the strategy's own and nobody's action; else what the work was handed in
-    with."""
-    steps = trajectory.steps["main"]
-    if steps and not steps[-1].actions and steps[-1].author == trajectory.turns[-1].strategy:
-        return "\n".join(observation.text for observation in steps[-1].observations)
+    """What is said to the user at the end of the turn: by the strategy in a last step of its own, or by the model, in
+    words or as a summary of what it hands in; in a conversation also what the tests showed."""
+    steps = [step for step in trajectory.of_turn if isinstance(step, Step) and step.branch == MAIN]
+    last = steps[-1] if steps else None
+    if last and not last.actions and last.author == trajectory.turns[-1].strategy:
+        return "\n".join(observation.text for observation in last.observations)
+    proven = [step for step in steps if step.author == "proof"]
+    shown = [proven[-1].observations[0].text] if proven and stays(trajectory.turns[-1].strategy) else []
+    replied = next((step for step in reversed(steps) if step.reply is not None), None)
+    if replied and not replied.actions and stays(trajectory.turns[-1].strategy):
+        return "\n\n".join([trajectory.replies[MAIN, replied.reply or 0].text, *shown])
     summaries = (seen.data.get("summary") for step in reversed(steps) for seen in reversed(step.observations))
-    return next(filter(None, summaries), "")
+    return "\n\n".join(filter(None, [next(filter(None, summaries), ""), *shown]))
 
 
 def result(engine: Engine) -> Result:
@@ -327,6 +365,7 @@ def result(engine: Engine) -> Result:
         spent=engine.ledger.spent,
         steps=len(trajectory.all_steps()),
         ended=trajectory.exit is not None,
-        effects=tuple(note.text for note in trajectory.notes if note.kind == "done"),
+        effects=tuple(r.text for r in trajectory.of_turn if isinstance(r, Note) and r.kind == "done"),
         word=_last_word(trajectory),
+        began=started_at(trajectory, engine.run.base.tree),
     )

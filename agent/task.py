@@ -14,22 +14,27 @@ from itertools import takewhile
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from aci.trial import some
 from aci.view import mask
 from agent.asking import Ask, send
+from agent.backtrack import REWIND, TOLD, in_short
 from agent.best import best, proof_step, verdict_of
-from agent.context import Reader, Said, messages
+from agent.consent import refusal
+from agent.context import Reader, Said, illustrated, messages
 from agent.engine import Engine, Token
 from agent.ledger import UNKNOWN
 from agent.loop import loop, submitted
 from agent.moves.safety import Net
 from agent.outcome import Outcome
 from agent.parallel import Attempt, run_all
+from agent.scope import Scope
+from agent.standing import MAIN, began_at, started_at
+from agent.undoing import left_hanging
 from tools.base import Context
 from trajectories.errors import RunBroken
 from trajectories.records import (
     Action,
     Base,
-    Exit,
     Issue,
     Note,
     Observation,
@@ -45,19 +50,20 @@ if TYPE_CHECKING:
     from aci.workspace import Workspace
     from agent.models.base import Model
     from agent.settings import Settings
-    from trajectories.trajectory import Trajectory
     from trajectories.trees import Trees
 
-MAIN = "main"
 INSERTED = frozenset({"user", "resume"})
 """Authors of steps that come between a strategy's own: a user's message, the note after a resume."""
-EFFECTS = frozenset({"message", "intent", "done", "life", "overflow", "fallback", "forked"})
+EFFECTS = frozenset({"message", "approval", "intent", "done", "life", "overflow", "fallback", "forked"})
 """Notes that strategies do not write."""
 MOST_ACTIONS = 32
 RESUMED = (
     "[This run was interrupted and resumed in a new workspace: the repository is as you left it, "
     "ignored files, running processes and side sessions are gone.]"
 )
+INTERRUPTED = "Not run: the user interrupted."
+ABANDONED = "What was begun and not ended is left out."
+MOVED = "[The files are not as the last step left them: the turn before ended with other ones, those of now.]"
 
 
 class Place:
@@ -72,9 +78,12 @@ class Place:
         return self._workspace is not None
 
     def at(self, tree: str) -> Workspace:
-        if self._workspace is None:
-            self._workspace = self._engine.fork(tree, self._cancel) if self._apart else self._engine.root()
-            if not self._apart and tree != self._engine.run.base.tree:
+        if self._workspace is None and self._apart:
+            self._workspace = self._engine.fork(tree, self._cancel)
+        elif self._workspace is None:
+            lived_in = self._engine.opened
+            self._workspace = self._engine.root()
+            if lived_in or tree != self._engine.run.base.tree:
                 self._workspace.restore(tree)
         return self._workspace
 
@@ -102,24 +111,51 @@ class Task:
         self.last_verdict: Verdict | None = None
         self._recorded = engine.trajectory.steps[branch]
         self._at = self._asks = self._noted = self._phase = 0
-        self._prefix = ""
-        if branch == MAIN and (before := engine.trajectory.before_turn):
-            self._go_on(before)
+        self._prefix = f"{len(engine.trajectory.turns)}." if branch == MAIN and self.is_later else ""
+        self._heard_before = 0
+        """Notes of the turns before."""
+        if branch == MAIN and self.is_later:
+            self._go_on(engine.trajectory.before_turn)
+        self.first = self._at
+        """How many steps of this conversation are of earlier turns."""
         self._phases: dict[str, int] = {}
         """How many steps there were when each phase began, for the first time where it is gone through again."""
         self._wrote = False
-        self.may_change: Callable[[str], bool] | None = None
-        """Which paths a step may change; None for all."""
+        self._overtaken = False
+        """Whether the reply at hand is older than words of the user that it does not know."""
+        self.scope = Scope(engine.settings.subtree)
+        """What steps may change; the rest is put back."""
+        self.by_hand = False
+        """Whether actions are the user's own."""
         self.net = Net(self)
         self._stale = engine.resumed and any(step.actions for step in self._recorded)
 
     def _go_on(self, before: Sequence[Record]) -> None:
         """Begin where the turns before have ended: their steps are this conversation's beginning."""
-        self._prefix = f"{len(self.engine.trajectory.turns)}."
         mine = [record for record in before if getattr(record, "branch", "") == self.branch]
         self._at = sum(isinstance(record, Step) for record in mine)
         self._asks = max((record.ask for record in mine if isinstance(record, Reply)), default=0)
         self._noted = sum(isinstance(record, Note) and record.kind not in EFFECTS for record in mine)
+        self._heard_before = sum(isinstance(record, Note) for record in before)
+
+    def take_up(self, talks: bool) -> Generator[Step, None, None]:
+        """Before a later turn's strategy begins: what the user said too late for the turn before becomes a step, if the
+        strategy `talks` to a model, and so does a tree that is not the one the model knows."""
+        if not self.is_later:
+            return
+        if (number := left_hanging(self.engine.trajectory)) is not None:
+            yield self.rewind(number, self.start, ABANDONED, author="turn")
+        if talks:
+            self._insert_messages()
+        known = self.conversation
+        if self.start != (known[-1].tree if known else self.engine.run.base.tree):
+            yield self.adopt(self.start, MOVED, author="turn")
+        self.begin_here()
+
+    def begin_here(self) -> None:
+        """The turn's own work begins now: what came before it is no change of its, and not its to take back."""
+        self.start = self.tree
+        self.first = self._phase = self._at
 
     # What it is about
 
@@ -130,7 +166,17 @@ class Task:
     @property
     def issue(self) -> Issue:
         """What the present turn asks for."""
-        return in_words_of(self.turn) if self.engine.trajectory.before_turn else self.engine.run.issue
+        return in_words_of(self.turn) if self.is_later else self.engine.run.issue
+
+    @property
+    def words(self) -> str:
+        """As the user typed them."""
+        return self.turn.request if self.is_later else self.engine.run.issue.text
+
+    @property
+    def is_later(self) -> bool:
+        """Whether turns came before the present one."""
+        return len(self.engine.trajectory.turns) > 1
 
     @property
     def prompts(self) -> Mapping[str, str]:
@@ -147,12 +193,27 @@ class Task:
 
     @property
     def base(self) -> Base:
-        return self.engine.run.base
+        """What the present turn began with, so what its changes are told and proven against."""
+        base = self.engine.run.base
+        return replace(base, tree=began_at(self.engine.trajectory, base.tree)) if self.is_later else base
 
     @property
     def steps(self) -> Sequence[Step]:
         """This branch's steps so far."""
         return self._recorded[: self._at]
+
+    @property
+    def conversation(self) -> Sequence[Step]:
+        """The steps that the model knows of: not what was taken back."""
+        return in_short(self.steps)
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether the user has said what the model has not read; where the record goes on, whether it read it next."""
+        for step in self._recorded[self._at :]:
+            if step.author != "resume":
+                return step.author == "user"
+        return bool(self._untold())
 
     @property
     def workspace(self) -> Workspace:
@@ -167,6 +228,7 @@ class Task:
         if recorded := self.engine.trajectory.replies.get((self.branch, self._asks)):
             if not self._next():
                 self.engine.ledger.check()
+                self._overtaken = self._is_overtaken(recorded)
             return recorded
         self.cancel.check()
         self.engine.take_step()
@@ -189,13 +251,15 @@ class Task:
             images=model.images,
         )
         system = self.prompts.get(role, "")
-        return messages(system, self.steps, engine.trajectory.replies, reader, limits, self.issue.images)
+        pictures = illustrated(engine.trajectory, branch)
+        return messages(system, self.steps, engine.trajectory.replies, reader, limits, pictures)
 
     def _answering(self, role: str) -> Model:
         """The model of the role; or its fallback, once that has answered here: the conversation is in its cache."""
         first = model = self.engine.model(role)
         last = self.engine.trajectory.replies.get((self.branch, self._asks - 1))
-        told = [note for note in self.engine.trajectory.notes if note.kind in ("fallback", "forked")]
+        notes = self.engine.trajectory.notes[self._heard_before :]  # a later turn's user may have chosen another model
+        told = [note for note in notes if note.kind in ("fallback", "forked")]
         if not any(
             note.branch == self.branch for note in takewhile(lambda note: note.kind != "forked", reversed(told))
         ):
@@ -210,6 +274,8 @@ class Task:
         """Run the actions in order, in this branch's workspace; what a model got wrong is an observation."""
         if step := self._next():
             return step.observations
+        if self._overtaken:
+            return tuple(Observation(INTERRUPTED, ok=False) for _ in actions)
         done: list[Observation] = []
         for number, action in enumerate(actions):
             self.cancel.check()
@@ -217,6 +283,8 @@ class Task:
                 done.append(Observation(f"Not run: one reply may have {MOST_ACTIONS} actions.", ok=False))
             elif any(observation.data.get("submitted") for observation in done):
                 done.append(Observation("Not run: the work was submitted before it.", ok=False))
+            elif refusal := self._refusal(action):
+                done.append(Observation(refusal, ok=False))
             else:
                 self.engine.tell("action", self.branch, describe(action))
                 self._wrote |= self.engine.toolbox.writes(action)
@@ -245,7 +313,7 @@ class Task:
             return self._advance()
         tree, seen = self.tree, tuple(observations)
         if self._wrote:
-            tree, seen = self._snapshot(seen)
+            tree, seen = self._put_back(*self._snapshot(seen))
         return self._write(author, tree, reply, tuple(actions) or (reply.actions if reply else ()), seen, error)
 
     # What makes a strategy's structure visible and resumable
@@ -255,12 +323,21 @@ class Task:
         return self.step(None, (Observation(text),), author=author)
 
     def once(self, name: str, fn: Callable[[], Any]) -> Any:
-        """The recorded result `name` of this branch; `fn` computes it the first time. It must be JSON."""
+        """The recorded result `name` of this branch in this turn; `fn` computes it the first time. It must be JSON."""
         key = (self.branch, f"{self._prefix}{name}")
         if key not in self.engine.trajectory.results:
             self.cancel.check()
             self.engine.journal.append(Once(*key, fn()))
         return self.engine.trajectory.results[key].value
+
+    def known(self, beginning: str) -> dict[str, Any]:
+        """The recorded results of this branch in this turn whose names begin so."""
+        start = f"{self._prefix}{beginning}"
+        return {
+            name.removeprefix(self._prefix): once.value
+            for (branch, name), once in self.engine.trajectory.results.items()
+            if branch == self.branch and name.startswith(start)
+        }
 
     def note(self, kind: str, text: str, **data: Any) -> None:
         """Say on the record what the strategy is doing: `phase`, `candidate`, `score`, `vote`, `prune`, `summary`."""
@@ -306,17 +383,30 @@ class Task:
             return self._write(author, tree, None, (), (Observation(why, data=dict(data or {})),), "")
         return self._advance()
 
+    def rewind(self, number: int, tree: str, why: str, author: str, told: bool = False, **data: Any) -> Step:
+        """Let the conversation go on from step `number` and the files from `tree`, as a step of its own. The model
+        reads nothing of what came after that step, and of this one only if it is `told`."""
+        return self.adopt(tree, why, author, {**data, REWIND: number} | ({TOLD: True} if told else {}))
+
     # What came of it
 
     def prove(
-        self, reproduction: Sequence[str] = (), places: Sequence[str] = (), reproduces: bool = True
+        self,
+        reproduction: Sequence[str] = (),
+        places: Sequence[str] = (),
+        reproduces: bool = True,
+        whole: bool = False,
     ) -> Generator[Step, None, Verdict]:
-        """The whole proof of the present tree, in a fresh fork; a step of author `proof` tells what it found."""
+        """The whole proof of the present tree, in a fresh fork; a step of author `proof` tells what it found.
+
+        What is proven is what this turn changed, with `whole` what the run did. Without `reproduces` no test has to be
+        red before.
+        """
         if not self._next():
             self.cancel.check()
             tree = self.workspace.snapshot(exact=True).tree if self.place.opened else self.tree
             self.tree = tree
-            observation = proof_step(self, tree, reproduction, places, reproduces)
+            observation = proof_step(self, tree, reproduction, places, reproduces, whole)
             self._write("proof", tree, None, (), (observation,), "")
         else:
             self._advance()
@@ -363,6 +453,7 @@ class Task:
         seen = tuple(replace(seen, text=mask(seen.text, self.engine.secrets)) for seen in observations)
         step = Step(self.branch, self._at + 1, parent, author, tree, ask, actions, seen, error)
         self.engine.journal.append(step)
+        self._overtaken = False
         return self._advance()
 
     def _insert_messages(self) -> None:
@@ -374,10 +465,30 @@ class Task:
         if self._stale:
             self._stale = False
             self._write("resume", self.tree, None, (), (Observation(RESUMED),), "")
+        for note in self._untold():
+            self._write("user", self.tree, None, (), (Observation(note.text),), "")
+
+    def _untold(self) -> list[Note]:
         told = sum(step.author == "user" for step in self.steps)
         notes = [n for n in self.engine.trajectory.notes if n.branch == self.branch and n.kind == "message"]
-        for note in notes[told:]:
-            self._write("user", self.tree, None, (), (Observation(note.text),), "")
+        return notes[told:]
+
+    def _is_overtaken(self, reply: Reply) -> bool:
+        """Whether a user said something after this reply, of which no step came: it was interrupted."""
+        for record in reversed(self.engine.trajectory.records):
+            if record is reply:
+                return False
+            if isinstance(record, Note) and record.kind == "message" and record.branch == self.branch:
+                return True
+        return False
+
+    def _refusal(self, action: Action) -> str:
+        """Why an action is not run: it is out of the turn's scope, or the user said no."""
+        made = None if action.error else self.engine.toolbox.get(action.tool)
+        if made is None:
+            return ""
+        why = self.scope.refusal(made.name, action, self.workspace.root) if self.scope.is_limited else ""
+        return why or ("" if self.by_hand else refusal(self.engine, self.workspace, made, action, self.cancel))
 
     def _snapshot(self, observations: tuple[Observation, ...]) -> tuple[str, tuple[Observation, ...]]:
         snapshot = self.workspace.snapshot()
@@ -386,6 +497,18 @@ class Task:
         last = observations[-1]
         text = f"{last.text}\n[Not recorded, kept in its last state: {', '.join(snapshot.skipped)}]"
         return snapshot.tree, (*observations[:-1], Observation(text, last.ok, last.out, last.data))
+
+    def _put_back(self, tree: str, observations: tuple[Observation, ...]) -> tuple[str, tuple[Observation, ...]]:
+        """The files without what a step may not change; what was put back is told."""
+        paths = [change.path for change in self.trees.changed(self.tree, tree)] if self.scope.is_limited else []
+        outside = self.scope.outside(paths)
+        if not outside or not observations:
+            return tree, observations
+        tree = self.trees.overlay(tree, self.tree, outside)
+        self.workspace.restore(tree)
+        last = observations[-1]
+        text = f"{last.text}\n[Put back, since {self.scope.why}: {some(outside)}]"
+        return tree, (*observations[:-1], replace(last, text=text))
 
     def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:
         return Context(
@@ -403,14 +526,6 @@ class Task:
             before=before,
             phase=self._phase,
         )
-
-
-def started_at(trajectory: Trajectory, base: str) -> str:
-    """The tree that the present turn began with."""
-    for record in reversed(trajectory.before_turn):
-        if isinstance(record, Exit) or (isinstance(record, Step) and record.branch == MAIN):
-            return record.tree
-    return base
 
 
 def in_words_of(turn: Turn) -> Issue:

@@ -1,4 +1,4 @@
-"""Turns of a run: how the next one begins, and how one that was interrupted is left behind."""
+"""Turns of a run: how the next one begins, how one that was interrupted goes on, and how it is left behind."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from agent.engine import check_models
 from agent.solve import prompts_of
-from agent.task import started_at
+from agent.standing import MAIN, stands_at
+from agent.task import INTERRUPTED
 from trajectories.plugins import find
-from trajectories.records import Exit, Turn
+from trajectories.records import Exit, Note, Observation, Reply, Step, Turn
 
 if TYPE_CHECKING:
     from agent.engine import Engine
@@ -29,9 +30,23 @@ def next_turn(engine: Engine, request: str, strategy: str, settings: Settings, i
     engine.next_turn(Turn(request, strategy, models, own, changed, tuple(images)), settings)
 
 
+def go_on(engine: Engine, words: str = "") -> None:
+    """Make a turn that was interrupted ready to be solved on, with what the user has to say to it. The time in which it
+    was left alone is not the run's. A reply that was not acted on is not, if there are words: it does not know them."""
+    notes = [Note(MAIN, "life", "gone on with"), *([Note(MAIN, "message", words)] if words else [])]
+    engine.journal.append(*notes)
+    engine.cancel.clear()
+
+
 def end_interrupted(engine: Engine) -> None:
-    """Close a turn that was interrupted and is not to be gone on with, at the tree it has come to."""
+    """Close a turn that was interrupted and is not to be gone on with, at the tree it has come to. What the model
+    wanted to do when it was stopped is answered, so that it knows in the next turn that it was not done."""
     trajectory = engine.trajectory
-    steps = trajectory.steps["main"]
-    tree = steps[-1].tree if steps else started_at(trajectory, engine.run.base.tree)
+    tree = stands_at(trajectory, engine.run.base.tree)
+    steps = trajectory.steps[MAIN]
+    reply = next((r for r in reversed(trajectory.of_turn) if isinstance(r, Reply) and r.branch == MAIN), None)
+    if reply is not None and not any(step.reply == reply.ask for step in steps):
+        seen = tuple(Observation(INTERRUPTED, ok=False) for _ in reply.actions)
+        parent = steps[-1].id if steps else ""
+        engine.journal.append(Step(MAIN, len(steps) + 1, parent, "coder", tree, reply.ask, reply.actions, seen))
     engine.journal.append(Exit("interrupted", 130, tree, seconds=engine.seconds))

@@ -24,6 +24,8 @@ class Trajectory:
         """Requests sent for an ask number of a branch, answered or not."""
         self.settles: dict[str, Settle] = {}
         self.replies: dict[tuple[str, int], Reply] = {}
+        self.last_replies: dict[str, Reply] = {}
+        """Of each branch."""
         self.steps: dict[str, list[Step]] = defaultdict(list)
         self.results: dict[tuple[str, str], Once] = {}
         self.notes: list[Note] = []
@@ -36,7 +38,7 @@ class Trajectory:
             case Step():
                 self.steps[record.branch].append(record)
             case Reply():
-                self.replies[record.branch, record.ask] = record
+                self.replies[record.branch, record.ask] = self.last_replies[record.branch] = record
             case Hold():
                 self.holds[record.id] = record
                 self.attempts[record.branch, record.ask] += 1
@@ -60,16 +62,31 @@ class Trajectory:
         """The records of the turns before the present one; none in a run of one turn."""
         return self.records[: self.turns_at[-1]] if len(self.turns) > 1 else []
 
+    @property
+    def of_turn(self) -> list[Record]:
+        """The records of the present turn; all of a run of one turn."""
+        return self.records[self.turns_at[-1] :] if len(self.turns) > 1 else self.records
+
     def all_steps(self) -> list[Step]:
         """The steps of every branch in the order they were written."""
         return [record for record in self.records if isinstance(record, Step)]
 
     def live_seconds(self) -> float:
-        """How long processes worked on the run: the time between stopping and resuming does not count."""
-        total, start, last = 0.0, None, 0.0
-        for record in self.records:
-            if start is None or (isinstance(record, Note) and record.kind == "life"):
-                total += last - start if start is not None else 0.0
-                start = record.at
-            last = max(record.at, start)
-        return total + (last - start if start is not None else 0.0)
+        """How long processes worked on the run: time between stopping and resuming, or between turns, is not."""
+        return _live(self.records)
+
+    def turn_seconds(self) -> float:
+        """As `live_seconds`, of the present turn."""
+        return _live(self.of_turn)
+
+
+def _live(records: Iterable[Record]) -> float:
+    total, start, last, turns = 0.0, None, 0.0, 0
+    for record in records:
+        turns += isinstance(record, Turn)
+        later = isinstance(record, Turn) and turns > 1
+        if start is None or later or (isinstance(record, Note) and record.kind == "life"):
+            total += last - start if start is not None else 0.0
+            start = record.at
+        last = max(record.at, start)
+    return total + (last - start if start is not None else 0.0)

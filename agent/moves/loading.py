@@ -34,8 +34,7 @@ class Loading:
         if step.n == len(self._task.steps):
             found = self._task.once(name, lambda: self._tried(previous, step.tree, known))
         else:
-            record = self._task.engine.trajectory.results.get((self._task.branch, name))
-            found = record.value if record else {"fine": [], "broken": {}}
+            found = self._task.known(name).get(name, {"fine": [], "broken": {}})
         broken: dict[str, str] = found["broken"]
         return {each: error for each, error in known.items() if each not in found["fine"]} | broken
 
@@ -83,11 +82,7 @@ class Loading:
 
     def _earlier(self) -> dict[str, Any]:
         """What earlier steps' tries found that holds for later ones."""
-        values = [
-            once.value
-            for (branch, name), once in self._task.engine.trajectory.results.items()
-            if branch == self._task.branch and name.startswith(_NAME)
-        ]
+        values = self._task.known(_NAME).values()
         return {
             "folders": {name: folder for value in values for name, folder in value["folders"].items()},
             "never": {name for value in values for name in value["never"]},

@@ -64,7 +64,7 @@ def opening(task: Task) -> str:
     found = places(task)
     parts = [
         f"<issue>\n{_framed(task.issue.text)}\n</issue>",
-        f"The repository is {task.once('root', lambda: task.workspace.root)}, at {task.base}; "
+        f"The repository is {task.once('root', lambda: task.workspace.root)}, {_base(task)}; "
         f"throw-away files go to {task.once('scratch', lambda: task.workspace.scratch)}.",
         f"Layout: {_layout(task)}",
         f"Tests: {_tests(task, found)}",
@@ -72,6 +72,11 @@ def opening(task: Task) -> str:
         f"Likeliest places (found without a model, not certain):\n{_framed(describe_places(found, SHOWN_PLACES))}",
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def _base(task: Task) -> str:
+    """In a later turn of a session files are as the turns before have left them."""
+    return "as it is now" if task.is_later else f"at {task.base}"
 
 
 def _framed(text: str) -> str:

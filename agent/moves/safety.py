@@ -65,7 +65,7 @@ class Net:
         self._task = task
         self._loading = Loading(task)
         self._state = State()
-        self._states = {0: self._state}
+        self._states: dict[int, State] = {}
         self._steps: Sequence[Step] = ()
         self._passed: dict[str, str] = {}
         """Test -> tree in which it passed last."""
@@ -77,7 +77,11 @@ class Net:
         """Tell what the last step broke, or go back."""
         damage = None
         self._steps = self._task.steps
-        for step in self._steps[len(self._states) - 1 :]:
+        first = self._task.first  # what earlier turns did was meant to stay
+        if not self._states:
+            self._state = State(whole=first)
+            self._states[first] = self._state
+        for step in self._steps[first + len(self._states) - 1 :]:
             damage = self._take(step)
         if not damage:
             return
@@ -95,7 +99,7 @@ class Net:
             self._meant |= self._state.lost if step.author == SAFETY else frozenset()
             self._state = self._states[back]
         if step.author == "proof":  # it has judged all there is
-            self._state = State()
+            self._state = State(whole=self._task.first)
         if step.reply is not None:
             damage = self._judge(step, self._tree(step.n - 1 if back is None else back))
         if not self._state.lost and not self._state.broken:
@@ -144,7 +148,7 @@ class Net:
 
     def _tree(self, number: int) -> str:
         """The tree after a step; the branch's first for 0."""
-        return self._steps[number - 1].tree if number else self._task.start
+        return self._steps[number - 1].tree if number > self._task.first else self._task.start
 
 
 def _runs(step: Step) -> Iterable[tuple[Action, Observation]]:

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from agent.loop import answered, loop, submitted
-from agent.moves.opening import opening
+from agent.moves.asked import asked
 from agent.outcome import Outcome
 from trajectories.records import Verdict
 
@@ -18,14 +18,29 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 ROLES = ("coder",)
+STAYS = True
+PLANNED = "[Build mode: files may be changed again.]"
+AGAIN = (
+    "Mend it. Where what the user asks for is just that, say so and stop: a reply without a tool call ends your turn."
+)
+ROUNDS = 2
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Ask, act, until the model has no more to do; then the regression tests, if files were changed."""
-    first = not task.steps
-    yield task.say(task.once("opening", lambda: opening(task)) if first else task.issue.text)
-    last = yield from loop(task, lambda step: answered(step) or submitted(step), nudge=())
-    if task.tree == task.start:
-        return Outcome(task.tree, Verdict(), "answered")
-    verdict = yield from task.prove(reproduces=False)
-    return Outcome(task.tree, verdict, "" if submitted(last) else "answered")
+    """Ask, act, until the model has no more to do; then the tests, if files were changed. A loss goes back once."""
+    yield task.say(asked(task, after_plan=PLANNED))
+    verdict, proven = Verdict(), ""
+    for number in range(min(ROUNDS, task.settings.rounds)):
+        yield from loop(task, lambda step: answered(step) or submitted(step), nudge=())
+        if task.tree == task.start:
+            return Outcome(task.tree, Verdict(), "answered")
+        if task.tree == proven:  # the model stands by it
+            break
+        task.note("phase", "test")
+        verdict = yield from task.prove(reproduces=False)
+        proven = task.tree
+        if verdict.no_loss is not False:
+            break
+        if number + 1 < min(ROUNDS, task.settings.rounds):
+            yield task.say(AGAIN)
+    return Outcome(task.tree, verdict)

@@ -7,8 +7,9 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from agent.loop import answered, loop
-from agent.moves.opening import opening
+from agent.moves.asked import asked
 from agent.outcome import Outcome
+from agent.scope import Scope
 from trajectories.records import Verdict
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 ROLES = ("coder",)
+STAYS = True
 PROMPTS = "build"
 """Whose prompts these are: with the same words first, a session that changes its mode stays in the provider's cache."""
 READ_ONLY = "[Plan mode: read and run what you like; changes to files are refused. Answer in words.]"
@@ -23,8 +25,7 @@ READ_ONLY = "[Plan mode: read and run what you like; changes to files are refuse
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask, act without changing anything, until the model answers."""
-    words = task.once("opening", lambda: opening(task)) if not task.steps else task.issue.text
-    task.may_change = lambda path: False
-    yield task.say(f"{words}\n\n{READ_ONLY}")
+    task.scope = Scope(nothing=True)
+    yield task.say(f"{asked(task)}\n\n{READ_ONLY}")
     yield from loop(task, answered, nudge=())
     return Outcome(task.tree, Verdict(), "answered")

@@ -107,14 +107,14 @@ def test_pictures_stand_in_the_first_message_of_a_user() -> None:
     talk = Talk()
     talk.hear("and quickly")
     url = "data:image/png;base64," + "A" * 100_000
-    said = talk.said(Reader(MODEL, images=True), images=[url])
+    said = talk.said(Reader(MODEL, images=True), images={1: [url]})
     assert said.messages[1]["content"] == [
         {"type": "text", "text": ISSUE},
         {"type": "image_url", "image_url": {"url": url}},
     ]
     assert said.messages[2]["content"] == "and quickly"
     assert IMAGE_TOKENS < said.input_bound() < IMAGE_TOKENS + 2_000
-    assert texts(talk.said(images=[url, url]))[1] == f"{ISSUE}\n[2 pictures could not be shown: this model takes none]"
+    assert texts(talk.said(images={1: [url, url]}))[1] == f"{ISSUE}\n[2 pictures could not be shown: this model takes none]"
 
 
 # Folding where it pays

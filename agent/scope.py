@@ -1,0 +1,44 @@
+"""Which paths a turn may change. What is refused is refused before it runs where that can be known, else put back."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trajectories.records import Action
+
+ENDING = ("undo", "submit")
+"""Tools that make no sense where nothing may be changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The files under `folder` (of the repository, "" for all), or no file at all with `nothing`."""
+
+    folder: str = ""
+    nothing: bool = False
+
+    @property
+    def is_limited(self) -> bool:
+        return self.nothing or self.folder != ""
+
+    @property
+    def why(self) -> str:
+        return "in plan mode nothing is changed" if self.nothing else f"only {self.folder}/ may be changed"
+
+    def outside(self, paths: Sequence[str]) -> list[str]:
+        """Those of the paths, as trees have them, that may not be changed."""
+        inside = f"{self.folder}/"
+        return [path for path in paths if self.nothing or (self.folder and not path.startswith(inside))]
+
+    def refusal(self, tool: str, action: Action, root: str) -> str:
+        """Why an action of this tool is not run; "" if it may. `root` is where the repository lies."""
+        if self.nothing and tool in ENDING:
+            return f"Not run: {self.why}. Answer in words."
+        if not self.is_limited or tool != "edit":
+            return ""
+        path = posixpath.normpath(str(action.arguments.get("path", "")).removeprefix(f"{root}/"))
+        if not self.outside([path]):
+            return ""
+        return f"Not changed: {self.why}.{' Answer in words.' if self.nothing else ''}"

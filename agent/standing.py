@@ -1,0 +1,41 @@
+"""Which tree a turn began with, and which it has come to: read off the records."""
+
+from __future__ import annotations
+
+from trajectories.records import Exit, Step
+from trajectories.trajectory import Trajectory
+
+MAIN = "main"
+HOST = "host"
+"""Author of the step that takes over what the user changed meanwhile, and the name of its data."""
+FIRST = frozenset({HOST, "turn", "user", "resume"})
+"""Authors of the steps that a turn may begin with, before its strategy's own."""
+
+
+def started_at(trajectory: Trajectory, base: str) -> str:
+    """The tree that the present turn began with."""
+    first = trajectory.turns_at[-1] if len(trajectory.turns) > 1 else 0
+    for at in range(first - 1, -1, -1):
+        record = trajectory.records[at]
+        if isinstance(record, Exit) or (isinstance(record, Step) and record.branch == MAIN):
+            return record.tree
+    return base
+
+
+def stands_at(trajectory: Trajectory, base: str) -> str:
+    """The tree that the present turn has come to."""
+    for record in reversed(trajectory.of_turn):
+        if isinstance(record, Step) and record.branch == MAIN:
+            return record.tree
+    return started_at(trajectory, base)
+
+
+def began_at(trajectory: Trajectory, base: str) -> str:
+    """The tree that the present turn's own work began with: what the user changed meanwhile is in it."""
+    for record in trajectory.of_turn:
+        if isinstance(record, Step) and record.branch == MAIN:
+            if record.author == HOST:
+                return record.tree
+            if record.author not in FIRST:
+                break
+    return started_at(trajectory, base)
