@@ -179,7 +179,7 @@ class _Reader:
         if any(child.type not in ("file_descriptor",) and child not in targets for child in node.named_children):
             self.whys.append("it redirects in a way that rules do not judge")
         words = [self._word(child) for child in targets]
-        if operator in _DUPLICATES and (not words or (words[0] or "x").isdigit()):
+        if operator in _DUPLICATES and (not words or (len(words) == 1 and (words[0] or "x").isdigit())):
             return
         if len(words) != 1 or words[0] is None:
             self.whys.append("it redirects to what is known only when it runs")

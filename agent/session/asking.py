@@ -100,10 +100,10 @@ class Asking:
 
     def _wait(self, approval: Approval, until: Callable[[], bool]) -> bool:
         """Whether it came to that before somebody answered, or stopped what asks."""
-        session = self._session
-        cancel = approval.cancel or (session.engine.cancel if session.engine else session.stopped)
+        stopped = self._session.stopped
+        cancel = approval.cancel or (self._session.engine.cancel if self._session.engine else stopped)
         with self._turn:
-            while approval.id not in self._answers and not cancel.is_set():
+            while not (approval.id in self._answers or cancel.is_set() or stopped.is_set()):
                 if until():
                     return True
                 self._turn.wait(TICK)  # a stop is noticed without being told

@@ -87,6 +87,7 @@ STRANGE = {
     "ansi": "echo $'a\\'; rm x #'",
     "translated": 'echo $"x"',
     "a file named late": "ls > $x",
+    "a command behind a redirection": "env 2>&1 rm x",
     "several files": "ls > a b",
     "network": "cat < /dev/tcp/host/80",
     "an unseen space": "git\u00a0status",
