@@ -50,6 +50,11 @@ class Origin:
         """The turn that the step is of."""
         return next(record for record in reversed(self.records) if isinstance(record, Turn))
 
+    def overrides(self, before: bool = False) -> dict[str, Any]:
+        """What the turns up to the step's changed of the run's settings; without its own `before` it."""
+        turns = [record for record in self.records if isinstance(record, Turn)]
+        return {name: value for turn in turns[: -1 if before else None] for name, value in turn.settings.items()}
+
 
 def origin(name: str, settings: Settings) -> Origin:
     """What `RUN@STEP` names; STEP is `main#7`, or `7` for that. Raises UsageError, and RunBroken for a damaged run."""
@@ -108,7 +113,8 @@ def settings_of(origin: Origin, **flags: Any) -> Settings:
     What the parent was to deliver (`apply`, `branch`) the fork is not, unless it is asked for again. Raises UsageError
     and ConfigError.
     """
-    recorded = {name: value for name, value in origin.run.settings.items() if name in Settings.model_fields}
+    said = origin.run.settings | origin.overrides()
+    recorded = {name: value for name, value in said.items() if name in Settings.model_fields}
     given = {name: value for name, value in flags.items() if value is not None}
     checked = load_settings(**given)  # so that a bad flag is named, and not the parent's settings
     models = recorded.pop("models", {}) | {name: table.model_dump() for name, table in checked.models.items()}
@@ -162,9 +168,17 @@ def _history(origin: Origin, settings: Settings) -> Iterator[Record]:
             case Note() if record.kind in LEFT_BEHIND:
                 pass
             case Turn() if record is origin.turn:
-                yield replace(record, models={"coder": settings.model} if settings.model else {})
+                changed = _changed(origin, settings)
+                yield replace(record, models={"coder": settings.model} if settings.model else {}, settings=changed)
             case _:
                 yield record
+
+
+def _changed(origin: Origin, settings: Settings) -> dict[str, Any]:
+    """What the fork's settings are beside what its run and earlier turns say."""
+    wanted = settings.recorded()
+    said = wanted | origin.overrides(before=True)
+    return {name: value for name, value in wanted.items() if value != said[name]}
 
 
 def _news(origin: Origin, hint: str) -> Sequence[Note]:

@@ -25,7 +25,7 @@ from agent.ledger import Spent
 from agent.limiter import Limiter
 from agent.outcome import Outcome
 from agent.settings import Settings, load_settings
-from agent.standing import MAIN, started_at
+from agent.standing import MAIN, began_at
 from agent.task import Task
 from agent.traits import is_apart, is_by_hand, stays
 from tools.base import Toolbox
@@ -258,7 +258,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None) -> Non
     from agent.deliver import deliver
 
     tree = without_edited_tests(engine, outcome.tree)
-    began = started_at(engine.trajectory, engine.run.base.tree)
+    began = began_at(engine.trajectory, engine.run.base.tree)
     patch = split(engine.trees, engine.run.base.tree, tree)
     folder = engine.journal.directory
     try:
@@ -367,5 +367,5 @@ def result(engine: Engine) -> Result:
         ended=trajectory.exit is not None,
         effects=tuple(r.text for r in trajectory.of_turn if isinstance(r, Note) and r.kind == "done"),
         word=_last_word(trajectory),
-        began=started_at(trajectory, engine.run.base.tree),
+        began=began_at(trajectory, engine.run.base.tree),
     )

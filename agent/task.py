@@ -488,7 +488,7 @@ class Task:
         if made is None:
             return ""
         why = self.scope.refusal(made.name, action, self.workspace.root) if self.scope.is_limited else ""
-        return why or ("" if self.by_hand else refusal(self.engine, self.workspace, made, action, self.cancel))
+        return why or ("" if self.by_hand else refusal(self, made, action))
 
     def _snapshot(self, observations: tuple[Observation, ...]) -> tuple[str, tuple[Observation, ...]]:
         snapshot = self.workspace.snapshot()
@@ -536,5 +536,5 @@ def in_words_of(turn: Turn) -> Issue:
 
 def describe(action: Action) -> str:
     """An action as one short line."""
-    values = (" ".join(str(value).split()) for value in action.arguments.values())
+    values = (" ".join(str(value).split()) for name, value in action.arguments.items() if name != "timeout")
     return " ".join([action.tool, *(value if len(value) <= 60 else f"{value[:59]}…" for value in values)])[:200].strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.backtrack import rewinds
+from agent.context import ASKING
 from agent.standing import MAIN
 from agent.traits import is_by_hand, looks
 from trajectories.errors import UsageError
@@ -69,7 +70,8 @@ def left_hanging(trajectory: Trajectory) -> int | None:
     before, after = _marks(trajectory, len(trajectory.turns) - 2)
     steps = [step for step in trajectory.steps[MAIN] if before.number < step.n <= after.number]
     ended = next((r for r in reversed(trajectory.before_turn) if isinstance(r, Exit)), None)
-    hangs = ended is not None and ended.kind in UNFINISHED and steps and not any(map(_goes, steps))
+    asked = any(step.reply is not None or step.author == ASKING for step in steps)
+    hangs = ended is not None and ended.kind in UNFINISHED and asked and not any(map(_goes, steps))
     return before.number if hangs else None
 
 
