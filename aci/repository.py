@@ -65,11 +65,13 @@ HISTORY_CONFIG = f"""[core]
 
 @dataclass(frozen=True)
 class Repository:
-    """`root` is the work tree's (of a bare repository, the git directory itself), `name` its folder's."""
+    """`root` is the work tree's (of a bare repository, the git directory itself), `name` its folder's. `plain` is a
+    folder without git, whose git directory lies elsewhere and is ours (`aci/plain_folder.py`)."""
 
     root: Path
     git_dir: Path
     bare: bool = False
+    plain: bool = False
 
     @property
     def name(self) -> str:
@@ -187,7 +189,7 @@ class Repository:
                 try:
                     self._git("apply", "--cached", "--whitespace=nowarn", *direction, env=env, input=encode(diff))
                 except GitFailed as error:
-                    why.append(_reasons(error))
+                    why.append(error.reasons)
                     continue
                 tree = self._git("write-tree", "--missing-ok", env=env).decode().strip()
                 other = GitBlobs(self.git_dir, tree, objects=[Path(name), *blobs.objects])
@@ -287,7 +289,7 @@ class Repository:
             try:
                 self._git("apply", "--check", "--whitespace=nowarn", input=encode(diff))
             except GitFailed as error:
-                why = f"The patch for {base} does not apply to {self.root}: {_reasons(error)}."
+                why = f"The patch for {base} does not apply to {self.root}: {error.reasons}."
                 raise UsageError(why, fix) from error
             listed = self._git("apply", "--numstat", "-z", input=encode(diff)).split(b"\0")[:-1]
             with self._saved([line.split(b"\t", 2)[2] for line in listed]):
@@ -430,7 +432,8 @@ class Repository:
         self, *args: str, env: dict[str, str] | None = None, input: bytes = b"", ok: tuple[int, ...] = (0,)
     ) -> bytes:
         own = environment({**QUIET, **(env or {})}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
-        return git("-C", str(self.root), *OPTIONS, *args, env=own, input=input, ok=ok)
+        where = (f"--git-dir={self.git_dir}", f"--work-tree={self.root}") if self.plain else ()
+        return git("-C", str(self.root), *where, *OPTIONS, *args, env=own, input=input, ok=ok)
 
 
 def _readable(file: Path) -> bool:
@@ -439,13 +442,3 @@ def _readable(file: Path) -> bool:
 
 def _lines(paths: Iterable[bytes]) -> bytes:
     return b"".join(path + b"\0" for path in paths)
-
-
-def _reasons(error: GitFailed) -> str:
-    """What `git apply` said, one clause a file."""
-    lines = [
-        line.removeprefix("error: ") for line in error.stderr.splitlines() if line.startswith(("error:", "fatal:"))
-    ]
-    telling = [line for line in lines if not line.startswith("patch failed:")] or lines or ["git apply failed"]
-    more = f"; and {len(telling) - 10} more" if len(telling) > 10 else ""
-    return "; ".join(telling[:10]) + more

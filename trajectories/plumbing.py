@@ -57,6 +57,16 @@ class GitFailed(WorkspaceError):
         self.reason = telling.removeprefix("fatal: ").removeprefix("error: ").rstrip(".")
         super().__init__(f"git {command} failed: {self.reason}.")
 
+    @property
+    def reasons(self) -> str:
+        """What `git apply` said, one clause a file."""
+        lines = [
+            line.removeprefix("error: ") for line in self.stderr.splitlines() if line.startswith(("error:", "fatal:"))
+        ]
+        telling = [line for line in lines if not line.startswith("patch failed:")] or lines or ["git apply failed"]
+        more = f"; and {len(telling) - 10} more" if len(telling) > 10 else ""
+        return "; ".join(telling[:10]) + more
+
 
 def encode(text: str) -> bytes:
     """A path or diff as git's bytes; the inverse of `decode`, whatever the bytes were."""

@@ -119,7 +119,7 @@ def _agreed(session: Session, engine: Engine, base: str, every: Sequence[Part]) 
             subject="\n".join(paths),
             detail="".join(part.text for part in every) if len(every) == 1 else engine.trees.diff(base, all_of_it),
             parts=tuple(part.text for part in every),
-            cancel=_never(),
+            cancel=never(),
         )
     )
     if not answer.yes:
@@ -146,7 +146,7 @@ def take_back(session: Session) -> None:
         paths = [change.path for change in engine.trees.changed(before, merged.tree)]
         title = f"Take back what was applied to {_count(paths)} in {engine.repository.root}?"
         detail = engine.trees.diff(before, merged.tree)
-        asked = Approval("apply", _left(merged, title), subject="\n".join(paths), detail=detail, cancel=_never())
+        asked = Approval("apply", _left(merged, title), subject="\n".join(paths), detail=detail, cancel=never())
         answer = session.ask(asked)
         if not answer.yes:
             session.tell(f"Nothing was taken back. {answer.reason}".strip())
@@ -205,7 +205,7 @@ def _count(paths: Sequence[str]) -> str:
     return paths[0] if len(paths) == 1 else f"{len(paths)} files"
 
 
-def _never() -> Event:
+def never() -> Event:
     """A question of the user's own command is not ended by the interrupt of a turn that was before it."""
     from threading import Event
 

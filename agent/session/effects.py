@@ -50,10 +50,10 @@ def write(engine: Engine, old: str, new: str) -> None:
 
 def settle(engine: Engine) -> list[str]:
     """Bring to its end what a process that died had begun; says what was found."""
-    return [_settled(engine, data) for data in list(_open(engine, "apply"))]
+    return [_settled(engine, data) for data in list(unknown(engine, "apply"))]
 
 
-def _open(engine: Engine, kind: str) -> Iterator[Mapping[str, Any]]:
+def unknown(engine: Engine, kind: str) -> Iterator[Mapping[str, Any]]:
     """The intents of which nobody knows whether they were done."""
     notes = engine.trajectory.notes
     known = {note.data.get(EFFECT) for note in notes if note.kind == "done"}
@@ -94,6 +94,14 @@ def _state(engine: Engine, now: str, path: str, data: Mapping[str, Any]) -> str:
         return "other"
     half, whole = (engine.trees.read(tree, path) for tree in (now, data["after"]))
     return "torn" if whole.startswith(half) else "other"
+
+
+def known(engine: Engine, data: Mapping[str, Any], done: bool, text: str) -> None:
+    """Put on the record whether what a process that died had begun was done."""
+    if done:
+        engine.journal.append(Note("main", "done", text, dict(data)))
+    else:
+        _failed(engine, data, text)
 
 
 def _failed(engine: Engine, data: Mapping[str, Any], text: str) -> None:

@@ -1,0 +1,150 @@
+"""A commit of exactly given changes on the user's branch: the user's own git, name and, if wanted, hooks.
+
+The commit is made from an index of its own, so what is staged stays staged. In the user's index only the committed
+paths follow, and of a path that has other staged changes, only what was committed.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aci.merging import merge
+from aci.repository import Repository
+from trajectories.errors import TryLater, UsageError
+from trajectories.plumbing import GitFailed, environment, git
+from trajectories.records import Base
+from trajectories.trees import Trees
+
+HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
+MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+OURS = b"swe-agent\n"
+"""What our lock of the index says."""
+SECONDS = 3600.0
+"""Hooks may run tests."""
+
+
+def check(repository: Repository) -> str:
+    """The branch that a commit would go to. Raises UsageError where none can be made."""
+    root = repository.root
+    if repository.bare:
+        raise UsageError(f"{root} is bare: it has no branch checked out.", "Use /commit --branch NAME.")
+    if any((repository.git_dir / name).exists() for name in MIDDLE):
+        raise UsageError(f"A merge or a rebase is under way in {root}.", "Finish it, then commit.")
+    if repository._git("ls-files", "-u"):
+        raise UsageError(f"Files of {root} are not merged.", "Resolve them, then commit.")
+    branch = repository._git("symbolic-ref", "-q", "--short", "HEAD", ok=(0, 1)).decode().strip()
+    if not branch:
+        raise UsageError(f"{root} is at no branch.", "Switch to one, or use /commit --branch NAME.")
+    identity(repository)
+    return branch
+
+
+def identity(repository: Repository) -> str:
+    """The user as commits name them: `Ada <ada@example.org>`. Raises UsageError where git does not know."""
+    name, email = (repository._git("config", f"user.{what}", ok=(0, 1)).decode().strip() for what in ("name", "email"))
+    name, email = os.environ.get("GIT_AUTHOR_NAME") or name, os.environ.get("GIT_AUTHOR_EMAIL") or email
+    if not name or not email:
+        fix = "git config --global user.name 'Your Name'; git config --global user.email you@example.org"
+        raise UsageError("git does not know who you are.", fix)
+    return f"{name} <{email}>"
+
+
+def parent(repository: Repository) -> str:
+    """The commit before HEAD; "" if there is none."""
+    return repository._git("rev-parse", "-q", "--verify", "HEAD^", ok=(0, 1)).decode().strip()
+
+
+def hooks(repository: Repository) -> tuple[str, ...]:
+    """The hooks that a commit of the user's would run."""
+    folder = _hooks_folder(repository)
+    return tuple(name for name in HOOKS if os.access(folder / name, os.X_OK))
+
+
+def commit(repository: Repository, trees: Trees, old: Base, tree: str, message: str, with_hooks: bool) -> str:
+    """Commit `tree` on top of HEAD, which is `old`, and return the commit's id. Neither working tree nor other paths of
+    the index are touched; never signs off, never pushes.
+
+    Raises UsageError, with nothing done, where git or a hook refuses, or HEAD has moved; TryLater while git is busy.
+    """
+    repository._take(tree, old, trees)
+    with _locked(repository), tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
+        if repository.commit() != old.commit:
+            raise UsageError(f"HEAD of {repository.root} has moved.", "Say /commit again.")
+        index, text = Path(name, "index"), Path(name, "message")
+        text.write_text(message, encoding="utf-8", errors="surrogateescape")
+        own = {"GIT_INDEX_FILE": str(index)}
+        repository._git("read-tree", tree, env=own)
+        repository._git("update-index", "-q", "--refresh", env=own, ok=(0, 1))
+        folder = _hooks_folder(repository) if with_hooks else Path(os.devnull)
+        # with the user's own environment: hooks are theirs
+        env = environment({**own, "GIT_TERMINAL_PROMPT": "0"}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
+        options = ("-c", f"core.hooksPath={folder}", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+        command = ("commit", "-q", "--no-signoff", "-F", str(text))
+        try:
+            git("-C", str(repository.root), *options, *command, env=env, timeout=SECONDS)
+        except GitFailed as error:
+            why = error.stderr or error.reason
+            raise UsageError(f"git did not commit: {why[-2000:]}", "Mend it, or commit without hooks.") from error
+        _follow(repository, trees, old, Path(name))
+    return repository.commit()
+
+
+def unlock(repository: Repository) -> None:
+    """Remove the lock of the index that a process of ours left behind when it died."""
+    lock = repository.git_dir / "index.lock"
+    if lock.is_file() and lock.read_bytes() == OURS:
+        lock.unlink()
+
+
+def follow(repository: Repository, trees: Trees, old: Base) -> None:
+    """Let the index follow a commit on top of `old` that a process made and could not end."""
+    with _locked(repository), tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
+        _follow(repository, trees, old, Path(name))
+
+
+def _follow(repository: Repository, trees: Trees, old: Base, folder: Path) -> None:
+    """Bring what was committed since `old` into the user's index."""
+    now = repository.base(trees, "HEAD")
+    index, copy = repository.git_dir / "index", folder / "copy"
+    own = {"GIT_INDEX_FILE": str(copy)}
+    copy.write_bytes(index.read_bytes() if index.exists() else b"")
+    if not index.exists():
+        copy.unlink()
+    staged = trees.adopt(repository._git("ls-files", "--stage", "-z", env=own), [repository._path("objects")])
+    merged = merge(trees, old.tree, staged, now.tree).tree
+    if merged == staged:
+        return
+    repository._take(merged, now, trees)
+    changed = [change.path for change in trees.changed(staged, merged)]
+    lines = []
+    for path in changed:
+        mode, id = trees.entry(merged, path) or ("0", "0" * 40)
+        lines.append(f"{mode} {id}\t".encode() + path.encode("utf-8", "surrogateescape") + b"\0")
+    repository._git("update-index", "--replace", "-z", "--index-info", env=own, input=b"".join(lines))
+    repository._git("update-index", "-q", "--refresh", env=own, ok=(0, 1))
+    copy.replace(index)
+
+
+@contextmanager
+def _locked(repository: Repository) -> Iterator[None]:
+    """The user's git changes no index meanwhile, as it is with any commit."""
+    lock = repository.git_dir / "index.lock"
+    try:
+        with lock.open("xb") as file:
+            file.write(OURS)
+    except FileExistsError:
+        raise TryLater(f"git is at work in {repository.root}.", f"Try again; else remove {lock}.") from None
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _hooks_folder(repository: Repository) -> Path:
+    env = environment({}, keep=("GIT_CONFIG",))
+    found = git("-C", str(repository.root), "rev-parse", "--git-path", "hooks", env=env).decode().strip()
+    return repository.root / found

@@ -1,0 +1,182 @@
+"""The session's changes as a commit: exactly these, on the user's branch or a new one. Asked before, on the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aci import committing
+from aci.merging import Conflict, merge
+from agent.approvals import Approval
+from agent.session import applying, effects
+from agent.session.applying import BACK
+from agent.session.messages import message
+from agent.synced import EFFECT
+from agent.synced import effects as done_effects
+from trajectories.errors import UsageError
+from trajectories.records import Base
+
+if TYPE_CHECKING:
+    from agent.engine import Engine
+    from agent.session.session import Session
+
+OF, TURNS = "of", "turns"
+"""In a commit's data: the effects that are in it, and how many turns there were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """`head` with the session's own changes is `tree`; what could not be told from the user's is in `conflicts`.
+    `effects` are in it whole."""
+
+    head: Base
+    tree: str
+    conflicts: tuple[Conflict, ...]
+    effects: tuple[str, ...]
+
+
+def commit(session: Session, words: str) -> None:
+    """Apply what is not applied yet, and commit it on the branch that is checked out."""
+    engine = applying.engine_of(session)
+    _of_git(engine)
+    branch = committing.check(engine.repository)
+    settle(session)
+    if engine.trees.changed(applying.both(engine), applying.ours(engine)) and not applying.apply(session):
+        return
+    own = _own(engine, _uncommitted(engine))
+    paths = _paths(engine, own)
+    if not paths:
+        session.tell(_left(own, "There is nothing to commit: your last commit holds all that was applied."))
+        return
+    text = message(engine, words, _turns(engine))
+    who = committing.identity(engine.repository)
+    detail = f"{text}\n\n{engine.trees.diff(own.head.tree, own.tree)}"
+    title = _left(own, f"Commit {_count(paths)} on {branch} as {who}?")
+    asked = Approval("commit", title, subject="\n".join(paths), detail=detail, cancel=applying.never())
+    answer = session.ask(asked)
+    if not answer.yes:
+        session.tell(f"Nothing was committed. {answer.reason}".strip())
+        return
+    with_hooks = _hooks(session, engine)
+    done: list[str] = []
+
+    def do() -> Mapping[str, Any]:
+        done.append(committing.commit(engine.repository, engine.trees, own.head, own.tree, text, with_hooks))
+        return {"commit": done[-1]}
+
+    effects.recorded(engine, _data(engine, own, "commit"), do, f"{_count(paths)} committed on {branch}.")
+    session.tell(_left(own, f"Commit {done[0][:10]} on {branch}: {text.partition(chr(10))[0]}"))
+
+
+def branch(session: Session, name: str, words: str) -> None:
+    """Put the session's changes, applied or not, on a new branch; files, index and present branch stay as they are."""
+    engine = applying.engine_of(session)
+    _of_git(engine)
+    engine.repository.check_delivery(False, name)
+    settle(session)
+    own = _own(engine, _uncommitted(engine), every=True)
+    paths = _paths(engine, own)
+    if not paths:
+        session.tell(_left(own, "There is nothing to commit: your last commit holds all that the session changed."))
+        return
+    text = message(engine, words)
+    detail = f"{text}\n\n{engine.trees.diff(own.head.tree, own.tree)}"
+    title = _left(own, f"Make the branch {name}, with a commit of {_count(paths)} on top of {own.head.commit[:10]}?")
+    answer = session.ask(Approval("branch", title, subject=name, detail=detail, cancel=applying.never()))
+    if not answer.yes:
+        session.tell(f"No branch was made. {answer.reason}".strip())
+        return
+    done: list[str] = []
+
+    def do() -> Mapping[str, Any]:
+        done.append(engine.repository.branch(name, own.head, own.tree, engine.trees, text))
+        return {"commit": done[-1]}
+
+    effects.recorded(engine, _data(engine, own, "branch"), do, f"The branch {name} was made.")
+    session.tell(_left(own, f"Branch {name} is at {done[0][:10]}."))
+
+
+def settle(session: Session) -> None:
+    """See whether a commit was made by a process that died."""
+    engine = applying.engine_of(session)
+    for data in list(effects.unknown(engine, "commit")):
+        committing.unlock(engine.repository)
+        made = committing.parent(engine.repository) == data["head"]
+        if made:
+            committing.follow(engine.repository, engine.trees, engine.repository.base(engine.trees, data["head"]))
+        text = "The session ended while it committed; the commit is there." if made else "The commit was not made."
+        effects.known(engine, data, made, text)
+        session.tell(text)
+
+
+def _of_git(engine: Engine) -> None:
+    if engine.repository.plain:
+        fix = "Make it one: git init && git add -A && git commit -m 'first commit'"
+        raise UsageError(f"{engine.repository.root} is no git repository: there is nothing to commit to.", fix)
+
+
+def _uncommitted(engine: Engine) -> list[Mapping[str, Any]]:
+    """What was applied, and taken back, since it was committed; what came and went in between is not in it."""
+    committed = {name for data in done_effects(engine.trajectory, "commit") for name in data[OF]}
+    found = [data for data in done_effects(engine.trajectory, "apply") if data[EFFECT] not in committed]
+    names = {data[EFFECT] for data in found}
+    gone = {data[BACK] for data in found if data.get(BACK) in names}
+    return [data for data in found if data[EFFECT] not in gone and data.get(BACK) not in gone]
+
+
+def _own(engine: Engine, applied: list[Mapping[str, Any]], every: bool = False) -> Own:
+    """HEAD with what was applied; with `every`, also with what was not."""
+    trees, head = engine.trees, engine.repository.base(engine.trees, "HEAD")
+    changes = [(data[EFFECT], data["host"], data["after"]) for data in applied]
+    if every:
+        changes.append(("", applying.both(engine), applying.ours(engine)))
+    tree, conflicts, whole = head.tree, list[Conflict](), list[str]()
+    for name, old, new in changes:
+        merged = merge(trees, old, tree, new)
+        tree = merged.tree
+        conflicts += merged.conflicts
+        whole += [] if merged.conflicts or not name else [name]
+    return Own(head, tree, tuple(conflicts), tuple(whole))
+
+
+def _hooks(session: Session, engine: Engine) -> bool:
+    """Whether the user wants the repository's hooks to run."""
+    found = committing.hooks(engine.repository)
+    if not found:
+        return False
+    title = f"Run the repository's hooks too ({', '.join(found)})?"
+    detail = "They are this repository's programs, and run on your machine, in no workspace. No commits without them."
+    asked = Approval("commit", title, subject="\n".join(found), detail=detail, cancel=applying.never())
+    return session.ask(asked).yes
+
+
+def _data(engine: Engine, own: Own, kind: str) -> dict[str, Any]:
+    turns = len(engine.trajectory.turns)
+    return {
+        EFFECT: effects.name(engine, kind),
+        "head": own.head.commit,
+        "tree": own.tree,
+        OF: list(own.effects),
+        TURNS: turns,
+    }
+
+
+def _turns(engine: Engine) -> int:
+    """How many requests the last commit's message was made of."""
+    return max((data[TURNS] for data in done_effects(engine.trajectory, "commit")), default=0)
+
+
+def _paths(engine: Engine, own: Own) -> list[str]:
+    return [change.path for change in engine.trees.changed(own.head.tree, own.tree)]
+
+
+def _left(own: Own, text: str) -> str:
+    if not own.conflicts:
+        return text
+    names = ", ".join(dict.fromkeys(conflict.path for conflict in own.conflicts))
+    return f"{text} Left out: {names}, where your own edits, which are not committed, are in the same lines."
+
+
+def _count(paths: list[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{len(paths)} files"

@@ -1,0 +1,207 @@
+"""A session's changes as a commit of the user's."""
+
+from __future__ import annotations
+
+import pytest
+
+from aci import committing as with_git
+from agent.approvals import Answer
+from agent.session import committing
+from agent.session.messages import LONGEST, shortened
+from trajectories.errors import TryLater, UsageError
+from trajectories.records import Note
+
+TEXT = b"".join(b"line %d\n" % n for n in range(30))
+
+
+def test_a_commit_holds_the_sessions_changes_and_nothing_else(desk) -> None:
+    desk.file("b.txt").write_bytes(b"mine\n")
+    desk.git("add", "b.txt")
+    desk.begin()
+    desk.changes({"a.txt": TEXT.replace(b"line 3\n", b"three\n"), "new.txt": b"n\n", "dir/c.txt": None})
+    desk.file("a.txt").write_bytes(TEXT.replace(b"line 20\n", b"mine\n"))
+    said = desk.say("/commit")
+    assert said.startswith(f"Commit {desk.git('rev-parse', 'HEAD')[:10]} on main: Work")
+    assert [question.kind for question in desk.asked] == ["apply", "commit"]
+    assert "Commit 3 files on main as Ada <ada@example.org>?" in desk.asked[1].title
+    assert desk.asked[1].subject.split("\n") == ["a.txt", "dir/c.txt", "new.txt"]
+    assert desk.git("show", "--format=%an <%ae>%n%B", "--name-status", "HEAD").split("\n") == [
+        "Ada <ada@example.org>",
+        "Work",
+        "",
+        "",
+        "M\ta.txt",
+        "D\tdir/c.txt",
+        "A\tnew.txt",
+    ]
+    assert desk.git("status", "--short").split("\n") == ["M  b.txt", " M a.txt"] or desk.git("status", "--short").split(
+        "\n"
+    ) == ["M a.txt", "M  b.txt"]
+    assert "+mine" in desk.git("diff", "a.txt")
+    assert "three" not in desk.git("diff", "a.txt")
+    assert desk.say("/commit") == "There is nothing to commit: your last commit holds all that was applied."
+
+
+def test_staged_edits_of_a_committed_file_stay_staged_and_no_more(desk) -> None:
+    desk.file("a.txt").write_bytes(TEXT.replace(b"line 10\n", b"staged\n"))
+    desk.git("add", "a.txt")
+    desk.file("a.txt").write_bytes(TEXT.replace(b"line 10\n", b"staged\n").replace(b"line 20\n", b"unstaged\n"))
+    desk.begin()
+    desk.changes({"a.txt": desk.ours("a.txt").replace(b"line 3\n", b"three\n")})
+    desk.say("/commit My own words")
+    assert desk.git("log", "-1", "--format=%s") == "My own words"
+    assert desk.git("diff", "--unified=0", "HEAD^", "HEAD").count("\n+") == 2
+    staged, unstaged = desk.git("diff", "--cached", "-U0"), desk.git("diff", "-U0")
+    assert ("+staged" in staged, "three" in staged, "unstaged" in staged) == (True, False, False)
+    assert ("+unstaged" in unstaged, "three" in unstaged) == (True, False)
+
+
+def test_what_stands_in_the_users_own_uncommitted_lines_is_left_out(desk) -> None:
+    desk.file("a.txt").write_bytes(TEXT.replace(b"line 3\n", b"mine\n"))
+    desk.file("own.txt").write_bytes(b"own\n")
+    desk.begin()
+    desk.changes({"a.txt": TEXT.replace(b"line 3\n", b"both\n"), "own.txt": b"owned\n", "b.txt": b"B\n"})
+    said = desk.say("/commit")
+    assert "Left out: a.txt, own.txt, where your own edits" in said
+    assert desk.git("show", "--name-only", "--format=", "HEAD") == "b.txt"
+
+
+def test_no_means_no(desk) -> None:
+    desk.begin()
+    head = desk.git("rev-parse", "HEAD")
+    desk.changes({"b.txt": b"B\n"})
+    desk.answers = [Answer(False), Answer(True), Answer(False)]
+    assert desk.say("/commit") == "Nothing was applied."
+    assert desk.say("/commit") == "Nothing was committed."
+    assert desk.git("rev-parse", "HEAD") == head
+    desk.say("/commit")
+    assert [question.kind for question in desk.asked] == ["apply", "apply", "commit", "commit"]
+    assert desk.git("status", "--short") == ""
+
+
+def hook(desk, name: str, script: str) -> None:
+    file = desk.file(f".git/hooks/{name}")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+def test_hooks_run_only_where_the_user_says_so(desk) -> None:
+    hook(desk, "pre-commit", "echo ran >> hooked.txt; echo more >> b.txt; git add b.txt")
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.answers = [Answer(True), Answer(True), Answer(False)]
+    desk.say("/commit")
+    assert not desk.file("hooked.txt").exists()
+    assert desk.asked[2].title == "Run the repository's hooks too (pre-commit)?"
+    desk.changes({"b.txt": b"C\n"})
+    desk.say("/commit")
+    assert desk.file("hooked.txt").exists()
+    assert desk.git("show", "HEAD:b.txt") == "C\nmore"
+    assert desk.git("status", "--short") == "?? hooked.txt"
+
+
+def test_a_hook_that_refuses_leaves_all_as_it_was(desk) -> None:
+    hook(desk, "commit-msg", "echo 'no ticket' >&2; exit 1")
+    desk.begin()
+    head, index = desk.git("rev-parse", "HEAD"), desk.index()
+    desk.changes({"b.txt": b"B\n"})
+    with pytest.raises(UsageError, match="no ticket"):
+        desk.say("/commit")
+    assert (desk.git("rev-parse", "HEAD"), desk.index()) == (head, index)
+    assert not desk.file(".git/index.lock").exists()
+    desk.answers = [Answer(True), Answer(False)]
+    assert desk.say("/commit").startswith("Commit ")
+
+
+def test_what_was_applied_and_taken_back_is_in_no_commit(desk) -> None:
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/apply")
+    desk.say("/apply --undo")
+    desk.step("coder", desk.engine.run.base.tree)
+    assert "nothing to commit" in desk.say("/commit")
+
+
+def test_a_branch_takes_it_all_and_touches_nothing(desk) -> None:
+    desk.file("a.txt").write_bytes(TEXT.replace(b"line 20\n", b"mine\n"))
+    desk.begin()
+    before = desk.index(), desk.git("rev-parse", "HEAD"), desk.git("status", "--short")
+    desk.changes({"a.txt": desk.ours("a.txt").replace(b"line 3\n", b"three\n"), "new.txt": b"n\n"})
+    said = desk.say("/commit --branch fix/it The message")
+    assert said.startswith("Branch fix/it is at ")
+    assert desk.asked[0].kind == "branch"
+    assert (desk.index(), desk.git("rev-parse", "HEAD"), desk.git("status", "--short")) == before
+    assert desk.git("log", "-1", "--format=%s", "fix/it") == "The message"
+    assert "mine" not in desk.git("show", "fix/it:a.txt")
+    assert "three" in desk.git("show", "fix/it:a.txt")
+    with pytest.raises(UsageError, match="exists already"):
+        desk.say("/commit --branch fix/it")
+    with pytest.raises(UsageError, match="needs a name"):
+        desk.say("/commit --branch")
+
+
+def test_where_no_commit_can_be_made_it_is_said_before_anything_is_applied(desk) -> None:
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.file(".git/MERGE_HEAD").write_text(desk.git("rev-parse", "HEAD"))
+    with pytest.raises(UsageError, match="under way"):
+        desk.say("/commit")
+    desk.file(".git/MERGE_HEAD").unlink()
+    desk.git("checkout", "-q", "--detach")
+    with pytest.raises(UsageError, match="at no branch"):
+        desk.say("/commit")
+    desk.git("checkout", "-q", "main")
+    desk.git("config", "user.name", "")
+    with pytest.raises(UsageError, match="who you are"):
+        desk.say("/commit")
+    desk.git("config", "--unset", "user.name")
+    desk.file(".git/index.lock").write_text("")
+    with pytest.raises(TryLater, match="at work"):
+        desk.say("/commit")
+    assert desk.git("log", "--format=%s") == "The first commit"
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_commit_that_a_dying_process_made_is_found(desk, made: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/apply")
+    index = desk.file(".git/index").read_bytes()
+    own = committing._own(desk.engine, committing._uncommitted(desk.engine))
+    data = committing._data(desk.engine, own, "commit")
+    if made:
+        with_git.commit(desk.engine.repository, desk.engine.trees, own.head, own.tree, "Made", False)
+        desk.file(".git/index").write_bytes(index)
+    desk.file(".git/index.lock").write_bytes(with_git.OURS)
+    desk.engine.journal.append(Note("main", "intent", "commit 1", data))
+    desk.reopen()
+    committing.settle(desk)
+    assert ("the commit is there" in desk.told[-1]) == made
+    assert not desk.file(".git/index.lock").exists()
+    if made:
+        assert desk.git("status", "--short") == ""
+        assert "nothing to commit" in desk.say("/commit")
+
+
+def test_messages_follow_the_repository_and_fit() -> None:
+    long = "Make the parser of dates take what people write in their letters, and more of the kind"
+    assert len(shortened(long)) <= LONGEST
+    assert shortened(long).endswith("more…") or shortened(long).endswith("…")
+
+
+def test_a_message_lists_what_was_asked_for_since_the_last_commit(desk) -> None:
+    for n in range(3):
+        desk.git("commit", "--allow-empty", "-qm", f"add thing {n}.")
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/commit")
+    assert desk.git("log", "-1", "--format=%s") == "work."
+    for request in ("Rename it", "Test it"):
+        desk.turn()
+        turn = desk.engine.trajectory.turns[-1]
+        object.__setattr__(turn, "request", request)
+        object.__setattr__(turn, "models", {"coder": "m"})
+    desk.changes({"b.txt": b"C\n"})
+    desk.say("/commit")
+    assert desk.git("log", "-1", "--format=%B") == "rename it.\n\n- Rename it\n- Test it"
