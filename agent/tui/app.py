@@ -56,7 +56,7 @@ class SessionApp(App[int]):
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-normal")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-normal")]  # noqa: RUF012 - as its parent has it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+b", "panel", "Panel", priority=True),
         Binding("ctrl+o", "open", "Open", priority=True),

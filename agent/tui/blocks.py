@@ -8,8 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from aci.view import clean
-from agent.tui import markdown
-from agent.tui.code import coloured, diff
+from agent.tui.parts import parts
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -99,12 +98,14 @@ def gap() -> Block:
 
 def said(text: str, indent: int = 2) -> list[Block]:
     """Clean Markdown."""
-    pieces = list(markdown.parts(text))
+    pieces = list(parts(text))
     drawn = [partial(_said, piece, indent, number < len(pieces) - 1) for number, piece in enumerate(pieces)]
     return [Block(draw, piece.count("\n") + 1, len(piece)) for draw, piece in zip(drawn, pieces, strict=True)]
 
 
 def _said(piece: str, indent: int, more: bool, pen: Pen) -> list[Strip]:
+    from agent.tui import markdown
+
     return markdown.draw(piece, pen, indent) + [pen.line("")] * more
 
 
@@ -133,6 +134,8 @@ def source(text: str, path: str = "", language: str = "", indent: int = 2) -> li
 
 
 def _source(piece: str, path: str, language: str, indent: int, pen: Pen) -> list[Strip]:
+    from agent.tui.code import coloured, diff
+
     if language == "diff":
         return pen.lines(diff(piece, pen), indent)
     return pen.lines(coloured(piece, pen, path, language), indent)

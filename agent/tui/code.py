@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.text import Text
 
-from agent.tui.theme import Colours
+from agent.tui.colours import Colours
 
 if TYPE_CHECKING:
     from agent.tui.pen import Pen

@@ -10,7 +10,7 @@ from textual.content import Content
 
 from agent.tui.diff_lines import FileDiff, Row
 from agent.tui.plain import code_line
-from agent.tui.theme import highlighted
+from agent.tui.colours import highlighted
 
 LONGEST = 2_000
 """Columns of a line that can be scrolled to."""

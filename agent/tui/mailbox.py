@@ -49,6 +49,11 @@ class Mailbox:
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._soon)
 
+    @property
+    def waiting(self) -> int:
+        """Events that are not delivered yet."""
+        return len(self._waiting)
+
     def _soon(self) -> None:
         self._loop.call_later(max(0.0, self._last + FRAME - monotonic()), self._call, self._frame)
 

@@ -87,11 +87,11 @@ class Shelf:
             self._lines -= len(self._drawn.pop(block, ()))
         self._blocks[begin:end] = blocks
         self._owner[begin:end] = [number] * len(blocks)
-        kept = (self._drawn.get(block) for block in blocks)
-        guesses = [
-            block.guess(self.pen.width) if not drawn else len(drawn) for block, drawn in zip(blocks, kept, strict=True)
-        ]
-        self.heights.splice(begin, end, guesses)
+        self.heights.splice(begin, end, [self._height(block) for block in blocks])
+
+    def _height(self, block: Block) -> int:
+        drawn = self._drawn.get(block)
+        return block.guess(self.pen.width) if drawn is None else len(drawn)
 
     def use(self, pen: Pen) -> None:
         """Draw with another pen from now on."""

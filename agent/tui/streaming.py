@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aci.view import clean
 from agent.live import masked
 from agent.tui.blocks import Block, folded, gap, said
-from agent.tui.markdown import parts
+from agent.tui.parts import parts
 
 if TYPE_CHECKING:
     from textual.strip import Strip

@@ -9,16 +9,13 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pygments.token import Token  # type: ignore[import-untyped]
 from textual.filter import LineFilter, NoColor
-from textual.highlight import HighlightTheme, highlight
 from textual.theme import Theme
 
 from trajectories.errors import SweAgentError
 
 if TYPE_CHECKING:
     from textual.app import App
-    from textual.content import Content
 
 AUTO = "auto"
 """The name of what fits the terminal."""
@@ -142,30 +139,6 @@ ANSI = Theme(
 THEMES = (DARK, LIGHT, ANSI)
 
 
-class Colours(HighlightTheme):
-    """What code looks like: few colours, all the theme's own."""
-
-    STYLES = {  # noqa: RUF012 - as its parent has it
-        Token.Comment: "italic $text-muted",
-        Token.Generic.Deleted: "$text-error",
-        Token.Generic.Emph: "italic",
-        Token.Generic.Heading: "bold",
-        Token.Generic.Inserted: "$text-success",
-        Token.Generic.Strong: "bold",
-        Token.Generic.Subheading: "$text-primary",
-        Token.Keyword: "$text-accent",
-        Token.Name.Attribute: "$text-secondary",
-        Token.Name.Builtin: "$text-secondary",
-        Token.Name.Class: "$text-primary",
-        Token.Name.Decorator: "$text-secondary",
-        Token.Name.Function: "$text-primary",
-        Token.Name.Tag: "$text-primary",
-        Token.Number: "$text-warning",
-        Token.Operator.Word: "$text-accent",
-        Token.String: "$text-success",
-    }
-
-
 def register(app: App[Any], name: str = AUTO) -> None:
     """Make our themes known to the app and show the one of that name; what fits the terminal where there is none."""
     for theme in THEMES:
@@ -209,8 +182,3 @@ def choose(app: App[Any], name: str) -> str:
     except SweAgentError as error:
         return f"The theme is {app.theme}, for now: {error.message} {error.fix}".strip()
     return f"The theme is {app.theme}."
-
-
-def highlighted(code: str, path: str = "", language: str = "") -> Content:
-    """Code in the theme's colours. Its language is guessed by the path, else by the code."""
-    return highlight(code, language=language or None, path=path or None, theme=Colours)

@@ -18,7 +18,8 @@ from textual.theme import Theme
 from textual.widgets import Static
 
 from agent.tui import theme
-from agent.tui.theme import DARK, LIGHT, Colours
+from agent.tui.colours import Colours, highlighted
+from agent.tui.theme import DARK, LIGHT
 
 TEXTS = ("text", "text-muted", "text-disabled")
 NAMED = tuple(f"text-{name}" for name in ("primary", "secondary", "accent", "success", "warning", "error"))
@@ -84,7 +85,7 @@ class Themed(App[None]):
 
     def on_mount(self) -> None:
         theme.register(self, self.wanted)
-        self.query_one("#code", Static).update(theme.highlighted("def f(): # why\n    return 'y' + 1", "a.py"))
+        self.query_one("#code", Static).update(highlighted("def f(): # why\n    return 'y' + 1", "a.py"))
 
 
 def run(app: App[None], look: Callable[[App[None]], Any]) -> Any:
