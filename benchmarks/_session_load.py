@@ -1,0 +1,92 @@
+"""The session's app with a thread that tells of many steps: `python -m benchmarks._session_load LOG STEPS CHARACTERS`.
+
+A step has so many characters in three observations, as a model sees them (each is capped). Words stream before each
+tenth step. LOG gets the memory at a tenth of the steps and at the end, in bytes.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from agent.session.preferences import Preferences
+from agent.tui.app import SessionApp
+
+if TYPE_CHECKING:
+    from agent.session.session import Start
+    from trajectories.records import Reply, Step
+
+WORDS = "The parser reads `tokens` one by one, and **forgets** the last of them.\n\n- a list\n- of two\n\n```python\nx = 1\n```\n"
+LINE = "    def method(self, value: int) -> int: return value * 2  # of {}\n"
+
+
+def start() -> Start:
+    from aci.repository import Repository
+    from agent.session.session import Start
+    from agent.settings import Settings
+
+    return Start(Repository.open(Path(__file__).resolve().parent.parent), Settings(workspace="local"))
+
+
+def made(number: int, characters: int) -> tuple[Step, Reply]:
+    from trajectories.records import Action, Observation, Reply, Step
+
+    text = "".join(LINE.format(number) for _ in range(characters // 3 // len(LINE)))
+    actions = (
+        Action("view", {"path": f"package/module_{number}.py"}),
+        Action("run", {"command": f"python -m pytest tests/test_{number}.py -q"}),
+        Action("edit", {"path": f"package/module_{number}.py", "old": "x = 1\n", "new": "x = 2\ny = 3\n"}),
+    )
+    seen = tuple(Observation(f"{what} {number}\n{text}", ok=what != "edit") for what in ("view", "run", "edit"))
+    step = Step("main", number, "", "coder", "tree", reply=number, actions=actions, observations=seen)
+    return step, Reply(f"Step {number}. {WORDS * (1 + number % 3)}", actions, branch="main", ask=number)
+
+
+def feed(app: SessionApp, log: Path, steps: int, characters: int) -> None:
+    while app.session is None:
+        time.sleep(0.05)
+    from agent.engine import Happening
+    from agent.session.events import Began, Happened, Stepped
+    from trajectories.records import Turn
+
+    app._heard(Began(Turn("LOADING", "build"), "LOADING"))
+    memory = {"text": 0}
+    for number in range(1, steps + 1):
+        step, reply = made(number, characters)
+        if number > steps // 10:
+            memory["text"] += sum(len(seen.text) for seen in step.observations) + len(reply.text)
+        if number % 10 == 0:
+            for word in reply.text.split(" "):
+                app._heard(Happened(Happening("delta", "main", f"{word} ")))
+        app._heard(Stepped(step, reply))
+        time.sleep(0.002)
+        if number == steps // 10:
+            memory["tenth"] = settled(app)
+    memory["end"] = settled(app)
+    log.write_text(json.dumps(memory))
+
+
+def settled(app: SessionApp) -> int:
+    """Memory, once all is shown."""
+    time.sleep(1.0)
+    while app.mailbox.waiting:
+        time.sleep(0.1)
+    gc.collect()
+    return resident()
+
+
+def resident() -> int:
+    """Bytes of this process; Linux only."""
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * 4096
+
+
+if __name__ == "__main__":
+    app = SessionApp(start, Preferences())
+    Thread(target=feed, args=(app, Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])), daemon=True).start()
+    app.run()
