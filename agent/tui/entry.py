@@ -50,9 +50,16 @@ class Entry(TextArea):
         self._pasted: dict[str, str] = {}
 
     def on_key(self, event: events.Key) -> None:
+        character = event.character or ""
         if self._keys(event):
-            event.prevent_default()
-            event.stop()
+            pass
+        elif character >= "\xa0" and not event.is_printable:
+            # Textual drops it: what joins letters or emoji, and spaces that are none to Python
+            self._paste(character)
+        else:
+            return
+        event.prevent_default()
+        event.stop()
 
     @property
     def words(self) -> str:
