@@ -14,33 +14,33 @@ from agent.approvals import Approval
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from aci.workspace import Workspace
-    from agent.engine import Engine, Token
+    from agent.engine import Engine
+    from agent.task import Task
     from tools.base import Tool
     from trajectories.records import Action
 
 TYPED = "what is typed into a terminal goes to whatever runs there"
 
 
-def refusal(engine: Engine, workspace: Workspace, tool: Tool, action: Action, cancel: Token) -> str:
+def refusal(task: Task, tool: Tool, action: Action) -> str:
     """What the model is told instead of the action being run; "" if it may be. Raises Cancelled."""
-    approval = _question(workspace, tool, action, cancel)
+    approval = _question(task, tool, action)
     if approval is None:
         return ""
-    answer = engine.approve(approval)
-    cancel.check()
+    answer = task.engine.approve(approval)
+    task.cancel.check()
     return "" if answer.yes else f"The user refused this{f': {answer.reason}' if answer.reason else '.'}"
 
 
-def _question(workspace: Workspace, tool: Tool, action: Action, cancel: Token) -> Approval | None:
+def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
     """None where there is nothing to ask, or the tool will refuse its arguments itself."""
-    if workspace.kind != "local" or tool.name not in ("shell", "session", "run_tests"):
+    if task.settings.workspace != "local" or tool.name not in ("shell", "session", "run_tests"):
         return None
     try:
         given: dict[str, Any] = tool.arguments(action.arguments)
     except UsageError:
         return None
-    root = workspace.root
+    root = task.workspace.root
     match tool.name:
         case "shell":
             title, subject, why = "Run this command on this machine?", given["command"], ""
@@ -52,8 +52,8 @@ def _question(workspace: Workspace, tool: Tool, action: Action, cancel: Token) -
             subject = " ".join(filter(None, (command, shlex.join(given["nodes"] or ())))) if command else ""
     if not subject:
         return None
-    folder = workspace.folder() if tool.name == "shell" else root
-    return Approval("command", title, subject, root=root, folder=folder, why=why, cancel=cancel)
+    folder = task.workspace.folder() if tool.name == "shell" else root
+    return Approval("command", title, subject, root=root, folder=folder, why=why, cancel=task.cancel)
 
 
 def may_set_up(engine: Engine, image: str, commands: Sequence[str], hosts: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ import re
 import socket
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -372,3 +372,25 @@ def test_set_up_that_fails_today_is_tried_with_older_packages(build: Build, daem
                        setup="PATH=$PWD:$PATH; chmod +x pip; pip install it")  # fmt: skip
     assert kept(daemon)[0].about["passed"] == 1
     assert options.image
+
+
+def test_set_up_that_would_reach_hosts_is_asked_about_once(make_repo: MakeRepo, tmp_path: Path, name: str) -> None:
+    repository = Repository.open(make_repo({"a.py": ""}))
+    asked: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
+    answers = [False, True]
+
+    def may_set_up(image: str, commands: Sequence[str], hosts: Sequence[str]) -> bool:
+        asked.append((image, tuple(commands), tuple(hosts)))
+        return answers.pop(0)
+
+    with closing(Trees(tmp_path / "trees.git")) as trees:
+        said: list[str] = []
+        options = Options(repository, repository.base(trees), trees, say=said.append, may_set_up=may_set_up)
+        wishes = replace(OFFLINE, setup="echo made > made", hosts=("registry.invalid",))
+        assert environment_for(options, wishes) == IMAGE
+        assert "refused" in said[-1]
+        made = environment_for(options, wishes)
+        assert made.startswith(name)
+        assert environment_for(options, wishes) == made, "what is there reaches nothing"
+        environment_for(options, replace(wishes, setup="echo other > made", hosts=()))
+    assert asked == [(IMAGE, ("echo made > made",), ("registry.invalid",))] * 2
