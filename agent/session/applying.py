@@ -182,6 +182,15 @@ def standing(engine: Engine) -> list[Mapping[str, Any]]:
     return [data for data in found if BACK not in data and data[EFFECT] not in back]
 
 
+def tell_what_stands(session: Session) -> None:
+    """After going back: what was applied is still in the user's files, who has to say whether it is to go."""
+    engine = session.engine
+    if engine and standing(engine) and both(engine) != ours(engine):
+        session.tell(
+            "Your own files still have what was applied: /apply makes them follow, /apply --undo takes it out."
+        )
+
+
 def _write(engine: Engine, data: Mapping[str, Any], text: str) -> None:
     def do() -> Mapping[str, Any]:
         effects.write(engine, data["host"], data["after"])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from aci.view import mask
 from agent.engine import Happening, check_models, known_secrets
+from agent.host_edits import PINNED
+from agent.session import applying, committing
 from agent.session.attaching import Request, attached
 from agent.session.events import Began, Ended, Happened, Opened, Stepped, Stopped
 from agent.session.trouble import as_ours
@@ -96,6 +98,8 @@ class Turning:
         last = engine.trajectory.turns[-1].strategy
         if last in ("build", "plan"):
             session.mode, session.strategy = last, ""
+        applying.settle(session)
+        committing.settle(session)
 
     def fork(self) -> str:
         """Go on in a new run with all that this one holds; the name of this one, which is left as it is. Raises
@@ -133,6 +137,9 @@ class Turning:
         if session.engine is None:
             directory = begin(request.issue, session.start.source, settings, session.start.base)
             self._have(reopen(directory, settings.state, self._happened))
+            if session.start.base:
+                pinned = Note("main", "life", f"begun at {session.start.base}", {PINNED: session.start.base})
+                self._engine().journal.append(pinned)
         else:
             if self._paused():
                 end_interrupted(session.engine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.session import applying
 from agent.undoing import wanted
 from trajectories.errors import UsageError
 
@@ -19,3 +20,4 @@ def run(session: Session, words: str) -> None:
     if session.engine is None:
         raise UsageError("There is nothing to undo.", "Say what to do first.")
     session.turning.act(request, "undo")
+    applying.tell_what_stands(session)
