@@ -72,10 +72,11 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a command answers, or what is wrong. `title` heads what is long enough for a page of its own."""
+    """What a command answers, what is wrong, or (`notice`) what is good to know and nobody asked for. `title` heads
+    what is long enough for a page of its own."""
 
     text: str
-    kind: Literal["text", "markdown", "diff", "error"] = "text"
+    kind: Literal["text", "markdown", "diff", "error", "notice"] = "text"
     title: str = ""
     code: int = 1
     """Of an error: what a process that does only this would end with."""

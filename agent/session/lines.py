@@ -17,6 +17,7 @@ from rich.text import Text
 from aci.view import clean
 from agent.approvals import Answer
 from agent.console import Console
+from agent.context import HAND
 from agent.session import events
 from agent.session.session import Session, Start
 from agent.solve import Result
@@ -24,6 +25,7 @@ from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:
     from agent.session.events import Event
+    from trajectories.records import Step
 
 PROMPT = "> "
 
@@ -76,6 +78,7 @@ class Lines:
                 console.happening(happening)
             case events.Stepped(step, _):
                 console.step(step)
+                self._by_hand(step)
             case events.Ended(result):
                 self.code = 0
                 self._result(result)
@@ -87,6 +90,8 @@ class Lines:
             case events.Told(text, kind, _, code):
                 if kind == "error":
                     self._failed(code, text)
+                elif kind == "notice":
+                    self._tell(text)
                 else:
                     console.out.print(Text(clean(text)), soft_wrap=True)
             case events.Wanted(what, words):
@@ -104,6 +109,11 @@ class Lines:
             console.out.print(Text(clean(result.word)), soft_wrap=True)
         if exit.message:
             self._failed(exit.code, f"{exit.message} {exit.fix}")
+
+    def _by_hand(self, step: Step) -> None:
+        """What the user's own command said is an answer."""
+        for seen in step.observations if step.author == HAND else ():
+            self.console.out.print(Text(clean(seen.text)), soft_wrap=True)
 
     def _failed(self, code: int, text: str) -> None:
         self.code = code
@@ -127,9 +137,10 @@ class Lines:
         """Without a screen there is no list to choose from: the newest run of this repository it is."""
         from agent.session.runs import runs_here
 
-        run = next(iter(runs_here(self.session)), None)
+        here = self.session.engine.run.id if self.session.engine else ""
+        run = next((run for run in runs_here(self.session) if run.name != here), None)
         if run is None:
-            self._tell("There is no run of this repository yet: this is a new one.")
+            self._tell("There is no other run of this repository yet.")
             return
         self._tell(f"Going on with the newest run, {run.name}: {run.title}. `/resume RUN` takes another.")
         self.session.say(f"/resume {run.name}")

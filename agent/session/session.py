@@ -141,7 +141,9 @@ class Session:
         """The user's answer; the thread that asks waits for it, and its run's time stands still."""
         return self.asking.ask(approval)
 
-    def tell(self, text: str, kind: Literal["text", "markdown", "diff", "error"] = "text", title: str = "") -> None:
+    def tell(
+        self, text: str, kind: Literal["text", "markdown", "diff", "error", "notice"] = "text", title: str = ""
+    ) -> None:
         self.hear(Told(text, kind, title))
 
     def hold(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from agent.session.events import Told
 from trajectories.errors import SweAgentError
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def welcome(session: Session) -> None:
     if session.start.reload is not None:
         session.tell("Until it is mended nothing runs here; it is read again at each request. /help works.", "error")
     for text in _of_repository(session):
-        session.tell(text)
+        session.tell(text, "notice")
     Thread(target=_look, args=(session,), name="welcome", daemon=True).start()
 
 
@@ -53,7 +52,7 @@ def _look(session: Session) -> None:
     """In a thread of its own: importing a provider's library or reaching Docker takes a second."""
     for look in (_model, _docker):
         if text := look(session):
-            session.hear(Told(text))
+            session.tell(text, "notice")
 
 
 def _model(session: Session) -> str:

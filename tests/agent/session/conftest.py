@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from agent.solve import begin, reopen
 from agent.standing import MAIN
 from agent.synced import present
 from agent.task import Task
+from tests.agent.session.talking import Talk
 from tests.conftest import git
 from trajectories.records import Exit, Issue, Observation, Step, Turn
 
@@ -120,3 +123,23 @@ def desk(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Iterator
     desk = Desk(make_repo({"a.txt": lines, "b.txt": b"b\n", "dir/c.txt": b"c\n"}), tmp_path / "state")
     yield desk
     desk.close()
+
+
+@pytest.fixture
+def talk(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Talk]]:
+    """`talk(script, …)` is a session in a small repository, open; closed after the test."""
+    for name in [name for name in os.environ if name.startswith("SWE_AGENT_") and name not in ("SWE_AGENT_CONFIG",)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    opened: list[Talk] = []
+
+    def open(script: list[dict[str, Any]], **start: Any) -> Talk:
+        files = {"a.py": "def f():\n    return 1\n", "tests/test_a.py": "from a import f\n\n\ndef test_f():\n    f()\n"}
+        root = start.pop("root", None) or make_repo(files)
+        opened.append(Talk(root, tmp_path / f"state{len(opened)}" / "swe", script, **start))
+        opened[-1].session.open()
+        return opened[-1]
+
+    yield open
+    for each in opened:
+        each.session.close()

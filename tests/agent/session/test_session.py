@@ -1,0 +1,199 @@
+"""A session: turns of one run, what waits, what is interrupted and gone on with, and how it ends."""
+
+import os
+from threading import Event as Flag
+
+import pytest
+
+from agent.session import events
+from tests.agent.session.talking import PATIENCE, calls, says
+from trajectories.journal import read
+from trajectories.records import Note
+
+LOOK = calls("view", path="a.py")
+SLEEP = calls("shell", command="sleep 300", timeout=600)
+NEW = calls("edit", path="b.py", old="", new="def g():\n    return 2\n")
+
+
+def at_work(talk):
+    """Wait until an action is under way."""
+    flag = Flag()
+
+    def look(event):
+        if isinstance(event, events.Happened) and event.happening.kind == "action":
+            flag.set()
+
+    talk.hooks.append(look)
+    return flag
+
+
+def test_a_session_is_one_run_of_turns(talk):
+    talk = talk([says("Look.", LOOK, n=1), says("f returns 1.", n=2), says("g is 2.", n=3)], mode="plan")
+    talk.say("What does f do?").say("And g?")
+    assert talk.words == ["f returns 1.", "g is 2."]
+    assert len(talk.all(events.Opened)) == 1
+    assert [turn.strategy for turn in talk.session.engine.trajectory.turns] == ["plan", "plan"]
+    assert talk.session.state == "idle"
+
+
+def test_what_is_said_while_it_works_waits_and_can_be_taken_back(talk):
+    talk = talk([says("Wait.", SLEEP, n=1), says("Done.")])
+    working = at_work(talk)
+    talk.session.say("Begin")
+    assert working.wait(PATIENCE)
+    talk.session.say("one")
+    talk.session.say("two\nlines")
+    assert talk.session.status.queued == ("one", "two\nlines")
+    assert talk.session.unqueue() == "two\nlines"
+    assert talk.session.unqueue() == "one"
+    assert talk.session.unqueue() == ""
+    talk.session.interrupt()
+    assert talk.until(events.Stopped).error.code == 130
+
+
+def test_an_interrupt_keeps_what_waits_until_there_is_more_to_say(talk):
+    talk = talk([says("Wait.", SLEEP, n=1), says("Done.")], mode="plan")
+    working = at_work(talk)
+    talk.session.say("Begin")
+    assert working.wait(PATIENCE)
+    talk.session.say("later")
+    talk.session.interrupt()
+    talk.until(events.Stopped)
+    talk.settled()
+    assert talk.session.state == "paused"
+    assert talk.session.queued == ("later",)
+    talk.say("Not so")
+    talk.settled()
+    assert talk.session.queued == ()
+    turns = talk.session.engine.trajectory.turns
+    assert [turn.request for turn in turns[1:]] == ["later"]
+    assert [note.text for note in talk.session.engine.trajectory.notes if note.kind == "message"] == ["Not so"]
+
+
+def test_going_on_as_it_was(talk):
+    talk = talk([says("Wait.", SLEEP, n=1), says("Done.")])
+    working = at_work(talk)
+    talk.session.say("Begin")
+    assert working.wait(PATIENCE)
+    talk.session.interrupt()
+    talk.until(events.Stopped)
+    working.clear()
+    talk.session.go_on()
+    assert working.wait(PATIENCE)  # the action that was interrupted is done anew
+    talk.session.interrupt()
+    talk.until(events.Stopped, 2)
+    assert len(talk.session.engine.trajectory.turns) == 1
+
+
+@pytest.mark.parametrize("change", ["/mode plan", "/strategy react", "/cost 7"])
+def test_a_change_leaves_the_interrupted_turn_behind(talk, change):
+    talk = talk([says("Wait.", SLEEP, n=1), says("Done.", calls("submit", summary="Done."))])
+    working = at_work(talk)
+    talk.session.say("Begin")
+    assert working.wait(PATIENCE)
+    talk.session.interrupt()
+    talk.until(events.Stopped)
+    talk.say(change).say("Anew")
+    assert [turn.request for turn in talk.session.engine.trajectory.turns[1:]] == ["Anew"]
+
+
+def test_words_steer_at_the_next_step(talk):
+    talk = talk([says("Look.", LOOK, n=1), says("As you say.", contains="use tabs"), says("Unheard.")], mode="plan")
+
+    def steer(event):
+        if isinstance(event, events.Stepped) and event.step.reply == 1:
+            talk.session.steer("use tabs")
+
+    talk.hooks.append(steer)
+    talk.say("Begin")
+    assert talk.words == ["As you say."]
+
+
+def test_steering_when_nothing_works_is_a_request(talk):
+    talk = talk([says("Hello.")], mode="plan")
+    talk.session.steer("Hi")
+    talk.settled()
+    assert talk.words == ["Hello."]
+
+
+def test_a_key_that_was_pasted_goes_no_further(talk, monkeypatch):
+    monkeypatch.setenv("MY_API_KEY", "hunter2-hunter2-hunter2")
+    talk = talk([says("Look.", LOOK, n=1), says("Yes.")], mode="plan")
+    talk.hooks.append(
+        lambda event: (
+            isinstance(event, events.Stepped)
+            and event.step.reply == 1
+            and talk.session.steer("b hunter2-hunter2-hunter2")
+        )
+    )
+    talk.say("a hunter2-hunter2-hunter2").say("c hunter2-hunter2-hunter2")
+    assert len(talk.words) == 2
+    journal = (talk.session.engine.journal.directory / "journal.jsonl").read_text()
+    assert "hunter2" not in journal
+
+
+def test_what_fails_does_not_end_the_session(talk):
+    talk = talk([says("Yes.")], mode="plan", settings={"model": "scripted:/nowhere"})
+    talk.say("Do it")
+    assert any("/nowhere cannot be read" in text for text in talk.told)
+    talk.session.later("x", lambda: 1 / 0)
+    talk.settled()
+    assert "a mistake of its own" in talk.told[-1]
+    assert talk.session.state == "idle"
+    talk.say("/help")
+    assert "/mode" in talk.told[-1]
+
+
+def test_an_unknown_command_and_a_path(talk):
+    talk = talk([says("It is a path.")], mode="plan")
+    talk.say("/nope")
+    assert talk.told[-1] == "There is no command /nope. `/help` lists them."
+    talk.say("/etc/hosts is broken")
+    assert talk.words == ["It is a path."]
+
+
+def test_closing_stops_what_is_under_way_and_the_run_can_be_taken_up(talk, tmp_path):
+    first = talk([says("Wait.", SLEEP, n=1), says("Done.")])
+    working = at_work(first)
+    first.session.say("Begin")
+    assert working.wait(PATIENCE)
+    first.session.say("never done")
+    run = first.session.engine.journal.directory
+    first.session.close()
+    assert isinstance(first.heard[-1], events.Closed)
+    assert read(run).exit is None
+    second = talk([says("Done.")], root=first.session.start.source.root, run=run, settings={"state": run.parents[1]})
+    second.settled()
+    assert second.session.state == "paused"
+    assert [event.trajectory.run.id for event in second.all(events.Opened)] == [run.name]
+
+
+def test_a_run_of_another_repository_is_not_taken_up(talk, make_repo):
+    first = talk([says("Yes.")], mode="plan").say("Hi")
+    run = first.session.engine.journal.directory
+    first.session.close()
+    second = talk([], root=make_repo({"x": ""}), run=run, settings={"state": run.parents[1]})
+    second.settled()
+    assert "not about this repository" in second.told[-1]
+    assert second.session.engine is None
+
+
+def test_a_run_that_another_session_has(talk):
+    first = talk([says("Yes.")], mode="plan").say("Hi")
+    run = first.session.engine.journal.directory
+    second = talk([], root=first.session.start.source.root, run=run, settings={"state": run.parents[1]})
+    second.settled()
+    assert "Another process" in second.told[-1]
+
+
+def test_closing_before_anything_was_said(talk):
+    talk = talk([])
+    talk.session.close()
+    assert isinstance(talk.heard[-1], events.Closed)
+
+
+def test_notes_of_the_user_do_not_meet_a_closed_run(talk):
+    talk = talk([says("Yes.")], mode="plan").say("Hi")
+    assert not talk.session.turning.steer("late")  # the turn has ended
+    assert not [note for note in talk.session.engine.trajectory.notes if isinstance(note, Note) and note.text == "late"]
+    assert os.path.exists(talk.session.engine.journal.path)

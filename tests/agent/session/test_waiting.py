@@ -1,0 +1,66 @@
+"""What is to be done next: in order, taken back, held."""
+
+from threading import Thread
+
+from agent.session.waiting import Job, Waiting
+
+
+def job(words: str) -> Job:
+    return Job(words, lambda: None)
+
+
+def taken(waiting: Waiting) -> str:
+    found = waiting.take(lambda job: None)
+    assert found is not None
+    return found.words
+
+
+def test_in_order_and_the_last_is_taken_back():
+    waiting = Waiting()
+    for words in ("one", "", "two"):
+        waiting.put(job(words))
+    assert waiting.words == ("one", "two")
+    assert waiting.take_back() == "two"
+    assert [taken(waiting), taken(waiting)] == ["one", ""]
+    assert waiting.take_back() == ""
+
+
+def test_what_is_held_comes_after_the_next_words():
+    waiting = Waiting()
+    for words in ("one", "", "two"):
+        waiting.put(job(words))
+    waiting.hold()
+    assert taken(waiting) == ""
+    assert waiting.words == ("one", "two")
+    waiting.put(job("first"))
+    assert [taken(waiting), taken(waiting), taken(waiting)] == ["first", "one", "two"]
+
+
+def test_what_is_held_can_be_taken_back_too():
+    waiting = Waiting()
+    waiting.put(job("one"))
+    waiting.put(job("two"))
+    waiting.hold()
+    assert [waiting.take_back(), waiting.take_back(), waiting.take_back()] == ["two", "one", ""]
+
+
+def test_held_twice_keeps_the_order():
+    waiting = Waiting()
+    waiting.put(job("one"))
+    waiting.hold()
+    waiting.put(job("two"))
+    waiting.hold()
+    waiting.put(job("three"))
+    assert [taken(waiting), taken(waiting), taken(waiting)] == ["three", "two", "one"]
+
+
+def test_closing_ends_a_wait_and_drops_the_rest():
+    waiting = Waiting()
+    found: list[object] = []
+    thread = Thread(target=lambda: found.append(waiting.take(lambda job: None)))
+    thread.start()
+    waiting.close()
+    thread.join(10)
+    assert found == [None]
+    waiting.put(job("late"))
+    assert waiting.take(lambda job: None) is None
