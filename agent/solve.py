@@ -51,7 +51,7 @@ VERSION = "0.1.0"
 DONE = {"answered", "done", "undone"}
 """Ends of turns that were to show nothing more: a question is answered, a command was run, something was undone."""
 MAKE_ROOM = "Make room, or set SWE_AGENT_STATE to a folder of yours."
-MENDED = {"model_timeout", "retry_wait"}
+MENDED = {"model_timeout", "retry_wait", "permissions"}
 MENDED_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
 """Settings that a resumed run takes as they are today. None of them shapes what a model is sent."""
 

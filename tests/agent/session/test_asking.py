@@ -272,3 +272,14 @@ def test_time_stands_still_while_a_question_is_open(talk) -> None:
     found.hooks.insert(0, look)
     found.say("Go")
     assert [deadline is None for deadline in deadlines] == [True, False]
+
+
+def test_rules_of_the_configuration_hold_in_a_run_that_is_gone_on_with(talk, own_config: Path) -> None:
+    own_config.write_text('[permissions]\ndeny = ["command ls"]\n')
+    first = talk(one("pwd")).say("Go")
+    assert first.session.engine
+    run = first.session.engine.journal.directory
+    first.session.close()
+    later = talk([says("Run.", shell("ls"), n=3), says("Done.", n=4)], run=run).say("Go on")
+    assert asked(later) == []
+    assert "forbids it" in seen(later)[-1]
