@@ -12,50 +12,37 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
 from trajectories.answers import Answers
 from trajectories.errors import RunBroken, UsageError
+from trajectories.listing import Change, Entry, changes
 from trajectories.objects import Reader
+from trajectories.packing import EMPTY_TREE, Entries, Objects, edited, is_plain, keep, object_id, packed, parsed
 from trajectories.packs import PACK_LIMIT, PackRefused, index_pack
 from trajectories.plumbing import OWN, GitFailed, create_store, decode, encode, environment, folders, git, sync_folder
 
 __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 FOLDER, SUBMODULE = "040000", "160000"
 DEPTH_LIMIT = 500
 FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
 SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
+FEW_FILES, FEW_BYTES = 500, 1_000_000
+"""Of so small a tree, and so few bytes, packs, folders and listings are made here: each `git` costs milliseconds."""
+LITTLE = 20_000
+"""Bytes of files that need not be sent as what differs from earlier ones."""
 LISTINGS, LISTED_FILES = 16, 20_000
 """Trees whose files are kept in memory: so many while they have no more files together, always the latest two."""
 SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anybody counts on them
 
 
 Line = tuple[str | None, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file of a tree: git's mode (`100644`, `100755`, `120000`, `160000`), blob id and size in bytes."""
-
-    mode: str
-    id: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A path that differs between two trees: `A`dded, `M`odified, `D`eleted, or of another `T`ype."""
-
-    status: str
-    path: str
 
 
 class Trees:
@@ -90,12 +77,43 @@ class Trees:
 
     def files(self, tree: str) -> Mapping[str, Entry]:
         """Every file of a tree, in git's order; submodules are among them, with size 0."""
-        found = self._listed.get(tree) or MappingProxyType(self._listing(tree))
+        found = self._listed.get(tree)
+        return found if found is not None else self._list(tree, self._walked(tree) or self._listing(tree))
+
+    def _list(self, tree: str, listing: dict[str, Entry]) -> Mapping[str, Entry]:
+        """Keep a listing in memory, and let go of old ones."""
+        found = MappingProxyType(listing)
         others = [(id, listing) for id, listing in self._listed.items() if id != tree][1 - LISTINGS :]
         while len(others) > 1 and len(found) + sum(len(listing) for _, listing in others) > LISTED_FILES:
             del others[0]
         self._listed = dict([*others, (tree, found)])
         return found
+
+    def _walked(self, tree: str) -> dict[str, Entry] | None:
+        """The listing of a tree that is like one that is known and small."""
+        known = {entry.id: entry for listing in self._listed.values() for entry in listing.values()}
+        if not known or len(known) > FEW_FILES:
+            return None
+        found = {}
+        folders = [("", _id(tree))]
+        while folders:
+            below, folder = folders.pop()
+            for name, (mode, id) in self._entries(folder).items():
+                path = f"{below}{decode(name)}"
+                if mode == FOLDER:
+                    folders.append((f"{path}/", id))
+                elif mode == SUBMODULE or id in known:
+                    found[path] = Entry(mode, id, known[id].size if id in known else 0)
+                else:
+                    found[path] = Entry(mode, id, len(self.read_blob(id)))
+            if len(found) > FEW_FILES:
+                return None
+        return dict(sorted(found.items(), key=lambda item: encode(item[0])))
+
+    def _few(self, *trees: str) -> list[Mapping[str, Entry]]:
+        """The files of these trees; nothing where they are many."""
+        found = [self.files(tree) for tree in trees]
+        return found if all(len(files) <= FEW_FILES for files in found) else []
 
     def _listing(self, tree: str) -> dict[str, Entry]:
         found = {}
@@ -162,7 +180,9 @@ class Trees:
 
     def changed(self, old: str, new: str) -> list[Change]:
         """The paths that differ, in git's order; a rename is a deletion and an addition."""
-        if (known := self._changed.get((old, new))) is None:
+        if (known := self._changed.get((old, new))) is None and self._few(old, new):
+            known = self._changed.keep((old, new), list(changes(self.files(old), self.files(new))))
+        if known is None:
             out = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-status", _id(old), _id(new))
             fields = out.split(b"\0")[:-1]
             pairs = zip(fields[::2], fields[1::2], strict=True)
@@ -177,8 +197,12 @@ class Trees:
         Setting a file removes what is in its way: a folder of that name, a file where it needs a folder.
         Raises UsageError for a path that no tree may hold (`..`, `.git`, absolute, empty).
         """
+        kept = {path: data for path, data in files.items() if data is not None}
+        if all(map(is_plain, files)):
+            blobs: Objects = {object_id("blob", data): ("blob", data) for data in kept.values()}
+            plain = [(self._mode(tree, path), object_id("blob", data), path) for path, data in kept.items()]
+            return self._edited(tree, [*((None, "", path) for path in files.keys() - kept.keys()), *plain], blobs)
         with self._draft() as draft:
-            kept = {path: data for path, data in files.items() if data is not None}
             ids = dict(zip(kept, self._blobs(list(kept.values()), draft), strict=True))
             lines = [(self._mode(tree, path) if path in ids else None, ids.get(path, ""), path) for path in files]
             return self._keep(self._edit(tree, lines, draft), draft, [tree])
@@ -188,6 +212,8 @@ class Trees:
         wanted = {path.rstrip("/") for path in paths}
         lines: list[Line] = [(None, "", path) for path in self.files(tree) if _under(path, wanted)]
         lines += [(entry.mode, entry.id, path) for path, entry in self.files(other).items() if _under(path, wanted)]
+        if all(is_plain(path) for _, _, path in lines):
+            return self._edited(tree, lines)
         with self._draft() as draft:
             return self._keep(self._edit(tree, lines, draft), draft, [tree, other])
 
@@ -198,8 +224,46 @@ class Trees:
         blob is missing or a path is one that no tree may hold.
         """
         with self._draft(*stores) as draft:
+            if tree := self._adopted(listing, draft):
+                return tree
             git("update-index", "-z", "--index-info", env=draft, input=listing)
             return self._keep(git(*SOON, "write-tree", env=draft).decode().strip(), draft)
+
+    def _adopted(self, listing: bytes, draft: Mapping[str, str]) -> str:
+        """`adopt` of a few plain files that are there; empty for what git is to do."""
+        lines: list[Line] = []
+        files: dict[str, Entry] = {}
+        objects: dict[str, tuple[str, bytes]] = {}
+        size = 0
+        found = listing.split(b"\0")[:-1]
+        with closing(Reader(draft)) as reader:
+            for line in found if len(found) <= FEW_FILES else ():
+                about, _, name = line.partition(b"\t")
+                path, (mode, *rest) = decode(name), about.decode().split()
+                id, stage = rest if len(rest[0]) == 40 else (rest[1], "0")
+                data = reader.get(_id(id), FEW_BYTES) if mode != SUBMODULE else ("blob", b"")
+                if not is_plain(path) or stage != "0" or not data or data[0] != "blob" or size > FEW_BYTES:
+                    return ""
+                size += len(data[1])
+                objects |= {id: data} if mode != SUBMODULE else {}
+                lines.append((mode, id, path))
+                files[path] = Entry(mode, id, len(data[1]))
+        if not lines:
+            return ""
+        tree = self._edited("", lines, objects)
+        self._list(tree, files)
+        return tree
+
+    def _edited(self, tree: str, lines: Sequence[Line], blobs: Objects = MappingProxyType({})) -> str:
+        """The tree after (mode or None to remove, id, path) lines in turn, durable, with the blobs that it needs."""
+        made, objects = edited(tree and _id(tree), lines, self._entries)
+        if not self.has(made):
+            try:
+                keep({**objects, **blobs}, self.path / "objects" / "pack")
+            except OSError as error:
+                raise RunBroken(f"The trees at {self.path} cannot be used: {error}.") from error
+            self._pack_came()
+        return made
 
     def _mode(self, tree: str, path: str) -> str:
         mode, _ = self.entry(tree, path) or ("", "")
@@ -258,9 +322,31 @@ class Trees:
 
     def pack(self, tree: str, have: Sequence[str] = ()) -> bytes:
         """A thin pack of what `tree` holds and no tree of `have` does."""
+        if (few := self._few(tree, *have)) and (new := self._new(tree, have, few)):
+            return packed(new)
         bases = "".join(f"-{other}\n" for other in have).encode()  # deltas may lean on these; --thin knows commits only
         objects = self._objects(tree, have, self.env)
         return self._git("pack-objects", "-q", "--stdout", "--delta-base-offset", input=bases + objects)
+
+    def _new(self, tree: str, have: Sequence[str], few: Sequence[Mapping[str, Entry]]) -> Objects:
+        """The objects that `tree` holds and no tree of `have` does; none where they are too large to be packed here."""
+        old = {entry.id for files in few[1:] for entry in files.values()}
+        for other in have:
+            old |= self._folders(other).keys()
+        blobs = {entry.id: entry for entry in few[0].values() if entry.mode != SUBMODULE and entry.id not in old}
+        if sum(entry.size for entry in blobs.values()) > (FEW_BYTES if not have else LITTLE):
+            return {}
+        folders = {id: ("tree", data) for id, data in self._folders(tree).items() if id not in old}
+        return {**folders, **{id: ("blob", self.read_blob(id)) for id in blobs}}
+
+    def _folders(self, tree: str) -> dict[str, bytes]:
+        """A tree and all folders in it: id -> bytes."""
+        found, left = {}, [_id(tree)]
+        while left:
+            id = left.pop()
+            found[id] = self._object(id, "tree", 1 << 28)
+            left += [below for mode, below in parsed(found[id]).values() if mode == FOLDER and below not in found]
+        return found
 
     def _objects(self, tree: str, have: Sequence[str], env: Mapping[str, str]) -> bytes:
         revs = "".join([f"{_id(tree)}\n", *(f"^{_id(other)}\n" for other in have)])
@@ -288,15 +374,8 @@ class Trees:
 
     # Beneath
 
-    def _entries(self, tree: str) -> dict[bytes, tuple[str, str]]:
-        """Name -> (mode, id) of one folder."""
-        raw, at, found = self._object(tree, "tree", 1 << 28), 0, {}
-        while at < len(raw):
-            space = raw.index(b" ", at)
-            end = raw.index(b"\0", space)
-            found[raw[space + 1 : end]] = (raw[at:space].decode().zfill(6), raw[end + 1 : end + 21].hex())
-            at = end + 21
-        return found
+    def _entries(self, tree: str) -> Entries:
+        return parsed(self._object(tree, "tree", 1 << 28))
 
     def _object(self, id: str, kind: str, limit: int) -> bytes:
         found = self._reader.get(_id(id), limit)

@@ -1,0 +1,147 @@
+"""Packs and trees made here: of a few small objects, which a `git` each would take many times as long for."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha1
+from pathlib import Path
+
+from trajectories.plumbing import decode, encode, sync_folder
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+Objects = Mapping[str, tuple[str, bytes]]
+"""By id: (`blob` or `tree`, bytes)."""
+
+Entries = dict[bytes, tuple[str, str]]
+"""Of a folder: name -> (mode, id)."""
+
+_KINDS = {"tree": 2, "blob": 3}
+_FOLDER = "040000"
+_PLAIN = re.compile(r"\.git(?:ignore|attributes|keep|hub)|(?!\.\.?$|\.git)[\w.+-]+", re.ASCII | re.IGNORECASE)
+"""Names that mean the same on every file system. Of all others git is to judge."""
+
+
+def is_plain(path: str) -> bool:
+    return all(map(_PLAIN.fullmatch, path.split("/")))
+
+
+def object_id(kind: str, data: bytes) -> str:
+    return sha1(f"{kind} {len(data)}\0".encode() + data).hexdigest()
+
+
+def packed(objects: Objects) -> bytes:
+    """A pack of the objects, none of them a delta."""
+    return _packed(objects)[0]
+
+
+def keep(objects: Objects, folder: Path) -> None:
+    """Write a pack and its index into the folder; durable when this returns. Raises OSError."""
+    pack, places = _packed(objects)
+    name = folder / f"pack-{pack[-20:].hex()}"
+    for end, data in (
+        (".pack", pack),
+        (".idx", _index(pack[-20:], places)),
+    ):  # the .idx last: with it the pack is there
+        new = folder / f".{name.name}{end}"
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.chmod(0o444)
+        new.replace(name.with_name(name.name + end))
+    sync_folder(folder)
+
+
+def _packed(objects: Objects) -> tuple[bytes, dict[str, tuple[int, int]]]:
+    """The pack, and of each object its (CRC, offset)."""
+    parts = [struct.pack(">4sLL", b"PACK", 2, len(objects))]
+    at, places = len(parts[0]), {}
+    for id, (kind, data) in objects.items():
+        size, first = len(data) >> 4, _KINDS[kind] << 4 | len(data) & 15
+        head = bytearray()
+        while size:
+            head.append(first | 0x80)
+            size, first = size >> 7, size & 0x7F
+        part = bytes(head) + bytes([first]) + zlib.compress(data)
+        places[id] = zlib.crc32(part), at
+        parts.append(part)
+        at += len(part)
+    whole = b"".join(parts)
+    return whole + sha1(whole).digest(), places
+
+
+def _index(checksum: bytes, places: Mapping[str, tuple[int, int]]) -> bytes:
+    ids = sorted(places)
+    counts = [0] * 256
+    for id in ids:
+        counts[int(id[:2], 16)] += 1
+    fan, total = [], 0
+    for count in counts:
+        total += count
+        fan.append(total)
+    n = len(ids)
+    data = b"\377tOc" + struct.pack(">L256L", 2, *fan) + bytes.fromhex("".join(ids))
+    data += struct.pack(f">{n}L", *(places[id][0] for id in ids)) + struct.pack(
+        f">{n}L", *(places[id][1] for id in ids)
+    )
+    data += checksum
+    return data + sha1(data).digest()
+
+
+def edited(
+    tree: str, lines: Iterable[tuple[str | None, str, str]], entries: Callable[[str], Entries]
+) -> tuple[str, dict[str, tuple[str, bytes]]]:
+    """The tree after (mode or None to remove, id, path) lines in turn, and the objects of its folders that are new.
+
+    A file that is set removes what is in its way; a folder that holds nothing is none.
+    """
+    inside: dict[bytes, list[tuple[str | None, str, bytes]]] = {}
+    here: Entries = dict(entries(tree)) if tree else {}
+    made: dict[str, tuple[str, bytes]] = {}
+    for mode, id, path in lines:
+        name, slash, rest = encode(path).partition(b"/")
+        if slash:
+            if mode is not None and here.get(name, (_FOLDER, ""))[0] != _FOLDER:
+                here.pop(name)
+            inside.setdefault(name, []).append((mode, id, rest))
+        elif mode is not None:
+            inside.pop(name, None)
+            here[name] = mode, id
+        elif here.get(name, (_FOLDER, ""))[0] != _FOLDER:
+            here.pop(name)
+    for name, changes in inside.items():
+        kind, below = here.get(name, (_FOLDER, ""))
+        if kind != _FOLDER:
+            continue  # all of them remove what is not there
+        child, new = edited(below, [(mode, id, decode(rest)) for mode, id, rest in changes], entries)
+        here.pop(name, None)
+        if child != EMPTY_TREE:
+            here[name] = _FOLDER, child
+            made |= new
+    data = _folder(here)
+    id = object_id("tree", data)
+    if id != tree:
+        made[id] = "tree", data
+    return id, made
+
+
+def _folder(entries: Entries) -> bytes:
+    """A tree object: in git's order a folder stands as if its name ended in a slash."""
+    order = sorted(entries.items(), key=lambda item: item[0] + b"/" * (item[1][0] == _FOLDER))
+    return b"".join(b"%b %b\0%b" % (mode.lstrip("0").encode(), name, bytes.fromhex(id)) for name, (mode, id) in order)
+
+
+def parsed(raw: bytes) -> Entries:
+    """What a tree object says."""
+    at, found = 0, {}
+    while at < len(raw):
+        space = raw.index(b" ", at)
+        end = raw.index(b"\0", space)
+        found[raw[space + 1 : end]] = (raw[at:space].decode().zfill(6), raw[end + 1 : end + 21].hex())
+        at = end + 21
+    return found
