@@ -70,7 +70,6 @@ class History:
         return History(Commits(git_dir), commit, opened(cache))
 
     def close(self) -> None:
-        self._commits.close()
         self._cache.close()
 
     def __enter__(self) -> History:

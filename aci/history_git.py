@@ -6,15 +6,16 @@ replacements or attributes has a say, and a partial clone has no remote to fetch
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import re
 import shutil
 import tempfile
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,6 +57,14 @@ class Commit:
     message: bytes
 
 
+@cache
+def _own() -> Path:
+    """This process's git directory, in which nothing is but that it is one: no configuration of others has a say."""
+    made = Path(tempfile.mkdtemp(prefix="swe-agent-history-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
 class Commits:
     """The commits of a git directory.
 
@@ -63,9 +72,8 @@ class Commits:
     """
 
     def __init__(self, git_dir: Path) -> None:
-        own = Path(tempfile.mkdtemp(prefix="swe-agent-history-"))
-        self.close = weakref.finalize(self, shutil.rmtree, own, ignore_errors=True)
-        create_store(own)
+        own = _own()
+        create_store(own)  # once, but for a folder that somebody has tidied away
         shared = _shared(git_dir)
         shallow = shared / "shallow"
         self._cut = frozenset(_content(shallow).decode("ascii", "replace").split())

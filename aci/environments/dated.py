@@ -37,7 +37,6 @@ def date_of(options: Options, language: str) -> datetime | None:
     commits = Commits(options.repository.git_dir)
     commit = options.base.commit
     seconds = commits.time(commit, *_CODE.get(language, ())) or commits.time(commit)
-    commits.close()
     when = datetime.fromtimestamp(seconds, UTC) if seconds else None
     return when if when and datetime.now(UTC) - when > _YOUNG else None
 

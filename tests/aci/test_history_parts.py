@@ -178,7 +178,6 @@ def test_messages_are_read_in_portions_and_a_huge_one_not_at_all(
         ids[2]: b"",
         ids[3]: b"price total c3",
     }
-    commits.close()
 
 
 def test_what_takes_git_too_long_is_not_asked_again_by_halves(tmp_path: Path) -> None:
@@ -191,4 +190,3 @@ def test_what_takes_git_too_long_is_not_asked_again_by_halves(tmp_path: Path) ->
     commits = Commits(tmp_path)
     assert commits._each(["1" * 40] * 8, slow) == {}
     assert asked == [8]
-    commits.close()
