@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
+from aci.cleaning import clean as clean
 from aci.condense import MARK, condense, trouble
 from aci.disguises import hide
 from aci.listing import few_of_each, outlined
@@ -36,15 +37,7 @@ MOST_TROUBLE, TROUBLE_LINE = 0.15, 200
 """The share of a cut text that lines about trouble from its middle may take, and the characters each may have."""
 MASKED = "[masked]"
 
-_ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
-    r"|\x1b[\]P_^X][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, APC, PM, SOS: titles, links
-    r"|\x1b[ -/]*[0-~]"  # two characters, character sets
-    r"|\x9b[0-?]*[ -/]*[@-~]"
-)
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PADDED = re.compile(r"^ +(\d+)\t", re.MULTILINE)
-_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+")
 _KEYS = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -107,38 +100,10 @@ def _addressed(text: str, cap: int, address: str, whole: str) -> str:
     return f"{text}\n{MARK}the whole is {address}"
 
 
-def clean(data: bytes | str) -> str:
-    """Text without escape sequences, control characters and what a carriage return or a backspace wrote over.
-
-    Bytes that are not UTF-8 become U+FFFD. Blank lines at the end go.
-    """
-    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    text = _SURROGATES.sub("\ufffd", text)
-    text = _ESCAPES.sub("", text)
-    text = text.replace("\r\n", "\n")
-    if "\r" in text or "\b" in text:
-        text = "\n".join(_overwritten(line) for line in text.split("\n"))
-    return _CONTROLS.sub("", text).rstrip()
-
-
 def unpadded(text: str) -> str:
     """A file's text as `cat -n` and `nl` show it, without the blanks before the numbers of its lines."""
     numbered = len(_PADDED.findall(text))
     return _PADDED.sub(r"\1\t", text) if numbered and numbered * 2 > text.count("\n") else text
-
-
-def _overwritten(line: str) -> str:
-    """What stands on the line after its last carriage return and its backspaces: the end state of a progress bar."""
-    last = next((part for part in reversed(line.split("\r")) if _CONTROLS.sub("", part).strip()), "")
-    if "\b" not in last:
-        return last
-    written: list[str] = []
-    for character in last:
-        if character != "\b":
-            written.append(character)
-        elif written:
-            written.pop()
-    return "".join(written)
 
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from agent.ledger import Spent
-
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
     from agent.engine import Engine, Happening
+    from agent.ledger import Spent
     from trajectories.records import Step
 
 TAIL = 4000

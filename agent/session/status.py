@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from agent.ledger import Spent
-from trajectories.records import Verdict
+if TYPE_CHECKING:
+    from agent.ledger import Spent
+    from trajectories.records import Verdict
 
 State = Literal["idle", "working", "asking", "paused"]
 

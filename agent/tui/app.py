@@ -71,6 +71,7 @@ class SessionApp(App[int]):
     def __init__(self, prepare: Callable[[], Start], preferences: Preferences) -> None:
         super().__init__()
         self.preferences = preferences
+        theme.register(self, preferences.theme)
         self.session: Session | None = None
         self._prepare = prepare
         self._early: list[str] = []
@@ -81,7 +82,6 @@ class SessionApp(App[int]):
     def compose(self) -> ComposeResult:
         with Horizontal(id="middle"):
             yield Conversation(self._secrets)
-            yield Panel()
         yield Prompt()
         yield StatusLine()
 
@@ -89,15 +89,10 @@ class SessionApp(App[int]):
         return theme.filtered(self, super().get_line_filters())
 
     def on_mount(self) -> None:
-        theme.register(self, self.preferences.theme)
         self.conversation = self.query_one(Conversation)
-        self.panel = self.query_one(Panel)
         self.prompt = self.query_one(Prompt)
         self.status = self.query_one(StatusLine)
-        self.panel.display = self.size.width >= WIDE and not self.is_inline
         self.prompt.focus()
-        self.mailbox = Mailbox(self.call_later, self._hear, self._show_status)
-        self.set_interval(1.0, self._show_status)
         self.call_after_refresh(self._begin)
 
     def _secrets(self) -> tuple[str, ...]:
@@ -105,7 +100,16 @@ class SessionApp(App[int]):
 
     # The session begins, and ends
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
+        """What the first screen can do without."""
+        self.panel = Panel()
+        self.panel.display = self.size.width >= WIDE and not self.is_inline
+        await self.query_one("#middle").mount(self.panel)
+        self.mailbox = Mailbox(self.call_later, self._hear, self._show_status)
+        self.set_interval(1.0, self._show_status)
+        self._start()
+
+    def _start(self) -> None:
         self._preparing = True
         Thread(target=self._open, name="opening", daemon=True).start()
 
@@ -175,7 +179,7 @@ class SessionApp(App[int]):
             return
         self._early.append(words)
         if not self._preparing:
-            self._begin()
+            self._start()
 
     @on(Prompt.Submitted)
     def _submitted(self, message: Prompt.Submitted) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from aci.view import clean
+from aci.cleaning import clean
 from agent.tui.parts import parts
 
 if TYPE_CHECKING:

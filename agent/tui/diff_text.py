@@ -8,9 +8,9 @@ from itertools import groupby
 from pygments.lexers import find_lexer_class_for_filename  # type: ignore[import-untyped]
 from textual.content import Content
 
+from agent.tui.colours import highlighted
 from agent.tui.diff_lines import FileDiff, Row
 from agent.tui.plain import code_line
-from agent.tui.colours import highlighted
 
 LONGEST = 2_000
 """Columns of a line that can be scrolled to."""

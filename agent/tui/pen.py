@@ -16,7 +16,7 @@ from rich.text import Text
 from rich.theme import Theme
 from textual.strip import Strip
 
-from aci.view import clean
+from aci.cleaning import clean
 
 PLAIN = Style()
 NAMES = ("text", "muted", "primary", "secondary", "accent", "success", "warning", "error", "added", "removed", "code")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aci.view import clean
+from aci.cleaning import clean
 
 LINE_ENDS = str.maketrans({"\u2028": " ", "\u2029": " "})
 """What Python takes for an end of line and a terminal does not."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aci.view import clean
-from agent.live import masked
+from aci.cleaning import clean
 from agent.tui.blocks import Block, folded, gap, said
 from agent.tui.parts import parts
 
@@ -62,11 +61,16 @@ class Live:
     def clear(self) -> None:
         self._branches.clear()
 
+    def _masked(self, text: str) -> str:
+        from agent.live import masked
+
+        return masked(text, self._secrets())
+
     def _grown(self, branch: Branch, text: str) -> None:
         branch.rest += text
         *whole, rest = list(parts(branch.rest)) or [""]
         for part in whole:
-            branch.whole += [*said(f"{masked(part, self._secrets())}\n\n"), gap()]
+            branch.whole += [*said(f"{self._masked(part)}\n\n"), gap()]
         branch.rest = rest
 
     def blocks(self, opened: bool) -> list[Block]:
@@ -76,7 +80,7 @@ class Live:
                 found += folded(clean(name), "muted")
             if branch.whole or branch.rest:
                 found += [gap(), *branch.whole]
-            if rest := masked(branch.rest, self._secrets()):
+            if rest := self._masked(branch.rest):
                 found += said(rest)
             if branch.doing:
                 found.append(Block(partial(_doing, clean(branch.doing))))

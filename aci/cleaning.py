@@ -1,0 +1,42 @@
+"""Text without what a terminal would obey: nothing that strangers wrote drives one. Imports next to nothing."""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|\x1b[\]P_^X][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, APC, PM, SOS: titles, links
+    r"|\x1b[ -/]*[0-~]"  # two characters, character sets
+    r"|\x9b[0-?]*[ -/]*[@-~]"
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+def clean(data: bytes | str) -> str:
+    """Text without escape sequences, control characters and what a carriage return or a backspace wrote over.
+
+    Bytes that are not UTF-8 become U+FFFD. Blank lines at the end go.
+    """
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    text = _SURROGATES.sub("\ufffd", text)
+    text = _ESCAPES.sub("", text)
+    text = text.replace("\r\n", "\n")
+    if "\r" in text or "\b" in text:
+        text = "\n".join(_overwritten(line) for line in text.split("\n"))
+    return _CONTROLS.sub("", text).rstrip()
+
+
+def _overwritten(line: str) -> str:
+    """What stands on the line after its last carriage return and its backspaces: the end state of a progress bar."""
+    last = next((part for part in reversed(line.split("\r")) if _CONTROLS.sub("", part).strip()), "")
+    if "\b" not in last:
+        return last
+    written: list[str] = []
+    for character in last:
+        if character != "\b":
+            written.append(character)
+        elif written:
+            written.pop()
+    return "".join(written)
