@@ -1,0 +1,86 @@
+"""A session of turns without a front end, in this process: what tests of turns say and see."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.engine import Engine, Happening
+from agent.models.scripted import Scripted
+from agent.settings import Settings
+from agent.solve import Result, reopen, solve
+from agent.turns import next_turn
+from tests.agent.conftest import Bench
+from trajectories.records import Step
+
+UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
+
+
+@dataclass
+class Talk:
+    """`say` is a turn from its beginning to its end; the run is left open for the next one until `close`."""
+
+    bench: Bench
+    settings: Settings
+    engine: Engine
+    heard: Callable[[Engine, Happening], object] = lambda engine, event: None
+    results: list[Result] = field(default_factory=list)
+
+    def say(self, words: str, strategy: str = "build", images: tuple[str, ...] = (), **changes: Any) -> Result:
+        self.settings = self.settings.model_copy(update={"strategy": strategy, **changes})
+        next_turn(self.engine, words, strategy, self.settings, images)
+        return self.go()
+
+    def go(self) -> Result:
+        """The open turn, to its end."""
+        self.results.append(finished(self.engine))
+        return self.results[-1]
+
+    def reopen(self) -> None:
+        """As another process would find it."""
+        self.engine.close()
+        self.engine = opened(self, self.bench)
+
+    @property
+    def steps(self) -> list[Step]:
+        return self.engine.trajectory.steps["main"]
+
+    def file(self, path: str) -> str:
+        return self.engine.trees.read(self.steps[-1].tree, path).decode()
+
+
+def finished(engine: Engine) -> Result:
+    running = solve(engine)
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def begun(bench: Bench, *lines: dict, strategy: str = "build", **settings: Any) -> Talk:
+    """A session whose first request is the bench's issue; its first turn is not worked on yet."""
+    bench.begin(*lines, **{"strategy": strategy, "update_tests": True, "test": UNITTEST, **settings})
+    talk: Talk = Talk(bench, bench.settings, engine=None)  # type: ignore[arg-type]
+    talk.engine = opened(talk, bench)
+    return talk
+
+
+def opened(talk: Talk, bench: Bench) -> Engine:
+    return reopen(bench.directory, bench.settings.state, lambda event: talk.heard(talk.engine, event))
+
+
+class Sent(list[list[tuple[str, str]]]):
+    """Every request to the scripted model, as (role, words)."""
+
+    def __init__(self, monkeypatch: Any) -> None:
+        reply = Scripted.reply
+
+        def listened(model: Scripted, messages: Any, tools: Any, asking: Any) -> Any:
+            self.append([(message["role"], str(message["content"])) for message in messages])
+            return reply(model, messages, tools, asking)
+
+        monkeypatch.setattr(Scripted, "reply", listened)
