@@ -1,0 +1,100 @@
+"""Calling the user back, and the terminal's title."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.tui.notify import LONG, Notifier, call, way
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"TERM": "xterm-256color"}, "bell"),
+        ({}, "bell"),
+        ({"TERM_PROGRAM": "iTerm.app"}, "osc9"),
+        ({"LC_TERMINAL": "iTerm2", "TMUX": "x"}, "osc9"),
+        ({"TERM": "xterm-kitty"}, "osc777"),
+        ({"TERM_PROGRAM": "ghostty"}, "osc777"),
+        ({"TERM": "rxvt-unicode-256color"}, "osc777"),
+        ({"TERM": "xterm-kitty", "ZELLIJ": "0"}, "bell"),
+    ],
+)
+def test_auto_goes_by_the_terminal(environment: dict[str, str], expected: str) -> None:
+    assert way("auto", environment) == expected
+    assert way("off", environment) == "off"
+    assert way("osc9", environment) == "osc9"
+
+
+def test_sequences() -> None:
+    assert call("done", "osc9", {}) == "\x1b]9;swe-agent: done\a"
+    assert call("done", "osc777", {}) == "\x1b]777;notify;swe-agent;done\a"
+    assert call("done", "bell", {"TMUX": "x"}) == "\a"
+    assert call("done", "off", {}) == ""
+    assert call("done", "osc9", {"TMUX": "x"}) == "\x1bPtmux;\x1b\x1b]9;swe-agent: done\a\x1b\\"
+    assert call("done", "osc9", {"STY": "x"}) == "\x1bP\x1b]9;swe-agent: done\a\x1b\\"
+
+
+@pytest.mark.parametrize("how", ["osc9", "osc777"])
+def test_words_end_no_sequence_and_begin_none(how: str) -> None:
+    told = call("a\x1b\\b\x07c\nd\x9ce\x1b]0;x\x07f" + "g" * 1000, how, {})  # type: ignore[arg-type]
+    assert told.count("\x1b") == 1
+    assert told.count("\a") == 1
+    assert not {"\n", "\x9c"} & set(told)
+    assert len(told) < 250
+
+
+class Terminal:
+    def __init__(self, preference: str = "bell", **environment: str) -> None:
+        self.said: list[str] = []
+        self.now = 0.0
+        self.notifier = Notifier(self.said.append, preference, environment, lambda: self.now)
+
+
+def test_who_looks_is_not_called() -> None:
+    terminal = Terminal()
+    terminal.notifier.began()
+    terminal.notifier.focus(True)
+    terminal.now = 100
+    terminal.notifier.wanted("done")
+    assert terminal.said == []
+    terminal.notifier.focus(False)
+    terminal.notifier.wanted("done")
+    assert terminal.said == ["\a"]
+
+
+def test_where_nobody_knows_a_long_work_calls() -> None:
+    terminal = Terminal()
+    terminal.notifier.wanted("no model")
+    terminal.notifier.began()
+    terminal.now = LONG - 0.1
+    terminal.notifier.wanted("done")
+    assert terminal.said == []
+    terminal.now = LONG
+    terminal.notifier.wanted("done")
+    assert terminal.said == ["\a"]
+
+
+def test_off_is_off() -> None:
+    terminal = Terminal("off")
+    terminal.notifier.focus(False)
+    terminal.notifier.wanted("done")
+    assert terminal.said == []
+
+
+def test_the_title_is_set_once_and_given_back() -> None:
+    terminal = Terminal(TERM="xterm")
+    terminal.notifier.restore()
+    for words in ("working", "working", "idle\a\x1b[1m"):
+        terminal.notifier.title(words)
+    terminal.notifier.restore()
+    terminal.notifier.restore()
+    assert terminal.said == ["\x1b[22;2t\x1b]2;working\a", "\x1b]2;idle\a", "\x1b[23;2t"]
+
+
+@pytest.mark.parametrize("term", ["linux", "dumb", ""])
+def test_a_terminal_without_a_title_gets_none(term: str) -> None:
+    terminal = Terminal(TERM=term)
+    terminal.notifier.title("working")
+    terminal.notifier.restore()
+    assert terminal.said == []
