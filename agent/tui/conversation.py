@@ -18,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
+from agent.tui.beginning import hints
 from agent.tui.blocks import Item
 from agent.tui.pen import NAMES, Pen, blank, can_unicode
 from agent.tui.shelf import Shelf
@@ -51,6 +52,7 @@ class Conversation(ScrollView, can_focus=True):
         self._top = (0, 0)
         self._following = True
         self._page: list[tuple[int, int, Strip]] | None = None
+        self._hints: list[Strip] = []
         self._ascii = not can_unicode()
 
     # What it is told
@@ -131,9 +133,12 @@ class Conversation(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         if self._page is None:
             self._page = self._filled()
+            self._hints = [] if self._page else hints(self._shelf.pen)
             self.call_next(self._tell_scrollbar)
         width = self.scrollable_content_region.width
         if y >= len(self._page):
+            if not self._page and y < len(self._hints):
+                return self._hints[y].extend_cell_length(width).apply_style(self.rich_style)
             return Strip.blank(width, self.rich_style)
         block, line, strip = self._page[y]
         gutter = self._gutter(block)
