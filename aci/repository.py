@@ -21,7 +21,7 @@ from pathlib import Path
 
 from aci.graph.blobs import GitBlobs
 from aci.patch_size import MOST_UNFOLDED, unfolded
-from trajectories.errors import TryLater, UsageError
+from trajectories.errors import NoRepository, TryLater, UsageError
 from trajectories.plumbing import (
     DURABLE,
     QUIET,
@@ -93,7 +93,7 @@ class Repository:
             with Repo(path, search_parent_directories=True) as found:
                 root, git_dir, bare = Path(found.working_tree_dir or found.git_dir), Path(found.git_dir), found.bare
         except (InvalidGitRepositoryError, NoSuchPathError):
-            raise UsageError(
+            raise NoRepository(
                 f"{path} is not in a git repository.",
                 f"Make it one: cd {path} && git init && git add -A && git commit -m 'first commit'",
             ) from None
@@ -109,7 +109,7 @@ class Repository:
         if kind != "sha1":
             raise UsageError(f"{root} names objects by {kind}.", "Only repositories with SHA-1 names are supported.")
         if not commit:
-            raise UsageError(f"{root} has no commit yet.", "Make one: git add -A && git commit -m 'first commit'")
+            raise NoRepository(f"{root} has no commit yet.", "Make one: git add -A && git commit -m 'first commit'")
         return repository
 
     # What a run starts from
@@ -209,6 +209,11 @@ class Repository:
         """The working tree as `ls-files --stage` lists an index; new objects go to `folder`."""
         shutil.copy2(index, folder / "index")  # with its time: git distrusts files that changed later
         env = self._draft(folder)
+        self._bring_up(env)
+        return self._git("ls-files", "--stage", "-z", env=env)
+
+    def _bring_up(self, env: dict[str, str]) -> None:
+        """Let the index of `env` hold the working tree's files as they are."""
         fields = self._git("diff-files", "-z", "--raw", "--no-renames", "--ignore-submodules=all", env=env).split(b"\0")
         tracked = {path: about.endswith(b"D") for about, path in zip(fields[::2], fields[1::2], strict=False)}
         untracked = self._git("ls-files", "-o", "-z", "--exclude-standard", env=env).split(b"\0")[:-1]
@@ -216,7 +221,6 @@ class Repository:
         kept = [path for path in [*tracked, *untracked] if path not in gone and _readable(self._file(path))]
         self._git("update-index", "--force-remove", "-z", "--stdin", env=env, input=_lines(gone))
         self._git("update-index", "--add", "--remove", "--replace", "-z", "--stdin", env=env, input=_lines(kept))
-        return self._git("ls-files", "--stage", "-z", env=env)
 
     def _file(self, path: bytes) -> Path:
         return self.root / os.fsdecode(path)

@@ -17,6 +17,7 @@ from aci.aside import Aside
 from aci.contamination import installed_copies
 from aci.disguises import SHORTEST
 from aci.environment import environment_for
+from aci.plain_folder import reopened
 from aci.repository import Repository
 from aci.working_tree import WorkingTree
 from aci.workspace import OURS, Options, Workspace, open_workspace
@@ -206,7 +207,7 @@ class Engine:
     @cached_property
     def repository(self) -> Repository:
         """The user's own repository. Raises UsageError when it is gone."""
-        return Repository.open(self.run.repository)
+        return reopened(self.run.repository, self.settings.state, self.run.base.commit)
 
     @cached_property
     def working_tree(self) -> WorkingTree:

@@ -127,14 +127,15 @@ def fork(origin: Origin, settings: Settings, hint: str = "") -> Path:
     It has the parent's records up to and with the step, none of its costs, and objects of its own (hard links). With
     a hint the model reads that next on the step's branch. Raises ConfigError, UsageError and WorkspaceError.
     """
-    from aci.repository import Repository
+    from aci.plain_folder import reopened
     from agent.engine import check_models
     from agent.solve import MAKE_ROOM, VERSION, new_folder
     from trajectories.plugins import find
 
     if find("agent.strategies", origin.turn.strategy, "ROLES", "strategy") or settings.model:
         settings = settings.model_copy(update={"model": check_models(settings).name})
-    Repository.open(Path(origin.run.repository)).check_delivery(settings.apply, settings.branch)
+    source = reopened(origin.run.repository, settings.state, origin.run.base.commit)
+    source.check_delivery(settings.apply, settings.branch)
     try:
         with new_folder(settings) as directory:
             run = replace(

@@ -1,0 +1,92 @@
+"""A folder without git, to be read and asked about: a git directory of ours over it, kept in the user's state.
+
+Nothing is written to the folder but what the user agrees to (`/apply`). Each opening commits the files as they are
+then, without a past. `.gitignore` is heeded, links are kept as links, repositories inside the folder are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+
+from aci.repository import HISTORY_CONFIG, Repository
+from trajectories.errors import UsageError
+from trajectories.plumbing import GitFailed, create_store, encode
+
+MOST_FILES = 50_000
+MOST_BYTES = 1_000_000_000
+FOLDERS = "folders"
+SMALLER = "Open a folder inside it, or name what is not needed in its .gitignore."
+
+
+def open_folder(path: Path, state: Path) -> Repository:
+    """The folder as a repository with one commit, of its files as they are. `state` is where ours are kept.
+
+    Raises UsageError for a home directory, what holds one, and a folder with too many files or bytes.
+    """
+    repository = _repository(path, state)
+    _check_place(repository.root)
+    create_store(repository.git_dir, HISTORY_CONFIG)
+    try:
+        _commit(repository)
+    except GitFailed as error:
+        raise UsageError(f"{repository.root} cannot be read: {error.reason}.", "See that you may read it.") from error
+    return repository
+
+
+def reopened(path: str, state: Path, commit: str) -> Repository:
+    """The repository of a run that began at `commit`: the user's, or ours over a folder that has none. Raises
+    UsageError."""
+    if Path(path).is_dir():
+        repository = _repository(Path(path), state)
+        if (repository.git_dir / "HEAD").exists() and repository._commit(commit):
+            return repository
+    return Repository.open(path)
+
+
+def _repository(path: Path, state: Path) -> Repository:
+    root = path.expanduser().resolve()
+    name = f"{root.name or 'root'}-{sha256(os.fsencode(root)).hexdigest()[:12]}"
+    return Repository(root, state.absolute() / FOLDERS / name, plain=True)
+
+
+def _check_place(root: Path) -> None:
+    home = Path.home().resolve()
+    if home == root or home.is_relative_to(root):
+        what = "your home directory" if home == root else "a folder that holds your home directory"
+        raise UsageError(f"{root} is {what}: too much to be read.", "Open the folder of a project.")
+
+
+def _commit(repository: Repository) -> None:
+    """Commit the files as they are, without parents, and leave an index that knows them."""
+    index = repository.git_dir / "index"
+    with tempfile.TemporaryDirectory(prefix="new-", dir=repository.git_dir) as name:
+        draft = Path(name, "index")
+        if index.exists():
+            draft.write_bytes(index.read_bytes())
+        env = {"GIT_INDEX_FILE": str(draft)}
+        if not index.exists():
+            repository._git("read-tree", "--empty", env=env)
+        _check_size(repository, env)
+        repository._bring_up(env)
+        tree = repository._git("write-tree", env=env).decode().strip()
+        message = encode(f"The files of {repository.root.name or '/'}")
+        commit = repository._git("commit-tree", tree, "-F", "-", env=repository._identity(), input=message)
+        repository._git("update-ref", "refs/heads/main", commit.decode().strip())
+        draft.replace(index)
+
+
+def _check_size(repository: Repository, env: dict[str, str]) -> None:
+    paths = set(repository._git("ls-files", "-c", "-o", "-z", "--exclude-standard", env=env).split(b"\0")) - {b""}
+    if len(paths) > MOST_FILES:
+        raise UsageError(f"{repository.root} has {len(paths):,} files, more than {MOST_FILES:,}.", SMALLER)
+    size = 0
+    for path in paths:
+        try:
+            size += repository._file(path).lstat().st_size
+        except OSError:
+            continue
+    if size > MOST_BYTES:
+        raise UsageError(f"{repository.root} has more than {MOST_BYTES // 10**6:,} MB in its files.", SMALLER)
