@@ -5,6 +5,7 @@ The first screen is painted before the session is even imported; what is typed u
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
@@ -19,8 +20,10 @@ from agent.tui.blocks import Item, Said, Words
 from agent.tui.conversation import Conversation
 from agent.tui.dialogs import Dialogs
 from agent.tui.mailbox import Mailbox
+from agent.tui.notify import Notifier
 from agent.tui.panel import Panel
 from agent.tui.prompt import Prompt
+from agent.tui.sequences import writer
 from agent.tui.status import StatusLine
 from trajectories.errors import SweAgentError
 
@@ -42,6 +45,7 @@ KEYS = ("panel", "open", "open_all", "help_screen", "page")
 def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
     """Show a session until its user leaves; the exit code. `prepare` says what it begins with, and is called in a
     thread, once the screen stands; what it raises (SweAgentError) is shown there."""
+    gc.disable()  # until the screen stands: little of what is made for it becomes garbage, and looking takes a while
     app = SessionApp(prepare, preferences)
     try:
         app.run(mouse=preferences.mouse, inline=preferences.screen == "inline")
@@ -78,6 +82,8 @@ class SessionApp(App[int]):
         self._preparing = True
         self._leaving = False
         self.dialogs = Dialogs(self)
+        self.write = writer(self)
+        self.notifier = Notifier(self.write, preferences.notify)
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="middle"):
@@ -102,6 +108,8 @@ class SessionApp(App[int]):
 
     async def _begin(self) -> None:
         """What the first screen can do without."""
+        gc.freeze()
+        gc.enable()
         self.panel = Panel()
         self.panel.display = self.size.width >= WIDE and not self.is_inline
         await self.query_one("#middle").mount(self.panel)
@@ -214,6 +222,20 @@ class SessionApp(App[int]):
     def _switched(self) -> None:
         mode = self.session.mode if self.session else "build"
         self._say(f"/mode {'plan' if mode == 'build' else 'build'}")
+
+    def on_app_focus(self) -> None:
+        self.notifier.focus(True)
+
+    def on_app_blur(self) -> None:
+        self.notifier.focus(False)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Also what is selected; says what became of it."""
+        from agent.tui.clipboard import copy
+
+        engine = self.session.engine if self.session else None
+        self._clipboard = text
+        self.notify(copy(self.write, text, engine.journal.directory if engine else None), markup=False)
 
     @on(Conversation.Left)
     def _to_prompt(self) -> None:

@@ -18,17 +18,18 @@ PATIENCE = 2.0
 FILE = "copied.txt"
 
 
-def copy(write: Write, text: str, folder: Path, environment: Mapping[str, str] = os.environ) -> str:
+def copy(write: Write, text: str, folder: Path | None, environment: Mapping[str, str] = os.environ) -> str:
     """Copy a text, without what would control a terminal it is pasted into. Returns what to tell the user.
 
-    What is too long for terminals is put into a file in `folder`.
+    What is too long for terminals is put into a file in `folder`, if there is one.
     """
     text = clean(text)
     data = text.encode()
     if not data:
         return "There is nothing to copy."
     if len(data) > LARGEST:
-        return _kept(data, folder)
+        size = f"{len(data) / 1000:,.0f} kB is more than a terminal copies"
+        return f"{size}. {_kept(data, folder / FILE)}" if folder else f"{size}."
     if not _by_command(data, environment):
         write(osc(f"52;c;{base64.b64encode(data).decode()}", environment))
     lines = text.count("\n") + 1
@@ -53,14 +54,13 @@ def _ran(command: tuple[str, ...], data: bytes, environment: Mapping[str, str]) 
     return done.returncode == 0
 
 
-def _kept(data: bytes, folder: Path) -> str:
-    size = f"{len(data) / 1000:,.0f} kB"
-    path = folder / FILE
+def _kept(data: bytes, path: Path) -> str:
+    """Where it lies now."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
     except OSError as error:
-        return f"{size} is more than a terminal copies, and {path} cannot be written: {error.strerror}."
-    return f"{size} is more than a terminal copies. It is in {path}."
+        return f"{path} cannot be written: {error.strerror}."
+    return f"It is in {path}."

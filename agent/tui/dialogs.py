@@ -36,10 +36,9 @@ class Dialogs:
         """The question is answered otherwise: by esc, or by a rule."""
         if self._asked is not None and self._asked[0] == id:
             screen, self._asked = self._asked[1], None
-            while screen in self._app.screen_stack:
-                self._app.screen.dismiss(None)
-                if self._app.screen is screen:
-                    break
+            if screen in self._app.screen_stack:
+                screen.pop_until_active()  # what was opened over it
+                screen.dismiss(None)
 
     def diff(self, diff: str, title: str, path: str = "") -> None:
         from agent.tui.diff_screen import DiffScreen

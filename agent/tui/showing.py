@@ -63,6 +63,7 @@ def show(app: SessionApp, session: Session, event: Event | Reopened) -> None:
                 conversation.clear()
             app.put(*items(event.records, event.trajectory.replies, lambda number: outputs(session, number)))
         case events.Began(_, words):
+            app.notifier.began()
             if words:
                 app.put(Words(words))
         case events.Happened(happening):
@@ -73,12 +74,16 @@ def show(app: SessionApp, session: Session, event: Event | Reopened) -> None:
         case events.Ended(result):
             conversation.live.clear()
             app.put(*ended(result.exit, result.word))
+            app.notifier.wanted("the turn is done")
         case events.Stopped(error):
             conversation.live.clear()
             app.put(stopped(error))
+            app.notifier.wanted("the turn has stopped")
         case events.Asked(approval):
             app.dialogs.ask(session, approval)
+            app.notifier.wanted(approval.title)
         case events.Answered(approval):
+            app.notifier.began()
             app.dialogs.answered(approval.id)
         case events.Told():
             _told(app, event)

@@ -52,6 +52,10 @@ def test_a_link_in_the_files_place_is_not_followed(tmp_path: Path) -> None:
     assert target.read_text() == "mine"
 
 
+def test_without_a_run_there_is_no_file() -> None:
+    assert copy(lambda _: None, "x" * (LARGEST + 1), None, {}) == "74 kB is more than a terminal copies."
+
+
 def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "cannot be written" in copy(lambda _: None, "x" * (LARGEST + 1), tmp_path / "file", {})
