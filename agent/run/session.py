@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -62,6 +63,7 @@ def command(
         from agent.session.lines import run_lines
 
         return run_lines(prepare)
+    gc.disable()  # what is imported stays; the app enables it when its first screen stands
     from agent.tui.app import run as run_app
 
     return run_app(prepare, preferences)
