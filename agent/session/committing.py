@@ -113,7 +113,9 @@ def settle(session: Session) -> None:
 def _of_git(engine: Engine) -> None:
     if engine.repository.plain:
         fix = "Make it one: git init && git add -A && git commit -m 'first commit'"
-        raise UsageError(f"{engine.repository.root} is no git repository: there is nothing to commit to.", fix)
+        raise UsageError(
+            f"{engine.repository.root} has no git repository with a commit: there is nothing to commit to.", fix
+        )
 
 
 def _uncommitted(engine: Engine) -> list[Mapping[str, Any]]:

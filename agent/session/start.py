@@ -10,11 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
 
+from aci.plain_folder import open_folder
 from aci.repository import Repository
 from agent.intake import repository_from
 from agent.session.session import MODES, Start
 from agent.settings import HELP, POLICY, PREFIX, Settings, load_settings, read_toml
-from trajectories.errors import ConfigError, UsageError
+from trajectories.errors import ConfigError, NoRepository, UsageError
 
 
 def start(
@@ -32,7 +33,7 @@ def start(
     if mode not in MODES:
         raise UsageError(f"--mode cannot be {mode!r}.", f"Choose one of {', '.join(MODES)}.")
     folder = repository_from(repo)
-    source = Repository.open(folder)
+    source = _opened(folder, flags)
     flags = {**flags, "subtree": _inside(source, folder, subtree)}
 
     def load() -> Settings:
@@ -49,12 +50,26 @@ def start(
         settings,
         base,
         settings.run_directory(run) if run else None,
-        mode,
+        "plan" if source.plain else mode,
         choose=choose and not run,
         given={name: value for name, value in flags.items() if value is not None},
         trouble=tuple(trouble),
         reload=load if broken else None,
     )
+
+
+def _opened(folder: Path, flags: Mapping[str, Any]) -> Repository:
+    """A folder without git, or without a commit, is opened too: to be read and asked about. Raises UsageError."""
+    try:
+        return Repository.open(folder)
+    except NoRepository:
+        if not folder.is_dir():
+            raise
+    try:
+        state = load_settings(**flags).state
+    except ConfigError:
+        state = _defaults(flags).state
+    return open_folder(folder, state)
 
 
 def for_sessions(settings: Settings) -> Settings:

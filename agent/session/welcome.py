@@ -14,6 +14,10 @@ NO_MODEL = (
     "No model is configured. `swe-agent config set model NAME` names one, `swe-agent config key PROVIDER` keeps its "
     "key. Until then /locate, /test, !command and repair without a model work."
 )
+PLAIN = (
+    "{root} is no git repository: it can be read and asked about, so the mode is plan. With /mode build the session "
+    "changes its own copy; /apply shows what and asks, before anything is written here. `git init` keeps a past."
+)
 NO_DOCKER = (
     "Nothing can be run yet: {why} Start Docker, or open the session with --workspace local, which works on a copy of "
     "the repository, with no boundary around what runs."
@@ -34,7 +38,7 @@ def welcome(session: Session) -> None:
 def _of_repository(session: Session) -> list[str]:
     """What about the user's repository is out of the ordinary."""
     folder = session.start.source.git_dir
-    found = []
+    found = [PLAIN.format(root=session.start.source.root)] if session.start.source.plain else []
     for file, what in (
         ("MERGE_HEAD", "a merge"),
         ("rebase-merge", "a rebase"),
