@@ -1,1 +1,1 @@
-"""The session on a terminal: a Textual app over `agent.session`. It shows events, calls the session, decides nothing."""
+"""The session on a terminal: a Textual app over `agent.session`. It shows events and calls the session, no more."""

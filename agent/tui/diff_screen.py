@@ -80,9 +80,9 @@ class DiffScreen(ModalScreen[None]):
     def _tell(self, _: float = 0.0) -> None:
         """The title says where one is, the last line what can be done."""
         count, current = len(self.files), self.view.current
-        where = f"{current + 1} of {count} files" if count > 1 else "" if count else "nothing has changed"
+        where = f"{current + 1} of {count}" if count > 1 else "" if count else "nothing has changed"
         name = one_line(self.files[current].path) if count else ""
-        told = (self.heading, where, name if self.size.width >= WIDE else "")
+        told = (where, name if self.size.width >= WIDE else "", self.heading)
         self.query_one("#title", Static).update(Content.styled(" · ".join(part for part in told if part), "bold"))
         keys = [Content.assemble((key, "bold $text-primary"), f" {what}") for key, what in KEYS if self._can(key)]
         self.query_one("#keys", Static).update(Content("  ").join(keys))

@@ -71,6 +71,8 @@ class DiffView(ScrollView, can_focus=True):
         two = self.size.width >= BESIDE if self.beside is None else self.beside
         if two != self._two:
             self._lay_out(two)
+        else:
+            self._fit()
 
     @property
     def two(self) -> bool:
@@ -94,6 +96,14 @@ class DiffView(ScrollView, can_focus=True):
 
     # Where what stands
 
+    def _fit(self) -> None:
+        """How far can be scrolled: until the end of the longest line is seen."""
+        width = self.size.width
+        room = width // 2 if self._two else width
+        numbers = self._digits * (1 if self._two or width < NARROW else 2) + 4
+        hidden = numbers + self._longest - room
+        self.virtual_size = Size(width + hidden if hidden > 0 else 1, len(self._rows))
+
     def _lay_out(self, two: bool) -> None:
         """Count the rows anew, and stay at the place that is shown."""
         at = self.place()
@@ -106,7 +116,7 @@ class DiffView(ScrollView, can_focus=True):
             self._rows.append(_alone(Row("file", file.path)))
             self._rows += [_alone(Row("note", note)) for note in told(file)]
             self._rows += paired(file.rows) if two else map(_alone, file.rows)
-        self.virtual_size = Size(self._width_of_numbers * (1 + two) + self._longest * (1 + two), len(self._rows))
+        self._fit()
         self.go_to(*at)
         self.refresh()
 
@@ -198,10 +208,6 @@ class DiffView(ScrollView, can_focus=True):
             (one_line(file.path), "bold"),
             ("  " + counts(file), "$text-muted"),
         )
-
-    @property
-    def _width_of_numbers(self) -> int:
-        return self._digits + 3
 
     def _side(
         self, file: int, row: Row | None, width: int, at: int | None, new: bool = True, both: bool = False

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aci.view import clean
 from agent.tui.blocks import Block, Line, folded, gap
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 PARTS = {"red": "red without it", "green": "green with it", "red_again": "red again", "no_loss": "no loss"}
 COLOURS = {True: "success", False: "error", None: "muted"}
+MORE = "`/cost USD` lets the session spend more in all."
 NAMED = 10
 """Tests that are named unopened."""
 ENDINGS = {
@@ -40,7 +40,7 @@ class Proven:
     step: Step
     opens: bool = True
 
-    def blocks(self, opened: bool) -> list[Block]:
+    def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
         from agent.best import verdict_of
 
         verdict = verdict_of(self.step)
@@ -49,10 +49,10 @@ class Proven:
             if names:
                 shown = names if opened else names[:NAMED]
                 more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
-                found += folded(clean(f"{what}: {', '.join(shown)}{more}"), "error" if what == "lost" else "muted", 4)
+                found += folded(f"{what}: {', '.join(shown)}{more}", "error" if what == "lost" else "muted", 4)
         for note in verdict.notes:
-            found += folded(clean(note), "muted", 4)
-        return found + (folded(clean(self.step.observations[0].text), "text", 4) if opened else [])
+            found += folded(note, "muted", 4)
+        return found + (folded(self.step.observations[0].text, "text", 4) if opened else [])
 
 
 def _parts(verdict: Verdict, pen: Pen) -> list[Strip]:
@@ -71,7 +71,8 @@ def ended(exit: Exit, word: str = "") -> list[Line]:
     if exit.kind == "answered":
         return []
     words, style = ENDINGS.get(exit.kind, ("", "muted"))
-    told = " ".join(part for part in (words, exit.message, exit.fix) if part)
+    parts = (words, exit.message, exit.fix) if exit.kind != "budget" else (exit.message or words, MORE)
+    told = " ".join(part for part in parts if part)
     found = [Line(word, "text", spaced=True)] if word else []
     return [*found, Line(told, style, spaced=True)] if told else found
 

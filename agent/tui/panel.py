@@ -23,9 +23,9 @@ NARROWEST, SCROLLBAR = 28, 1
 """Columns."""
 HINTS = {
     "idle": "ctrl-b folds this · f1 help",
-    "working": "esc interrupts · ctrl-s steers",
+    "working": "esc stops · ctrl-s steers",
     "asking": "waits for your answer",
-    "paused": "enter goes on · type to steer",
+    "paused": "enter goes on · words steer",
 }
 
 

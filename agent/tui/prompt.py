@@ -17,6 +17,8 @@ from agent.tui.entry import Entry
 from agent.tui.recalling import History, Recalling, Recent
 from agent.tui.wording import LEAVE, placeholder, waiting
 
+MARGIN = 5
+"""Columns of the prompt that its words do not have."""
 SEARCH = "History: {query}▏ ctrl-r older, enter takes it, esc back"
 
 
@@ -105,7 +107,7 @@ class Prompt(Vertical):
     def show(self, status: Status) -> None:
         """How the session stands: what can be typed now, and what waits."""
         self._status = status
-        self.entry.placeholder = placeholder(status)
+        self.entry.placeholder = placeholder(status, self.app.size.width - MARGIN)
         self.set_class(status.mode == "plan", "-plan")
         self._say("#queued", waiting(status.queued))
 
@@ -113,6 +115,10 @@ class Prompt(Vertical):
         """Words to edit, in place of what was there."""
         self._settled = self.entry.put(words)
         self.completions.offer(())
+
+    def tell(self, words: str) -> None:
+        """Say something small, until the next key."""
+        self._say("#hint", words)
 
     def take(self, history: History, complete: Complete) -> None:
         """Another history and other completions: those of a session that has been opened."""
@@ -125,9 +131,9 @@ class Prompt(Vertical):
     # Keys: a method says whether it has seen to the key, else the lines do
 
     def _key(self, event: events.Key) -> bool:
-        if self._leaving and event.key != "ctrl+c":
+        if self._recalling.query is None and not (self._leaving and event.key == "ctrl+c"):
             self._leaving = False
-            self._say("#hint", "")
+            self.tell("")
         if self._recalling.query is not None and self._searched(event):
             return True
         if self.completions.is_open:
@@ -175,7 +181,7 @@ class Prompt(Vertical):
             self.post_message(self.Quit())
         else:
             self._leaving = True
-            self._say("#hint", LEAVE)
+            self.tell(LEAVE)
         return True
 
     def _leave(self) -> bool:
@@ -201,7 +207,7 @@ class Prompt(Vertical):
 
     def _search(self) -> bool:
         self._recalling.search(self.entry.words)
-        self._say("#hint", SEARCH.format(query=""))
+        self.tell(SEARCH.format(query=""))
         return True
 
     def _searched(self, event: events.Key) -> bool:
@@ -215,7 +221,7 @@ class Prompt(Vertical):
                 self.put(found)
         else:
             recalling.query = None
-        self._say("#hint", "" if recalling.query is None else SEARCH.format(query=recalling.query))
+        self.tell("" if recalling.query is None else SEARCH.format(query=recalling.query))
         return recalling.query is not None or event.key in ("escape", "ctrl+c", "ctrl+g", "enter")
 
     # Completion
@@ -276,5 +282,6 @@ class Prompt(Vertical):
 
     def _say(self, where: str, words: str) -> None:
         line = self.query_one(where, Static)
-        line.set_class(bool(words), "-some")
-        line.update(words)
+        if line.content != words:
+            line.set_class(bool(words), "-some")
+            line.update(words)

@@ -23,7 +23,7 @@ from trajectories.errors import SweAgentError
 
 WIDE = 90
 """Columns from which on list and preview stand side by side."""
-KEYS = "Enter goes on with it, tab {other}, esc back"
+KEYS = "enter opens · tab {other} · esc"
 
 
 class RunsScreen(ModalScreen[Path | None]):
@@ -110,10 +110,8 @@ class RunsScreen(ModalScreen[Path | None]):
             self.query_one("#preview Static", Static).update("")
         where = "in all repositories" if self._all else "of this repository"
         self.query_one("#heading", Static).update(f"{len(shown)} run{'s' * (len(shown) != 1)} {where}")
-        other = "shows this repository's" if self._all else "shows all repositories'"
-        self.query_one("#keys", Static).update(
-            KEYS.format(other=other) if self._repository else "Enter goes on with it, esc back"
-        )
+        other = "here" if self._all else "all repositories"
+        self.query_one("#keys", Static).update(KEYS.format(other=other) if self._repository else "enter opens · esc")
 
     def _line(self, run: Found) -> Content:
         when = f"{age(self._now - run.at):>4} "

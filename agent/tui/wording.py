@@ -11,19 +11,27 @@ WAITING = 3
 """Queued requests that are shown."""
 
 
-def placeholder(status: Status | None) -> str:
-    """What an empty prompt says."""
+STOPPED = ("Stopped. Enter goes on, words go with it, /undo takes it back", "Stopped. Enter or words go on")
+WORKING = ("Enter queues, ctrl-s tells it now, esc stops it", "Enter queues, ctrl-s tells now")
+NO_MODEL = ("No model yet: /help. !command, /locate, /test work", "No model yet: /help")
+PLAN = ("Ask, or say what to plan. Nothing is changed", "Ask, or say what to plan")
+BUILD = ("Say what to do, or ask. / commands  @ files  ! shell", "Say what to do, or ask. f1 helps")
+"""What an empty prompt says, and what where that does not fit."""
+
+
+def placeholder(status: Status | None, width: int) -> str:
+    """What an empty prompt of so many columns says."""
     if status is None:
         return ""
     if status.state == "paused":
-        return "Stopped. Enter goes on, words go with it, /undo takes it back"
-    if status.state in ("working", "asking"):
-        return "Enter queues, ctrl-s tells it now, esc stops it"
-    if not status.model:
-        return "No model yet: /help. !command, /locate, /test work"
-    if status.mode == "plan":
-        return "Ask, or say what to plan. Nothing is changed"
-    return "Say what to do, or ask. / commands  @ files  ! shell"
+        words = STOPPED
+    elif status.state in ("working", "asking"):
+        words = WORKING
+    elif not status.model:
+        words = NO_MODEL
+    else:
+        words = PLAN if status.mode == "plan" else BUILD
+    return next((text for text in words if len(text) < width), words[-1])
 
 
 def waiting(queued: Sequence[str]) -> str:

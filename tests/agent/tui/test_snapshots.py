@@ -1,0 +1,35 @@
+"""What the session looks like, kept as pictures: from 40 by 20 to 160 by 50.
+
+`pytest tests/agent/tui/test_snapshots.py --snapshot-update` keeps what is seen now; look at it before it is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.agent.tui.played import POINTS, Played, still, write_runs
+
+SIZES = ((40, 20), (60, 24), (100, 30), (160, 50))
+LIGHT = ("working", "approval", "diff", "plan")
+DARK_CASES = [pytest.param(name, size, "dark", id=f"{name}-{size[0]}x{size[1]}") for name in POINTS for size in SIZES]
+LIGHT_CASES = [pytest.param(name, (100, 30), "light", id=f"{name}-100x30-light") for name in LIGHT]
+ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for all machines."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@pytest.mark.parametrize(("name", "size", "theme"), [*DARK_CASES, *LIGHT_CASES])
+def test_looks_as_it_did(
+    name: str, size: tuple[int, int], theme: str, snap_compare: Callable[..., bool], tmp_path: Path
+) -> None:
+    app = Played(POINTS[name], theme, write_runs(tmp_path))
+    assert snap_compare(app, press=POINTS[name].press, terminal_size=size, run_before=still)
