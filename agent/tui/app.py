@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from agent.session.events import Event
     from agent.session.preferences import Preferences
     from agent.session.session import Session, Start
+    from agent.session.status import Status
     from agent.tui.showing import Reopened
 
 CLOSING = 10.0
@@ -50,6 +52,7 @@ def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
     try:
         app.run(mouse=preferences.mouse, inline=preferences.screen == "inline")
     finally:
+        gc.enable()
         app.let_go()
         app.say_goodbye()
     return app.return_code or 0
@@ -81,6 +84,7 @@ class SessionApp(App[int]):
         self._early: list[str] = []
         self._preparing = True
         self._leaving = False
+        self._status_shown: Status | None = None
         self.dialogs = Dialogs(self)
         self.write = writer(self)
         self.notifier = Notifier(self.write, preferences.notify)
@@ -113,8 +117,8 @@ class SessionApp(App[int]):
         self.panel = Panel()
         self.panel.display = self.size.width >= WIDE and not self.is_inline
         await self.query_one("#middle").mount(self.panel)
-        self.mailbox = Mailbox(self.call_later, self._hear, self._show_status)
-        self.set_interval(1.0, self._show_status)
+        self.mailbox = Mailbox(self.call_later, self._hear)
+        self.set_interval(0.25, self.show_status)
         self._start()
 
     def _start(self) -> None:
@@ -144,7 +148,7 @@ class SessionApp(App[int]):
         for words in self._early:
             session.say(words)
         self._early.clear()
-        self._show_status()
+        self.show_status()
 
     def _cannot_begin(self, why: str) -> None:
         """Words that come now are tried again: what is wrong may have been mended meanwhile."""
@@ -235,7 +239,11 @@ class SessionApp(App[int]):
 
         engine = self.session.engine if self.session else None
         self._clipboard = text
-        self.notify(copy(self.write, text, engine.journal.directory if engine else None), markup=False)
+        told = copy(self.write, text, engine.journal.directory if engine else None)
+        if len(self.screen_stack) > 1:
+            self.notify(told, timeout=3, markup=False)
+        else:
+            self.prompt.tell(told)
 
     @on(Conversation.Left)
     def _to_prompt(self) -> None:
@@ -266,9 +274,14 @@ class SessionApp(App[int]):
 
     # What the session does
 
-    def _show_status(self) -> None:
-        if self.session is not None:
-            status = self.session.status
+    def show_status(self) -> None:
+        """Where it is another than the one that is shown: each change is laid out anew."""
+        if self.session is None:
+            return
+        status = self.session.status
+        status = replace(status, seconds=float(int(status.seconds)))
+        if status != self._status_shown:
+            self._status_shown = status
             self.status.show(status)
             self.panel.show(status)
             self.prompt.show(status)

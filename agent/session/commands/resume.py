@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.session.events import Wanted
 from agent.session.runs import runs_here
+from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from agent.session.session import Session
@@ -16,7 +17,10 @@ GROUP = "session"
 
 def run(session: Session, words: str) -> None:
     if words:
-        session.turning.take_up(session.settings.run_directory(words))
+        directory = session.settings.run_directory(words)
+        if session.engine is not None and session.engine.journal.directory == directory:
+            raise UsageError("That is the run of this session.", "Go on with it, or name another.")
+        session.turning.take_up(directory)
     elif session.engine is not None and session.engine.trajectory.exit is None:
         session.turning.go_on()
     else:
