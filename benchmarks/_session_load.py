@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from agent.session.session import Start
     from trajectories.records import Reply, Step
 
-WORDS = "The parser reads `tokens` one by one, and **forgets** the last of them.\n\n- a list\n- of two\n\n```python\nx = 1\n```\n"
+LIST = "- a list\n- of two\n\n```python\nx = 1\n```\n"
+WORDS = f"The parser reads `tokens` one by one, and **forgets** the last of them.\n\n{LIST}"
 LINE = "    def method(self, value: int) -> int: return value * 2  # of {}\n"
 
 
@@ -54,7 +55,8 @@ def feed(app: SessionApp, log: Path, steps: int, characters: int) -> None:
     from agent.session.events import Began, Happened, Stepped
     from trajectories.records import Turn
 
-    app._heard(Began(Turn("LOADING", "build"), "LOADING"))
+    app._heard(Began(Turn("Work", "build"), "Work"))
+    log.with_suffix(".begun").touch()
     memory = {"text": 0}
     for number in range(1, steps + 1):
         step, reply = made(number, characters)

@@ -112,7 +112,8 @@ def load(folder: Path, environment: dict[str, str], steps: int) -> bool:
     log = folder / "log.json"
     command = [sys.executable, "-m", "benchmarks._session_load", str(log), str(steps), str(CHARACTERS // STEPS)]
     terminal = Terminal(command, HOUSE, environment)
-    terminal.until("LOADING", 120)
+    while not log.with_suffix(".begun").exists():
+        terminal.rest(0.1)
     fine = told("while steps come", echoes(terminal, count=300))
     while not log.exists():
         terminal.rest(0.2)
@@ -157,7 +158,9 @@ def first_paint(folder: Path, environment: dict[str, str], times: int) -> bool:
         ours.append(paint([sys.executable, str(HOUSE / "swe_agent.py")], FRAME, folder, environment))
         hello.append(paint([sys.executable, "-c", HELLO], "Hello", folder, environment))
     ratio = statistics.median(ours) / statistics.median(hello)
-    print(f"first paint: {statistics.median(ours):.3f} s, hello world {statistics.median(hello):.3f} s: {ratio:.2f} times")
+    print(
+        f"first paint: {statistics.median(ours):.3f} s, hello world {statistics.median(hello):.3f} s: {ratio:.2f} times"
+    )
     return ratio <= SLOWEST_PAINT
 
 

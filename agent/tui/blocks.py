@@ -41,7 +41,9 @@ class Item(Protocol):
     @property
     def opens(self) -> bool: ...
 
-    def blocks(self, opened: bool) -> list[Block]: ...
+    def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
+        """`whole`: with what has to be read from the disk, where it is opened."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Words:
     late: bool = False
     opens: bool = False
 
-    def blocks(self, opened: bool) -> list[Block]:
-        return [gap(), *folded(clean(self.text), "bold accent" if not self.late else "accent", sign=SAID)]
+    def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
+        return [gap(), *folded(self.text, "bold accent" if not self.late else "accent", sign=SAID)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Line:
     spaced: bool = False
     opens: bool = False
 
-    def blocks(self, opened: bool) -> list[Block]:
-        return [gap()] * self.spaced + folded(clean(self.text), self.style)
+    def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
+        return [gap()] * self.spaced + folded(self.text, self.style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,11 @@ class Said:
     title: str = ""
     opens: bool = False
 
-    def blocks(self, opened: bool) -> list[Block]:
+    def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
         found = [gap()]
         if self.title:
-            found += folded(clean(self.title), "bold primary")
-        text = clean(self.text)
+            found += folded(self.title, "bold primary")
+        text = self.text
         match self.kind:
             case "markdown":
                 return found + said(text)
@@ -97,7 +99,7 @@ def gap() -> Block:
 
 
 def said(text: str, indent: int = 2) -> list[Block]:
-    """Clean Markdown."""
+    """Markdown."""
     pieces = list(parts(text))
     drawn = [partial(_said, piece, indent, number < len(pieces) - 1) for number, piece in enumerate(pieces)]
     return [Block(draw, piece.count("\n") + 1, len(piece)) for draw, piece in zip(drawn, pieces, strict=True)]
@@ -106,11 +108,11 @@ def said(text: str, indent: int = 2) -> list[Block]:
 def _said(piece: str, indent: int, more: bool, pen: Pen) -> list[Strip]:
     from agent.tui import markdown
 
-    return markdown.draw(piece, pen, indent) + [pen.line("")] * more
+    return markdown.draw(clean(piece), pen, indent) + [pen.line("")] * more
 
 
 def folded(text: str, style: str = "", indent: int = 2, sign: str = "") -> list[Block]:
-    """Clean text as it is; `sign` stands before its first line."""
+    """Text as it is; `sign` stands before its first line."""
     return [
         Block(partial(_folded, piece, style, indent, "" if number else sign), piece.count("\n") + 1, len(piece))
         for number, piece in enumerate(pieces(text))
@@ -126,7 +128,7 @@ def _folded(piece: str, style: str, indent: int, sign: str, pen: Pen) -> list[St
 
 
 def source(text: str, path: str = "", language: str = "", indent: int = 2) -> list[Block]:
-    """Clean code or a diff."""
+    """Code or a diff."""
     return [
         Block(partial(_source, piece, path, language, indent), piece.count("\n") + 1, len(piece))
         for piece in pieces(text)
@@ -136,6 +138,7 @@ def source(text: str, path: str = "", language: str = "", indent: int = 2) -> li
 def _source(piece: str, path: str, language: str, indent: int, pen: Pen) -> list[Strip]:
     from agent.tui.code import coloured, diff
 
+    piece = clean(piece)
     if language == "diff":
         return pen.lines(diff(piece, pen), indent)
     return pen.lines(coloured(piece, pen, path, language), indent)

@@ -21,19 +21,17 @@ SHARE = 0.4
 
 
 class Mailbox:
-    """`post` from any thread. `deliver` is called with an event, or with texts that streamed as one, `shown` after some
-    of them; both through `call`, which runs a function in the app's context. Made in the app's loop."""
+    """`post` from any thread. `deliver` is called with an event, or with texts that streamed as one, through
+    `call`, which runs a function in the app's context. Made in the app's loop."""
 
     def __init__(
         self,
         call: Callable[[Callable[[], None]], object],
         deliver: Callable[[Any], object],
-        shown: Callable[[], object],
     ) -> None:
         self._loop = get_running_loop()
         self._call = call
         self._deliver = deliver
-        self._shown = shown
         self._waiting: deque[Any] = deque()
         self._lock = Lock()
         self._woken = False
@@ -61,7 +59,6 @@ class Mailbox:
         end = monotonic() + FRAME * SHARE
         while monotonic() < end and (event := self._next()) is not None:
             self._deliver(event)
-        self._shown()
         self._last = monotonic()
         with self._lock:
             self._woken = bool(self._waiting)

@@ -41,7 +41,7 @@ class Shelf:
         self._first.append(len(self._blocks))
         if opened and item.opens:
             self._opened.add(number)
-        self._put(number, len(self._blocks), len(self._blocks), item.blocks(number in self._opened))
+        self._put(number, len(self._blocks), len(self._blocks), item.blocks(number in self._opened, whole=False))
 
     def pop(self) -> None:
         """Take the last item away."""

@@ -57,6 +57,8 @@ def held(event: Event) -> Event | Reopened | None:
 def show(app: SessionApp, session: Session, event: Event | Reopened) -> None:
     """In the app's thread."""
     conversation = app.conversation
+    if not isinstance(event, (events.Happened, events.Stepped)):
+        app.show_status()
     match event:
         case Reopened():
             if any(isinstance(item, Words) for item in conversation.items):

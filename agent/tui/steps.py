@@ -40,13 +40,13 @@ class Taken:
     def opens(self) -> bool:
         return bool(self.step.actions or self.step.observations or (self.reply and self.reply.reasoning))
 
-    def blocks(self, opened: bool) -> list[Block]:
+    def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
         found: list[Block] = []
         if self.step.branch != "main":
             found += folded(self.step.branch, "muted")
-        if self.reply is not None and (text := clean(self.reply.text)):
+        if self.reply is not None and (text := self.reply.text.strip()):
             found += [gap(), *said(text)]
-        if opened and self.reply is not None and (thought := clean(self.reply.reasoning)):
+        if opened and self.reply is not None and (thought := self.reply.reasoning.strip()):
             found += [gap(), *folded(thought, "italic muted")]
         if not self.step.actions and self.step.observations:
             return found + self._told(opened)
@@ -54,25 +54,25 @@ class Taken:
             seen = self.step.observations[number] if number < len(self.step.observations) else None
             found.append(Block(partial(_acted, action, seen)))
             if opened:
-                found += self._whole(action, seen)
+                found += self._whole(action, seen, self.outputs if whole else none_kept)
             elif self.step.author == "user" and seen is not None:
-                found += folded("\n".join(clean(seen.text).splitlines()[-BY_HAND:]), "text", 4)
+                found += folded("\n".join(seen.text.rstrip().split("\n")[-BY_HAND:]), "text", 4)
         if self.step.error:
-            found += folded(clean(self.step.error), "error", 4)
+            found += folded(self.step.error, "error", 4)
         return found
 
     def _told(self, opened: bool) -> list[Block]:
         """What somebody else than the model put into the conversation."""
-        text = clean("\n".join(observation.text for observation in self.step.observations))
+        text = "\n".join(observation.text for observation in self.step.observations)
         line = Block(partial(_remark, self.step.author, text))
         return [line, *folded(text, "muted", 4)] if opened else [line]
 
-    def _whole(self, action: Action, seen: Observation | None) -> Iterator[Block]:
+    def _whole(self, action: Action, seen: Observation | None, outputs: Outputs) -> Iterator[Block]:
         path = str(action.arguments.get("path", ""))
         yield from _arguments(action.arguments, path)
         if seen is None:
             return
-        text = clean((self.outputs(seen.out) if seen.out is not None else "") or seen.text)
+        text = (outputs(seen.out) if seen.out is not None else "") or seen.text
         if _is_diff(text):
             yield from source(text, language="diff", indent=4)
         elif seen.ok and action.tool == "view" and path:
@@ -85,14 +85,14 @@ class Taken:
 def _arguments(arguments: dict[str, Any], path: str) -> Iterator[Block]:
     """Those that do not fit a line, whole."""
     if isinstance(old := arguments.get("old"), str) and isinstance(new := arguments.get("new"), str):
-        lines = [f"-{line}" for line in clean(old).split("\n")] + [f"+{line}" for line in clean(new).split("\n")]
+        lines = [f"-{line}" for line in old.split("\n")] + [f"+{line}" for line in new.split("\n")]
         yield from source("\n".join(lines), language="diff", indent=4)
         arguments = {name: value for name, value in arguments.items() if name not in ("old", "new")}
     for name, value in arguments.items():
-        text = clean(str(value))
+        text = str(value)
         if "\n" not in text and len(text) <= 60:
             continue
-        yield from folded(f"{clean(name)}:", "muted", 4)
+        yield from folded(f"{name}:", "muted", 4)
         code = path if name in CODE else "x.sh" if name == "command" else ""
         yield from source(text, code, indent=6)
 

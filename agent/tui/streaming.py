@@ -73,11 +73,11 @@ class Live:
             branch.whole += [*said(f"{self._masked(part)}\n\n"), gap()]
         branch.rest = rest
 
-    def blocks(self, opened: bool) -> list[Block]:
+    def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
         found: list[Block] = []
         for name, branch in self._branches.items():
             if name != "main" and (branch.rest or branch.doing):
-                found += folded(clean(name), "muted")
+                found += folded(name, "muted")
             if branch.whole or branch.rest:
                 found += [gap(), *branch.whole]
             if rest := self._masked(branch.rest):
