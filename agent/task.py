@@ -525,6 +525,7 @@ class Task:
             secrets=self.engine.secrets,
             before=before,
             phase=self._phase,
+            subtree="" if self.by_hand else self.settings.subtree,
         )
 
 

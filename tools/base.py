@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import posixpath
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,7 @@ class Context:
     `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back.
     `start` is the tree the branch began with (the base's when empty). `secrets` are masked in all that is shown.
     `before` is what was done before in the same reply, `phase` how many of the steps came before the present phase.
+    `subtree` is the folder that is looked at and tested, the whole repository if empty.
     """
 
     workspace: Workspace
@@ -63,6 +65,25 @@ class Context:
     secrets: tuple[str, ...] = ()
     before: Sequence[tuple[Action, Observation]] = ()
     phase: int = 0
+    subtree: str = ""
+
+    def place(self, path: str) -> str:
+        """A path to look at: the subtree where the root is meant. Raises UsageError for what lies in the repository and
+        outside the subtree; other places of the machine are none of its business."""
+        plain = posixpath.normpath(path or ".")
+        if plain.startswith("/"):
+            plain = posixpath.relpath(plain, self.workspace.root)
+        if not self.subtree or plain == ".." or plain.startswith("../"):
+            return path
+        if plain == ".":
+            return self.subtree
+        if not self.within(plain):
+            raise UsageError(f"{path} is outside {self.subtree}/, to which this session is limited.")
+        return path
+
+    def within(self, path: str) -> bool:
+        """Whether a path, as trees have it, lies in the subtree."""
+        return not self.subtree or f"{path}/".startswith(f"{self.subtree}/")
 
     def show(self, data: bytes | str, kind: view.Kind = "other") -> tuple[str, int | None]:
         """The output of a command as a model sees it, and the number under which the whole is kept if it was cut."""

@@ -37,6 +37,7 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
         command: If not the repository's usual one.
         timeout: Seconds, up to 3600.
     """
+    nodes = nodes or [ctx.subtree] * bool(ctx.subtree and not command)
     report = run(ctx.workspace, command or ctx.test_command, nodes or (), min(max(timeout, 1), LONGEST))
     data = {
         "failed": list(report.failed),

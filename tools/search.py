@@ -50,6 +50,7 @@ def search(
     """
     if not pattern or "\n" in pattern:
         raise UsageError("The pattern must be one line of text.", "Search for one line of it.")
+    path = ctx.place(path)
     notes = []
     for kind in _kinds(pattern, fixed):
         ran = _grep(ctx, kind, pattern, path, glob, ignore_case)

@@ -83,7 +83,9 @@ def _answer(ctx: Context, tree: str, graph: Graph, name: str, wanted: str) -> st
     said = meant(graph, name)
     if not said.places and not said.near:
         return ""
-    places = said.places or said.near[:1]
+    places = [place for place in said.places or said.near[:1] if ctx.within(place.path)]
+    if not places:
+        return f"It is outside {ctx.subtree}/, to which this session is limited."
     head = _nearest(graph, name, said)
     if len(places) > MOST_MEANT:
         rows = [_heading(graph, place) for place in places]
@@ -124,7 +126,9 @@ def _told(ctx: Context, tree: str, graph: Graph, place: Place, wanted: str) -> s
     most = MOST_OF_EACH if wanted == "all" else 10_000
     for relation in ASKS[wanted]:
         if found := one.related.get(relation, []):
-            lines += [f"{TITLES[relation]}: {len(found)}", *_rows(found, relation, most)]
+            inside = [each for each in found if ctx.within(each.path)]
+            lines += [f"{TITLES[relation]}: {len(found)}", *_rows(inside, relation, most)]
+            lines += [f"  … {len(found) - len(inside)} outside {ctx.subtree}/"] if len(inside) < len(found) else []
     if wanted in TITLES and not one.related.get(wanted):
         lines.append(f"{TITLES[wanted]}: none known")
     return "\n".join(lines)

@@ -43,6 +43,7 @@ def view(
         return _window(path, _recall(ctx, int(address[1])).split("\n"), start, end)
     if address := re.fullmatch(r"step:(\d{1,9})\.(\d{1,9})", path):
         return _window(path, _observed(ctx, int(address[1]), int(address[2])).split("\n"), start, end)
+    path = ctx.place(path)
     try:
         data = ctx.workspace.read(path)
     except IsADirectoryError:

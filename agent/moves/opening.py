@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.commands import detect
 from aci.graph.blobs import TreeBlobs
+from aci.hunks import within
 from aci.issue_run import Traced, snippets, trace
 from aci.locating import Before, located
 from aci.patch import is_test
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from agent.task import Task
 
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
+MOST_LOCATED = 500
+"""Places that are looked through for those in the subtree."""
+LIMITED = "Only {folder}/ is looked at, changed and tested here: the user wants the rest left alone."
 NEAR_PLACES = 3
 """Functions whose tests are named."""
 ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
@@ -36,11 +40,15 @@ def places(task: Task, top: int = 10) -> dict[str, Any]:
 def _located(task: Task, top: int) -> dict[str, Any]:
     repository = task.engine.repository
     before = Before(repository.git_dir, task.base.commit)
-    found = located(TreeBlobs(task.trees, task.base.tree), task.issue, before, top, traced=_traced(task)).places
+    subtree = task.settings.subtree
+    most = MOST_LOCATED if subtree else top
+    found = located(TreeBlobs(task.trees, task.base.tree), task.issue, before, most, traced=_traced(task)).places
+    files = [hit for hit in found.files if within(hit.path, [subtree])][:top]
+    functions = [hit for hit in found.functions if within(hit.path, [subtree])][:top]
     return {
-        "files": [{"path": hit.path, "why": list(hit.why)} for hit in found.files],
+        "files": [{"path": hit.path, "why": list(hit.why)} for hit in files],
         "functions": [
-            {"path": hit.path, "name": hit.name, "line": hit.line, "why": list(hit.why)} for hit in found.functions
+            {"path": hit.path, "name": hit.name, "line": hit.line, "why": list(hit.why)} for hit in functions
         ],
     }
 
@@ -67,6 +75,7 @@ def opening(task: Task) -> str:
         f"The repository is {task.once('root', lambda: task.workspace.root)}, {_base(task)}; "
         f"throw-away files go to {task.once('scratch', lambda: task.workspace.scratch)}.",
         f"Layout: {_layout(task)}",
+        LIMITED.format(folder=_framed(task.settings.subtree)) if task.settings.subtree else "",
         f"Tests: {_tests(task, found)}",
         _advice(task),
         f"Likeliest places (found without a model, not certain):\n{_framed(describe_places(found, SHOWN_PLACES))}",
@@ -98,11 +107,13 @@ def _why(hit: dict[str, Any]) -> str:
 
 
 def _layout(task: Task) -> str:
-    """Top-level entries with the number of files under each."""
-    counts = Counter(path.partition("/")[0] + ("/" if "/" in path else "") for path in task.trees.files(task.base.tree))
+    """Top-level entries, of the subtree if there is one, with the number of files under each."""
+    top = f"{task.settings.subtree}/" if task.settings.subtree else ""
+    below = [path.removeprefix(top) for path in task.trees.files(task.base.tree) if path.startswith(top)]
+    counts = Counter(path.partition("/")[0] + ("/" if "/" in path else "") for path in below)
     names = sorted(name for name in counts if name.isprintable())
     shown = [f"{name} ({counts[name]})" if name.endswith("/") else name for name in names]
-    return ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
+    return (f"{_framed(top)}: " if top else "") + ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
 
 
 def _tests(task: Task, found: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ class Bench:
         self.outputs: list[bytes] = []
         self.test_command = ""
         self.phase = 0
+        self.subtree = ""
 
     def keep(self, data: bytes) -> int:
         self.outputs.append(data)
@@ -45,6 +46,7 @@ class Bench:
             secrets=("hunter2hunter2",),
             before=before,
             phase=self.phase,
+            subtree=self.subtree,
         )
 
     def __call__(self, tool: str, **arguments: Any) -> Observation:

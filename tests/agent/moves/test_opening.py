@@ -98,3 +98,12 @@ def test_a_place_a_line_with_its_weightiest_reasons() -> None:
     assert describe_places(found) == "- a.py:1 f\n- b.py:1 f (text: x, y; in the traceback)"
     assert describe_places({"functions": [place("a.py", "w" * 99)], "files": []}) == f"- a.py:1 f ({'w' * 70}…)"
     assert describe_places({"functions": [], "files": []}) == "none"
+
+
+def test_of_a_subtree_nothing_else_is_told(bench: Bench) -> None:
+    files = {"src/pkg/adder.py": "def add(a, b):\n    return a - b\n", "src/pkg/tests/test_adder.py": "x = 1\n"}
+    said = first_message(bench, files, test="make test", subtree="src/pkg")
+    assert "Layout: src/pkg/: adder.py, tests/ (1)" in said
+    assert "Only src/pkg/ is looked at, changed and tested here" in said
+    assert "- src/pkg/adder.py:1 add" in said
+    assert "- calc.py" not in said

@@ -1,0 +1,59 @@
+"""A session that is limited to a folder looks at nothing else of the repository."""
+
+from __future__ import annotations
+
+import pytest
+
+FILES = {
+    "src/pkg/a.py": "def one():\n    return two()\n\n\ndef two():\n    return 2\n",
+    "src/pkg/test_a.py": "from src.pkg.a import one\n\n\ndef test_one():\n    assert one() == 2\n",
+    "src/pkgs/b.py": "from src.pkg.a import two\n\n\ndef three():\n    return two() + 1\n",
+    "test_top.py": "def test_top():\n    assert 0\n",
+}
+
+
+@pytest.fixture
+def bench(make_bench):
+    bench = make_bench(FILES)
+    bench.subtree = "src/pkg"
+    return bench
+
+
+def test_the_root_means_the_folder(bench) -> None:
+    assert bench("view", path=".").text.splitlines() == ["src/pkg: 2 files", "a.py", "test_a.py"]
+    assert bench("view", path=bench.workspace.root).text.startswith("src/pkg: 2 files")
+    found = bench("search", pattern="two")
+    assert "src/pkg/a.py" in found.text
+    assert "b.py" not in found.text
+
+
+@pytest.mark.parametrize("path", ["src/pkgs/b.py", "src", "src/pkg/../pkgs", "test_top.py", "{root}/test_top.py"])
+def test_what_is_outside_is_refused_in_a_sentence(bench, path: str) -> None:
+    path = path.format(root=bench.workspace.root)
+    for seen in (bench("view", path=path), bench("search", pattern="two", path=path)):
+        assert not seen.ok
+        assert seen.text == f"{path} is outside src/pkg/, to which this session is limited."
+
+
+def test_what_is_inside_or_no_part_of_the_repository_is_as_ever(bench) -> None:
+    assert bench("view", path="./src/pkg/a.py").ok
+    assert bench("view", path=f"{bench.workspace.root}/src/pkg/a.py").ok
+    assert "lies outside the repository" in bench("view", path="/etc/passwd").text
+    assert "outside the repository" in bench("search", pattern="x", path="/etc").text
+
+
+def test_symbols_tell_of_the_folder_and_count_the_rest(bench) -> None:
+    told = bench("symbols", name="two", ask="callers").text
+    assert "src/pkg/a.py" in told
+    assert "src/pkgs" not in told
+    assert "outside src/pkg/" in told
+    assert bench("symbols", name="three").text == "It is outside src/pkg/, to which this session is limited."
+
+
+def test_all_tests_are_those_of_the_folder(bench) -> None:
+    bench.test_command = "python3 -m pytest"
+    ran = bench("run_tests")
+    assert ran.ok
+    assert ran.data["passed"] == 1
+    bench.subtree = ""
+    assert bench("run_tests").data["failed"] == ["test_top.py::test_top"]
