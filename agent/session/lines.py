@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 PROMPT = "> "
+TICK = 0.1
 
 
 def run_lines(prepare: Callable[[], Start]) -> int:
@@ -55,7 +56,7 @@ class Lines:
                 for words in requests:
                     self.session.say(words)
                     self._wait()
-                    if self._done.is_set():
+                    if self._done.is_set() or not self.session.alive:
                         break
         except (KeyboardInterrupt, _Hangup):
             self.code = Cancelled.code
@@ -67,7 +68,8 @@ class Lines:
         """Until all that was said is done."""
         done = Flag()
         self.session.later("", done.set)
-        done.wait()
+        while not done.wait(TICK) and self.session.alive:
+            pass
 
     def hear(self, event: Event) -> None:
         console = self.console
@@ -146,7 +148,7 @@ class Lines:
         self.session.say(f"/resume {run.name}")
 
 
-class _Hangup(Exception):
+class _Hangup(BaseException):
     """The terminal is gone, or somebody ended the process: the session is closed in order."""
 
 

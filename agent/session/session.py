@@ -58,7 +58,9 @@ class Session:
 
     def __init__(self, start: Start, hear: Callable[[Event], object]) -> None:
         self.start = start
-        self.hear = hear
+        self._front_end = hear
+        self._failure: Exception | None = None
+        """What the front end failed with."""
         self.settings = start.settings
         self.mode = start.mode
         self.strategy = start.settings.strategy if "strategy" in start.given else ""
@@ -114,23 +116,46 @@ class Session:
     def interrupt(self) -> None:
         """Stop the turn under way, within a second; it can be gone on with. What waits is kept for then."""
         if self.state in ("working", "asking"):
-            self.stopped.set()
-            if engine := self.engine:
-                engine.cancel.set()
-            self.asking.refuse_all()
+            self._stop()
+
+    def _stop(self) -> None:
+        self.stopped.set()
+        if engine := self.engine:
+            engine.cancel.set()
+        self.asking.refuse_all()
 
     def answer(self, id: int, answer: Answer) -> bool:
         """The user's to the `Approval` of that id; False, and no effect, for one that is not asked now."""
         return self.asking.answer(id, answer)
 
     def close(self) -> None:
-        """Stop what is under way and let go of the run; returns when all is closed."""
+        """Stop what is under way and let go of the run; returns when all is closed. Raises what the front end failed
+        with, if it did."""
         self._waiting.close()
         self.interrupt()
-        if self._thread.is_alive() and self._thread is not current_thread():
+        if self.alive and self._thread is not current_thread():
             self._thread.join()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     # For commands and front ends
+
+    def hear(self, event: Event) -> None:
+        """Tell the front end. One that fails is told nothing more, and the session ends in order."""
+        if self._failure is not None:
+            return
+        try:
+            self._front_end(event)
+        except Exception as error:  # noqa: BLE001 - raised again by `close`
+            self._failure = error
+            self._waiting.close()
+            self._stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether anything is still done."""
+        return self._thread.is_alive()
 
     def later(self, words: str, job: Callable[[], None]) -> None:
         """Do something in the session's thread, after what is under way and what was queued before."""
@@ -170,11 +195,11 @@ class Session:
 
     def _work(self) -> None:
         while (job := self._waiting.take(self._begin)) is not None:
-            try:
-                job.do()
-            except Exception as error:  # noqa: BLE001 - a session outlives what fails in it
-                self.hear(told(error))
-            self._rest()
+            for do in (job.do, self._rest):
+                try:
+                    do()
+                except Exception as error:  # noqa: BLE001 - a session outlives what fails in it
+                    self.hear(told(error))
         try:
             self.turning.leave()
         except SweAgentError as error:
@@ -189,5 +214,8 @@ class Session:
 
     def _rest(self) -> None:
         open_turn = self.engine is not None and self.engine.trajectory.exit is None
-        self.state = "paused" if open_turn else "idle"
-        self.hear(Changed())
+        try:
+            self.standing.look()
+        finally:
+            self.state = "paused" if open_turn else "idle"
+            self.hear(Changed())

@@ -3,11 +3,12 @@ step; the rest is read where it is asked for, record after record and none twice
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from agent.best import verdict_of
 from agent.session.status import ChangedFile, Status
-from agent.standing import started_at
+from agent.synced import present, synced
 from trajectories.errors import SweAgentError
 from trajectories.records import Note, Step, Turn
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
     from trajectories.records import Record
     from trajectories.trajectory import Trajectory
+    from trajectories.trees import Trees
 
 
 class Standing:
@@ -23,40 +25,45 @@ class Standing:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._reading = Lock()
         self._read = 0
         self._of: Trajectory | None = None
         self._phases: tuple[str, ...] = ()
         self._proof: Step | None = None
         self._files: tuple[ChangedFile, ...] = ()
         self._head = ""
+        self._seen: tuple[object, ...] = ()
 
     @property
     def tree(self) -> str:
         """The repository's as the session left it; "" before there is one."""
-        return current_tree(self._session.engine) if self._session.engine else ""
+        engine = self._session.engine
+        return present(engine.trajectory, engine.run.base.tree) if engine else ""
 
-    def look(self) -> None:
-        """Find what changed against the base, and where HEAD is. In the session's thread, after what may change it."""
+    def look(self, head: bool = True) -> None:
+        """Find what the session changed and its user does not have, and where HEAD is. In the session's thread, after
+        what may change either."""
         session, engine = self._session, self._session.engine
-        try:
-            self._head = session.start.source.commit()
-        except SweAgentError:
-            self._head = ""
+        if head:
+            try:
+                self._head = session.start.source.commit()
+            except SweAgentError:
+                self._head = ""
         if engine is None:
-            self._files = ()
+            self._files, self._seen = (), ()
             return
-        base, tree = engine.run.base.tree, current_tree(engine)
-        counts = _counted(engine.trees.diff(base, tree)) if tree != base else {}
-        changed = engine.trees.changed(base, tree) if tree != base else []
-        self._files = tuple(
-            ChangedFile(each.status, each.path, *counts.get(each.path, (None, None))) for each in changed
-        )
+        trajectory, base = engine.trajectory, engine.run.base.tree
+        seen = (trajectory.run, self.tree, sum(note.kind == "done" for note in trajectory.notes))
+        if seen != self._seen:
+            self._seen = seen
+            self._files = _changed(engine.trees, synced(engine.trees, trajectory, base).tree, self.tree)
 
     def now(self) -> Status:
         session, engine = self._session, self._session.engine
-        self._read_on(engine)
+        with self._reading:
+            self._read_on(engine)
         proof, settings = self._proof, session.settings
-        holds = engine is not None and proof is not None and proof.tree == current_tree(engine)
+        holds = engine is not None and proof is not None and proof.tree == self.tree
         return Status(
             state=session.state,
             mode=session.mode,
@@ -114,10 +121,13 @@ class Standing:
         return f"{name} + {base.changes} change{'s' * (base.changes != 1)}" if base.changes else name
 
 
-def current_tree(engine: Engine) -> str:
-    """The repository's as the conversation's last step left it."""
-    steps = engine.trajectory.steps["main"]
-    return steps[-1].tree if steps else started_at(engine.trajectory, engine.run.base.tree)
+def _changed(trees: Trees, old: str, new: str) -> tuple[ChangedFile, ...]:
+    if old == new:
+        return ()
+    counts = _counted(trees.diff(old, new))
+    return tuple(
+        ChangedFile(each.status, each.path, *counts.get(each.path, (None, None))) for each in trees.changed(old, new)
+    )
 
 
 def _counted(diff: str) -> dict[str, tuple[int, int]]:

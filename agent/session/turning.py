@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from aci.view import mask
@@ -32,6 +33,9 @@ class Turning:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._driving = Lock()
+        self._driven: Engine | None = None
+        """Whose turn is under way."""
         self._under: Settings | None = None
         """The session's settings when the present turn began."""
 
@@ -65,11 +69,12 @@ class Turning:
 
     def steer(self, words: str) -> bool:
         """Put the words where the model reads them at its next step; False where no turn is under way."""
-        engine = self._session.engine
-        if engine is None or engine.trajectory.exit is not None:
-            return False
-        engine.journal.append(Note("main", "message", mask(words, engine.secrets)))
-        return True
+        with self._driving:
+            engine = self._driven
+            if engine is None or engine.trajectory.exit is not None:
+                return False
+            engine.journal.append(Note("main", "message", mask(words, engine.secrets)))
+            return True
 
     def strategy(self) -> str:
         """What the next request is worked on by."""
@@ -163,6 +168,7 @@ class Turning:
         if session.stopped.is_set():
             engine.cancel.set()
         session.hear(Began(engine.trajectory.turns[-1], words))
+        self._driven = engine
         steps = solve(engine)
         try:
             while True:
@@ -174,11 +180,14 @@ class Turning:
                     session.hear(Ended(end.value))
                     return
                 reply = engine.trajectory.replies.get((step.branch, step.reply)) if step.reply else None
-                session.standing.look()
+                session.standing.look(head=False)
                 session.hear(Stepped(step, reply))
         except Exception as error:  # noqa: BLE001 - what stops a turn does not end the session
             session.hold()
             session.hear(Stopped(as_ours(error)))
+        finally:
+            with self._driving:
+                self._driven = None
 
     def _have(self, engine: Engine) -> None:
         engine.approve = self._session.ask

@@ -1,6 +1,5 @@
 """A session: turns of one run, what waits, what is interrupted and gone on with, and how it ends."""
 
-import os
 from threading import Event as Flag
 
 import pytest
@@ -196,4 +195,3 @@ def test_notes_of_the_user_do_not_meet_a_closed_run(talk):
     talk = talk([says("Yes.")], mode="plan").say("Hi")
     assert not talk.session.turning.steer("late")  # the turn has ended
     assert not [note for note in talk.session.engine.trajectory.notes if isinstance(note, Note) and note.text == "late"]
-    assert os.path.exists(talk.session.engine.journal.path)

@@ -1,0 +1,109 @@
+"""A front end makes no decision of the agent: the same issue leaves the same journal, whoever shows the run."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import git
+from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE
+
+REPOSITORY = Path(__file__).parents[3]
+TIMES = {"at", "seconds"}
+MODEL = [
+    {"n": 1, "reply": {"text": "Look.", "actions": [{"tool": "view", "arguments": {"path": "calc/core.py"}}]}},
+    {
+        "n": 2,
+        "reply": {
+            "text": "A test and the fix.",
+            "actions": [
+                {"tool": "edit", "arguments": {"path": "tests/test_core.py", "old": "", "new": TEST_CORE}},
+                {"tool": "edit", "arguments": {"path": "calc/core.py", "old": "return a - b", "new": "return a + b"}},
+            ],
+        },
+    },
+    {"n": 3, "reply": {"text": "Done.", "actions": [{"tool": "submit", "arguments": {}}]}},
+    {"reply": {"text": "Still done.", "actions": [{"tool": "submit", "arguments": {}}]}},
+]
+LIBRARY = """
+import sys
+from swe_agent import Issue, Repository, begin, load_settings, reopen, solve
+title, _, body = sys.stdin.read().partition("\\n")
+settings = load_settings()
+issue = Issue(title.strip().lstrip("# "), body.strip())
+engine = reopen(begin(issue, Repository.open("."), settings), settings.state)
+for step in solve(engine):
+    pass
+engine.close()
+"""
+DOOR = "from swe_agent import main; main()"
+
+
+@pytest.fixture
+def solved(make_repo, tmp_path):
+    """`solved(name, code, input, *arguments)`: the journal of the run that a process makes of the issue."""
+    root = make_repo(CALCULATOR)
+    script = tmp_path / "script.jsonl"
+    script.write_text("\n".join(map(json.dumps, MODEL)))
+    (root / "ISSUE.md").write_text(ISSUE)
+    (root / ".git" / "info" / "exclude").write_text("ISSUE.md\n")
+
+    def solve(name: str, code: str, words: str, *arguments: str, strategy: str = "test-then-patch") -> list[Any]:
+        state = tmp_path / name
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("SWE_AGENT_")} | {
+            "SWE_AGENT_STATE": str(state),
+            "SWE_AGENT_CONFIG": str(tmp_path / "none.toml"),
+            "SWE_AGENT_CACHE": str(tmp_path / f"{name}-cache"),
+            "SWE_AGENT_WORKSPACE": "local",
+            "SWE_AGENT_MODEL": f"scripted:{script}",
+            "SWE_AGENT_STRATEGY": strategy,
+            "SWE_AGENT_UPDATE_TESTS": "1",
+            "SWE_AGENT_TEST": "python -m unittest",
+            "PYTHONPATH": str(REPOSITORY),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=root, env=environment, input=words, capture_output=True, text=True, timeout=400, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        (run,) = (state / "runs").iterdir()
+        return [alike(json.loads(line), run.name) for line in (run / "journal.jsonl").read_text().splitlines()]
+
+    yield solve
+    assert git(root, "status", "--porcelain") == ""
+
+
+def alike(record: Any, run: str) -> Any:
+    """A record without times, names of runs, and paths of temporary folders."""
+    if isinstance(record, dict):
+        return {key: alike(value, run) for key, value in record.items() if key not in TIMES}
+    if isinstance(record, list):
+        return [alike(value, run) for value in record]
+    if isinstance(record, str):
+        text = record.replace(run, "RUN")
+        text = re.sub(r"/tmp/(?!pytest)[\w.-]+(?:/[\w.-]+)*", "FOLDER", text)
+        return re.sub(r"\b\d+\.\d+ ?s(?:econds)?\b", "TIME", text)
+    return record
+
+
+@pytest.mark.timeout(500)
+@pytest.mark.parametrize("strategy", ["test-then-patch", "build"])
+def test_fix_session_and_library_leave_the_same_journal(solved, strategy):
+    with ThreadPoolExecutor() as pool:
+        running = [
+            pool.submit(solved, "command", DOOR, "", "fix", "--plain", "--issue-file", "ISSUE.md", strategy=strategy),
+            pool.submit(solved, "library", LIBRARY, ISSUE, strategy=strategy),
+            pool.submit(solved, "lines", DOOR, f"/strategy {strategy}\n@ISSUE.md\n", "--plain", strategy=strategy),
+        ]
+    command, library, lines = (each.result() for each in running)
+    assert [record["type"] for record in command].count("step") >= 3
+    assert command[-1]["type"] == "exit"
+    assert library == command
+    assert lines == command
