@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from shlex import quote
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
@@ -248,6 +249,10 @@ class SessionApp(App[int]):
     @on(Conversation.Left)
     def _to_prompt(self) -> None:
         self.prompt.focus()
+
+    @on(Panel.FileChosen)
+    def _file_chosen(self, message: Panel.FileChosen) -> None:
+        self._say(f"/diff {quote(message.path)}")
 
     def action_panel(self) -> None:
         self.panel.display = not self.panel.display

@@ -37,12 +37,12 @@ class RunsScreen(ModalScreen[Path | None]):
         Input, Input:focus { height: 1; border: none; padding: 0; background: $panel; }
         #both { layout: vertical; height: 1fr; }
         OptionList, OptionList:focus {
-            height: 1fr; border: none; padding: 0; background: $surface; scrollbar-size-vertical: 1;
+            height: auto; max-height: 50%; border: none; padding: 0; background: $surface; scrollbar-size-vertical: 1;
             text-wrap: nowrap; text-overflow: ellipsis;
         }
         #preview { height: 1fr; border-top: solid $border-blurred; scrollbar-size-vertical: 1; }
         &.-wide #both { layout: horizontal; }
-        &.-wide OptionList { width: 45%; }
+        &.-wide OptionList { width: 45%; height: 1fr; max-height: 100%; }
         &.-wide #preview { border-top: none; border-left: solid $border-blurred; padding-left: 1; }
         #keys { color: $text-muted; height: 1; }
     }
@@ -110,7 +110,7 @@ class RunsScreen(ModalScreen[Path | None]):
             self.query_one("#preview Static", Static).update("")
         where = "in all repositories" if self._all else "of this repository"
         self.query_one("#heading", Static).update(f"{len(shown)} run{'s' * (len(shown) != 1)} {where}")
-        other = "here" if self._all else "all repositories"
+        other = "this repository" if self._all else "all"
         self.query_one("#keys", Static).update(KEYS.format(other=other) if self._repository else "enter opens · esc")
 
     def _line(self, run: Found) -> Content:

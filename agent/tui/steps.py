@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -103,9 +103,18 @@ def _acted(action: Action, seen: Observation | None, pen: Pen) -> list[Strip]:
     ok = None if seen is None else seen.ok
     mark = (pen.mark(ok), {True: "success", False: "error", None: "muted"}[ok])
     came = first_line(seen.text) if seen else "not run"
-    tool, _, rest = clean(describe(action)).partition(" ")
+    tool, _, rest = clean(describe(replace(action, arguments=_short(action)))).partition(" ")
     done: list[str | tuple[str, str]] = [mark, (f" {tool}", "bold"), f" {rest} " if rest else " "]
     return [pen.line(*done, (f"{pen.sign('→', '->')} {came}" if came else "", "muted"), indent=2)]
+
+
+def _short(action: Action) -> dict[str, Any]:
+    """The arguments that tell what is done, without the texts: what came of it is worth more in one line."""
+    return {
+        name: " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        for name, value in action.arguments.items()
+        if name not in CODE
+    }
 
 
 def _remark(author: str, text: str, pen: Pen) -> list[Strip]:
