@@ -10,7 +10,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 NARROW = 60
-"""Columns below which the help of a choice is left out."""
+"""Columns below which choices stand there without their help."""
 
 
 class Choice(Protocol):
@@ -33,10 +33,10 @@ class Completions(OptionList, can_focus=False):
 
     DEFAULT_CSS = """
     Completions {
-        display: none; height: auto; max-height: 8; border: none; padding: 0 1;
+        display: none; height: auto; max-height: 8; border: none;
         background: $panel; scrollbar-size-vertical: 1;
     }
-    Completions.-open { display: block; }
+    Completions.-open { display: block; padding: 0 1; }
     """
 
     def __init__(self) -> None:
@@ -52,6 +52,10 @@ class Completions(OptionList, can_focus=False):
     @property
     def chosen(self) -> Choice | None:
         return self.choices[self.highlighted] if self.choices and self.highlighted is not None else None
+
+    @property
+    def narrow(self) -> bool:
+        return self.app.size.width < NARROW
 
     def offer(self, choices: Sequence[Choice]) -> None:
         """Show these, or nothing."""
@@ -75,7 +79,7 @@ class Completions(OptionList, can_focus=False):
 
     def _line(self, choice: Choice, widest: int) -> Text:
         line = Text(choice.text, no_wrap=True, overflow="ellipsis")
-        if choice.help and self.app.size.width >= NARROW:
+        if choice.help and not self.narrow:
             line.pad_right(max(1, widest + 2 - len(choice.text)))
             line.append(choice.help, "dim")
         return line

@@ -270,6 +270,11 @@ class Prompt(Vertical):
             return False
         return True
 
+    @on(Completions.OptionHighlighted)
+    def _looked_at(self) -> None:
+        if self.completions.narrow and (choice := self.completions.chosen) is not None:
+            self.tell(choice.help)
+
     @on(Completions.OptionSelected)
     def _take(self) -> None:
         choice = self.completions.chosen

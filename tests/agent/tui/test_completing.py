@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from agent.session.completion import Completion
 from agent.tui.prompt import Prompt
 from tests.agent.tui.standing import running
-from tests.agent.tui.test_prompt import Typed, press
+from tests.agent.tui.test_prompt import Typed, hint, press
 
 COMMANDS = {"/mode ": "Choose what the next turn may do.", "/model ": "Another model.", "/quit": "End the session."}
 PATHS = ("src/", "src/app.py", "src/[b]odd.py")
@@ -52,8 +52,24 @@ def test_commands_are_offered_with_their_help() -> None:
     assert typed("'/m")[1] == ["/mode    Choose what the next turn may do.", "/model   Another model."]
 
 
-def test_a_narrow_screen_has_no_room_for_help() -> None:
-    assert typed("'/m", size=(40, 20))[1] == ["/mode", "/model"]
+def test_a_narrow_screen_has_room_for_one_help() -> None:
+    app = Completed()
+
+    async def look(pilot: Pilot[None]) -> list[str]:
+        await press(pilot, "'/m")
+        told = [*app.shown, hint(app)]
+        await press(pilot, "down")
+        told.append(hint(app))
+        await press(pilot, "escape")
+        return [*told, hint(app)]
+
+    assert running(app, look, (40, 20)) == [
+        "/mode",
+        "/model",
+        "Choose what the next turn may do.",
+        "Another model.",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(
