@@ -1,0 +1,53 @@
+"""docs/session.md says of keys and commands what the session's own help says.
+
+`python -m tests.agent.session.test_documented` writes its tables anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from agent.session import commands
+from agent.session.keys import KEYS, TYPED
+
+PAGE = Path(__file__).parents[3] / "docs" / "session.md"
+
+
+def written(page: str) -> str:
+    """The page with its tables as they should be."""
+    listed = [line for _, lines in commands.grouped() for line in lines]
+    for name, head, rows in (
+        ("typed", "| | |", TYPED),
+        ("keys", "| key | does |", KEYS),
+        ("commands", "| command | does |", listed),
+    ):
+        table = "\n".join([f"<!-- {name} -->", head, "|---|---|", *map(_row, rows), "<!-- end -->"])
+        page = re.sub(rf"<!-- {name} -->.*?<!-- end -->", lambda _, table=table: table, page, flags=re.DOTALL)
+    return page
+
+
+def _row(row: tuple[str, str]) -> str:
+    left, right = (cell.replace("|", "\\|") for cell in row)
+    return f"| `{left}` | {right} |"
+
+
+def _names(usages: Iterable[tuple[str, str]]) -> set[str]:
+    return {usage.partition(" ")[0] for usage, _ in usages}
+
+
+def test_the_page_says_what_the_help_says():
+    page = PAGE.read_text("utf-8")
+    assert written(page) == page
+
+
+def test_every_command_of_the_issue_is_there():
+    wanted = "help model strategy mode diff apply commit undo redo fork cost compact locate test prove resume"
+    wanted += " permissions copy theme quit new"
+    assert _names(commands.summaries()) == {f"/{name}" for name in wanted.split()}
+    assert all(what.endswith(".") for _, what in commands.summaries())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")
