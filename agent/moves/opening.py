@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from aci.commands import detect
 from aci.graph.blobs import TreeBlobs
-from aci.hunks import within
 from aci.issue_run import Traced, snippets, trace
 from aci.locating import Before, located
 from aci.patch import is_test
 from aci.regression import nearest_tests
 from aci.view import clean
 from trajectories.errors import UsageError
+from trajectories.trees import EMPTY_TREE
 
 if TYPE_CHECKING:
     from agent.task import Task
 
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
-MOST_LOCATED = 500
-"""Places that are looked through for those in the subtree."""
 LIMITED = "Only {folder}/ is looked at, changed and tested here: the user wants the rest left alone."
 NEAR_PLACES = 3
 """Functions whose tests are named."""
@@ -40,17 +38,19 @@ def places(task: Task, top: int = 10) -> dict[str, Any]:
 def _located(task: Task, top: int) -> dict[str, Any]:
     repository = task.engine.repository
     before = Before(repository.git_dir, task.base.commit)
-    subtree = task.settings.subtree
-    most = MOST_LOCATED if subtree else top
-    found = located(TreeBlobs(task.trees, task.base.tree), task.issue, before, most, traced=_traced(task)).places
-    files = [hit for hit in found.files if within(hit.path, [subtree])][:top]
-    functions = [hit for hit in found.functions if within(hit.path, [subtree])][:top]
+    found = located(TreeBlobs(task.trees, _looked_at(task)), task.issue, before, top, traced=_traced(task)).places
     return {
-        "files": [{"path": hit.path, "why": list(hit.why)} for hit in files],
+        "files": [{"path": hit.path, "why": list(hit.why)} for hit in found.files],
         "functions": [
-            {"path": hit.path, "name": hit.name, "line": hit.line, "why": list(hit.why)} for hit in functions
+            {"path": hit.path, "name": hit.name, "line": hit.line, "why": list(hit.why)} for hit in found.functions
         ],
     }
+
+
+def _looked_at(task: Task) -> str:
+    """The base's tree, with nothing but the subtree if there is one."""
+    subtree, tree = task.settings.subtree, task.base.tree
+    return task.trees.overlay(EMPTY_TREE, tree, [subtree]) if subtree else tree
 
 
 def _traced(task: Task) -> Traced | None:
@@ -125,7 +125,7 @@ def _tests(task: Task, found: dict[str, Any]) -> str:
         how = error.message
     tests = [
         path
-        for path in task.trees.files(task.base.tree)
+        for path in task.trees.files(_looked_at(task))
         if path.endswith(".py") and is_test(path) and path.isprintable()
     ]
     near = [path for path in _nearest(task, found) if path.isprintable()]
@@ -138,7 +138,7 @@ def _nearest(task: Task, found: dict[str, Any]) -> tuple[str, ...]:
     functions = [(hit["path"], hit["name"]) for hit in found["functions"][:NEAR_PLACES]]
     files = [(hit["path"], "") for hit in found["files"][:3]]
     places = [place for place in (*functions, *files) if not is_test(place[0])]
-    return nearest_tests(task.trees, task.base.tree, places)
+    return nearest_tests(task.trees, _looked_at(task), places)
 
 
 def _advice(task: Task) -> str:
