@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tarfile
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aci.base_files import base_files, send
 from aci.confinement import preparation
 from aci.daemon import BASE, Daemon, said
-from aci.preparing import ROOT, AsRoot, run_as, started
-from aci.service import printing
+from aci.preparing import ROOT, run_as, started
 from aci.shell import quote
 from aci.store import adoption, checkout, creation, environment, refresh
 from aci.workspace import Options
@@ -48,7 +46,6 @@ _RECIPE = "6"  # part of a base image's name: raise it when they are made differ
 _OTHER = "other files"
 _TICK = 0.5  # seconds between looks at whether a wait was cancelled
 _FEW_FILES, _FEW_BYTES = 500, 5_000_000  # a container renews the indexes of so many files in some milliseconds
-_LITTLE = 30_000  # bytes that go through a shell
 _KEPT = 30  # base images; an old one costs disk, a missing one a few seconds
 _LAYOUT = f"""\
 set -e
@@ -61,10 +58,14 @@ elsewhere() {{
     pwd -P
     git --git-dir=. count-objects -v | sed -n 's/^alternate: //p'
 }}
-printf '[safe]\\n    directory = *\\n' > {HOME}/trusting
-found=$(export GIT_CONFIG_GLOBAL={HOME}/trusting; elsewhere 2>/dev/null)
-rm {HOME}/trusting
-printf '%s\\n' "$found" | while IFS= read -r path; do
+found=
+if [ ! -d "$root/.git" ] || [ -e "$root/.git/commondir" ] || [ -e "$root/.git/objects/info/alternates" ] ||
+    [ -L "$root/.git" ] || [ -L "$root/.git/objects" ]; then
+    printf '[safe]\\n    directory = *\\n' > {HOME}/trusting
+    found=$(export GIT_CONFIG_GLOBAL={HOME}/trusting; elsewhere 2>/dev/null)
+    rm {HOME}/trusting
+fi
+[ -z "$found" ] || printf '%s\\n' "$found" | while IFS= read -r path; do
     [ -d "$path" ] || continue
     case $root/ in "$path"/*) echo "the repository lies in $path, which holds its history" >&2; exit 1 ;; esac
     rm -rf -- "$path"
@@ -157,9 +158,12 @@ def source(daemon: Daemon, options: Options) -> Image:
 def _make(daemon: Daemon, source: Image, name: str, options: Options) -> Image:
     _refuse_volumes(source, options)
     small = _is_small(options) and not source.attrs["Config"].get("Volumes")
-    with started(daemon, source, options.image or IMAGE, options) as (with_git, as_root):
+    with (
+        base_files(daemon, options) as folder,  # while the container starts
+        started(daemon, source, options.image or IMAGE, options) as (with_git, as_root),
+    ):
         user = _session_user(daemon, with_git, source, options)
-        _send(with_git, as_root, options)
+        send(with_git, as_root, folder(), HOME)
         root = as_root(_LAYOUT, {"SESSION_USER": user}).rpartition("\n")[2]
         store = creation(STORE, f"{HOME}/base.pack", f"{root}/.git")
         files = [store, _ignoring(root, options.base.tree), checkout(root, options.base.tree)]
@@ -251,38 +255,6 @@ def _session_user(daemon: Daemon, container: Container, source: Image, options: 
             f"The image {options.image or IMAGE} has no user {named}, as whom it is to run.",
             "Build it with a USER that exists, or name another with --image.",
         ) from error
-
-
-def _send(container: Container, as_root: AsRoot, options: Options) -> None:
-    """Put the quarantined history and the pack of the base tree into the container. Little is written by its shell, as
-    the daemon takes 40 ms to unpack an archive."""
-    with tempfile.TemporaryDirectory(prefix="swe-agent-base-") as folder:
-        history, pack, archive = Path(folder, "history.git"), Path(folder, "base.pack"), Path(folder, "all.tar")
-        options.repository.history(options.base, history)
-        pack.write_bytes(options.trees.pack(options.base.tree))
-        files = [path for path in Path(folder).rglob("*") if path.is_file()]
-        if sum(path.stat().st_size for path in files) <= _LITTLE:
-            as_root(_writing({str(path.relative_to(folder)): path.read_bytes() for path in files}), {})
-            return
-        with tarfile.open(archive, "w") as tar:
-            for path in (history, pack):
-                tar.add(path, f"{HOME[1:]}/{path.name}", filter=_of_root)
-        with archive.open("rb") as stream:
-            container.put_archive("/", stream)
-
-
-def _writing(files: Mapping[str, bytes]) -> str:
-    """The shell commands that write the files below `HOME`, and make the folders that every git directory has."""
-    folders = {f"{HOME}/{Path(name).parent}" for name in files} | {f"{HOME}/history.git/refs/heads"}
-    written = [b"%b > %b" % (printing(data), quote(f"{HOME}/{name}")) for name, data in files.items()]
-    return _script(b" ".join([b"umask 022; mkdir -p", *map(quote, sorted(folders))]), *written)
-
-
-def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    entry.uid = entry.gid = 0
-    entry.uname = entry.gname = ""
-    entry.mode |= 0o700 if entry.isdir() else 0o400
-    return entry
 
 
 def _env(root: str) -> dict[str, str]:

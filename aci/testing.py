@@ -60,11 +60,11 @@ def run_tests(
     report = replace(report, complete=report.complete and told.whole, notes=(*report.notes, *told.notes))
     if not report.results and UNREACHABLE in ran.output:
         # The command hides our files from Python (-I, env -i, tox): then its exit code must do.
-        workspace.write(f"{folder}/command.sh", b"unset PYTEST_PLUGINS\n" + command.encode() + b"\n")
-        told.removed = False
+        told.removed, asked = False, replace(asked, folder=f"{folder}-plain")  # the other is on its way out
+        workspace.write(f"{asked.folder}/command.sh", b"unset PYTEST_PLUGINS\n" + command.encode() + b"\n")
         report = report_of(command, workspace.run(_shell_line(asked, hooked), timeout, SESSION), [])
     if not told.removed:
-        workspace.run(f"rm -rf {shlex.quote(folder)}", session=SESSION)
+        workspace.run(shlex.join(["rm", "-rf", folder, asked.folder]), session=SESSION)
     return report
 
 

@@ -48,9 +48,9 @@ class Told:
         """Files that runners wrote for us, each named after the one that reads it. Where there are none, and they are
         the last to be read, the run's folder is removed in the same go."""
         out = shlex.quote(asked.out)
-        none = f"(rm -rf {shlex.quote(asked.folder)} >/dev/null 2>&1 &)" if last else ":"
-        any = f'for file in {out}/*; do [ -e "$file" ] && break; done'
-        names = self._found(f'({any}; if [ -e "$file" ]; then ls -1 {out}; else {none}; fi)')
+        none = f"rm -rf {shlex.quote(asked.folder)} >/dev/null 2>&1 &" if last else ":"
+        any = f'for __swe_file in {out}/*; do [ -e "$__swe_file" ] && break; done'
+        names = self._found(f'{any}; if [ -e "$__swe_file" ]; then ls -1 {out}; else\n{none}\nfi')
         self.removed = last and not names
         for name in names:
             runner = name.partition("-")[0]
