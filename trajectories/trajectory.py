@@ -81,12 +81,15 @@ class Trajectory:
 
 
 def _live(records: Iterable[Record]) -> float:
-    total, start, last, turns = 0.0, None, 0.0, 0
+    """What comes after a turn's end, up to the next turn, is done in no time of the run's: a user asked for it."""
+    total, start, last, turns, ended = 0.0, None, 0.0, 0, False
     for record in records:
         turns += isinstance(record, Turn)
         later = isinstance(record, Turn) and turns > 1
+        if ended and not later:
+            continue
         if start is None or later or (isinstance(record, Note) and record.kind == "life"):
             total += last - start if start is not None else 0.0
             start = record.at
-        last = max(record.at, start)
+        last, ended = max(record.at, start), isinstance(record, Exit)
     return total + (last - start if start is not None else 0.0)

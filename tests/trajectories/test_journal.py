@@ -26,9 +26,11 @@ from trajectories.records import (
     Run,
     Settle,
     Step,
+    Turn,
     Usage,
     Verdict,
 )
+from trajectories.trajectory import Trajectory
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 values = st.recursive(
@@ -154,6 +156,22 @@ def test_only_the_user_may_read_a_run(tmp_path):
     journal.close()
     assert oct((tmp_path / "run").stat().st_mode & 0o777) == "0o700"
     assert oct(journal.path.stat().st_mode & 0o777) == "0o600"
+
+
+def test_live_time_leaves_out_what_a_user_does_after_the_end_of_a_turn():
+    told = Trajectory(
+        (
+            Turn("fix", "react", at=100.0),
+            Exit("answered", 0, at=110.0),
+            Note("main", "done", "applied", at=500.0),
+            Note("main", "life", "stood still for 60 s", at=600.0),
+            Note("main", "done", "applied", at=700.0),
+            Turn("more", "react", at=800.0),
+            Exit("answered", 0, at=805.0),
+            Note("main", "done", "applied", at=900.0),
+        )
+    )
+    assert (told.live_seconds(), told.turn_seconds()) == (15.0, 5.0)
 
 
 def test_live_time_leaves_out_the_pause_before_a_resume(tmp_path):
