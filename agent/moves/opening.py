@@ -38,20 +38,15 @@ def places(task: Task, top: int = 10) -> dict[str, Any]:
 
 def _located(task: Task, top: int) -> dict[str, Any]:
     repository = task.engine.repository
-<<<<<<< ours
-    before = Before(repository.git_dir, task.base.commit)
-    found = located(TreeBlobs(task.trees, _looked_at(task)), task.issue, before, top, traced=_traced(task)).places
-=======
     before, traced = Before(repository.git_dir, task.base.commit), _traced(task)
     looking = Aside(
-        lambda: located(TreeBlobs(task.trees, task.base.tree), task.issue, before, top, traced=traced), "places"
+        lambda: located(TreeBlobs(task.trees, _looked_at(task)), task.issue, before, top, traced=traced), "places"
     )
     try:
         _ = task.workspace  # which is needed next, and takes longer to open
     finally:
         looking.wait()
     found = looking.answer().places
->>>>>>> theirs
     return {
         "files": [{"path": hit.path, "why": list(hit.why)} for hit in found.files],
         "functions": [
