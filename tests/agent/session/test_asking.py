@@ -31,6 +31,7 @@ def talk(tmp_path: Path, make_repo):
     def begin(script: list[dict], answering: Answering = lambda _: YES, **start: object) -> Talk:
         state = tmp_path / "state"
         made = Talk(root, state, script, **start)
+        made.answers = None
 
         def hook(event: object) -> None:
             if isinstance(event, Asked) and (answer := answering(event.approval)) is not None:
@@ -254,10 +255,33 @@ def test_a_front_end_that_fails_leaves_no_question_behind(talk) -> None:
         raise ZeroDivisionError
 
     found = talk([], broken)
-    with pytest.raises(ZeroDivisionError):
-        found.session.ask(Approval("branch", "?", "a"))
+    assert not found.session.ask(Approval("branch", "?", "a")).yes
     assert not found.session.asking.waiting
     assert found.session.state == "idle"
+    with pytest.raises(ZeroDivisionError):
+        found.session.close()
+
+
+def test_a_front_end_that_fails_in_a_turn_ends_the_session_and_not_the_run(talk) -> None:
+    found = talk(one("echo one", "echo two"))
+
+    def broken(event: object) -> None:
+        if isinstance(event, Answered):
+            raise ZeroDivisionError
+
+    found.hooks.append(broken)
+    found.session.say("Go")
+    found.until(Answered)
+    with pytest.raises(ZeroDivisionError):
+        found.session.close()
+    assert not found.session.alive
+    (run,) = found.settings.runs.iterdir()
+    assert read(run).exit is None
+    found.hooks.remove(broken)
+    later = talk([says("Run.", shell("echo two"), n=2), says("Done.", n=3)], run=run)
+    later.session.go_on()
+    later.until(Ended)
+    assert later.session.state in ("working", "idle")
 
 
 def test_time_stands_still_while_a_question_is_open(talk) -> None:
