@@ -72,6 +72,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """Where a strategy has got to."""
+
+    text: str
+    opens: bool = False
+
+    def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
+        return [gap(), Block(lambda pen: [pen.line((f"{pen.sign('─', '-')} {self.text}", "muted"), indent=2)])]
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """Words of the model, or an answer of a command."""
 

@@ -10,6 +10,7 @@ from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.text import Text
 
 from agent.tui.colours import Colours
+from agent.tui.pen import PLAIN
 
 if TYPE_CHECKING:
     from agent.tui.pen import Pen
@@ -18,12 +19,15 @@ LONGEST = 200_000
 """Characters that are coloured; more of it is shown as plain text."""
 
 
-def coloured(code: str, pen: Pen, path: str = "", language: str = "") -> Syntax | Text:
+def coloured(code: str, pen: Pen, path: str = "", language: str = "") -> Text:
     """Clean code, its language told by its name or by the path it lies at."""
     lexer = language or lexer_of(path)
     if not lexer or len(code) > LONGEST:
         return Text(code, overflow="fold", tab_size=4)
-    return Syntax(code, lexer, theme=_theme(pen), word_wrap=True, background_color="default", tab_size=4)
+    shown = Syntax(code, lexer, theme=_theme(pen), tab_size=4).highlight(code)
+    shown.rstrip()
+    shown.style, shown.overflow, shown.no_wrap = PLAIN, "fold", False  # no ground of its own
+    return shown
 
 
 @cache

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Offset, Size
@@ -20,7 +22,7 @@ from textual.strip import Strip
 
 from agent.tui.beginning import hints
 from agent.tui.blocks import Item
-from agent.tui.pen import NAMES, Pen, blank, can_unicode
+from agent.tui.pen import NAMES, PLAIN, Pen, blank, can_unicode
 from agent.tui.shelf import Shelf
 from agent.tui.streaming import Live, Secrets, no_secrets
 
@@ -53,6 +55,8 @@ class Conversation(ScrollView, can_focus=True):
         self._following = True
         self._page: list[tuple[int, int, Strip]] | None = None
         self._hints: list[Strip] = []
+        self._ground = PLAIN
+        self._colours: dict[str, Style] | None = None
         self._ascii = not can_unicode()
 
     # What it is told
@@ -98,6 +102,7 @@ class Conversation(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
+        self._colours = None
         self._redraw()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -105,8 +110,11 @@ class Conversation(ScrollView, can_focus=True):
 
     def pen(self) -> Pen:
         width = max(10, self.scrollable_content_region.width - 1)
-        colours = {name: self.get_component_rich_style(f"conversation--{name}", partial=True) for name in NAMES}
-        return Pen(width, colours, self._ascii)
+        if self._colours is None:
+            self._ground = self.rich_style
+            style = self.get_component_rich_style
+            self._colours = {name: style(f"conversation--{name}", partial=True) for name in NAMES}
+        return Pen(width, self._colours, self._ascii)
 
     def _filled(self) -> list[tuple[int, int, Strip]]:
         """The page: of each line its block, which line of that it is, and what is drawn."""
@@ -138,11 +146,11 @@ class Conversation(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if y >= len(self._page):
             if not self._page and y < len(self._hints):
-                return self._hints[y].extend_cell_length(width).apply_style(self.rich_style)
-            return Strip.blank(width, self.rich_style)
+                return self._hints[y].extend_cell_length(width).apply_style(self._ground)
+            return Strip.blank(width, self._ground)
         block, line, strip = self._page[y]
         gutter = self._gutter(block)
-        strip = Strip([*gutter, *strip]).extend_cell_length(width).crop(0, width).apply_style(self.rich_style)
+        strip = Strip([*gutter, *strip]).extend_cell_length(width).crop(0, width).apply_style(self._ground)
         place = block * FAR + line
         if (selected := self.text_selection) is not None and (span := selected.get_span(place)) is not None:
             begin, end = span
@@ -154,8 +162,6 @@ class Conversation(ScrollView, can_focus=True):
 
     def _gutter(self, block: int) -> Strip:
         if self.has_focus and self.cursor is not None and self._shelf.item_of(block) == self.cursor:
-            from rich.segment import Segment
-
             style = self.get_component_rich_style("conversation--cursor", partial=True)
             return Strip([Segment("|" if self._ascii else "▌", style)])
         return blank(1)

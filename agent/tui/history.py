@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from agent.tui.blocks import Item, Line, Words
+from agent.tui.blocks import Item, Phase, Words
 from agent.tui.endings import Proven, ended
 from agent.tui.steps import Outputs, Taken
 from trajectories.records import Exit, Note, Run, Step, Turn
@@ -13,6 +13,8 @@ from trajectories.records import Exit, Note, Run, Step, Turn
 if TYPE_CHECKING:
     from trajectories.records import Record, Reply
 
+SHORT = 4
+"""Lines of a message to the model that say nothing new to the user."""
 SHOWN = ("phase", "candidate", "summary")
 """Notes that say how a strategy goes about it."""
 
@@ -30,13 +32,19 @@ def items(records: Sequence[Record], replies: Mapping[tuple[str, int], Reply], o
             case Note(kind="message"):
                 yield Words(record.text, late=True)
             case Note() if record.kind in SHOWN:
-                yield Line(record.text)
-            case Step():
+                yield Phase(record.text)
+            case Step() if not restated(record):
                 yield of_step(record, replies.get((record.branch, record.reply or 0)), outputs)
             case Exit():
                 yield from ended(record)
             case _:
                 pass
+
+
+def restated(step: Step) -> bool:
+    """Whether it only puts the user's words before the model, who are told of them already."""
+    said = "\n".join(observation.text for observation in step.observations)
+    return step.author == "task" and not step.actions and said.count("\n") < SHORT
 
 
 def of_step(step: Step, reply: Reply | None, outputs: Outputs) -> Item:

@@ -21,6 +21,7 @@ from aci.cleaning import clean
 PLAIN = Style()
 NAMES = ("text", "muted", "primary", "secondary", "accent", "success", "warning", "error", "added", "removed", "code")
 """What colours are for; a theme says what they are."""
+ATTRIBUTES = ("bold", "italic", "dim")
 MARKS = {True: "✓", False: "✗", None: "·"}
 ASCII_MARKS = {True: "+", False: "x", None: "-"}
 
@@ -41,7 +42,9 @@ class Pen:
 
     def style(self, name: str) -> Style:
         """A colour by its name, with `bold`, `italic` or `dim` before it if wished."""
-        *attributes, colour = name.split()
+        words = name.split()
+        attributes = [word for word in words if word in ATTRIBUTES]
+        colour = next((word for word in words if word not in ATTRIBUTES), "text")
         style = self.colours.get(colour, PLAIN)
         return style + Style.parse(" ".join(attributes)) if attributes else style
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from agent.session import events
 from agent.tui import theme
-from agent.tui.blocks import Line, Said, Words
+from agent.tui.blocks import Line, Phase, Said, Words
 from agent.tui.endings import ended, stopped
-from agent.tui.history import SHOWN, items, of_step
+from agent.tui.history import SHOWN, items, of_step, restated
 from trajectories.records import Note, Record
 from trajectories.trajectory import Trajectory
 
@@ -72,10 +72,12 @@ def show(app: SessionApp, session: Session, event: Event | Reopened) -> None:
             _happened(app, happening)
         case events.Stepped(step, reply):
             conversation.live.done(step.branch, step.author)
-            app.put(of_step(step, reply, lambda number: outputs(session, number)))
+            if not restated(step):
+                app.put(of_step(step, reply, lambda number: outputs(session, number)))
+            conversation.changed()
         case events.Ended(result):
             conversation.live.clear()
-            app.put(*ended(result.exit, result.word))
+            app.put(*ended(result.exit, _new(session, result.word)))
             app.notifier.wanted("the turn is done")
         case events.Stopped(error):
             conversation.live.clear()
@@ -97,6 +99,13 @@ def show(app: SessionApp, session: Session, event: Event | Reopened) -> None:
             pass
 
 
+def _new(session: Session, word: str) -> str:
+    """What a strategy says at the end, without the answer that stands there already."""
+    replies = session.engine.trajectory.replies.values() if session.engine else ()
+    answer = next((reply.text.strip() for reply in reversed(replies) if reply.branch == "main"), "")
+    return word.strip().removeprefix(answer).strip()
+
+
 def _happened(app: SessionApp, happening: Happening) -> None:
     if happening.kind in ("delta", "action", "ask"):
         app.conversation.live.heard(happening.kind, happening.branch, happening.text)
@@ -104,7 +113,9 @@ def _happened(app: SessionApp, happening: Happening) -> None:
     elif happening.branch == "proof":
         app.conversation.live.heard("action", "proof", happening.text)
         app.conversation.changed()
-    elif happening.kind == "say" or happening.kind in SHOWN:
+    elif happening.kind in SHOWN:
+        app.put(Phase(happening.text))
+    elif happening.kind == "say":
         app.put(Line(happening.text))
 
 

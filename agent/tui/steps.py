@@ -69,7 +69,8 @@ class Taken:
 
     def _whole(self, action: Action, seen: Observation | None, outputs: Outputs) -> Iterator[Block]:
         path = str(action.arguments.get("path", ""))
-        yield from _arguments(action.arguments, path)
+        if seen is None or not _is_diff(seen.text):
+            yield from _arguments(action.arguments, path)
         if seen is None:
             return
         text = (outputs(seen.out) if seen.out is not None else "") or seen.text
@@ -130,4 +131,4 @@ def first_line(text: str) -> str:
 
 
 def _is_diff(text: str) -> bool:
-    return text.startswith(("diff --git ", "--- ")) or ("\n@@ -" in text[:2000] and "\n+++ " in text[:2000])
+    return text.startswith(("diff --git ", "--- ")) or "\n@@ -" in text[:2000]

@@ -76,7 +76,7 @@ class Live:
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
         found: list[Block] = []
         for name, branch in self._branches.items():
-            if name != "main" and (branch.rest or branch.doing):
+            if name not in ("main", "proof") and (branch.rest or branch.doing):
                 found += folded(name, "muted")
             if branch.whole or branch.rest:
                 found += [gap(), *branch.whole]
