@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
 
 TAIL = 16_000
-"""Bytes of a journal's end, in which its last record lies unless that is a long one."""
+"""Bytes of a journal's end, in which the end of its last turn lies unless much was noted since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _found(journal: Path) -> Found | None:
             at = os.fstat(file.fileno()).st_mtime
             line = file.readline()
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
-            last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+            tail = file.read().splitlines()
     except OSError:
         return None
     try:
@@ -93,4 +93,10 @@ def _found(journal: Path) -> Found | None:
         title, repository = str(first["issue"]["title"]), str(first["repository"])
     except (ValueError, KeyError, TypeError):
         return Found(journal.parent.name, "", at, ended=False)
-    return Found(journal.parent.name, title, at, b'"type":"exit"' in last.replace(b" ", b""), repository)
+    return Found(journal.parent.name, title, at, _ended(tail), repository)
+
+
+def _ended(lines: list[bytes]) -> bool:
+    """Whether the last turn that these records know of has ended; what was applied is noted behind its end."""
+    of_turns = (line for line in reversed(lines) if line.endswith((b'"type":"exit"}', b'"type":"turn"}')))
+    return next(of_turns, b"").endswith(b'"type":"exit"}')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from rich.text import Text
+from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -33,8 +33,11 @@ class Completions(OptionList, can_focus=False):
 
     DEFAULT_CSS = """
     Completions {
-        display: none; height: auto; max-height: 8; border: none;
+        display: none; height: auto; max-height: 8; border: none; text-wrap: nowrap; text-overflow: ellipsis;
         background: $panel; scrollbar-size-vertical: 1;
+    }
+    Completions > .option-list--option-highlighted {
+        color: $block-cursor-foreground; background: $block-cursor-background; text-style: $block-cursor-text-style;
     }
     Completions.-open { display: block; padding: 0 1; }
     """
@@ -77,9 +80,7 @@ class Completions(OptionList, can_focus=False):
         self.moved = True
         self.highlighted = ((self.highlighted or 0) + by) % len(self.choices)
 
-    def _line(self, choice: Choice, widest: int) -> Text:
-        line = Text(choice.text, no_wrap=True, overflow="ellipsis")
-        if choice.help and not self.narrow:
-            line.pad_right(max(1, widest + 2 - len(choice.text)))
-            line.append(choice.help, "dim")
-        return line
+    def _line(self, choice: Choice, widest: int) -> Content:
+        if self.narrow or not choice.help:
+            return Content(choice.text)
+        return Content.assemble(choice.text.ljust(widest + 2), (choice.help, "dim"))

@@ -41,6 +41,7 @@ class Entry(TextArea):
         height: auto; min-height: 1; max-height: 33vh; border: none; padding: 0;
         background: transparent; scrollbar-size-vertical: 1;
         &:focus { border: none; }
+        & .text-area--placeholder { color: $text-muted; }
     }
     """
 

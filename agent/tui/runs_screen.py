@@ -40,6 +40,9 @@ class RunsScreen(ModalScreen[Path | None]):
             height: auto; max-height: 50%; border: none; padding: 0; background: $surface; scrollbar-size-vertical: 1;
             text-wrap: nowrap; text-overflow: ellipsis;
         }
+        OptionList > .option-list--option-highlighted {
+            color: $block-cursor-foreground; background: $block-cursor-background; text-style: $block-cursor-text-style;
+        }
         #preview { height: 1fr; border-top: solid $border-blurred; scrollbar-size-vertical: 1; }
         &.-wide #both { layout: horizontal; }
         &.-wide OptionList { width: 45%; height: 1fr; max-height: 100%; }

@@ -125,9 +125,10 @@ ANSI = Theme(
         "border-blurred": "ansi_bright_black",
         "added": "ansi_default",
         "removed": "ansi_default",
-        "block-cursor-foreground": "ansi_default",
-        "block-cursor-background": "ansi_default",
-        "block-cursor-text-style": "reverse",
+        # Textual shows no `reverse` in lists; the line is what is left of it under NO_COLOR.
+        "block-cursor-foreground": "ansi_bright_white",
+        "block-cursor-background": "ansi_blue",
+        "block-cursor-text-style": "bold underline",
         "block-cursor-blurred-text-style": "bold",
         "input-cursor-text-style": "reverse",
         "input-selection-background": "ansi_blue",

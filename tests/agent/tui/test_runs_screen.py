@@ -17,7 +17,7 @@ from agent.tui.run_preview import age
 from agent.tui.runs_screen import RunsScreen
 from tests.agent.tui.standing import running
 from trajectories.journal import Journal
-from trajectories.records import Base, Exit, Hold, Issue, Reply, Run, Settle, Turn, Usage
+from trajectories.records import Base, Exit, Hold, Issue, Note, Reply, Run, Settle, Turn, Usage
 
 NOW = 1_700_000_000.0
 HERE = "/work/shop"
@@ -37,7 +37,7 @@ def write(runs: Path, name: str, title: str, hours: float, repository: str = HER
         Turn("And g", "build"),
     )
     if ended:
-        journal.append(Exit(ended, 6))
+        journal.append(Exit(ended, 6), Note("main", "done", "apply"))
     journal.close()
     _age(directory, hours)
     return directory
