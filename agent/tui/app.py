@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from agent.session.status import Status
     from agent.tui.showing import Reopened
 
+LOOK_OUT = 5.0
+"""Seconds between two looks at what the user changed meanwhile."""
 CLOSING = 10.0
 """Seconds that the session may take to let go of its workspaces."""
 WIDE = 100
@@ -86,6 +88,7 @@ class SessionApp(App[int]):
         self._preparing = True
         self._leaving = False
         self._status_shown: Status | None = None
+        self._run_id = ""
         self.dialogs = Dialogs(self)
         self.write = writer(self)
         self.notifier = Notifier(self.write, preferences.notify)
@@ -101,6 +104,7 @@ class SessionApp(App[int]):
 
     def on_mount(self) -> None:
         self.conversation = self.query_one(Conversation)
+        self.conversation.set_class(self.is_inline, "-inline")
         self.prompt = self.query_one(Prompt)
         self.status = self.query_one(StatusLine)
         self.prompt.focus()
@@ -120,7 +124,12 @@ class SessionApp(App[int]):
         await self.query_one("#middle").mount(self.panel)
         self.mailbox = Mailbox(self.call_later, self._hear)
         self.set_interval(0.25, self.show_status)
+        self.set_interval(LOOK_OUT, self._look_out)
         self._start()
+
+    def _look_out(self) -> None:
+        if self.session is not None and self.session.engine is not None:
+            self.session.look_out()
 
     def _start(self) -> None:
         self._preparing = True
@@ -180,9 +189,7 @@ class SessionApp(App[int]):
         if not self._mounted_event.is_set():
             return
         items = [] if self.preferences.screen == "inline" else self.conversation.items
-        status = self.session.status if self.session else None
-        engine = self.session.engine if self.session else None
-        show(farewell(items, status, engine.run.id if engine else "", self.conversation.pen()))
+        show(farewell(items, self._status_shown, self._run_id, self.conversation.pen()))
 
     # What the user does
 
@@ -283,6 +290,8 @@ class SessionApp(App[int]):
         """Where it is another than the one that is shown: each change is laid out anew."""
         if self.session is None:
             return
+        if self.session.engine is not None:
+            self._run_id = self.session.engine.run.id
         status = self.session.status
         status = replace(status, seconds=float(int(status.seconds)))
         if status != self._status_shown:

@@ -73,6 +73,11 @@ class Conversation(ScrollView, can_focus=True):
         self._live_shown, self._top, self._following, self.cursor = False, (0, 0), True, None
         self.changed()
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As high as what goes on, where the rest stands above (see inline.py)."""
+        self._shelf.use(self.pen())
+        return sum(len(self._shelf.lines(number)) for number in range(len(self._shelf)))
+
     def changed(self) -> None:
         """What goes on has changed, too; drawn with the next frame, however often this is called."""
         self._hide_live()
@@ -96,7 +101,7 @@ class Conversation(ScrollView, can_focus=True):
 
     def _redraw(self) -> None:
         self._page = None
-        self.refresh()
+        self.refresh(layout=self.has_class("-inline"))
 
     # Drawing
 
@@ -141,7 +146,7 @@ class Conversation(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         if self._page is None:
             self._page = self._filled()
-            self._hints = [] if self._page else hints(self._shelf.pen)
+            self._hints = [] if self._page or self.has_class("-inline") else hints(self._shelf.pen)
             self.call_next(self._tell_scrollbar)
         width = self.scrollable_content_region.width
         if y >= len(self._page):

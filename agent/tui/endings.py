@@ -71,6 +71,7 @@ def ended(exit: Exit, word: str = "") -> list[Line]:
     if exit.kind == "answered":
         return []
     words, style = ENDINGS.get(exit.kind, ("", "muted"))
+    words = "" if word and exit.kind == "unproven" else words
     parts = (words, exit.message, exit.fix) if exit.kind != "budget" else (exit.message or words, MORE)
     told = " ".join(part for part in parts if part)
     found = [Line(word, "text", spaced=True)] if word else []
