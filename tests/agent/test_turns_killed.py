@@ -1,0 +1,112 @@
+"""A session killed at every record and taken up again ends as the one that nothing interrupted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.engine import Engine
+from agent.settings import Settings
+from agent.solve import Result, reopen
+from agent.task import RESUMED
+from agent.turns import next_turn
+from tests.agent.conftest import Bench, act, line
+from tests.agent.talking import Sent, begun, finished
+from tests.agent.test_turns import DOUBLE, FILES, MEND
+from tests.e2e.killing import account, sample
+from trajectories.journal import read
+from trajectories.records import Run, Turn
+
+TEST = (
+    "import unittest\n\nfrom calc import add\n\n\nclass CalcTest(unittest.TestCase):\n"
+    "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
+)
+TURNS = (
+    ("How would you add double()?", "plan"),
+    ("Mend add().", "test-then-patch"),
+    ("!echo by hand > hand.txt", "by-hand"),
+    ("/undo", "undo"),
+    ("/redo", "undo"),
+    ("Mind what is left.", "compact"),
+    ("And a note.", "build"),
+)
+"""After a first turn in build mode."""
+Whole = tuple[Bench, Result, Sent]
+SCRIPT = (
+    line("Add.", DOUBLE, act("shell", command="echo 1 >> count.txt; cat count.txt"), n=1),
+    line("Added.", n=2),
+    line("Let me look.", act("view", path="calc.py"), act("shell", command="echo never > plan.txt"), n=3),
+    line("Like this.", n=4),
+    line("Test.", act("edit", path="tests/test_calc.py", old="", new=TEST), act("run_tests"), n=5),
+    line("Mend.", MEND, act("run_tests"), act("submit", summary="The sign."), n=6),
+    line("double() was added, add() mended.", n=7),
+    line("Note.", act("shell", command="echo 2 >> count.txt; cat count.txt"), n=8),
+    line("Noted.", n=9),
+)
+SECONDS = re.compile(r" in \d+\.\d+ s\b")
+USAGE = {"input_tokens": 100, "output_tokens": 10}
+
+
+def lived(directory: Path, settings: Settings) -> Result:
+    """One process's life: what is open is gone on with, then come the turns that the user has not asked for yet."""
+    engine = reopen(directory, settings.state)
+    try:
+        result = finished(engine)
+        for words, strategy in TURNS[len(engine.trajectory.turns) - 1 :]:
+            next_turn(engine, words, strategy, settings_of(engine, strategy))
+            result = finished(engine)
+        return result
+    finally:
+        engine.close()
+
+
+def settings_of(engine: Engine, strategy: str) -> Settings:
+    return engine.settings.model_copy(update={"strategy": strategy})
+
+
+def conversation(request: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Without what only tells that a process was another, and how long tests took."""
+    told = [(role, SECONDS.sub("", words.replace(f"{RESUMED}\n", ""))) for role, words in request]
+    return [(role, words) for role, words in told if words != RESUMED]
+
+
+@pytest.fixture
+def whole(
+    tmp_path: Path, make_repo: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Bench, Result, Sent]:
+    """The session that nothing interrupts."""
+    sent = Sent(monkeypatch)
+    bench = Bench(tmp_path, make_repo(FILES))
+    table = {"scripted": {"price_in": 1.0, "price_out": 5.0, "max_output": 1000}}
+    script = [{**each, "reply": {**each["reply"], "usage": USAGE}} for each in SCRIPT]
+    begun(bench, *script, models=table).engine.close()
+    return bench, lived(bench.directory, bench.settings), sent
+
+
+@pytest.mark.timeout(3600)
+def test_a_session_killed_at_every_record(whole: Whole):
+    bench, ended, sent = whole
+    assert [record.kind for record in read(bench.directory).records if record.type == "exit"] == [
+        "unproven", "answered", "verified", "done", "undone", "undone", "done", "unproven",
+    ]  # fmt: skip
+    asked = [conversation(request) for request in sent]
+    lines = (bench.directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    records = read(bench.directory).records
+    first = next(n for n, record in enumerate(records) if not isinstance(record, Run | Turn))
+    for kept in sample(list(range(first, len(lines))), 5):
+        copy = bench.directory.parent / f"cut-{kept}"
+        shutil.copytree(bench.directory, copy)
+        (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][: len(lines[kept]) // 2])
+        replied = sum(record.type == "reply" for record in read(copy).records)
+        sent.clear()
+        again = lived(copy, bench.settings)
+        assert [conversation(request) for request in sent] == asked[replied:], kept
+        assert (again.exit.kind, again.exit.tree, again.patch) == (ended.exit.kind, ended.exit.tree, ended.patch), kept
+        money, before = account(copy), account(bench.directory)
+        assert money["settled"] == pytest.approx(before["settled"]), kept
+        assert sorted(money["replies"]) == sorted(before["replies"]), kept
+        shutil.rmtree(copy)
