@@ -162,6 +162,11 @@ class Session:
         self._waiting.put(Job(words, job))
         self.hear(Changed())
 
+    def look_out(self) -> None:
+        """Find what the user changed in the working tree, for the status; nothing while there is something to do."""
+        if self.engine is not None and self.state in ("idle", "paused"):
+            self.later("", self.standing.look_out)
+
     def ask(self, approval: Approval) -> Answer:
         """The user's answer; the thread that asks waits for it, and its run's time stands still."""
         return self.asking.ask(approval)

@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from agent.best import verdict_of
+from agent.session.applying import noticed
 from agent.session.status import ChangedFile, Status
 from agent.synced import present, synced
 from trajectories.errors import SweAgentError
@@ -31,6 +32,7 @@ class Standing:
         self._phases: tuple[str, ...] = ()
         self._proof: Step | None = None
         self._files: tuple[ChangedFile, ...] = ()
+        self._edited: tuple[str, ...] = ()
         self._head = ""
         self._seen: tuple[object, ...] = ()
 
@@ -58,6 +60,10 @@ class Standing:
             self._seen = seen
             self._files = _changed(engine.trees, synced(engine.trees, trajectory, base).tree, self.tree)
 
+    def look_out(self) -> None:
+        """Find what the user changed meanwhile. In the session's thread, now and then."""
+        self._edited = noticed(self._session)
+
     def now(self) -> Status:
         session, engine = self._session, self._session.engine
         with self._reading:
@@ -79,6 +85,7 @@ class Standing:
             queued=session.queued,
             phases=self._phases,
             files=self._files if engine else (),
+            edited=self._edited if engine else (),
             verdict=verdict_of(proof) if holds and proof is not None else None,
         )
 

@@ -28,7 +28,7 @@ class Status:
 
     `base` is where the run began ("1a2b3c4 + 3 changes"), `branch` the user's, `seconds` live time of the run.
     `phases` are the turn's so far, `files` what the session changed against its base, `verdict` the last proof's while
-    it holds for these files.
+    it holds for these files. `edited` are the files that the user changed and the session has not taken over yet.
     """
 
     state: State
@@ -46,3 +46,4 @@ class Status:
     phases: tuple[str, ...] = ()
     files: tuple[ChangedFile, ...] = ()
     verdict: Verdict | None = None
+    edited: tuple[str, ...] = ()

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 LOOK_OUT = 5.0
 """Seconds between two looks at what the user changed meanwhile."""
+LOOK_OUT = 5.0
+"""Seconds between two looks at what the user changed meanwhile."""
 CLOSING = 10.0
 """Seconds that the session may take to let go of its workspaces."""
 WIDE = 100
@@ -125,7 +127,12 @@ class SessionApp(App[int]):
         self.mailbox = Mailbox(self.call_later, self._hear)
         self.set_interval(0.25, self.show_status)
         self.set_interval(LOOK_OUT, self._look_out)
+        self.set_interval(LOOK_OUT, self._look_out)
         self._start()
+
+    def _look_out(self) -> None:
+        if self.session is not None and self.session.engine is not None:
+            self.session.look_out()
 
     def _look_out(self) -> None:
         if self.session is not None and self.session.engine is not None:

@@ -102,6 +102,8 @@ def parts(status: Status, mark: str) -> list[Part]:
     told.append(Part(_money(status), 2, _money_style(status)))
     if status.queued:
         told.append(Part(f"{len(status.queued)} queued", 4, "$text-accent"))
+    if count := len(status.edited):
+        told.append(Part(f"you changed {count} file{'s' * (count != 1)}", 5, "$text-accent"))
     told.append(Part(clock(status.seconds), 7))
     if status.branch:
         told.append(Part(_short(status.branch), 6))

@@ -120,3 +120,9 @@ def test_before_anything_is_known_it_is_empty() -> None:
         return pilot.app.query_one(StatusLine).status
 
     assert running(Shown(), look) is None
+
+
+def test_what_the_user_changed_meanwhile_is_told():
+    assert "you changed 2 files" in line(status(edited=("a.py", "b.py")), 200).plain
+    assert "you changed 1 file " in line(status(edited=("a.py",)), 200).plain
+    assert "you changed" not in line(status(), 200).plain
