@@ -79,7 +79,7 @@ class Told:
     kind: Literal["text", "markdown", "diff", "error", "notice"] = "text"
     title: str = ""
     code: int = 1
-    """Of an error: what a process that does only this would end with."""
+    """Of an error: what a process that does only this would end with; 0 where it is no request's."""
 
 
 @dataclass(frozen=True, slots=True)

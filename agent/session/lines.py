@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PROMPT = "> "
 TICK = 0.1
+PATIENCE = 5.0
+"""Seconds at the end for what was to be known first, such as that Docker is not there."""
 
 
 def run_lines(prepare: Callable[[], Start]) -> int:
@@ -58,6 +60,7 @@ class Lines:
                     self._wait()
                     if self._done.is_set() or not self.session.alive:
                         break
+                self.session.greeted(PATIENCE)
         except (KeyboardInterrupt, _Hangup):
             self.code = Cancelled.code
         finally:
@@ -91,7 +94,7 @@ class Lines:
                 self.session.answer(approval.id, Answer(False, reason="Nobody is there to ask."))
             case events.Told(text, kind, _, code):
                 if kind == "error":
-                    self._failed(code, text)
+                    self._failed(code or self.code, text)
                 elif kind == "notice":
                     self._tell(text)
                 else:

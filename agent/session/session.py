@@ -73,13 +73,14 @@ class Session:
         self.turning = Turning(self)
         self._waiting = Waiting()
         self._paths: Paths | None = None
+        self._looking: Thread | None = None
         self.standing = Standing(self)
         self._thread = Thread(target=self._work, name="session", daemon=True)
 
     def open(self) -> None:
         """Begin to work: say what is to be known first; take up the run to go on with, if there is one."""
         self._thread.start()
-        welcome(self)
+        self._looking = welcome(self)
         if self.start.run is not None:
             run = self.start.run
             self.later("", lambda: self.turning.take_up(run))
@@ -87,6 +88,11 @@ class Session:
             self.hear(Wanted("runs"))
 
     # What a user does
+
+    def greeted(self, seconds: float) -> None:
+        """Wait for what is to be known first, so long at most."""
+        if self._looking is not None:
+            self._looking.join(seconds)
 
     def say(self, words: str) -> None:
         """A request, `!command` or `/command`: done now, or when what is under way has ended."""

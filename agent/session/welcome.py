@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from agent.session.events import Told
 from trajectories.errors import SweAgentError
 
 if TYPE_CHECKING:
@@ -24,15 +25,19 @@ NO_DOCKER = (
 )
 
 
-def welcome(session: Session) -> None:
-    """Tell what can be told at once; what takes a while to find out is told when it is known."""
+def welcome(session: Session) -> Thread:
+    """Tell what can be told at once; what takes a while to find out is told when it is known, by the thread that is
+    returned."""
     for text in session.start.trouble:
-        session.tell(text, "error")
+        session.hear(Told(text, "error", code=0))
     if session.start.reload is not None:
-        session.tell("Until it is mended nothing runs here; it is read again at each request. /help works.", "error")
+        text = "Until it is mended nothing runs here; it is read again at each request. /help works."
+        session.hear(Told(text, "error", code=0))
     for text in _of_repository(session):
         session.tell(text, "notice")
-    Thread(target=_look, args=(session,), name="welcome", daemon=True).start()
+    looking = Thread(target=_look, args=(session,), name="welcome", daemon=True)
+    looking.start()
+    return looking
 
 
 def _of_repository(session: Session) -> list[str]:

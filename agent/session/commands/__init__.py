@@ -10,7 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from trajectories.errors import SweAgentError, UsageError
+from agent.session.trouble import told
+from trajectories.errors import UsageError
 from trajectories.plugins import names
 
 if TYPE_CHECKING:
@@ -32,15 +33,15 @@ def run(session: Session, name: str, words: str) -> None:
     try:
         command = find(name)
     except UsageError as error:
-        session.tell(f"{error.message} {error.fix}", "error")
+        session.hear(told(error))
         return
     if not getattr(command, "NOW", False):
         session.later(f"/{name} {words}".strip(), lambda: command.run(session, words))
         return
     try:
         command.run(session, words)
-    except SweAgentError as error:
-        session.tell(f"{error.message} {error.fix}".strip(), "error")
+    except Exception as error:  # noqa: BLE001 - a session outlives what fails in it
+        session.hear(told(error))
 
 
 def is_command(words: str) -> bool:

@@ -69,7 +69,8 @@ def _raise(session: Session, words: str) -> None:
 
 def _told(session: Session) -> str:
     budget, tokens = session.settings.budget, session.settings.max_tokens
-    most = [f"${budget:g}"] * (budget is not None) + [f"{tokens:,} tokens"] * (tokens is not None)
+    most = [] if budget is None else [f"${budget:g}"]
+    most += [] if tokens is None else [f"{tokens:,} tokens"]
     limit = f"It may spend {' and '.join(most)}." if most else "It has no budget."
     engine = session.engine
     if engine is None or not engine.trajectory.holds:
