@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event as Flag
 
 import pytest
 
@@ -35,13 +36,16 @@ class Seat:
             self.session.answer(event.approval.id, Answer(True))
 
     def say(self, words: str) -> list[Event]:
-        from threading import Event as Flag
-
-        before, done = len(self.heard), Flag()
+        before = len(self.heard)
         self.session.say(words)
-        self.session.later("", done.set)
-        assert done.wait(60)
+        self.settle()
         return self.heard[before:]
+
+    def settle(self) -> None:
+        """Until all that was asked for is done."""
+        done = Flag()
+        self.session.later("", done.set)
+        assert done.wait(100)
 
     def told(self) -> list[str]:
         return [event.text for event in self.heard if isinstance(event, Told)]
@@ -77,6 +81,9 @@ def test_a_day_with_edits_on_both_sides(seats) -> None:
     seat.say("/apply")
     assert (root / "sub.py").read_text() == "def sub(a, b):\n    return a - b\n"
     (root / "notes.txt").write_text("one\nMINE\nthree\nfour\nfive\n")
+    seat.session.look_out()
+    seat.settle()
+    assert seat.session.status.edited == ("notes.txt",)
     events = seat.say("Add mul")
     assert not [event for event in events if isinstance(event, Stopped)]
     steps = [event.step for event in events if isinstance(event, Stepped)]
