@@ -9,6 +9,9 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from agent.tui.entry import plain
+from agent.tui.plain import one_line
+
 NARROW = 60
 """Columns below which choices stand there without their help."""
 
@@ -61,8 +64,9 @@ class Completions(OptionList, can_focus=False):
         return self.app.size.width < NARROW
 
     def offer(self, choices: Sequence[Choice]) -> None:
-        """Show these, or nothing."""
-        self.choices, self.moved = choices, False
+        """Show these, or nothing; names of files that would control the terminal are nothing to choose."""
+        self.choices = choices = [choice for choice in choices if plain(choice.text) == choice.text]
+        self.moved = False
         self.set_class(bool(choices), "-open")
         self.clear_options()
         if choices:
@@ -83,4 +87,4 @@ class Completions(OptionList, can_focus=False):
     def _line(self, choice: Choice, widest: int) -> Content:
         if self.narrow or not choice.help:
             return Content(choice.text)
-        return Content.assemble(choice.text.ljust(widest + 2), (choice.help, "dim"))
+        return Content.assemble(choice.text.ljust(widest + 2), (one_line(choice.help), "dim"))

@@ -14,6 +14,7 @@ from textual.widgets import Static, TextArea
 from agent.session.status import Status
 from agent.tui.completing import Complete, Completions
 from agent.tui.entry import Entry
+from agent.tui.plain import one_line
 from agent.tui.recalling import History, Recalling, Recent
 from agent.tui.wording import LEAVE, placeholder, waiting
 
@@ -273,7 +274,7 @@ class Prompt(Vertical):
     @on(Completions.OptionHighlighted)
     def _looked_at(self) -> None:
         if self.completions.narrow and (choice := self.completions.chosen) is not None:
-            self.tell(choice.help)
+            self.tell(one_line(choice.help))
 
     @on(Completions.OptionSelected)
     def _take(self) -> None:

@@ -11,7 +11,8 @@ from tests.agent.tui.standing import running
 from tests.agent.tui.test_prompt import Typed, hint, press
 
 COMMANDS = {"/mode ": "Choose what the next turn may do.", "/model ": "Another model.", "/quit": "End the session."}
-PATHS = ("src/", "src/app.py", "src/[b]odd.py")
+PATHS = ("src/", "src/app.py", "src/[b]odd.py", "src/\x1b[2Jclear.py", "src/a\rb.py")
+"""The last two are never offered: they would control the terminal."""
 
 
 def complete(text: str, cursor: int) -> list[Completion]:
