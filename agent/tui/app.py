@@ -9,6 +9,7 @@ import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from shlex import quote
+from shutil import get_terminal_size
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 LOOK_OUT = 5.0
 """Seconds between two looks at what the user changed meanwhile."""
-LOOK_OUT = 5.0
-"""Seconds between two looks at what the user changed meanwhile."""
 CLOSING = 10.0
 """Seconds that the session may take to let go of its workspaces."""
 WIDE = 100
@@ -68,6 +67,8 @@ class SessionApp(App[int]):
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
+    INLINE_PADDING = 0
+    """What is printed above stays when the app goes."""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-normal")]  # noqa: RUF012 - as its parent has it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+b", "panel", "Panel", priority=True),
@@ -127,12 +128,7 @@ class SessionApp(App[int]):
         self.mailbox = Mailbox(self.call_later, self._hear)
         self.set_interval(0.25, self.show_status)
         self.set_interval(LOOK_OUT, self._look_out)
-        self.set_interval(LOOK_OUT, self._look_out)
         self._start()
-
-    def _look_out(self) -> None:
-        if self.session is not None and self.session.engine is not None:
-            self.session.look_out()
 
     def _look_out(self) -> None:
         if self.session is not None and self.session.engine is not None:
@@ -196,7 +192,8 @@ class SessionApp(App[int]):
         if not self._mounted_event.is_set():
             return
         items = [] if self.preferences.screen == "inline" else self.conversation.items
-        show(farewell(items, self._status_shown, self._run_id, self.conversation.pen()))
+        pen = replace(self.conversation.pen(), width=min(100, get_terminal_size().columns))
+        show(farewell(items, self._status_shown, self._run_id, pen))
 
     # What the user does
 
