@@ -1,0 +1,79 @@
+"""What a word at the cursor may be meant to be."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.session.completion import Completer
+from agent.session.paths import Paths
+
+
+@pytest.fixture
+def complete(talk):
+    """What may be meant at the end of a text."""
+    session = talk([]).session
+    completer = Completer(session)
+    session.paths.wait()
+    return lambda text, cursor=None: [
+        (found.text, found.start) for found in completer(text, len(text) if cursor is None else cursor)
+    ]
+
+
+def test_commands(complete):
+    assert complete("/he")[0] == ("/help ", 0)
+    assert ("/prove", 0) in complete("/")
+    assert complete("/rov")[0] == ("/prove", 0)
+    assert complete("say /he") == []
+
+
+def test_arguments_of_commands(complete):
+    assert complete("/mode p") == [("plan", 6)]
+    assert complete("/strategy test")[0] == ("test-then-patch", 10)
+    assert complete("/mode plan") == []
+    assert complete("/nope x") == []
+
+
+def test_paths_behind_an_at(complete):
+    assert complete("see @a.p") == [("@a.py", 4), ("@tests/test_a.py", 4)]
+    assert complete("@tes/a")[0] == ("@tests/test_a.py", 0)
+    assert complete("@tests")[0] == ("@tests/", 0)
+    assert complete("a@a.p") == []
+    assert complete("@a.p and more", 4)[0] == ("@a.py", 0)
+
+
+def test_a_path_with_a_blank_is_quoted(talk, make_repo):
+    session = talk([], root=make_repo({"my notes.md": ""})).session
+    completer = Completer(session)
+    session.paths.wait()
+    assert [found.text for found in completer('see @"my no', 11)] == ['@"my notes.md"']
+
+
+def test_untracked_files_are_there_and_ignored_ones_are_not(make_repo):
+    root = make_repo({".gitignore": "*.log\n", "a.py": ""})
+    (root / "new.py").write_text("")
+    (root / "old.log").write_text("")
+    paths = Paths(root)
+    paths.wait()
+    assert paths.like("", 10) == ["a.py", "new.py", ".gitignore"]
+
+
+def test_a_folder_without_git(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "x.txt").write_text("")
+    paths = Paths(tmp_path)
+    paths.wait()
+    assert paths.like("x", 10) == ["sub/x.txt"]
+
+
+def test_the_nearest_name_comes_first(make_repo):
+    root = make_repo(dict.fromkeys(("lib/core/deep.py", "core.py", "lib/score.py", "docs/core.md"), ""))
+    paths = Paths(Path(root))
+    paths.wait()
+    assert paths.like("core", 10) == [
+        "core.py",
+        "lib/core/",
+        "docs/core.md",
+        "lib/core/deep.py",
+        "lib/score.py",
+    ]
+    assert paths.like("lib dee", 10) == ["lib/core/deep.py"]
