@@ -57,7 +57,8 @@ class Asking:
                 if self._wait(approval, lambda: self._waiting[0] == approval.id):
                     decision = self._decide(approval)  # the answer before may be a rule for this one
                     if decision.yes is None:
-                        approval = replace(approval, always=tuple(map(str, decision.always)), why=decision.why)
+                        why = f"This can be allowed once only: {decision.why}." if decision.why else ""
+                        approval = replace(approval, always=tuple(map(str, decision.always)), why=why)
                         shown = True
                         self._show(approval)
             finally:
