@@ -1,0 +1,269 @@
+"""The conversation: what is drawn, what opens, where one stands while it grows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual.app import App, ComposeResult
+
+from agent.tui.blocks import Line, Said, Words
+from agent.tui.conversation import Conversation
+from agent.tui.endings import Proven, ended
+from agent.tui.heights import Heights
+from agent.tui.parts import parts
+from agent.tui.pen import Pen
+from agent.tui.printing import farewell
+from agent.tui.steps import Taken
+from trajectories.records import Action, Exit, Observation, Reply, Step
+
+
+class Shown(App[None]):
+    CSS = "Conversation { overflow-y: scroll; overflow-x: hidden; }"
+
+    def compose(self) -> ComposeResult:
+        yield Conversation()
+
+    @property
+    def conversation(self) -> Conversation:
+        return self.query_one(Conversation)
+
+    def lines(self) -> list[str]:
+        conversation = self.conversation
+        return [conversation.render_line(y).text.rstrip() for y in range(conversation.size.height)]
+
+    def text(self) -> str:
+        return "\n".join(self.lines())
+
+
+def shown(act: Callable[[Shown], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
+    async def main() -> None:
+        app = Shown()
+        async with app.run_test(size=size) as pilot:
+            app.conversation.focus()
+            await pilot.pause()
+            await act(app)
+
+    asyncio.run(main())
+
+
+def step(number: int, text: str = "", seen: str = "seen", ok: bool = True, **arguments: str) -> Taken:
+    action = Action("view", arguments or {"path": "a.py"})
+    taken = Step(
+        "main", number, "", "coder", "tree", reply=number, actions=(action,), observations=(Observation(seen, ok),)
+    )
+    return Taken(taken, Reply(text or f"Thought {number}.", (action,)))
+
+
+def test_a_step_is_a_thought_and_a_line_an_action() -> None:
+    async def act(app: Shown) -> None:
+        app.conversation.add(
+            Words("Do it."), step(1, "I *look*.", "first\nsecond"), step(2, "Again.", "gone", ok=False)
+        )
+        text = app.text()
+        assert "I look." in text
+        assert "view a.py" in text
+        assert "first" in text
+        assert "second" not in text
+        assert len([line for line in app.lines() if line.strip().startswith(("✓", "+"))]) == 1
+
+    shown(act)
+
+
+def test_enter_opens_the_step_at_the_cursor_and_closes_it() -> None:
+    async def act(app: Shown) -> None:
+        conversation = app.conversation
+        conversation.add(step(1, seen="one\nhidden 1"), step(2, seen="two\nhidden 2"))
+        conversation.action_move(-1)
+        conversation.action_move(-1)
+        conversation.action_open()
+        assert "hidden 1" in app.text()
+        assert "hidden 2" not in app.text()
+        conversation.action_open()
+        assert "hidden 1" not in app.text()
+        conversation.open_all()
+        assert "hidden 1" in app.text()
+        assert "hidden 2" in app.text()
+        conversation.open_all()
+        assert "hidden" not in app.text()
+
+    shown(act)
+
+
+def test_an_opened_step_shows_the_whole_output_that_was_kept() -> None:
+    async def act(app: Shown) -> None:
+        taken = step(1).step
+        cut = Step("main", 1, "", "coder", "t", actions=taken.actions, observations=(Observation("cut", out=3),))
+        app.conversation.add(Taken(cut, None, lambda number: f"cut\nwhole {number}"))
+        app.conversation.action_open()
+        assert "whole 3" in app.text()
+
+    shown(act)
+
+
+def test_nothing_that_a_stranger_wrote_drives_the_terminal_or_is_markup() -> None:
+    evil = "\x1b]0;title\x07\x1b[2J[bold red]x[/] [link=http://a]b[/link] <b>y</b>"
+
+    async def act(app: Shown) -> None:
+        conversation = app.conversation
+        conversation.add(Words(evil), step(1, evil, evil, path=evil), Line(evil), Said(evil), Said(evil, "diff", evil))
+        conversation.open_all()
+        assert "\x1b" not in app.text()
+        assert "title" not in app.text()
+        assert app.text().count("[bold red]x[/]") >= 5
+        assert "<b>y</b>" in app.text()
+        styles = [segment.style for y in range(24) for segment in conversation.render_line(y)]
+        assert not any(style and style.link for style in styles)
+
+    shown(act, (80, 60))
+
+
+def test_it_follows_the_end_until_its_reader_goes_elsewhere() -> None:
+    async def act(app: Shown) -> None:
+        conversation = app.conversation
+        conversation.add(*(step(number) for number in range(100)))
+        assert "Thought 99." in app.text()
+        conversation.page(-1)
+        before = app.lines()
+        conversation.add(*(step(number) for number in range(100, 200)))
+        assert app.lines() == before, "what is read does not move"
+        conversation.action_end()
+        assert "Thought 199." in app.text()
+        conversation.action_home()
+        assert "Thought 0." in app.text()
+
+    shown(act)
+
+
+@pytest.mark.parametrize("lines", [1, 3, 20])
+def test_scrolling_up_and_down_again_ends_where_it_began(lines: int) -> None:
+    async def act(app: Shown) -> None:
+        conversation = app.conversation
+        conversation.add(*(step(number, "word " * (number * 7 % 90)) for number in range(60)))
+        app.lines()
+        seen = []
+        for _ in range(8):
+            seen.append(app.lines())
+            conversation.scroll_lines(-lines)
+        for before in reversed(seen):
+            conversation.scroll_lines(lines)
+            assert app.lines() == before
+
+    shown(act)
+
+
+def test_a_new_width_keeps_the_place() -> None:
+    async def main() -> None:
+        app = Shown()
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.conversation.add(*(step(number, f"Thought {number}. " * 20) for number in range(100)))
+            await pilot.pause()
+            app.conversation.action_home()
+            app.conversation.scroll_lines(200)
+            first = next(line for line in app.lines() if "Thought" in line).split()[1]
+            await pilot.resize_terminal(40, 24)
+            await pilot.pause()
+            assert f"Thought {first}" in " ".join(app.text().split())
+            assert all(len(line) <= 40 for line in app.lines())
+
+    asyncio.run(main())
+
+
+def test_only_what_is_seen_is_drawn_and_little_of_it_is_kept() -> None:
+    async def act(app: Shown) -> None:
+        conversation = app.conversation
+        conversation.add(*(step(number) for number in range(5000)))
+        app.lines()
+        drawn = conversation._shelf._drawn
+        assert len(drawn) < 100
+        for _ in range(300):
+            conversation.page(-1)
+            app.lines()
+        assert sum(map(len, drawn.values())) <= 6100
+
+    shown(act)
+
+
+def test_streaming_text_is_there_until_its_step_is() -> None:
+    async def act(app: Shown) -> None:
+        conversation = app.conversation
+        conversation.live.heard("ask", "main", "")
+        for word in ("I ", "think ", "**so**."):
+            conversation.live.heard("delta", "main", word)
+        conversation.changed()
+        assert "I think so." in app.text()
+        conversation.live.heard("action", "main", "view a.py")
+        conversation.changed()
+        assert "view a.py" in app.text()
+        conversation.live.done("main")
+        conversation.add(step(1, "I think **so**."))
+        assert app.text().count("I think so.") == 1
+
+    shown(act)
+
+
+def test_a_key_that_streams_is_not_shown() -> None:
+    async def act(app: Shown) -> None:
+        app.conversation.live._secrets = lambda: ("hunter2hunter2",)
+        for word in ("the key is hunt", "er2hunt"):
+            app.conversation.live.heard("delta", "main", word)
+            app.conversation.changed()
+            assert "hun" not in app.text()
+        app.conversation.live.heard("delta", "main", "er2 and more")
+        app.conversation.changed()
+        assert "[masked] and more" in app.text()
+
+    shown(act)
+
+
+def test_a_proof_says_each_of_its_parts() -> None:
+    verdict = {"kind": "unproven", "red": True, "green": True, "red_again": None, "no_loss": False, "lost": ["test_x"]}
+    proof = Step("main", 1, "", "proof", "t", observations=(Observation("words", False, data={"verdict": verdict}),))
+
+    async def act(app: Shown) -> None:
+        app.conversation.add(Proven(proof))
+        text = app.text()
+        assert "red without it" in text
+        assert "no loss" in text
+        assert "red again" not in text, "not judged"
+        assert "lost: test_x" in text
+
+    shown(act)
+
+
+def test_endings_say_what_to_do() -> None:
+    (line,) = ended(Exit("limit", 4, message="60 seconds are over.", fix="Give more."))
+    assert line.text.endswith("60 seconds are over. Give more.")
+    assert ended(Exit("answered", 1)) == []
+
+
+def test_the_last_words_are_the_answer_what_changed_and_how_to_go_on() -> None:
+    answer = Taken(Step("main", 2, "", "coder", "t", reply=2), Reply("It is **done**."))
+    strips = farewell([Words("Old."), Words("Do it."), step(1), answer], None, "20260101-abc", Pen(60))
+    text = "\n".join(strip.text for strip in strips)
+    assert "Do it." in text
+    assert "It is done." in text
+    assert "Old." not in text
+    assert "swe-agent --resume 20260101-abc" in text
+
+
+def test_parts_of_a_text_are_the_text_and_no_fence_is_cut() -> None:
+    text = "\n\n".join(["A paragraph. " * 30, "```python\n" + "x = 1\n\n" * 400 + "```", "- a\n\n- b", "End. " * 400])
+    found = list(parts(text))
+    assert "".join(found) == text
+    assert len(found) == 2
+    assert all(part.count("```") % 2 == 0 for part in found)
+
+
+def test_heights_know_where_each_block_begins() -> None:
+    heights = Heights()
+    heights.splice(0, 0, [3, 1, 2])
+    assert [heights.start(number) for number in range(3)] == [0, 3, 4]
+    assert heights.at(5) == (2, 1)
+    heights.set(0, 5)
+    assert heights.at(5) == (1, 0)
+    assert heights.at(99) == (2, 1)
+    heights.splice(1, 2, [])
+    assert heights.total == 7
+    assert Heights().at(3) == (0, 0)
