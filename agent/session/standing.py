@@ -144,7 +144,7 @@ def _counted(diff: str) -> dict[str, tuple[int, int]]:
         head, at, body = part.partition("\n@@ ")
         names = [line[6:] for line in head.splitlines() if line.startswith(("--- a/", "+++ b/"))]
         if at and names:
-            lines = body.splitlines()
+            lines = body.splitlines()[1:]
             counts[names[-1]] = (sum(map(_added, lines)), sum(map(_removed, lines)))
     return counts
 

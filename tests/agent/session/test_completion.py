@@ -73,7 +73,7 @@ def test_the_nearest_name_comes_first(make_repo):
         "core.py",
         "lib/core/",
         "docs/core.md",
-        "lib/core/deep.py",
         "lib/score.py",
+        "lib/core/deep.py",
     ]
     assert paths.like("lib dee", 10) == ["lib/core/deep.py"]

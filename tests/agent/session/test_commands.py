@@ -1,0 +1,156 @@
+"""Commands of a session: what they tell, what they change, and what they refuse."""
+
+import pytest
+
+from agent.session import events
+from tests.agent.session.talking import calls, says
+
+LOOK = calls("view", path="a.py")
+NEW = calls("edit", path="b.py", old="", new="def g():\n    return 2\n")
+
+
+def test_help_has_every_command_and_key(talk):
+    talk = talk([]).say("/help")
+    for word in ("/mode build|plan", "@path", "ctrl-s", "/quit", "/undo"):
+        assert word in talk.told[-1]
+    assert talk.say("/help /locate").told[-1].startswith("`/locate WORDS`: ")
+
+
+def test_cost_by_turn_and_a_new_budget(talk):
+    talk = talk([says("One.", n=1), says("Two.")], mode="plan")
+    assert talk.say("/cost").told[-1] == "Nothing was spent yet. It may spend $2."
+    talk.say("First question").say("Second question").say("/cost 7").say("/cost")
+    assert "2 calls" in talk.told[-1].splitlines()[0]
+    assert "It may spend $7." in talk.told[-1]
+    assert "2. Second question: $0.0000, 1 call" in talk.told[-1]
+    talk.say("Third question")
+    assert talk.session.engine.settings.budget == 7
+
+
+@pytest.mark.parametrize("words", ["much", "-1", "inf", "nan"])
+def test_no_amount(talk, words):
+    assert "is no amount of dollars" in talk([]).say(f"/cost {words}").told[-1]
+
+
+def test_a_model_is_looked_for_before_it_is_chosen(talk, tmp_path):
+    talk = talk([says("One.")], mode="plan")
+    before = talk.session.settings.model
+    talk.say("/model scripted:/nowhere").say("/model nonsense-9")
+    assert "/nowhere cannot be read" in talk.told[-2]
+    assert "nonsense-9" in talk.told[-1]
+    assert talk.session.settings.model == before
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"reply": {"text": "From the other."}}\n')
+    talk.say("Hi").say(f"/model scripted:{other}").say("Hi again")
+    assert talk.words == ["One.", "From the other."]
+    assert before in talk.say("/model").told[-1]
+
+
+def test_strategies_are_listed_and_chosen(talk):
+    talk = talk([says("One.")])
+    talk.say("/strategy")
+    assert "> build: " in talk.told[-1]
+    assert "by-hand" not in talk.told[-1]
+    talk.say("/strategy test_then_patch")
+    assert talk.session.status.strategy == "test-then-patch"
+    talk.say("/mode plan")
+    assert talk.session.status.strategy == "plan"
+    talk.say("/strategy build")
+    assert talk.session.status.strategy == "build"
+    talk.say("/strategy magic")
+    assert "no strategy named 'magic'" in talk.told[-1]
+
+
+def test_without_a_model_the_strategy_needs_none(talk):
+    assert talk([]).session.status.strategy == "templates"
+
+
+def test_commands_in_the_workspace(talk):
+    talk = talk([])
+    talk.say("!echo out && echo more > c.txt").say("!cat c.txt").say("/test")
+    shown = [step.step.observations[0].text for step in talk.all(events.Stepped)]
+    assert shown[0] == "out"
+    assert shown[1] == "more"
+    assert "1 passed" in shown[2]
+    assert [(file.letter, file.path) for file in talk.session.status.files] == [("A", "c.txt")]
+
+
+def test_a_command_by_hand_is_interrupted(talk):
+    talk = talk([])
+    flagged = []
+
+    def stop(event):
+        if isinstance(event, events.Happened) and event.happening.kind == "action" and not flagged:
+            flagged.append(True)
+            talk.session.interrupt()
+
+    talk.hooks.append(stop)
+    talk.say("!sleep 300")
+    assert talk.session.state == "idle"
+    talk.say("!echo on")
+    assert talk.all(events.Stepped)[-1].step.observations[0].text == "on"
+
+
+def test_a_fork_goes_on_and_the_old_run_stays(talk):
+    talk = talk([says("One.", n=1), says("Two.", n=2)], mode="plan").say("First")
+    old = talk.session.engine.run.id
+    talk.say("/fork")
+    new = talk.session.engine.run.id
+    assert new != old
+    assert talk.session.state == "idle"
+    talk.say("Second")
+    assert talk.words == ["One.", "Two."]
+    assert len(talk.session.engine.trajectory.turns) == 2
+    talk.say(f"/resume {old}")
+    assert talk.session.engine.run.id == old
+    assert len(talk.session.engine.trajectory.turns) == 1
+
+
+def test_a_new_run(talk):
+    talk = talk([says("One.", n=1)], mode="plan").say("First")
+    old = talk.session.engine.run.id
+    talk.say("/new")
+    assert talk.session.engine is None
+    talk.say("Again")
+    assert talk.words == ["One.", "One."]
+    assert talk.session.engine.run.id != old
+
+
+def test_a_fork_of_nothing(talk):
+    talk = talk([]).say("/fork").say("/compact").say("/prove").say("/resume nothing")
+    assert talk.told[-4:] == [
+        "There is nothing to fork yet. Say what to do first.",
+        "There is no conversation yet. Say what to do first.",
+        "Nothing was changed yet. Say what to do first.",
+        "There is no run named 'nothing'. `swe-agent runs` lists them.",
+    ]
+
+
+def test_what_only_a_front_end_has_is_wanted_of_it(talk):
+    talk = talk([says("Look.", LOOK, n=1), says("One.", n=2), says("Two.")], mode="plan")
+    talk.say("/copy").say("First").say("Second")
+    assert talk.told[-1].startswith("There is no answer yet.")
+    talk.say("/copy").say("/copy 2").say("/theme nord").say("/quit").say("/resume")
+    assert [(event.what, event.words) for event in talk.all(events.Wanted)] == [
+        ("copy", "Two."),
+        ("copy", "One."),
+        ("theme", "nord"),
+        ("quit", ""),
+        ("runs", ""),
+    ]
+
+
+def test_the_diff_is_copied(talk):
+    talk = talk([says("New.", NEW, n=1), says("Done.")]).say("Add g")
+    talk.say("/copy diff")
+    assert "+def g():" in talk.all(events.Wanted)[-1].words
+    status = talk.session.status
+    assert [(file.letter, file.path, file.added, file.removed) for file in status.files] == [("A", "b.py", 2, 0)]
+    assert status.branch == "main"
+    assert status.base == "HEAD"
+
+
+def test_places_without_a_model(talk):
+    talk = talk([]).say("/locate").say("/locate the function f in a.py")
+    assert "Nothing was named" in talk.told[-2]
+    assert "a.py" in talk.told[-1]
