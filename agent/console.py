@@ -28,7 +28,7 @@ from agent.summary import as_json
 from agent.task import describe
 from agent.terminal import LOG_WIDTH, Rich, moves
 from trajectories.errors import SweAgentError
-from trajectories.records import Exit, Note, Reply, Step, Verdict
+from trajectories.records import Exit, Note, Reply, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
@@ -42,6 +42,11 @@ ENDINGS = {
     "limit": "[bold yellow]A limit ended the run.[/]",
     "error": "[bold red]The model could not go on.[/]",
     "open": "[bold yellow]Not finished.[/]",
+    "stuck": "[bold yellow]The model went round in circles.[/]",
+    "interrupted": "[bold yellow]Interrupted.[/]",
+    "answered": "[bold]Answered.[/]",
+    "done": "[bold]Done.[/]",
+    "undone": "[bold]Taken back, or brought again.[/]",
 }
 
 
@@ -167,6 +172,10 @@ class Console:
         for action in step.actions[len(step.observations) :]:
             self.out.print(Text(f"$ {clean(describe(action))}", style="bold"))
 
+    def turn(self, turn: Turn) -> None:
+        """What a later turn of a session asked for, and of whom."""
+        self.out.print(f"\n[bold]{escape(clean(turn.request))}[/] [dim]{turn.strategy}[/]", soft_wrap=True)
+
     def note(self, note: Note) -> None:
         self.out.print(Text(clean(f"{note.branch} {note.kind}: {note.text}"), style="dim"))
 
@@ -237,6 +246,8 @@ def _came_of(step: Step) -> str:
     """What a step led to, in one line."""
     if step.author == "proof":
         verdict = verdict_of(step)
+        if verdict.red is None and verdict.green is None:  # it was only to show whether something is lost
+            return _first_line(step.observations[0].text)
         parts = (f"{part.replace('_', ' ')} {TOLD[getattr(verdict, part)]}" for part in PARTS)
         return f"{verdict.kind}: {', '.join(parts)}"
     return _first_line("\n".join(observation.text for observation in reversed(step.observations)))

@@ -32,7 +32,7 @@ def loop(
     task: Task, until: Callable[[Step], bool] = submitted, nudge: Sequence[Observation] = NUDGED
 ) -> Generator[Step, None, Step]:
     """Go on until a step satisfies `until`; that step is the result. A reply without an action is answered by `nudge`.
-    A model that is done reads first what the user has said meanwhile.
+    A model that ends with words reads first what the user has said meanwhile; what it hands in is proven first.
 
     Raises Stuck when the model goes round in circles; what the task's limits raise passes through.
     """
@@ -43,7 +43,7 @@ def loop(
         yield step
         if not submitted(step):
             yield from task.net.watch()
-        if until(step) and not ((answered(step) or submitted(step)) and task.has_mail):
+        if until(step) and not (answered(step) and task.has_mail):
             return step
         if hint := circling(task.steps[task.first :]):
             yield task.say(hint, author=HINT)

@@ -9,7 +9,7 @@ import typer
 from agent.console import Console
 from agent.settings import load_settings
 from trajectories.journal import first_record, read
-from trajectories.records import Note, Step
+from trajectories.records import Note, Step, Turn
 
 
 def command(
@@ -28,6 +28,8 @@ def command(
             console.whole_step(record, reply)
         elif isinstance(record, Note):
             console.note(record)
+        elif isinstance(record, Turn) and record is not trajectory.turns[0]:
+            console.turn(record)
     if trajectory.exit is not None:
         console.ending(trajectory.exit, directory)
     return 0
