@@ -78,4 +78,5 @@ def _preferences(screen: str | None) -> tuple[Preferences, tuple[str, ...]]:
 
 
 def _screen_there() -> bool:
-    return os.environ.get("TERM", "dumb") != "dumb" and sys.stdin.isatty() and sys.stdout.isatty()
+    there = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
+    return there and os.environ.get("TERM", "dumb") != "dumb"
