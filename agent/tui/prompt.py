@@ -21,6 +21,7 @@ from agent.tui.wording import LEAVE, placeholder, waiting
 MARGIN = 5
 """Columns of the prompt that its words do not have."""
 SEARCH = "History: {query}▏ ctrl-r older, enter takes it, esc back"
+NO_MORE = "History: {query}▏ nothing older has it; enter, esc"
 
 
 class Prompt(Vertical):
@@ -214,15 +215,17 @@ class Prompt(Vertical):
     def _searched(self, event: events.Key) -> bool:
         """A key while the history is searched; one that means nothing there ends the search and does its own work."""
         recalling = self._recalling
+        hint = SEARCH
         if event.key in ("escape", "ctrl+c", "ctrl+g"):
             self.put(recalling.give_up())
         elif event.key == "ctrl+r" or event.key == "backspace" or event.is_printable:
-            found = recalling.narrow(event.key, event.character or "")
-            if found is not None:
+            if (found := recalling.narrow(event.key, event.character or "")) is not None:
                 self.put(found)
+            elif recalling.query:
+                hint = NO_MORE
         else:
             recalling.query = None
-        self.tell("" if recalling.query is None else SEARCH.format(query=recalling.query))
+        self.tell("" if recalling.query is None else hint.format(query=recalling.query))
         return recalling.query is not None or event.key in ("escape", "ctrl+c", "ctrl+g", "enter")
 
     # Completion

@@ -203,6 +203,19 @@ def test_the_search_says_what_it_looks_for() -> None:
     assert gone == ""
 
 
+def test_the_search_says_where_it_ends() -> None:
+    app = Typed(["fix a"])
+
+    async def look(pilot: Pilot[None]) -> list[bool]:
+        told = []
+        for key in ("ctrl+r", "'fix", "ctrl+r", "backspace", "z"):
+            await press(pilot, key)
+            told.append("nothing older" in hint(app))
+        return told
+
+    assert running(app, look) == [False, False, True, False, True]
+
+
 def test_ctrl_c_copies_what_is_selected_and_says_how_to_leave() -> None:
     app = Typed()
 
