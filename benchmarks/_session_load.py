@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from agent.session.session import Start
     from trajectories.records import Reply, Step
 
+LATE, PAUSE = 600, 0.02
+"""So many of the steps come while keys are timed, one each so many seconds; those before as fast as they can."""
 LIST = "- a list\n- of two\n\n```python\nx = 1\n```\n"
 WORDS = f"The parser reads `tokens` one by one, and **forgets** the last of them.\n\n{LIST}"
 LINE = "    def method(self, value: int) -> int: return value * 2  # of {}\n"
@@ -56,7 +58,6 @@ def feed(app: SessionApp, log: Path, steps: int, characters: int) -> None:
     from trajectories.records import Turn
 
     app._heard(Began(Turn("Work", "build"), "Work"))
-    log.with_suffix(".begun").touch()
     memory = {"text": 0}
     for number in range(1, steps + 1):
         step, reply = made(number, characters)
@@ -66,7 +67,10 @@ def feed(app: SessionApp, log: Path, steps: int, characters: int) -> None:
             for word in reply.text.split(" "):
                 app._heard(Happened(Happening("delta", "main", f"{word} ")))
         app._heard(Stepped(step, reply))
-        time.sleep(0.002)
+        time.sleep(0.002 if number < steps - LATE else PAUSE)
+        if number == steps - LATE:
+            settled(app)
+            log.with_suffix(".begun").touch()
         if number == steps // 10:
             memory["tenth"] = settled(app)
     memory["end"] = settled(app)

@@ -114,7 +114,7 @@ def load(folder: Path, environment: dict[str, str], steps: int) -> bool:
     terminal = Terminal(command, HOUSE, environment)
     while not log.with_suffix(".begun").exists():
         terminal.rest(0.1)
-    fine = told("while steps come", echoes(terminal, count=300))
+    fine = told("while 50 steps a second come", echoes(terminal, count=300))
     while not log.exists():
         terminal.rest(0.2)
     terminal.rest(1.0)

@@ -98,7 +98,7 @@ def test_inline_keeps_what_the_terminal_showed(user: User, calculator: Path) -> 
     with Endpoint([Answer("It subtracts (calc/core.py:3).", actions=[]), Answer("Nothing else does.")]) as endpoint:
         user.has(endpoint)
         with opened(user, calculator, "--model", MODEL, "--screen", "inline", "--mode", "plan", rows=20) as window:
-            window.wait("plan")
+            window.wait("Ask, or say")  # what is typed before is lost
             for words, answer in [("What does add do?", "It subtracts"), ("What else?", "Nothing else does")]:
                 window.type(words)
                 window.keys("Enter")
