@@ -5,7 +5,10 @@ The first screen is painted before the session is even imported; what is typed u
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from shlex import quote
@@ -45,6 +48,13 @@ CLOSING = 10.0
 """Seconds that the session may take to let go of its workspaces."""
 WIDE = 100
 """Columns from which on there is room for the panel."""
+TITLES = {
+    "idle": "swe-agent: ",
+    "working": "… swe-agent: ",
+    "asking": "? swe-agent: ",
+    "paused": "swe-agent, stopped: ",
+}
+"""What the terminal's title says before the repository's name."""
 KEYS = ("panel", "open", "open_all", "help_screen", "page")
 
 
@@ -111,7 +121,15 @@ class SessionApp(App[int]):
         self.prompt = self.query_one(Prompt)
         self.status = self.query_one(StatusLine)
         self.prompt.focus()
+        self._heed_signals()
         self.call_after_refresh(self._begin)
+
+    def _heed_signals(self) -> None:
+        """A closed terminal and whoever ends the process end the session in order."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    asyncio.get_running_loop().add_signal_handler(number, self.action_leave)
 
     def _secrets(self) -> tuple[str, ...]:
         return self.session.engine.secrets if self.session and self.session.engine else ()
@@ -242,6 +260,9 @@ class SessionApp(App[int]):
     def on_app_focus(self) -> None:
         self.notifier.focus(True)
 
+    def on_unmount(self) -> None:
+        self.notifier.restore()
+
     def on_app_blur(self) -> None:
         self.notifier.focus(False)
 
@@ -303,6 +324,7 @@ class SessionApp(App[int]):
             self.status.show(status)
             self.panel.show(status)
             self.prompt.show(status)
+            self.notifier.title(f"{TITLES[status.state]}{self.session.start.source.root.name}")
 
     def _heard(self, event: Event) -> None:
         """In the session's threads."""
