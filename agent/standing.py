@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trajectories.records import Exit, Step
+from trajectories.records import Exit, Issue, Step, Turn
 from trajectories.trajectory import Trajectory
 
 MAIN = "main"
@@ -39,3 +39,9 @@ def began_at(trajectory: Trajectory, base: str) -> str:
             if record.author not in FIRST:
                 break
     return started_at(trajectory, base)
+
+
+def in_words_of(turn: Turn) -> Issue:
+    """What a later turn asks for, as an issue."""
+    title, _, body = turn.request.strip().partition("\n")
+    return Issue(title.strip(), body.strip(), images=turn.images)

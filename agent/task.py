@@ -27,8 +27,9 @@ from agent.loop import loop, submitted
 from agent.moves.safety import Net
 from agent.outcome import Outcome
 from agent.parallel import Attempt, run_all
+from agent.root import Place
 from agent.scope import Scope
-from agent.standing import MAIN, began_at, started_at
+from agent.standing import MAIN, began_at, in_words_of, started_at
 from agent.undoing import left_hanging
 from tools.base import Context
 from trajectories.errors import RunBroken
@@ -64,32 +65,6 @@ RESUMED = (
 INTERRUPTED = "Not run: the user interrupted."
 ABANDONED = "What was begun and not ended is left out."
 MOVED = "[The files are not as the last step left them: the turn before ended with other ones, those of now.]"
-
-
-class Place:
-    """The workspace of a branch, opened at the first command and not before; phases share their task's."""
-
-    def __init__(self, engine: Engine, cancel: Token, apart: bool) -> None:
-        self._engine, self._cancel, self._apart = engine, cancel, apart
-        self._workspace: Workspace | None = None
-
-    @property
-    def opened(self) -> bool:
-        return self._workspace is not None
-
-    def at(self, tree: str) -> Workspace:
-        if self._workspace is None and self._apart:
-            self._workspace = self._engine.fork(tree, self._cancel)
-        elif self._workspace is None:
-            lived_in = self._engine.opened
-            self._workspace = self._engine.root()
-            if lived_in or tree != self._engine.run.base.tree:
-                self._workspace.restore(tree)
-        return self._workspace
-
-    def close(self) -> None:
-        if self._workspace is not None and self._apart:
-            self._workspace.close()
 
 
 class Task:
@@ -527,12 +502,6 @@ class Task:
             phase=self._phase,
             subtree="" if self.by_hand else self.settings.subtree,
         )
-
-
-def in_words_of(turn: Turn) -> Issue:
-    """What a later turn asks for, as an issue."""
-    title, _, body = turn.request.strip().partition("\n")
-    return Issue(title.strip(), body.strip(), images=turn.images)
 
 
 def describe(action: Action) -> str:

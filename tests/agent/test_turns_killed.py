@@ -47,7 +47,7 @@ SCRIPT = (
     line("Note.", act("shell", command="echo 2 >> count.txt; cat count.txt"), n=8),
     line("Noted.", n=9),
 )
-SECONDS = re.compile(r" in \d+\.\d+ s\b")
+VARYING = re.compile(r" in \d+\.\d+ s\b|/\S*swe-agent-local-\w+/\w+")
 USAGE = {"input_tokens": 100, "output_tokens": 10}
 
 
@@ -69,8 +69,8 @@ def settings_of(engine: Engine, strategy: str) -> Settings:
 
 
 def conversation(request: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Without what only tells that a process was another, and how long tests took."""
-    told = [(role, SECONDS.sub("", words.replace(f"{RESUMED}\n", ""))) for role, words in request]
+    """Without what only tells that a process was another, where it worked, and how long."""
+    told = [(role, VARYING.sub("", words.replace(f"{RESUMED}\n", ""))) for role, words in request]
     return [(role, words) for role, words in told if words != RESUMED]
 
 
