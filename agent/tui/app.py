@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ from agent.tui.panel import Panel
 from agent.tui.prompt import Prompt
 from agent.tui.sequences import writer
 from agent.tui.status import StatusLine
-from trajectories.errors import SweAgentError
+from trajectories.errors import Cancelled, SweAgentError
 
 if TYPE_CHECKING:
     from textual.filter import LineFilter
@@ -125,11 +126,18 @@ class SessionApp(App[int]):
         self.call_after_refresh(self._begin)
 
     def _heed_signals(self) -> None:
-        """A closed terminal and whoever ends the process end the session in order."""
+        """A closed terminal and whoever ends the process end the session in order. Drawing on a terminal that is gone
+        may wait for ever, so the process ends some seconds later whatever that does."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGHUP):
                 if signal.getsignal(number) is not signal.SIG_IGN:
-                    asyncio.get_running_loop().add_signal_handler(number, self.action_leave)
+                    asyncio.get_running_loop().add_signal_handler(number, self._end)
+
+    def _end(self) -> None:
+        last = threading.Timer(CLOSING, os._exit, (Cancelled.code,))
+        last.daemon = True
+        last.start()
+        self.action_leave()
 
     def _secrets(self) -> tuple[str, ...]:
         return self.session.engine.secrets if self.session and self.session.engine else ()
