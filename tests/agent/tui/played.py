@@ -126,6 +126,7 @@ class Played(SessionApp):
         self.animation_level = "none"
         self.point = point
         self.runs = runs
+        self.played = False
 
     def _never(self) -> Any:
         raise AssertionError("a session that is played is not opened")
@@ -138,15 +139,20 @@ class Played(SessionApp):
         )
         for event in point.events:
             self._hear(event)
-        self._show_status()
+        self.show_status()
         point.then(self)
+        self.played = True
 
 
 async def still(pilot: Pilot[Any]) -> None:
     """Wait until all is shown, and nothing blinks."""
     app = pilot.app
-    await pilot.pause()
-    await app.workers.wait_for_complete()
+    while not app.played and app.return_code is None:  # type: ignore[attr-defined] - it has one when it has failed
+        await pilot.pause()
+    for _ in range(2):  # what a worker found may begin another one
+        await pilot.pause()
+        while any(not worker.is_finished for worker in app.workers):
+            await pilot.pause()
     for entry in [*app.screen.query(TextArea), *app.screen.query(Input)]:
         entry.cursor_blink = False
     await pilot.pause()
