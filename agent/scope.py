@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from trajectories.records import Action
+from aci.trial import some
+from trajectories.records import Action, Observation
+
+if TYPE_CHECKING:
+    from agent.task import Task
 
 ENDING = ("undo", "submit")
 """Tools that make no sense where nothing may be changed."""
@@ -42,3 +47,16 @@ class Scope:
         if not self.outside([path]):
             return ""
         return f"Not changed: {self.why}.{' Answer in words.' if self.nothing else ''}"
+
+
+def put_back(task: Task, tree: str, observations: tuple[Observation, ...]) -> tuple[str, tuple[Observation, ...]]:
+    """The files without what a step may not change; what was put back is told."""
+    paths = [change.path for change in task.trees.changed(task.tree, tree)] if task.scope.is_limited else []
+    outside = task.scope.outside(paths)
+    if not outside or not observations:
+        return tree, observations
+    tree = task.trees.overlay(tree, task.tree, outside)
+    task.workspace.restore(tree)
+    last = observations[-1]
+    text = f"{last.text}\n[Put back, since {task.scope.why}: {some(outside)}]"
+    return tree, (*observations[:-1], replace(last, text=text))

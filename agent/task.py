@@ -10,25 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import takewhile
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from aci.trial import some
 from aci.view import mask
 from agent.asking import Ask, send
 from agent.backtrack import REWIND, TOLD, in_short
 from agent.best import best, proof_step, verdict_of
 from agent.consent import refusal
-from agent.context import Reader, Said, illustrated, messages
 from agent.engine import Engine, Token
-from agent.ledger import UNKNOWN
 from agent.loop import loop, submitted
 from agent.moves.safety import Net
 from agent.outcome import Outcome
 from agent.parallel import Attempt, run_all
+from agent.reading import answering, is_overtaken, said, untold
 from agent.root import Place
-from agent.scope import Scope
+from agent.scope import Scope, put_back
 from agent.standing import MAIN, began_at, in_words_of, started_at
 from agent.undoing import left_hanging
 from tools.base import Context
@@ -49,7 +46,6 @@ from trajectories.records import (
 
 if TYPE_CHECKING:
     from aci.workspace import Workspace
-    from agent.models.base import Model
     from agent.settings import Settings
     from trajectories.trees import Trees
 
@@ -85,9 +81,9 @@ class Task:
         self.place = place or Place(engine, self.cancel, apart=False)
         self.last_verdict: Verdict | None = None
         self._recorded = engine.trajectory.steps[branch]
-        self._at = self._asks = self._noted = self._phase = 0
+        self._at = self.asks = self._noted = self._phase = 0
         self._prefix = f"{len(engine.trajectory.turns)}." if branch == MAIN and self.is_later else ""
-        self._heard_before = 0
+        self.heard_before = 0
         """Notes of the turns before."""
         if branch == MAIN and self.is_later:
             self._go_on(engine.trajectory.before_turn)
@@ -109,9 +105,9 @@ class Task:
         """Begin where the turns before have ended: their steps are this conversation's beginning."""
         mine = [record for record in before if getattr(record, "branch", "") == self.branch]
         self._at = sum(isinstance(record, Step) for record in mine)
-        self._asks = max((record.ask for record in mine if isinstance(record, Reply)), default=0)
+        self.asks = max((record.ask for record in mine if isinstance(record, Reply)), default=0)
         self._noted = sum(isinstance(record, Note) and record.kind not in EFFECTS for record in mine)
-        self._heard_before = sum(isinstance(record, Note) for record in before)
+        self.heard_before = sum(isinstance(record, Note) for record in before)
 
     def take_up(self, talks: bool) -> Generator[Step, None, None]:
         """Before a later turn's strategy begins: what the user said too late for the turn before becomes a step, if the
@@ -188,7 +184,7 @@ class Task:
         for step in self._recorded[self._at :]:
             if step.author != "resume":
                 return step.author == "user"
-        return bool(self._untold())
+        return bool(untold(self))
 
     @property
     def workspace(self) -> Workspace:
@@ -199,51 +195,17 @@ class Task:
     def ask(self, role: str = "coder") -> Reply:
         """The model's next reply in this branch. Raises Stop (limits, purse, user) and ModelError."""
         self._insert_messages()
-        self._asks += 1
-        if recorded := self.engine.trajectory.replies.get((self.branch, self._asks)):
+        self.asks += 1
+        if recorded := self.engine.trajectory.replies.get((self.branch, self.asks)):
             if not self._next():
                 self.engine.ledger.check()
-                self._overtaken = self._is_overtaken(recorded)
+                self._overtaken = is_overtaken(self, recorded)
             return recorded
         self.cancel.check()
         self.engine.take_step()
         self.engine.tell("ask", self.branch, role)
-        ask = Ask(self.branch, self._asks, partial(self._said, role), self.engine.run.tools, self.cancel)
-        return send(self.engine, self._answering(role), ask)
-
-    def _said(self, role: str, model: Model) -> Said:
-        """The conversation as the model is to read it."""
-        engine, branch = self.engine, self.branch
-        limits = [
-            (note.data["ask"], note.data["characters"])
-            for note in engine.trajectory.notes
-            if note.kind == "overflow" and note.branch == branch and note.data["model"] == model.name
-        ]
-        reader = Reader(
-            model=model.name,
-            window=max(1, model.window - model.max_output) if model.window else 0,
-            cached=model.price.cached_share if model.price else UNKNOWN,
-            images=model.images,
-        )
-        system = self.prompts.get(role, "")
-        pictures = illustrated(engine.trajectory, branch)
-        return messages(system, self.steps, engine.trajectory.replies, reader, limits, pictures)
-
-    def _answering(self, role: str) -> Model:
-        """The model of the role; or its fallback, once that has answered here: the conversation is in its cache."""
-        first = model = self.engine.model(role)
-        last = self.engine.trajectory.replies.get((self.branch, self._asks - 1))
-        notes = self.engine.trajectory.notes[self._heard_before :]  # a later turn's user may have chosen another model
-        told = [note for note in notes if note.kind in ("fallback", "forked")]
-        if not any(
-            note.branch == self.branch for note in takewhile(lambda note: note.kind != "forked", reversed(told))
-        ):
-            return first  # whoever forks a run chooses its model anew
-        seen = set()
-        while last and model.name != last.model and model.fallback and model.name not in seen:
-            seen.add(model.name)
-            model = self.engine.model_named(model.fallback)
-        return model if last and model.name == last.model else first
+        ask = Ask(self.branch, self.asks, partial(said, self, role), self.engine.run.tools, self.cancel)
+        return send(self.engine, answering(self, role), ask)
 
     def act(self, actions: Sequence[Action]) -> tuple[Observation, ...]:
         """Run the actions in order, in this branch's workspace; what a model got wrong is an observation."""
@@ -288,7 +250,7 @@ class Task:
             return self._advance()
         tree, seen = self.tree, tuple(observations)
         if self._wrote:
-            tree, seen = self._put_back(*self._snapshot(seen))
+            tree, seen = put_back(self, *self._snapshot(seen))
         return self._write(author, tree, reply, tuple(actions) or (reply.actions if reply else ()), seen, error)
 
     # What makes a strategy's structure visible and resumable
@@ -435,27 +397,13 @@ class Task:
         """What a user said meanwhile, and that the run was resumed, become steps before the next ask."""
         while (step := self._next()) and step.author in INSERTED:
             self._advance()
-        if self._next() or (self.branch, self._asks + 1) in self.engine.trajectory.replies:
+        if self._next() or (self.branch, self.asks + 1) in self.engine.trajectory.replies:
             return
         if self._stale:
             self._stale = False
             self._write("resume", self.tree, None, (), (Observation(RESUMED),), "")
-        for note in self._untold():
+        for note in untold(self):
             self._write("user", self.tree, None, (), (Observation(note.text),), "")
-
-    def _untold(self) -> list[Note]:
-        told = sum(step.author == "user" for step in self.steps)
-        notes = [n for n in self.engine.trajectory.notes if n.branch == self.branch and n.kind == "message"]
-        return notes[told:]
-
-    def _is_overtaken(self, reply: Reply) -> bool:
-        """Whether a user said something after this reply, of which no step came: it was interrupted."""
-        for record in reversed(self.engine.trajectory.records):
-            if record is reply:
-                return False
-            if isinstance(record, Note) and record.kind == "message" and record.branch == self.branch:
-                return True
-        return False
 
     def _refusal(self, action: Action) -> str:
         """Why an action is not run: it is out of the turn's scope, or the user said no."""
@@ -472,18 +420,6 @@ class Task:
         last = observations[-1]
         text = f"{last.text}\n[Not recorded, kept in its last state: {', '.join(snapshot.skipped)}]"
         return snapshot.tree, (*observations[:-1], Observation(text, last.ok, last.out, last.data))
-
-    def _put_back(self, tree: str, observations: tuple[Observation, ...]) -> tuple[str, tuple[Observation, ...]]:
-        """The files without what a step may not change; what was put back is told."""
-        paths = [change.path for change in self.trees.changed(self.tree, tree)] if self.scope.is_limited else []
-        outside = self.scope.outside(paths)
-        if not outside or not observations:
-            return tree, observations
-        tree = self.trees.overlay(tree, self.tree, outside)
-        self.workspace.restore(tree)
-        last = observations[-1]
-        text = f"{last.text}\n[Put back, since {self.scope.why}: {some(outside)}]"
-        return tree, (*observations[:-1], replace(last, text=text))
 
     def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:
         return Context(

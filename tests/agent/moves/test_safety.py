@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.loop import loop
+from agent.reading import said as sent_to
 from agent.task import Task
 from tests.agent.conftest import Bench, act, line
 from tests.e2e.killing import sample
@@ -62,7 +63,10 @@ def sent(bench: Bench) -> list[list[str]]:
     engine = bench.engine()
     try:
         return [
-            [str(message["content"]) for message in _task(engine, ask)._said("coder", engine.model("coder")).messages]
+            [
+                str(message["content"])
+                for message in sent_to(_task(engine, ask), "coder", engine.model("coder")).messages
+            ]
             for _, ask in sorted(engine.trajectory.replies)
         ]
     finally:
