@@ -135,7 +135,12 @@ class Played(SessionApp):
         self._preparing = False
         status, point = self.point.status, self.point
         self.session = SimpleNamespace(  # type: ignore[assignment]
-            status=status, state=status.state, mode=status.mode, engine=None, answer=lambda id, answer: True
+            status=status,
+            state=status.state,
+            mode=status.mode,
+            engine=None,
+            start=SimpleNamespace(source=SimpleNamespace(root=ROOT)),
+            answer=lambda id, answer: True,
         )
         for event in point.events:
             self._hear(event)
@@ -149,6 +154,7 @@ async def still(pilot: Pilot[Any]) -> None:
     app = pilot.app
     while not app.played and app.return_code is None:  # type: ignore[attr-defined] - it has one when it has failed
         await pilot.pause()
+    assert app.played, "the app failed"  # type: ignore[attr-defined]
     for _ in range(2):  # what a worker found may begin another one
         await pilot.pause()
         while any(not worker.is_finished for worker in app.workers):

@@ -23,7 +23,8 @@ from agent.tui.theme import DARK, LIGHT
 
 TEXTS = ("text", "text-muted", "text-disabled")
 NAMED = tuple(f"text-{name}" for name in ("primary", "secondary", "accent", "success", "warning", "error"))
-GROUNDS = ("background", "surface", "panel", "added", "removed")
+CURSORS = ("block-cursor-background", "block-cursor-blurred-background")
+GROUNDS = ("background", "surface", "panel", "added", "removed", *CURSORS)
 ON_GROUNDS = [
     ("block-cursor-foreground", "block-cursor-background"),
     ("block-cursor-blurred-foreground", "block-cursor-blurred-background"),
