@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from shlex import quote
 from shutil import get_terminal_size
 from threading import Thread
@@ -332,7 +333,7 @@ class SessionApp(App[int]):
             self.status.show(status)
             self.panel.show(status)
             self.prompt.show(status)
-            self.notifier.title(f"{TITLES[status.state]}{self.session.start.source.root.name}")
+            self.notifier.title(f"{TITLES[status.state]}{Path.cwd().name}")
 
     def _heard(self, event: Event) -> None:
         """In the session's threads."""
