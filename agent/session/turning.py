@@ -163,8 +163,9 @@ class Turning:
         return settings
 
     def _drive(self, words: str) -> None:
-        """One turn, from where it stands to its end or its stop."""
+        """One turn, from where it stands to its end or its stop. Steps that are on the record are not told again."""
         session, engine = self._session, self._engine()
+        known = {step.id for steps in engine.trajectory.steps.values() for step in steps}
         if session.stopped.is_set():
             engine.cancel.set()
         session.hear(Began(engine.trajectory.turns[-1], words))
@@ -179,6 +180,8 @@ class Turning:
                         session.hold()
                     session.hear(Ended(end.value))
                     return
+                if step.id in known:
+                    continue
                 reply = engine.trajectory.replies.get((step.branch, step.reply)) if step.reply else None
                 session.standing.look(head=False)
                 session.hear(Stepped(step, reply))

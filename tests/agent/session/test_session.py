@@ -14,12 +14,12 @@ SLEEP = calls("shell", command="sleep 300", timeout=600)
 NEW = calls("edit", path="b.py", old="", new="def g():\n    return 2\n")
 
 
-def at_work(talk):
+def at_work(talk, action=""):
     """Wait until an action is under way."""
     flag = Flag()
 
     def look(event):
-        if isinstance(event, events.Happened) and event.happening.kind == "action":
+        if isinstance(event, events.Happened) and event.happening.kind == "action" and action in event.happening.text:
             flag.set()
 
     talk.hooks.append(look)
@@ -82,6 +82,19 @@ def test_going_on_as_it_was(talk):
     talk.session.interrupt()
     talk.until(events.Stopped, 2)
     assert len(talk.session.engine.trajectory.turns) == 1
+
+
+def test_going_on_tells_no_step_again(talk):
+    talk = talk([says("Look.", LOOK, n=1), says("Wait.", SLEEP, n=2), says("Done.")], mode="plan")
+    working = at_work(talk, "sleep")
+    talk.session.say("Begin")
+    assert working.wait(PATIENCE)
+    talk.session.interrupt()
+    talk.until(events.Stopped)
+    talk.say("Not so")
+    told = [event.step.id for event in talk.all(events.Stepped)]
+    assert len(told) == len(set(told))
+    assert talk.words == ["Done."]
 
 
 @pytest.mark.parametrize("change", ["/mode plan", "/strategy react", "/cost 7"])
