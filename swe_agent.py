@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,10 +41,10 @@ def __getattr__(name: str) -> Any:
 def main() -> None:
     """The command line. Exits with the codes that README lists."""
     _only_our_floors()
+    if isinstance(sys.stdout, TextIOWrapper) and "utf" not in sys.stdout.encoding.lower():
+        sys.stdout.reconfigure(errors="replace")
     try:
-        from agent.cli import run
-
-        code = run(sys.argv[1:])
+        code = _run(sys.argv[1:])
     except KeyboardInterrupt:  # while the command line itself was still being imported
         from agent.cli import INTERRUPTED, fail
 
@@ -51,6 +52,16 @@ def main() -> None:
     if "litellm" in sys.modules:
         _leave(code)
     sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments:
+        from agent.bare import run_bare
+
+        return run_bare()
+    from agent.cli import run
+
+    return run(arguments)
 
 
 def _leave(code: int) -> NoReturn:

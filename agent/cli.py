@@ -12,7 +12,6 @@ from collections.abc import Callable
 from errno import ENOSPC
 from functools import wraps
 from importlib import import_module
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -101,23 +100,26 @@ def _version(asked: bool) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code."""
-    if isinstance(sys.stdout, TextIOWrapper) and "utf" not in sys.stdout.encoding.lower():
-        sys.stdout.reconfigure(errors="replace")
     try:
         code: Any = build().main(args=arguments, prog_name="swe-agent", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
         return fail(arguments, getattr(error, "exit_code", 2), *_explained(error))
-    except SweAgentError as error:
-        return fail(arguments, error.code, error.message, error.fix)
-    except OSError as error:
-        if error.errno != ENOSPC:
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is not written yet would fail once more at the end
-        return fail([], WorkspaceError.code, f"Nothing more can be written: {error.strerror}.", "Make room.")
+    except (SweAgentError, OSError) as error:
+        return failed(arguments, error)
     if code == Cancelled.code and not isinstance(code, Returned):
         return fail(arguments, *INTERRUPTED)
     return code if isinstance(code, int) else 0
+
+
+def failed(arguments: list[str], error: SweAgentError | OSError) -> int:
+    """Say what ended a command. Raises an OSError anew that nobody foresaw."""
+    if isinstance(error, SweAgentError):
+        return fail(arguments, error.code, error.message, error.fix)
+    if error.errno != ENOSPC:
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is not written yet would fail once more at the end
+    return fail([], WorkspaceError.code, f"Nothing more can be written: {error.strerror}.", "Make room.")
 
 
 def fail(arguments: list[str], code: int, message: str, fix: str) -> int:

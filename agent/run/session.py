@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-import os
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.bare import open_session
 from agent.options import Base, Budget, Image, Kind, MaxTokens, Test
-from agent.session.preferences import Preferences, load_preferences
-from trajectories.errors import ConfigError, UsageError
+from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from agent.session.session import Start
@@ -43,7 +40,6 @@ def command(
     """
     if run is not None and not resume:
         raise UsageError(f"{run!r} is no subcommand.", f"To go on with a run: swe-agent --resume {run}")
-    preferences, trouble = _preferences(screen)
     flags = {
         "model": model,
         "strategy": strategy,
@@ -54,29 +50,9 @@ def command(
         "max_tokens": max_tokens,
     }
 
-    def prepare() -> Start:
+    def prepare(trouble: tuple[str, ...]) -> Start:
         from agent.session.start import start
 
         return start(repo, base, subtree, mode, flags, run if resume else None, resume, trouble)
 
-    if plain or not _screen_there():
-        from agent.session.lines import run_lines
-
-        return run_lines(prepare)
-    gc.disable()  # what is imported stays; the app enables it when its first screen stands
-    from agent.tui.app import run as run_app
-
-    return run_app(prepare, preferences)
-
-
-def _preferences(screen: str | None) -> tuple[Preferences, tuple[str, ...]]:
-    """How it is to look; a bad word in the config is no reason not to open."""
-    try:
-        return load_preferences(screen=screen), ()
-    except ConfigError as error:
-        return Preferences(), (f"{error.message} {error.fix}",)
-
-
-def _screen_there() -> bool:
-    there = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
-    return there and os.environ.get("TERM", "dumb") != "dumb"
+    return open_session(prepare, screen, plain)

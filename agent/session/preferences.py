@@ -5,7 +5,6 @@ is the same whatever they are. Imports little: a terminal is painted before anyt
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -82,8 +81,14 @@ def user_file() -> Path:
 def _table() -> dict[str, Any]:
     """The config file's own table; nothing of a file that is not there or cannot be read, which settings tell of."""
     try:
-        table = tomllib.loads(user_file().read_text("utf-8")).get(TABLE, {})
-    except (OSError, ValueError, RecursionError):
+        text = user_file().read_text("utf-8")
+    except (OSError, ValueError):
+        return {}
+    import tomllib
+
+    try:
+        table = tomllib.loads(text).get(TABLE, {})
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(table, dict):
         raise ConfigError(f"session in {user_file()} is no table.", "Write [session] on a line of its own.")
