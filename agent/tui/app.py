@@ -18,15 +18,16 @@ from shutil import get_terminal_size
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from agent.tui import theme
 from agent.tui.blocks import Item, Said, Words
-from agent.tui.conversation import Conversation
+from agent.tui.conversation import WALKING, Conversation
 from agent.tui.dialogs import Dialogs
+from agent.tui.hangup import lasting
 from agent.tui.mailbox import Mailbox
 from agent.tui.notify import Notifier
 from agent.tui.panel import Panel
@@ -66,7 +67,8 @@ def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
     gc.disable()  # until the screen stands: little of what is made for it becomes garbage, and looking takes a while
     app = SessionApp(prepare, preferences)
     try:
-        app.run(mouse=preferences.mouse, inline=preferences.screen == "inline")
+        with lasting(app.lost):
+            app.run(mouse=preferences.mouse, inline=preferences.screen == "inline")
     finally:
         gc.enable()
         app.let_go()
@@ -101,7 +103,8 @@ class SessionApp(App[int]):
         self._prepare = prepare
         self._early: list[str] = []
         self._preparing = True
-        self._leaving = False
+        self._leaving = self._ending = False
+        self._wide: bool | None = None
         self._status_shown: Status | None = None
         self._run_id = ""
         self.dialogs = Dialogs(self)
@@ -113,6 +116,9 @@ class SessionApp(App[int]):
             yield Conversation(self._secrets)
         yield Prompt()
         yield StatusLine()
+
+    def get_css_variables(self) -> dict[str, str]:
+        return theme.solid(super().get_css_variables())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return theme.filtered(self, super().get_line_filters())
@@ -127,18 +133,26 @@ class SessionApp(App[int]):
         self.call_after_refresh(self._begin)
 
     def _heed_signals(self) -> None:
-        """A closed terminal and whoever ends the process end the session in order. Drawing on a terminal that is gone
-        may wait for ever, so the process ends some seconds later whatever that does."""
+        """A closed terminal and whoever ends the process end the session in order."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGHUP):
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     asyncio.get_running_loop().add_signal_handler(number, self._end)
 
+    def lost(self) -> None:
+        """The terminal is gone, whether or not a signal says so; from any thread."""
+        self.call_later(self._end)
+
     def _end(self) -> None:
+        """Once, however often it is asked for. The process ends some seconds later whatever keeps it."""
+        if self._ending:
+            return
+        self._ending = True
         last = threading.Timer(CLOSING, os._exit, (Cancelled.code,))
         last.daemon = True
         last.start()
-        self.action_leave()
+        if not self._leaving:
+            self.action_leave()
 
     def _secrets(self) -> tuple[str, ...]:
         return self.session.engine.secrets if self.session and self.session.engine else ()
@@ -150,7 +164,7 @@ class SessionApp(App[int]):
         gc.freeze()
         gc.enable()
         self.panel = Panel()
-        self.panel.display = self.size.width >= WIDE and not self.is_inline
+        self._wide = self.panel.display = self.size.width >= WIDE and not self.is_inline
         await self.query_one("#middle").mount(self.panel)
         self.mailbox = Mailbox(self.call_later, self._hear)
         self.set_interval(0.25, self.show_status)
@@ -294,6 +308,22 @@ class SessionApp(App[int]):
     @on(Panel.FileChosen)
     def _file_chosen(self, message: Panel.FileChosen) -> None:
         self._say(f"/diff {quote(message.path)}")
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is typed while a step has the focus is the prompt's, but for the few keys that walk the steps."""
+        typed = isinstance(event, events.Paste) or (isinstance(event, events.Key) and event.key not in WALKING)
+        if typed and isinstance(self.focused, Conversation):
+            self.screen.set_focus(self.prompt.entry)
+        await super().on_event(event)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._make_room(event.size.width)
+
+    def _make_room(self, width: int) -> None:
+        """The panel comes and goes where the width passes WIDE; between, it is as the user left it."""
+        wide = width >= WIDE and not self.is_inline
+        if self._wide not in (None, wide):
+            self._wide = self.panel.display = wide
 
     def action_panel(self) -> None:
         self.panel.display = not self.panel.display
