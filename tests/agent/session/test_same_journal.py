@@ -43,6 +43,31 @@ for step in solve(engine):
 engine.close()
 """
 DOOR = "from swe_agent import main; main()"
+SCREEN = """
+import asyncio, sys
+from agent.session.preferences import Preferences
+from agent.session.start import start
+from agent.tui.app import SessionApp
+
+async def until(pilot, seen):
+    while not seen():
+        await pilot.pause(0.05)
+
+async def work():
+    app = SessionApp(lambda: start(".", None, "", "build", {}, None, False), Preferences())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.session is not None and not app._preparing)
+        for words in sys.stdin.read().splitlines():
+            await pilot.press(*words, "space", "enter")
+            await until(pilot, lambda: not app.prompt.entry.text)
+        await until(pilot, lambda: app.session.engine is not None and app.session.state == "idle")
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not app.session.alive)
+    app.let_go()
+
+asyncio.run(work())
+"""
+"""The real screen, with somebody at its keys."""
 
 
 @pytest.fixture
@@ -96,14 +121,17 @@ def alike(record: Any, run: str) -> Any:
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize("strategy", ["test-then-patch", "build"])
 def test_fix_session_and_library_leave_the_same_journal(solved, strategy):
+    words = f"/strategy {strategy}\n@ISSUE.md\n"
     with ThreadPoolExecutor() as pool:
         running = [
             pool.submit(solved, "command", DOOR, "", "fix", "--plain", "--issue-file", "ISSUE.md", strategy=strategy),
             pool.submit(solved, "library", LIBRARY, ISSUE, strategy=strategy),
-            pool.submit(solved, "lines", DOOR, f"/strategy {strategy}\n@ISSUE.md\n", "--plain", strategy=strategy),
+            pool.submit(solved, "lines", DOOR, words, "--plain", strategy=strategy),
+            pool.submit(solved, "screen", SCREEN, words, strategy=strategy),
         ]
-    command, library, lines = (each.result() for each in running)
+    command, library, lines, screen = (each.result() for each in running)
     assert [record["type"] for record in command].count("step") >= 3
     assert command[-1]["type"] == "exit"
     assert library == command
     assert lines == command
+    assert screen == command
