@@ -88,6 +88,11 @@ class Ledger:
         self.overrun = ""
         """Names the request that a provider billed above its hold; the run ends there."""
 
+    def allow(self, budget: float) -> None:
+        """So many dollars in all, from the next request on."""
+        with self._lock:
+            self._budget = round(budget * PICO)
+
     def replay(self, holds: Iterable[Hold], settles: dict[str, Settle]) -> None:
         """Take over what the journal says: settled requests as settled, the others at their whole hold."""
         for hold in holds:

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 TICK = 0.1
 INTERRUPTED = Answer(False, reason="Interrupted.")
+NOBODY = Answer(False, reason="Nobody is there to ask.")
+TOLD = {
+    "apply": "[The user was asked to take over your changes and said no: {}]",
+    "commit": "[The user was asked to commit your changes and said no: {}]",
+    "branch": "[The user was asked for a branch of your changes and said no: {}]",
+}
+"""How a no with a reason, to what a model did not ask for itself, is told to it at its next request."""
 
 
 class Asking:
@@ -144,9 +151,15 @@ class Asking:
                 self.permissions.keep(rules, "project" if answer.scope == "project" else "session")
             except SweAgentError as error:
                 self._tell(error)
-        by = "interrupt" if answer is INTERRUPTED else "user"
+        by = "interrupt" if answer is INTERRUPTED else "nobody" if answer is NOBODY else "user"
         self._record(approval, answer, ", ".join(map(str, rules)), by)
+        if by == "user" and not answer.yes and answer.reason and approval.kind in TOLD:
+            self._tell_model(TOLD[approval.kind].format(answer.reason))
         return answer
+
+    def _tell_model(self, words: str) -> None:
+        if engine := self._session.engine:
+            engine.journal.append(Note("main", "message", mask(words, engine.secrets)))
 
     def _tell(self, error: SweAgentError) -> None:
         if error.message != self._told:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from aci.view import clean
-from agent.approvals import Answer
 from agent.console import Console
 from agent.context import HAND
 from agent.session import events
+from agent.session.asking import NOBODY
 from agent.session.session import Session, Start
 from agent.solve import Result
 from trajectories.errors import Cancelled
@@ -91,7 +91,7 @@ class Lines:
                 self._failed(error.code, f"{error.message} {error.fix}")
             case events.Asked(approval):
                 self._tell(f"{approval.title} Nobody is there to ask: no.")
-                self.session.answer(approval.id, Answer(False, reason="Nobody is there to ask."))
+                self.session.answer(approval.id, NOBODY)
             case events.Told(text, kind, _, code):
                 if kind == "error":
                     self._failed(code or self.code, text)

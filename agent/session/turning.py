@@ -29,7 +29,7 @@ BY_HAND = "by-hand"
 
 
 class Turning:
-    """`steer` may be called from any thread, all else in the session's own."""
+    """`steer` and `allow` may be called from any thread, all else in the session's own."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -75,6 +75,17 @@ class Turning:
                 return False
             engine.journal.append(Note("main", "message", mask(words, engine.secrets)))
             return True
+
+    def allow(self, dollars: float) -> None:
+        """What the run may spend in all. It holds for the turn under way, too, and one that was interrupted goes on
+        with it; the next turn has it on its record."""
+        session = self._session
+        settings = session.settings.model_copy(update={"budget": dollars})
+        if session.settings is self._under:
+            self._under = settings
+        session.settings = settings
+        if engine := session.engine:
+            engine.ledger.allow(dollars)
 
     def strategy(self) -> str:
         """What the next request is worked on by."""

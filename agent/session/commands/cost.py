@@ -62,9 +62,9 @@ def _raise(session: Session, words: str) -> None:
         amount = math.nan
     if not math.isfinite(amount) or amount < 0:
         raise UsageError(f"{words!r} is no amount of dollars.", "Write it as in /cost 5.")
-    session.settings = session.settings.model_copy(update={"budget": amount})
+    session.turning.allow(amount)
     session.hear(Changed())
-    session.tell(f"The session may spend ${amount:g} in all, from the next turn on.")
+    session.tell(f"The session may spend ${amount:g} in all, from now on.")
 
 
 def _told(session: Session) -> str:

@@ -307,3 +307,15 @@ def test_rules_of_the_configuration_hold_in_a_run_that_is_gone_on_with(talk, own
     later = talk([says("Run.", shell("ls"), n=3), says("Done.", n=4)], run=run).say("Go on")
     assert asked(later) == []
     assert "forbids it" in seen(later)[-1]
+
+
+@pytest.mark.parametrize("reason", ["Use tabs.", ""])
+def test_why_changes_were_not_taken_over_is_told_to_the_model(talk, reason):
+    edit = calls("edit", path="b.txt", old="", new="b\n")
+    script = [says("Write.", edit, n=1), says("Tabs, then.", contains="Use tabs."), says("Done.")]
+    found = talk(script, lambda approval: Answer(approval.kind != "apply", reason=reason))
+    found.say("Write b").say("/apply").say("!true").say("And now?")
+    assert found.told[-1] == f"Nothing was applied. {reason}".strip()
+    assert ("Tabs, then." in found.words[-1]) == bool(reason)
+    messages = [note for note in found.session.engine.trajectory.notes if note.kind == "message"]
+    assert len(messages) == bool(reason)

@@ -97,7 +97,7 @@ def test_going_on_tells_no_step_again(talk):
     assert talk.words == ["Done."]
 
 
-@pytest.mark.parametrize("change", ["/mode plan", "/strategy react", "/cost 7"])
+@pytest.mark.parametrize("change", ["/mode plan", "/strategy react"])
 def test_a_change_leaves_the_interrupted_turn_behind(talk, change):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.", calls("submit", summary="Done."))])
     working = at_work(talk)
@@ -107,6 +107,30 @@ def test_a_change_leaves_the_interrupted_turn_behind(talk, change):
     talk.until(events.Stopped)
     talk.say(change).say("Anew")
     assert [turn.request for turn in talk.session.engine.trajectory.turns[1:]] == ["Anew"]
+
+
+def test_a_budget_holds_for_the_turn_that_was_interrupted_too(talk):
+    talk = talk([says("Wait.", SLEEP, n=1), says("Done.")], mode="plan")
+    working = at_work(talk, "sleep")
+    talk.session.say("Begin")
+    assert working.wait(PATIENCE)
+    talk.session.interrupt()
+    talk.until(events.Stopped)
+    talk.say("/cost 7").say("Not so")
+    assert len(talk.session.engine.trajectory.turns) == 1
+    assert talk.words == ["Done."]
+    talk.say("Once more")
+    assert talk.session.engine.settings.budget == 7
+
+
+@pytest.mark.parametrize("amount", ["0", "5"])
+def test_a_budget_holds_for_the_turn_under_way(talk, amount):
+    table = {"scripted": {"price_in": 1.0, "price_out": 1.0, "max_output": 1000}}
+    talk = talk([says("Look.", LOOK, n=1), says("Done.")], mode="plan", settings={"models": table})
+    talk.hooks.append(lambda event: isinstance(event, events.Stepped) and talk.session.say(f"/cost {amount}"))
+    talk.say("Begin")
+    kind = talk.all(events.Ended)[-1].result.exit.kind
+    assert kind == ("budget" if amount == "0" else "answered")
 
 
 def test_words_steer_at_the_next_step(talk):
