@@ -22,12 +22,17 @@ from textual.strip import Strip
 
 from agent.tui.beginning import hints
 from agent.tui.blocks import Item
+from agent.tui.pace import Pace
 from agent.tui.pen import NAMES, PLAIN, Pen, blank, can_unicode
 from agent.tui.shelf import Shelf
 from agent.tui.streaming import Live, Secrets, no_secrets
 
+WALKING = ("up", "down", "enter", "home", "end")
+"""Keys that go from step to step; whatever else is typed meanwhile is the prompt's."""
 WHEEL = 3
 """Lines."""
+EIGHTHS = 8
+"""Of a line, in which a scrollbar is drawn."""
 FAR = 1 << 20
 """More lines than a block has: a place is one number for Textual's selection."""
 
@@ -37,11 +42,11 @@ class Conversation(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"conversation--{name}" for name in (*NAMES, "cursor")}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Step before"),
-        Binding("down,j", "move(1)", "Next step"),
-        Binding("enter,space,ctrl+o", "open", "Open or close"),
-        Binding("home,g", "home", "Beginning"),
-        Binding("end,G", "end", "End"),
+        Binding("up", "move(-1)", "Step before"),
+        Binding("down", "move(1)", "Next step"),
+        Binding("enter,ctrl+o", "open", "Open or close"),
+        Binding("home", "home", "Beginning"),
+        Binding("end", "end", "End"),
     ]
     cursor: reactive[int | None] = reactive(None, repaint=True)
 
@@ -55,6 +60,8 @@ class Conversation(ScrollView, can_focus=True):
         self._following = True
         self._page: list[tuple[int, int, Strip]] | None = None
         self._hints: list[Strip] = []
+        self._thumb: tuple[int, ...] = ()
+        self._pace = Pace(self._redraw, self.set_timer)
         self._ground = PLAIN
         self._colours: dict[str, Style] | None = None
         self._ascii = not can_unicode()
@@ -79,12 +86,16 @@ class Conversation(ScrollView, can_focus=True):
         return sum(len(self._shelf.lines(number)) for number in range(len(self._shelf)))
 
     def changed(self) -> None:
-        """What goes on has changed, too; drawn with the next frame, however often this is called."""
+        """What goes on has changed, too; drawn soon, however often this is called."""
         self._hide_live()
         if self.live:
             self._shelf.add(self.live)
             self._live_shown = True
-        self._redraw()
+        self._page = None
+        if self.app.is_headless:  # there are no keys that could wait
+            self._redraw()
+        else:
+            self._pace.wanted()
 
     @property
     def items(self) -> list[Item]:
@@ -145,6 +156,7 @@ class Conversation(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         if self._page is None:
+            self._pace.begins()
             self._page = self._filled()
             self._hints = [] if self._page or self.has_class("-inline") else hints(self._shelf.pen)
             self.call_next(self._tell_scrollbar)
@@ -191,10 +203,16 @@ class Conversation(ScrollView, can_focus=True):
     # Scrolling
 
     def _tell_scrollbar(self) -> None:
-        """Where we are; by what is known of the heights."""
-        heights = self._shelf.heights
-        self.virtual_size = Size(self.scrollable_content_region.width, heights.total)
+        """Where we are; by what is known of the heights. Nothing is painted anew where it would look the same."""
+        self._pace.ended()
+        heights, seen = self._shelf.heights, max(1, self.scrollable_content_region.height)
         at = heights.start(min(self._top[0], max(0, len(heights) - 1))) + self._top[1] if len(heights) else 0
+        scale = seen * EIGHTHS / max(seen, heights.total)
+        thumb = (self.size.width, seen, round(at * scale), round((at + seen) * scale), self._following)
+        if thumb == self._thumb:
+            return
+        self._thumb = thumb
+        self.virtual_size = Size(self.scrollable_content_region.width, heights.total)
         self.set_reactive(ScrollView.scroll_y, float(at))
         self.set_reactive(ScrollView.scroll_target_y, float(at))
         if self.show_vertical_scrollbar:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from textual.color import Color
 from textual.filter import LineFilter, NoColor
 from textual.theme import Theme
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 AUTO = "auto"
 """The name of what fits the terminal."""
 LIGHT_GROUNDS = ("7", "15")
+SHARES = {"text": 1.0, "text-muted": 0.8, "text-disabled": 0.8}
+"""How much of the foreground is in a text's colour, where a theme says nothing."""
 
 DARK = Theme(
     name="dark",
@@ -145,6 +148,16 @@ def register(app: App[Any], name: str = AUTO) -> None:
     for theme in THEMES:
         app.register_theme(theme)
     app.theme = name if name in app.available_themes and not app.no_color else fitting(app)
+
+
+def solid(variables: dict[str, str]) -> dict[str, str]:
+    """A theme's variables with every text in a colour of its own: Textual's themes leave it to the ground beneath, of
+    which what draws lines by itself knows nothing."""
+    left = {name: share for name, share in SHARES.items() if variables[name].startswith("auto")}
+    if not left:
+        return variables
+    ground, ink = Color.parse(variables["background"]), Color.parse(variables["foreground"])
+    return variables | {name: ground.blend(ink, share).hex for name, share in left.items()}
 
 
 def filtered(app: App[Any], filters: Sequence[LineFilter]) -> list[LineFilter]:

@@ -14,7 +14,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.filter import LineFilter
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 from textual.widgets import Static
 
 from agent.tui import theme
@@ -57,6 +57,16 @@ def colours(of: Theme) -> dict[str, str]:
 def test_text_can_be_read(shown: Theme, text: str, ground: str) -> None:
     found = colours(shown)
     assert contrast(Color.parse(found[text]), Color.parse(found[ground])) >= LEAST
+
+
+@pytest.mark.parametrize("shown", BUILTIN_THEMES.values(), ids=lambda shown: shown.name)
+def test_no_theme_of_textual_hides_its_text(shown: Theme) -> None:
+    found = theme.solid(colours(shown))
+    if shown.ansi:
+        assert found == colours(shown)
+    else:
+        assert contrast(Color.parse(found["text"]), Color.parse(found["background"])) >= 4
+        assert contrast(Color.parse(found["text-muted"]), Color.parse(found["background"])) >= 2.8
 
 
 def test_contrast_is_that_of_the_standard() -> None:
