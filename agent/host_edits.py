@@ -86,14 +86,16 @@ def seen_changed(engine: Engine) -> tuple[str, str, tuple[Change, ...]]:
 
 def _told(engine: Engine, edits: Edits) -> str:
     """For the model: which files, how they changed, and what of it is not in its workspace."""
-    names = ", ".join(f"{change.status} {change.path}" for change in edits.changed[:MOST_NAMES])
-    more = f", and {len(edits.changed) - MOST_NAMES} more" if len(edits.changed) > MOST_NAMES else ""
-    lines = [f"[The user changed files meanwhile; your workspace has these changes now: {names}{more}.]"]
+    lines = []
+    if taken := [change for change in edits.changed if change.path not in edits.merged.paths]:
+        names = ", ".join(f"{change.status} {change.path}" for change in taken[:MOST_NAMES])
+        more = f", and {len(taken) - MOST_NAMES} more" if len(taken) > MOST_NAMES else ""
+        lines.append(f"[Meanwhile the user changed {names}{more}: your workspace has that now.]")
     if edits.merged.conflicts:
         left = ", ".join(map(str, edits.merged.conflicts))
         lines.append(
-            f"[But not in these, which are as you left them, because both of you changed them: {left}. Below is what "
-            "the user did: work it in, else what you have there cannot be given to the user.]"
+            f"[The user and you both changed {left}: there your workspace is as you left it. Below is what the user did: "
+            "work it in, else what you have there cannot be given to the user.]"
         )
     diff, _ = view.show(engine.trees.diff(edits.old, edits.seen), "other", engine.journal.keep, engine.secrets)
     return "\n".join([*map(view.clean, lines), diff])

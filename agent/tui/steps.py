@@ -55,7 +55,7 @@ class Taken:
             found.append(Block(partial(_acted, action, seen)))
             if opened:
                 found += self._whole(action, seen, self.outputs if whole else none_kept)
-            elif self.step.author == "user" and seen is not None:
+            elif self.step.author == "hand" and seen is not None:
                 found += folded("\n".join(seen.text.rstrip().split("\n")[-BY_HAND:]), "text", 4)
         if self.step.error:
             found += folded(self.step.error, "error", 4)
@@ -103,10 +103,23 @@ def _acted(action: Action, seen: Observation | None, pen: Pen) -> list[Strip]:
 
     ok = None if seen is None else seen.ok
     mark = (pen.mark(ok), {True: "success", False: "error", None: "muted"}[ok])
-    came = first_line(seen.text) if seen else "not run"
+    came = _came(str(action.arguments.get("path", "")), seen.text) if seen else "not run"
     tool, _, rest = clean(describe(replace(action, arguments=_short(action)))).partition(" ")
     done: list[str | tuple[str, str]] = [mark, (f" {tool}", "bold"), f" {rest} " if rest else " "]
     return [pen.line(*done, (f"{pen.sign('→', '->')} {came}" if came else "", "muted"), indent=2)]
+
+
+def _came(path: str, text: str) -> str:
+    """What came of it, in short: the path stands there already."""
+    from agent.task import RESUMED
+
+    text = text.removeprefix(RESUMED).lstrip()
+    first = first_line(text)
+    if path and first == f"Edited {path}" and _is_diff(text):
+        lines = text.split("\n@@ ", 1)[1].split("\n")
+        added, removed = (sum(line.startswith(sign) for line in lines) for sign in "+-")
+        return f"+{added} -{removed}"
+    return first.removeprefix(f"{path}, ") if path else first
 
 
 def _short(action: Action) -> dict[str, Any]:
@@ -121,7 +134,8 @@ def _short(action: Action) -> dict[str, Any]:
 def _remark(author: str, text: str, pen: Pen) -> list[Strip]:
     lines = text.count("\n") + 1
     more = f" ({lines} lines)" if lines > 1 else ""
-    who = "told the model" if author in ("task", "user") else author
+    who = "told the model" if author in ("task", "user", "host") else author
+    text = text.removeprefix("<issue>")
     style = "warning" if author in ("safety", "stuck") else "muted"
     return [pen.line((f"{pen.sign('·', '-')} {who}{more}: {first_line(text)}", style), indent=2)]
 

@@ -121,7 +121,7 @@ def test_the_users_edits_come_in_with_the_next_turn_and_are_not_applied_back(des
     assert applying.noticed(desk) == ("a.txt", "own.txt")
     (step,) = desk.turn()
     assert step.observations[0].text.startswith(
-        "[The user changed files meanwhile; your workspace has these changes now: M a.txt, A own.txt.]"
+        "[Meanwhile the user changed M a.txt, A own.txt: your workspace has that now.]"
     )
     assert applying.noticed(desk) == ()
     assert desk.ours("a.txt") == text(_3=b"three\n", _20=b"mine\n")

@@ -267,7 +267,7 @@ POINTS = {
                     "main",
                     1,
                     "main#0",
-                    "user",
+                    "hand",
                     "0" * 40,
                     None,
                     (Action("shell", {"command": "pytest -v"}),),
