@@ -49,6 +49,8 @@ LOOK_OUT = 5.0
 """Seconds between two looks at what the user changed meanwhile."""
 CLOSING = 10.0
 """Seconds that the session may take to let go of its workspaces."""
+GARBAGE = (20_000, 10, 10)
+"""New objects, and rounds, before garbage is looked for: see the `gc` module."""
 WIDE = 100
 """Columns from which on there is room for the panel."""
 TITLES = {
@@ -161,8 +163,6 @@ class SessionApp(App[int]):
 
     async def _begin(self) -> None:
         """What the first screen can do without."""
-        gc.freeze()
-        gc.enable()
         self.panel = Panel()
         self._wide = self.panel.display = self.size.width >= WIDE and not self.is_inline
         await self.query_one("#middle").mount(self.panel)
@@ -198,15 +198,24 @@ class SessionApp(App[int]):
 
     def _opened(self, session: Session, history: object, completer: object) -> None:
         self._preparing = False
+        self._look_for_garbage_seldom()
         self.prompt.take(history, completer)  # type: ignore[arg-type]
         for words in self._early:
             session.say(words)
         self._early.clear()
         self.show_status()
 
+    def _look_for_garbage_seldom(self) -> None:
+        """What was imported stays. Drawing makes many objects and few cycles: with Python's own thresholds a third of
+        the time goes into looking for them, a tenth of a second at a time."""
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
+        gc.enable()
+
     def _cannot_begin(self, why: str) -> None:
         """Words that come now are tried again: what is wrong may have been mended meanwhile."""
         self._preparing = False
+        self._look_for_garbage_seldom()
         self._early.clear()
         self.put(Said(why, "error"))
 

@@ -1,0 +1,50 @@
+"""When to draw what grows: the longer drawing takes, the longer keys have to themselves in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+REST = 6.0
+"""Times as long as drawing took: with it 19 keys of 20 wait less than drawing takes once."""
+LONGEST = 1.0
+"""Seconds without anything new at most."""
+
+
+class Pace:
+    """`wanted` as often as anything grows; `draw` is called at once or, through `later`, after some seconds, once for
+    all that was wanted meanwhile. Told when drawing begins and ends."""
+
+    def __init__(
+        self,
+        draw: Callable[[], object],
+        later: Callable[[float, Callable[[], None]], object],
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        self._draw = draw
+        self._later = later
+        self._now = now
+        self._waits = False
+        self._began = 0.0
+        self._next = 0.0
+        """When there may be drawn again."""
+
+    def wanted(self) -> None:
+        if self._waits:
+            return
+        if (wait := self._next - self._now()) > 0:
+            self._waits = True
+            self._later(wait, self._due)
+        else:
+            self._draw()
+
+    def _due(self) -> None:
+        self._waits = False
+        self._draw()
+
+    def begins(self) -> None:
+        self._began = self._now()
+
+    def ended(self) -> None:
+        now = self._now()
+        self._next = now + min(LONGEST, REST * (now - self._began))

@@ -1,0 +1,118 @@
+"""Events on their way from the session's threads to the app: all of them, in order, in frames."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from agent.engine import Happening
+from agent.session.events import Changed, Closed, Event, Happened, Told
+from agent.tui.mailbox import Mailbox
+
+
+def delta(text: str, branch: str = "main") -> Happened:
+    return Happened(Happening("delta", branch, text))
+
+
+def delivered(post: Callable[[Mailbox], None], deliver: Callable[[Any], None] = lambda event: None) -> list[Any]:
+    """What arrives of what is posted in another thread, up to Closed."""
+    seen: list[Any] = []
+
+    async def main() -> None:
+        closed = asyncio.Event()
+
+        def take(event: Any) -> None:
+            seen.append(event)
+            deliver(event)
+            if isinstance(event, Closed):
+                closed.set()
+
+        mailbox = Mailbox(lambda frame: frame(), take)
+        thread = Thread(target=lambda: (post(mailbox), mailbox.post(Closed())))
+        thread.start()
+        await asyncio.wait_for(closed.wait(), 30)
+        thread.join()
+        assert mailbox.waiting == 0
+
+    asyncio.run(main())
+    return seen
+
+
+def test_all_come_in_order() -> None:
+    told: list[Event] = [Told(str(number)) for number in range(2_000)]
+
+    def post(mailbox: Mailbox) -> None:
+        for event in told:
+            mailbox.post(event)
+
+    assert delivered(post) == [*told, Closed()]
+
+
+def test_texts_that_follow_each_other_on_a_branch_are_one() -> None:
+    events = [delta("a"), delta("b"), delta("c", "other"), delta("d"), Told("between"), delta("e"), Changed()]
+
+    async def main() -> None:
+        seen: list[Any] = []
+        frames: list[Callable[[], None]] = []
+        mailbox = Mailbox(frames.append, seen.append)
+        for event in events:
+            mailbox.post(event)
+        while not frames:
+            await asyncio.sleep(0)
+        assert not seen, "nothing is delivered where it is posted"
+        while mailbox.waiting:
+            mailbox._frame()
+        assert seen == [delta("ab"), delta("c", "other"), delta("d"), Told("between"), delta("e"), Changed()]
+
+    asyncio.run(main())
+
+
+def test_a_flood_of_text_loses_nothing() -> None:
+    def post(mailbox: Mailbox) -> None:
+        for number in range(5_000):
+            mailbox.post(delta(f"{number} "))
+
+    texts = [event.happening.text for event in delivered(post) if isinstance(event, Happened)]
+    assert "".join(texts) == "".join(f"{number} " for number in range(5_000))
+    assert len(texts) < 5_000
+
+
+def test_a_flood_leaves_time_between_frames() -> None:
+    async def main() -> None:
+        frames = 0
+        mailbox: Mailbox
+
+        def take(event: Any) -> None:
+            nonlocal shown
+            shown += 1
+            clock[0] += 0.001
+
+        shown = 0
+        clock = [0.0]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("agent.tui.mailbox.monotonic", lambda: clock[0])
+            mailbox = Mailbox(lambda frame: None, take)
+            for number in range(100):
+                mailbox.post(Told(str(number)))
+            while mailbox.waiting:
+                before = shown
+                mailbox._frame()
+                frames += 1
+                assert 0 < shown - before < 40, "a share of a frame, and no more"
+        assert shown == 100
+        assert frames > 2
+
+    asyncio.run(main())
+
+
+def test_posting_to_a_screen_that_is_gone_is_no_trouble_of_the_session() -> None:
+    async def main() -> Mailbox:
+        return Mailbox(lambda frame: frame(), lambda event: None)
+
+    mailbox = asyncio.run(main())
+    mailbox.post(Told("nobody reads this"))
+    mailbox.post(Told("nor this"))
