@@ -66,7 +66,7 @@ def commit(session: Session, words: str) -> None:
         return {"commit": done[-1]}
 
     effects.recorded(engine, _data(engine, own, "commit"), do, f"{_count(paths)} committed on {branch}.")
-    session.tell(_left(own, f"Commit {done[0][:10]} on {branch}: {text.partition(chr(10))[0]}"))
+    session.tell(_left(own, f"Commit {done[0][:10]} on {branch}: “{text.partition(chr(10))[0]}”."))
 
 
 def branch(session: Session, name: str, words: str) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from aci.repository import Repository
 from aci.view import clean, mask
 from agent.engine import Engine
+from agent.solve import DONE
 from trajectories.plumbing import decode
+from trajectories.records import Exit, Turn
 
 LONGEST = 72
 LOOKED_AT = 20
@@ -28,10 +30,25 @@ def message(engine: Engine, words: str, since: int = 0) -> str:
 
 
 def _requests(engine: Engine, since: int) -> list[str]:
-    """What was asked for in words: not what was done by hand."""
-    turns = engine.trajectory.turns
-    asked = [turn.request for turn in turns[max(since, 1) :] if turn.models and not turn.request.startswith(("!", "/"))]
-    return asked if since else [engine.run.issue.title, *asked]
+    """What was asked for in words and changed something: no questions, and nothing that was done by hand."""
+    ends = _ends(engine)
+    return [
+        turn.request if number else engine.run.issue.title
+        for number, turn in enumerate(engine.trajectory.turns)
+        if number >= since and ends.get(number) not in DONE
+        if not number or (turn.models and not turn.request.startswith(("!", "/")))
+    ]
+
+
+def _ends(engine: Engine) -> dict[int, str]:
+    """How each turn ended, by its number."""
+    ends: dict[int, str] = {}
+    number = -1
+    for record in engine.trajectory.records:
+        number += isinstance(record, Turn)
+        if isinstance(record, Exit):
+            ends[number] = record.kind
+    return ends
 
 
 def _line(text: str) -> str:

@@ -194,8 +194,9 @@ class DiffView(ScrollView, can_focus=True):
         if not self._two:
             return self._side(file, row, width, at, both=width >= NARROW)
         half = width // 2
-        left = self._side(file, pair.left, half, None, new=False)
-        return Strip.join([left, self._side(file, pair.right, width - half, at)])
+        left = self._side(file, pair.left, half - 1, None, new=False)
+        between = Strip.blank(1, self._style("").rich_style)
+        return Strip.join([left, between, self._side(file, pair.right, width - half, at)])
 
     def _heading(self, number: int, row: Row) -> Content:
         if row.kind == "hunk":
@@ -203,6 +204,8 @@ class DiffView(ScrollView, can_focus=True):
         if row.kind == "note":
             return Content.styled(f"  {one_line(row.text)}", "italic $text-muted")
         file = self.files[number]
+        if not file.path:  # what stands before a diff: a commit's message
+            return Content.styled("Message", "bold")
         return Content.assemble(
             (f"{file.letter} ", f"bold {LETTERS.get(file.letter, '')}"),
             (one_line(file.path), "bold"),

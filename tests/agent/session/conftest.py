@@ -88,10 +88,10 @@ class Desk:
             Step(MAIN, len(steps) + 1, "", author, tree, observations=(Observation("", data=data),))
         )
 
-    def turn(self) -> list[Step]:
-        """The next turn begins; the steps with which it takes over what the user did."""
+    def turn(self, ended: str = "answered") -> list[Step]:
+        """The next turn begins, after the last one ended so; the steps with which it takes over what the user did."""
         assert self.engine
-        self.engine.journal.append(Exit("answered", 0, self.tree))
+        self.engine.journal.append(Exit(ended, 0, self.tree))
         self.engine.journal.append(Turn("more", "templates"))
         return list(taken_over(Task(self.engine)))
 

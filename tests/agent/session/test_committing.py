@@ -21,7 +21,7 @@ def test_a_commit_holds_the_sessions_changes_and_nothing_else(desk) -> None:
     desk.changes({"a.txt": TEXT.replace(b"line 3\n", b"three\n"), "new.txt": b"n\n", "dir/c.txt": None})
     desk.file("a.txt").write_bytes(TEXT.replace(b"line 20\n", b"mine\n"))
     said = desk.say("/commit")
-    assert said.startswith(f"Commit {desk.git('rev-parse', 'HEAD')[:10]} on main: Work")
+    assert said.startswith(f"Commit {desk.git('rev-parse', 'HEAD')[:10]} on main: “Work")
     assert [question.kind for question in desk.asked] == ["apply", "commit"]
     assert "Commit 3 files on main as Ada <ada@example.org>?" in desk.asked[1].title
     assert desk.asked[1].subject.split("\n") == ["a.txt", "dir/c.txt", "new.txt"]
@@ -197,8 +197,8 @@ def test_a_message_lists_what_was_asked_for_since_the_last_commit(desk) -> None:
     desk.changes({"b.txt": b"B\n"})
     desk.say("/commit")
     assert desk.git("log", "-1", "--format=%s") == "work."
-    for request in ("Rename it", "Test it"):
-        desk.turn()
+    for request, before in (("Rename it", "unproven"), ("Why so?", "unproven"), ("Test it", "answered")):
+        desk.turn(before)
         turn = desk.engine.trajectory.turns[-1]
         object.__setattr__(turn, "request", request)
         object.__setattr__(turn, "models", {"coder": "m"})
