@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Thread
+from threading import Event, Thread
 from typing import Generic, TypeVar
 
+from trajectories.errors import Cancelled
+
 Answer = TypeVar("Answer")
+TICK = 0.1
+"""Seconds between looks at whether a wait was cancelled."""
 
 
 class Aside(Generic[Answer]):
@@ -27,9 +31,12 @@ class Aside(Generic[Answer]):
     def wait(self) -> None:
         self._thread.join()
 
-    def answer(self) -> Answer:
-        """Waits for it."""
-        self.wait()
+    def answer(self, cancel: Event | None = None) -> Answer:
+        """Waits for it. Raises Cancelled when that is set before; what is done goes on, for nobody."""
+        while self._thread.is_alive():
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("Interrupted.", "Resume the run to go on.")
+            self._thread.join(None if cancel is None else TICK)
         if self._error is not None:
             raise self._error
         return self._answer

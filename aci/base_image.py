@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aci.aside import Aside
 from aci.base_files import base_files, send
 from aci.confinement import preparation
 from aci.daemon import BASE, Daemon, said
@@ -146,7 +147,7 @@ def source(daemon: Daemon, options: Options) -> Image:
     except APIError as error:
         raise WorkspaceError(f"{name!r} cannot name an image: {said(error)}.", "Give another --image.") from error
     try:
-        found = daemon.client.images.pull(name)
+        found = Aside(lambda: daemon.client.images.pull(name), "pull").answer(options.cancel)  # the rest may come later
         return found[0] if isinstance(found, list) else found
     except APIError as error:
         raise WorkspaceError(

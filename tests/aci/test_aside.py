@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 
 from aci.aside import Aside
+from trajectories.errors import Cancelled
 
 
 def test_it_is_done_while_its_asker_goes_on() -> None:
@@ -25,3 +26,14 @@ def test_what_it_raises_is_raised_where_the_answer_is_wanted() -> None:
     aside.wait()
     with pytest.raises(OSError, match="no room"):
         aside.answer()
+
+
+def test_who_is_stopped_waits_no_more() -> None:
+    go, stop = Event(), Event()
+    aside = Aside(go.wait, "aside")
+    stop.set()
+    with pytest.raises(Cancelled):
+        aside.answer(stop)
+    go.set()
+    aside.wait()
+    assert aside.answer(stop) is True, "it is there: nothing is waited for"

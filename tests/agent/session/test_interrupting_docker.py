@@ -1,0 +1,42 @@
+"""Esc while a container is opened, a command runs in it, or a proof: the turn stops, and can be gone on with."""
+
+from __future__ import annotations
+
+from threading import Event as Flag
+
+import pytest
+
+from agent.session import events
+from tests.agent.session.talking import PATIENCE, calls, says
+from tests.conftest import IMAGE
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(200)]
+
+SLOW = "import time\n\nfrom a import f\n\n\ndef test_f():\n    time.sleep(2)\n    f()\n"
+SCRIPT = [
+    says("Better.", calls("edit", path="a.py", old="return 1", new="return 2"), n=1),
+    says("Done."),
+]
+MOMENTS = {"opening": "Preparing the base", "acting": "edit a.py", "proving": "Running the tests"}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_turn_stops_and_goes_on(talk, make_repo, moment):
+    root = make_repo({"a.py": "def f():\n    return 1\n", "tests/test_a.py": SLOW})
+    talk = talk(SCRIPT, root=root, settings={"workspace": "docker", "image": IMAGE})
+    there = Flag()
+    talk.hooks.append(
+        lambda event: (
+            there.set() if isinstance(event, events.Happened) and MOMENTS[moment] in event.happening.text else None
+        )
+    )
+    talk.session.say("Make it better")
+    assert there.wait(PATIENCE)
+    talk.session.interrupt()
+    talk.until(events.Stopped)
+    talk.session.go_on()
+    ended = talk.until(events.Ended).result
+    assert talk.words[0].startswith("Done.")
+    assert ended.exit.kind == "unproven"
+    assert "return 2" in ended.patch.diff
+    assert len(talk.session.engine.trajectory.turns) == 1
