@@ -26,8 +26,8 @@ PARTS = {
     "red_again": "it fails again with the source hunks taken out",
     "no_loss": "what passed before passes now",
 }
-KEPT = "What passed before passes now. It is not verified: /prove runs the whole gate."
-UNSEEN = "Whether what passed before passes now could not be judged. /prove runs the whole gate."
+KEPT = "What passed before passes now. It is not verified: /prove runs the whole proof."
+UNSEEN = "Whether what passed before passes now could not be judged. /prove runs the whole proof."
 NO_TESTS = "No test ran before the change, so nothing shows what it may break."
 
 
