@@ -1,7 +1,6 @@
 """What was said and done, in the order it happened: one widget that draws only the lines which are on the screen.
 
-A widget for each step was tried first (Static and Markdown in a scroll container): see benchmarks/session.py for what
-both take. The place in the text is an item's line and no distance from the top, since heights are guesses until an item
+The place in the text is an item's line and no distance from the top, since heights are guesses until an item
 is drawn: so neither growth nor a new width moves what is being read.
 """
 
