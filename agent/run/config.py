@@ -103,12 +103,25 @@ def _change(name: str, value: str | None) -> None:
         remove(name)
         typer.echo(f"{name} is no longer set in {user_file()}.", err=True)
         return
+    if name == "session.theme":
+        _check_theme(value)
     typer.echo(f"{name} = {_shown(change(name, value))} in {user_file()}.", err=True)
     setting = name_of(name).setting
     if setting in read_toml(POLICY):
         typer.echo(f"It has no effect: the administrator's {POLICY} sets {setting}.", err=True)
     elif in_environment(setting):
         typer.echo(f"It has no effect while SWE_AGENT_{setting.upper()} is in the environment.", err=True)
+
+
+def _check_theme(name: str) -> None:
+    """Raises UsageError for one that the session does not have; a config file of another version may name it."""
+    from textual.theme import BUILTIN_THEMES
+
+    from agent.tui.theme import AUTO, THEMES
+
+    known = [AUTO, *(theme.name for theme in THEMES), *sorted(BUILTIN_THEMES)]
+    if name.strip() not in known:
+        raise UsageError(f"There is no theme {name!r}.", f"There are {', '.join(known)}.")
 
 
 def _shown(value: Any) -> str:

@@ -238,3 +238,12 @@ def test_a_key_typed_at_a_terminal_is_not_echoed(user):
     os.close(parent)
     assert b"typed-secret" not in screen
     assert "typed-secret" in (user.home / "ring.json").read_text()
+
+
+def test_a_theme_has_a_name_that_there_is(machine):
+    wrong = machine.run("config", "set", "session.theme", "drak")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "There is no theme 'drak'" in wrong.stderr
+    for name in ("auto", "light", "nord"):
+        assert machine.run("config", "set", "session.theme", name).returncode == 0
+        assert tomllib.loads(config(machine))["session"]["theme"] == name

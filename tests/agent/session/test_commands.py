@@ -3,6 +3,7 @@
 import pytest
 
 from agent.session import events
+from agent.task import ABANDONED
 from tests.agent.session.talking import calls, says
 
 LOOK = calls("view", path="a.py")
@@ -154,3 +155,12 @@ def test_places_without_a_model(talk):
     talk = talk([]).say("/locate").say("/locate the function f in a.py")
     assert "Nothing was named" in talk.told[-2]
     assert "a.py" in talk.told[-1]
+
+
+def test_a_proof_without_a_find_leaves_nothing_out(talk):
+    talk = talk([says("Hello.", n=1), says("In short: hello.", n=2), says("Yes.")], mode="plan")
+    talk.say("Hi").say("/prove").say("/compact")
+    engine = talk.session.engine
+    assert [record.kind for record in engine.trajectory.records if record.type == "exit"][1] == "not_found"
+    texts = [seen.text for step in engine.trajectory.steps["main"] for seen in step.observations]
+    assert not any(ABANDONED in text for text in texts)
