@@ -21,6 +21,7 @@ OUTLINE_ROOM = 4_000
 HEAD_LINES = 40
 LONGEST_LINE = 500
 _NAME = re.compile(r"[A-Za-z_]\w+")
+PLACE = re.compile(r"(.+?):(\d{1,9})(?:-(\d{1,9}))?")
 PYTHON = (".py", ".pyi", ".pyx")
 
 
@@ -45,7 +46,7 @@ def view(
         return _window(path, _observed(ctx, int(address[1]), int(address[2])).split("\n"), start, end)
     path = ctx.place(path)
     try:
-        data = ctx.workspace.read(path)
+        path, data, start, end = _read(ctx, path, start, end)
     except IsADirectoryError:
         return _listing(ctx, path)
     if b"\0" in data[:8000]:
@@ -59,6 +60,18 @@ def view(
     if start is None and end is None and not _fits(lines) and path.endswith(PYTHON):
         return _outline(path, lines, definitions(text), _spoken(ctx))
     return _window(path, lines, start, end)
+
+
+def _read(ctx: Context, path: str, start: int | None, end: int | None) -> tuple[str, bytes, int | None, int | None]:
+    """A file and the lines of it that are asked for, which may stand in its name, as places do: `path.py:7-9`."""
+    try:
+        return path, ctx.workspace.read(path), start, end
+    except FileNotFoundError:
+        named = PLACE.fullmatch(path)
+        if named is None:
+            raise
+        first, last = int(named[2]), int(named[3]) if named[3] else None
+        return named[1], ctx.workspace.read(named[1]), start or first, end or last
 
 
 def _recall(ctx: Context, number: int) -> str:

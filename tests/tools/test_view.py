@@ -64,6 +64,13 @@ def test_windows(bench: Bench) -> None:
     assert not bench("view", path="shape.py", start=9, end=3).ok
 
 
+def test_lines_may_stand_in_the_name_as_places_do(bench: Bench) -> None:
+    asked = bench("view", path="long.txt", start=7, end=9).text
+    assert bench("view", path="long.txt:7-9").text == asked
+    assert bench("view", path="long.txt:999").text.startswith("long.txt, lines 999-1000 of 1000")
+    assert "There is no file none.txt." in bench("view", path="none.txt:3").text
+
+
 def test_a_long_text_says_where_to_go_on(bench: Bench) -> None:
     seen = bench("view", path="long.txt")
     last = int(seen.text.rsplit("start=", 1)[1]) - 1
