@@ -110,6 +110,9 @@ def _agreed(session: Session, engine: Engine, base: str, every: Sequence[Part]) 
     paths = list(dict.fromkeys(part.path for part in every))
     all_of_it = taken(engine.trees, base, ours(engine), every, every)
     merged = merge(engine.trees, base, engine.working_tree.tree(), all_of_it)
+    if len(set(merged.paths)) == len(every):  # each part is of a file of its own, and none can be had
+        session.tell(_left(merged, "Nothing was applied.", SOLVE), "error")
+        return []
     count = f"{len(every)} changes" if len(every) > 1 else "1 change"
     title = f"Apply {count} in {_count(paths)} to {engine.repository.root}?"
     answer = session.ask(

@@ -92,7 +92,9 @@ def test_what_both_changed_is_left_out_and_named(desk) -> None:
     assert "a.txt (the same lines" in desk.asked[0].title
     assert desk.file("a.txt").read_bytes() == text(_3=b"mine\n")
     assert b"<<<<" not in desk.file("a.txt").read_bytes()
+    asked = len(desk.asked)
     assert "Nothing was applied." in desk.say("/apply")  # it is still the session's
+    assert len(desk.asked) == asked, "a yes could do nothing"
 
 
 def test_a_conflict_that_the_session_has_worked_in_can_be_applied(desk) -> None:
