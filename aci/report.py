@@ -252,12 +252,17 @@ def _mismatches(ran: Ran, complete: bool, results: Collection[TestResult], unask
     if ended := [result.id for result in results if result.error == "RanTooLong"]:
         notes.append(f"Ended because they ran too long: {', '.join(ended[:5])}{' …' if len(ended) > 5 else ''}.")
     if not complete and not ran.timed_out:
-        notes.append(f"The test run ended with exit code {ran.code} before all its tests were reported.")
+        said = f" It said last: {_last_line(ran.text)}" if not results and ran.text.strip() else ""
+        notes.append(f"The test run ended with exit code {ran.code} before all its tests were reported.{said}")
     if complete and any_bad and ran.code == 0:
         notes.append("The command exited with 0 although tests failed.")
     if complete and not any_bad and ran.code not in (0, 5):
         notes.append(f"The command exited with {ran.code} although no test failed.")
     return tuple(notes)
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1].strip()[-300:]
 
 
 def _number(value: Any) -> int:

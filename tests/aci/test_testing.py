@@ -165,6 +165,13 @@ def test_a_test_that_hangs_hides_no_other(local):
     assert report.notes == ("Ended because they ran too long: test_a.py::test_a.",)
 
 
+def test_a_run_that_ends_before_its_first_test_says_why(local):
+    report = run_tests(local({"conftest.py": "import no_such_module", "test_a.py": "def test_a(): pass"}))
+    assert not report.complete
+    assert "It said last: " in report.notes[-1]
+    assert "No module named 'no_such_module'" in report.notes[-1]
+
+
 @pytest.mark.parametrize("ending", ["os._exit(0)", "os.abort()", "os.kill(os.getpid(), 11)"])
 def test_a_crash_is_told_and_not_trusted(local, ending):
     report = run_tests(
