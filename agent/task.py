@@ -442,5 +442,9 @@ class Task:
 
 def describe(action: Action) -> str:
     """An action as one short line."""
-    values = (" ".join(str(value).split()) for name, value in action.arguments.items() if name != "timeout")
+    values = (" ".join(_plain(value).split()) for name, value in action.arguments.items() if name != "timeout")
     return " ".join([action.tool, *(value if len(value) <= 60 else f"{value[:59]}…" for value in values)])[:200].strip()
+
+
+def _plain(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
