@@ -1,0 +1,110 @@
+"""Events as the conversation shows them: a run that is taken up as it stood, what streamed once, endings once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from agent.engine import Happening
+from agent.session.events import Changed, Event, Happened, Opened, Told
+from agent.tui.blocks import Said, Words
+from agent.tui.showing import Reopened, held, outputs, show
+from agent.tui.steps import Taken
+from tests.agent.tui.played import POINTS, Played, began, ended, step, still
+from trajectories.records import Base, Issue, Note, Run, Turn
+from trajectories.trajectory import Trajectory
+
+RECORDS = (Run("fox", Issue("It fails."), "/r", Base("c", "t")), Turn("It fails.", "build"))
+STEP = step(1, "I look.", ("view", {"path": "a.py"}, "x = 1", True))
+
+
+def trajectory(*records: Any) -> Trajectory:
+    found = Trajectory()
+    for record in records:
+        found.add(record)
+    return found
+
+
+def shown(tmp_path: Path, use: Callable[[Played, Callable[..., None]], None]) -> None:
+    async def main() -> None:
+        app = Played(POINTS["empty"], "dark", tmp_path)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await still(pilot)
+            session: Any = app.session
+
+            def tell(*happened: Event | Reopened) -> None:
+                for event in happened:
+                    show(app, session, event)
+
+            use(app, tell)
+
+    asyncio.run(main())
+
+
+def test_a_new_run_shows_itself_and_one_that_is_taken_up_stands_as_it_stood() -> None:
+    assert held(Opened(trajectory(*RECORDS))) is None
+    reopened = trajectory(*RECORDS, Note("main", "life", "begun"))
+    kept = held(Opened(reopened))
+    assert isinstance(kept, Reopened)
+    reopened.add(STEP.reply)  # type: ignore[arg-type]
+    reopened.add(STEP.step)
+    assert len(kept.records) == 3, "what came later is told by its own event"
+    assert held(STEP) is STEP
+
+
+def test_a_run_that_is_taken_up_takes_the_place_of_what_stood_there(tmp_path: Path) -> None:
+    def use(app: Played, tell: Callable[..., None]) -> None:
+        tell(began("Something else."), STEP)
+        reopened = held(Opened(trajectory(*RECORDS, Note("main", "life", "begun"), STEP.reply, STEP.step)))
+        tell(reopened)
+        assert [type(item) for item in app.conversation.items] == [Words, Taken]
+        assert app.conversation.items[0] == Words("It fails.")
+
+    shown(tmp_path, use)
+
+
+def test_what_streamed_goes_when_its_step_comes(tmp_path: Path) -> None:
+    def use(app: Played, tell: Callable[..., None]) -> None:
+        tell(began("Look."), Happened(Happening("delta", "main", "I lo")), Happened(Happening("delta", "main", "ok.")))
+        assert app.conversation.live
+        tell(STEP)
+        assert not app.conversation.live
+        assert [type(item) for item in app.conversation.items] == [Words, Taken]
+
+    shown(tmp_path, use)
+
+
+def test_an_answer_is_not_told_again_at_the_end(tmp_path: Path) -> None:
+    def use(app: Played, tell: Callable[..., None]) -> None:
+        app.session.engine = SimpleNamespace(  # type: ignore[union-attr, assignment]
+            trajectory=trajectory(*RECORDS, STEP.reply, STEP.step), run=SimpleNamespace(id="fox")
+        )
+        tell(STEP)
+        count = len(app.conversation.items)
+        tell(ended("answered", "I look."))
+        assert len(app.conversation.items) == count
+        app.session.engine = None  # type: ignore[union-attr]
+
+    shown(tmp_path, use)
+
+
+def test_what_changes_only_the_status_adds_nothing_and_what_is_told_does(tmp_path: Path) -> None:
+    def use(app: Played, tell: Callable[..., None]) -> None:
+        tell(Changed())
+        assert app.conversation.items == []
+        tell(Told("No.", "error"))
+        assert app.conversation.items == [Said("No.", "error")]
+
+    shown(tmp_path, use)
+
+
+def test_an_output_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    session: Any = SimpleNamespace(engine=SimpleNamespace(journal=SimpleNamespace(directory=tmp_path)))
+    assert outputs(session, 7) == ""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "7").write_bytes(b"caf\xc3\xa9 \xff")
+    assert outputs(session, 7) == "café \N{REPLACEMENT CHARACTER}"
+    assert outputs(SimpleNamespace(engine=None), 7) == ""  # type: ignore[arg-type]
