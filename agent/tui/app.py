@@ -323,6 +323,8 @@ class SessionApp(App[int]):
         typed = isinstance(event, events.Paste) or (isinstance(event, events.Key) and event.key not in WALKING)
         if typed and isinstance(self.focused, Conversation):
             self.screen.set_focus(self.prompt.entry)
+        if isinstance(event, events.Key) and self._mounted_event.is_set():
+            self.conversation.typed()
         await super().on_event(event)
 
     def on_resize(self, event: events.Resize) -> None:

@@ -104,6 +104,10 @@ class Conversation(ScrollView, can_focus=True):
     def following(self) -> bool:
         return self._following
 
+    def typed(self) -> None:
+        """A key came, which goes before whatever grows."""
+        self._pace.typed()
+
     def _hide_live(self) -> None:
         if self._live_shown:
             self._shelf.pop()

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from time import monotonic
 
 REST = 6.0
-"""Times as long as drawing took: with it 19 keys of 20 wait less than drawing takes once."""
-LONGEST = 1.0
+"""Times as long as drawing took."""
+TYPING = 20.0
+"""The same at most while keys come: so 19 of 20 do not meet with drawing."""
+LONGEST = 2.0
 """Seconds without anything new at most."""
 
 
@@ -25,7 +27,7 @@ class Pace:
         self._later = later
         self._now = now
         self._waits = False
-        self._began = 0.0
+        self._began = self._ended = 0.0
         self._next = 0.0
         """When there may be drawn again."""
 
@@ -40,11 +42,17 @@ class Pace:
 
     def _due(self) -> None:
         self._waits = False
-        self._draw()
+        self.wanted()
+
+    def typed(self) -> None:
+        """A key came; more of them may follow."""
+        took = self._ended - self._began
+        wait = min(self._now() + REST * took, self._ended + min(LONGEST, TYPING * took))
+        self._next = max(self._next, wait)
 
     def begins(self) -> None:
         self._began = self._now()
 
     def ended(self) -> None:
-        now = self._now()
-        self._next = now + min(LONGEST, REST * (now - self._began))
+        self._ended = self._now()
+        self._next = self._ended + min(LONGEST, REST * (self._ended - self._began))

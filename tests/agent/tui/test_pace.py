@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.tui.pace import LONGEST, REST, Pace
+from agent.tui.pace import LONGEST, REST, TYPING, Pace
 
 
 class Drawing:
@@ -60,3 +60,14 @@ def test_keys_have_most_of_the_time_but_what_is_new_never_waits_for_long() -> No
         drawing.pace.wanted()
         ((due, _),) = drawing.later
         assert abs(due - ended - min(LONGEST, REST * drawing.takes)) < 1e-6
+
+
+def test_while_keys_come_it_is_drawn_seldomer_still() -> None:
+    drawing = Drawing()
+    drawing.pace.wanted()
+    ended = drawing.now
+    drawing.pace.wanted()
+    while len(drawing.drawn) < 2:
+        drawing.pace.typed()
+        drawing.pass_by(0.001)
+    assert abs(drawing.drawn[1] - ended - TYPING * drawing.takes) < 0.01
