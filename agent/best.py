@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from aci.trial import some
+from agent.consent import REFUSED, may_test
 from agent.outcome import Outcome, load_verdict
 from agent.standing import stands_at
 from agent.traits import is_by_hand, stays
@@ -46,6 +47,8 @@ def proof_step(
     base = engine.run.base if whole else task.base
     if tree == base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
+    elif not may_test(task):
+        return Observation(REFUSED, ok=False, data={"verdict": asdict(Verdict("unproven", notes=(REFUSED,)))})
     else:
         verdict = prove(
             lambda at: engine.fork(at, task.cancel),

@@ -1,7 +1,7 @@
 """What a run asks before something of the model's leaves the workspace; what may be done is `Engine.approve`'s to say.
 
 In a container nothing is asked: it has no network and no file of this machine. A local workspace is no boundary, so
-each command of the model's is asked about there.
+each command of the model's is asked about there, and so are the tests and imports by which a strategy tries its code.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent.approvals import Approval
+from aci.commands import detect_command
+from aci.workspace import OURS
+from agent.approvals import Approval, allow
+from agent.traits import is_by_hand
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from trajectories.records import Action
 
 TYPED = "what is typed into a terminal goes to whatever runs there"
+TESTS = "Run the tests of this repository, and those of this change, on this machine?"
+TESTED = "Also what of it is imported or checked to see whether the change breaks it. One answer is for the whole turn."
+REFUSED = "Not tested: you refused."
 
 
 def refusal(task: Task, tool: Tool, action: Action) -> str:
@@ -47,13 +53,39 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
         case "session":
             title, subject, why = f"Type this into the terminal {given['name']}?", given["input"], TYPED
         case _:
-            command = given["command"]
             title, why = "Run tests with this command on this machine?", ""
-            subject = " ".join(filter(None, (command, shlex.join(given["nodes"] or ())))) if command else ""
+            nodes = given["nodes"] or [task.settings.subtree] * bool(task.settings.subtree and not given["command"])
+            command = given["command"] or _test_command(task, nodes)
+            subject = " ".join(filter(None, (command, shlex.join(nodes)))) if command else ""
     if not subject:
         return None
     folder = task.workspace.folder() if tool.name == "shell" else root
     return Approval("command", title, subject, root=root, folder=folder, why=why, cancel=task.cancel)
+
+
+def _test_command(task: Task, nodes: Sequence[str] = ()) -> str:
+    """The one that is run where none is named; "" where none can be found, so that none is run."""
+    try:
+        return task.settings.test or detect_command(task.workspace, OURS, nodes)
+    except UsageError:
+        return ""
+
+
+def may_test(task: Task) -> bool:
+    """Whether a strategy may try by itself what was changed: run tests, and import it. Asked once a turn, in a local
+    workspace; never of a turn by the user's own hand. Raises Cancelled."""
+    engine = task.engine
+    asks = task.settings.workspace == "local" and engine.approve is not allow
+    if not asks or task.by_hand or is_by_hand(task.turn.strategy):
+        return True
+    with engine.testing:
+        if engine.may_test is None:
+            root, command = task.workspace.root, _test_command(task) or "python"  # which imports all the same
+            ask = Approval("command", TESTS, command, TESTED, root=root, folder=root, cancel=task.cancel)
+            answer = engine.approve(ask)
+            task.cancel.check()
+            engine.may_test = answer.yes
+        return engine.may_test
 
 
 def may_set_up(engine: Engine, image: str, commands: Sequence[str], hosts: Sequence[str]) -> bool:

@@ -119,6 +119,9 @@ class Engine:
         self.cancel = Token(parent)
         self.approve: Approve = allow
         """Asked before something leaves the workspace."""
+        self.may_test: bool | None = None
+        """Whether tests of a local workspace may be run in this turn; None before it was asked."""
+        self.testing = Lock()
         self.baselines: dict[object, Report | None] = {}
         """What the suites did on the base, for the proofs of this process."""
         self._copies: Aside[tuple[str, ...]] | None = None
@@ -220,6 +223,7 @@ class Engine:
         before, self.settings = self.settings, settings
         self.cancel.clear()
         self._asked = 0
+        self.may_test = None
         with self._lock:
             if any(getattr(before, name) != getattr(settings, name) for name in OF_MODELS):
                 self._known_secrets = self.secrets

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci import importable
 from aci.importable import Module
+from agent.consent import may_test
 
 if TYPE_CHECKING:
     from agent.task import Task
@@ -55,7 +56,7 @@ class Loading:
             for each in dict.fromkeys([*importable.modules(trees, tree, changed), *again])
             if each.name not in earlier["never"] and each.name not in gone
         ]
-        if wanted and not earlier["slow"]:
+        if wanted and not earlier["slow"] and may_test(self._task):
             self._import(wanted, previous, known, found)
         return found
 

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from agent.consent import REFUSED, may_test
 from agent.moves.opening import describe_places, likely_sources, places
 from agent.moves.reproduction import given_tests
 from trajectories.errors import UsageError
@@ -68,6 +69,8 @@ def _test(task: Task, given: tuple[str, ...]) -> dict[str, Any]:
     """The outcomes on the base. To mend are the tests that the user gave or the issue names, else all that fail."""
     from aci.testing import run_tests
 
+    if not may_test(task):
+        return {"command": "", "failing": [], "passing": [], "summary": REFUSED}
     try:
         report = run_tests(task.workspace, task.settings.test, (), task.settings.test_timeout)
     except UsageError as error:
