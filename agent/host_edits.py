@@ -94,8 +94,8 @@ def _told(engine: Engine, edits: Edits) -> str:
     if edits.merged.conflicts:
         left = ", ".join(map(str, edits.merged.conflicts))
         lines.append(
-            f"[The user and you both changed {left}: there your workspace is as you left it. Below is what the user did: "
-            "work it in, else what you have there cannot be given to the user.]"
+            f"[The user and you both changed {left}: there your workspace is as you left it. Below is what the user "
+            "did: work it in, else what you have there cannot be given to the user.]"
         )
     diff, _ = view.show(engine.trees.diff(edits.old, edits.seen), "other", engine.journal.keep, engine.secrets)
     return "\n".join([*map(view.clean, lines), diff])

@@ -75,7 +75,7 @@ class Standing:
             mode=session.mode,
             strategy=session.turning.strategy(),
             model=settings.model,
-            workspace=settings.workspace,
+            workspace=settings.workspace + (f", {settings.subtree} only" if settings.subtree else ""),
             branch=self._branch(),
             base=self._base(engine),
             spent=engine.ledger.spent if engine else None,
@@ -113,7 +113,9 @@ class Standing:
                 pass
 
     def _branch(self) -> str:
-        """The user's, read from HEAD's own file; the commit's name where it is on none."""
+        """The user's, read from HEAD's own file; the commit's name where it is on none. Nothing without git."""
+        if self._session.start.source.plain:
+            return ""
         try:
             head = (self._session.start.source.git_dir / "HEAD").read_text("utf-8", "replace").strip()
         except OSError:
@@ -121,6 +123,8 @@ class Standing:
         return head.removeprefix("ref: ").removeprefix("refs/heads/") if head.startswith("ref: ") else f"at {head[:7]}"
 
     def _base(self, engine: Engine | None) -> str:
+        if self._session.start.source.plain:
+            return ""
         if engine is None:
             return "HEAD"
         base = engine.run.base

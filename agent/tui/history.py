@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 SHORT = 4
 """Lines of a message to the model that say nothing new to the user."""
+CLOSING = ("undo", "compact")
+"""Authors whose message is told at the end of their turn, and is on the record as a step alone."""
+NAMED = {"by-hand": "test"}
+"""What a strategy that was asked for by a command alone is called, if not as the command."""
 SHOWN = ("phase", "candidate", "summary")
 """Notes that say how a strategy goes about it."""
 
@@ -28,7 +32,7 @@ def items(records: Sequence[Record], replies: Mapping[tuple[str, int], Reply], o
             case Run():
                 yield Words(record.issue.text)
             case Turn() if turns > 1:
-                yield Words(record.request)
+                yield Words(record.request or f"/{NAMED.get(record.strategy, record.strategy)}")
             case Note(kind="message"):
                 yield Words(record.text, late=True)
             case Note() if record.kind in SHOWN:

@@ -10,6 +10,8 @@ from agent.session.runs import Seen
 
 LONGEST = 1500
 """Characters of a text; the session shows all."""
+REQUEST = 400
+"""Characters of a request, which may bring whole files along: what was answered is to be seen below it."""
 ENDS = {
     "verified": "Verified.",
     "faster": "Faster, with the same answers.",
@@ -28,9 +30,9 @@ def told(seen: Seen) -> Content:
     """The request, the model's last words, how it stands and what it cost."""
     end = "Not finished." if seen.exit is None else ENDS.get(seen.exit.kind, clean(seen.exit.kind))
     facts = f"{_count(seen.turns, 'turn')} · {_count(seen.steps, 'step')} · {cost(seen.spent, short=True)}"
-    parts = [(end, "bold"), (f"\n{facts}\n\n", "$text-muted"), (_short(seen.issue), "")]
+    parts = [(end, "bold"), (f"\n{facts}\n\n", "$text-muted"), (_short(seen.issue, REQUEST), "")]
     if seen.request:
-        parts += [("\n\nAsked last\n", "$text-muted"), (_short(seen.request), "")]
+        parts += [("\n\nAsked last\n", "$text-muted"), (_short(seen.request, REQUEST), "")]
     if seen.words:
         parts += [("\n\nLast words\n", "$text-muted"), (_short(seen.words), "")]
     return Content.assemble(*parts)
@@ -50,6 +52,6 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _short(text: str) -> str:
+def _short(text: str, longest: int = LONGEST) -> str:
     text = clean(text).strip()
-    return text if len(text) <= LONGEST else f"{text[:LONGEST].rstrip()} …"
+    return text if len(text) <= longest else f"{text[:longest].rstrip()} …"

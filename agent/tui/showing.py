@@ -9,7 +9,7 @@ from agent.session import events
 from agent.tui import theme
 from agent.tui.blocks import Line, Phase, Said, Words
 from agent.tui.endings import ended, stopped
-from agent.tui.history import SHOWN, items, of_step, restated
+from agent.tui.history import CLOSING, SHOWN, items, of_step, restated
 from trajectories.records import Note, Record
 from trajectories.trajectory import Trajectory
 
@@ -72,7 +72,7 @@ def show(app: SessionApp, session: Session, event: Event | Reopened) -> None:
             _happened(app, happening)
         case events.Stepped(step, reply):
             conversation.live.done(step.branch, step.author)
-            if not restated(step):
+            if not restated(step) and step.author not in CLOSING:
                 app.put(of_step(step, reply, lambda number: outputs(session, number)))
             conversation.changed()
         case events.Ended(result):
@@ -103,7 +103,7 @@ def _new(session: Session, word: str) -> str:
     """What a strategy says at the end, without the answer that stands there already."""
     replies = session.engine.trajectory.replies.values() if session.engine else ()
     answer = next((reply.text.strip() for reply in reversed(replies) if reply.branch == "main"), "")
-    return word.strip().removeprefix(answer).strip()
+    return word.strip().removeprefix(answer).removesuffix(answer).strip()
 
 
 def _happened(app: SessionApp, happening: Happening) -> None:
