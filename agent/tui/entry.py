@@ -108,7 +108,7 @@ class Entry(TextArea):
 
     def _shortened(self, text: str) -> str:
         """The text, or a mark for it."""
-        lines = text.count("\n") + 1
+        lines = text.removesuffix("\n").count("\n") + 1
         if len(text) <= LONG and lines <= LINES:
             return text
         size = f"{lines} lines" if lines > 1 else f"{len(text)} characters"
