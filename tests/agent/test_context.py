@@ -114,7 +114,10 @@ def test_pictures_stand_in_the_first_message_of_a_user() -> None:
     ]
     assert said.messages[2]["content"] == "and quickly"
     assert IMAGE_TOKENS < said.input_bound() < IMAGE_TOKENS + 2_000
-    assert texts(talk.said(images={1: [url, url]}))[1] == f"{ISSUE}\n[2 pictures could not be shown: this model takes none]"
+    assert (
+        texts(talk.said(images={1: [url, url]}))[1]
+        == f"{ISSUE}\n[2 pictures could not be shown: this model takes none]"
+    )
 
 
 # Folding where it pays
