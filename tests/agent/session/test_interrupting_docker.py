@@ -17,7 +17,7 @@ SCRIPT = [
     says("Better.", calls("edit", path="a.py", old="return 1", new="return 2"), n=1),
     says("Done."),
 ]
-MOMENTS = {"opening": "Preparing the base", "acting": "edit a.py", "proving": "Running the tests"}
+MOMENTS = {"opening": "", "acting": "edit a.py", "proving": "Running the tests"}
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -25,11 +25,13 @@ def test_a_turn_stops_and_goes_on(talk, make_repo, moment):
     root = make_repo({"a.py": "def f():\n    return 1\n", "tests/test_a.py": SLOW})
     talk = talk(SCRIPT, root=root, settings={"workspace": "docker", "image": IMAGE})
     there = Flag()
-    talk.hooks.append(
-        lambda event: (
-            there.set() if isinstance(event, events.Happened) and MOMENTS[moment] in event.happening.text else None
-        )
-    )
+
+    def look(event: events.Event) -> None:
+        text = event.happening.text if isinstance(event, events.Happened) else ""
+        if isinstance(event, events.Began) if moment == "opening" else MOMENTS[moment] in text:
+            there.set()
+
+    talk.hooks.append(look)
     talk.session.say("Make it better")
     assert there.wait(PATIENCE)
     talk.session.interrupt()
