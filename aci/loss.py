@@ -50,6 +50,23 @@ def judge_loss(
     return replace(verdict, no_loss=no_loss, lost=lost, flaky=tuple(flaky), contradicted=contradicted)
 
 
+def judge_harness(trial: Trial, after: Workspace, tree: str, verdict: Verdict) -> Verdict:
+    """The verdict with `no_loss` null where all that is lost passes at `tree`, which has the patch's own test
+    configuration: it may be wanted, and it may be what makes them pass."""
+    trial.say("Repeating what was lost with the test configuration of the patch")
+    if verdict.granularity == "command":
+        passing = trial.code(after, tree) == 0
+    else:
+        report = trial.only(after, verdict.lost, tree)
+        passing = all(passes(report, id) for id in verdict.lost)
+    if not passing:
+        return verdict
+    trial.note(f"These pass only with {some(trial.parts.kept_out)} as the patch has it: {some(verdict.lost)}.")
+    for id in verdict.lost:
+        trial.failures.pop(id, None)
+    return replace(verdict, no_loss=None, lost=())
+
+
 def _is_taken_out(trial: Trial, baseline: Report, suite: Report | None, id: str) -> bool:
     """Whether a test is no longer there since the patch, which may, changed its file."""
     result = baseline.find(id)

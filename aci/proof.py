@@ -17,11 +17,11 @@ from dataclasses import replace
 from aci import evidence
 from aci.advice import affected_callers
 from aci.checks import broken, configured, run_checks
-from aci.commands import narrowed
+from aci.commands import is_run_by, narrowed
 from aci.digest import digest
 from aci.example import only_the_example
-from aci.loss import judge_loss
-from aci.patch import is_test
+from aci.loss import judge_harness, judge_loss
+from aci.patch import is_test, is_test_config
 from aci.regression import related_tests
 from aci.reproduction import mended, reproduce
 from aci.testing import Report
@@ -62,11 +62,12 @@ def prove(
     WorkspaceError; tests that cannot be run are told in notes. `known` keeps what the suite did without the patch, for
     the next proof on the same base. Without `reproduces` the patch is to change no behaviour: no test has to be red,
     and `no_loss` is true only where the runs can be trusted. With `changed_tests` those that it changes run as it has
-    them, and what it took out of their files is told, not lost.
+    them, and what it took out of their files is told, not lost; test configuration stays the base's in any case, and
+    what passes only with the patch's own is not judged.
     """
     parts = separate(trees, base_tree, tree, command)
     if changed_tests:
-        parts = replace(parts, source=(*parts.source, *parts.tests, *parts.kept_out), tests=(), kept_out=())
+        parts = _with_tests(parts, command)
     if not parts.source:
         return Verdict(
             "unproven" if parts.tests or parts.kept_out else "none", notes=_about(trees, base_tree, tree, parts)
@@ -86,10 +87,21 @@ def prove(
             nodes = tuple(reproduction) or (*parts.tests, *mended(trial, baseline, suite, places))
             verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, after, baseline, suite, verdict)
+        if changed_tests and parts.kept_out and verdict.lost:
+            verdict = judge_harness(trial, after, trees.overlay(proved, tree, parts.kept_out), verdict)
         if verdict.no_loss is not False and (verdict.green or not reproduces):  # else nobody needs to ask them
             verdict = _checked(trial, before, after, verdict)
     verdict = _conclude(trial, baseline, suite, verdict)
     return verdict if reproduces or _is_trusted(trial, baseline, suite) else replace(verdict, no_loss=None)
+
+
+def _with_tests(parts: Parts, command: str) -> Parts:
+    """The parts of a patch that may change tests. What decides how tests run and how they are told stays kept out: a
+    hook in conftest.py can call every outcome passed."""
+    tests = [path for path in parts.kept_out if is_test(path) and not is_test_config(path)]
+    tests = [path for path in tests if not is_run_by(command, path)]
+    kept_out = tuple(path for path in parts.kept_out if path not in tests)
+    return replace(parts, source=(*parts.source, *parts.tests, *tests), tests=(), kept_out=kept_out)
 
 
 def _fork(fork: Callable[[str], Workspace], tree: str) -> Workspace:
@@ -244,7 +256,8 @@ def _about(trees: Trees, base: str, tree: str, parts: Parts) -> tuple[str, ...]:
     if not parts.source:
         notes.append("The patch changes no source file." if parts.tests or parts.kept_out else "Nothing was changed.")
     if parts.kept_out:
-        what = "Changes to existing tests, test configuration and what runs the tests"
+        tests = "existing tests, " if any(is_test(path) and not is_test_config(path) for path in parts.kept_out) else ""
+        what = f"Changes to {tests}test configuration and what runs the tests"
         notes.append(f"{what} were left out: {some(parts.kept_out)}.")
     by_name = [path for path in (*parts.tests, *parts.kept_out) if _is_test_by_name_only(trees, (base, tree), path)]
     if by_name:
