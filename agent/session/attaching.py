@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from base64 import b64encode
 from dataclasses import dataclass
+from errno import EINVAL
 from functools import cached_property
 from pathlib import Path
 
 from aci.view import clean
 from agent.intake import MAGIC, MOST_PICTURES, from_text, issue_from
 from trajectories.errors import UsageError
+from trajectories.plumbing import QUIET, GitFailed, environment, git
 from trajectories.records import Issue
 
 MOST_TEXT = 100_000
@@ -51,12 +54,13 @@ TRAILING = ".,;:!?)]}'"
 @dataclass(frozen=True)
 class Request:
     """`words` are the user's; `more` what they bring along, `images` data: URLs. `whole` is an issue that was named
-    and nothing else."""
+    and nothing else. `read` is what the user is told of what was read."""
 
     words: str
     more: str = ""
     images: tuple[str, ...] = ()
     whole: Issue | None = None
+    read: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -80,41 +84,56 @@ class Request:
 def attached(words: str, root: Path) -> Request:
     """The request that words make. Files are looked for in the present folder, then in the repository at `root`.
 
-    Only what lies in the repository is read, and pictures; any other file must be all that is named, since a text that
-    was pasted may name what its reader does not want to send. Raises UsageError for a file that is not there.
+    Only what lies in the repository is read, and nothing of git's own. What lies elsewhere must be named in full (from
+    / or ~) and be all that is named; a picture may stand beside other words of one line: a text that was pasted may
+    name what its reader does not want to send, and so may a link. What was read and is no part of the repository is
+    told. Raises UsageError for a file that is not there or may not be read.
     """
     words = words.strip()
     if ADDRESS.fullmatch(words):
         issue = issue_from(url=words)
         return Request(words, images=issue.images, whole=issue)
     alone = MENTION.fullmatch(words)
-    file = _found(alone[1] or alone[2], root) if alone else None
+    name = (alone[1] or alone[2]) if alone else ""
+    file = _found(name, root) if alone else None
     if file is not None and file.is_file() and not _picture(file):
+        _permit(file, name, root, alone=True)
         issue = issue_from(file=file)
-        return Request(words, images=issue.images, whole=issue)
+        return Request(words, images=issue.images, whole=issue, read=_told(file, root))
     names = [quoted or bare for quoted, bare in MENTION.findall(words)]
     pictures = [word for word in words.split() if PICTURE.search(word[-6:]) and not word.startswith("@")]
-    return _with(words, names, pictures, root)
+    return _with(words, names, pictures, root, alone is not None)
 
 
-def _with(words: str, names: list[str], pictures: list[str], root: Path) -> Request:
-    texts, images, room = [], [], MOST_PICTURES
+def _with(words: str, names: list[str], pictures: list[str], root: Path, alone: bool) -> Request:
+    texts, images, read, room = [], [], [], MOST_PICTURES
     for name in dict.fromkeys([*names, *pictures]):
         path = _found(name, root)
         if path is None:
             if name in names and "\n" not in words and _is_path(name):
                 raise UsageError(f"There is no file {name}.", "Check the name: it counts from this folder.")
             continue
+        picture = _picture(path)
+        if not picture and name not in names:
+            continue
+        try:
+            _permit(path, name, root, alone or (bool(picture) and "\n" not in words))
+        except UsageError as refused:
+            if name in names:
+                raise
+            read.append(f"Not read: {refused.message}")  # it stays words: a log that was pasted names many
+            continue
+        read += _told(path, root)
         if path.is_dir():
             texts.append(_listing(path, name))
-        elif picture := _picture(path):
+        elif picture:
             room -= len(picture)
             if room < 0:
                 raise UsageError(f"{name} makes too much of pictures.", f"Give less than {MOST_PICTURES:,} bytes.")
             images.append(picture)
-        elif name in names:
+        else:
             texts.append(_text(path, name, root))
-    return Request(words, "\n\n".join(texts), tuple(images))
+    return Request(words, "\n\n".join(texts), tuple(images), read=tuple(read))
 
 
 def _found(name: str, root: Path) -> Path | None:
@@ -124,9 +143,44 @@ def _found(name: str, root: Path) -> Path | None:
             try:
                 if each and path.exists():
                     return path.resolve()
-            except (OSError, ValueError):
+            except (OSError, ValueError, RuntimeError):  # a home that nobody has
                 continue
     return None
+
+
+def _permit(path: Path, name: str, root: Path, alone: bool) -> None:
+    """Raises UsageError where this may not be read by that name."""
+    if any(part.lower() == ".git" for part in path.parts):
+        raise UsageError(f"{name} is git's own and is not read.", "Put what matters of it into words.")
+    if _is_within(path, root):
+        return
+    written = Path(name.rstrip(TRAILING)).expanduser()
+    lexically = Path(os.path.abspath(written))  # noqa: PTH100 - links are not to be followed
+    if _is_within(lexically, root) or not written.is_absolute():
+        raise UsageError(f"{name} leads outside the repository, to {path}.", "Give that name in full, alone.")
+    if not alone:
+        raise UsageError(f"{name} lies outside the repository.", "Give it alone on the line to have it read.")
+
+
+def _is_within(path: Path, root: Path) -> bool:
+    return any(path.is_relative_to(each) for each in (root, root.resolve()))
+
+
+def _told(path: Path, root: Path) -> tuple[str, ...]:
+    """Says what was read where it is no part of the repository, or git ignores it."""
+    size = "its names" if path.is_dir() else f"{path.stat().st_size:,} bytes"
+    if not _is_within(path, root):
+        return (f"Read {clean(str(path))}, {size}.",)
+    if path.is_dir():
+        return ()
+    ask = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", str(path))
+    try:
+        ignored = git("-C", str(root), *ask, env=environment(QUIET, keep=("GIT_CONFIG",)))
+    except GitFailed:  # a folder without git
+        return ()
+    if not ignored:
+        return ()
+    return (f"Read {clean(path.relative_to(root.resolve()).as_posix())}, {size}; git ignores it.",)
 
 
 def _is_path(name: str) -> bool:
@@ -135,16 +189,14 @@ def _is_path(name: str) -> bool:
 
 
 def _text(path: Path, name: str, root: Path) -> str:
-    if not path.is_relative_to(root.resolve()):
-        raise UsageError(f"{name} lies outside the repository.", "Give it alone on the line to have it read.")
     try:
-        data = path.read_bytes()
+        data, size = _bytes(path, MOST_TEXT * 4)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}.", "Name another file.") from None
     if b"\0" in data[:8000]:
-        return f"{name} is a binary file of {len(data):,} bytes."
-    text = clean(data[: MOST_TEXT * 4])
-    cut = f"\n[{name} is longer: view it for the rest.]" if len(text) > MOST_TEXT or len(data) > MOST_TEXT * 4 else ""
+        return f"{name} is a binary file of {size:,} bytes."
+    text = clean(data)
+    cut = f"\n[{name} is longer: view it for the rest.]" if len(text) > MOST_TEXT or size > len(data) else ""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     shown = path.relative_to(root.resolve()).as_posix()
     return f"{shown}:\n{fence}\n{text[:MOST_TEXT].rstrip()}\n{fence}{cut}"
@@ -163,10 +215,20 @@ def _listing(path: Path, name: str) -> str:
 def _picture(path: Path) -> str:
     """A picture by its bytes as a data: URL; "" for any other file."""
     try:
-        if path.stat().st_size > MOST_PICTURES:
-            return ""
-        data = path.read_bytes()
+        data, size = _bytes(path, MOST_PICTURES)
     except OSError:
+        return ""
+    if size > len(data):
         return ""
     kind = next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
     return f"data:image/{kind};base64,{b64encode(data).decode()}" if kind else ""
+
+
+def _bytes(path: Path, most: int) -> tuple[bytes, int]:
+    """So many bytes of a regular file, and its size. Raises OSError, also for a device or a pipe, which may never end:
+    opening one does not wait."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
+        found = os.fstat(handle.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(EINVAL, "it is no regular file")
+        return handle.read(most), found.st_size

@@ -47,6 +47,8 @@ class Turning:
             self.act(words, BY_HAND)
             return
         request = attached(words, self._session.start.source.root)
+        for line in request.read:
+            self._session.tell(line, "notice")
         strategy = self.strategy()
         if self._paused() and self._same(strategy) and not request.images:
             engine = self._engine()
@@ -205,6 +207,7 @@ class Turning:
 
     def _have(self, engine: Engine) -> None:
         engine.approve = self._session.ask
+        engine.rest()
         self._session.engine = engine
         self._session.standing.look()
         self._session.hear(Opened(engine.trajectory))

@@ -1,5 +1,8 @@
 """What words bring along: files, folders, pictures, whole issues; and what they must not."""
 
+import os
+import subprocess
+
 import pytest
 
 from agent.session.attaching import MOST_TEXT, attached
@@ -85,16 +88,69 @@ def test_a_pasted_text_may_name_what_is_not_there(root):
     assert attached(words, root).text == words
 
 
-def test_a_file_elsewhere_is_read_only_if_it_is_all(root):
-    assert attached("@../outside.md", root).issue.title == "Outside"
-    with pytest.raises(UsageError, match="outside the repository"):
-        attached("Solve this:\n@../outside.md", root)
+def test_a_file_elsewhere_is_read_only_if_it_is_all_and_named_in_full(root):
+    outside = root.parent / "outside.md"
+    request = attached(f"@{outside}", root)
+    assert (request.issue.title, request.read) == ("Outside", (f"Read {outside}, 18 bytes.",))
+    for words in (f"Solve this:\n@{outside}", f"Solve @{outside}", "@../outside.md", f"What is in @{root.parent} ?"):
+        with pytest.raises(UsageError, match="outside the repository"):
+            attached(words, root)
 
 
-def test_a_link_out_of_the_repository_is_outside(root):
+def test_a_folder_elsewhere_is_listed_alone_and_told(root):
+    request = attached(f"@{root.parent}", root)
+    assert "holds:\noutside.md\nrepo/" in request.text
+    assert request.read == (f"Read {root.parent}, its names.",)
+
+
+def test_a_picture_elsewhere_is_told_and_not_taken_from_a_pasted_text(root):
+    shot = root.parent / "other.png"
+    shot.write_bytes(PNG)
+    request = attached(f"Look at {shot}", root)
+    assert (len(request.images), request.read) == (1, (f"Read {shot}, 48 bytes.",))
+    pasted = attached(f"Look:\n{shot}", root)
+    assert (pasted.images, pasted.read) == ((), (f"Not read: {shot} lies outside the repository.",))
+
+
+@pytest.mark.parametrize("words", ["@link.md", "Solve @link.md", "@{root}/link.md", "@away", "see @link.png"])
+def test_a_link_out_of_the_repository_is_refused_also_alone(root, words):
+    (root.parent / "secret.png").write_bytes(PNG)
     (root / "link.md").symlink_to(root.parent / "outside.md")
+    (root / "link.png").symlink_to(root.parent / "secret.png")
+    (root / "away").symlink_to(root.parent)
     with pytest.raises(UsageError, match="outside the repository"):
-        attached("Solve @link.md", root)
+        attached(words.format(root=root), root)
+
+
+@pytest.mark.parametrize("words", ["@.git/config", "@.git", "Report:\nsee @.git/config please", "@hidden"])
+def test_nothing_of_gits_own_is_read(root, words):
+    (root / ".git").mkdir()
+    (root / ".git" / "config").write_text("url = https://me:password@host/x\n")
+    (root / "hidden").symlink_to(".git/config")
+    with pytest.raises(UsageError, match="git's own"):
+        attached(words, root)
+
+
+def test_an_ignored_file_is_told(root):
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    (root / ".gitignore").write_text(".env\n")
+    (root / ".env").write_text("A=1\n")
+    assert attached("see @.env", root).read == ("Read .env, 4 bytes; git ignores it.",)
+    assert attached("see @src/a.py", root).read == ()
+
+
+@pytest.mark.parametrize("words", ["@pipe", "look at @pipe please", "pipe.png @pipe"])
+def test_a_pipe_is_not_waited_for(root, words):
+    os.mkfifo(root / "pipe")
+    with pytest.raises(UsageError, match="no regular file"):
+        attached(words, root)
+
+
+def test_a_device_is_not_read(root):
+    with pytest.raises(UsageError, match="no regular file"):
+        attached("@/dev/zero", root)
+    with pytest.raises(UsageError, match="outside the repository"):
+        attached("names\n@/dev/zero here", root)
 
 
 def test_an_address_of_an_issue_elsewhere(root):
