@@ -34,7 +34,6 @@ RUNS = words_of(
 """Run what they are told, in ways too many to be read here."""
 
 RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
-    "git": re.compile(r"run|foreach|-[cOx].*|--(ex|up|rece|op|ou|conf).*"),
     "rg": re.compile(r"--(pre|hostname-bin)(=.*)?"),
     "sort": re.compile(r"-[a-zA-Z]*o.*|--(co|o).*"),
     "tar": re.compile(r"-?[a-zA-Z]*[IF].*|--(us|ch|to-c|rsh|in|new-).*"),
@@ -46,7 +45,23 @@ RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
 }
 """Arguments with which a program that otherwise looks or builds runs another, or writes where it is told."""
 
-_ENDING = frozenset(("git", "rg", "fd", "sort"))
+GIT_READS = words_of(
+    "status log show diff blame annotate grep ls-files ls-tree rev-parse rev-list describe shortlog cat-file "
+    "merge-base show-ref for-each-ref name-rev diff-tree diff-index diff-files count-objects check-ignore check-attr"
+)
+"""Subcommands of git that only read. All others write, fetch, or run hooks, filters and what they are told."""
+_GIT_LISTS = {
+    "branch": words_of("-a -r -v -vv -av -avv --list --all --show-current --no-color"),
+    "remote": words_of("-v --verbose"),
+    "tag": words_of("-l --list"),
+}
+"""Those that read where nothing but these stands behind them."""
+_GIT_RUNNING = re.compile(r"--ex(?!cl|it).*|--o(?!n|th|r|urs|b).*|--(he|filters|text).*|--o")
+"""Options of theirs that write files or run programs, cut short as git allows it."""
+_GIT_PAGER = re.compile(r"-(?!-)[^efmABC]*O.*")
+"""Of `git grep`, among other letters: behind some of them stands a value."""
+
+_ENDING = frozenset(("rg", "fd", "sort"))
 """Read nothing behind `--` as an option."""
 
 _TELLING = frozenset(("-c", "-m", "-e", "--version", "-V"))
@@ -97,6 +112,8 @@ def _not_plain(name: str, words: Words) -> str:
     told = any(word in _TELLING or not (word or "-").startswith("-") for word in words[1:])
     if name in INTERPRETERS and not told:
         return f"`{name}` runs what it reads"
+    if name == "git":
+        return _git(words)
     if name == "sed" and not _prints(words):
         return "`sed` can write files and run commands"
     options = RUNNING_OPTIONS.get(name)
@@ -106,6 +123,23 @@ def _not_plain(name: str, words: Words) -> str:
         return f"a name or value may be read as an option of `{name}`"
     strange = next((word for word in words[1:] if word and options and options.fullmatch(word)), None)
     return f"`{name} {strange}` may run or write something else" if strange else ""
+
+
+def _git(words: Words) -> str:
+    """Why no rule may allow a command of git's, if so: all but reading is asked each time."""
+    rest = words[2:] if words[1:2] == ("--no-pager",) else words[1:]
+    verb, options = (rest[0], rest[1:]) if rest else (None, ())
+    if "--" in options:
+        options = options[: options.index("--")]
+    if verb is None or None in options:
+        return "a name or value may be read as an option of `git`"
+    if verb in _GIT_LISTS and _GIT_LISTS[verb].issuperset(rest[1:]):
+        return ""
+    if verb not in GIT_READS:
+        return f"`git {verb}` does more than read"
+    running = (_GIT_RUNNING, _GIT_PAGER) if verb == "grep" else (_GIT_RUNNING,)
+    strange = next((word for word in options if word and any(each.fullmatch(word) for each in running)), None)
+    return f"`git {verb} {strange}` may run or write something else" if strange else ""
 
 
 def _prints(words: Words) -> bool:

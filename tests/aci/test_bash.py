@@ -6,9 +6,9 @@ from aci.bash import LONGEST, read
 
 PLAIN = {
     "git status -s": [("git", "status", "-s")],
-    "git add a && git commit -m 'a b' || ls; pwd": [
-        ("git", "add", "a"),
-        ("git", "commit", "-m", "a b"),
+    "git log a && git grep -e 'a b' || ls; pwd": [
+        ("git", "log", "a"),
+        ("git", "grep", "-e", "a b"),
         ("ls",),
         ("pwd",),
     ],
