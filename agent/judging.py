@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from agent.approvals import Approval
 
 HARMLESS = frozenset(("true", "false", ":", "pwd"))
+IGNORED = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]|:.*")
 STREAMS = frozenset(("/dev/null", "/dev/stdout", "/dev/stderr"))
 
 
@@ -61,6 +63,8 @@ def _names(approval: Approval, deny: Sequence[Rule], kept: Sequence[Kept]) -> De
     names = approval.subject.split("\n")
     if denied := [rule for rule in deny if any(map(rule.matches, names))]:
         return Decision(False, tuple(denied), "config")
+    if approval.why:
+        return Decision(None, why=approval.why)
     plain = not any(".." in name.split("/") for name in names)
     covering = [next((each for each in kept if plain and each.rule.matches(name)), None) for name in names]
     if None not in covering:
@@ -98,13 +102,19 @@ def _leaving(line: Line, approval: Approval) -> Iterator[str]:
 
 def inside(path: str, folder: str, root: str) -> bool:
     """Whether a path, absolute or seen from `folder`, lies under `root` when links are followed, and is none of git's
-    own files."""
+    own files, by whatever name a file system knows them. Where nobody can tell, it does not."""
     if path in STREAMS:
         return True
-    parts = path.split("/")
-    if not path or not root or ".." in parts or ".git" in parts:
+    if not path or not root or ".." in path.split("/") or _is_of_git(path.split("/")):
         return False
     try:
-        return Path(folder, path).resolve().is_relative_to(Path(root).resolve())
-    except (OSError, RuntimeError, ValueError):  # links in a circle
+        below = Path(folder, path).resolve().relative_to(Path(root).resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a way out
         return False
+    return not _is_of_git(below.parts)
+
+
+def _is_of_git(parts: Sequence[str]) -> bool:
+    """HFS passes over some characters, NTFS over dots and blanks at an end, and knows a short name."""
+    names = (IGNORED.sub("", part).casefold().rstrip(". ") for part in parts)
+    return any(name in (".git", "git~1") for name in names)

@@ -149,7 +149,7 @@ def test_all_commands_can_be_denied() -> None:
         ("python setup.py build", ["python setup.py"]),
         ("uv run pytest", ["uv run pytest"]),
         ("X=1 pytest a", ["X=1 pytest"]),
-        ("git push origin", ["exactly git push origin"]),
+        ("cargo publish", ["exactly cargo publish"]),
         ("uv run python -c 1", ["exactly uv run python -c 1"]),
         ("rm -r 'a b'", ["exactly rm -r 'a b'"]),
         ("git log && git diff | cat; git log x", ["git log", "git diff", "cat"]),
@@ -161,6 +161,62 @@ def test_the_rule_that_is_offered(line: str, rules: list[str]) -> None:
     assert [rule.pattern for rule in decision.always] == rules
     if rules:
         assert decide(line, *rules).yes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git clone -u ./evil . x",
+        "git clone --template=evil . x",
+        "git grep -lO./g x",
+        "git grep -Ovi x",
+        "git grep --open-files-in-pager=vi x",
+        "git archive -o /w/x HEAD",
+        "git format-patch -o /tmp HEAD~1",
+        "git bundle create x HEAD",
+        "git difftool -yx./evil",
+        "git diff --output=x",
+        "git log --outp x",
+        "git log -p --ext-d",
+        "git add .",
+        "git branch new",
+        "git -c alias.log=!evil log",
+        "git log $x",
+        "git",
+    ],
+)
+def test_all_of_git_but_reading_is_asked_each_time(line: str) -> None:
+    decision = decide(line, "git")
+    assert (decision.yes, decision.always) == (None, ())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git log --oneline --only-matching -n 3 -- $x",
+        "git grep -nAO -e FOO x",
+        "git grep -eOS x",
+        "git diff --exit-code -O order",
+        "git ls-files -o --others --exclude-standard",
+        "git --no-pager show HEAD:x",
+        "git branch -a",
+        "git remote -v",
+        "git log -- --output=x",
+    ],
+)
+def test_what_git_reads_may_be_allowed(line: str) -> None:
+    assert decide(line, "git").yes
+
+
+def test_a_link_to_gits_own_folder_is_no_way_in(tmp_path: Path) -> None:
+    (tmp_path / ".git" / "hooks").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(".git")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "up").symlink_to("../.git/config")
+    lines = ["cat a > link/hooks/x", "cd link && cat a > b", "cat a > .GIT/config", "cat a > src/up", "cat a > Git~1/x"]
+    lines += ["cd src && cat a > up", "cat a > '.git ./x'", "cat a > .g\u200cit/x"]
+    assert [line for line in lines if decide(line, "cat", root=str(tmp_path)).yes is not None] == []
+    assert decide("cd src && cat a > gitx", "cat", root=str(tmp_path)).yes
 
 
 def test_only_what_is_not_allowed_yet_is_offered() -> None:
