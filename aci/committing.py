@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from aci.merging import merge
-from aci.repository import Repository
+from aci.repository import OPTIONS, Repository
 from trajectories.errors import TryLater, UsageError
 from trajectories.plumbing import GitFailed, environment, git
 from trajectories.records import Base
-from trajectories.trees import Trees
+from trajectories.trees import FOLDER, Trees
 
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
@@ -25,6 +25,14 @@ OURS = b"swe-agent\n"
 """What our lock of the index says."""
 SECONDS = 3600.0
 """Hooks may run tests."""
+SIGNING = {
+    "gpg.program": "gpg",
+    "gpg.openpgp.program": "gpg",
+    "gpg.x509.program": "gpgsm",
+    "gpg.ssh.program": "ssh-keygen",
+    "gpg.ssh.defaultkeycommand": "false",
+}
+"""What runs on the user's machine to sign a commit, and git's own choice."""
 
 
 def check(repository: Repository) -> str:
@@ -64,6 +72,13 @@ def hooks(repository: Repository) -> tuple[str, ...]:
     return tuple(name for name in HOOKS if os.access(folder / name, os.X_OK))
 
 
+def hooks_in_tree(repository: Repository, names: Sequence[str]) -> Mapping[str, str]:
+    """The paths of those of the hooks that are files of the repository: by `core.hooksPath`, or a link."""
+    folder, root = _hooks_folder(repository), repository.root.resolve()
+    files = {name: (folder / name).resolve() for name in names}
+    return {name: str(file.relative_to(root)) for name, file in files.items() if file.is_relative_to(root)}
+
+
 def commit(repository: Repository, trees: Trees, old: Base, tree: str, message: str, with_hooks: bool) -> str:
     """Commit `tree` on top of HEAD, which is `old`, and return the commit's id. Neither working tree nor other paths of
     the index are touched; never signs off, never pushes.
@@ -82,7 +97,7 @@ def commit(repository: Repository, trees: Trees, old: Base, tree: str, message: 
         folder = _hooks_folder(repository) if with_hooks else Path(os.devnull)
         # with the user's own environment: hooks are theirs
         env = environment({**own, "GIT_TERMINAL_PROMPT": "0"}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
-        options = ("-c", f"core.hooksPath={folder}", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+        options = (*OPTIONS, "-c", f"core.hooksPath={folder}", "-c", "maintenance.auto=false", *_signing(repository))
         command = ("commit", "-q", "--no-signoff", "-F", str(text))
         try:
             git("-C", str(repository.root), *options, *command, env=env, timeout=SECONDS)
@@ -91,6 +106,20 @@ def commit(repository: Repository, trees: Trees, old: Base, tree: str, message: 
             raise UsageError(f"git did not commit: {why[-2000:]}", "Mend it, or commit without hooks.") from error
         _follow(repository, trees, old, Path(name))
     return repository.commit()
+
+
+def _signing(repository: Repository) -> list[str]:
+    """Options with which git signs, where it is to, by programs that the user's own configuration names: a repository
+    may have come from anywhere with its own."""
+    chosen = dict(SIGNING)
+    fields = repository._git("config", "--list", "--show-scope", "-z").decode("utf-8", "surrogateescape").split("\0")
+    for scope, field in zip(fields[::2], fields[1::2], strict=False):
+        key, _, value = field.partition("\n")
+        if key in SIGNING and scope in ("system", "global"):
+            chosen[key] = value
+            if key == "gpg.program":
+                chosen["gpg.openpgp.program"] = value
+    return [word for key, value in chosen.items() for word in ("-c", f"{key}={value}")]
 
 
 def unlock(repository: Repository) -> None:
@@ -122,7 +151,9 @@ def _follow(repository: Repository, trees: Trees, old: Base, folder: Path) -> No
     changed = [change.path for change in trees.changed(staged, merged)]
     lines = []
     for path in changed:
-        mode, id = trees.entry(merged, path) or ("0", "0" * 40)
+        mode, id = trees.entry(merged, path) or (FOLDER, "")
+        if mode == FOLDER:  # nothing there, or a folder where the file was
+            mode, id = "0", "0" * 40
         lines.append(f"{mode} {id}\t".encode() + path.encode("utf-8", "surrogateescape") + b"\0")
     repository._git("update-index", "--replace", "-z", "--index-info", env=own, input=b"".join(lines))
     repository._git("update-index", "-q", "--refresh", env=own, ok=(0, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -149,8 +149,23 @@ def _hooks(session: Session, engine: Engine) -> bool:
         return False
     title = f"Run the repository's hooks too ({', '.join(found)})?"
     detail = "They are this repository's programs, and run on your machine, in no workspace. No commits without them."
-    asked = Approval("commit", title, subject="\n".join(found), detail=detail, cancel=applying.never())
+    if changed := _changed_hooks(engine, found):
+        title = f"Run the repository's hooks too ({', '.join(found)}), of which this session changed {changed}?"
+    why = "hooks run what the repository holds by then"
+    asked = Approval("hooks", title, "\n".join(found), detail, cancel=applying.never(), why=why)
     return session.ask(asked).yes
+
+
+def _changed_hooks(engine: Engine, names: Sequence[str]) -> str:
+    """Which files of the folders of hooks came from the session, as words; "" for none."""
+    paths = committing.hooks_in_tree(engine.repository, names)
+    folders = {path.rpartition("/")[0] for path in paths.values()} - {""}
+    changed = {
+        change.path
+        for data in done_effects(engine.trajectory, "apply")
+        for change in engine.trees.changed(data["host"], data["after"])
+    }
+    return ", ".join(sorted(path for path in changed if path in paths.values() or path.rpartition("/")[0] in folders))
 
 
 def _data(engine: Engine, own: Own, kind: str) -> dict[str, Any]:
