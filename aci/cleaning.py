@@ -11,6 +11,11 @@ _ESCAPES = re.compile(
     r"|\x9b[0-?]*[ -/]*[@-~]"
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_HIDING = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""All controls but tab and newline, what turns the direction of text, and what has no width or looks like nothing."""
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -26,6 +31,19 @@ def clean(data: bytes | str) -> str:
     if "\r" in text or "\b" in text:
         text = "\n".join(_overwritten(line) for line in text.split("\n"))
     return _CONTROLS.sub("", text).rstrip()
+
+
+def visible(text: str) -> str:
+    """The whole text, with what a screen would obey or not show written out: `\\r`, `^[`, `U+202E`. Nothing of it is
+    dropped or overwritten, so that what is approved of is what is shown. Tabs and newlines stay."""
+    return _HIDING.sub(_written, _SURROGATES.sub("\ufffd", text))
+
+
+def _written(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code == 0x0D:
+        return "\\r"
+    return f"^{chr(code ^ 0x40)}" if code < 0x20 or code == 0x7F else f"U+{code:04X}"
 
 
 def _overwritten(line: str) -> str:

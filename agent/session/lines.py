@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from aci.cleaning import visible
 from aci.view import clean
 from agent.console import Console
 from agent.context import HAND
@@ -90,7 +91,7 @@ class Lines:
             case events.Stopped(error):
                 self._failed(error.code, f"{error.message} {error.fix}")
             case events.Asked(approval):
-                self._tell(f"{approval.title} Nobody is there to ask: no.")
+                self._tell(f"{visible(approval.title)} Nobody is there to ask: no.")
                 self.session.answer(approval.id, NOBODY)
             case events.Told(text, kind, _, code):
                 if kind == "error":

@@ -14,17 +14,20 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from aci.view import clean
+from aci.cleaning import visible
 from agent.approvals import Answer, Approval, Scope
 from agent.tui.diff_lines import read
 from agent.tui.diff_view import DiffView
 from agent.tui.hunks import HunksScreen
 
 GRACE = 0.5
-"""Seconds without a key before one counts: what is typed when the question appears is no answer to it."""
-SUBJECT_LINES = 4
+"""Seconds without a key or click, since the question is seen, before one counts: what comes earlier is no answer."""
+NAMED_LINES = 4
+"""Of paths, hosts and the like; a command is shown whole, as the detail."""
 LOW = 24
 """Rows under which a diff takes the place of the paths that it names."""
+LONG_RULES = 120
+"""Characters of rules from which on they scroll with the detail."""
 DETAIL_LINES = 3
 """Rows that a detail has at least."""
 
@@ -37,7 +40,9 @@ class Choice(Static):
         self._action = action
 
     async def on_click(self) -> None:
-        await self.run_action(f"screen.{self._action}")
+        screen = self.screen
+        if not isinstance(screen, ApprovalScreen) or not screen.is_early():
+            await self.run_action(f"screen.{self._action}")
 
 
 class ApprovalScreen(ModalScreen[Answer]):
@@ -50,10 +55,10 @@ class ApprovalScreen(ModalScreen[Answer]):
             width: 100%; max-width: 140; height: auto; max-height: 100%;
             border: round $warning; background: $surface; padding: 0 1;
         }
-        #title { text-style: bold; color: $text-warning; }
+        #title { text-style: bold; color: $text-warning; max-height: 4; }
         #detail { height: auto; background: $surface; scrollbar-size-vertical: 1; }
         #choices { height: auto; margin-top: 1; }
-        .aside { color: $text-muted; padding-left: 3; }
+        .aside { max-height: 4; color: $text-muted; padding-left: 3; }
         Choice:hover { background: $block-hover-background; }
         #reason, #reason:focus { display: none; height: 1; border: none; padding: 0; background: $panel; }
         &.-reasoning #choices { display: none; }
@@ -77,17 +82,24 @@ class ApprovalScreen(ModalScreen[Answer]):
     def __init__(self, approval: Approval, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.approval = approval
+        self._rules = ", ".join(map(visible, approval.always))
         self._clock = clock
-        self._quiet = clock()
+        self._quiet: float | None = None
+        """When the last key came too early, or the question was first shown; None before it is."""
 
     def compose(self) -> ComposeResult:
         approval = self.approval
-        detail = approval.detail or "\n".join(approval.parts)
+        detail, named = approval.detail or "\n".join(approval.parts), approval.subject
+        if approval.kind == "command":  # whole, however long
+            detail, named = "\n\n".join(filter(None, (named, detail))), ""
+        if len(self._rules) > LONG_RULES:
+            detail = f"{detail}\n\nA yes for longer than once allows: {self._rules}"
         with Vertical(id="question"):
-            yield Static(clean(approval.title), id="title", markup=False)
-            if approval.subject and approval.subject not in approval.title:
-                named = "-named" if approval.parts else None
-                yield Static(_shortened(approval.subject), id="subject", classes=named, markup=False)
+            yield Static(visible(approval.title), id="title", markup=False)
+            if named and named not in approval.title:
+                yield Static(
+                    _shortened(named), id="subject", classes="-named" if approval.parts else None, markup=False
+                )
             if detail:
                 yield _shown(detail)
             with Vertical(id="choices"):
@@ -95,18 +107,25 @@ class ApprovalScreen(ModalScreen[Answer]):
             yield Input(placeholder="Why not? Enter tells it, esc goes back", id="reason", compact=True)
 
     def _choices(self) -> ComposeResult:
-        rules = ", ".join(map(clean, self.approval.always))
         yield Choice("y", "yes, once", "yes('once')")
-        if rules:
+        if self._rules:
+            rules = self._rules if len(self._rules) <= LONG_RULES else "what stands at the end above"
             yield Choice("s", "yes, in this session", "yes('session')")
             yield Choice("a", "yes, always in this project", "yes('project')")
             yield Static(f"both allow: {rules}", classes="aside", markup=False)
         elif self.approval.why:
-            yield Static(clean(self.approval.why), classes="aside", markup=False)
+            yield Static(visible(self.approval.why), classes="aside", markup=False)
         if len(self.approval.parts) > 1:
             yield Choice("h", f"choose among {len(self.approval.parts)} hunks", "hunks")
         yield Choice("n", "no; esc too, twice stops the turn", "no")
         yield Choice("r", "no, and say why", "reason")
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """From now on the question can be read."""
+        self._quiet = self._clock()
 
     def on_resize(self) -> None:
         self.set_class(self.size.height < LOW, "-low")
@@ -123,11 +142,17 @@ class ApprovalScreen(ModalScreen[Answer]):
 
     def on_key(self, event: events.Key) -> None:
         """Keys that come too early are for what was there before."""
-        now = self._clock()
-        if now - self._quiet < GRACE:
-            self._quiet = now
+        if self.is_early():
             event.prevent_default()
             event.stop()
+
+    def is_early(self) -> bool:
+        """Whether what comes now was meant for what was there before; then it is quiet from now on."""
+        now = self._clock()
+        if self._quiet is not None and now - self._quiet >= GRACE:
+            return False
+        self._quiet = now if self._quiet is not None else None
+        return True
 
     def action_yes(self, scope: Scope) -> None:
         if scope == "once" or self.approval.always:
@@ -166,10 +191,10 @@ def _shown(detail: str) -> Widget:
         view = DiffView(read(detail))
         view.id = "detail"
         return view
-    return VerticalScroll(Static(clean(detail), markup=False), id="detail")
+    return VerticalScroll(Static(visible(detail), markup=False), id="detail")
 
 
 def _shortened(subject: str) -> str:
-    lines = clean(subject).split("\n")
-    more = len(lines) - SUBJECT_LINES
-    return "\n".join(lines if more <= 0 else [*lines[: SUBJECT_LINES - 1], f"and {more + 1} more"])
+    lines = visible(subject).split("\n")
+    more = len(lines) - NAMED_LINES
+    return "\n".join(lines if more <= 0 else [*lines[: NAMED_LINES - 1], f"and {more + 1} more"])

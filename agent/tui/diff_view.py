@@ -18,7 +18,7 @@ from textual.style import Style
 from agent.tui.diff_lines import FileDiff, Pair, Row, paired
 from agent.tui.diff_text import CUT, LONGEST, TAB, colour, counts, shown, told
 from agent.tui.panel import LETTERS
-from agent.tui.plain import one_line
+from agent.tui.plain import whole_line
 
 CHUNK = 200
 """Rows that are coloured at once."""
@@ -200,15 +200,15 @@ class DiffView(ScrollView, can_focus=True):
 
     def _heading(self, number: int, row: Row) -> Content:
         if row.kind == "hunk":
-            return Content.styled(one_line(row.text), "$text-secondary")
+            return Content.styled(whole_line(row.text), "$text-secondary")
         if row.kind == "note":
-            return Content.styled(f"  {one_line(row.text)}", "italic $text-muted")
+            return Content.styled(f"  {whole_line(row.text)}", "italic $text-muted")
         file = self.files[number]
         if not file.path:  # what stands before a diff: a commit's message
             return Content.styled("Message", "bold")
         return Content.assemble(
             (f"{file.letter} ", f"bold {LETTERS.get(file.letter, '')}"),
-            (one_line(file.path), "bold"),
+            (whole_line(file.path), "bold"),
             ("  " + counts(file), "$text-muted"),
         )
 

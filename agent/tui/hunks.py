@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from agent.tui.diff_lines import FileDiff, read
 from agent.tui.diff_view import DiffView
-from agent.tui.plain import one_line
+from agent.tui.plain import whole_line
 
 KEYS = "space one, a all, n none, y takes them, enter larger, j/k scroll, esc back"
 
@@ -52,7 +52,7 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
 
     def __init__(self, parts: Sequence[str], title: str) -> None:
         super().__init__()
-        self._title = one_line(title)
+        self._title = whole_line(title)
         self._parts = [(read(part) or [FileDiff("")])[0] for part in parts]
         self._taken = [True] * len(parts)
 
@@ -72,7 +72,7 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
         options, before = [], None
         for number, part in enumerate(self._parts):
             if part.path != before:
-                options.append(Option(Content.styled(one_line(part.path) or "?", "bold"), disabled=True))
+                options.append(Option(Content.styled(whole_line(part.path) or "?", "bold"), disabled=True))
                 before = part.path
             options.append(Option(self._line(number), id=str(number)))
         return options
@@ -81,7 +81,7 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
         part = self._parts[number]
         at = next((row.text for row in part.rows if row.kind == "hunk"), ", ".join(part.notes))
         mark = "[x]" if self._taken[number] else "[ ]"
-        return Content(f"{mark} +{part.added} -{part.removed}  {one_line(at)}")
+        return Content(f"{mark} +{part.added} -{part.removed}  {whole_line(at)}")
 
     @property
     def _number(self) -> int | None:

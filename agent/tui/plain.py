@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from aci.cleaning import clean
-
-LINE_ENDS = str.maketrans({"\u2028": " ", "\u2029": " "})
-"""What Python takes for an end of line and a terminal does not."""
+from aci.cleaning import clean, visible
 
 
 def one_line(text: str) -> str:
@@ -13,8 +10,13 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def whole_line(text: str) -> str:
+    """The same of a diff, of which nothing may hide."""
+    return " ".join(visible(text).split())
+
+
 def code_line(text: str, tab: int, longest: int) -> str:
-    """A line of code with its tabs as spaces, cut where nobody scrolls to."""
+    """A line of code with its tabs as spaces, cut where nobody scrolls to; what would hide in it is written out."""
     more = len(text) - longest
-    line = clean(text[:longest]).translate(LINE_ENDS).expandtabs(tab)
+    line = visible(text[:longest]).expandtabs(tab)
     return f"{line} … {more} more characters" if more > 0 else line

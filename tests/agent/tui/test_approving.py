@@ -140,7 +140,7 @@ def test_it_shows_the_rules_it_would_keep_and_text_as_text() -> None:
     assert "both allow: git push **" in shown
 
 
-def test_escape_sequences_of_a_title_are_not_shown() -> None:
+def test_escape_sequences_are_written_out() -> None:
     app = Asking(Approval("command", "Run \x1b[2Jthis?", "ls \x1b]0;x\x07", "because\x1b[1m [b]it"))
 
     async def look(pilot: Pilot[Any]) -> str:
@@ -148,13 +148,14 @@ def test_escape_sequences_of_a_title_are_not_shown() -> None:
 
     shown = running(app, look)
     assert "\x1b" not in shown
-    assert "because [b]it" in shown
+    assert "because^[[1m [b]it" in shown
 
 
 def test_a_choice_can_be_clicked() -> None:
     app = Asking(COMMAND)
 
     async def look(pilot: Pilot[Any]) -> list[Any]:
+        app.quiet()
         await pilot.click(app.screen.query(Choice)[1])
         await pilot.pause()
         return app.answers
@@ -254,3 +255,75 @@ def test_a_long_hunk_is_scrolled_and_has_the_screen_if_wanted() -> None:
         return [scrolled, app.screen.query_one(DiffView).size.height > before]
 
     assert running(app, look, (40, 20)) == [1, True]
+
+
+def rows(app: Asking) -> str:
+    """What stands on the screen."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("rm -rf ~/x #\recho hello", "rm -rf ~/x #\\recho hello"),
+        ("rm -rf x #" + "\b" * 10 + "ls", "rm -rf x #^H^H^H^H^H^H^H^H^H^Hls"),
+        ("echo hi \x1b]0; rm -rf ~/x #\x07", "echo hi ^[]0; rm -rf ~/x #^G"),
+        ("echo \u202egpj", "echo U+202Egpj"),
+    ],
+)
+def test_the_command_that_is_shown_is_the_one_that_runs(command: str, shown: str) -> None:
+    app = Asking(Approval("command", "Run this?", command))
+
+    async def look(pilot: Pilot[Any]) -> str:
+        return rows(app)
+
+    assert shown in running(app, look)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 20)], ids=str)
+@pytest.mark.parametrize(
+    "command",
+    ["echo " + "a" * 3000 + "; evil|sh", "\n".join([*map("echo {}".format, range(60)), "evil|sh"])],
+    ids=["line", "lines"],
+)
+@pytest.mark.parametrize("kept", [True, False], ids=["rule", "once"])
+def test_a_command_is_shown_whole_and_the_choices_stay(command: str, size: tuple[int, int], kept: bool) -> None:
+    rule = (f"command exactly {command}",) if kept else ()
+    app = Asking(Approval("command", "Run this command on this machine?", command, always=rule, why="Why. " * 20))
+
+    async def look(pilot: Pilot[Any]) -> list[str]:
+        first = rows(app)
+        app.quiet()
+        await pilot.press("end")
+        await pilot.pause()
+        return [first, rows(app)]
+
+    first, last = running(app, look, size)
+    for words in ("y  yes, once", "n  no; esc too", "r  no, and say why"):
+        assert words in first
+        assert words in last
+    assert "echo" in first
+    assert "evil|sh" in last
+
+
+def test_what_comes_before_the_question_is_seen_is_no_answer() -> None:
+    """Its time to be read begins with its first picture, not when it is thought of."""
+    app = Asking(COMMAND)
+    screen = ApprovalScreen(COMMAND, lambda: app.now)
+    app.quiet(60)
+    assert screen.is_early()
+
+
+def test_a_click_that_was_on_its_way_is_no_answer() -> None:
+    app = Asking(COMMAND)
+
+    async def look(pilot: Pilot[Any]) -> list[Any]:
+        await pilot.click(app.screen.query(Choice).first())
+        early = list(app.answers)
+        app.quiet()
+        await pilot.click(app.screen.query(Choice).first())
+        await pilot.pause()
+        return [early, *app.answers]
+
+    assert running(app, look) == [[], Answer(True)]

@@ -73,7 +73,7 @@ def test_all_is_told_and_nothing_obeyed() -> None:
         "@@ -1,3 +1,3 @@ class [b]C:",
         "1 1   x = 1",
         '2   - def old(): return "[red]"',
-        '  2 + def new(): return "red"',
+        '  2 + def new(): return "^[[31mredU+202E"',
         "3 3   y   = 2",
         "",
         "M logo.png  binary",
@@ -94,7 +94,7 @@ def test_side_by_side_where_there_is_room() -> None:
 
     wide, narrow = running(Shown(SMALL), look, (160, 24))
     assert wide[3].split("  ")[0] == '2 - def old(): return "[red]"'
-    assert wide[3].endswith('2 + def new(): return "red"')
+    assert wide[3].endswith('2 + def new(): return "^[[31mredU+202E"')
     assert narrow[3] == '2   - def old(): return "[red]"'
 
 
@@ -205,7 +205,7 @@ def test_what_is_selected_has_no_numbers() -> None:
         assert whole is not None
         return [some[0], whole[0].splitlines()[4]]
 
-    assert running(Shown(SMALL), look) == ['old(): return "[red]"\ndef new', 'def new(): return "red"']
+    assert running(Shown(SMALL), look) == ['old(): return "[red]"\ndef new', 'def new(): return "^[[31mredU+202E"']
 
 
 def test_a_line_of_a_megabyte_is_cut() -> None:
