@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha1
@@ -47,14 +48,23 @@ def keep(objects: Objects, folder: Path) -> None:
         (".pack", pack),
         (".idx", _index(pack[-20:], places)),
     ):  # the .idx last: with it the pack is there
-        new = folder / f".{name.name}{end}"
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.chmod(0o444)
-        new.replace(name.with_name(name.name + end))
+        _keep(data, name.with_name(name.name + end))
     sync_folder(folder)
+
+
+def _keep(data: bytes, file: Path) -> None:
+    # a name of its own, since others may write the same pack now; git clears away what is called tmp_
+    with tempfile.NamedTemporaryFile(prefix="tmp_", dir=file.parent, delete=False) as out:
+        new = Path(out.name)
+        try:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+            new.chmod(0o444)
+            new.replace(file)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
 
 
 def _packed(objects: Objects) -> tuple[bytes, dict[str, tuple[int, int]]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,18 @@ def test_the_last_of_a_folder_takes_it_along() -> None:
     tree, made = edited("t", [(None, "", "a/c")], entries.__getitem__)
     assert b"a" not in made[tree][1]
     assert edited("s", [(None, "", "c")], entries.__getitem__)[0] == EMPTY_TREE
+
+
+def test_threads_that_make_the_same_tree_all_get_it(tmp_path: Path) -> None:
+    with Trees(tmp_path / "trees.git") as trees:
+        base = trees.write({f"d/{n}.py": b"%d" % n for n in range(20)}, EMPTY_TREE)
+        start = threading.Barrier(4)
+
+        def make(_: int) -> list[str]:
+            start.wait()
+            return [trees.write({"d/new.py": b"n%d" % n * 1000}, base) for n in range(20)]
+
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(make, range(4)))
+        assert made == [made[0]] * 4
+        assert not list((tmp_path / "trees.git/objects/pack").glob("tmp_*"))
