@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from threading import Lock, Thread
 
-from trajectories.plumbing import QUIET, GitFailed, decode, environment, git
+from aci.repository import Repository
+from trajectories.plumbing import GitFailed, decode
 
 FRESH = 5.0
 """Seconds for which a listing is taken as it is."""
@@ -22,8 +23,8 @@ class Paths:
     """Tracked files, untracked ones that are not ignored, and their folders, as `git` lists them: first and from time
     to time again in a thread. Until that is done there are none, or those of before."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, source: Repository) -> None:
+        self._source = source
         self._paths: list[tuple[str, str]] = []
         self._at: float | None = None
         self._lock = Lock()
@@ -55,20 +56,19 @@ class Paths:
             self._looking.start()
 
     def _look(self) -> None:
-        files = _listed(self._root)
+        files = _listed(self._source)
         folders = {f"{path[: at + 1]}" for path in files for at in _slashes(path)}
         found = sorted({*files, *folders}, key=lambda path: (path.rstrip("/").count("/"), len(path), path))
         self._paths = [(path.lower(), path) for path in found]
         self._at = time.monotonic()
 
 
-def _listed(root: Path) -> list[str]:
-    """The files at `root`; of a folder without git the first ones."""
-    own = environment(QUIET, keep=("GIT_CONFIG",))
+def _listed(source: Repository) -> list[str]:
+    """The files; where git cannot list them, as of a bare repository, the first ones."""
     try:
-        out = git("-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard", env=own)
+        out = source._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     except GitFailed:
-        return list(islice(_walked(root), MOST_WALKED))
+        return list(islice(_walked(source.root), MOST_WALKED))
     return sorted({decode(path) for path in out.split(b"\0")[:-1]})
 
 

@@ -190,7 +190,7 @@ class Session:
     def paths(self) -> Paths:
         """The files that may be named, listed from the first time on."""
         if self._paths is None:
-            self._paths = Paths(self.start.source.root)
+            self._paths = Paths(self.start.source)
         return self._paths
 
     @property
