@@ -132,29 +132,37 @@ class Engine:
         self._standing = 0
         self._stood = Lock()
         self._rested: float | None = None
-        self._begin_to_count()
+        self._begin_to_count(self.trajectory.live_seconds())
 
     @property
     def seconds(self) -> float:
         """Live time of the run, earlier processes included; that in which it stood still, or rested, is not."""
-        return time.monotonic() - self.started if self._rested is None else self._rested
+        if (rested := self._rested) is not None:
+            return rested
+        with self._stood:
+            return (self._since if self._standing else time.monotonic()) - self.started
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """While a turn is worked on. Between turns, and while one is interrupted, the run's time does not pass."""
         self.resumed = self.resumed and not self.opened
         if self._rested is not None:
+            self._begin_to_count(self._rested)
             self._rested = None
-            self._begin_to_count()
         try:
             yield
         finally:
-            self._rested, self.cancel.deadline = self.seconds, None
+            self.rest()
 
-    def _begin_to_count(self) -> None:
-        """`max_time` is that of a turn."""
+    def rest(self) -> None:
+        """From here on the run's time does not pass, until a turn is worked on."""
+        self._rested, self.cancel.deadline = self.seconds, None
+
+    def _begin_to_count(self, seconds: float) -> None:
+        """`seconds` were live before: in a process what it counted itself, which is more than its records know of.
+        `max_time` is that of a turn."""
         now, max_time = time.monotonic(), self.settings.max_time
-        self.started = now - self.trajectory.live_seconds()
+        self.started = now - seconds
         self.cancel.deadline = None if max_time is None else now - self.trajectory.turn_seconds() + max_time
 
     @contextmanager

@@ -19,8 +19,8 @@ from trajectories.plumbing import sync_folder
 from trajectories.records import Hold, Note, Record, Run, Settle, Step, Turn
 from trajectories.trajectory import Trajectory
 
-LEFT_BEHIND = frozenset({"life", "intent", "done"})
-"""Notes that are about the parent's processes, or about what it did to the user's repository."""
+LEFT_BEHIND = frozenset({"intent", "done"})
+"""Notes about what the parent did to the user's repository."""
 NOT_COPIED = ("new-*", "tmp_*", "*.lock", "multi-pack-index*")
 NEVER_CHANGED = re.compile(r"pack-[0-9a-f]+\.\w+|[0-9a-f]{38}|[0-9]+")
 """Packs, loose objects, outputs."""

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from trajectories.records import Exit, Hold, Note, Once, Record, Reply, Run, Settle, Step, Turn
 
+ANEW = ("life", "forked")
+"""Notes before which no time passed: the run was not worked on."""
+
 
 class Trajectory:
     """Grows by `add`, never forgets. Reading it costs no file access."""
@@ -88,7 +91,7 @@ def _live(records: Iterable[Record]) -> float:
         later = isinstance(record, Turn) and turns > 1
         if ended and not later:
             continue
-        if start is None or later or (isinstance(record, Note) and record.kind == "life"):
+        if start is None or later or (isinstance(record, Note) and record.kind in ANEW):
             total += last - start if start is not None else 0.0
             start = record.at
         last, ended = max(record.at, start), isinstance(record, Exit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.session import events
@@ -45,12 +45,16 @@ class Reopened:
     records: tuple[Record, ...]
 
 
-def held(event: Event) -> Event | Reopened | None:
+def held(event: Event, session: Session | None = None) -> Event | Reopened | None:
     """An event as it can be shown later, made in the session's thread; None for a new run, which shows itself."""
+    if isinstance(event, events.Ended):
+        return events.Ended(replace(event.result, word=_new(session, event.result.word)))
     if not isinstance(event, events.Opened):
         return event
     records = tuple(event.trajectory.records)
-    begun = any(isinstance(record, Note) and record.kind == "life" for record in records)
+    kinds = [record.kind for record in records if isinstance(record, Note)]
+    own = kinds[::-1].index("forked") if "forked" in kinds else len(kinds)
+    begun = "life" in kinds[len(kinds) - own :]
     return Reopened(event.trajectory, records) if begun else None
 
 
@@ -77,7 +81,7 @@ def show(app: SessionApp, session: Session, event: Event | Reopened) -> None:
             conversation.changed()
         case events.Ended(result):
             conversation.live.clear()
-            app.put(*ended(result.exit, _new(session, result.word)))
+            app.put(*ended(result.exit, result.word))
             app.notifier.wanted("the turn is done")
         case events.Stopped(error):
             conversation.live.clear()
@@ -99,9 +103,9 @@ def show(app: SessionApp, session: Session, event: Event | Reopened) -> None:
             pass
 
 
-def _new(session: Session, word: str) -> str:
+def _new(session: Session | None, word: str) -> str:
     """What a strategy says at the end, without the answer that stands there already."""
-    replies = session.engine.trajectory.replies.values() if session.engine else ()
+    replies = session.engine.trajectory.replies.values() if session and session.engine else ()
     answer = next((reply.text.strip() for reply in reversed(replies) if reply.branch == "main"), "")
     return word.strip().removeprefix(answer).removesuffix(answer).strip()
 

@@ -432,6 +432,10 @@ def test_time_stands_still_once_however_many_branches_wait(bench):
         with engine.standing_still(), engine.standing_still():
             time.sleep(0.3)
             assert engine.cancel.deadline is None
+            stood = engine.seconds
+            time.sleep(0.1)
+            assert engine.seconds == stood, "what is shown meanwhile stands, too, so it need not go back"
+        assert engine.seconds >= stood
         assert engine.seconds - before < time.monotonic() - began
         assert engine.seconds >= before
         assert engine.cancel.deadline == engine.started + 30.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.agent.talking import Sent, Talk, begun, finished
 from trajectories.errors import Cancelled
 from trajectories.journal import read
 from trajectories.records import Exit, Note, Reply
+from trajectories.trajectory import Trajectory
 
 FILES = {
     "calc.py": "def add(a, b):\n    return a - b\n",
@@ -132,6 +134,33 @@ def test_time_between_turns_is_not_the_runs(talk, monkeypatch):
     trajectory.add(late)
     assert trajectory.live_seconds() == pytest.approx(seconds, abs=0.5)
     assert trajectory.turn_seconds() == 0.0
+
+
+def test_the_time_of_a_process_never_goes_back(talk):
+    it = talk(line("Yes.", n=1), line("No.", n=2))
+    it.go()
+    engine, shown = it.engine, it.engine.seconds
+    engine.trajectory.records[-1] = replace(engine.trajectory.records[-1], at=engine.run.at)
+    engine._rested = shown + 1000  # as after work that is on no record, such as what an interrupted step did
+    it.say("And?")
+    assert 0.0 <= engine.seconds - shown - 1000 < 500
+
+
+def test_a_fork_has_the_time_of_its_parents_turns(talk):
+    it = talk(line("Mend.", MEND, n=1), line("Mended.", n=2))
+    it.go()
+    seconds, last = it.engine.trajectory.live_seconds(), it.steps[-1]
+    it.engine.close()
+    found = origin(f"{it.bench.directory.name}@{last.n}", it.bench.settings)
+    at = found.trajectory.records.index(last)
+    waited = Note("main", "life", "stood still for 60 s", at=last.at + 60)
+    found.trajectory.records[at:] = [waited, replace(last, at=last.at + 60)]
+    found = replace(found, step=found.trajectory.records[-1])
+    forked = read(fork(found, it.settings))
+    assert forked.live_seconds() == pytest.approx(seconds, abs=5.0)
+    kept = Trajectory([*forked.records[:-1], replace(forked.records[-1], at=last.at + 5000)])
+    assert kept.records[-1].kind == "forked"
+    assert kept.live_seconds() == pytest.approx(seconds, abs=5.0)
 
 
 # Interrupted

@@ -115,7 +115,7 @@ def test_what_is_taken_over_and_what_is_not(machine, parent):
     at = next(number for number, record in enumerate(rest) if isinstance(record, Note) and record.kind == "forked")
     assert rest[at].data == {"run": parent["run"], "step": "main#3"}
     kept = [r for r in old.records[2 : old.records.index(old.steps["main"][2]) + 1]
-            if not isinstance(r, Hold | Settle) and not (isinstance(r, Note) and r.kind == "life")]  # fmt: skip
+            if not isinstance(r, Hold | Settle)]  # fmt: skip
     assert list(map(encode, rest[:at])) == list(map(encode, kept))
     store = Path(told["directory"], "trees.git")
     assert not (store / "objects/info/alternates").exists()
