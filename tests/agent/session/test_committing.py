@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from aci import committing as with_git
@@ -234,46 +232,3 @@ def test_a_message_lists_what_was_asked_for_since_the_last_commit(desk) -> None:
     desk.changes({"b.txt": b"C\n"})
     desk.say("/commit")
     assert desk.git("log", "-1", "--format=%B") == "rename it.\n\n- Rename it\n- Test it"
-
-
-def program(tmp_path: Path, name: str) -> tuple[str, Path]:
-    """A program that fails, and what is there once it ran."""
-    file, mark = tmp_path / name, tmp_path / f"{name} ran"
-    file.write_text(f"#!/bin/sh\ntouch '{mark}'\nexit 1\n")
-    file.chmod(0o755)
-    return str(file), mark
-
-
-def test_no_program_that_the_repository_names_watches_files(desk, tmp_path: Path) -> None:
-    monitor, ran = program(tmp_path, "monitor")
-    desk.begin()
-    desk.changes({"b.txt": b"B\n"})
-    desk.git("config", "core.fsmonitor", monitor)
-    desk.say("/commit")
-    assert not ran.exists()
-
-
-@pytest.mark.parametrize(
-    ("kind", "key"), [("openpgp", "gpg.program"), ("openpgp", "gpg.openpgp.program"), ("ssh", "gpg.ssh.program")]
-)
-def test_only_the_users_own_configuration_names_what_signs(desk, tmp_path: Path, kind: str, key: str) -> None:
-    (theirs, ran), (own, ran_own) = program(tmp_path, "theirs"), program(tmp_path, "own")
-    for name, value in (("commit.gpgSign", "true"), ("gpg.format", kind), ("user.signingKey", "key"), (key, theirs)):
-        desk.git("config", name, value)
-    section, _, name = key.rpartition(".")
-    first, _, rest = section.partition(".")
-    with (tmp_path / "home" / ".gitconfig").open("a") as config:
-        config.write(f'[{first} "{rest}"]\n\t{name} = {own}\n' if rest else f"[{first}]\n\t{name} = {own}\n")
-    desk.begin()
-    desk.changes({"b.txt": b"B\n"})
-    with pytest.raises(UsageError, match="did not commit"):
-        desk.say("/commit")
-    assert (ran.exists(), ran_own.exists()) == (False, True)
-
-
-def test_a_file_that_becomes_a_folder_is_gone_from_the_index(desk) -> None:
-    desk.begin()
-    desk.changes({"b.txt": None, "b.txt/x": b"B\n"})
-    desk.say("/commit")
-    assert desk.git("status", "--short") == ""
-    assert [line.partition("\t")[2] for line in desk.index().split("\n")] == ["a.txt", "b.txt/x", "dir/c.txt"]
