@@ -79,9 +79,11 @@ def hooks_in_tree(repository: Repository, names: Sequence[str]) -> Mapping[str, 
     return {name: str(file.relative_to(root)) for name, file in files.items() if file.is_relative_to(root)}
 
 
-def commit(repository: Repository, trees: Trees, old: Base, tree: str, message: str, with_hooks: bool) -> str:
-    """Commit `tree` on top of HEAD, which is `old`, and return the commit's id. Neither working tree nor other paths of
-    the index are touched; never signs off, never pushes.
+def commit(
+    repository: Repository, trees: Trees, old: Base, tree: str, message: str, with_hooks: bool, branch: str = ""
+) -> str:
+    """Commit `tree` on top of HEAD, which is `old` and, if that is given, at `branch`; return the commit's id. Neither
+    working tree nor other paths of the index are touched; never signs off, never pushes.
 
     Raises UsageError, with nothing done, where git or a hook refuses, or HEAD has moved; TryLater while git is busy.
     """
@@ -89,6 +91,8 @@ def commit(repository: Repository, trees: Trees, old: Base, tree: str, message: 
     with _locked(repository), tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
         if repository.commit() != old.commit:
             raise UsageError(f"HEAD of {repository.root} has moved.", "Say /commit again.")
+        if branch and check(repository) != branch:
+            raise UsageError(f"{repository.root} is at {branch} no more.", "Say /commit again.")
         index, text = Path(name, "index"), Path(name, "message")
         text.write_text(message, encoding="utf-8", errors="surrogateescape")
         own = {"GIT_INDEX_FILE": str(index)}

@@ -62,7 +62,7 @@ def commit(session: Session, words: str) -> None:
     done: list[str] = []
 
     def do() -> Mapping[str, Any]:
-        done.append(committing.commit(engine.repository, engine.trees, own.head, own.tree, text, with_hooks))
+        done.append(committing.commit(engine.repository, engine.trees, own.head, own.tree, text, with_hooks, branch))
         return {"commit": done[-1]}
 
     effects.recorded(engine, _data(engine, own, "commit"), do, f"{_count(paths)} committed on {branch}.")

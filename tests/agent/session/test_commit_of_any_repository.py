@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.approvals import Answer
 from trajectories.errors import UsageError
 
 
@@ -50,3 +51,18 @@ def test_a_file_that_becomes_a_folder_is_gone_from_the_index(desk) -> None:
     desk.say("/commit")
     assert desk.git("status", "--short") == ""
     assert [line.partition("\t")[2] for line in desk.index().split("\n")] == ["a.txt", "b.txt/x", "dir/c.txt"]
+
+
+def test_a_commit_goes_to_the_branch_that_was_named_in_the_question(desk) -> None:
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    head = desk.git("rev-parse", "HEAD")
+
+    def switch(_: object) -> Answer:
+        desk.git("switch", "-qc", "other")
+        return Answer(True)
+
+    desk.answers = [Answer(True), switch]
+    with pytest.raises(UsageError, match="at main no more"):
+        desk.say("/commit")
+    assert desk.git("rev-parse", "other", "main").split() == [head, head]
