@@ -54,6 +54,8 @@ def past(trajectory: Trajectory) -> Past:
             source, target = (done, undone) if count > 0 else (undone, done)
             for _ in range(abs(count)):
                 target.append(source.pop())
+        elif before.tree == after.tree and steps and all(rewinds(step) == before.number for step in steps):
+            continue  # nothing came of it
         elif done and before.tree == after.tree and looks(turn.strategy) and not any(map(_goes, steps)):
             done[-1] = Doing(done[-1].request, done[-1].before, after)
         else:

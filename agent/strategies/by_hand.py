@@ -32,9 +32,10 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _action(task: Task, words: str) -> Action:
-    """`!command` is for the shell, anything else names tests: all if nothing is named."""
+    """`!command` is for the shell, `/test TESTS` names tests: all if nothing is named."""
     if words.startswith("!"):
         return Action("shell", {"command": words[1:].strip(), "timeout": LONGEST})
+    words = words.removeprefix("/test")
     try:
         nodes = shlex.split(words)
     except ValueError as error:

@@ -33,7 +33,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         yield task.rewind(task.first, task.tree, "There is nothing to make short yet.", AUTHOR)
         return Outcome(task.tree, Verdict(), "done")
     task.scope = Scope(nothing=True)
-    yield task.say(f"{ASK}\n{task.words}".strip())
+    yield task.say(f"{ASK}\n{task.words.removeprefix('/compact').strip()}".strip())
     for _ in range(TRIES):
         reply = task.ask()
         refused = tuple(Observation(REFUSED, ok=False) for _ in reply.actions)

@@ -15,4 +15,4 @@ GROUP = "what"
 def run(session: Session, words: str) -> None:
     if session.engine is None:
         raise UsageError("Nothing was changed yet.", "Say what to do first.")
-    session.turning.act("", "prove")
+    session.turning.act("/prove", "prove")

@@ -164,3 +164,17 @@ def test_a_proof_without_a_find_leaves_nothing_out(talk):
     assert [record.kind for record in engine.trajectory.records if record.type == "exit"][1] == "not_found"
     texts = [seen.text for step in engine.trajectory.steps["main"] for seen in step.observations]
     assert not any(ABANDONED in text for text in texts)
+
+
+def test_a_command_s_turn_has_the_words_it_was_asked_with(talk):
+    talk = talk([])
+    talk.say("!echo x > c.txt").say("/test nowhere.py").say("/prove").say("/undo 2")
+    assert [turn.request for turn in talk.session.engine.trajectory.turns[1:3]] == ["/test nowhere.py", "/prove"]
+    assert [event.words for event in talk.all(events.Began)][1:3] == ["/test nowhere.py", "/prove"]
+    assert talk.all(events.Stepped)[1].step.actions[0].arguments["nodes"] == ["nowhere.py"]
+
+
+def test_what_came_to_nothing_is_not_undone(talk):
+    talk = talk([]).say("!echo x > c.txt").say("/compact").say("/undo")
+    assert talk.all(events.Stepped)[-1].step.observations[0].text == "Undone: “!echo x > c.txt”."
+    assert not talk.session.status.files
