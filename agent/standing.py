@@ -14,8 +14,12 @@ FIRST = frozenset({HOST, "turn", "user", "resume"})
 
 def started_at(trajectory: Trajectory, base: str) -> str:
     """The tree that the present turn began with."""
-    first = trajectory.turns_at[-1] if len(trajectory.turns) > 1 else 0
-    for at in range(first - 1, -1, -1):
+    return tree_at(trajectory, trajectory.turns_at[-1] if len(trajectory.turns) > 1 else 0, base)
+
+
+def tree_at(trajectory: Trajectory, end: int, base: str) -> str:
+    """The session's files before record number `end`."""
+    for at in range(end - 1, -1, -1):
         record = trajectory.records[at]
         if isinstance(record, Exit) or (isinstance(record, Step) and record.branch == MAIN):
             return record.tree

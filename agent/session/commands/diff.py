@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from aci.hunks import within
 from agent.session import applying
-from agent.standing import MAIN
+from agent.standing import tree_at
 from trajectories.errors import UsageError
-from trajectories.records import Exit, Step
 
 if TYPE_CHECKING:
     from agent.engine import Engine
@@ -63,12 +62,5 @@ def _of_turn(engine: Engine, words: list[str]) -> tuple[str, str]:
         )
     number = int(words[0])
     end = turns[number] if number < len(turns) else len(engine.trajectory.records)
-    return _tree(engine, turns[number - 1]), _tree(engine, end)
-
-
-def _tree(engine: Engine, end: int) -> str:
-    """The session's files before record number `end`."""
-    for record in reversed(engine.trajectory.records[:end]):
-        if isinstance(record, Exit) or (isinstance(record, Step) and record.branch == MAIN):
-            return record.tree
-    return engine.run.base.tree
+    base = engine.run.base.tree
+    return tree_at(engine.trajectory, turns[number - 1], base), tree_at(engine.trajectory, end, base)
