@@ -109,9 +109,13 @@ class Prompt(Vertical):
     def show(self, status: Status) -> None:
         """How the session stands: what can be typed now, and what waits."""
         self._status = status
-        self.entry.placeholder = placeholder(status, self.app.size.width - MARGIN)
+        self.on_resize()
         self.set_class(status.mode == "plan", "-plan")
         self._say("#queued", waiting(status.queued))
+
+    def on_resize(self) -> None:
+        """An empty prompt says what there is room for."""
+        self.entry.placeholder = placeholder(self._status, self.app.size.width - MARGIN)
 
     def put(self, words: str) -> None:
         """Words to edit, in place of what was there."""
@@ -256,9 +260,8 @@ class Prompt(Vertical):
         self.completions.offer(self._complete(self.entry.text, self.entry.at) if self._complete else ())
 
     def _tab(self) -> bool:
-        if not self.entry.text:
-            return False
-        self._offer()
+        if self.entry.text:
+            self._offer()
         return True
 
     def _chose(self, key: str) -> bool:

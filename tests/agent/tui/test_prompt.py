@@ -250,6 +250,23 @@ def test_an_empty_prompt_says_what_can_be_done(changes: dict[str, Any], said: st
     assert said in running(app, look)
 
 
+def test_an_empty_prompt_says_as_much_as_a_new_width_has_room_for() -> None:
+    app = Typed(state="working")
+
+    async def look(pilot: Pilot[None]) -> list[str]:
+        said = []
+        for width in (100, 40, 100):
+            await pilot.resize_terminal(width, 24)
+            await pilot.pause()
+            said.append(str(app.prompt.entry.placeholder))
+        return said
+
+    wide, narrow, again = running(app, look, size=(100, 24))
+    assert wide == again
+    assert len(narrow) < len(wide)
+    assert len(narrow) <= 35
+
+
 def test_a_shell_command_and_plan_mode_have_colours_of_their_own() -> None:
     app = Typed(mode="plan")
 
