@@ -265,9 +265,8 @@ class SessionApp(App[int]):
         if self.session is None:
             self._say(message.words)
             return
-        if self.session.state == "working":
+        if self.session.steer(message.words):
             self.put(Words(message.words, late=True))
-        self.session.steer(message.words)
 
     @on(Prompt.Interrupted)
     def _interrupted(self) -> None:
@@ -281,8 +280,9 @@ class SessionApp(App[int]):
 
     @on(Prompt.Unqueued)
     def _unqueued(self) -> None:
-        if self.session is not None:
-            self.prompt.put(self.session.unqueue())
+        """Unless words were typed since, or none wait any more."""
+        if self.session is not None and not self.prompt.entry.text and (words := self.session.unqueue()):
+            self.prompt.put(words)
 
     @on(Prompt.ModeSwitched)
     def _switched(self) -> None:
@@ -319,10 +319,11 @@ class SessionApp(App[int]):
         self._say(f"/diff {quote(message.path)}")
 
     async def on_event(self, event: events.Event) -> None:
-        """What is typed while a step has the focus is the prompt's, but for the few keys that walk the steps."""
-        typed = isinstance(event, events.Paste) or (isinstance(event, events.Key) and event.key not in WALKING)
-        if typed and isinstance(self.focused, Conversation):
-            self.screen.set_focus(self.prompt.entry)
+        """What is typed is the prompt's wherever the focus is, but for the few keys that walk steps and files."""
+        if isinstance(event, events.Paste) or (isinstance(event, events.Key) and event.key not in WALKING):
+            for prompt in self.screen.query(Prompt):  # a dialog's screen has none
+                if not prompt.entry.has_focus:
+                    self.screen.set_focus(prompt.entry)
         if isinstance(event, events.Key) and self._mounted_event.is_set():
             self.conversation.typed()
         await super().on_event(event)
@@ -380,7 +381,7 @@ class SessionApp(App[int]):
         """In the session's threads."""
         from agent.tui.showing import held
 
-        if (kept := held(event)) is not None:
+        if (kept := held(event, self.session)) is not None:
             self.mailbox.post(kept)
 
     def _hear(self, event: Event | Reopened) -> None:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 
-from tests.agent.tui.played import POINTS, Played, still
+from agent.session.events import Ended
+from agent.tui.prompt import Prompt
+from tests.agent.tui.played import POINTS, WORKED, Played, Point, ended, still, step
 
 
 def played(
-    tmp_path: Path, use: Callable[[Played, Pilot[Any]], Awaitable[None]], size: tuple[int, int] = (120, 30)
+    tmp_path: Path,
+    use: Callable[[Played, Pilot[Any]], Awaitable[None]],
+    size: tuple[int, int] = (120, 30),
+    point: Point = POINTS["long"],
 ) -> None:
     async def run() -> None:
-        app = Played(POINTS["long"], "dark", tmp_path)
+        app = Played(point, "dark", tmp_path)
         async with app.run_test(size=size) as pilot:
             await still(pilot)
             await use(app, pilot)
@@ -32,6 +39,65 @@ def test_what_is_typed_at_a_step_is_the_prompts(tmp_path: Path) -> None:
         assert app.prompt.entry.text == "jg x"
 
     played(tmp_path, use)
+
+
+@pytest.mark.parametrize("where", ["Entry", "Conversation", "#files"])
+def test_keys_reach_the_prompt_wherever_the_focus_is(tmp_path: Path, where: str) -> None:
+    async def use(app: Played, pilot: Pilot[Any]) -> None:
+        done: list[str] = []
+        app.session.interrupt = lambda: done.append("interrupted")  # type: ignore[union-attr, method-assign]
+        app.query_one(where).focus()
+        await pilot.press("escape")
+        app.query_one(where).focus()
+        await pilot.press("h", "i")
+        assert (app.prompt.entry.text, done) == ("hi", ["interrupted"])
+        app.query_one(where).focus()
+        await pilot.press("ctrl+c")
+        assert app.prompt.entry.text == ""
+        app.query_one(where).focus()
+        await pilot.press("tab", "tab")
+        assert app.focused is app.prompt.entry
+        app.query_one(where).focus()
+        app.session.close = lambda: done.append("closed")  # type: ignore[union-attr, method-assign]
+        await pilot.press("ctrl+d")
+        assert app._leaving
+
+    played(tmp_path, use, point=POINTS["working"])
+
+
+def test_up_takes_nothing_from_what_is_typed(tmp_path: Path) -> None:
+    async def use(app: Played, pilot: Pilot[Any]) -> None:
+        waiting = ["later"]
+        app.session.unqueue = lambda: waiting.pop() if waiting else ""  # type: ignore[union-attr, method-assign]
+        app.prompt.put("typed since")
+        app.prompt.post_message(Prompt.Unqueued())
+        await pilot.pause()
+        assert (app.prompt.entry.text, waiting) == ("typed since", ["later"])
+        app.prompt.put("")
+        app.prompt.post_message(Prompt.Unqueued())
+        await pilot.pause()
+        assert (app.prompt.entry.text, waiting) == ("later", [])
+
+    played(tmp_path, use)
+
+
+def test_an_answer_is_not_repeated_when_the_next_turn_has_begun_meanwhile(tmp_path: Path) -> None:
+    async def use(app: Played, pilot: Pilot[Any]) -> None:
+        first, second = step(4, "All is done."), step(5, "And now the next.")
+        replies = {("main", 4): first.reply}
+        app.session.engine = SimpleNamespace(trajectory=SimpleNamespace(replies=replies))  # type: ignore
+        told: list[Ended] = []
+        app.mailbox.post = told.append  # type: ignore[method-assign, assignment]
+        app._heard(ended("unproven", "All is done.\n\nNo test failed."))
+        replies["main", 5] = second.reply
+        before = len(app.conversation.items)
+        app.show_status = lambda: None  # type: ignore[method-assign]
+        app._hear(told[0])
+        shown = "".join(str(getattr(item, "text", "")) for item in app.conversation.items[before:])
+        assert "No test failed." in shown
+        assert "All is done." not in shown
+
+    played(tmp_path, use, point=Point(WORKED))
 
 
 def test_the_panel_goes_where_there_is_no_room_and_comes_back(tmp_path: Path) -> None:
