@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from agent.session.events import Ended
 from agent.tui.prompt import Prompt
-from tests.agent.tui.played import POINTS, WORKED, Played, Point, ended, still, step
+from tests.agent.tui.played import POINTS, WORKED, Played, Point, ended, step, still
 
 
 def played(
