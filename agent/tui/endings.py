@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trajectories.records import Exit, Step, Verdict
 
 PARTS = {"red": "red without it", "green": "green with it", "red_again": "red again", "no_loss": "no loss"}
+"""The proof's parts in a few words each."""
 COLOURS = {True: "success", False: "error", None: "muted"}
 MORE = "`/cost USD` lets the session spend more in all."
 NAMED = 10

@@ -13,10 +13,9 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from agent.session.status import ChangedFile, Status
+from agent.tui.endings import PARTS
 from agent.tui.plain import one_line
 
-PARTS = (("red", "red without it"), ("green", "green with it"), ("red_again", "red again"), ("no_loss", "no loss"))
-"""The proof's parts in a few words each."""
 MARKS = {True: ("✓", "$text-success"), False: ("✗", "$text-error"), None: ("·", "$text-muted")}
 LETTERS = {"A": "$text-success", "M": "$text-warning", "D": "$text-error", "R": "$text-secondary"}
 NARROWEST, SCROLLBAR = 28, 1
@@ -119,9 +118,9 @@ def proof(status: Status) -> Content:
     verdict = status.verdict
     if not status.files:
         return Content("")
-    if verdict is None or all(getattr(verdict, part) is None for part, _ in PARTS):
+    if verdict is None or all(getattr(verdict, part) is None for part in PARTS):
         return Content.styled("not verified: /prove", "$text-warning")
-    lines = [Content.assemble(MARKS[getattr(verdict, part)], " ", words) for part, words in PARTS]
+    lines = [Content.assemble(MARKS[getattr(verdict, part)], " ", words) for part, words in PARTS.items()]
     whole = ("verified", "bold $text-success") if verdict.verified else ("not verified: /prove", "$text-warning")
     return Content("\n").join([*lines, Content.styled(*whole)])
 
