@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from agent.settings import Settings, load_settings
+from agent.standing import MAIN
+from agent.synced import EFFECT
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
 from trajectories.journal import encode, first_record, read, write_durably
 from trajectories.plumbing import sync_folder
 from trajectories.records import Hold, Note, Record, Run, Settle, Step, Turn
 from trajectories.trajectory import Trajectory
 
-LEFT_BEHIND = frozenset({"intent", "done"})
-"""Notes about what the parent did to the user's repository."""
+DEEDS = frozenset({"intent", "done"})
+"""Notes about what was done to the user's repository."""
 NOT_COPIED = ("new-*", "tmp_*", "*.lock", "multi-pack-index*")
 NEVER_CHANGED = re.compile(r"pack-[0-9a-f]+\.\w+|[0-9a-f]{38}|[0-9]+")
 """Packs, loose objects, outputs."""
@@ -46,6 +48,16 @@ class Origin:
         return self.trajectory.records[: self.trajectory.records.index(self.step) + 1]
 
     @property
+    def deeds(self) -> list[Note]:
+        """What a session did to the user's files up to the step; after the last one too, for it says what they hold
+        now. What a run was to deliver its fork delivers anew."""
+        at_end = self.trajectory.steps[MAIN][-1:] == [self.step]
+        records = self.trajectory.records if at_end else self.records
+        notes = [record for record in records if isinstance(record, Note) and record.kind in DEEDS]
+        known = {note.data.get(EFFECT) for note in notes if note.kind == "done" and _is_of_session(note)}
+        return [note for note in notes if _is_of_session(note) and note.data[EFFECT] in known]
+
+    @property
     def turn(self) -> Turn:
         """The turn that the step is of."""
         return next(record for record in reversed(self.records) if isinstance(record, Turn))
@@ -54,6 +66,11 @@ class Origin:
         """What the turns up to the step's changed of the run's settings; without its own `before` it."""
         turns = [record for record in self.records if isinstance(record, Turn)]
         return {name: value for turn in turns[: -1 if before else None] for name, value in turn.settings.items()}
+
+
+def _is_of_session(note: Note) -> bool:
+    """A session numbers what it does: `apply 2`."""
+    return re.fullmatch(r"\w+ [0-9]+", str(note.data.get(EFFECT, ""))) is not None and len(note.data) > 1
 
 
 def origin(name: str, settings: Settings) -> Origin:
@@ -160,13 +177,14 @@ def fork(origin: Origin, settings: Settings, hint: str = "") -> Path:
 
 
 def _history(origin: Origin, settings: Settings) -> Iterator[Record]:
-    """The parent's records from its first turn up to the step, without what it cost, began and did outside. An exit
+    """The parent's records from its first turn up to the step, without what it cost, and with its deeds. An exit
     among them is that of an earlier turn."""
-    for record in origin.records:
+    deeds, records = origin.deeds, origin.records
+    for record in [*records, *(deed for deed in deeds if deed not in records)]:
         match record:
             case Run() | Hold() | Settle():
                 pass
-            case Note() if record.kind in LEFT_BEHIND:
+            case Note() if record.kind in DEEDS and record not in deeds:
                 pass
             case Turn() if record is origin.turn:
                 changed = _changed(origin, settings)

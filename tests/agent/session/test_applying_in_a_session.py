@@ -11,6 +11,7 @@ import pytest
 
 from aci.repository import Repository
 from agent.approvals import Answer
+from agent.session.applying import noticed
 from agent.session.events import Answered, Asked, Ended, Event, Stepped, Stopped, Told
 from agent.session.session import Session, Start
 from agent.settings import Settings
@@ -114,3 +115,20 @@ def test_a_session_that_is_taken_up_again_goes_on_where_it_was(seats) -> None:
     assert (root / "sub.py").read_text() == "x = 1\n"
     ended = [event for event in again.say("!true") if isinstance(event, Ended)]
     assert ended
+
+
+def test_a_fork_knows_what_was_applied(seats) -> None:
+    root, sit = seats
+    seat = sit(("Adding.", [edit("sub.py", "def sub(a, b):\n    return a - b\n")]), ("Done.", []), ("Yes.", []))
+    seat.say("Add sub")
+    seat.say("/apply")
+    assert (root / "sub.py").exists()
+    seat.say("/fork")
+    engine = seat.session.engine
+    assert engine
+    assert noticed(seat.session) == ()
+    assert seat.session.status.files == ()
+    seat.say("Is it there?")
+    assert [step.author for step in engine.trajectory.steps["main"]].count("host") == 0
+    seat.say("/apply --undo")
+    assert not (root / "sub.py").exists()
