@@ -68,6 +68,7 @@ def proof_step(
         )
     if base.tree != engine.run.base.tree:
         verdict = replace(verdict, commands=())  # they begin with a checkout of the run's base
+    verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))  # a run on either side may say the same
     words = in_words(verdict) if reproduces else of_loss(verdict)
     return Observation(words, verdict.verified, data={"verdict": asdict(verdict)})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.best import verdict_of
 from agent.forking import fork, origin, settings_of
 from agent.solve import reopen
 from agent.task import INTERRUPTED, MOVED
@@ -17,7 +18,7 @@ from tests.agent.conftest import Bench, act, line
 from tests.agent.talking import Sent, Talk, begun, finished
 from trajectories.errors import Cancelled
 from trajectories.journal import read
-from trajectories.records import Exit, Note, Reply
+from trajectories.records import Exit, Note, Reply, Verdict
 from trajectories.trajectory import Trajectory
 
 FILES = {
@@ -161,6 +162,17 @@ def test_a_fork_has_the_time_of_its_parents_turns(talk):
     kept = Trajectory([*forked.records[:-1], replace(forked.records[-1], at=last.at + 5000)])
     assert kept.records[-1].kind == "forked"
     assert kept.live_seconds() == pytest.approx(seconds, abs=5.0)
+
+
+def test_what_both_sides_of_a_proof_say_is_told_once(talk, monkeypatch):
+    said = "The test run ended with exit code 4 before all its tests were reported."
+    monkeypatch.setattr("aci.proof.prove", lambda *_, **__: Verdict("unproven", notes=(said, "Another.", said)))
+    it = talk(line("Mend.", MEND, n=1), line("Mended.", n=2))
+    it.go()
+    (proof,) = told(it, "proof")
+    assert proof.count(said) == 1
+    step = next(step for step in it.steps if step.author == "proof")
+    assert verdict_of(step).notes == (said, "Another.")
 
 
 # Interrupted
