@@ -29,6 +29,11 @@ def is_apart(strategy: str) -> bool:
     return _says(strategy, "APART")
 
 
+def listens(strategy: str) -> bool:
+    """Whether it asks a model that reads what the user says meanwhile."""
+    return _says(strategy, "ROLES") and not is_by_hand(strategy)
+
+
 def _says(strategy: str, name: str) -> bool:
     try:
         module = sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__]

@@ -103,14 +103,17 @@ class Session:
         elif words:
             self.later(words, lambda: self.turning.request(words))
 
-    def steer(self, words: str) -> None:
-        """Tell the model at its next step; without a turn under way, and for commands, as `say`."""
+    def steer(self, words: str) -> bool:
+        """Tell the model at its next step. Without a turn under way, in one that asks no model, and for commands, as
+        `say`; False then."""
         words = words.strip()
-        if self.state not in ("working", "asking") or words[:1] in ("", "/", "!") or not self.turning.steer(words):
-            self.say(words)
+        if self.state in ("working", "asking") and words[:1] not in ("", "/", "!") and self.turning.steer(words):
+            return True
+        self.say(words)
+        return False
 
     def go_on(self) -> None:
-        """Go on with the turn that was interrupted, as it was."""
+        """Go on with the turn that was interrupted, as it was, then with what waits."""
         self.later("/resume", self.turning.go_on)
 
     def unqueue(self) -> str:
@@ -186,6 +189,16 @@ class Session:
         """Keep what waits until the user says how to go on."""
         self._waiting.hold()
 
+    def release(self) -> bool:
+        """What was kept comes next. Whether anything was."""
+        return self._waiting.release()
+
+    def drop(self) -> None:
+        """What was kept is not done: it was said to another run."""
+        if dropped := self._waiting.drop():
+            said = ", ".join(f"“{words}”" for words in dropped)
+            self.tell(f"What waited in the other run is not done: {said}. Say it here if you want it.", "notice")
+
     @property
     def paths(self) -> Paths:
         """The files that may be named, listed from the first time on."""
@@ -219,7 +232,7 @@ class Session:
             self.hear(Closed())
 
     def _begin(self, job: Job) -> None:
-        if job.words:
+        if job.is_said:
             self.stopped.clear()
             self.state = "working"
 

@@ -15,6 +15,7 @@ from agent.session.attaching import Request, attached
 from agent.session.events import Began, Ended, Happened, Opened, Stepped, Stopped
 from agent.session.trouble import as_ours
 from agent.solve import begin, reopen, solve
+from agent.traits import is_by_hand, listens
 from agent.turns import end_interrupted, go_on, next_turn
 from trajectories.errors import ConfigError, UsageError
 from trajectories.plugins import find
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from agent.settings import Settings
 
 BY_HAND = "by-hand"
+WITHOUT_MODEL = "templates"
 
 
 class Turning:
@@ -35,7 +37,7 @@ class Turning:
         self._session = session
         self._driving = Lock()
         self._driven: Engine | None = None
-        """Whose turn is under way."""
+        """Whose turn is under way, if it asks a model."""
         self._under: Settings | None = None
         """The session's settings when the present turn began."""
 
@@ -49,6 +51,7 @@ class Turning:
         request = attached(words, self._session.start.source.root)
         for line in request.read:
             self._session.tell(line, "notice")
+        self._session.release()
         strategy = self.strategy()
         if self._paused() and self._same(strategy) and not request.images:
             engine = self._engine()
@@ -63,14 +66,19 @@ class Turning:
         self._drive(words)
 
     def go_on(self) -> None:
-        """Go on with a turn that was interrupted, as it was. Raises UsageError where there is none."""
+        """Go on with a turn that was interrupted, as it was, then with what waits. Raises UsageError where there is
+        neither."""
+        released = self._session.release()
         if not self._paused():
+            if released:
+                return
             raise UsageError("There is nothing to go on with.", "Say what to do; `/resume RUN` takes up another run.")
         go_on(self._engine())
         self._drive("")
 
     def steer(self, words: str) -> bool:
-        """Put the words where the model reads them at its next step; False where no turn is under way."""
+        """Put the words where the model reads them at its next step; False where no turn is under way
+        whose model would."""
         with self._driving:
             engine = self._driven
             if engine is None or engine.trajectory.exit is not None:
@@ -94,12 +102,29 @@ class Turning:
         session = self._session
         if session.mode != "build":
             return session.mode
-        return session.strategy or ("build" if session.settings.model else "templates")
+        return session.strategy or ("build" if session.settings.model else WITHOUT_MODEL)
 
     # Runs
 
     def take_up(self, directory: Path) -> None:
-        """Go on with another run, the present one is left as it is."""
+        """Go on with another run, the present one is left as it is. It is worked on as its last request was; what was
+        done by hand and cut off is not begun anew."""
+        from agent.session.session import MODES
+
+        session = self._session
+        self._take_up(directory)
+        engine = self._engine()
+        turns = engine.trajectory.turns
+        if self._paused() and is_by_hand(turns[-1].strategy):
+            end_interrupted(engine)
+            session.tell("What was done last by hand was cut off. It is not done again.", "notice")
+        last = next((turn.strategy for turn in reversed(turns) if not is_by_hand(turn.strategy)), session.mode)
+        if last in MODES:
+            session.mode, session.strategy = last, ""
+        elif last != WITHOUT_MODEL:
+            session.mode, session.strategy = "build", last.replace("_", "-")
+
+    def _take_up(self, directory: Path) -> None:
         session = self._session
         engine = reopen(directory, session.settings.state, self._happened)
         if engine.run.repository != str(session.start.source.root):
@@ -109,13 +134,11 @@ class Turning:
                 f"Go there: swe-agent --repo {engine.run.repository} --resume {engine.run.id}",
             )
         self.leave()
+        session.drop()
         self._have(engine)
         given = {name: getattr(session.start.settings, name) for name in session.start.given}
         ours = {"update_tests": session.start.settings.update_tests}
         session.settings = self._under = engine.settings.model_copy(update=ours | given)
-        last = engine.trajectory.turns[-1].strategy
-        if last in ("build", "plan"):
-            session.mode, session.strategy = last, ""
         applying.settle(session)
         committing.settle(session)
 
@@ -131,7 +154,7 @@ class Turning:
         old, ended, settings = engine.run.id, engine.trajectory.exit, session.settings
         settings = settings.model_copy(update={"strategy": engine.settings.strategy})
         directory = fork(origin(f"{old}@{steps[-1].id}", settings), settings)
-        self.take_up(directory)
+        self._take_up(directory)
         if ended is not None:
             self._engine().journal.append(ended)
         session.settings = self._under = settings
@@ -182,7 +205,7 @@ class Turning:
         if session.stopped.is_set():
             engine.cancel.set()
         session.hear(Began(engine.trajectory.turns[-1], words))
-        self._driven = engine
+        self._driven = engine if listens(engine.trajectory.turns[-1].strategy) else None
         steps = solve(engine)
         try:
             while True:

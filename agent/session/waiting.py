@@ -15,9 +15,13 @@ class Job:
     words: str
     do: Callable[[], None]
 
+    @property
+    def is_said(self) -> bool:
+        return bool(self.words)
+
 
 class Waiting:
-    """Any thread puts, one takes. After a stop the user's words are held back until there is a word on how to go on."""
+    """Any thread puts, one takes. After a stop the user's words are held back until it is `release`d."""
 
     def __init__(self) -> None:
         self._jobs: deque[Job] = deque()
@@ -29,15 +33,12 @@ class Waiting:
     def words(self) -> tuple[str, ...]:
         """What the user said that was not begun yet, oldest first."""
         with self._changed:
-            return tuple(job.words for job in (*self._jobs, *self._held) if job.words)
+            return tuple(job.words for job in (*self._jobs, *self._held) if job.is_said)
 
     def put(self, job: Job) -> None:
-        """Last, but before what is held back, which follows it."""
+        """Last; what is held back stays so."""
         with self._changed:
             self._jobs.append(job)
-            if job.words:
-                self._jobs.extend(self._held)
-                self._held.clear()
             self._changed.notify()
 
     def take(self, begin: Callable[[Job], object]) -> Job | None:
@@ -55,16 +56,32 @@ class Waiting:
         with self._changed:
             for jobs in (self._held, self._jobs):
                 for job in reversed(jobs):
-                    if job.words:
+                    if job.is_said:
                         jobs.remove(job)
                         return job.words
         return ""
 
     def hold(self) -> None:
-        """Keep back what the user said, until there is more."""
+        """Keep back what the user said and is not begun."""
         with self._changed:
-            self._held.extendleft(job for job in reversed(self._jobs) if job.words)
-            self._jobs = deque(job for job in self._jobs if not job.words)
+            self._held.extend(job for job in self._jobs if job.is_said)
+            self._jobs = deque(job for job in self._jobs if not job.is_said)
+
+    def release(self) -> bool:
+        """What is held back comes next, as it was said before all else that waits. Whether there was any."""
+        with self._changed:
+            some = bool(self._held)
+            self._jobs.extendleft(reversed(self._held))
+            self._held.clear()
+            self._changed.notify()
+            return some
+
+    def drop(self) -> tuple[str, ...]:
+        """Never do what is held back; its words."""
+        with self._changed:
+            words = tuple(job.words for job in self._held)
+            self._held.clear()
+            return words
 
     def close(self) -> None:
         """Nothing more is taken."""

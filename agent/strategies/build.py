@@ -29,18 +29,19 @@ ROUNDS = 2
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask, act, until the model has no more to do; then the tests, if files were changed. A loss goes back once."""
     yield task.say(asked(task, after_plan=PLANNED))
-    verdict, proven = Verdict(), ""
-    for number in range(min(ROUNDS, task.settings.rounds)):
+    verdict, proven, sent_back = Verdict(), "", 0
+    while True:
         yield from loop(task, lambda step: answered(step) or submitted(step), nudge=())
+        if task.tree not in (task.start, proven):  # else there is nothing to lose, or the model stands by it
+            task.note("phase", "test")
+            verdict = yield from task.prove(reproduces=False)
+            proven = task.tree
+            if verdict.no_loss is False and sent_back < min(ROUNDS, task.settings.rounds) - 1:
+                sent_back += 1
+                yield task.say(AGAIN)
+                continue
+        if task.has_mail:  # the user said something while the tests ran
+            continue
         if task.tree == task.start:
             return Outcome(task.tree, Verdict(), "answered")
-        if task.tree == proven:  # the model stands by it
-            break
-        task.note("phase", "test")
-        verdict = yield from task.prove(reproduces=False)
-        proven = task.tree
-        if verdict.no_loss is not False:
-            break
-        if number + 1 < min(ROUNDS, task.settings.rounds):
-            yield task.say(AGAIN)
-    return Outcome(task.tree, verdict)
+        return Outcome(task.tree, verdict)

@@ -13,4 +13,5 @@ GROUP = "session"
 def run(session: Session, words: str) -> None:
     before = session.engine.run.id if session.engine else ""
     session.turning.leave()
+    session.drop()
     session.tell("A new run." + (f" The old one is as it was: /resume {before} goes back to it." if before else ""))

@@ -1,5 +1,6 @@
 """A session: turns of one run, what waits, what is interrupted and gone on with, and how it ends."""
 
+import json
 from threading import Event as Flag
 
 import pytest
@@ -67,6 +68,117 @@ def test_an_interrupt_keeps_what_waits_until_there_is_more_to_say(talk):
     turns = talk.session.engine.trajectory.turns
     assert [turn.request for turn in turns[1:]] == ["later"]
     assert [note.text for note in talk.session.engine.trajectory.notes if note.kind == "message"] == ["Not so"]
+
+
+def kept_back(talk, *words, script=None, **start):
+    """A turn of one action that was interrupted, while words waited."""
+    talk = talk(script or [says("Wait.", SLEEP, n=1), says("Done.")], **({"mode": "plan"} | start))
+    working = at_work(talk)
+    talk.session.say("Begin")
+    assert working.wait(PATIENCE)
+    for each in words:
+        talk.session.say(each)
+    talk.session.interrupt()
+    talk.until(events.Stopped)
+    return talk.settled()
+
+
+@pytest.mark.parametrize("command", ["/diff", "/permissions", "/model", "!echo hi"])
+def test_a_command_does_not_set_off_what_waits(talk, command):
+    talk = kept_back(talk, "later").say(command).settled()
+    assert talk.session.queued == ("later",)
+    assert "later" not in [turn.request for turn in talk.session.engine.trajectory.turns]
+
+
+def test_what_waits_comes_when_there_is_nothing_else_to_go_on_with(talk):
+    talk = kept_back(talk, "later").say("!echo hi")
+    talk.session.go_on()
+    talk.settled().settled()
+    assert [turn.request for turn in talk.session.engine.trajectory.turns[1:]] == ["!echo hi", "later"]
+    assert talk.session.queued == ()
+
+
+@pytest.mark.parametrize("change", ["/new", "/fork", "/resume {}"])
+def test_what_waits_is_not_done_in_another_run(talk, change):
+    look = [says("Look.", LOOK, n=1), says("Wait.", SLEEP, n=2), says("Done.")]
+    other = talk([says("Yes.")], mode="plan").say("Hi")
+    run, root = other.session.engine.journal.directory, other.session.start.source.root
+    other.session.close()
+    talk = talk(look, root=root, mode="plan", settings={"state": run.parents[1]})
+    working = at_work(talk, "sleep")
+    talk.session.say("Begin")
+    assert working.wait(PATIENCE)
+    talk.session.say("change f")
+    talk.session.interrupt()
+    talk.until(events.Stopped)
+    talk.settled().say(change.format(run.name))
+    assert "What waited in the other run is not done: “change f”. Say it here if you want it." in talk.told
+    assert talk.session.queued == ()
+    assert not talk.session.release()
+
+
+def taken_up(talk, first):
+    run, root = first.session.engine.journal.directory, first.session.start.source.root
+    first.session.close()
+    return talk([says("Done.")], root=root, run=run, settings={"state": run.parents[1]}).settled()
+
+
+def test_a_run_that_is_taken_up_is_in_its_mode_whatever_was_done_by_hand(talk):
+    later = taken_up(talk, talk([says("Yes.")], mode="plan").say("Hi").say("!echo hi").say("/undo"))
+    assert later.session.mode == "plan"
+    assert later.session.turning.strategy() == "plan"
+
+
+def test_a_run_that_is_taken_up_has_the_strategy_that_was_chosen(talk):
+    done = says("Done.", calls("submit", summary="Done."))
+    later = taken_up(talk, talk([done]).say("/strategy react").say("Hi").say("!echo hi"))
+    assert later.session.turning.strategy() == "react"
+
+
+def test_a_run_without_a_model_is_taken_up_with_the_one_there_is_now(talk):
+    later = taken_up(talk, talk([]).say("f returns 2").say("!echo hi"))
+    assert (later.session.mode, later.session.strategy) == ("build", "")
+
+
+def test_what_was_done_by_hand_and_cut_off_is_not_done_again(talk):
+    first = talk([says("Yes.")], mode="plan").say("Hi").say("!echo once >> told.txt")
+    run = first.session.engine.journal.directory
+    root = first.session.start.source.root
+    first.session.close()
+    journal = run / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    end = next(n for n, line in enumerate(lines) if json.loads(line).get("author") == "hand")
+    journal.write_text("".join(lines[:end]))  # as kill -9 leaves it
+    second = talk([says("Done.")], root=root, run=run, settings={"state": run.parents[1]}).settled()
+    assert second.session.state == "idle"
+    assert second.session.engine.trajectory.exit.kind == "interrupted"
+    assert "What was done last by hand was cut off. It is not done again." in second.told
+    second.session.go_on()
+    second.settled()
+    assert not second.all(events.Began)
+
+
+@pytest.mark.parametrize("by_hand", ["!sleep 300", "/test"])
+def test_words_to_a_turn_that_asks_no_model_wait(talk, by_hand):
+    talk = talk([says("Yes."), says("Heard.", contains="use tabs")], mode="plan").say("Hi")
+    told = []
+    talk.hooks.append(
+        lambda event: (
+            isinstance(event, events.Happened)
+            and event.happening.kind == "action"
+            and not told
+            and told.append(talk.session.steer("use tabs"))
+        )
+    )
+    working = at_work(talk)
+    talk.session.say(by_hand)
+    assert working.wait(PATIENCE)
+    talk.session.interrupt()
+    talk.settled()
+    assert told == [False]
+    assert not [note for note in talk.session.engine.trajectory.notes if note.kind == "message"]
+    said = [turn.request for turn in talk.session.engine.trajectory.turns]
+    assert "use tabs" in (*talk.session.queued, *said)
 
 
 def test_going_on_as_it_was(talk):

@@ -25,15 +25,20 @@ def test_in_order_and_the_last_is_taken_back():
     assert waiting.take_back() == ""
 
 
-def test_what_is_held_comes_after_the_next_words():
+def test_what_is_held_waits_until_it_is_released():
     waiting = Waiting()
     for words in ("one", "", "two"):
         waiting.put(job(words))
     waiting.hold()
     assert taken(waiting) == ""
     assert waiting.words == ("one", "two")
-    waiting.put(job("first"))
-    assert [taken(waiting), taken(waiting), taken(waiting)] == ["first", "one", "two"]
+    waiting.put(job("/model x"))
+    assert taken(waiting) == "/model x"
+    assert waiting.words == ("one", "two")
+    waiting.put(job("last"))
+    assert waiting.release()
+    assert [taken(waiting), taken(waiting), taken(waiting)] == ["one", "two", "last"]
+    assert not waiting.release()
 
 
 def test_what_is_held_can_be_taken_back_too():
@@ -50,8 +55,18 @@ def test_held_twice_keeps_the_order():
     waiting.hold()
     waiting.put(job("two"))
     waiting.hold()
-    waiting.put(job("three"))
-    assert [taken(waiting), taken(waiting), taken(waiting)] == ["three", "two", "one"]
+    waiting.release()
+    assert [taken(waiting), taken(waiting)] == ["one", "two"]
+
+
+def test_what_is_dropped_is_not_done():
+    waiting = Waiting()
+    waiting.put(job("one"))
+    waiting.hold()
+    waiting.put(job("two"))
+    assert waiting.drop() == ("one",)
+    assert not waiting.release()
+    assert taken(waiting) == "two"
 
 
 def test_closing_ends_a_wait_and_drops_the_rest():

@@ -12,6 +12,7 @@ from agent.strategies.build import AGAIN, PLANNED
 from tests.agent.conftest import Bench, act, line
 from tests.agent.talking import Talk, begun
 from tests.agent.test_turns import FILES, LOUDER, MEND
+from trajectories.records import Note
 
 SOFT = act("edit", path="words.py", old=' + "!"', new="")
 RENAMED = act("edit", path="tests/test_words.py", old="def test_loud", new="def test_louder")
@@ -59,6 +60,22 @@ def test_a_model_that_stands_by_its_loss_is_believed_and_the_loss_is_told(talk):
     assert len(proofs(it)) == 1
     assert ended.exit.verdict.lost
     assert ended.word.startswith("That is what was asked for.\n\nPassed before, and no longer: ")
+
+
+def test_what_the_user_says_while_the_tests_run_is_read(talk):
+    it = talk(line("Mend.", MEND, n=1), line("Done.", n=2), line("As you say.", contains="use tabs", n=3))
+    told = []
+
+    def heard(engine, event):
+        if event.kind == "phase" and not told:
+            told.append(event)
+            engine.journal.append(Note("main", "message", "use tabs"))
+
+    it.heard = heard
+    ended = it.go()
+    assert told
+    assert ended.word.startswith("As you say.")
+    assert len(proofs(it)) == 1
 
 
 def test_tests_that_are_changed_with_the_code_are_no_loss(talk):
