@@ -120,6 +120,8 @@ def write(target: Path, text: str) -> None:
     from trajectories.journal import write_durably
 
     target = target.resolve()
+    if target.exists() and not target.is_file():
+        raise ConfigError(f"{target} is no file.", "Name one by SWE_AGENT_CONFIG.")
     try:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

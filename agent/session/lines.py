@@ -98,6 +98,8 @@ class Lines:
                     self._failed(code or self.code, text)
                 elif kind == "notice":
                     self._tell(text)
+                elif kind == "diff":
+                    self._diff(text)
                 else:
                     console.out.print(Text(clean(text)), soft_wrap=True)
             case events.Wanted(what, words):
@@ -110,11 +112,19 @@ class Lines:
         console, exit = self.console, result.exit
         if result.patch.diff != self._shown:
             self._shown = result.patch.diff
-            console.out.print(Text(clean(result.patch.diff)), soft_wrap=True, end="")
+            self._diff(result.patch.diff)
         if result.word:
             console.out.print(Text(clean(result.word)), soft_wrap=True)
         if exit.message:
             self._failed(exit.code, f"{exit.message} {exit.fix}")
+
+    def _diff(self, diff: str) -> None:
+        """As `git apply` takes it where a program reads; a terminal shows what it would obey."""
+        file = self.console.out.file
+        text = diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        file.write(visible(text) if file.isatty() else text)
+        file.write("" if not text or text.endswith("\n") else "\n")
+        file.flush()
 
     def _by_hand(self, step: Step) -> None:
         """What the user's own command said is an answer."""

@@ -36,6 +36,18 @@ def test_answers_go_to_stdout_and_progress_to_stderr(machine, lines):
     assert "view calc/core.py" in done.stderr
 
 
+def test_the_patch_on_stdout_is_one_that_git_takes(machine, lines):
+    model = machine.script(
+        answer("A Makefile.", call("edit", path="Makefile", old="", new="all:\n\techo tab"), n=1), answer("Done.", n=2)
+    )
+    done = lines("Make one", "--model", model, SWE_AGENT_TEST="true")
+    patch, end, said = done.stdout.partition("\\ No newline at end of file\n")
+    assert "Done." in said
+    assert "+\techo tab\n" in patch
+    taken = subprocess.run(["git", "apply", "--check"], cwd=lines.root, input=patch + end, text=True, check=False)
+    assert taken.returncode == 0
+
+
 def test_nothing_on_stdin_is_no_hang(lines):
     assert lines("").returncode == 0
 
