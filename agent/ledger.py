@@ -70,6 +70,8 @@ class Spent:
     calls: int
     held_tokens: int = 0
     """Of requests in flight, or whose answer was never seen: they count against `max_tokens` and the budget."""
+    held_dollars: float = 0.0
+    """Of requests in flight, which `dollars` holds too; a request whose answer was never seen counts as spent."""
 
 
 class Ledger:
@@ -79,6 +81,7 @@ class Ledger:
         self._budget = None if budget is None else round(budget * PICO)
         self._max_tokens = max_tokens
         self._open: dict[str, Hold] = {}
+        self._lost: frozenset[str] = frozenset()
         self._pico = 0
         self._tokens = 0
         self._unpriced = False
@@ -99,6 +102,7 @@ class Ledger:
             self._take(hold)
             if settle := settles.get(hold.id):
                 self.settle(settle)
+        self._lost = frozenset(self._open)
 
     def hold(
         self, branch: str, ask: int, attempt: int, model: str, price: Price | None, input_tokens: int, max_output: int
@@ -199,6 +203,7 @@ class Ledger:
                 self._usage.output_tokens,
                 self._calls,
                 sum(hold.tokens for hold in self._open.values()),
+                dollars(sum(_exact(hold.dollars) for name, hold in self._open.items() if name not in self._lost)),
             )
 
     @property

@@ -24,6 +24,8 @@ NEARLY = 0.8
 """The share of the budget, and of the model's window, from which on it is coloured."""
 LONGEST = 28
 """Columns of a name of a model, branch or base."""
+SMALLEST_HELD = 0.005
+"""Dollars."""
 BETWEEN = " · "
 
 
@@ -100,6 +102,8 @@ def parts(status: Status, mark: str) -> list[Part]:
         style = "$text-warning" if status.context >= NEARLY else ""
         told.append(Part(f"context {status.context:.0%}", 5, style))
     told.append(Part(_money(status), 2, _money_style(status)))
+    if status.spent is not None and status.spent.dollars is not None and status.spent.held_dollars >= SMALLEST_HELD:
+        told.append(Part(f"+${status.spent.held_dollars:.2f} held", 6, "$text-muted"))
     if status.queued:
         told.append(Part(f"{len(status.queued)} queued", 4, "$text-accent"))
     if count := len(status.edited):
@@ -126,7 +130,7 @@ def _money(status: Status) -> str:
     spent = status.spent
     if spent is not None and spent.dollars is None:
         return f"{thousands(spent.input_tokens + spent.output_tokens)} tokens"
-    dollars = f"${spent.dollars if spent else 0.0:.2f}"
+    dollars = f"${(spent.dollars or 0.0) - spent.held_dollars if spent else 0.0:.2f}"
     return dollars if status.budget is None else f"{dollars} of ${status.budget:.2f}"
 
 

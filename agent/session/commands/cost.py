@@ -76,7 +76,8 @@ def _told(session: Session) -> str:
     if engine is None or not engine.trajectory.holds:
         return f"Nothing was spent yet. {limit}"
     models, turns, total = _sums(engine.trajectory.records, engine.trajectory.settles)
-    lines = [f"{total}. {limit}"]
+    held = engine.ledger.spent.held_dollars
+    lines = [f"{total}. {limit}", *([f"${held:.4f} of it is held for what is under way."] if held else [])]
     if len(models) > 1:
         lines += ["", *(f"{model}: {sum}" for model, sum in models.items())]
     return "\n".join([*lines, "", *(f"{number}. {words}: {sum}" for number, words, sum in turns if sum.calls)])
