@@ -22,6 +22,7 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=IN_CI)
 settings.load_profile("house")
 
+LONGEST_ID = 1_000
 contacted: list[str] = []
 """Addresses outside this machine that the present test tried to reach. Trying fails; so does the test."""
 
@@ -89,3 +90,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.outcome = "failed"
         report.longrepr = f"A Docker test was skipped in CI. {reason}"
     return report
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A long value is named by its length: pytest puts ids into the environment, which takes 128 kB a variable."""
+    return f"{argname}-{len(val)}" if isinstance(val, (str, bytes)) and len(val) > LONGEST_ID else None
