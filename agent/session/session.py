@@ -72,6 +72,8 @@ class Session:
         self.asking = Asking(self)
         self.turning = Turning(self)
         self._waiting = Waiting()
+        self._doing = ""
+        """What the user said that is being done."""
         self._paths: Paths | None = None
         self._looking: Thread | None = None
         self.standing = Standing(self)
@@ -211,6 +213,12 @@ class Session:
         return self._waiting.words
 
     @property
+    def changing(self) -> bool:
+        """Whether a command of the user's that changes something is yet to be done, or not through."""
+        waiting = self._waiting.words  # first: what is taken from there is in the other by then
+        return any(commands.is_change(words) for words in (*waiting, self._doing))
+
+    @property
     def status(self) -> Status:
         """See `agent/session/status.py`; cheap enough to be asked several times a second."""
         return self.standing.now()
@@ -233,6 +241,7 @@ class Session:
 
     def _begin(self, job: Job) -> None:
         if job.is_said:
+            self._doing = job.words
             self.stopped.clear()
             self.state = "working"
 
@@ -241,5 +250,6 @@ class Session:
         try:
             self.standing.look()
         finally:
+            self._doing = ""
             self.state = "paused" if open_turn else "idle"
             self.hear(Changed())

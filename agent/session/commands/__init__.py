@@ -2,7 +2,7 @@
 
 `run(session, words)` does it, the first line of the docstring is its help, `USAGE` what stands behind its name. `NOW`
 says that it may run while a turn is under way, in the caller's thread: it only looks, or only changes what the next
-turn begins with.
+turn begins with. One that looks at changes comes after those that the user asked for before.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def run(session: Session, name: str, words: str) -> None:
     except UsageError as error:
         session.hear(told(error))
         return
-    if not getattr(command, "NOW", False):
+    if not getattr(command, "NOW", False) or (_group(name) == OTHERS and session.changing):
         session.later(f"/{name} {words}".strip(), lambda: command.run(session, words))
         return
     try:
@@ -48,6 +48,12 @@ def is_command(words: str) -> bool:
     """Whether words that begin with / are meant for a command, and not a path (`/usr/bin/x fails`)."""
     name = words[1:].partition(" ")[0]
     return "/" not in name and "." not in name and "\n" not in name
+
+
+def is_change(words: str) -> bool:
+    """Whether words that wait are a command that changes something of the user's or of the session's."""
+    name = words[1:].partition(" ")[0]
+    return words.startswith("/") and name in names(PACKAGE) and _group(name) == OTHERS
 
 
 def find(name: str) -> Any:

@@ -51,6 +51,21 @@ def test_what_is_said_while_it_works_waits_and_can_be_taken_back(talk):
     assert talk.until(events.Stopped).error.code == 130
 
 
+def test_changes_are_shown_as_they_are_after_those_asked_for_before(talk):
+    talk = talk([says("Done.", calls("shell", command="echo new > new.txt"))])
+    talk.say("Begin")
+    talk.say("/undo")
+    last, gate = len(talk.told), Flag()
+    talk.session.later("", lambda: gate.wait(PATIENCE))
+    for words in ("/redo", "/diff", "/mode plan"):
+        talk.session.say(words)
+    assert talk.session.queued == ("/redo", "/diff"), "a look at something else need not wait"
+    gate.set()
+    talk.settled()
+    told = talk.told[last:]
+    assert [text.splitlines()[-1] for text in told if "+new" in text] == ["+new"], told
+
+
 def test_an_interrupt_keeps_what_waits_until_there_is_more_to_say(talk):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.")], mode="plan")
     working = at_work(talk)
