@@ -10,17 +10,37 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Trust = Literal["user", "member", "stranger"]
+"""Who wrote something: the user of this program, somebody who may write to the repository, anybody on the internet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """Somebody's words beside an issue. `at` is ISO 8601 in UTC, `role` what the place calls the author (`OWNER`,
+    `NONE`; "" where nobody knows). `about` is "" for a comment; else what it is: `#12, closed pull request: Title`,
+    `src/a.py:10` for a line under review."""
+
+    author: str
+    body: str
+    at: str = ""
+    role: str = ""
+    trust: Trust = "stranger"
+    about: str = ""
+    url: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """What is to be solved. `trust` is who wrote it: `user` typed it, `stranger` is anybody on the internet."""
+    """What is to be solved. `comments` are the discussion and what is linked, oldest first; `images` data: URLs."""
 
     title: str
     body: str = ""
     url: str = ""
     author: str = ""
-    trust: Literal["user", "member", "stranger"] = "user"
+    trust: Trust = "user"
     images: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    comments: tuple[Comment, ...] = ()
 
     @property
     def text(self) -> str:
