@@ -2,16 +2,30 @@
 
 A tar of `outcome.json` and `patch.diff`. The journal goes as an artifact of its own: no later job but a follow-up's
 solving reads it.
+
+Nothing is unpacked to a disk, and a file is taken only if packing what was read of it gives the same bytes: so there
+are no links, paths, modes, further members or formats to think about.
 """
 
 from __future__ import annotations
 
+import io
+import json
+import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from agent.github.schema import Told
+from trajectories.errors import UsageError
+from trajectories.journal import write_durably
 
 VERSION = 1
+MEMBERS = ("outcome.json", "patch.diff")
+MOST_BYTES = 30_000_000
+AGAIN = "Run the whole workflow again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +39,8 @@ class Outcome:
     each, and `red_test` a diff that adds the test that shows the issue ("" without one).
     `attempts` names instructions to the agent that were found in what strangers, repository and tools said.
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
     errand: str
     exit: int
@@ -46,10 +62,63 @@ class Outcome:
 
 def pack(outcome: Outcome, diff: bytes, file: Path) -> str:
     """Write the file and return its digest."""
-    raise NotImplementedError
+    told = json.dumps(asdict(outcome), ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    data = _tar(told, diff)
+    write_durably(file, data)
+    return sha256(data).hexdigest()
 
 
 def unpack(file: Path, digest: str) -> tuple[Outcome, bytes]:
     """The outcome and the diff of both parts of the patch. Raises UsageError for a file of another digest, other
     members, or too many bytes."""
-    raise NotImplementedError
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"The handover {file} cannot be read: {error.strerror}.", AGAIN) from None
+    if len(data) > MOST_BYTES or sha256(data).hexdigest() != digest:
+        raise UsageError(f"{file} is not what the solving job wrote.", AGAIN)
+    told, diff = _members(data, file)
+    try:
+        outcome: Outcome = TypeAdapter(Outcome).validate_json(told)
+        Told.model_validate_json(json.dumps({"result": outcome.result, "places": outcome.places, "exit": outcome.exit}))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))[:100]
+        raise UsageError(f"The handover {file} has a fault in {where}: {problem['msg'][:200]}.", AGAIN) from None
+    if outcome.version != VERSION:
+        raise UsageError(f"The handover {file} is of version {outcome.version}.", "Use one version in all jobs.")
+    return outcome, diff
+
+
+def _tar(*parts: bytes) -> bytes:
+    """Equal parts make equal bytes."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in zip(MEMBERS, parts, strict=True):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return made.getvalue()
+
+
+def _members(data: bytes, file: Path) -> tuple[bytes, bytes]:
+    try:
+        first, at = _next(data, 0)
+        second, _ = _next(data, at)
+    except (tarfile.TarError, ValueError):
+        first = second = b""
+    if _tar(first, second) != data:
+        raise UsageError(f"{file} holds something else than {' and '.join(MEMBERS)}.", AGAIN)
+    return first, second
+
+
+def _next(data: bytes, at: int) -> tuple[bytes, int]:
+    """What is behind the header at `at`, and where the next one begins."""
+    begin = at + tarfile.BLOCKSIZE
+    size = tarfile.TarInfo.frombuf(data[at:begin], "ascii", "strict").size
+    if not 0 <= size <= len(data):
+        raise ValueError
+    return data[begin : begin + size], begin + -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

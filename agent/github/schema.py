@@ -1,0 +1,79 @@
+"""The form of what an outcome holds beside its own fields: what `agent/summary.py` tells of a run, and places."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Line = Annotated[str, Field(max_length=20_000)]
+Lines = Annotated[tuple[Line, ...], Field(max_length=100_000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Place(_Strict):
+    path: Line
+    line: int = 0
+    name: Line = ""
+    why: Line = ""
+
+
+class ToldVerdict(_Strict):
+    kind: Literal["verified", "faster", "unproven", "none"]
+    granularity: Literal["test", "file", "command"]
+    red: bool | None
+    green: bool | None
+    red_again: bool | None
+    no_loss: bool | None
+    checks: Lines
+    contradicted: Lines
+    flaky: Lines
+    commands: Lines
+    tests: Lines
+    lost: Lines
+    notes: Lines
+
+
+class ToldUsage(_Strict):
+    dollars: float | None = Field(ge=0)
+    input_tokens: int = Field(ge=0)
+    cached_tokens: int = Field(ge=0)
+    output_tokens: int = Field(ge=0)
+    calls: int = Field(ge=0)
+
+
+class ToldError(_Strict):
+    code: int
+    message: str
+    fix: str
+
+
+class ToldResult(_Strict):
+    """The object of `fix --json` without its patch."""
+
+    run: str
+    exit: int
+    verdict: ToldVerdict
+    usage: ToldUsage
+    steps: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+    directory: str
+    word: str
+    error: ToldError | None = None
+
+
+class Told(_Strict):
+    """What one outcome says in several places agrees."""
+
+    result: ToldResult
+    places: Annotated[tuple[Place, ...], Field(max_length=50)]
+    exit: int
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Told:
+        if self.result.exit != self.exit:
+            raise ValueError("the exit is not the result's")
+        return self
