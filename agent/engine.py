@@ -319,14 +319,20 @@ class Engine:
             of_repository = b""
         return wishes(self.settings, named(self.settings, of_repository))
 
+    def leave_workspace(self) -> None:
+        """End the run's workspace, whole or broken. Whoever needs one next opens a new one, where ignored files and
+        processes are gone."""
+        if (root := self._root) is None:
+            return
+        self._root, self.resumed = None, True
+        if self._copies:
+            self._copies.wait()
+        root.close()
+
     def close(self) -> None:
         """End the workspaces, then let go of the run."""
         try:
-            if self._root is not None:
-                if self._copies:
-                    self._copies.wait()
-                self._root.close()
-                self._root = None
+            self.leave_workspace()
         finally:
             self.trees.close()
             self.journal.close()

@@ -6,12 +6,13 @@ changes is written. So the user's own edits stay, and what cannot be merged stay
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.hunks import Part, parts, taken
-from aci.merging import Merged, merge
+from aci.merging import Conflict, Merged, merge
 from agent.approvals import Approval
 from agent.host_edits import seen_changed
 from agent.session import effects
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from agent.engine import Engine
     from agent.session.session import Session
 
-BACK = "back"
-"""In an effect's data: the name of the one that it takes back."""
+BACK, PARTLY = "back", "partly"
+"""In an effect's data: the name of the one that it takes back, whole or in part."""
 SOLVE = "Ask for them to be worked in: the session gets your edits with your next request, then say /apply again."
 
 
@@ -93,7 +94,7 @@ def apply(session: Session, words: Sequence[str] = ()) -> bool:
         return False
     wanted = taken(engine.trees, base, mine, chosen, every)
     host = engine.working_tree.tree()  # again: the user may have gone on while being asked
-    merged = merge(engine.trees, base, host, wanted)
+    merged = _merged(engine, base, host, wanted)
     if merged.conflicts:
         wanted = engine.trees.overlay(wanted, base, merged.paths)
     if host == merged.tree and base == wanted:
@@ -109,7 +110,7 @@ def _agreed(session: Session, engine: Engine, base: str, every: Sequence[Part]) 
     """The parts that the user wants; none for a no."""
     paths = list(dict.fromkeys(part.path for part in every))
     all_of_it = taken(engine.trees, base, ours(engine), every, every)
-    merged = merge(engine.trees, base, engine.working_tree.tree(), all_of_it)
+    merged = _merged(engine, base, engine.working_tree.tree(), all_of_it)
     if len(set(merged.paths)) == len(every):  # each part is of a file of its own, and none can be had
         session.tell(_left(merged, "Nothing was applied.", SOLVE), "error")
         return []
@@ -144,7 +145,7 @@ def take_back(session: Session) -> None:
         session.tell("There is nothing to take back: nothing that was applied stands.")
         return
     before = engine.working_tree.tree()
-    merged = merge(engine.trees, last["after"], before, last["host"])
+    merged = _merged(engine, last["after"], before, last["host"])
     if merged.tree != before:
         paths = [change.path for change in engine.trees.changed(before, merged.tree)]
         title = f"Take back what was applied to {_count(paths)} in {engine.repository.root}?"
@@ -155,7 +156,7 @@ def take_back(session: Session) -> None:
             session.tell(f"Nothing was taken back. {answer.reason}".strip())
             return
         before = engine.working_tree.tree()
-        merged = merge(engine.trees, last["after"], before, last["host"])
+        merged = _merged(engine, last["after"], before, last["host"])
     now = both(engine)
     old, new = last[MOVED]
     since = merge(engine.trees, new, now, old).tree
@@ -166,7 +167,7 @@ def take_back(session: Session) -> None:
         "host": before,
         "after": merged.tree,
         MOVED: [now, since],
-        BACK: last[EFFECT],
+        PARTLY if merged.conflicts and merged.tree != before else BACK: last[EFFECT],
     }
     _write(engine, data, f"What was applied to {_files(engine, before, merged.tree)} was taken back.")
     told = f"Taken back from {_files(engine, before, merged.tree)}. The session still has it: /apply brings it again."
@@ -182,7 +183,7 @@ def standing(engine: Engine) -> list[Mapping[str, Any]]:
     """What was applied and not taken back, oldest first."""
     found = list(done_effects(engine.trajectory, "apply"))
     back = {data[BACK] for data in found if BACK in data}
-    return [data for data in found if BACK not in data and data[EFFECT] not in back]
+    return [data for data in found if not {BACK, PARTLY} & data.keys() and data[EFFECT] not in back]
 
 
 def tell_what_stands(session: Session) -> None:
@@ -192,6 +193,17 @@ def tell_what_stands(session: Session) -> None:
         session.tell(
             "Your own files still have what was applied: /apply makes them follow, /apply --undo takes it out."
         )
+
+
+def _merged(engine: Engine, base: str, host: str, theirs: str) -> Merged:
+    """The user's files with what was changed since `base`. One that git ignores is in no tree, and stays."""
+    merged, root = merge(engine.trees, base, host, theirs), engine.repository.root
+    new = [change.path for change in engine.trees.changed(host, merged.tree) if change.status == "A"]
+    there = [path for path in new if os.path.lexists(root / path)]
+    if not there:
+        return merged
+    kept = (Conflict(path, "you have one that git ignores") for path in there)
+    return Merged(engine.trees.overlay(merged.tree, host, there), (*merged.conflicts, *kept))
 
 
 def _write(engine: Engine, data: Mapping[str, Any], text: str) -> None:

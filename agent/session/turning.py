@@ -17,7 +17,7 @@ from agent.session.trouble import as_ours
 from agent.solve import begin, reopen, solve
 from agent.traits import is_by_hand, listens
 from agent.turns import end_interrupted, go_on, next_turn
-from trajectories.errors import ConfigError, UsageError
+from trajectories.errors import ConfigError, UsageError, WorkspaceError
 from trajectories.plugins import find
 from trajectories.records import Issue, Note
 
@@ -222,6 +222,8 @@ class Turning:
                 session.standing.look(head=False)
                 session.hear(Stepped(step, reply))
         except Exception as error:  # noqa: BLE001 - what stops a turn does not end the session
+            if isinstance(error, WorkspaceError):
+                engine.leave_workspace()
             session.hold()
             session.hear(Stopped(as_ours(error)))
         finally:

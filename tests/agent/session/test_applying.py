@@ -97,6 +97,32 @@ def test_what_both_changed_is_left_out_and_named(desk) -> None:
     assert len(desk.asked) == asked, "a yes could do nothing"
 
 
+def test_a_file_that_git_ignores_stays_and_the_others_are_applied(desk) -> None:
+    desk.begin()
+    desk.changes({"new.log": b"theirs\n", "b.txt": b"B\n"})
+    (desk.root / ".git/info/exclude").write_text("*.log\n")
+    desk.file("new.log").write_bytes(b"mine\n")
+    said = desk.say("/apply")
+    assert said.startswith("Applied to b.txt.")
+    assert "new.log (you have one that git ignores)" in said
+    assert (desk.file("new.log").read_bytes(), desk.file("b.txt").read_bytes()) == (b"mine\n", b"B\n")
+    desk.file("new.log").unlink()
+    assert desk.say("/apply").startswith("Applied to new.log.")
+
+
+def test_what_could_not_be_taken_back_can_be_later(desk) -> None:
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"theirs\n"), "b.txt": b"B\n"})
+    desk.say("/apply")
+    desk.file("a.txt").write_bytes(text(_3=b"mine\n"))
+    assert "a.txt (the same lines" in desk.say("/apply --undo")
+    assert desk.file("b.txt").read_bytes() == b"b\n"
+    desk.file("a.txt").write_bytes(text(_3=b"theirs\n"))
+    assert desk.say("/apply --undo").startswith("Taken back from a.txt.")
+    assert desk.file("a.txt").read_bytes() == text()
+    assert desk.say("/apply --undo") == "There is nothing to take back: nothing that was applied stands."
+
+
 def test_a_conflict_that_the_session_has_worked_in_can_be_applied(desk) -> None:
     desk.begin()
     desk.changes({"a.txt": text(_3=b"theirs\n"), "b.txt": b"B\n"})

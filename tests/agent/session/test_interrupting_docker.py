@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from threading import Event as Flag
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from agent.session import events
 from tests.agent.session.talking import PATIENCE, calls, says
 from tests.conftest import IMAGE
+from tests.e2e.test_lost_container import containers_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(200)]
 
@@ -42,3 +45,25 @@ def test_a_turn_stops_and_goes_on(talk, make_repo, moment):
     assert ended.exit.kind == "unproven"
     assert "return 2" in ended.patch.diff
     assert len(talk.session.engine.trajectory.turns) == 1
+
+
+def test_a_container_that_dies_is_followed_by_another(talk, make_repo):
+    root = make_repo({"a.py": "def f():\n    return 1\n"})
+    wait = says("Wait.", calls("shell", command="sleep 5"), n=2)
+    talk = talk([SCRIPT[0], wait, SCRIPT[1]], root=root, settings={"workspace": "docker", "image": IMAGE})
+
+    def kill(event: events.Event) -> None:
+        if isinstance(event, events.Happened) and "sleep 5" in event.happening.text and not killed.is_set():
+            killed.set()
+            subprocess.run(["docker", "kill", *containers_of(os.getpid())], check=True, capture_output=True)
+
+    killed = Flag()
+    talk.hooks.append(kill)
+    talk.session.say("Make it better")
+    assert talk.until(events.Stopped).error.code == 5
+    talk.session.go_on()
+    ended = talk.until(events.Ended).result
+    assert "return 2" in ended.patch.diff
+    steps = talk.session.engine.trajectory.steps["main"]
+    told = [seen.text for step in steps for seen in step.observations if "in a new workspace" in seen.text]
+    assert len(told) == 1, "the model has to know that its processes are gone"
