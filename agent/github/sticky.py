@@ -1,0 +1,112 @@
+"""The one comment of ours on an issue or a pull request: what is shown there, and what was spent.
+
+A comment is ours if the bot wrote it and it begins as ours do; one that anybody else wrote is text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from agent.github.client import asking
+from agent.github.ledger_line import MARK, Charge, line, read, spent
+from trajectories.errors import TryLater
+
+if TYPE_CHECKING:
+    from github.IssueComment import IssueComment
+    from github.Repository import Repository
+
+LONGEST = 65_000
+"""Characters of a comment; GitHub takes 65,536."""
+MOST = 3_000
+"""Comments that are looked through; an issue can have 2,500."""
+CUT = "\n\n(The rest was too long.)"
+NEEDS = "issues: write"
+
+
+@dataclass(frozen=True, slots=True)
+class Sticky:
+    """Our comment on an issue or pull request `number` (`id` 0: there is none yet), and all charges there."""
+
+    number: int
+    id: int = 0
+    text: str = ""
+    charges: tuple[Charge, ...] = ()
+
+
+def find(repository: Repository, number: int, bot: str) -> Sticky:
+    """Our comment there. Of several, made by two runs at once, the oldest is the one, with the charges of all."""
+    found = Sticky(number)
+    with asking(f"read the comments of #{number}"):
+        for comment in islice(repository.get_issue(number).get_comments(), MOST):
+            if is_ours(comment, bot):
+                charges = (*found.charges, *read(comment.body, comment.html_url))
+                first = found.id or comment.id, found.text or comment.body.partition("\n")[2].strip()
+                found = Sticky(number, *first, charges)
+    return replace(found, charges=tuple(dict.fromkeys(found.charges)))
+
+
+def is_ours(comment: IssueComment, bot: str) -> bool:
+    """Whether the bot wrote it, as its one comment."""
+    author = comment.user.login if comment.user else ""
+    return author.casefold() == bot.casefold() and (comment.body or "").startswith(MARK)
+
+
+def put(repository: Repository, sticky: Sticky, text: str) -> Sticky:
+    """Show `text` there: in the comment that there is, or in a new one."""
+    from github import UnknownObjectException
+
+    head = line(sticky.charges)
+    shown = text if len(text) <= (room := LONGEST - len(head)) else text[: room - len(CUT)] + CUT
+    body = f"{head}\n\n{shown}"
+    with asking(f"comment on #{sticky.number}", NEEDS):
+        if sticky.id:
+            try:
+                _edit(repository, sticky.id, body)
+                return replace(sticky, text=shown)
+            except UnknownObjectException:
+                pass  # somebody deleted it
+        made = repository.get_issue(sticky.number).create_comment(body)
+    return replace(sticky, id=made.id, text=shown)
+
+
+def hold(repository: Repository, sticky: Sticky, text: str, charge: Charge) -> Sticky:
+    """Say that a run begins, and charge what it may spend."""
+    return put(repository, replace(sticky, charges=(*sticky.charges, charge)), text)
+
+
+def settle(
+    repository: Repository, sticky: Sticky, text: str, run: str, dollars: float, *, pull: int = 0, journal: bool = False
+) -> Sticky:
+    """Say how a run ended and what it cost. `pull` and `journal` as in `Charge`."""
+    own = max((place for place, one in enumerate(sticky.charges) if one.run == run), default=None)
+    charges = list(sticky.charges)
+    if own is not None:
+        charges[own] = replace(charges[own], spent=max(0.0, dollars), pull=pull, journal=journal)
+    return put(repository, replace(sticky, charges=tuple(charges)), text)
+
+
+def spent_on(repository: Repository, bot: str, day: str) -> float:
+    """Dollars charged in the whole repository on a day (`2026-01-31`, UTC).
+
+    Raises TryLater where more comments changed since than are looked through: then nobody knows.
+    """
+    since = datetime.fromisoformat(f"{day}T00:00:00+00:00")
+    charges: list[Charge] = []
+    with asking("read the day's comments"):
+        changed = repository.get_issues_comments(sort="updated", direction="desc", since=since)
+        for place, comment in enumerate(changed):
+            if place >= MOST:
+                raise TryLater("So many comments changed today that the day's spending is not known.", "Try tomorrow.")
+            if is_ours(comment, bot):
+                charges += read(comment.body, comment.html_url)
+    return spent(charges, day)
+
+
+def _edit(repository: Repository, number: int, body: str) -> None:
+    """In one request: PyGithub would read the comment first."""
+    from github.IssueComment import IssueComment
+
+    IssueComment(repository.requester, url=f"{repository.url}/issues/comments/{number}", completed=False).edit(body)
