@@ -1,0 +1,108 @@
+"""Words of strangers and models as GitHub may show them: as text, which names nobody and does nothing.
+
+GitHub acts on what it reads: it calls people, links and closes issues, loads pictures, hides comments, skips checks.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from aci.view import clean
+
+LONGEST = 4_000
+"""Characters of one text."""
+_SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_ACTIVE = re.compile(r"@|#\d|\bGH-\d|://|\bwww\.|_|[0-9a-f]{7,}", re.IGNORECASE)
+"""What GitHub makes something of, or Markdown does in the midst of a word: such a word is shown as code."""
+_EDGES = re.compile("([(\"'\u201c\u2018,;:]*)(.*?)([)\"'\u201d\u2019,;:.!?]*)", re.DOTALL)
+_SPECIAL = re.compile(r"[\\*\[\]<>~|!&#{}$]")
+_LEADING = re.compile(r"^(\s*)([-+=>]+|\d{1,9}[.)])(?=\s|$)")
+_TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)*-(?:by|on|checks))\s*:", re.IGNORECASE)
+_ISSUE_URL = re.compile(r"\b\w+://[^\s/]+/([\w.-]+/[\w.-]+)/(?:issues|pull|discussions)/(\d+)\S*")
+
+
+def neutral(text: str) -> str:
+    """Prose of somebody else's as Markdown for a pull request or a comment, in one paragraph a paragraph of theirs.
+
+    No mention, no reference to an issue, no link, no HTML, no picture, nothing hidden is left of it; code in single
+    backticks stays code.
+    """
+    paragraphs = re.split(r"\n\s*\n", _COMMENT.sub(" ", seen(text))[:LONGEST])
+    return "\n\n".join(filter(None, (_paragraph(" ".join(each.split())) for each in paragraphs)))
+
+
+def plain(text: str) -> str:
+    """Words for a title or a commit's message: one line, in which a name is no mention and a number no reference."""
+    line = " ".join(_COMMENT.sub(" ", seen(text)).split())
+    line = _ISSUE_URL.sub(r"\1 \2", line)
+    line = re.sub(r"#(?=\d)|@(?=[\w-])", "", line)
+    line = re.sub(r"\b(GH)-(?=\d)", r"\1 ", line, flags=re.IGNORECASE)
+    line = _TRAILER.sub(r"\1", line)
+    return line.replace("[", "(").replace("]", ")").replace("***", "").strip()
+
+
+def code(text: str) -> str:
+    """A span of code on one line; nothing in it ends it."""
+    line = " ".join(seen(text).replace("`", "'").split())
+    return f"`{line}`" if line else ""
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A block of code; nothing in it ends it."""
+    shown = seen(text)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
+    return f"{fence}{language}\n{shown}\n{fence}"
+
+
+def seen(text: str) -> str:
+    """Only what a reader sees: no controls, nothing without a width, no stack of marks upon one letter."""
+    found = unicodedata.normalize("NFC", clean(text.replace("\r\n", "\n").replace("\r", "\n")))
+    shown, marks = [], 0
+    for character in found:
+        kind = unicodedata.category(character)
+        marks = marks + 1 if kind in ("Mn", "Me") else 0
+        if character in "\n\t" or (
+            kind[0] != "C" and kind not in ("Zl", "Zp") and marks <= 2 and not _blank(character)
+        ):
+            shown.append(character)
+    return "".join(shown)
+
+
+def _blank(character: str) -> bool:
+    """Letters and marks that look like nothing."""
+    return (
+        character in "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800"
+        or "\ufe00" <= character <= "\ufe0f"
+        or ("\U000e0100" <= character <= "\U000e01ef")
+    )
+
+
+def _paragraph(line: str) -> str:
+    shown, last = [], 0
+    for match in _SPAN.finditer(line):
+        shown += [_words(line[last : match.start()]), code(match[1])]
+        last = match.end()
+    shown.append(_words(line[last:]))
+    text = "".join(shown).replace("``", "` `")
+    return _LEADING.sub(lambda match: f"{match[1]}{match[2][:-1]}\\{match[2][-1]}", text)
+
+
+def _words(text: str) -> str:
+    """Prose without spans of code."""
+    return "".join(word if word.isspace() else _word(word) for word in re.split(r"(\s+)", text.replace("`", "'")))
+
+
+def _word(word: str) -> str:
+    if not _ACTIVE.search(word):
+        return _escaped(word)
+    match = _EDGES.fullmatch(word)
+    before, middle, after = match.groups() if match else ("", word, "")
+    if not _ACTIVE.search(middle):
+        before, middle, after = "", word, ""
+    return f"{_escaped(before)}`{middle}`{_escaped(after)}"
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", text)
