@@ -1,0 +1,95 @@
+"""Files that run, or say what runs, without anybody asking for it: on install, in CI, in an editor. A reviewer reads
+them first."""
+
+from __future__ import annotations
+
+import re
+
+INSTALL = "runs or is read on install and by builds"
+TESTS = "runs or is read before any test"
+DEPENDENCIES = "says what is installed"
+COMMANDS = "holds commands that CI and developers run"
+CONTAINER = "says what containers and machines are built and run with"
+EDITOR = "is acted on by editors when the folder is opened"
+HOOKS = "runs at commits"
+START = "runs whenever Python starts"
+DEPLOY = "says what is built and published"
+AGENTS = "is read by coding agents as advice"
+TOOL = "is code or settings that a tool loads when it runs"
+
+_KINDS = (
+    (START, r".*\.pth|(?:site|user)customize\.py|pythonstartup\.py"),
+    (TESTS, r"conftest\.py|pytest\.ini|pytest\.toml|\.?tox\.(?:ini|toml)|noxfile\.py|\.coveragerc|nose\.cfg"),
+    (
+        INSTALL,
+        r"setup\.(?:py|cfg)|pyproject\.toml|hatch_build\.py|hatch\.toml|_?build(?:_?backend)?\.py|manifest\.in|package\.json"
+        r"|binding\.gyp|build\.rs|extconf\.rb|.*\.gemspec|.*\.podspec|package\.swift|mix\.exs|rebar\.config|.*\.cabal"
+        r"|setup\.hs|(?:cmakelists\.txt|.*\.cmake)|configure(?:\.ac|\.in)?|meson(?:\.build|_options\.txt)|sconstruct|wscript"
+        r"|(?:build|settings|init)\.gradle(?:\.kts)?|gradle\.properties|gradlew(?:\.bat)?|gradle-wrapper\..*|pom\.xml"
+        r"|mvnw(?:\.cmd)?|maven-wrapper\..*|build\.sbt|build\.xml|.*\.(?:cs|fs|vb)proj|directory\.build\.(?:props|targets)"
+        r"|build(?:\.bazel)?|workspace(?:\.bazel)?|module\.bazel|.*\.bzl|\.bazelrc|install\.(?:sh|ps1)",
+    ),
+    (
+        DEPENDENCIES,
+        r"(?:.*[-_.])?(?:requirements|constraints)(?:[-_.].*)?\.(?:txt|in|lock)|.*\.lock|.*\.lockb|[^/]*[-.]lock\.(?:json|ya?ml)"
+        r"|pipfile|package-lock\.json|npm-shrinkwrap\.json|go\.(?:mod|sum|work)|gemfile|cargo\.toml|composer\.json"
+        r"|packages\.config|nuget\.config|environment\.ya?ml|\.npmrc|\.yarnrc(?:\.yml)?|\.pnp\.\w+|\.pnpmfile\.cjs|bunfig\.toml"
+        r"|pnpm-workspace\.yaml|pip\.conf|pip\.ini|\.pypirc|deno\.jsonc?|flake\.nix|(?:shell|default)\.nix"
+        r"|\.(?:python|ruby|node|java|go)-version|\.nvmrc|\.tool-versions|\.?mise\.toml|rust-toolchain(?:\.toml)?|\.sdkmanrc",
+    ),
+    (
+        COMMANDS,
+        r"(?:gnu)?makefile(?:\..*)?|.*\.mk|\.?justfile|taskfile\.ya?ml|rakefile|.*\.rake|tasks\.py|fabfile\.py|dodo\.py"
+        r"|dangerfile|fastfile|earthfile|gruntfile\..*|gulpfile\..*|jakefile.*|magefile\.go|action\.ya?ml|(?:run_?tests?|ci|test)\.(?:sh|bat|ps1)",
+    ),
+    (
+        CONTAINER,
+        r"(?:.*\.)?(?:dockerfile|containerfile)(?:\..*)?|(?:docker-)?compose(?:\..*)?\.ya?ml|vagrantfile|procfile"
+        r"|\.devcontainer\.json|.*\.tf|skaffold\.ya?ml|tiltfile|\.gitpod\..*",
+    ),
+    (
+        HOOKS,
+        r"\.pre-commit-(?:config|hooks)\.ya?ml|\.?lefthook.*\.(?:ya?ml|toml|json)|\.lintstagedrc.*|\.overcommit\.yml",
+    ),
+    (
+        EDITOR,
+        r"\.envrc|\.env(?:\..*)?|\.(?:g|l)dbinit|\.(?:n?vim|ex|gvim)rc|\.nvim\.lua|\.dir-locals\.el|.*\.code-workspace",
+    ),
+    (
+        DEPLOY,
+        r"\.readthedocs\.ya?ml|netlify\.toml|vercel\.json|now\.json|render\.yaml|fly\.toml|app\.(?:ya?ml|json)|firebase\.json"
+        r"|\.?goreleaser\.ya?ml|wrangler\.(?:toml|jsonc?)|\.?renovate(?:rc)?(?:\.json5?)?|\.releaserc.*|codecov\.yml|chart\.yaml",
+    ),
+    (
+        AGENTS,
+        r"(?:agents|claude|gemini|copilot|copilot-instructions)(?:\.local)?\.md|\.cursorrules|\.windsurfrules|\.clinerules"
+        r"|\.mcp\.json|\.swe-agent\.toml|\.aider.*|skill\.md",
+    ),
+    (
+        TOOL,
+        r".*\.config\.(?:[cm]?[jt]s|json)|\..*rc\.(?:[cm]?[jt]s|json|ya?ml)|\.babelrc|\.pylintrc|pylintrc|\.?mypy\.ini"
+        r"|\.?ruff\.toml|\.flake8|\.rubocop\.yml|\.golangci\.ya?ml|conf\.py|\.eslintrc|\.clang-tidy|karma\.conf\..*|\.mocharc.*"
+        r"|wdio\.conf\..*|protractor\.conf\..*|\.rspec|\.?phpunit\.xml(?:\.dist)?|phpstan\.neon.*",
+    ),
+)
+_FOLDERS = (
+    (EDITOR, r"\.(?:vscode|idea|zed|fleet|vs|nova)/"),
+    (CONTAINER, r"\.devcontainer/"),
+    (HOOKS, r"\.husky/|\.githooks/|\.hooks/"),
+    (
+        DEPENDENCIES,
+        r"\.(?:yarn|cargo|bundle|mvn|gradle)/|requirements/|(?:.*/)?node_modules/|(?:.*/)?(?:vendor|third_party)/",
+    ),
+    (INSTALL, r"(?:.*/)?buildsrc/"),
+    (AGENTS, r"(?:.*/)?\.(?:claude|cursor|gemini|codex|windsurf|continue|agents|roo|kiro)/"),
+)
+_BY_NAME = [(why, re.compile(pattern)) for why, pattern in _KINDS]
+_BY_FOLDER = [(why, re.compile(pattern)) for why, pattern in _FOLDERS]
+
+
+def why_flagged(path: str) -> str:
+    """What the file does unasked, to complete "`path` …"; "" for one that does nothing."""
+    folded = path.casefold()
+    name = folded.rpartition("/")[2]
+    in_folder = (why for why, pattern in _BY_FOLDER if pattern.match(folded))
+    return next(in_folder, "") or next((why for why, pattern in _BY_NAME if pattern.fullmatch(name)), "")

@@ -1,0 +1,268 @@
+"""What no patch may do that is published, whatever else is in it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from hashlib import sha1
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aci.outbox import Changed
+from agent.github.checking import MOST_FILES, Findings, judge
+from trajectories.listing import Entry, changes
+
+File = bytes | tuple[str, bytes]
+"""Content, or mode and content."""
+BASE: Mapping[str, File] = {
+    "README.md": b"# Calc\n",
+    "calc/core.py": b"def add(a, b):\n    return a - b\n",
+    "docs/index.md": b"Hello\n",
+    "run.sh": ("100755", b"#!/bin/sh\n"),
+    "windows.txt": b"one\r\ntwo\r\n",
+    "latest": ("120000", b"docs/index.md"),
+    "vendor/lib": ("160000", b""),
+    "logo.png": b"\x89PNG\0\0",
+    "latin.txt": b"caf\xe9\n",
+}
+HONEST: Mapping[str, File] = {
+    "calc/core.py": b"def add(a, b):\n    return a + b\n",
+    "tests/test_core.py": b"assert 1\n",
+}
+TOKEN = "ghp_" + "a1B2" * 9
+
+
+class Memory:
+    """Trees that git itself would not make, too."""
+
+    def __init__(self, **trees: Mapping[str, File]) -> None:
+        self.trees = {name: {path: _entry(file) for path, file in tree.items()} for name, tree in trees.items()}
+        self.blobs = {entry.id: data for tree in self.trees.values() for entry, data in tree.values()}
+
+    def changes(self, base: str, tree: str) -> list[Changed]:
+        old, new = ({path: entry for path, (entry, _) in self.trees[name].items()} for name in (base, tree))
+        none = Entry("000000", "0" * 40, 0)
+        found = []
+        for one in changes(old, new):
+            was, now = old.get(one.path, none), new.get(one.path, none)
+            found.append(Changed(one.path, one.status, was.mode, now.mode, was.id, now.id))
+        return found
+
+    def paths(self, rev: str) -> tuple[str, ...]:
+        return tuple(self.trees[rev])
+
+    def blob(self, id: str) -> bytes:
+        return self.blobs[id]
+
+    def size(self, id: str) -> int:
+        return len(self.blobs[id])
+
+
+def _entry(file: File) -> tuple[Entry, bytes]:
+    mode, data = file if isinstance(file, tuple) else ("100644", file)
+    return Entry(mode, sha1(data).hexdigest(), len(data)), data
+
+
+def check(patch: Mapping[str, File | None], size: int = 500, base: Mapping[str, File] = BASE) -> Findings:
+    """The findings about a patch: files of these contents, or none."""
+    after = {path: file for path, file in {**base, **patch}.items() if file is not None}
+    return judge(Memory(base=base, after=after), "base", "after", size, 200_000, ("canary-of-the-model",))
+
+
+def test_an_honest_patch_passes_with_nothing_to_say() -> None:
+    assert check(HONEST) == Findings()
+
+
+REFUSED: list[tuple[str, Mapping[str, File | None], str]] = [
+    ("workflow", {".github/workflows/ci.yml": b"on: push\n"}, "it says what CI runs"),
+    ("workflow in capitals", {".GitHub/Workflows/ci.yml": b"on: push\n"}, "it says what CI runs"),
+    ("composite action", {".github/actions/x/action.yml": b"runs:\n"}, "it says what CI runs"),
+    ("gitlab", {".gitlab-ci.yml": b"x: 1\n"}, "it says what CI runs"),
+    ("circleci", {".circleci/config.yml": b"x: 1\n"}, "it says what CI runs"),
+    ("jenkins below", {"ops/Jenkinsfile.release": b"x\n"}, "it says what CI runs"),
+    ("azure", {"azure-pipelines.yml": b"x: 1\n"}, "it says what CI runs"),
+    ("code owners", {"docs/CODEOWNERS": b"* @me\n"}, "it says who reviews changes"),
+    ("attributes", {"calc/.gitattributes": b"* -diff\n"}, "git and GitHub take settings from it"),
+    ("modules", {".gitmodules": b"[submodule]\n"}, "git and GitHub take settings from it"),
+    ("git's folder", {".git/hooks/pre-commit": b"x\n"}, "git and GitHub take settings from it"),
+    ("git's folder below", {"calc/.GIT/config": b"x\n"}, "git and GitHub take settings from it"),
+    ("git's folder on Windows", {"GIT~1/config": b"x\n"}, "git and GitHub take settings from it"),
+    ("git's folder on macOS", {".g\u200cit/config": b"x\n"}, "git and GitHub take settings from it"),
+    ("traversal", {"../../etc/passwd": b"x\n"}, "the path leads out of the repository"),
+    ("absolute", {"/etc/passwd": b"x\n"}, "the path leads out of the repository"),
+    ("link", {"key": ("120000", b"/root/.ssh/id_rsa")}, "it is a link"),
+    ("link changed", {"latest": ("120000", b"/etc/passwd")}, "it is a link"),
+    ("link becomes file", {"latest": b"x\n"}, "it is a link"),
+    ("link removed", {"latest": None}, "it is a link"),
+    ("submodule", {"vendor/evil": ("160000", b"1")}, "it is a submodule"),
+    ("submodule moved", {"vendor/lib": ("160000", b"1")}, "it is a submodule"),
+    ("executable", {"README.md": ("100755", b"# Calc\n")}, "it is made executable"),
+    ("new executable", {"fix.sh": ("100755", b"#!/bin/sh\n")}, "it is made executable"),
+    ("executable no more", {"run.sh": ("100644", b"#!/bin/sh\n")}, "it is executable no more"),
+    ("odd mode", {"x.py": ("100664", b"x\n")}, "it is no file"),
+    ("binary", {"logo.png": b"\x89PNG\0\1"}, "it is binary"),
+    ("new binary", {"calc/core.so": b"\x7fELF\0"}, "it is binary"),
+    ("no text", {"x.dat": b"\xff\xfe\xfd"}, "it is binary"),
+    ("large file's pointer", {"x.dat": b"version https://git-lfs.github.com/spec/v1\n"}, "it points to a large file"),
+    ("huge file", {"x.txt": b"x\n" * 3_000_000}, "it has 6,000,000 bytes"),
+    ("all to CRLF", {"calc/core.py": b"def add(a, b):\r\n    return a + b\r\n"}, "end in CRLF instead of LF"),
+    ("all to LF", {"windows.txt": b"one\nthree\n"}, "end in LF instead of CRLF"),
+    ("token", {"calc/core.py": f"x = '{TOKEN}'\n".encode()}, "what looks like a key"),
+    ("token in base64", {"x.py": b64encode(b"a" + TOKEN.encode())}, "what looks like a key"),
+    ("token in hex", {"x.py": TOKEN.encode().hex().encode()}, "what looks like a key"),
+    ("known secret", {"x.py": b"canary-of-the-model\n"}, "what looks like a key"),
+    ("known secret in base64", {"x.py": b64encode(b"canary-of-the-model")}, "what looks like a key"),
+    ("direction", {"a\u202egnp.py": b"x\n"}, "characters that are not seen"),
+    ("newline", {"a\nb.py": b"x\n"}, "characters that are not seen"),
+    ("escape", {"a\x1b[2Jb.py": b"x\n"}, "characters that are not seen"),
+    ("no UTF-8", {"a\udcffb.py": b"x\n"}, "characters that are not seen"),
+    ("shell", {"a$(id).py": b"x\n"}, "a shell or Windows would"),
+    ("backslash", {"..\\..\\x.py": b"x\n"}, "a shell or Windows would"),
+    ("option", {"--upload-pack=x": b"x\n"}, "a shell or Windows would"),
+    ("dot at the end", {"x.py.": b"x\n"}, "a shell or Windows would"),
+    ("device", {"docs/aux.md": b"x\n"}, "a device's on Windows"),
+    ("long", {"a" * 201: b"x\n"}, "too long"),
+    ("other case", {"readme.MD": b"x\n"}, "the same as `README.md`"),
+    ("folder's other case", {"Calc/more.py": b"x\n"}, "the same as `calc`"),
+    ("through a link", {"Latest/x.md": b"x\n"}, "the same as `latest`"),
+    ("two new ones", {"docs/new.md": b"x\n", "docs/NEW.md": b"x\n"}, "the same as `docs/"),
+]
+
+
+@pytest.mark.parametrize(("patch", "why"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_refused(patch: Mapping[str, File | None], why: str) -> None:
+    (sentence, *_) = check({**HONEST, **patch}).refused
+    assert why in sentence
+
+
+def test_too_large_too_many_nothing() -> None:
+    assert check(HONEST, size=200_001).refused == ("The patch has 200,001 bytes; at most 200,000 are published.",)
+    many = {f"x{number}.py": b"%d\n" % number for number in range(MOST_FILES + 1)}
+    assert check(many).refused == ("The patch changes 101 files; at most 100 are published.",)
+    assert check({}).refused == ("The patch changes nothing.",)
+
+
+def test_refusals_are_told_but_not_without_end() -> None:
+    told = check({f".github/{number}.yml": b"%d\n" % number for number in range(40)}).refused
+    assert len(told) == 11
+    assert told[-1] == "And 30 more."
+
+
+WORDS = st.text("abcdefghij_", min_size=1, max_size=8)
+PATHS = st.lists(WORDS, min_size=1, max_size=4).map("/".join)
+LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cf")), max_size=40), max_size=5)
+FILES = st.dictionaries(PATHS.map("src/{}.py".format), LINES.map(lambda lines: "\n".join(lines).encode()), max_size=6)
+HIDDEN = "\u202e\u2066\u200b\u200f\x00\x1b\x7f\n\r\t\ufeff\U000e0041"
+
+
+@st.composite
+def forbidden(draw: st.DrawFn) -> tuple[str, File]:
+    """A file that no patch may have, anywhere in the tree."""
+    folder, name, data = draw(PATHS), draw(WORDS), draw(st.binary(max_size=50))
+    text = data.hex().encode()
+    case: list[Callable[[str], str]] = draw(st.lists(st.sampled_from([str.upper, str.lower]), min_size=12, max_size=12))
+
+    def cased(word: str) -> str:
+        return "".join(to(letter) for to, letter in zip(case * 3, word, strict=False))
+
+    at = draw(st.integers(0, len(name)))
+    kinds: list[tuple[str, File]] = [
+        (f"{folder}/{name}", ("120000", data or b"x")),
+        (f"{folder}/{name}", ("160000", data)),
+        (f"{folder}/{name}", ("100755", text)),
+        (f"{folder}/{name}", data + b"\0"),
+        (f"{folder}/{name}", text + TOKEN.encode()),
+        (f"{folder}/{name}", b64encode(data + TOKEN.encode())),
+        (f"{cased('.github')}/{folder}", text),
+        (f"{cased('.circleci')}/{folder}", text),
+        (cased(".gitlab-ci.yml"), text),
+        (f"{folder}/{cased('.git')}/{name}", text),
+        (f"{folder}/{cased('.gitattributes')}", text),
+        (f"{folder}/../{name}", text),
+        (f"{folder}/{name[:at]}{draw(st.sampled_from(HIDDEN))}{name[at:]}", text),
+        (f"{cased('readme')}.md" if cased("readme") != "README" else "Docs/x", text),
+    ]
+    return draw(st.sampled_from(kinds))
+
+
+@given(FILES, forbidden())
+def test_a_patch_with_a_forbidden_thing_never_passes(files: dict[str, bytes], bad: tuple[str, File]) -> None:
+    path, file = bad
+    assert check({**files, path: file}).refused
+
+
+@given(FILES.filter(bool))
+def test_a_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
+    assert check(files).refused == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("setup.py", "runs or is read on install"),
+        ("lib/pyproject.toml", "runs or is read on install"),
+        ("web/package.json", "runs or is read on install"),
+        ("tests/conftest.py", "before any test"),
+        ("Makefile", "commands that CI"),
+        ("noxfile.py", "before any test"),
+        ("tox.ini", "before any test"),
+        ("Dockerfile.dev", "containers"),
+        ("docker-compose.yml", "containers"),
+        ("poetry.lock", "what is installed"),
+        ("requirements-dev.txt", "what is installed"),
+        ("package-lock.json", "what is installed"),
+        ("pnpm-lock.yaml", "what is installed"),
+        ("go.sum", "what is installed"),
+        (".pre-commit-config.yaml", "runs at commits"),
+        (".vscode/tasks.json", "acted on by editors"),
+        (".devcontainer/devcontainer.json", "containers"),
+        ("src/x.pth", "whenever Python starts"),
+        ("sitecustomize.py", "whenever Python starts"),
+        ("vite.config.ts", "a tool loads"),
+        ("CLAUDE.md", "coding agents"),
+        (".readthedocs.yaml", "built and published"),
+    ],
+)
+def test_flagged(path: str, why: str) -> None:
+    flagged = check({**HONEST, path: b"x\n"}).flagged
+    assert flagged.keys() == {path}
+    assert why in flagged[path]
+
+
+@pytest.mark.parametrize(
+    "path", ["src/setup_tools.py", "docs/makefile-tips.md", "src/requirements.py", "test_config.py"]
+)
+def test_not_flagged(path: str) -> None:
+    assert check({**HONEST, path: b"x\n"}) == Findings()
+
+
+def test_what_a_reviewer_would_not_see_is_flagged() -> None:
+    turned, tagged, long = "if a:  # \u202e\n", "x = 'a\U000e0041'\n", f"x = 1{' ' * 1200}; evil()\n"
+    found = check({"a.py": turned.encode(), "b.py": tagged.encode(), "c.py": long.encode()})
+    assert found.refused == ()
+    assert found.flagged == {
+        "a.py": "has characters that turn the direction of text",
+        "b.py": "has characters that are not seen",
+        "c.py": "has a line of 1,213 characters",
+    }
+
+
+def test_what_was_there_is_no_fault_of_the_patch() -> None:
+    """A moved binary, a key among the lines that stay, a text of another encoding, a removed file."""
+    base: Mapping[str, File] = {**BASE, "keys.py": f"a = 1\nx = '{TOKEN}'\n".encode(), "a\tb.py": b"x\n"}
+    patch: Mapping[str, File | None] = {
+        "logo.png": None,
+        "img/logo.png": b"\x89PNG\0\0",
+        "keys.py": f"a = 2\nx = '{TOKEN}'\n".encode(),
+        "latin.txt": b"caf\xe9s\n",
+        "docs/index.md": None,
+        "a\tb.py": b"y\n",
+    }
+    assert check(patch, base=base) == Findings()
+
+
+def test_a_removed_file_that_runs_by_itself_is_flagged() -> None:
+    flagged = check({"setup.py": None}, base={**BASE, "setup.py": b"x\n"}).flagged
+    assert flagged == {"setup.py": "runs or is read on install and by builds (removed)"}
