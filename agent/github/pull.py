@@ -1,0 +1,81 @@
+"""Pull requests: the one that is there from a branch, or a new draft."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+from agent.github.client import asking
+from agent.github.rules import PREFIX
+
+if TYPE_CHECKING:
+    from github.PullRequest import PullRequest
+    from github.Repository import Repository
+
+NEEDS = "pull-requests: write"
+NO_DRAFT = "This repository has no drafts: it is an ordinary pull request."
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A pull request; `said` is what the user is to know of how it was opened."""
+
+    number: int
+    url: str
+    draft: bool
+    said: str = ""
+
+
+def branches(number: int) -> Iterator[str]:
+    """Names for an issue's branch, in the order in which they are tried."""
+    first = f"{PREFIX}issue-{number}"
+    yield first
+    yield from (f"{first}-{n}" for n in count(2))
+
+
+def pull_from(repository: Repository, head: str) -> PullRequest | None:
+    """The latest pull request from `head` (`owner:branch`), open or not."""
+    with asking("look for a pull request", "pull-requests: read"):
+        found = repository.get_pulls(state="all", head=head)
+        return next((pull for pull in found if f"{_owner(pull)}:{pull.head.ref}" == head), None)
+
+
+def open_pull(repository: Repository, head: str, target: str, title: str, body: str) -> Opened:
+    """A draft that asks to merge `head` (`owner:branch`) into the branch `target`, or the one that is there already.
+
+    Raises as `asking` where GitHub does not let it.
+    """
+    if pull := pull_from(repository, head):
+        return Opened(pull.number, pull.html_url, pull.draft)
+    try:
+        pull, said = _create(repository, head, target, title, body, True), ""
+    except _NoDrafts:
+        pull, said = _create(repository, head, target, title, body, False), NO_DRAFT
+    return Opened(pull.number, pull.html_url, pull.draft, said)
+
+
+class _NoDrafts(Exception):
+    pass
+
+
+def _create(repository: Repository, head: str, target: str, title: str, body: str, draft: bool) -> PullRequest:
+    from github import GithubException
+
+    with asking("open a pull request", NEEDS):
+        try:
+            return repository.create_pull(
+                base=target, head=head, title=title, body=body, draft=draft, maintainer_can_modify=True
+            )
+        except GithubException as error:
+            said = str(error.data).lower()
+            if draft and error.status == 422 and "draft" in said:
+                raise _NoDrafts from None
+            if error.status == 422 and "already exists" in said and (pull := pull_from(repository, head)):
+                return pull
+            raise
+
+
+def _owner(pull: PullRequest) -> str:
+    return pull.head.label.partition(":")[0] if ":" in pull.head.label else pull.head.user.login

@@ -1,0 +1,120 @@
+"""A commit's title in the repository's manner, read off its own log; and the whole message."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from agent.github.neutral import plain
+from agent.github.summary import shortened
+
+if TYPE_CHECKING:
+    from aci.outbox import Subject
+
+LONGEST = 72
+FEW = 5
+"""With fewer commits nothing is told of a manner."""
+OURS = "Generated-by"
+_CONVENTIONAL = re.compile(
+    r"(?P<type>feat|fix|docs|chore|refactor|tests?|ci|build|perf|style|revert|deps)"
+    r"(?:\((?P<scope>[^()]{1,40})\))?!?: (?P<rest>.*)"
+)
+_FIXED = re.compile(r"(?P<word>Fix(?:e[sd])?) (?P<mark>#|gh-|GH-)\d+(?P<between> --|:| -)\s+(?P<rest>.*)")
+_PREFIX = re.compile(r"(?P<prefix>\[[^\]]{1,40}\]|[\w./-]{1,40}(?:, ?[\w./-]{1,40})?:) (?P<rest>.*)")
+_BUG = re.compile(r"(?P<bug>:bug:|\U0001f41b)\ufe0f?\s+(?P<rest>.*)")
+_NUMBER = re.compile(r"\s*\((?:#|gh-)\d+\)$")
+
+
+def title(
+    words: str, subjects: Sequence[Subject], number: int = 0, near: Sequence[Subject] = (), most: int = LONGEST
+) -> str:
+    """`words` as the title of a commit among `subjects`; `near` are those of commits to the same files.
+
+    Conventional commits (`fix(scope): …`), `Fixed #N -- …`, `module: …`, gitmoji, a number of the issue that people
+    wrote at the end, capital or not, full stop or not: what most of the log has. `number` is the issue's.
+    """
+    words = plain(words).rstrip(". ") or "Fix the issue"
+    texts = [_NUMBER.sub("", subject.text) for subject in subjects]
+    if len(texts) < FEW:
+        return shortened(words, most)
+    before, rests = _before(texts, [_NUMBER.sub("", subject.text) for subject in near], number)
+    after = _after(subjects, number)
+    if before:
+        words = _without(words)
+    words = _cased(words, rests or texts)
+    dot = "." if _most(texts, lambda text: text.endswith(".")) and not after else ""
+    return f"{before}{shortened(words, most - len(before) - len(after) - len(dot))}{dot}{after}"
+
+
+def message(title: str, cause: str, change: str, model: str) -> str:
+    """A commit's whole message: title, why and what, and who made it. Nobody signs off, and no person is named."""
+    body = textwrap.fill(plain(f"{cause} {change}"), LONGEST, break_long_words=False, break_on_hyphens=False)
+    made = f"{OURS}: swe-agent ({plain(model)})" if model else f"{OURS}: swe-agent"
+    return "\n\n".join(filter(None, [title, body, made])) + "\n"
+
+
+def _before(texts: Sequence[str], near: Sequence[str], number: int) -> tuple[str, list[str]]:
+    """What titles begin with here, and what comes after it in theirs."""
+    matches = [match for text in texts if (match := _CONVENTIONAL.fullmatch(text))]
+    if 2 * len(matches) >= len(texts):
+        return f"fix{_scope(matches, near)}: ", [match["rest"] for match in matches]
+    matches = [match for text in texts if (match := _FIXED.fullmatch(text))]
+    if number and 4 * len(matches) >= len(texts):
+        like = Counter((match["word"], match["mark"], match["between"]) for match in matches).most_common(1)[0][0]
+        return f"{like[0]} {like[1]}{number}{like[2]} ", [match["rest"] for match in matches]
+    matches = [match for text in texts if (match := _BUG.fullmatch(text))]
+    if 10 * len(matches) >= len(texts):
+        return f"{matches[0]['bug']} ", [match["rest"] for match in matches]
+    matches = [match for text in texts if (match := _PREFIX.fullmatch(text))]
+    if 2 * len(matches) >= len(texts):
+        close = Counter(match["prefix"] for text in near if (match := _PREFIX.fullmatch(text))).most_common(1)
+        known = {match["prefix"] for match in matches}
+        if close and (close[0][1] > 1 or close[0][0] in known) and not re.match(r"fix|add", close[0][0], re.IGNORECASE):
+            return f"{plain_prefix(close[0][0])} ", [match["rest"] for match in matches]
+    return "", []
+
+
+def plain_prefix(prefix: str) -> str:
+    """A prefix of the log's, as it stands there: brackets and all, but for what GitHub acts on."""
+    inner = plain(prefix.strip("[]"))
+    return f"[{inner}]" if prefix.startswith("[") and not re.search(r"\b(?:skip|no)\b", inner) else inner
+
+
+def _scope(matches: Sequence[re.Match[str]], near: Sequence[str]) -> str:
+    """The scope that commits to the same files have, where most fixes have one."""
+    fixes = [match for match in matches if match["type"] == "fix"] or matches
+    if 2 * sum(bool(match["scope"]) for match in fixes) < len(fixes):
+        return ""
+    close = [match["scope"] for text in near if (match := _CONVENTIONAL.fullmatch(text)) and match["scope"]]
+    found = Counter(close).most_common(1)
+    return f"({plain(found[0][0])})" if found else ""
+
+
+def _after(subjects: Sequence[Subject], number: int) -> str:
+    """The issue's number in brackets where people write one; what a forge adds when it merges is the request's own."""
+    own = [subject.text for subject in subjects if not subject.merged]
+    matches = [match for text in own if (match := _NUMBER.search(text))]
+    if not number or len(own) < FEW or 2 * len(matches) < len(own):
+        return ""
+    return f" ({'gh-' if 'gh-' in matches[0][0] else '#'}{number})"
+
+
+def _without(words: str) -> str:
+    """The words without a prefix of their own, where another is put before them."""
+    match = _CONVENTIONAL.fullmatch(words) or _FIXED.fullmatch(words)
+    return match["rest"] if match else words
+
+
+def _cased(words: str, others: Sequence[str]) -> str:
+    first = words.split(maxsplit=1)[0] if words else ""
+    if not re.fullmatch(r"[^\W\d_](?:[^\W\d_]*)", first) or (len(first) > 1 and not first[1:].islower()):
+        return words  # a name in code, an abbreviation
+    lower = _most(others, lambda text: text[:1].islower())
+    return (words[0].lower() if lower else words[0].upper()) + words[1:]
+
+
+def _most(texts: Sequence[str], holds: Callable[[str], bool]) -> bool:
+    return 2 * sum(map(holds, texts)) > len(texts)
