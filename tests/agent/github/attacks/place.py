@@ -1,4 +1,4 @@
-"""Where attacks are tried: a repository on the fake of GitHub, and the Action's three jobs as its workflow calls them."""
+"""Where attacks are tried: a repository on the fake of GitHub, and the Action's jobs as its workflow calls them."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ GOOD = b"""diff --git a/calc/core.py b/calc/core.py
      \"\"\"The sum of two numbers.\"\"\"
 -    return a - b
 +    return a + b
- 
- 
+\x20
+\x20
  def double(a):
 """
 
@@ -107,7 +107,7 @@ class Place:
     def publish(
         self, errand: Errand | None = None, diff: bytes | None = GOOD, token: str = "publish", **told: Any
     ) -> Done:
-        """With a handover as an honest job writes it, but for what is `told` otherwise; with none where diff is None."""
+        """With a handover as an honest job writes it but for what is `told`; with none where diff is None."""
         digest = self.write(errand or self.errand())
         handover = b"" if diff is None else tar(outcome(digest, self.base, **told), diff)
         return self.publish_these(digest, handover, token=token)

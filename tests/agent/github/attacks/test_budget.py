@@ -49,7 +49,7 @@ def test_a_forged_ledger_raises_nothing_and_lowers_nothing(place: Place, by: str
 
 
 def test_the_bot_made_to_say_a_ledger(place: Place) -> None:
-    """Stopped by the place: a comment of the bot is a ledger only where it begins as one, and quotes lose the marker."""
+    """Stopped by the place: a comment of the bot is a ledger only where it begins as one."""
     place.rules(budget=2, budget_per_issue=5)
     issue = place.approved()
     ask(place, issue)

@@ -149,7 +149,7 @@ def test_attempts_are_shown_to_people(run: dict) -> None:
 
 
 def test_a_review_thread_gives_no_orders(place: Place) -> None:
-    """Stopped by who asked: strangers' words in the thread are in the errand's thread, marked, and not in its request."""
+    """Stopped by who asked: strangers' words are in the errand's thread, marked, and not in its request."""
     from tests.agent.github.attacks.place import BOT
 
     git(place.repo.git, "branch", "swe-agent/issue-1", "main")

@@ -26,7 +26,7 @@ LINES = [
 
 
 def clean(done: Done) -> None:
-    """The file of outputs is what the gate meant, read in the strictest way and the loosest; the log has no commands."""
+    """The file of outputs is what the gate meant, and the log has no commands."""
     assert set(done.outputs) <= KNOWN
     assert [line for line in done.raw.splitlines() if line.startswith("go=")] in (["go=true"], ["go=false"])
     for line in (done.said + "\n" + done.summary).splitlines():

@@ -1,4 +1,4 @@
-"""A patch is judged by the tree it makes: what is refused leaves no branch and no pull request, and a comment says why."""
+"""A patch is judged by the tree it makes: what is refused leaves no branch, and a comment says why."""
 
 from __future__ import annotations
 
