@@ -59,6 +59,17 @@ def split(trees: Trees, base_tree: str, tree: str) -> Patch:
     return Patch(source=parts[False], tests=parts[True], tree=tree)
 
 
+def lines_of(diff: str) -> list[tuple[str, int, int]]:
+    """Of each file of a diff its header, and the lines added and removed (none of a binary file)."""
+    found = []
+    for section in _sections(diff):
+        header, _, hunks = section.partition("\n@@ ")
+        lines = hunks.split("\n")[1:]
+        added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
+        found.append((header, added, removed))
+    return found
+
+
 def _sections(diff: str) -> list[str]:
     """A diff's files, one each (a file that becomes a link has two). No line of content starts like a header."""
     return re.split(r"(?m)^(?=diff --git )", diff)[1:]

@@ -13,8 +13,8 @@ from typing import Any
 
 from aci.merging import merge
 from agent.backtrack import rewinds
-from agent.standing import HOST, MAIN
-from trajectories.records import Exit, Note, Step
+from agent.standing import HOST, MAIN, tree_at
+from trajectories.records import Note, Step
 from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
@@ -97,10 +97,7 @@ def synced(trees: Trees, trajectory: Trajectory, base: str) -> Synced:
 
 def present(trajectory: Trajectory, base: str) -> str:
     """The session's files as they are now."""
-    for record in reversed(trajectory.records):
-        if isinstance(record, Exit) or (isinstance(record, Step) and record.branch == MAIN):
-            return record.tree
-    return base
+    return tree_at(trajectory, len(trajectory.records), base)
 
 
 def host_of(step: Step) -> Mapping[str, Any] | None:

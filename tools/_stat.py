@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aci.patch import lines_of
+
 if TYPE_CHECKING:
     from aci.workspace import Snapshot
     from trajectories.trees import Trees
@@ -17,7 +19,8 @@ def stat(trees: Trees, old: str, new: str) -> list[str]:
     changed = trees.changed(old, new)
     rows = []
     for change in changed[:MOST_FILES]:
-        added, removed = _count(trees.diff(old, new, [change.path]))
+        sections = lines_of(trees.diff(old, new, [change.path]))  # two where it becomes of another type
+        added, removed = sum(added for _, added, _ in sections), sum(removed for *_, removed in sections)
         word = f" ({WORDS[change.status]})" if change.status in WORDS else ""
         rows.append(f"{change.path} +{added} -{removed}{word}")
     if len(changed) > MOST_FILES:
@@ -28,10 +31,3 @@ def stat(trees: Trees, old: str, new: str) -> list[str]:
 def unrecorded(snapshot: Snapshot) -> list[str]:
     """A line on what of the files is in no tree, if anything is not."""
     return [f"Not recorded, kept in its last state: {', '.join(snapshot.skipped)}"] if snapshot.skipped else []
-
-
-def _count(diff: str) -> tuple[int, int]:
-    """Added and removed lines of one file's diff (a binary file has none)."""
-    _, _, hunks = diff.partition("\n@@ ")
-    lines = hunks.split("\n")[1:]
-    return sum(line.startswith("+") for line in lines), sum(line.startswith("-") for line in lines)

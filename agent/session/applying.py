@@ -115,7 +115,7 @@ def _agreed(session: Session, engine: Engine, base: str, every: Sequence[Part]) 
         session.tell(_left(merged, "Nothing was applied.", SOLVE), "error")
         return []
     count = f"{len(every)} changes" if len(every) > 1 else "1 change"
-    title = f"Apply {count} in {_count(paths)} to {engine.repository.root}?"
+    title = f"Apply {count} in {counted(paths)} to {engine.repository.root}?"
     answer = session.ask(
         Approval(
             "apply",
@@ -148,7 +148,7 @@ def take_back(session: Session) -> None:
     merged = _merged(engine, last["after"], before, last["host"])
     if merged.tree != before:
         paths = [change.path for change in engine.trees.changed(before, merged.tree)]
-        title = f"Take back what was applied to {_count(paths)} in {engine.repository.root}?"
+        title = f"Take back what was applied to {counted(paths)} in {engine.repository.root}?"
         detail = engine.trees.diff(before, merged.tree)
         asked = Approval("apply", _left(merged, title), subject="\n".join(paths), detail=detail, cancel=never())
         answer = session.ask(asked)
@@ -222,10 +222,11 @@ def _left(merged: Merged, text: str, fix: str = "") -> str:
 
 
 def _files(engine: Engine, old: str, new: str) -> str:
-    return _count([change.path for change in engine.trees.changed(old, new)])
+    return counted([change.path for change in engine.trees.changed(old, new)])
 
 
-def _count(paths: Sequence[str]) -> str:
+def counted(paths: Sequence[str]) -> str:
+    """`a.py`, or `3 files`."""
     return paths[0] if len(paths) == 1 else f"{len(paths)} files"
 
 

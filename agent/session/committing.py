@@ -10,7 +10,7 @@ from aci import committing
 from aci.merging import Conflict, merge
 from agent.approvals import Approval
 from agent.session import applying, effects
-from agent.session.applying import BACK
+from agent.session.applying import BACK, counted
 from agent.session.messages import message
 from agent.synced import EFFECT
 from agent.synced import effects as done_effects
@@ -52,7 +52,7 @@ def commit(session: Session, words: str) -> None:
     text = message(engine, words, _turns(engine))
     who = committing.identity(engine.repository)
     detail = f"{text}\n\n{engine.trees.diff(own.head.tree, own.tree)}"
-    title = _left(own, f"Commit {_count(paths)} on {branch} as {who}?")
+    title = _left(own, f"Commit {counted(paths)} on {branch} as {who}?")
     asked = Approval("commit", title, subject="\n".join(paths), detail=detail, cancel=applying.never())
     answer = session.ask(asked)
     if not answer.yes:
@@ -65,7 +65,7 @@ def commit(session: Session, words: str) -> None:
         done.append(committing.commit(engine.repository, engine.trees, own.head, own.tree, text, with_hooks, branch))
         return {"commit": done[-1]}
 
-    effects.recorded(engine, _data(engine, own, "commit"), do, f"{_count(paths)} committed on {branch}.")
+    effects.recorded(engine, _data(engine, own, "commit"), do, f"{counted(paths)} committed on {branch}.")
     session.tell(_left(own, f"Commit {done[0][:10]} on {branch}: “{text.partition(chr(10))[0]}”."))
 
 
@@ -82,7 +82,7 @@ def branch(session: Session, name: str, words: str) -> None:
         return
     text = message(engine, words)
     detail = f"{text}\n\n{engine.trees.diff(own.head.tree, own.tree)}"
-    title = _left(own, f"Make the branch {name}, with a commit of {_count(paths)} on top of {own.head.commit[:10]}?")
+    title = _left(own, f"Make the branch {name}, with a commit of {counted(paths)} on top of {own.head.commit[:10]}?")
     answer = session.ask(Approval("branch", title, subject=name, detail=detail, cancel=applying.never()))
     if not answer.yes:
         session.tell(f"No branch was made. {answer.reason}".strip())
@@ -193,7 +193,3 @@ def _left(own: Own, text: str) -> str:
         return text
     names = ", ".join(dict.fromkeys(conflict.path for conflict in own.conflicts))
     return f"{text} Left out: {names}, where your own edits, which are not committed, are in the same lines."
-
-
-def _count(paths: list[str]) -> str:
-    return paths[0] if len(paths) == 1 else f"{len(paths)} files"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from aci.patch import lines_of
 from agent.best import verdict_of
 from agent.session.applying import noticed
 from agent.session.status import ChangedFile, Status
@@ -144,18 +145,8 @@ def _changed(trees: Trees, old: str, new: str) -> tuple[ChangedFile, ...]:
 def _counted(diff: str) -> dict[str, tuple[int, int]]:
     """Lines added and removed by file, of those whose name is told in the diff as it is."""
     counts: dict[str, tuple[int, int]] = {}
-    for part in ("\n" + diff).split("\ndiff --git ")[1:]:
-        head, at, body = part.partition("\n@@ ")
-        names = [line[6:] for line in head.splitlines() if line.startswith(("--- a/", "+++ b/"))]
-        if at and names:
-            lines = body.splitlines()[1:]
-            counts[names[-1]] = (sum(map(_added, lines)), sum(map(_removed, lines)))
+    for header, added, removed in lines_of(diff):
+        names = [line[6:] for line in header.split("\n") if line.startswith(("--- a/", "+++ b/"))]
+        if names:
+            counts[names[-1]] = added, removed
     return counts
-
-
-def _added(line: str) -> bool:
-    return line.startswith("+")
-
-
-def _removed(line: str) -> bool:
-    return line.startswith("-")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from agent.settings import Settings
 from agent.solve import begin, reopen
 from agent.task import Task
 from trajectories.records import Issue, Step
+
+if TYPE_CHECKING:
+    from tests.agent.talking import Talk
 
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]
 
@@ -66,3 +70,19 @@ def act(tool: str, **arguments: object) -> dict:
 
 def line(text: str, *actions: dict, usage: dict | None = None, **where: object) -> dict:
     return {**where, "reply": {"text": text, "actions": list(actions), "usage": usage or {"input_tokens": 50}}}
+
+
+@pytest.fixture
+def talk(bench: Bench) -> Iterator[Callable[..., Talk]]:
+    """`talk(line(…), …, setting=…)`: a session of turns on the bench, with these answers of the model."""
+    from tests.agent.talking import begun
+
+    opened: list[Talk] = []
+
+    def open(*lines: dict, **settings: object) -> Talk:
+        opened.append(begun(bench, *lines, **settings))
+        return opened[-1]
+
+    yield open
+    for each in opened:
+        each.engine.close()

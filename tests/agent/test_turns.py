@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ from agent.solve import reopen
 from agent.task import INTERRUPTED, MOVED
 from agent.turns import end_interrupted, go_on, next_turn
 from tests.agent.conftest import Bench, act, line
-from tests.agent.talking import Sent, Talk, begun, finished
+from tests.agent.talking import Sent, Talk, finished
 from trajectories.errors import Cancelled
 from trajectories.journal import read
 from trajectories.records import Exit, Note, Reply, Verdict
@@ -39,19 +39,6 @@ LOUDER = act("edit", path="words.py", old="upper()", new='upper() + "!"')
 @pytest.fixture
 def bench(tmp_path: Path, make_repo: Callable[..., Path]) -> Bench:
     return Bench(tmp_path, make_repo(FILES))
-
-
-@pytest.fixture
-def talk(bench: Bench) -> Iterator[Callable[..., Talk]]:
-    opened: list[Talk] = []
-
-    def open(*lines: dict, **settings: object) -> Talk:
-        opened.append(begun(bench, *lines, **settings))
-        return opened[-1]
-
-    yield open
-    for each in opened:
-        each.engine.close()
 
 
 def told(talk: Talk, author: str) -> list[str]:

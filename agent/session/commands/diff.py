@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from aci.hunks import within
+from aci.patch import lines_of
 from agent.session import applying
 from agent.standing import tree_at
 from trajectories.errors import UsageError
@@ -42,14 +43,8 @@ def run(session: Session, words: str) -> None:
 
 def stat(diff: str, files: int) -> str:
     """`3 files, +10 -2`."""
-    added = removed = 0
-    inside = False
-    for line in diff.split("\n"):
-        if line.startswith(("diff --git ", "@@ ")):
-            inside = line.startswith("@@ ")
-        elif inside:
-            added += line.startswith("+")
-            removed += line.startswith("-")
+    sections = lines_of(diff)
+    added, removed = sum(added for _, added, _ in sections), sum(removed for *_, removed in sections)
     return f"{files} file{'s' * (files != 1)}, +{added} -{removed}"
 
 

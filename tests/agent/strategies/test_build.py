@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,19 +22,6 @@ MEANT = act("edit", path="tests/test_words.py", old='"A"', new='"A!"')
 @pytest.fixture
 def bench(tmp_path: Path, make_repo: Callable[..., Path]) -> Bench:
     return Bench(tmp_path, make_repo(FILES))
-
-
-@pytest.fixture
-def talk(bench: Bench) -> Iterator[Callable[..., Talk]]:
-    opened: list[Talk] = []
-
-    def open(*lines: dict, **settings: object) -> Talk:
-        opened.append(begun(bench, *lines, **settings))
-        return opened[-1]
-
-    yield open
-    for each in opened:
-        each.engine.close()
 
 
 def proofs(it: Talk) -> list[str]:

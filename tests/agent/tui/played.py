@@ -22,6 +22,7 @@ from agent.solve import Result
 from agent.tui import app
 from agent.tui.app import SessionApp
 from agent.tui.runs_screen import RunsScreen
+from tests.agent.tui.standing import STATUS
 from trajectories.errors import ModelError
 from trajectories.journal import encode
 from trajectories.records import (
@@ -98,18 +99,7 @@ class Point:
 
     events: tuple[Event, ...] = ()
     status: Status = field(
-        default=Status(
-            state="idle",
-            mode="build",
-            strategy="build",
-            model="maker/model-4-large",
-            workspace="docker",
-            branch="main",
-            base="HEAD + 3 changes",
-            spent=Spent(0.0, 0, 0, 0, 0),
-            budget=2.0,
-            seconds=0.0,
-        )
+        default=replace(STATUS, base="HEAD + 3 changes", spent=Spent(0.0, 0, 0, 0, 0), seconds=0.0, context=None)
     )
     press: tuple[str, ...] = ()
     then: Callable[[Played], object] = lambda app: None
