@@ -15,11 +15,12 @@ CHANGING = ("edit", "undo")
 
 
 @tool(writes=False)
-def submit(ctx: Context, summary: str = "") -> Observation:
+def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
     """Hand in the repository's changes as the patch. Does not count where new tests fail in the same reply.
 
     Args:
-        summary: What was wrong, and the change, in a sentence or two.
+        summary: What was wrong, then what the change does: a sentence each.
+        title: The change, as a commit's title.
     """
     snapshot = ctx.workspace.snapshot()
     tree, left_out = snapshot.tree, unrecorded(snapshot)
@@ -31,7 +32,8 @@ def submit(ctx: Context, summary: str = "") -> Observation:
             "Change files before you submit." if not left_out else "Remove or ignore these, then submit again.",
         )
     rows = [*stat(ctx.trees, ctx.base.tree, tree), *left_out]
-    return Observation("\n".join(["Submitted:", *rows]), data={"submitted": True, "summary": summary, "tree": tree})
+    data = {"submitted": True, "summary": summary, "title": title, "tree": tree}
+    return Observation("\n".join(["Submitted:", *rows]), data=data)
 
 
 def _doubt(before: Sequence[tuple[Action, Observation]], new: set[str], tree: str) -> str:
