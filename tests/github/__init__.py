@@ -1,0 +1,15 @@
+"""A stand-in for GitHub on loopback, with a memory: its REST API, git over HTTP, and what webhooks say.
+
+    with Hub(tmp_path) as hub:
+        repo = hub.repo("octo/calc", git=bare)
+        issue = repo.issue("Title", "Body", author="ada", labels=["bug"])
+
+Each request and each answer is held against GitHub's own description of its API (`description.json`); leaving the
+block raises AssertionError for what does not keep to it, also where the client swallowed it.
+"""
+
+from tests.github.hub import Hub
+from tests.github.request import Request
+from tests.github.state import Comment, Issue, Pull, Repo, ReviewComment, User
+
+__all__ = ["Comment", "Hub", "Issue", "Pull", "Repo", "Request", "ReviewComment", "User"]

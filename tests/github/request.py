@@ -1,0 +1,71 @@
+"""What is asked and answered: a request as it came, an answer before it is sent, a refusal in GitHub's words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+DOCS = "https://docs.github.com/rest"
+WORDS = {
+    301: "Moved Permanently",
+    307: "Temporary Redirect",
+    401: "Bad credentials",
+    403: "Forbidden",
+    404: "Not Found",
+    410: "This issue was deleted",
+    422: "Validation Failed",
+    429: "Too Many Requests",
+    500: "Server Error",
+    502: "Server Error",
+    503: "Service unavailable",
+}
+
+
+@dataclass(slots=True)
+class Request:
+    """`path` is below the API's root and without the query; header names are lower case. `token` is what was sent as
+    authorization, `status` what it came to (0 until it is answered). `body` is parsed JSON."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    data: bytes = b""
+    body: Any = None
+    token: str = ""
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` is sent as JSON, `raw` as it is. What is `strange` is not held against the description: it comes from
+    something between GitHub and us."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    strange: bool = False
+
+    @property
+    def data(self) -> bytes:
+        if self.raw is not None:
+            return self.raw
+        return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+class Refused(Exception):
+    """GitHub does not do it."""
+
+    def __init__(self, status: int, message: str = "", *errors: Mapping[str, Any], **headers: str) -> None:
+        super().__init__(status, message)
+        body: dict[str, Any] = {
+            "message": message or WORDS.get(status, "Error"),
+            "documentation_url": DOCS,
+            "status": str(status),
+        }
+        if errors:
+            body["errors"] = list(errors)
+        self.answer = Answer(status, body, {name.replace("_", "-"): value for name, value in headers.items()})

@@ -1,0 +1,290 @@
+"""What GitHub says of a user, a repository, an issue, a comment. What is not told apart here is filled in by the
+description: addresses below the thing's own, and nothing, none or no."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from tests.github.description import description
+from tests.github.state import Comment, Issue, Pull, Repo, ReviewComment, User
+
+Json = dict[str, Any]
+REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
+
+
+def filled(schema: str, known: Json, base: str) -> Json:
+    """`known` and what else the schema requires. `schema` is a component's name, or with `.` a property's of it."""
+    return _defaults(schema, base) | known
+
+
+@cache
+def _wanted(schema: str) -> Mapping[str, Any]:
+    name, *properties = schema.split(".")
+    found = description()["components"]["schemas"][name]
+    for part in properties:
+        found = found["properties"][part]
+    parts = [_followed(part) for part in found.get("allOf", [found])]
+    names = {name for part in parts for name in part.get("required", ())}
+    return {name: _followed(part["properties"][name]) for part in parts for name in names & part["properties"].keys()}
+
+
+def _followed(schema: Any) -> Any:
+    while "$ref" in schema:
+        schema = description()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def _defaults(schema: str, base: str) -> Json:
+    made: Json = {}
+    for name, kind in _wanted(schema).items():
+        if name == "url" or name.endswith("_url"):
+            made[name] = base if name == "url" else f"{base}/{name[:-4]}"
+        elif kind.get("nullable"):
+            made[name] = None
+        elif "enum" in kind:
+            made[name] = kind["enum"][0]
+        else:
+            made[name] = {"boolean": False, "integer": 0, "array": [], "object": {}, "string": ""}.get(kind.get("type"))
+    return made
+
+
+def user(who: User, hub: Any) -> Json | None:
+    """None for somebody whose account is gone, as GitHub does in many places (in others it says `ghost`)."""
+    if who.deleted:
+        return None
+    known = {
+        "login": who.login,
+        "id": who.id,
+        "node_id": node("User", who.id),
+        "gravatar_id": "",
+        "html_url": f"{hub.url}/{'apps/' + who.login[:-5] if who.login.endswith('[bot]') else who.login}",
+        "type": who.kind,
+        "site_admin": False,
+    }
+    return filled("simple-user", known, f"{hub.api}/users/{who.login}")
+
+
+def repository(repo: Repo, schema: str = "full-repository") -> Json:
+    known = {
+        "id": repo.id,
+        "node_id": node("Repository", repo.id),
+        "name": repo.name,
+        "full_name": repo.full_name,
+        "owner": user(repo.owner, repo.hub),
+        "private": repo.private,
+        "visibility": "private" if repo.private else "public",
+        "html_url": repo.url,
+        "clone_url": f"{repo.url}.git",
+        "git_url": f"git:{repo.url.partition(':')[2]}.git",
+        "ssh_url": f"git@{repo.url.partition('//')[2]}.git",
+        "svn_url": repo.url,
+        "fork": repo.fork,
+        "archived": repo.archived,
+        "has_issues": repo.has_issues,
+        "has_discussions": False,
+        "default_branch": repo.default_branch,
+        "topics": [],
+        "open_issues": sum(one.state == "open" for one in repo.numbered.values()),
+        "created_at": "2020-01-01T00:00:00Z",
+        "updated_at": "2020-01-01T00:00:00Z",
+        "pushed_at": "2020-01-01T00:00:00Z",
+    }
+    return filled(schema, {**known, "open_issues_count": known["open_issues"]}, repo.api)
+
+
+def label(repo: Repo, name: str) -> Json:
+    return {
+        "id": 1000 + sorted({*repo.labels, name}).index(name),
+        "node_id": node("Label", len(name)),
+        "url": f"{repo.api}/labels/{name}",
+        "name": name,
+        "color": repo.labels.get(name, "ededed"),
+        "default": False,
+        "description": None,
+    }
+
+
+def association(repo: Repo, who: User, given: str) -> str:
+    """The author's relation to the repository, as GitHub writes it beside everything."""
+    if given:
+        return given
+    if who.login == repo.owner.login:
+        return "OWNER"
+    if who.login in repo.permissions:
+        return "COLLABORATOR"
+    merged = any(pull.merged_at and pull.author is who for pull in repo.pulls)
+    return "CONTRIBUTOR" if merged else "NONE"
+
+
+def issue(one: Issue, schema: str = "issue") -> Json:
+    repo, base = one.repo, f"{one.repo.api}/issues/{one.number}"
+    known = _common(one) | {
+        "url": base,
+        "repository_url": repo.api,
+        "labels_url": f"{base}/labels{{/name}}",
+        "comments_url": f"{base}/comments",
+        "events_url": f"{base}/events",
+        "timeline_url": f"{base}/timeline",
+        "comments": len(one.comments),
+        "state_reason": one.reason,
+        "closed_by": None,
+        "performed_via_github_app": None,
+        "reactions": reactions(one, base),
+    }
+    if isinstance(one, Pull):
+        at = f"{repo.api}/pulls/{one.number}"
+        known["draft"] = one.draft
+        known["pull_request"] = {
+            "url": at,
+            "html_url": one.url,
+            "diff_url": f"{one.url}.diff",
+            "patch_url": f"{one.url}.patch",
+            "merged_at": one.merged_at,
+        }
+    return filled(schema, known, base)
+
+
+def _common(one: Issue) -> Json:
+    """What an issue and a pull request have both."""
+    return {
+        "id": one.id,
+        "node_id": node("Issue", one.id),
+        "number": one.number,
+        "html_url": one.url,
+        "title": one.title,
+        "body": one.body,
+        "user": user(one.author, one.repo.hub),
+        "labels": [label(one.repo, name) for name in one.labels],
+        "state": one.state,
+        "locked": one.locked,
+        "active_lock_reason": None,
+        "assignee": None,
+        "assignees": [],
+        "milestone": None,
+        "created_at": one.at,
+        "updated_at": one.edited,
+        "closed_at": one.closed_at,
+        "author_association": association(one.repo, one.author, one.association),
+    }
+
+
+def pull(one: Pull, schema: str = "pull-request") -> Json:
+    repo, base, issues = one.repo, f"{one.repo.api}/pulls/{one.number}", f"{one.repo.api}/issues/{one.number}"
+    known = _common(one) | {
+        "url": base,
+        "diff_url": f"{one.url}.diff",
+        "patch_url": f"{one.url}.patch",
+        "issue_url": issues,
+        "comments_url": f"{issues}/comments",
+        "review_comments_url": f"{base}/comments",
+        "review_comment_url": f"{base}/comments{{/number}}",
+        "commits_url": f"{base}/commits",
+        "statuses_url": f"{repo.api}/statuses/{one.head_sha}",
+        "draft": one.draft,
+        "requested_reviewers": [],
+        "requested_teams": [],
+        "merged_at": one.merged_at,
+        "merge_commit_sha": one.head_sha if one.merged_at else None,
+        "head": side(one.head_repo, one.head, one.head_sha, one.author, repo),
+        "base": side(repo, one.base, one.base_sha, repo.owner, repo),
+        "auto_merge": None,
+        "_links": {
+            name: {"href": href}
+            for name, href in {
+                "self": base,
+                "html": one.url,
+                "issue": issues,
+                "comments": f"{issues}/comments",
+                "review_comments": f"{base}/comments",
+                "review_comment": f"{base}/comments{{/number}}",
+                "commits": f"{base}/commits",
+                "statuses": f"{repo.api}/statuses/{one.head_sha}",
+            }.items()
+        },
+    }
+    if schema == "pull-request":
+        known |= {
+            "comments": len(one.comments),
+            "review_comments": len(one.review),
+            "merged": bool(one.merged_at),
+            "merged_by": user(one.merged_by, repo.hub) if one.merged_by else None,
+            "mergeable_state": "clean",
+            "maintainer_can_modify": one.maintainer_can_modify,
+        }
+    return filled(schema, known, base)
+
+
+def side(of: Repo | None, ref: str, sha: str, who: User, repo: Repo) -> Json:
+    """The head or the base of a pull request; its repository is none where a fork was deleted."""
+    owner = of.owner if of else who
+    return {
+        "label": f"{owner.login}:{ref}",
+        "ref": ref,
+        "sha": sha,
+        "user": user(owner, repo.hub),
+        "repo": repository(of, "repository") if of else None,
+    }
+
+
+def comment(one: Comment, schema: str = "issue-comment") -> Json:
+    repo = one.issue.repo
+    base = f"{repo.api}/issues/comments/{one.id}"
+    known = _said(one) | {
+        "issue_url": f"{repo.api}/issues/{one.issue.number}",
+        "performed_via_github_app": None,
+        "reactions": reactions(one, base),
+    }
+    return filled(schema, known, base)
+
+
+def review_comment(one: ReviewComment, schema: str = "pull-request-review-comment") -> Json:
+    repo = one.issue.repo
+    base, at = f"{repo.api}/pulls/comments/{one.id}", f"{repo.api}/pulls/{one.issue.number}"
+    links = {"self": base, "html": one.url, "pull_request": at}
+    known = _said(one) | {
+        "pull_request_url": at,
+        "pull_request_review_id": one.id + 1,
+        "path": one.path,
+        "diff_hunk": "@@ -1 +1 @@",
+        "commit_id": one.commit,
+        "original_commit_id": one.commit,
+        "line": one.line,
+        "original_line": one.line,
+        "position": one.line,
+        "original_position": one.line or 1,
+        "start_line": None,
+        "original_start_line": None,
+        "start_side": None,
+        "side": "RIGHT",
+        "reactions": reactions(one, base),
+        "_links": {name: {"href": href} for name, href in links.items()},
+    }
+    if one.reply_to:
+        known["in_reply_to_id"] = one.reply_to.id
+    return filled(schema, known, base)
+
+
+def _said(one: Comment) -> Json:
+    return {
+        "id": one.id,
+        "node_id": node("IssueComment", one.id),
+        "html_url": one.url,
+        "body": one.body,
+        "user": user(one.author, one.issue.repo.hub),
+        "created_at": one.at,
+        "updated_at": one.edited,
+        "author_association": association(one.issue.repo, one.author, one.association),
+    }
+
+
+def reactions(one: Issue | Comment, base: str) -> Json:
+    given = [content for _, content in one.reactions]
+    counts = {name: given.count(name) for name in REACTIONS}
+    return {"url": f"{base}/reactions", "total_count": len(given), **counts}
+
+
+def node(kind: str, number: int) -> str:
+    return b64encode(f"{kind}{number}".encode()).decode()
