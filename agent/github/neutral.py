@@ -14,7 +14,8 @@ LONGEST = 4_000
 """Characters of one text."""
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_ACTIVE = re.compile(r"@|#\d|\bGH-\d|://|\bwww\.|_|[0-9a-f]{7,}", re.IGNORECASE)
+_CALLED = re.compile(r"@|#\d|\bGH-\d|://|\bwww\.|[0-9a-f]{7,}", re.IGNORECASE)
+_ACTIVE = re.compile(f"{_CALLED.pattern}|_", re.IGNORECASE)
 """What GitHub makes something of, or Markdown does in the midst of a word: such a word is shown as code."""
 _EDGES = re.compile("([(\"'\u201c\u2018,;:]*)(.*?)([)\"'\u201d\u2019,;:.!?]*)", re.DOTALL)
 _SPECIAL = re.compile(r"[\\*\[\]<>~|!&#{}$]")
@@ -23,14 +24,14 @@ _TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)*-(?:by|on|checks))\s*:", re.I
 _ISSUE_URL = re.compile(r"\b\w+://[^\s/]+/([\w.-]+/[\w.-]+)/(?:issues|pull|discussions)/(\d+)\S*")
 
 
-def neutral(text: str) -> str:
+def neutral(text: str, emphasis: bool = False) -> str:
     """Prose of somebody else's as Markdown for a pull request or a comment, in one paragraph a paragraph of theirs.
 
     No mention, no reference to an issue, no link, no HTML, no picture, nothing hidden is left of it; code in single
-    backticks stays code.
+    backticks stays code, and with `emphasis` what stands between asterisks or underscores is emphasised.
     """
     paragraphs = re.split(r"\n\s*\n", _COMMENT.sub(" ", seen(text))[:LONGEST])
-    return "\n\n".join(filter(None, (_paragraph(" ".join(each.split())) for each in paragraphs)))
+    return "\n\n".join(filter(None, (_paragraph(" ".join(each.split()), emphasis) for each in paragraphs)))
 
 
 def plain(text: str) -> str:
@@ -79,30 +80,31 @@ def _blank(character: str) -> bool:
     )
 
 
-def _paragraph(line: str) -> str:
+def _paragraph(line: str, emphasis: bool) -> str:
     shown, last = [], 0
     for match in _SPAN.finditer(line):
-        shown += [_words(line[last : match.start()]), code(match[1])]
+        shown += [_words(line[last : match.start()], emphasis), code(match[1])]
         last = match.end()
-    shown.append(_words(line[last:]))
+    shown.append(_words(line[last:], emphasis))
     text = "".join(shown).replace("``", "` `")
     return _LEADING.sub(lambda match: f"{match[1]}{match[2][:-1]}\\{match[2][-1]}", text)
 
 
-def _words(text: str) -> str:
+def _words(text: str, emphasis: bool) -> str:
     """Prose without spans of code."""
-    return "".join(word if word.isspace() else _word(word) for word in re.split(r"(\s+)", text.replace("`", "'")))
+    parts = re.split(r"(\s+)", text.replace("`", "'"))
+    return "".join(part if part.isspace() else _word(part, emphasis) for part in parts)
 
 
-def _word(word: str) -> str:
-    if not _ACTIVE.search(word):
-        return _escaped(word)
+def _word(word: str, emphasis: bool) -> str:
+    active = _CALLED if emphasis else _ACTIVE
     match = _EDGES.fullmatch(word)
     before, middle, after = match.groups() if match else ("", word, "")
-    if not _ACTIVE.search(middle):
-        before, middle, after = "", word, ""
-    return f"{_escaped(before)}`{middle}`{_escaped(after)}"
+    if not active.search(middle):
+        before, middle, after = ("", word, "") if active.search(word) else (word, "", "")
+    shown = f"`{middle}`" if middle else ""
+    return f"{_escaped(before, emphasis)}{shown}{_escaped(after, emphasis)}"
 
 
-def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\g<0>", text)
+def _escaped(text: str, emphasis: bool) -> str:
+    return _SPECIAL.sub(lambda match: match[0] if emphasis and match[0] == "*" else f"\\{match[0]}", text)

@@ -1,0 +1,140 @@
+"""The repository's template for pull requests: its sections filled where we know, its boxes left for a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from agent.github.neutral import code, neutral, seen
+
+FOLDERS = (".github/", "", "docs/")
+"""Where GitHub looks, first that has one."""
+LARGEST = 20_000
+KINDS = (
+    ("proof", r"\btest|\bverif|\bvalidat|\bqa\b|how (?:has|was|to)|\bproof\b|\breproduc"),
+    ("look", r"\breviewer|\badditional|anything else|\bnotes?\b|\bremarks?\b"),
+    (
+        "fixes",
+        r"\bissues?\b|\bticket|\brelated\b|\bfix(?:es)?\b|\bclos(?:es|ing)\b|\bresolv|\blinked\b|\breferences?\b",
+    ),
+    (
+        "what",
+        r"\bdescri|\bsummary\b|\bwhat\b|\bchanges?\b|\boverview\b|\bmotivation\b|\bcontext\b|\bwhy\b|\bpurpose\b|"
+        r"\bproposed\b|\bproblem\b|\bsolution\b|\bbackground\b|\bdetails?\b",
+    ),
+)
+"""Which part of ours goes under a heading with such words, the first that fits."""
+NOT_OURS = re.compile(
+    r"\btypes? of\b|\bcheck ?list\b|\bscreenshot|\bbreaking\b|\blicen[cs]e|\bagreement\b|\bcla\b", re.IGNORECASE
+)
+_BOX = re.compile(r"(\s*(?:[-*+]|\d+[.)])\s+)\[[ xX]\]\s*(.*)")
+_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*")
+_PLACEHOLDER = re.compile(
+    r"[\s>*_-]*(?:fix(?:e[sd])?|clos(?:e[sd]?)?|resolv(?:e[sd]?)?|refs?|related to|issue)\b[\s:]*(?:issue\s*)?#?\s*"
+    r"(?:\(?issue(?: ?number)?\)?|\[?issue\]?|x{2,}|n+|_+|\d+|\.{3}|<[^>]*>|\(#?[\w ]*\))?[\s.*_]*",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"\[([^\[\]]{1,200})\]\(((?:https?://|\.{0,2}/)?[\w./%#?=&~-]{1,300})\)")
+_TO_ISSUE = re.compile(r"/(?:issues|pull|discussions)/\d|#\d")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_FENCE = re.compile(r"(?ms)^[ \t]*(```+|~~~+).*?(?:^[ \t]*\1[^\n]*$|\Z)")
+
+
+@dataclass
+class Section:
+    heading: str
+    lines: list[str] = field(default_factory=list)
+
+
+def found(files: Iterable[str], read: Callable[[str], bytes | None]) -> str:
+    """The text of the repository's template; "" without one."""
+    names = {path.lower(): path for path in files if "pull_request_template" in path.lower()}
+    for folder in FOLDERS:
+        for name in ("pull_request_template.md", "pull_request_template.txt", "pull_request_template"):
+            if path := names.get(folder + name):
+                data = read(path) or b""
+                return data.decode("utf-8", "replace") if len(data) <= LARGEST else ""
+    return ""
+
+
+def filled(template: str, parts: Mapping[str, str]) -> str:
+    """The template with our `parts` (`fixes`, `what`, `proof`, `look`, `cost`) under the headings they belong to.
+
+    What has no heading here stands before (what it is) and after. Boxes are not ticked, nothing is attested; remarks
+    to the author are taken out, as an author does.
+    """
+    sections = _sections(_TAG.sub("", _FENCE.sub("", _COMMENT.sub("", seen(template)))))
+    left = {name: text for name, text in parts.items() if text}
+    if not any(_takes(section.heading, {"look": ""}) for section in sections):
+        left["proof"] = "\n\n".join(filter(None, [left.pop("proof", ""), left.pop("look", "")]))
+    if sections[1:] and "cost" in left:
+        left["cost"] = f"---\n\n{left['cost']}"
+    written = []
+    for section in sections:
+        own = _takes(section.heading, left)
+        lines = [_tamed(line) for line in section.lines if _keeps(line, bool(own) or not section.heading, left)]
+        ours = [left.pop(own)] if own else []
+        if any(_is_placeholder(line) for line in section.lines) and "fixes" in left:
+            ours.append(left.pop("fixes"))
+        if not section.heading and not ours and not any(map(str.strip, lines)):
+            continue
+        heading = [_tamed(section.heading)] if section.heading else []
+        written.append("\n\n".join(filter(None, [*heading, *ours, "\n".join(lines).strip("\n")])))
+    first = [left[name] for name in ("fixes", "what") if name in left]
+    last = [left[name] for name in ("proof", "look", "cost") if name in left]
+    return "\n\n".join(filter(None, [*first, *written, *last]))
+
+
+def _sections(text: str) -> list[Section]:
+    sections = [Section("")]
+    for line in text.split("\n"):
+        if _HEADING.fullmatch(line.strip()):
+            sections.append(Section(line.strip()))
+        else:
+            sections[-1].lines.append(line)
+    return sections
+
+
+def _takes(heading: str, left: Mapping[str, str]) -> str:
+    """Which of our parts belongs under a heading; "" for none."""
+    if not heading or NOT_OURS.search(heading):
+        return ""
+    kinds = (name for name, pattern in KINDS if re.search(pattern, heading, re.IGNORECASE))
+    return next((name for name in kinds if name in left), "")
+
+
+def _keeps(line: str, answered: bool, left: Mapping[str, str]) -> bool:
+    """Of a section that is answered, only boxes stay: the rest asks for the answer."""
+    return bool(_BOX.fullmatch(line)) if answered else not _is_placeholder(line)
+
+
+def _is_placeholder(line: str) -> bool:
+    """`Fixes #(issue)`, where a number was to be put."""
+    return bool("#" in line or "issue" in line.lower()) and bool(_PLACEHOLDER.fullmatch(line)) and bool(line.strip())
+
+
+def _tamed(line: str) -> str:
+    """A line of the template's with its form, and nothing that GitHub acts on."""
+    if match := _HEADING.fullmatch(line):
+        return f"{match[1]} {_words(match[2])}"
+    if match := _BOX.fullmatch(line):
+        return f"{match[1]}[ ] {_words(match[2])}"
+    match = re.match(r"(\s*(?:[-*+]|\d{1,3}[.)]|>)?\s*)(.*)", line)
+    return f"{match[1][:20]}{_words(match[2])}" if match and match[2] else ""
+
+
+def _words(text: str) -> str:
+    shown, last = [], 0
+    for match in _LINK.finditer(text):
+        link = f"[{neutral(match[1], emphasis=True)}]({match[2]})" if not _TO_ISSUE.search(match[2]) else code(match[1])
+        shown += [_apart(text[last : match.start()]), link]
+        last = match.end()
+    return "".join([*shown, _apart(text[last:])])
+
+
+def _apart(text: str) -> str:
+    """Prose between links, with the blanks around it."""
+    before, after = " " * (text[:1] == " "), " " * (text[-1:] == " " and bool(text.strip()))
+    return f"{before}{neutral(text, emphasis=True)}{after}" if text.strip() else before
