@@ -43,6 +43,8 @@ class Errand:
     branch: str = ""
     thread: tuple[Comment, ...] = ()
     parent_run: str = ""
+    reply_to: int = 0
+    """The first comment of the review thread in which it was asked; 0 where that was elsewhere."""
     version: int = VERSION
 
 
