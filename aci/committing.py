@@ -7,22 +7,28 @@ paths follow, and of a path that has other staged changes, only what was committ
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aci.merging import merge
+from aci.owner import lives, me, name_of
 from aci.repository import OPTIONS, Repository
-from trajectories.errors import TryLater, UsageError
+from trajectories.errors import Cancelled, TryLater, UsageError
 from trajectories.plumbing import GitFailed, environment, git
 from trajectories.records import Base
 from trajectories.trees import FOLDER, Trees
 
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
-OURS = b"swe-agent\n"
-"""What our lock of the index says."""
+OURS = "swe-agent "
+"""How our lock of the index begins. It goes on with who commits, in the end a git that may outlive our process."""
+LOOK, GRACE = 0.1, 5.0
+"""Seconds between two looks at whether the user interrupts, and until hooks that do not end are killed."""
 SECONDS = 3600.0
 """Hooks may run tests."""
 SIGNING = {
@@ -61,9 +67,18 @@ def identity(repository: Repository) -> str:
     return f"{name} <{email}>"
 
 
-def parent(repository: Repository) -> str:
-    """The commit before HEAD; "" if there is none."""
-    return repository._git("rev-parse", "-q", "--verify", "HEAD^", ok=(0, 1)).decode().strip()
+def made(repository: Repository, head: str, tree: str, message: str, branch: str) -> str:
+    """The commit of this tree or message that was made on top of `head`, also if the branch went on since; "" for none.
+    Hooks may have changed one of the two."""
+    try:
+        since = repository._git("rev-list", "--first-parent", "--reverse", f"{head}..refs/heads/{branch}").split()
+    except GitFailed:  # the branch is gone
+        return ""
+    if not since:
+        return ""
+    found = repository._git("show", "-s", "--format=%P%n%T%n%B", since[0].decode()).decode("utf-8", "replace")
+    parent, its_tree, text = found.split("\n", 2)
+    return since[0].decode() if parent == head and (its_tree == tree or text.strip() == message.strip()) else ""
 
 
 def hooks(repository: Repository) -> tuple[str, ...]:
@@ -80,18 +95,26 @@ def hooks_in_tree(repository: Repository, names: Sequence[str]) -> Mapping[str, 
 
 
 def commit(
-    repository: Repository, trees: Trees, old: Base, tree: str, message: str, with_hooks: bool, branch: str = ""
+    repository: Repository,
+    trees: Trees,
+    old: Base,
+    tree: str,
+    message: str,
+    with_hooks: bool,
+    branch: str,
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Commit `tree` on top of HEAD, which is `old` and, if that is given, at `branch`; return the commit's id. Neither
-    working tree nor other paths of the index are touched; never signs off, never pushes.
+    """Commit `tree` on top of HEAD, which is `old` and at `branch`; return the commit's id. Neither working tree nor
+    other paths of the index are touched; never signs off, never pushes.
 
-    Raises UsageError, with nothing done, where git or a hook refuses, or HEAD has moved; TryLater while git is busy.
+    Raises UsageError, with nothing done, where git or a hook refuses, or HEAD has moved; TryLater while git is busy;
+    Cancelled, with nothing done, where the user interrupts the hooks before there is a commit.
     """
     repository._take(tree, old, trees)
-    with _locked(repository), tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
+    with _locked(repository) as lock, tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
         if repository.commit() != old.commit:
             raise UsageError(f"HEAD of {repository.root} has moved.", "Say /commit again.")
-        if branch and check(repository) != branch:
+        if check(repository) != branch:
             raise UsageError(f"{repository.root} is at {branch} no more.", "Say /commit again.")
         index, text = Path(name, "index"), Path(name, "message")
         text.write_text(message, encoding="utf-8", errors="surrogateescape")
@@ -103,13 +126,37 @@ def commit(
         env = environment({**own, "GIT_TERMINAL_PROMPT": "0"}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
         options = (*OPTIONS, "-c", f"core.hooksPath={folder}", "-c", "maintenance.auto=false", *_signing(repository))
         command = ("commit", "-q", "--no-signoff", "-F", str(text))
-        try:
-            git("-C", str(repository.root), *options, *command, env=env, timeout=SECONDS)
-        except GitFailed as error:
-            why = error.stderr or error.reason
-            raise UsageError(f"git did not commit: {why[-2000:]}", "Mend it, or commit without hooks.") from error
-        _follow(repository, trees, old, Path(name))
-    return repository.commit()
+        code, said = _run(["git", "-C", str(repository.root), *options, *command], env, lock, interrupted)
+        id = made(repository, old.commit, tree, message, branch)
+        if not id and code is None:
+            raise Cancelled("Interrupted: nothing was committed.", "What hooks did to your files stays.")
+        if not id and code:
+            raise UsageError(f"git did not commit: {said[-2000:]}", "Mend it, or commit without hooks.")
+        _follow(repository, trees, old, id or repository.commit(), Path(name))
+    return id or repository.commit()
+
+
+def _run(
+    command: Sequence[str], env: Mapping[str, str], lock: Path, interrupted: Callable[[], bool]
+) -> tuple[int | None, str]:
+    """The status, None where it was stopped, and what was said on stderr."""
+    with subprocess.Popen(
+        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        lock.write_text(f"{OURS}{name_of(process.pid)}\n")
+        end, patience, stop = time.monotonic() + SECONDS, LOOK, signal.SIGTERM
+        while True:
+            try:
+                said = process.communicate(timeout=patience)[1]
+                stopped = stop is not signal.SIGTERM
+                return None if stopped else process.returncode, said.decode("utf-8", "replace").strip()
+            except subprocess.TimeoutExpired:
+                if stop is signal.SIGTERM and not interrupted() and time.monotonic() < end:
+                    continue
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, stop)
+                patience, stop = GRACE, signal.SIGKILL
 
 
 def _signing(repository: Repository) -> list[str]:
@@ -127,21 +174,25 @@ def _signing(repository: Repository) -> list[str]:
 
 
 def unlock(repository: Repository) -> None:
-    """Remove the lock of the index that a process of ours left behind when it died."""
+    """Remove the lock of the index that a process of ours left behind when it died. Raises TryLater while git goes on
+    with what that process had begun."""
     lock = repository.git_dir / "index.lock"
-    if lock.is_file() and lock.read_bytes() == OURS:
+    said = lock.read_text("utf-8", "replace") if lock.is_file() else ""
+    if said.startswith(OURS):
+        if lives(said.removeprefix(OURS).strip()):
+            raise TryLater(f"The commit in {repository.root} is still under way.", "Wait until its hooks have ended.")
         lock.unlink()
 
 
-def follow(repository: Repository, trees: Trees, old: Base) -> None:
+def follow(repository: Repository, trees: Trees, old: Base, commit: str) -> None:
     """Let the index follow a commit on top of `old` that a process made and could not end."""
     with _locked(repository), tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
-        _follow(repository, trees, old, Path(name))
+        _follow(repository, trees, old, commit, Path(name))
 
 
-def _follow(repository: Repository, trees: Trees, old: Base, folder: Path) -> None:
-    """Bring what was committed since `old` into the user's index."""
-    now = repository.base(trees, "HEAD")
+def _follow(repository: Repository, trees: Trees, old: Base, commit: str, folder: Path) -> None:
+    """Bring what was committed on top of `old` into the user's index."""
+    now = repository.base(trees, commit)
     index, copy = repository.git_dir / "index", folder / "copy"
     own = {"GIT_INDEX_FILE": str(copy)}
     copy.write_bytes(index.read_bytes() if index.exists() else b"")
@@ -165,16 +216,16 @@ def _follow(repository: Repository, trees: Trees, old: Base, folder: Path) -> No
 
 
 @contextmanager
-def _locked(repository: Repository) -> Iterator[None]:
-    """The user's git changes no index meanwhile, as it is with any commit."""
+def _locked(repository: Repository) -> Iterator[Path]:
+    """The user's git changes no index meanwhile, as it is with any commit. The lock says who commits."""
     lock = repository.git_dir / "index.lock"
     try:
-        with lock.open("xb") as file:
-            file.write(OURS)
+        with lock.open("x") as file:
+            file.write(f"{OURS}{me()}\n")
     except FileExistsError:
         raise TryLater(f"git is at work in {repository.root}.", f"Try again; else remove {lock}.") from None
     try:
-        yield
+        yield lock
     finally:
         lock.unlink(missing_ok=True)
 

@@ -9,7 +9,12 @@ from pathlib import Path
 
 def me() -> str:
     """`<machine>:<pid>:<start>`; the machine is this boot of it and this process namespace."""
-    return f"{_machine()}:{os.getpid()}:{_start(os.getpid())}"
+    return name_of(os.getpid())
+
+
+def name_of(pid: int) -> str:
+    """The same of a process of this machine."""
+    return f"{_machine()}:{pid}:{_start(pid)}"
 
 
 def gone(owner: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aci.view import clean
 from agent.intake import MAGIC, MOST_PICTURES, from_text, issue_from
+from agent.moves.framing import discussion
 from trajectories.errors import UsageError
 from trajectories.plumbing import QUIET, GitFailed, environment, git
 from trajectories.records import Issue
@@ -70,7 +71,8 @@ class Request:
         if self.whole.trust == "user":
             return self.whole.text
         who = f"{self.whole.author} ({self.whole.trust})" if self.whole.author else self.whole.trust
-        return f"Solve this issue, {self.whole.url}, written by {who}:\n\n{self.whole.text}"
+        asked = f"Solve this issue, {self.whole.url}, written by {who}:\n\n{self.whole.text}"
+        return "\n\n".join(filter(None, [asked, discussion(self.whole.comments)]))
 
     @cached_property
     def issue(self) -> Issue:
@@ -91,8 +93,9 @@ def attached(words: str, root: Path) -> Request:
     """
     words = words.strip()
     if ADDRESS.fullmatch(words):
-        issue = issue_from(url=words)
-        return Request(words, images=issue.images, whole=issue)
+        said: list[str] = []
+        issue = issue_from(url=words, say=said.append)
+        return Request(words, images=issue.images, whole=issue, read=tuple(said))
     alone = MENTION.fullmatch(words)
     name = (alone[1] or alone[2]) if alone else ""
     file = _found(name, root) if alone else None

@@ -14,15 +14,15 @@ from agent.session.applying import BACK, counted
 from agent.session.messages import message
 from agent.synced import EFFECT
 from agent.synced import effects as done_effects
-from trajectories.errors import UsageError
+from trajectories.errors import TryLater, UsageError
 from trajectories.records import Base
 
 if TYPE_CHECKING:
     from agent.engine import Engine
     from agent.session.session import Session
 
-OF, TURNS = "of", "turns"
-"""In a commit's data: the effects that are in it, and how many turns there were."""
+OF, TURNS, BRANCH, MESSAGE = "of", "turns", "branch", "message"
+"""In a commit's data: the effects that are in it, how many turns there were, where it goes and what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,11 @@ def commit(session: Session, words: str) -> None:
     done: list[str] = []
 
     def do() -> Mapping[str, Any]:
-        done.append(committing.commit(engine.repository, engine.trees, own.head, own.tree, text, with_hooks, branch))
+        repository, stopped = engine.repository, session.stopped.is_set
+        done.append(committing.commit(repository, engine.trees, own.head, own.tree, text, with_hooks, branch, stopped))
         return {"commit": done[-1]}
 
-    effects.recorded(engine, _data(engine, own, "commit"), do, f"{counted(paths)} committed on {branch}.")
+    effects.recorded(engine, _data(engine, own, "commit", branch, text), do, f"{counted(paths)} committed on {branch}.")
     session.tell(_left(own, f"Commit {done[0][:10]} on {branch}: “{text.partition(chr(10))[0]}”."))
 
 
@@ -93,20 +94,26 @@ def branch(session: Session, name: str, words: str) -> None:
         done.append(engine.repository.branch(name, own.head, own.tree, engine.trees, text))
         return {"commit": done[-1]}
 
-    effects.recorded(engine, _data(engine, own, "branch"), do, f"The branch {name} was made.")
+    effects.recorded(engine, _data(engine, own, "branch", name, text), do, f"The branch {name} was made.")
     session.tell(_left(own, f"Branch {name} is at {done[0][:10]}."))
 
 
 def settle(session: Session) -> None:
-    """See whether a commit was made by a process that died."""
+    """See whether a commit was made by a process that died; says so where git is still at it."""
     engine = applying.engine_of(session)
-    for data in list(effects.unknown(engine, "commit")):
-        committing.unlock(engine.repository)
-        made = committing.parent(engine.repository) == data["head"]
-        if made:
-            committing.follow(engine.repository, engine.trees, engine.repository.base(engine.trees, data["head"]))
-        text = "The session ended while it committed; the commit is there." if made else "The commit was not made."
-        effects.known(engine, data, made, text)
+    repository, trees = engine.repository, engine.trees
+    for data in [*effects.unknown(engine, "commit"), *effects.unknown(engine, "branch")]:
+        own = str(data[EFFECT]).startswith("commit ")
+        try:
+            committing.unlock(repository)
+        except TryLater as error:
+            session.tell(f"{error.message} {error.fix}", "notice")
+            return
+        made = committing.made(repository, data["head"], data["tree"], data[MESSAGE], data[BRANCH])
+        if made and own:
+            committing.follow(repository, trees, repository.base(trees, data["head"]), made)
+        text = f"The session ended while it committed on {data[BRANCH]}; the commit {'is' if made else 'is not'} there."
+        effects.known(engine, {**data, "commit": made}, bool(made), text)
         session.tell(text)
 
 
@@ -168,12 +175,14 @@ def _changed_hooks(engine: Engine, names: Sequence[str]) -> str:
     return ", ".join(sorted(path for path in changed if path in paths.values() or path.rpartition("/")[0] in folders))
 
 
-def _data(engine: Engine, own: Own, kind: str) -> dict[str, Any]:
+def _data(engine: Engine, own: Own, kind: str, branch: str, message: str) -> dict[str, Any]:
     turns = len(engine.trajectory.turns)
     return {
         EFFECT: effects.name(engine, kind),
         "head": own.head.commit,
         "tree": own.tree,
+        BRANCH: branch,
+        MESSAGE: message,
         OF: list(own.effects),
         TURNS: turns,
     }

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ class Desk:
         self.told: list[str] = []
         self.titles: list[str] = []
         self.answers: list[Callable[[Approval], Answer] | Answer] = []
+        self.stopped = Event()
 
     def begin(self, rev: str | None = None) -> Desk:
         self.run = begin(Issue("Work"), Repository.open(self.root), self.settings, rev)

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from threading import Thread
+
 import pytest
 
 from aci import committing as with_git
+from aci.owner import lives, name_of
 from agent.approvals import Answer
 from agent.judging import judge
 from agent.permissions import Kept
 from agent.rules import Rule
 from agent.session import committing
 from agent.session.messages import LONGEST, shortened
-from trajectories.errors import TryLater, UsageError
+from trajectories.errors import Cancelled, TryLater, UsageError
 from trajectories.records import Note
 
+DRIVER = """
+import sys
+from pathlib import Path
+from aci.committing import commit
+from aci.repository import Repository
+from trajectories.records import Base
+from trajectories.trees import Trees
+
+root, store, head, old, new = sys.argv[1:]
+with Trees(Path(store)) as trees:
+    commit(Repository.open(root), trees, Base(head, old), new, "Made", True, "main")
+"""
 TEXT = b"".join(b"line %d\n" % n for n in range(30))
 
 
@@ -189,26 +209,84 @@ def test_where_no_commit_can_be_made_it_is_said_before_anything_is_applied(desk)
     assert desk.git("log", "--format=%s") == "The first commit"
 
 
-@pytest.mark.parametrize("made", [True, False])
-def test_a_commit_that_a_dying_process_made_is_found(desk, made: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("then", [True, False], ids=["gone-on", "as-it-was"])
+@pytest.mark.parametrize("made", [True, False], ids=["made", "not-made"])
+def test_a_commit_that_a_dying_process_made_is_found(desk, made: bool, then: bool) -> None:
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply")
     index = desk.file(".git/index").read_bytes()
     own = committing._own(desk.engine, committing._uncommitted(desk.engine))
-    data = committing._data(desk.engine, own, "commit")
+    data = committing._data(desk.engine, own, "commit", "main", "Made")
     if made:
-        with_git.commit(desk.engine.repository, desk.engine.trees, own.head, own.tree, "Made", False)
-        desk.file(".git/index").write_bytes(index)
-    desk.file(".git/index.lock").write_bytes(with_git.OURS)
+        with_git.commit(desk.engine.repository, desk.engine.trees, own.head, own.tree, "Made", False, "main")
+        if not then:
+            desk.file(".git/index").write_bytes(index)
+    if then:
+        (desk.root / "own.txt").write_text("own\n")
+        desk.git("add", "own.txt")
+        desk.git("commit", "-qm", "The user's own")
+    desk.file(".git/index.lock").write_text(f"{with_git.OURS}{name_of(os.getpid()).rpartition(':')[0]}:1\n")
     desk.engine.journal.append(Note("main", "intent", "commit 1", data))
     desk.reopen()
     committing.settle(desk)
-    assert ("the commit is there" in desk.told[-1]) == made
+    assert ("the commit is there" in desk.told[-1]) == made, desk.told
     assert not desk.file(".git/index.lock").exists()
     if made:
         assert desk.git("status", "--short") == ""
         assert "nothing to commit" in desk.say("/commit")
+
+
+def test_a_commit_that_git_is_still_at_is_waited_for(desk) -> None:
+    hook(desk, "pre-commit", "while [ ! -e go ]; do sleep 0.05; done")
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/apply")
+    own = committing._own(desk.engine, committing._uncommitted(desk.engine))
+    desk.engine.journal.append(
+        Note("main", "intent", "commit 1", committing._data(desk.engine, own, "commit", "main", "Made"))
+    )
+    told = [desk.root, desk.run / "trees.git", own.head.commit, own.head.tree, own.tree]
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, told)])
+    lock = desk.file(".git/index.lock")
+
+    def of_git() -> bool:
+        """Whether the lock names a process that lives and is not the driver."""
+        name = lock.read_text().removeprefix(with_git.OURS).strip() if lock.exists() else ""
+        return f":{driver.pid}:" not in name and lives(name)
+
+    wait_for(of_git)
+    driver.kill()
+    driver.wait()
+    desk.reopen()
+    committing.settle(desk)
+    assert "still under way" in desk.told[-1]
+    desk.file("go").touch()
+    wait_for(lambda: not of_git())
+    desk.file("go").unlink()
+    committing.settle(desk)
+    assert "the commit is there" in desk.told[-1]
+    assert desk.git("status", "--short") == ""
+
+
+def test_esc_ends_hooks_and_nothing_is_committed(desk) -> None:
+    hook(desk, "pre-commit", "touch begun; sleep 600")
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/apply")
+    Thread(target=lambda: (wait_for(desk.file("begun").exists), desk.stopped.set())).start()
+    with pytest.raises(Cancelled, match="nothing was committed"):
+        desk.say("/commit")
+    assert desk.git("log", "--format=%s") == "The first commit"
+    assert desk.git("status", "--short") == "M b.txt\n?? begun"
+    assert not desk.file(".git/index.lock").exists()
+
+
+def wait_for(it: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not it():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_messages_follow_the_repository_and_fit() -> None:
