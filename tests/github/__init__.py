@@ -10,6 +10,7 @@ block raises AssertionError for what does not keep to it, also where the client 
 
 from tests.github.hub import Hub
 from tests.github.request import Request
-from tests.github.state import Comment, Issue, Pull, Repo, ReviewComment, User
+from tests.github.state import Repo, User
+from tests.github.threads import Comment, Issue, Pull, ReviewComment
 
 __all__ = ["Comment", "Hub", "Issue", "Pull", "Repo", "Request", "ReviewComment", "User"]

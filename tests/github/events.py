@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tests.github import shapes
-from tests.github.state import Comment, Issue, Pull, Repo, ReviewComment
+from tests.github.state import Repo
+from tests.github.threads import Comment, Issue, Pull, ReviewComment
 
 if TYPE_CHECKING:
     from tests.github.hub import Hub

@@ -11,15 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.github import contents, events, issues, pulls, repositories  # noqa: F401  (they register their routes)
+from tests.github import contents, events, issues, labels, pulls, repositories, runs, timeline
 from tests.github.access import Token
 from tests.github.description import violations_of_event
 from tests.github.objects import git
 from tests.github.request import Answer, Refused, Request
 from tests.github.server import Server
 from tests.github.service import answer
-from tests.github.state import Comment, Issue, Repo, User
+from tests.github.state import Repo, User
+from tests.github.threads import Comment, Issue
 
+PARTS = (contents, issues, labels, pulls, repositories, runs, timeline)
+"""The modules that answer requests."""
 SECONDARY = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to "
     "GitHub Support for help, please include the request ID 0A0A:1B1B:2C2C:3D3D:4E4E."
@@ -100,10 +103,12 @@ class Hub:
         self.tokens[text] = Token(text, self.user(login), {} if app and permissions is None else permissions, app)
         return text
 
-    def repo(self, full_name: str, git: Path | None = None, *, private: bool = False, fork: bool = False) -> Repo:
+    def repo(
+        self, full_name: str, git: Path | None = None, *, private: bool = False, fork_of: Repo | None = None
+    ) -> Repo:
         """A repository whose objects are in the bare repository `git`; without one, in an empty one of its own."""
         owner, name = full_name.split("/")
-        made = Repo(self, self.next(), self.user(owner), name, git or self._bare(full_name), private, fork=fork)
+        made = Repo(self, self.next(), self.user(owner), name, git or self._bare(full_name), private, parent=fork_of)
         self._repos.append(made)
         return made
 

@@ -8,7 +8,7 @@ from tests.github import access, shapes
 from tests.github.repositories import REPO
 from tests.github.request import Answer, Refused
 from tests.github.routes import Call, route
-from tests.github.state import Comment, Issue, Pull, ReviewComment
+from tests.github.threads import Comment, Issue
 
 ISSUE, COMMENT = REPO + "/issues/{issue_number}", REPO + "/issues/comments/{comment_id}"
 READ, WRITE = ("issues=read", "pull_requests=read"), ("issues=write", "pull_requests=write")
@@ -46,7 +46,9 @@ def opened(call: Call) -> Answer:
     body = call.body
     if not str(body.get("title", "")).strip():
         raise Refused(422, "", {"resource": "Issue", "code": "missing_field", "field": "title"})
-    made = call.repo.issue(str(body["title"]), body.get("body"), author=call.me, labels=_names(body.get("labels", ())))
+    made = call.repo.issue(
+        str(body["title"]), body.get("body"), author=call.me, labels=names_of(body.get("labels", ()))
+    )
     return Answer(201, shapes.issue(made))
 
 
@@ -64,7 +66,7 @@ def edited(call: Call) -> Answer:
         raise Refused(422, "", {"resource": "Issue", **TOO_LONG})
     one.edit(title=body.get("title"), body=body.get("body"))
     if "labels" in body:
-        one.labels[:] = _names(body["labels"])
+        one.labels[:] = names_of(body["labels"])
     if body.get("state") == "closed" and one.state == "open":
         one.close(body.get("state_reason", "completed"), call.me)
     if body.get("state") == "open":
@@ -178,104 +180,5 @@ def react(call: Call, to: Issue | Comment) -> Answer:
     return Answer(status, {"id": call.hub.next(), "node_id": "R", "user": who, "content": given[1], "created_at": at})
 
 
-@route("GET", REPO + "/labels", "issues=read", "pull_requests=read")
-def labels(call: Call) -> Answer:
-    return call.page(sorted(call.repo.labels), lambda name: shapes.label(call.repo, name))
-
-
-@route("GET", REPO + "/labels/{name}", "issues=read", "pull_requests=read")
-def label(call: Call) -> Answer:
-    if call.parts["name"] not in call.repo.labels:
-        raise Refused(404)
-    return Answer(200, shapes.label(call.repo, call.parts["name"]))
-
-
-@route("POST", REPO + "/labels", *WRITE)
-def label_made(call: Call) -> Answer:
-    call.must_push()
-    name = str(call.body["name"])
-    if name in call.repo.labels:
-        raise Refused(422, "", {"resource": "Label", "code": "already_exists", "field": "name"})
-    call.repo.labels[name] = str(call.body.get("color", "ededed"))
-    return Answer(201, shapes.label(call.repo, name))
-
-
-@route("GET", ISSUE + "/labels", *READ)
-def labels_of_issue(call: Call) -> Answer:
-    return call.page(call.issue().labels, lambda name: shapes.label(call.repo, name))
-
-
-@route("POST", ISSUE + "/labels", *WRITE)
-def labelled(call: Call) -> Answer:
-    call.must_push()
-    one, body = call.issue(), call.request.body
-    for name in _names(body["labels"] if isinstance(body, dict) else body):
-        call.repo.labels.setdefault(name, "ededed")
-        one.label(name, call.me)
-    return Answer(200, [shapes.label(call.repo, name) for name in one.labels])
-
-
-@route("DELETE", ISSUE + "/labels/{name}", *WRITE)
-def unlabelled(call: Call) -> Answer:
-    call.must_push()
-    one = call.issue()
-    if call.parts["name"] not in one.labels:
-        raise Refused(404, "Label does not exist")
-    one.unlabel(call.parts["name"])
-    return Answer(200, [shapes.label(call.repo, name) for name in one.labels])
-
-
-def _names(given: Any) -> list[str]:
+def names_of(given: Any) -> list[str]:
     return [str(one["name"] if isinstance(one, dict) else one) for one in given]
-
-
-@route("GET", ISSUE + "/timeline", *READ)
-def timeline(call: Call) -> Answer:
-    one = call.issue()
-    said = [
-        {
-            **shapes.comment(part, "timeline-comment-event"),
-            "event": "commented",
-            "actor": shapes.user(part.author, call.hub),
-        }
-        for part in one.comments
-    ]
-    if isinstance(one, Pull):
-        said += _reviewed(one.review)
-    happened = [_happened(call, one, event) for event in one.happened]
-    return call.page(sorted([*said, *filter(None, happened)], key=lambda part: str(part["created_at"])))
-
-
-def _reviewed(review: list[ReviewComment]) -> list[Any]:
-    return [
-        {"event": "line-commented", "node_id": "L", "created_at": said.at, "comments": [shapes.review_comment(said)]}
-        for said in review
-        if not said.reply_to
-    ]
-
-
-@route("GET", ISSUE + "/events", *READ)
-def events(call: Call) -> Answer:
-    one = call.issue()
-    found = [_happened(call, one, event) for event in one.happened if event["event"] != "cross-referenced"]
-    return call.page(found)
-
-
-def _happened(call: Call, one: Issue, event: Any) -> Any:
-    """An entry of the timeline. What is in a repository that who asks cannot see is not there."""
-    actor = shapes.user(event["actor"], call.hub)
-    if event["event"] == "cross-referenced":
-        source = event["source"]
-        if source.repo.private and not (call.token and source.repo.may(call.me, "read")):
-            return None
-        about = {**shapes.issue(source), "repository": shapes.repository(source.repo, "repository")}
-        at = {"created_at": event["created_at"], "updated_at": event["created_at"]}
-        return {"event": "cross-referenced", "actor": actor, **at, "source": {"type": "issue", "issue": about}}
-    usual = {
-        "node_id": "E",
-        "url": f"{one.repo.api}/issues/events/{event['id']}",
-        "commit_id": None,
-        "commit_url": None,
-        "performed_via_github_app": None,
-    }
-    return {**usual, **event, "actor": actor}

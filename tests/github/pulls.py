@@ -12,7 +12,8 @@ from tests.github.objects import git
 from tests.github.repositories import REPO
 from tests.github.request import Answer, Refused
 from tests.github.routes import Call, route
-from tests.github.state import Pull, Repo, ReviewComment
+from tests.github.state import Repo
+from tests.github.threads import Pull, ReviewComment
 
 PULL = REPO + "/pulls/{pull_number}"
 READ, WRITE = "pull_requests=read", "pull_requests=write"
@@ -55,6 +56,8 @@ def opened(call: Call) -> Answer:
         raise _invalid({"resource": "PullRequest", **TOO_LONG})
     if not str(body.get("title", "")).strip():
         raise _invalid({"resource": "PullRequest", "code": "missing_field", "field": "title"})
+    if body.get("draft") and not repo.drafts:
+        raise Refused(422, "Draft pull requests are not supported in this repository.")
     if any(one.state == "open" and (one.head_repo, one.head, one.base) == (fork, name, base) for one in repo.pulls):
         raise _custom(f"A pull request already exists for {fork.owner.login if fork else owner}:{name}.")
     made = repo.pull(
@@ -74,7 +77,7 @@ def opened(call: Call) -> Answer:
 def _fork(call: Call, owner: str) -> Repo | None:
     if owner in ("", call.repo.owner.login):
         return call.repo
-    return next((one for one in call.hub.repos.values() if one.fork and one.owner.login == owner), None)
+    return next((one for one in call.hub.repos.values() if one.parent is call.repo and one.owner.login == owner), None)
 
 
 def _invalid(error: dict[str, Any]) -> Refused:

@@ -6,10 +6,12 @@ import re
 from typing import Any
 
 from tests.github import shapes
+from tests.github.access import allows
 from tests.github.request import Answer, Refused
 from tests.github.routes import Call, route
 from tests.github.service import quota
-from tests.github.state import Issue, Pull
+from tests.github.state import Repo
+from tests.github.threads import Issue, Pull
 
 REPO = "/repos/{owner}/{repo}"
 WHOLE = {"read": "read", "triage": "read", "write": "write", "maintain": "write", "admin": "admin", "none": "none"}
@@ -61,7 +63,19 @@ def installed(call: Call) -> Answer:
 
 @route("GET", REPO, "metadata=read")
 def repository(call: Call) -> Answer:
-    return Answer(200, shapes.repository(call.repo))
+    found = shapes.repository(call.repo)
+    if call.token:
+        found["permissions"] = rights(call.repo, call.me)
+        if call.token.app:
+            found["permissions"] |= {"pull": True, "push": allows(call.token, "contents=write")}
+    if call.repo.parent:
+        found |= dict.fromkeys(("parent", "source"), shapes.repository(call.repo.parent, "repository"))
+    return Answer(200, found)
+
+
+def rights(repo: Repo, login: str) -> dict[str, bool]:
+    names = {"pull": "read", "triage": "triage", "push": "write", "maintain": "maintain", "admin": "admin"}
+    return {name: repo.may(login, level) for name, level in names.items()}
 
 
 @route("GET", REPO + "/collaborators/{username}/permission", "metadata=read")
@@ -72,25 +86,8 @@ def permission(call: Call) -> Answer:
     if who is None or who.deleted or who.login.endswith("[bot]"):
         raise Refused(404, f"{login} is not a user")
     role = call.repo.level(login)
-    known = {
-        "permission": WHOLE[role],
-        "role_name": role,
-        "user": {
-            **(shapes.user(who, call.hub) or {}),
-            "role_name": role,
-            "permissions": {
-                name: call.repo.may(login, level)
-                for name, level in {
-                    "pull": "read",
-                    "triage": "triage",
-                    "push": "write",
-                    "maintain": "maintain",
-                    "admin": "admin",
-                }.items()
-            },
-        },
-    }
-    return Answer(200, known)
+    about = {**(shapes.user(who, call.hub) or {}), "role_name": role, "permissions": rights(call.repo, login)}
+    return Answer(200, {"permission": WHOLE[role], "role_name": role, "user": about})
 
 
 @route("GET", REPO + "/actions/permissions/workflow", "administration=read")
@@ -126,8 +123,7 @@ def _fits(one: Issue, name: str, value: str) -> bool:
     is_pull = isinstance(one, Pull)
     tests = {
         "repo": one.repo.full_name.lower() == value.lower(),
-        "author": one.author.login == value.removeprefix("app/")
-        or one.author.login == f"{value.removeprefix('app/')}[bot]",
+        "author": one.author.login == re.sub(r"^app/(.+)", r"\1[bot]", value),
         "label": value in one.labels,
         "head": isinstance(one, Pull) and one.head.startswith(value),
         "base": isinstance(one, Pull) and one.base == value,

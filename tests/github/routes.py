@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlencode
 from tests.github import access
 from tests.github.access import Token
 from tests.github.request import Answer, Refused, Request
-from tests.github.state import Issue, Pull, Repo
+from tests.github.state import Repo
+from tests.github.threads import Issue, Pull
 
 if TYPE_CHECKING:
     from tests.github.hub import Hub

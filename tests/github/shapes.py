@@ -1,54 +1,15 @@
-"""What GitHub says of a user, a repository, an issue, a comment. What is not told apart here is filled in by the
-description: addresses below the thing's own, and nothing, none or no."""
+"""What GitHub says of a user, a repository, an issue, a pull request, a comment."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from tests.github.description import description
-from tests.github.state import Comment, Issue, Pull, Repo, ReviewComment, User
+from tests.github.filling import Json, filled
+from tests.github.state import Repo, User
+from tests.github.threads import Comment, Issue, Pull, ReviewComment
 
-Json = dict[str, Any]
 REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
-
-
-def filled(schema: str, known: Json, base: str) -> Json:
-    """`known` and what else the schema requires. `schema` is a component's name, or with `.` a property's of it."""
-    return _defaults(schema, base) | known
-
-
-@cache
-def _wanted(schema: str) -> Mapping[str, Any]:
-    name, *properties = schema.split(".")
-    found = description()["components"]["schemas"][name]
-    for part in properties:
-        found = found["properties"][part]
-    parts = [_followed(part) for part in found.get("allOf", [found])]
-    names = {name for part in parts for name in part.get("required", ())}
-    return {name: _followed(part["properties"][name]) for part in parts for name in names & part["properties"].keys()}
-
-
-def _followed(schema: Any) -> Any:
-    while "$ref" in schema:
-        schema = description()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return schema
-
-
-def _defaults(schema: str, base: str) -> Json:
-    made: Json = {}
-    for name, kind in _wanted(schema).items():
-        if name == "url" or name.endswith("_url"):
-            made[name] = base if name == "url" else f"{base}/{name[:-4]}"
-        elif kind.get("nullable"):
-            made[name] = None
-        elif "enum" in kind:
-            made[name] = kind["enum"][0]
-        else:
-            made[name] = {"boolean": False, "integer": 0, "array": [], "object": {}, "string": ""}.get(kind.get("type"))
-    return made
 
 
 def user(who: User, hub: Any) -> Json | None:
@@ -81,7 +42,7 @@ def repository(repo: Repo, schema: str = "full-repository") -> Json:
         "git_url": f"git:{repo.url.partition(':')[2]}.git",
         "ssh_url": f"git@{repo.url.partition('//')[2]}.git",
         "svn_url": repo.url,
-        "fork": repo.fork,
+        "fork": repo.parent is not None,
         "archived": repo.archived,
         "has_issues": repo.has_issues,
         "has_discussions": False,
