@@ -18,11 +18,13 @@ test: $(READY)  ## run the tests, with coverage
 test-all: $(READY)  ## run the tests with the long matrices too
 	SWE_AGENT_TEST_ALL=1 $(PYTHON_OF_VENV) -m pytest --numprocesses auto --cov --cov-report term
 
-check: $(READY)  ## lint, format, types, import contracts, file lengths
+check: $(READY)  ## lint, format, types, import contracts, workflows, file lengths
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/zizmor --offline --no-progress --quiet .github examples/github/swe-agent.yml
+	scripts/actionlint .github/workflows/*.yml examples/github/*.yml
 	$(PYTHON_OF_VENV) -m pytest --quiet tests/test_house.py
 
 lock:  ## write the hash-locked requirements anew (needs uv)
