@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from aci.discussion import with_discussion
 from aci.localization.sections import Sections, sections
 from aci.localization.traces import Frame, frames
 from aci.words import STOP, WORD, terms
@@ -70,7 +71,8 @@ class Mentions:
 
 
 def mentions(issue: Issue) -> Mentions:
-    """Read an issue, as anybody may have written it."""
+    """Read an issue, as anybody may have written it, and what of its discussion points at code."""
+    issue = with_discussion(issue)
     title = issue.title[:LONGEST]
     body = _without_comments(issue.body[:LONGEST].replace("\r\n", "\n")).replace("\u200b", "")
     links = tuple(_link(found) for found in _LINK.finditer(body))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from trajectories.errors import UsageError
@@ -20,8 +22,11 @@ DIFF = re.compile(r"^(?:diff --git |--- \S)", re.MULTILINE)
 MAGIC = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
 
 
-def issue_from(url: str = "", file: Path | None = None, text: str | None = None) -> Issue:
-    """The issue that one of the three gives. Raises UsageError for none, several, an empty or an unreadable one."""
+def issue_from(
+    url: str = "", file: Path | None = None, text: str | None = None, say: Callable[[str], object] = lambda _: None
+) -> Issue:
+    """The issue that one of the three gives; `say` hears what is worth a word. Raises UsageError for none, several, an
+    empty or an unreadable one, and for a URL what `fetch_issue` raises."""
     given = [
         name
         for name, value in (("--issue", url or None), ("--issue-file", file), ("--text", text))
@@ -33,8 +38,13 @@ def issue_from(url: str = "", file: Path | None = None, text: str | None = None)
     if url:
         from agent.github.issue import fetch_issue
 
-        return fetch_issue(url)
+        return fetch_issue(url, say)
     return from_text(_read(file) if file is not None else text or "", file)
+
+
+def as_of(issue: Issue, at: str) -> Issue:
+    """Without what is linked and younger than `at` (ISO 8601 in UTC): it may be what solved the issue."""
+    return replace(issue, comments=tuple(each for each in issue.comments if not each.about or each.at <= at))
 
 
 def from_text(text: str, file: Path | None = None) -> Issue:
@@ -58,11 +68,17 @@ def pictures(text: str, folder: Path) -> tuple[str, ...]:
     room = MOST_PICTURES
     for name in (first or second for first, second in PICTURE.findall(text)):
         data = b"" if ":" in name or name in found else _below(folder, name, room)
-        kind = next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
+        kind = kind_of(data)
         if kind:
             room -= len(data)
             found[name] = f"data:image/{kind};base64,{b64encode(data).decode()}"
     return tuple(found.values())
+
+
+def kind_of(data: bytes) -> str:
+    """What picture it is by its first bytes; "" for none that models take."""
+    kind = next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
+    return "" if kind == "webp" and data[8:12] != b"WEBP" else kind
 
 
 def _below(folder: Path, name: str, most: int) -> bytes:

@@ -27,6 +27,7 @@ def rehearsed(
 
     The settings say where it runs, if not `workspace` and `image`. Raises UsageError, ConfigError, WorkspaceError.
     """
+    from aci.discussion import with_discussion
     from aci.environment import environment_for
     from aci.issue_run import snippets, trace
     from aci.workspace import Options, open_workspace
@@ -35,7 +36,8 @@ def rehearsed(
     from agent.surroundings import wishes
     from trajectories.trees import Trees
 
-    if not snippets(issue.text):
+    text = with_discussion(issue).text
+    if not snippets(text):
         say("The issue shows no Python that could be run.")
         return None
     own = source.file(".swe-agent.toml", rev) or b""
@@ -46,7 +48,7 @@ def rehearsed(
         if settings.workspace == "docker":
             options = replace(options, image=environment_for(options, wishes(settings, named(settings, own))))
         with closing(open_workspace(settings.workspace, options)) as opened:
-            found = trace(opened, issue.text)
+            found = trace(opened, text)
     if found is None:
         say("The issue's example could not be run.")
     return found

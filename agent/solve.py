@@ -126,7 +126,8 @@ def new_folder(settings: Settings, name: str = "") -> Iterator[Path]:
 def _masked(issue: Issue, keys: tuple[str, ...]) -> Issue:
     """A key that the user pasted with the issue goes no further."""
     secrets = (*known_secrets(os.environ), *keys)
-    return replace(issue, title=mask(issue.title, secrets), body=mask(issue.body, secrets))
+    said = tuple(replace(each, body=mask(each.body, secrets)) for each in issue.comments)
+    return replace(issue, title=mask(issue.title, secrets), body=mask(issue.body, secrets), comments=said)
 
 
 def _as_text(root: Path) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from agent.batch.appended import no_room
 from agent.batch.place import Instance
-from agent.github.issue import ADDRESS, fetch_issue
+from agent.github.address import GITHUB, address_of
+from agent.github.issue import fetch_issue
 from trajectories.errors import RunBroken, UsageError
 from trajectories.journal import write_durably
 from trajectories.records import Issue
@@ -29,16 +30,19 @@ def listed(path: Path, out: Path | None) -> Iterator[Instance]:
         url = line.strip()
         if not url or url.startswith("#"):
             continue
-        match = ADDRESS.fullmatch(url)
-        if match is None:
-            raise UsageError(f"Line {number} of {path} is no address of an issue.", "Give https://…/issues/N a line.")
+        try:
+            address = address_of(url)
+        except UsageError:
+            raise UsageError(
+                f"Line {number} of {path} is no address of an issue.", "Give https://…/issues/N a line."
+            ) from None
         if url not in kept:
             kept[url] = fetch_issue(url)
             if out is not None:
                 kept = _keep(out / ISSUES, kept)
-        id = f"{match['repo'].replace('/', '__')}-{match['number']}"
-        host = "" if match["host"] == "github.com" else f"https://{match['host']}/"
-        yield Instance(id, host + match["repo"], "", kept[url])
+        id = f"{address.repository.replace('/', '__')}-{address.number}"
+        host = "" if address.server == GITHUB else f"{address.server}/"
+        yield Instance(id, host + address.repository, "", kept[url])
 
 
 def _keep(file: Path, issues: dict[str, Issue]) -> dict[str, Issue]:

@@ -1,6 +1,7 @@
 """Where things are on GitHub: addresses of issues and pull requests, the server's API, the token for it.
 
-`github.com`, hosts of GitHub Enterprise, and the server that GITHUB_SERVER_URL names, as in GitHub's own actions.
+`github.com`, `*.ghe.com`, and the servers of GitHub Enterprise that GITHUB_SERVER_URL names, as in GitHub's own
+actions, or GH_HOST, as for GitHub's own command line. No other host is asked anything.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from dataclasses import dataclass
 from trajectories.errors import UsageError
 
 GITHUB = "https://github.com"
+GHE = r"https://[a-z0-9-]+\.ghe\.com"
+_REPOSITORY = r"[\w-]+/(?!\.{1,2}(?:[/?#]|$))[\w.-]+"
 ADDRESS = re.compile(
-    r"(?P<server>https?://(?P<host>[\w.-]+(?::\d+)?))/(?P<repo>[\w.-]+/[\w.-]+)/(?:issues|pull)/(?P<number>\d{1,10})"
-    r"(?:[/?#].*)?"
+    rf"(?P<server>https?://(?P<host>[a-z0-9.-]+(?::\d{{1,5}})?))/(?P<repo>{_REPOSITORY})/(?P<kind>issues|pull)/"
+    r"(?P<number>[1-9]\d{0,9})(?:[/?#].*)?",
+    re.ASCII | re.IGNORECASE,
 )
 
 
@@ -31,10 +35,14 @@ class Address:
         """The root of the server's REST API."""
         if self.server == _own_server() and (api := os.environ.get("GITHUB_API_URL")):
             return api.rstrip("/")
-        host = self.server.partition("://")[2]
         if self.server == GITHUB:
             return "https://api.github.com"
-        return f"https://api.{host}" if host.endswith(".ghe.com") else f"{self.server}/api/v3"
+        return f"https://api.{self.host}" if self.host.endswith(".ghe.com") else f"{self.server}/api/v3"
+
+    @property
+    def host(self) -> str:
+        """Of the server, with its port where one is named."""
+        return self.server.partition("://")[2]
 
     @property
     def url(self) -> str:
@@ -47,33 +55,50 @@ class Address:
 
     @property
     def token(self) -> str:
-        """The user's token for this server and no other; "" without one. GITHUB_TOKEN and GH_TOKEN are for
-        github.com, or in an action for the server it runs on; GH_ENTERPRISE_TOKEN is for all others."""
-        own = (
-            self.server in (GITHUB, _own_server())
-            if not os.environ.get("GITHUB_ACTIONS")
-            else (self.server == _own_server())
-        )
-        names = ("GITHUB_TOKEN", "GH_TOKEN") if own else ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
-        return next(filter(None, map(os.environ.get, names)), "")
+        """The user's token for this server and no other; "" without one.
+
+        GITHUB_TOKEN and GH_TOKEN are for the server that GITHUB_SERVER_URL names, github.com where it names none;
+        GH_ENTERPRISE_TOKEN and GITHUB_ENTERPRISE_TOKEN for the one that GH_HOST names.
+        """
+        names: tuple[str, ...] = ()
+        if self.server == _own_server():
+            names = ("GITHUB_TOKEN", "GH_TOKEN")
+        elif self.server == _other_server():
+            names = ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
+        return next((token for name in names if (token := os.environ.get(name, "").strip())), "")
+
+    @property
+    def token_name(self) -> str:
+        """What the user sets to give a token for this server."""
+        return "GITHUB_TOKEN" if self.server == _own_server() else f"GH_HOST={self.host} and GH_ENTERPRISE_TOKEN"
 
 
 def address_of(url: str) -> Address:
-    """What the address of an issue or a pull request names. Raises UsageError for anything else, and for http, but
-    where GITHUB_SERVER_URL says so."""
+    """What the address of an issue or a pull request names. Raises UsageError for anything else, for a server that is
+    none of GitHub's or the user's, and for http, but where GITHUB_SERVER_URL says so."""
     match = ADDRESS.fullmatch(url.strip())
-    if match is None or (match["server"].startswith("http:") and match["server"] != _own_server()):
+    if match is None:
         raise UsageError(f"{url} is not the address of an issue.", f"Give {_own_server()}/OWNER/NAME/issues/N.")
-    return Address(match["server"], match["repo"], int(match["number"]))
+    server = match["server"].lower().replace("://www.github.com", "://github.com")
+    if server not in (GITHUB, _own_server(), _other_server()) and not re.fullmatch(GHE, server):
+        raise UsageError(
+            f"{url} is not the address of an issue on GitHub.",
+            f"Where {match['host']} is a server of GitHub Enterprise, set GH_HOST={match['host']}.",
+        )
+    return Address(server, match["repo"], int(match["number"]))
 
 
 def own_repository() -> Address:
     """The repository in which an action runs. Raises UsageError outside of one."""
     name = os.environ.get("GITHUB_REPOSITORY", "")
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+    if not re.fullmatch(_REPOSITORY, name, re.ASCII):
         raise UsageError("GITHUB_REPOSITORY names no repository.", "This command is for GitHub Actions.")
     return Address(_own_server(), name)
 
 
+def _other_server() -> str:
+    return f"https://{os.environ.get('GH_HOST', '').strip().lower()}"
+
+
 def _own_server() -> str:
-    return (os.environ.get("GITHUB_SERVER_URL") or GITHUB).rstrip("/")
+    return (os.environ.get("GITHUB_SERVER_URL") or GITHUB).rstrip("/").lower()

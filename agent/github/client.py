@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from trajectories.errors import ConfigError, TryLater, UsageError
+from trajectories.errors import ConfigError, TryLater
 
 if TYPE_CHECKING:
     from github import Github
@@ -19,11 +19,23 @@ TIMEOUT = 30
 
 
 def connect(address: Address) -> Github:
-    """A client for the address's server, with the user's token for it, or anonymous."""
+    """A client for the address's server, with the user's token for it, or anonymous. Raises ConfigError."""
     from github import Auth, Github
 
-    auth = Auth.Token(address.token) if address.token else None
-    return Github(base_url=address.api, auth=auth, timeout=TIMEOUT, per_page=100, user_agent="swe-agent")
+    from agent.github.patience import Patience
+
+    if not address.api.startswith(("https://", "http://")):
+        raise ConfigError(f"GITHUB_API_URL={address.api} is no address of an API.", "Begin it with https://.")
+    return Github(
+        base_url=address.api,
+        auth=Auth.Token(address.token) if address.token else None,
+        timeout=TIMEOUT,
+        per_page=100,
+        user_agent="swe-agent",
+        retry=Patience.usual(),
+        seconds_between_requests=None,
+        seconds_between_writes=None,
+    )
 
 
 def repository(address: Address) -> Repository:
@@ -33,25 +45,48 @@ def repository(address: Address) -> Repository:
 
 @contextmanager
 def asking(what: str, needs: str = "") -> Iterator[None]:
-    """Around requests: what GitHub refuses is raised as ours. `what` completes "GitHub does not let you …"; `needs` is
-    the permission it takes (`pull-requests: write`), named where it is missing.
+    """Around requests: what GitHub refuses is raised as ours, with PyGithub's as its cause. `what` completes "GitHub
+    does not let you …"; `needs` is the permission it takes (`pull-requests: write`), named where it is missing.
 
-    Raises UsageError for what is not there, ConfigError for a missing right or a wrong token, TryLater for limits and
-    silence.
+    Raises UsageError for what is not there or makes no sense, ConfigError for a missing right or a wrong token,
+    TryLater for limits, trouble on GitHub's side and silence.
     """
     import requests
-    from github import GithubException
+    from github import BadAttributeException, GithubException
+
+    from agent.github.refusals import astray, refused, unreached
 
     try:
         yield
     except GithubException as error:
-        if error.status in (404, 410):
-            raise UsageError(
-                f"GitHub has nothing there to {what}.", "Check the address, or set GITHUB_TOKEN."
-            ) from error
-        if error.status in (401, 403):
-            fix = f"It takes `{needs}`." if needs else "Set GITHUB_TOKEN anew, or unset it."
-            raise ConfigError(f"GitHub does not let you {what}.", fix) from error
-        raise TryLater(f"GitHub answered {error.status} when asked to {what}.", "Try again.") from error
+        raise refused(error, what, needs) from error
+    except requests.JSONDecodeError as error:  # is a RequestException, too
+        raise _nonsense(what) from error
     except requests.RequestException as error:
-        raise TryLater(f"GitHub could not be reached to {what}: {error}.", "Try again.") from error
+        raise unreached(error, what) from error
+    except (BadAttributeException, ValueError, AttributeError) as error:
+        if not _of_the_library(error):
+            raise
+        raise _nonsense(what) from error
+    except RuntimeError as error:
+        if not _of_the_library(error):
+            raise
+        raise astray(error, what) from error
+
+
+def _nonsense(what: str) -> TryLater:
+    return TryLater(f"GitHub's answer makes no sense: it was asked to {what}.", "Try again, or check GITHUB_API_URL.")
+
+
+def _of_the_library(error: BaseException) -> bool:
+    """Whether it was raised in PyGithub's own code, which has no errors of its own for what a server makes up."""
+    from pathlib import Path
+
+    import github
+
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+        if Path(trace.tb_frame.f_code.co_filename).is_relative_to(Path(github.__file__).parent):
+            return True
+    return False

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from aci.aside import Aside
 from aci.commands import detect
+from aci.discussion import with_discussion
 from aci.graph.blobs import TreeBlobs
 from aci.issue_run import Traced, snippets, trace
 from aci.locating import Before, located
 from aci.patch import is_test
 from aci.regression import nearest_tests
-from aci.view import clean
+from agent.moves.framing import framed, framed_issue
 from trajectories.errors import UsageError
 from trajectories.trees import EMPTY_TREE
 
@@ -26,7 +27,6 @@ NEAR_PLACES = 3
 """Functions whose tests are named."""
 ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
 MOST_ADVICE, MOST_CONTRIBUTING, LARGEST_ADVICE = 1_500, 400, 100_000
-FRAME_END = re.compile(r"<(?=\s*/\s*(?:issue|advice)\b)", re.IGNORECASE)
 ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|towncrier|release note", re.IGNORECASE)
 
 
@@ -63,9 +63,10 @@ def _looked_at(task: Task) -> str:
 
 def _traced(task: Task) -> Traced | None:
     """What the issue's own code does. It is a stranger's, so it runs in a container only."""
-    if task.settings.workspace != "docker" or not snippets(task.issue.text):
+    text = with_discussion(task.issue).text
+    if task.settings.workspace != "docker" or not snippets(text):
         return None
-    found = trace(task.workspace, task.issue.text)
+    found = trace(task.workspace, text)
     task.workspace.restore(task.tree)  # whatever that code has done to the files
     return found
 
@@ -79,14 +80,14 @@ def opening(task: Task) -> str:
     """The issue between marks (it is somebody's words, not an instruction to break rules), then where things are."""
     found = places(task)
     parts = [
-        f"<issue>\n{_framed(task.issue.text)}\n</issue>",
+        framed_issue(task.issue),
         f"The repository is {task.once('root', lambda: task.workspace.root)}, {_base(task)}; "
         f"throw-away files go to {task.once('scratch', lambda: task.workspace.scratch)}.",
         f"Layout: {_layout(task)}",
-        LIMITED.format(folder=_framed(task.settings.subtree)) if task.settings.subtree else "",
+        LIMITED.format(folder=framed(task.settings.subtree)) if task.settings.subtree else "",
         f"Tests: {_tests(task, found)}",
         _advice(task),
-        f"Likeliest places (found without a model, not certain):\n{_framed(describe_places(found, SHOWN_PLACES))}",
+        f"Likeliest places (found without a model, not certain):\n{framed(describe_places(found, SHOWN_PLACES))}",
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -94,11 +95,6 @@ def opening(task: Task) -> str:
 def _base(task: Task) -> str:
     """In a later turn of a session files are as the turns before have left them."""
     return "as it is now" if task.is_later else f"at {task.base}"
-
-
-def _framed(text: str) -> str:
-    """Somebody's text, so that it cannot end the frame it stands in, nor send what a terminal would obey."""
-    return FRAME_END.sub(r"<\\", clean(text))
 
 
 def describe_places(found: dict[str, Any], most: int = 10) -> str:
@@ -121,7 +117,7 @@ def _layout(task: Task) -> str:
     counts = Counter(path.partition("/")[0] + ("/" if "/" in path else "") for path in below)
     names = sorted(name for name in counts if name.isprintable())
     shown = [f"{name} ({counts[name]})" if name.endswith("/") else name for name in names]
-    return (f"{_framed(top)}: " if top else "") + ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
+    return (f"{framed(top)}: " if top else "") + ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
 
 
 def _tests(task: Task, found: dict[str, Any]) -> str:
@@ -156,7 +152,7 @@ def _advice(task: Task) -> str:
         if not ADVICE.fullmatch(path) or not entry.mode.startswith("100") or entry.size > LARGEST_ADVICE:
             continue
         data = task.trees.read_blob(entry.id)
-        text = "" if b"\0" in data else _framed(data.decode("utf-8", "replace")).strip()
+        text = "" if b"\0" in data else framed(data.decode("utf-8", "replace")).strip()
         room = MOST_ADVICE - sum(map(len, shown))
         if "CONTRIBUTING" in path.upper():
             parts = re.split(r"\n\s*\n|\n(?=\s*[-*] )", text)

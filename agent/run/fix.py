@@ -11,7 +11,7 @@ from aci.repository import Repository
 from agent.console import Console
 from agent.drive import drive
 from agent.engine import Engine
-from agent.intake import issue_from, repository_from, reproduction_from
+from agent.intake import as_of, issue_from, repository_from, reproduction_from
 from agent.options import (
     Apply,
     Base,
@@ -30,6 +30,8 @@ from agent.options import (
 )
 from agent.settings import load_settings
 from agent.solve import begin, reopen
+from agent.terminal import cleanly
+from agent.terminal import console as progress
 
 
 def command(
@@ -68,8 +70,9 @@ def command(
     2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
     """
     check_delivery(apply, branch)
-    asked = issue_from(url=issue, file=issue_file, text=text)
+    asked = issue_from(issue, issue_file, text, cleanly(progress(plain, stderr=True)))
     source = Repository.open(repository_from(repo))
+    asked = as_of(asked, source.time(base)) if base else asked
     settings = load_settings(
         source.file(".swe-agent.toml", base) or b"",
         test=test,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +21,7 @@ Outputs = Callable[[int], str]
 """The whole output kept under a number."""
 CODE = ("content", "new", "old", "text", "patch", "code")
 """Arguments that are files' texts."""
+ISSUE = re.compile(r"<issue[^>]*>")
 BY_HAND = 12
 """Lines of an output that a user asked for by hand which are shown unopened."""
 
@@ -135,7 +137,7 @@ def _remark(author: str, text: str, pen: Pen) -> list[Strip]:
     lines = text.count("\n") + 1
     more = f" ({lines} lines)" if lines > 1 else ""
     who = "told the model" if author in ("task", "user", "host") else author
-    text = text.removeprefix("<issue>")
+    text = ISSUE.sub("", text, count=1) if text.startswith("<issue") else text
     style = "warning" if author in ("safety", "stuck") else "muted"
     return [pen.line((f"{pen.sign('·', '-')} {who}{more}: {first_line(text)}", style), indent=2)]
 

@@ -6,11 +6,9 @@ import json
 import os
 import re
 import sys
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import asdict
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,6 +19,7 @@ from hypothesis import strategies as st
 
 from agent.batch.instances import read_golds, read_instances, select
 from agent.batch.place import Instance
+from tests.github import Hub
 from trajectories.errors import ConfigError, RunBroken, UsageError
 from trajectories.records import Issue
 
@@ -193,65 +192,52 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A server that has every issue, each with another text whenever it is asked for; what it was asked for."""
-    asked: list[str] = []
-
-    class Api(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            number = self.path.rpartition("/")[2]
-            found = {"title": f"Issue {number}", "body": f"half \ud83d, {len(asked)}", "author_association": "OWNER"}
-            body = json.dumps(found).encode()
-            self.send_response(404 if number == "404" else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Api) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        monkeypatch.setenv("GITHUB_API_URL", f"http://127.0.0.1:{server.server_port}")
-        yield asked
-        server.shutdown()
-        thread.join()
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """GitHub with the issues 7, 8 and 9 of ada/engine."""
+    with Hub(tmp_path) as hub:
+        for name, value in hub.env(action=False).items():
+            monkeypatch.setenv(name, value)
+        repo = hub.repo("ada/engine")
+        for number in range(1, 10):
+            repo.issue(f"Issue {number}", "As it was", author="ada")
+        yield hub
 
 
-def addresses(path: Path, *numbers: int) -> Path:
-    path.write_text("# ours\n\n" + "".join(f"https://github.com/ada/engine/issues/{number}\n" for number in numbers))
+def addresses(path: Path, server: str, *numbers: int) -> Path:
+    path.write_text("# ours\n\n" + "".join(f"{server}/ada/engine/issues/{number}\n" for number in numbers))
     return path
 
 
-def test_a_list_of_addresses(tmp_path: Path, github: list[str]) -> None:
-    found = read_instances([addresses(tmp_path / "issues.txt", 7, 8)])
-    assert [(i.id, i.repo, i.base, i.issue.title) for i in found] == [
-        ("ada__engine-7", "ada/engine", "", "Issue 7"),
-        ("ada__engine-8", "ada/engine", "", "Issue 8"),
+def test_a_list_of_addresses(tmp_path: Path, hub: Hub) -> None:
+    found = read_instances([addresses(tmp_path / "issues.txt", hub.url, 7, 8)])
+    assert [(i.id, i.repo, i.base, i.issue.title, i.issue.author) for i in found] == [
+        ("ada__engine-7", f"{hub.url}/ada/engine", "", "Issue 7", "ada"),
+        ("ada__engine-8", f"{hub.url}/ada/engine", "", "Issue 8", "ada"),
     ]
     path = tmp_path / "issues.txt"
-    path.write_bytes(b"https://github.com/ada/engine/pull/7\xff\n")
+    path.write_bytes(b"https://github.com/ada/engine/fork/7\xff\n")
     assert told(path) == f"Line 1 of {path} is no address of an issue."
 
 
-def test_issues_are_fetched_once_a_batch(tmp_path: Path, github: list[str]) -> None:
+def test_issues_are_fetched_once_a_batch(tmp_path: Path, hub: Hub) -> None:
     path, out = tmp_path / "issues.txt", tmp_path / "out"
-    first = read_instances([addresses(path, 7)], out=out)
-    assert read_instances([addresses(path, 7, 8)], out=out)[0] == first[0]
-    with pytest.raises(UsageError, match="no issue at"):
-        read_instances([addresses(path, 7, 8, 9, 404)], out=out)
-    assert [asked.rpartition("/")[2] for asked in github] == ["7", "8", "9", "404"]
-    assert len(read_instances([addresses(path, 7, 8, 9)], out=out)) == 3
-    assert len(github) == 4, "what came before the failure is kept"
-    assert read_instances([path])[0] != first[0], "without a batch it is fetched"
+    first = read_instances([addresses(path, hub.url, 7)], out=out)
+    hub.repos["ada/engine"].numbered[7].edit(body="As it is now")
+    assert read_instances([addresses(path, hub.url, 7, 8)], out=out)[0] == first[0]
+    with pytest.raises(UsageError, match="nothing there"):
+        read_instances([addresses(path, hub.url, 7, 8, 9, 404)], out=out)
+    read = [re.search(r"/issues/(\d+)$", request.path) for request in hub.requests]
+    assert [found[1] for found in read if found] == ["7", "8", "9", "404"]
+    count = len(hub.requests)
+    assert len(read_instances([addresses(path, hub.url, 7, 8, 9)], out=out)) == 3
+    assert len(hub.requests) == count, "what came before the failure is kept"
+    assert read_instances([addresses(path, hub.url, 7)])[0].issue.body == "As it is now", "without a batch it is read"
 
 
 def test_kept_issues_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "issues.json").write_text('{"https://github.com/ada/engine/issues/7": {')
     with pytest.raises(RunBroken, match="is damaged"):
-        read_instances([addresses(tmp_path / "issues.txt", 7)], out=tmp_path)
+        read_instances([addresses(tmp_path / "issues.txt", "https://github.com", 7)], out=tmp_path)
 
 
 def test_files_that_say_parts_of_the_same_instances(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.moves.opening import LARGEST_ADVICE, MOST_ADVICE, _framed, describe_places, opening
+from agent.moves.framing import framed as framed_text
+from agent.moves.opening import LARGEST_ADVICE, MOST_ADVICE, describe_places, opening
 from agent.task import Task
 from tests.agent.conftest import Bench, line
 from tests.conftest import git
@@ -86,7 +87,7 @@ def test_what_is_no_text_is_no_advice(bench: Bench) -> None:
     ],
 )
 def test_somebodys_text(text: str, framed: str) -> None:
-    assert _framed(text) == framed
+    assert framed_text(text) == framed
 
 
 def place(path: str, *why: str) -> dict[str, object]:

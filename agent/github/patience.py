@@ -1,0 +1,47 @@
+"""What is asked of GitHub once more, and how long we wait for it. PyGithub's own patience ends after hours."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from urllib3 import BaseHTTPResponse, Retry
+from urllib3.exceptions import MaxRetryError, ResponseError
+
+LONGEST_WAIT = 60
+"""Seconds that GitHub may ask us to wait; for more, the user is told to come again."""
+TRIES_MORE = 2
+LIMITED = (403, 429)
+TROUBLE = (500, 502, 503, 504)
+
+
+class Patience(Retry):
+    """A request that one limit or another refused was not heard: it is sent again when GitHub says so (`Retry-After`).
+    What failed at the server may have been done: only what reads is asked again.
+
+    https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+    """
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(
+            total=TRIES_MORE, backoff_factor=0.25, allowed_methods={"GET", "HEAD"}, raise_on_status=False, redirect=0
+        )
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        if status_code in LIMITED:
+            return has_retry_after
+        return status_code in TROUBLE and method.upper() in ("GET", "HEAD")
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: Any = None,
+    ) -> Self:
+        """Raises MaxRetryError, upon which the answer is handed on as it is."""
+        if response is not None and (self.get_retry_after(response) or 0) > LONGEST_WAIT:
+            raise MaxRetryError(_pool, url or "", ResponseError("too long a wait"))
+        return super().increment(method, url, response, error, _pool, _stacktrace)

@@ -1,0 +1,124 @@
+"""Reads GitHub's API, and keeps what was read with its ETag: asked for again, an answer that is still the same costs
+nothing of the user's rate limit.
+
+https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aci.cache import Cache, CacheUnusable, folder
+from trajectories.errors import TryLater
+
+if TYPE_CHECKING:
+    from github import Github
+
+    from agent.github.address import Address
+
+MOST_KEPT = 2_000
+"""Answers; the oldest go."""
+LARGEST = 5_000_000
+MOST_PAGES = 10
+SCHEMA = "CREATE TABLE answers (key TEXT PRIMARY KEY, etag TEXT, link TEXT, body TEXT)"
+_LAST = re.compile(r"[?&]page=(\d{1,6})[^>]*>;\s*rel=\"last\"")
+
+
+class Answer(NamedTuple):
+    etag: str
+    link: str
+    body: str
+
+
+class Reader:
+    """Asks one server as one account. With `kept`, through the user's cache, which lies in a folder of its own that
+    nobody else can read; without it, and where that cannot be used, of the server alone."""
+
+    def __init__(self, client: Github, address: Address, kept: bool = True) -> None:
+        self._requester = client.requester
+        self._who = f"{address.api} {sha256(address.token.encode()).hexdigest() if address.token else ''}"
+        self._cache: Cache | None = None
+        if kept:
+            with suppress(CacheUnusable):
+                self._cache = Cache(folder() / "github" / "answers.sqlite", SCHEMA, 1)
+
+    def get(self, path: str) -> Any:
+        """What stands at a path of the API. Raises what `client.asking` translates."""
+        return self._parsed(self._asked(path, {}).body)
+
+    def pages(self, path: str, most: int = MOST_PAGES) -> tuple[list[Any], int]:
+        """All items of a list, a hundred a page, and the number of pages that were left out: of a list of more than
+        `most` pages the first and the last are read."""
+        answer = self._asked(path, {"per_page": 100})
+        found = self._parsed(answer.body)
+        last = _LAST.search(answer.link)
+        count = int(last[1]) if last else 1
+        numbers = [n for n in range(2, count + 1) if n <= most // 2 or n > count - (most - most // 2)]
+        if not last and 'rel="next"' in answer.link:
+            numbers = list(range(2, most + 1))
+        for number in numbers:
+            answer = self._asked(path, {"per_page": 100, "page": number})
+            found = found + self._parsed(answer.body)
+            if not answer.link and not last:
+                break
+        if not isinstance(found, list):
+            raise _nonsense(path)
+        return found, max(0, count - 1 - len(numbers)) if last else 0
+
+    def close(self) -> None:
+        if self._cache is not None:
+            self._cache.close()
+
+    def _asked(self, path: str, parameters: dict[str, Any]) -> Answer:
+        key = f"{self._who} {path} {parameters}"
+        known = self._known(key)
+        headers = {"If-None-Match": known.etag} if known else {}
+        status, told, body = self._requester.requestJson("GET", path, parameters, headers)
+        if status == 304 and known:
+            return known
+        if status >= 400:
+            data = self._parsed(body) if body.startswith("{") else {"message": body[:200]}
+            raise self._requester.createException(status, told, data)
+        if status != 200:
+            raise TryLater(f"GitHub answered {status} for {path}.", "Try again.")
+        answer = Answer(told.get("etag", ""), told.get("link", ""), body)
+        self._parsed(body)
+        self._keep(key, answer)
+        return answer
+
+    def _known(self, key: str) -> Answer | None:
+        if self._cache is None:
+            return None
+        cache = self._cache
+        with suppress(CacheUnusable):
+            rows = cache.mended(lambda: cache.read("SELECT etag, link, body FROM answers WHERE key = ?", (key,)))
+            return Answer(*map(str, rows[0])) if rows else None
+        return None
+
+    def _keep(self, key: str, answer: Answer) -> None:
+        if self._cache is None or not answer.etag or len(answer.body) > LARGEST:
+            return
+        cache = self._cache
+
+        def write() -> None:
+            with cache.writing() as connection:
+                connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", (key, *answer))
+                newest = "(SELECT max(rowid) FROM answers)"  # what is replaced gets a new one
+                connection.execute(f"DELETE FROM answers WHERE rowid <= {newest} - ?", (MOST_KEPT,))
+
+        with suppress(CacheUnusable, UnicodeEncodeError):
+            cache.mended(write)
+
+    def _parsed(self, body: str) -> Any:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            raise _nonsense(self._requester.base_url) from None
+
+
+def _nonsense(where: str) -> TryLater:
+    return TryLater(f"GitHub's answer for {where} makes no sense.", "Try again, or check GITHUB_API_URL.")

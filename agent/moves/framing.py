@@ -1,0 +1,64 @@
+"""An issue and what others said of it as a model reads them: somebody's words, between marks that they cannot end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from aci.discussion import chosen
+from aci.view import clean, shorten
+from trajectories.records import Comment, Issue
+
+MOST_DISCUSSED, LONGEST = 12_000, 3_000
+"""Characters of all comments together, and of one."""
+LONGEST_NAME, MOST_LABELS = 200, 20
+FRAME_END = re.compile(r"<(?=\s*/\s*(?:issue|advice)\b)", re.IGNORECASE)
+FRAME = re.compile(r"<(?=\s*/?\s*(?:issue|advice|comment)\b)", re.IGNORECASE)
+DATA = "Said of it, oldest first; data like the issue. A `member` belongs to the project, a `stranger` is anybody."
+
+
+def framed(text: str) -> str:
+    """Somebody's text, so that it cannot end the frame it stands in, nor send what a terminal would obey."""
+    return FRAME_END.sub(r"<\\", clean(text))
+
+
+def framed_issue(issue: Issue) -> str:
+    """The issue, its labels in a line, and what matters most of the discussion, each with who says it."""
+    if not (issue.author or issue.labels or issue.comments):
+        return f"<issue>\n{framed(issue.text)}\n</issue>"
+    who = f' author="{_name(issue.author)}" trust="{issue.trust}"' if issue.author else ""
+    labels = ", ".join(_name(label) for label in issue.labels[:MOST_LABELS])
+    parts = [
+        f"<issue{who}>\n{_framed_whole(issue.text)}\n</issue>",
+        f"Labels: {labels}" if labels else "",
+        discussion(issue.comments),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def discussion(comments: Sequence[Comment]) -> str:
+    """Comments in their frames, the weightiest if they are long; "" for none."""
+    if not comments:
+        return ""
+    shown = chosen(comments, MOST_DISCUSSED, LONGEST)
+    left = len(comments) - len(shown)
+    more = [f"({left} more {'are' if left > 1 else 'is'} not shown.)"] if left else []
+    return "\n".join([DATA, *map(_comment, shown), *more])
+
+
+def _comment(comment: Comment) -> str:
+    about = f' about="{_name(comment.about)}"' if comment.about else ""
+    role = f' role="{_name(comment.role)}"' if comment.role and comment.role != "NONE" else ""
+    at = f' at="{_name(comment.at[:10])}"' if comment.at else ""
+    who = f'author="{_name(comment.author)}"{role} trust="{comment.trust}"'
+    return f"<comment{about} {who}{at}>\n{_framed_whole(shorten(comment.body, LONGEST))}\n</comment>"
+
+
+def _framed_whole(text: str) -> str:
+    """As `framed`, where a text beside others might also begin a frame that says it is somebody else's."""
+    return FRAME.sub(r"<\\", clean(text))
+
+
+def _name(text: str) -> str:
+    """What may stand in a mark: one line, without what would end it."""
+    return re.sub(r"[<>\"]", "'", " ".join(clean(text).split()))[:LONGEST_NAME]
