@@ -1,0 +1,193 @@
+"""What is said on GitHub of how a run ended: short, and nothing that did not happen.
+
+What models, strangers and repositories said is shown as text: it names nobody and links nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from agent.best import UNTOLD
+from agent.github.body import commands, proof
+from agent.github.neutral import code, fenced, neutral
+from agent.github.rules import workflow_run
+
+if TYPE_CHECKING:
+    from agent.github.handover import Outcome
+
+HERE = "Answered here"
+ARTIFACT, FILE, DIFF = "swe-agent-handover", "handover.tar", "patch.diff"
+"""Where the patch is that was judged, as the workflow uploads it."""
+MOST = 10
+APPROVAL = (
+    "Its CI waits: GitHub runs no workflow on a pull request that was opened with a workflow's own token before "
+    "somebody with write access presses *Approve workflows to run* there. With a GitHub App's token it does not wait."
+)
+_FENCE = re.compile(
+    r"^ {0,3}(`{3,}|~{3,})([\w+-]{0,20})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
+_ITEM = re.compile(r"^ {0,6}(?:[-*+]|\d{1,3}[.)]) +")
+
+
+def opened(number: int, outcome: Outcome, notes: Sequence[str] = ()) -> str:
+    """A fix became a pull request."""
+    how = "a draft with a verified fix" if outcome.exit == 0 else "a draft with a patch that is not proven"
+    return _told([f"#{number} is {how}: {neutral(outcome.title)}.", _listed(notes)], outcome)
+
+
+def committed(commit: str, branch: str, outcome: Outcome, notes: Sequence[str] = ()) -> str:
+    """A follow-up became a commit."""
+    said = [f"{code(commit[:10])} is on {code(branch)}: {neutral(outcome.title)}.", _why(outcome)]
+    return _told([*said, prose(outcome.answer), _proof(outcome), _listed(notes)], outcome)
+
+
+def answered(outcome: Outcome) -> str:
+    """A follow-up asked for words only."""
+    return _told([prose(outcome.answer)], outcome)
+
+
+def unproven(outcome: Outcome) -> str:
+    """There is a patch, and no proof."""
+    said = [
+        "There is a patch, but it is not proven, so there is no pull request from it.",
+        _proof(outcome),
+        _why(outcome),
+        _where(outcome),
+    ]
+    return _told(said, outcome)
+
+
+def not_fixed(outcome: Outcome, has_patch: bool) -> str:
+    """The run came to its end, or to that of its budget, without a fix."""
+    ended = "The budget ended before there was a fix." if outcome.exit == 4 else "No fix was found."
+    said = [f"{ended} {_error(outcome)}".strip(), _places(outcome), _tried(outcome), _red_test(outcome)]
+    if has_patch:
+        said.append(f"What was changed until then proves nothing. {_where(outcome)}")
+    return _told(said, outcome)
+
+
+def failed(message: str, fix: str, outcome: Outcome | None = None) -> str:
+    """Something went wrong that is nobody's fix."""
+    return _told([f"This could not be done: {neutral(message)} {neutral(fix)}".strip()], outcome)
+
+
+def stopped(outcome: Outcome) -> str:
+    """The run could not go on, or did not begin."""
+    why = _error(outcome) or f"The run ended with exit code {outcome.exit}."
+    return _told([f"It could not be worked on: {why}"], outcome)
+
+
+def died() -> str:
+    """The job that solves left nothing."""
+    return _told(["The job that was to solve it ended without a result: its log says why."])
+
+
+def refused(reasons: Sequence[str], outcome: Outcome) -> str:
+    """There is a patch, and it is not published."""
+    said = "There is a patch, but it is not published, for what it does:"
+    return _told([said, _listed(reasons), _where(outcome, "Look at it before you use it.")], outcome)
+
+
+def withheld(reason: str, outcome: Outcome) -> str:
+    """There is a patch, and meanwhile no place for it."""
+    how = "verified" if outcome.exit == 0 else "not proven"
+    return _told([f"{reason} So nothing was pushed. The patch is {how}.", _where(outcome)], outcome)
+
+
+def prose(text: str) -> str:
+    """A model's answer: its paragraphs, lists and blocks of code stay."""
+    shown, last = [], 0
+    for match in _FENCE.finditer(text):
+        shown += [_lines(text[last : match.start()]), fenced(match[3].rstrip("\n"), match[2])]
+        last = match.end()
+    return "\n\n".join(filter(None, [*shown, _lines(text[last:])]))
+
+
+def _lines(text: str) -> str:
+    """Line by line; headings are none."""
+    kept = []
+    for line in text.strip("\n").split("\n"):
+        item = _ITEM.match(line)
+        begin = item[0].replace("*", "-").replace("+", "-") if item else ""
+        kept.append(begin + neutral(line[len(begin) :].lstrip("# ")))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip("\n")
+
+
+def _told(parts: Iterable[str], outcome: Outcome | None = None) -> str:
+    attempts = outcome.attempts if outcome else ()
+    if attempts:
+        heading = "Instructions to the agent were found in what it read. They have no power here:"
+        parts = [*parts, f"{heading}\n\n{_listed(map(neutral, attempts))}"]
+    return "\n\n".join(filter(None, [*parts, _cost(outcome.result, outcome.model) if outcome else "", run_link()]))
+
+
+def run_link() -> str:
+    """Where the workflow's run is to be seen."""
+    from agent.github.address import own_repository
+
+    number = workflow_run()
+    return f"[The run]({own_repository().url}/actions/runs/{number})" if number.isdecimal() else ""
+
+
+def _listed(lines: Iterable[str]) -> str:
+    lines = [line for line in lines if line]
+    more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
+    return "\n".join(f"- {line}" for line in [*lines[:MOST], *more])
+
+
+def _why(outcome: Outcome) -> str:
+    return " ".join(filter(None, (neutral(outcome.cause), neutral(outcome.change))))
+
+
+def _proof(outcome: Outcome) -> str:
+    """What was seen, and what limits it."""
+    notes = (neutral(note) for note in outcome.result["verdict"]["notes"] if not UNTOLD.match(note))
+    return f"{proof(outcome)}\n\n{_listed(notes)}".strip()
+
+
+def _error(outcome: Outcome) -> str:
+    error: Mapping[str, Any] = outcome.result.get("error") or {}
+    return neutral(f"{error.get('message', '')} {error.get('fix', '')}")
+
+
+def _places(outcome: Outcome) -> str:
+    lines = []
+    for place in outcome.places:
+        where = f"{place['path']}:{place['line']}" if place.get("line") else place["path"]
+        named = f" {code(place['name'])}" if place.get("name") else ""
+        lines.append(f"{code(where)}{named}: {neutral(place.get('why', ''))}")
+    return f"The likeliest places:\n\n{_listed(lines)}" if lines else ""
+
+
+def _tried(outcome: Outcome) -> str:
+    return f"What was tried:\n\n{_listed(map(neutral, outcome.tried))}" if outcome.tried else ""
+
+
+def _red_test(outcome: Outcome) -> str:
+    if not outcome.red_test:
+        return ""
+    return (
+        f"<details><summary>A test that shows the issue</summary>\n\n{fenced(outcome.red_test, 'diff')}\n\n</details>"
+    )
+
+
+def _where(outcome: Outcome, warning: str = "") -> str:
+    """How to have the patch, and to repeat the proof."""
+    from agent.github.address import own_repository
+
+    said = f"It is {code(DIFF)} in {code(FILE)}, which is the artifact {code(ARTIFACT)} of the run. {warning}".strip()
+    run = workflow_run()
+    if not run.isdecimal():
+        return said
+    got = f"gh run download {run} -R {own_repository().repository} -n {ARTIFACT}\ntar -xf {FILE} {DIFF}"
+    return "\n\n".join(filter(None, [said, fenced(got, "sh"), commands(outcome)]))
+
+
+def _cost(result: Mapping[str, Any], model: str) -> str:
+    usage = result["usage"]
+    parts = [] if usage["dollars"] is None else [f"${usage['dollars']:.2f}"]
+    tokens = usage["input_tokens"] + usage["output_tokens"]
+    parts += [f"{usage['calls']} requests", f"{tokens:,} tokens"] if usage["calls"] else ["no model was asked"]
+    return f"Cost: {', '.join(parts)}{f' ({code(model)})' if model else ''}."
