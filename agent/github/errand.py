@@ -45,6 +45,8 @@ class Errand:
     parent_run: str = ""
     reply_to: int = 0
     """The first comment of the review thread in which it was asked; 0 where that was elsewhere."""
+    policies: tuple[str, ...] = ()
+    """Addresses of what the repository says of contributions by an AI."""
     version: int = VERSION
 
 

@@ -56,7 +56,7 @@ def spent(charges: Iterable[Charge], day: str = "") -> float:
 
 def line(charges: Sequence[Charge]) -> str:
     """The hidden line, without an end of line."""
-    data = json.dumps([astuple(one) for one in _folded(charges)])  # type: ignore[call-overload]
+    data = json.dumps([astuple(one) for one in _folded(charges)])
     return f"{MARK}{data}{END}"
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from trajectories.errors import ConfigError
 
 PREFIX = "swe-agent/"
 """All branches that the Action makes begin so. A pull request from one, opened by the bot, is its own."""
@@ -27,20 +30,43 @@ class Rules(BaseSettings):
     """Logins of bots that may ask, with commas between."""
     bot: str = "github-actions[bot]"
     """Who the Action itself is: whose token it publishes with."""
-    most_open: int = Field(5, ge=0)
+    most_open: int = Field(default=5, ge=0)
     """Pull requests of the bot that may be open at once."""
-    budget: float = Field(2.0, gt=0)
+    budget: float = Field(default=2.0, gt=0)
     """For one run."""
-    budget_per_issue: float = Field(10.0, ge=0)
-    budget_per_day: float = Field(20.0, ge=0)
+    budget_per_issue: float = Field(default=10.0, ge=0)
+    budget_per_day: float = Field(default=20.0, ge=0)
     open_unproven: bool = False
     """Whether a patch that is not proven becomes a pull request, too."""
     dry_run: bool = False
     """Decide and solve, but write nothing to GitHub."""
-    max_patch: int = Field(200_000, gt=0)
+    max_patch: int = Field(default=200_000, gt=0)
     """Bytes of a patch that is published."""
+    minutes: int = Field(default=120, gt=0)
+    """That a run of the workflow takes at most. What is held for one that is older keeps no other from beginning."""
+
+    @property
+    def bots(self) -> frozenset[str]:
+        """Bots that may ask, in small letters; never the Action itself."""
+        named = {name.strip().casefold() for name in self.allowed_bots.split(",")}
+        return frozenset(named - {"", self.bot.casefold()})
+
+
+def load_rules() -> Rules:
+    """The rules of this run. Raises ConfigError for an input that makes no sense."""
+    try:
+        return Rules()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(map(str, first["loc"]))
+        raise ConfigError(
+            f"The input {name} is not one: {first['msg']}.", f"Mend SWE_AGENT_GITHUB_{name.upper()}."
+        ) from None
+    except SettingsError as error:
+        raise ConfigError(f"An input cannot be read: {error}.", "Mend SWE_AGENT_GITHUB_*.") from None
 
 
 def workflow_run() -> str:
     """The number of the workflow's run; "" outside of one."""
-    return os.environ.get("GITHUB_RUN_ID", "")
+    run = os.environ.get("GITHUB_RUN_ID", "")
+    return run if run.isascii() and run.isdecimal() else ""
