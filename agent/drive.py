@@ -20,31 +20,48 @@ class Stoppable(Protocol):
     def cancel(self) -> Token: ...
 
 
-def drive(start: Callable[[], Engine], console: Console) -> int:
-    """Solve what `start` opens, show it, and return the exit code. What fails before the run is open is raised."""
+class Tell(Protocol):
+    """Hears how a run ended, or why it stopped, while it is still open."""
+
+    def __call__(self, engine: Engine, ended: Result, error: SweAgentError | None) -> object: ...
+
+
+def drive(
+    start: Callable[[], Engine],
+    console: Console,
+    work: Callable[[Engine, Console], Result] | None = None,
+    tell: Tell = lambda engine, ended, error: None,
+) -> int:
+    """Solve what `start` opens, show it, and return the exit code. What fails before the run is open is raised.
+
+    `work` is one turn's by default.
+    """
     opened: list[Engine] = []
     with stopped_by_signals(lambda: stop(opened)):
         try:
             opened.append(start())
-            return _solve(opened[0], console)
+            ended = (work or shown)(opened[0], console)
+            console.result(ended)
+            tell(opened[0], ended, None)
+            return ended.exit.code
         except SweAgentError as error:
-            return _stopped(opened, console, error)
+            return _stopped(opened, console, error, tell)
         except KeyboardInterrupt:
-            return _stopped(opened, console, Cancelled("Interrupted.", "`swe-agent runs` lists what can be resumed."))
+            cut = Cancelled("Interrupted.", "`swe-agent runs` lists what can be resumed.")
+            return _stopped(opened, console, cut, tell)
         except OSError as error:
             what = f"This machine failed: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
-            return _stopped(opened, console, WorkspaceError(what, "Mend it, then resume the run."))
+            return _stopped(opened, console, WorkspaceError(what, "Mend it, then resume the run."), tell)
         finally:
             for engine in opened:
                 engine.close()
 
 
-def _solve(engine: Engine, console: Console) -> int:
+def shown(engine: Engine, console: Console) -> Result:
+    """Solve the present turn, and show it."""
     console.heading(engine.trajectory)
     with console.watching(engine):
-        ended = _show(solve(engine), console)
-    console.result(ended)
-    return ended.exit.code
+        return _show(solve(engine), console)
 
 
 def _show(steps: Generator[Step, None, Result], console: Console) -> Result:
@@ -56,13 +73,15 @@ def _show(steps: Generator[Step, None, Result], console: Console) -> Result:
             return result
 
 
-def _stopped(opened: list[Engine], console: Console, error: SweAgentError) -> int:
+def _stopped(opened: list[Engine], console: Console, error: SweAgentError, tell: Tell) -> int:
     """What is there of the run, and why it stopped; without a run the error is raised as it is."""
     if not opened:
         raise error
     if isinstance(error, Cancelled):
         error.fix = f"Go on with `swe-agent resume {opened[0].run.id}`."
-    console.result(result(opened[0]), error)
+    ended = result(opened[0])
+    console.result(ended, error)
+    tell(opened[0], ended, error)
     return error.code
 
 

@@ -127,7 +127,7 @@ def _parts(version: str) -> tuple[int, ...]:
 def settings_of(origin: Origin, **flags: Any) -> Settings:
     """The parent's settings with these flags changed (None: not given), and the user's model tables as they are today.
 
-    What the parent was to deliver (`apply`, `branch`) the fork is not, unless it is asked for again. Raises UsageError
+    What the parent was to deliver (`apply`, `branch`, `pr`) the fork is not, unless it is asked for again. Raises UsageError
     and ConfigError.
     """
     said = origin.run.settings | origin.overrides()
@@ -135,11 +135,11 @@ def settings_of(origin: Origin, **flags: Any) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     checked = load_settings(**given)  # so that a bad flag is named, and not the parent's settings
     models = recorded.pop("models", {}) | {name: table.model_dump() for name, table in checked.models.items()}
-    return load_settings(**(recorded | {"apply": False, "branch": ""} | given | {"models": models}))
+    return load_settings(**(recorded | {"apply": False, "branch": "", "pr": False} | given | {"models": models}))
 
 
-def fork(origin: Origin, settings: Settings, hint: str = "") -> Path:
-    """Write the new run and return its directory; nothing is left behind when that fails.
+def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> Path:
+    """Write the new run, of that name or a new one, and return its directory; nothing is left behind when that fails.
 
     It has the parent's records up to and with the step, none of its costs, and objects of its own (hard links). With
     a hint the model reads that next on the step's branch. Raises ConfigError, UsageError and WorkspaceError.
@@ -154,7 +154,7 @@ def fork(origin: Origin, settings: Settings, hint: str = "") -> Path:
     source = reopened(origin.run.repository, settings.state, origin.run.base.commit)
     source.check_delivery(settings.apply, settings.branch)
     try:
-        with new_folder(settings) as directory:
+        with new_folder(settings, name) as directory:
             run = replace(
                 origin.run,
                 id=directory.name,

@@ -1,0 +1,86 @@
+"""A run's folder as one job leaves it for a later one: what a follow-up needs of it, and nothing else.
+
+It goes by way of an artifact, which keeps no links, no empty folders, and may come from anywhere: of a folder that is
+taken over, only journal, outputs and git objects are, each by its name, as plain files, up to a size.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trajectories.errors import UsageError, WorkspaceError
+from trajectories.trees import Trees
+
+if TYPE_CHECKING:
+    from agent.engine import Engine
+
+NAMES = re.compile(
+    r"journal\.jsonl|out/[0-9]{1,9}|trees\.git/objects/(?:[0-9a-f]{2}/[0-9a-f]{38}|pack/pack-[0-9a-f]{40}\.(?:pack|idx))"
+)
+MOST_FILES = 200_000
+MOST_BYTES = 2_000_000_000
+
+
+def keep(engine: Engine, target: Path, diff: bytes) -> Path | None:
+    """Copy the open run's folder, with the patch beside it; None where it cannot be, or where it holds a secret."""
+    source = engine.journal.directory
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        if _holds(source, engine.secrets):
+            return None
+        for name, file in _files(source):
+            _copy(file, target / name)
+        (target / "patch.diff").write_bytes(diff)
+    except (OSError, UsageError):
+        shutil.rmtree(target, ignore_errors=True)
+        return None
+    return target
+
+
+def take(source: Path, target: Path) -> None:
+    """Make a run's folder of what an earlier job kept. Raises UsageError for what is none."""
+    try:
+        for name, file in _files(source):
+            _copy(file, target / name)
+        (target / "out").mkdir(exist_ok=True)
+        with Trees(target / "trees.git"):
+            pass  # which makes the rest of a store, of ours
+    except OSError as error:
+        raise WorkspaceError(f"The earlier run cannot be copied: {error.strerror or error}.", "Make room.") from error
+
+
+def _files(source: Path) -> Iterator[tuple[str, Path]]:
+    """Name and place of each file of a run, links and all else left out."""
+    count = total = 0
+    for folder, folders, files in os.walk(source, followlinks=False):
+        folders[:] = sorted(name for name in folders if not (Path(folder) / name).is_symlink())
+        for file in (Path(folder) / name for name in sorted(files)):
+            name = file.relative_to(source).as_posix()
+            if not NAMES.fullmatch(name) or file.is_symlink() or not file.is_file():
+                continue
+            count, total = count + 1, total + file.stat().st_size
+            if count > MOST_FILES or total > MOST_BYTES:
+                raise UsageError("The earlier run is too large.", "Ask again in the issue, for a new one.")
+            yield name, file
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copyfile(source, target, follow_symlinks=False)
+
+
+def _holds(source: Path, secrets: tuple[str, ...]) -> bool:
+    """Whether a secret's value stands in the journal or in an output."""
+    values = [secret.encode() for secret in secrets]
+    return any(
+        value in data
+        for name, file in _files(source)
+        if not name.startswith("trees.git/")
+        for data in [file.read_bytes()]
+        for value in values
+    )

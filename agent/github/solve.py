@@ -1,0 +1,130 @@
+"""The solving job: an errand, worked on as `fix` does, with no right to write anything but its handover.
+
+A run is named by its errand, so who begins the same errand again goes on with its run, or tells again how it ended.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from agent.cli import fail
+from agent.console import Console
+from agent.drive import drive, shown
+from agent.engine import Engine, known_secrets
+from agent.github.errand import Errand, read
+from agent.github.handover import Outcome, pack
+from agent.github.kept import keep
+from agent.github.log import harmless_output
+from agent.github.outputs import summarise, tell
+from agent.github.telling import outcome_of, outcome_without_run
+from agent.github.wishes import issue_of
+from agent.settings import load_settings
+from agent.signals import SIGNALS
+from agent.solve import Result, begin, reopen
+from trajectories.errors import Cancelled, SweAgentError
+from trajectories.journal import begun
+
+TOLD = frozenset({0, 1, 4, 6})
+"""Exit codes of runs that ended: how is told by the handover, and the job has done its part."""
+OWN = {"apply": False, "branch": ""}
+"""What no setting of a machine changes: the patch goes into the handover, and nowhere else."""
+
+
+def solve(errand: Path, digest: str, repo: Path, out: Path, parent: Path | None, flags: Mapping[str, Any]) -> int:
+    """Work on the errand in the checkout `repo` and write the handover to `out`; `parent` is the folder of the run that
+    a follow-up goes on with. `flags` are settings (None: not given).
+
+    Returns 0 where a handover tells how it ended, else the error's code. Raises UsageError for a file that is not the
+    gate's, with nothing written.
+    """
+    asked = read(errand, digest)
+    with harmless_output():
+        job = Job(asked, digest, out)
+        console = Console(plain=True)
+        try:
+            code = drive(partial(_opened, job, repo, parent, flags, console), console, _work(asked), job.ended)
+        except (SweAgentError, KeyboardInterrupt) as error:
+            stopped = error if isinstance(error, SweAgentError) else Cancelled("Interrupted.", "Run the job again.")
+            fail([], stopped.code, stopped.message, stopped.fix)
+            job.write(outcome_without_run(stopped, digest, asked.base, known_secrets(os.environ)), b"")
+            code = stopped.code
+    return 0 if code in TOLD else code
+
+
+class Job:
+    """What is written while the run is still open: the handover, the folder to go on from, and what Actions reads."""
+
+    def __init__(self, errand: Errand, digest: str, out: Path) -> None:
+        self.errand, self.digest, self.out = errand, digest, out
+
+    def ended(self, engine: Engine, ended: Result, error: SweAgentError | None) -> None:
+        with undisturbed():
+            outcome = replace(outcome_of(engine, ended, self.digest, error), base=self.errand.base)
+            diff = engine.trees.diff(self.base(engine), ended.exit.tree)
+            self.write(outcome, diff.encode("utf-8", "surrogateescape"), engine)
+
+    def base(self, engine: Engine) -> str:
+        """The tree that the diff is against."""
+        return engine.repository.base(engine.trees, self.errand.base).tree
+
+    def write(self, outcome: Outcome, diff: bytes, engine: Engine | None = None) -> None:
+        digest = pack(outcome, diff, self.out)
+        folder = keep(engine, self.out.with_suffix(".run"), diff) if engine is not None else None
+        run = outcome.result["run"]
+        tell(digest=digest, run=run, exit=str(outcome.exit), folder=str(folder or ""))
+        summarise(_summary(outcome, diff))
+
+
+def _summary(outcome: Outcome, diff: bytes) -> str:
+    """A few lines without a stranger's word."""
+    lines = [f"Exit {outcome.exit}, {outcome.result['verdict']['kind']}; a patch of {len(diff):,} bytes."]
+    if (dollars := outcome.result["usage"]["dollars"]) is not None:
+        lines.append(f"{outcome.result['usage']['calls']} calls of the model, ${dollars:.4f}.")
+    return "\n\n".join(lines)
+
+
+def _opened(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any], console: Console) -> Engine:
+    """The errand's run: begun, or as an earlier process left it."""
+    from aci.repository import Repository
+
+    errand = job.errand
+    source = Repository.open(repo)
+    given = {**flags, **OWN, "budget": errand.budget}
+    name = f"errand-{job.digest[:20]}"
+    if errand.kind == "follow-up":
+        from agent.github.followup import opened
+
+        return opened(errand, name, source, parent, given, console.happening)
+    settings = load_settings(source.file(".swe-agent.toml", errand.base) or b"", **given)
+    directory = settings.runs / name
+    if not begun(directory):
+        shutil.rmtree(directory, ignore_errors=True)
+        begin(issue_of(errand), source, settings, errand.base, name)
+    return reopen(directory, settings.state, console.happening)
+
+
+def _work(errand: Errand) -> Callable[[Engine, Console], Result]:
+    if errand.kind == "fix":
+        return shown
+    from agent.github.followup import worked
+
+    return worked
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A second signal does not keep the handover from being written."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,128 @@
+"""How a run ended, as it is told to people on GitHub: an `Outcome`, clean, without secrets, and of a bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from aci.injection import attempts
+from aci.patch import is_test
+from aci.view import clean, mask
+from agent.github.failing import Work, red_test, tried, work_of
+from agent.github.handover import Outcome
+from agent.github.summary import parts
+from agent.standing import MAIN
+from agent.summary import as_json
+from agent.traits import stays
+from trajectories.errors import SweAgentError
+from trajectories.records import Once
+
+if TYPE_CHECKING:
+    from agent.engine import Engine
+    from agent.solve import Result
+
+MOST_PLACES, MOST_TRIED, MOST_NAMED, MOST_REASONS = 5, 8, 200, 3
+TITLE, WORDS, ANSWER, LINE = 100, 2_000, 20_000, 1_000
+"""Characters."""
+MOST_DIFF = 50_000
+NO_VERDICT = {
+    "kind": "none",
+    "granularity": "test",
+    **dict.fromkeys(("red", "green", "red_again", "no_loss")),
+    **dict.fromkeys(("checks", "contradicted", "flaky", "commands", "tests", "lost", "notes"), ()),
+}
+NO_USAGE = {"dollars": 0.0, "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "calls": 0}
+
+
+def outcome_of(engine: Engine, result: Result, errand_digest: str = "", error: SweAgentError | None = None) -> Outcome:
+    """What the present turn of a run came to; with the `error` that stopped it where one did."""
+    secrets = engine.secrets
+    told = _masked(as_json(result, error), secrets)
+    del told["patch"]
+    work = work_of(engine)
+    words = _words(engine, work)
+    title, cause, change = parts(_submitted(work, "summary") or words or result.word, _submitted(work, "title"))
+    unproven = told["exit"] != 0
+    return Outcome(
+        errand=errand_digest,
+        exit=told["exit"],
+        result=told,
+        base=engine.run.base.commit,
+        model=_line(engine.trajectory.turns[-1].models.get("coder", ""), secrets),
+        title=_line(title or _line(engine.run.issue.title, secrets), secrets)[:TITLE],
+        cause=_text(cause, secrets),
+        change=_text(change, secrets),
+        answer=_text(words, secrets, ANSWER),
+        places=tuple(_places(engine, secrets)) if unproven else (),
+        tried=tuple(_line(each, secrets) for each in tried(work)[-MOST_TRIED:]) if unproven else (),
+        red_test=_diff(red_test(work, engine.run.issue.text), secrets) if unproven else "",
+        attempts=attempts(engine.trajectory.all_steps(), engine.run.issue),
+    )
+
+
+def outcome_without_run(error: SweAgentError, errand_digest: str, base: str, secrets: Iterable[str] = ()) -> Outcome:
+    """What is told where no run was begun."""
+    told = {"code": error.code, "message": error.message, "fix": error.fix}
+    result = {"run": "", "exit": error.code, "verdict": NO_VERDICT, "usage": NO_USAGE, "steps": 0, "seconds": 0.0}
+    result |= {"directory": "", "word": "", "error": told}
+    return Outcome(errand_digest, error.code, _masked(result, tuple(secrets)), base)
+
+
+def _submitted(work: Work, name: str) -> str:
+    """What the model said when it last handed something in."""
+    said = (seen.data for step in reversed(work.steps) for seen in reversed(step.observations))
+    return next((str(data[name]) for data in said if data.get("submitted") and data.get(name)), "")
+
+
+def _words(engine: Engine, work: Work) -> str:
+    """What the model said last and did nothing after, in a conversation."""
+    last = next((step for step in reversed(work.steps) if step.branch == MAIN and step.reply is not None), None)
+    if last is None or last.actions or not any(stays(turn.strategy) for turn in engine.trajectory.turns[-2:]):
+        return ""
+    return engine.trajectory.replies[MAIN, last.reply or 0].text
+
+
+def _places(engine: Engine, secrets: Iterable[str]) -> Iterable[Mapping[str, Any]]:
+    """Of the last localization: functions that are no tests, and files where no function stands out."""
+    found = [
+        record.value
+        for record in engine.trajectory.records
+        if isinstance(record, Once) and record.branch == MAIN and record.name.rpartition(".")[2] == "localize"
+    ]
+    if not found:
+        return
+    hits = [hit for hit in found[-1]["functions"] or found[-1]["files"] if not is_test(hit["path"])]
+    for hit in hits[:MOST_PLACES]:
+        yield {
+            "path": _line(hit["path"], secrets),
+            "line": int(hit.get("line", 0)),
+            "name": _line(hit.get("name", ""), secrets),
+            "why": _line("; ".join(hit["why"][:MOST_REASONS]), secrets),
+        }
+
+
+def _masked(value: Any, secrets: Iterable[str]) -> Any:
+    """All texts in a result; long lists end with how much is left out."""
+    if isinstance(value, str):
+        return mask(clean(value), secrets)[:ANSWER]
+    if isinstance(value, dict):
+        return {name: _masked(each, secrets) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        more = [f"… {len(value) - MOST_NAMED} more"] if len(value) > MOST_NAMED else []
+        return [*(_masked(each, secrets) for each in value[:MOST_NAMED]), *more]
+    return value
+
+
+def _text(text: str, secrets: Iterable[str], most: int = WORDS) -> str:
+    text = mask(clean(text), secrets)
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _line(text: str, secrets: Iterable[str]) -> str:
+    return _text(" ".join(text.split()), secrets, LINE)
+
+
+def _diff(diff: str, secrets: Iterable[str]) -> str:
+    """A diff that is cut is none."""
+    text = mask(diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), secrets)
+    return text if len(text) <= MOST_DIFF else ""

@@ -1,0 +1,78 @@
+"""The solving job in this process: a checkout, an errand as the gate writes it, a scripted model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from agent.github.errand import Errand, write
+from agent.github.handover import Outcome, unpack
+from agent.github.solve import solve
+from tests.conftest import git
+from trajectories.records import Issue
+
+FILES = {
+    "calc.py": "def add(a, b):\n    return a - b\n",
+    "words.py": "def loud(word):\n    return word.upper()\n",
+    "tests/__init__.py": "",
+    "tests/test_words.py": (
+        "import unittest\n\nfrom words import loud\n\n\nclass WordsTest(unittest.TestCase):\n"
+        '    def test_loud(self):\n        self.assertEqual(loud("a"), "A")\n'
+    ),
+    ".gitignore": "*.pyc\n__pycache__/\n",
+}
+TEST = (
+    "import unittest\n\nfrom calc import add\n\n\nclass CalcTest(unittest.TestCase):\n"
+    "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
+)
+UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
+ISSUE = Issue("add() subtracts", "add(2, 3) gives -1 but should give 5.", author="mallory", trust="stranger")
+
+
+@dataclass
+class Job:
+    """`fix(…)` and `follow(…)` are the whole job, once; what it told Actions is in `outputs`."""
+
+    folder: Path
+    repository: Path
+    outputs: dict[str, str] = field(default_factory=dict)
+    flags: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def head(self) -> str:
+        return git(self.repository, "rev-parse", "HEAD")
+
+    def errand(self, **more: Any) -> Errand:
+        known: dict[str, Any] = {"kind": "fix", "repository": "octo/calc", "number": 7, "issue": ISSUE}
+        known |= {"asked_by": "ada", "at": "2026-01-02T03:04:05Z", "base": self.head, "target": "main", "budget": 2.0}
+        return Errand(**known | more)
+
+    def script(self, *lines: dict) -> str:
+        path = self.folder / f"script{len(list(self.folder.glob('script*')))}.jsonl"
+        path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+        return f"scripted:{path}"
+
+    def run(self, errand: Errand, *lines: dict, parent: Path | None = None, **flags: Any) -> int:
+        digest = write(errand, self.folder / "errand.json")
+        given = {"model": self.script(*lines), "workspace": "local", "test": UNITTEST, **self.flags, **flags}
+        (self.folder / "outputs").write_text("")
+        code = solve(self.folder / "errand.json", digest, self.repository, self.handover, parent, given)
+        told = (self.folder / "outputs").read_text().split("\n")
+        self.outputs = {name.partition("<<")[0]: value for name, value in zip(told[::3], told[1::3], strict=False)}
+        return code
+
+    @property
+    def handover(self) -> Path:
+        return self.folder / "handover.tar"
+
+    @property
+    def told(self) -> tuple[Outcome, str]:
+        outcome, diff = unpack(self.handover, self.outputs["digest"])
+        return outcome, diff.decode()
+
+
+def unlike(errand: Errand, **more: Any) -> Errand:
+    return replace(errand, **more)
