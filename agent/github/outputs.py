@@ -12,7 +12,7 @@ def tell(**values: str) -> None:
     lines = []
     for name, value in values.items():
         end = token_hex(16)
-        lines += [f"{name.replace('_', '-')}<<{end}", value, end]
+        lines += [f"{name}<<{end}", value, end]
     _append("GITHUB_OUTPUT", lines)
 
 
