@@ -9,19 +9,27 @@ from trajectories.records import Note, Patch
 
 if TYPE_CHECKING:
     from agent.engine import Engine
+    from agent.solve import Result
 
 
-def deliver(engine: Engine, patch: Patch) -> None:
-    """Apply the patch or put it on a branch, as the settings say; both look before they act, so twice is once.
+def deliver(engine: Engine, result: Result) -> None:
+    """Apply the patch, put it on a branch or open a pull request, as the settings say; each looks before it acts, so
+    twice is once.
 
-    Raises UsageError when the user's repository has changed in the way; the run stays resumable.
+    Raises UsageError when the user's repository has changed in the way, and what GitHub refuses; the run stays
+    resumable.
     """
+    patch = result.patch
     if not patch:
         return
     if engine.settings.apply:
         _recorded(engine, "apply", lambda: _apply(engine, patch))
     if name := engine.settings.branch:
         _recorded(engine, f"branch {name}", lambda: _branch(engine, patch, name))
+    if engine.settings.pr and engine.run.issue.url:
+        from agent.github.request import deliver_request
+
+        deliver_request(engine, result)
 
 
 def _recorded(engine: Engine, what: str, do: Callable[[], str]) -> None:

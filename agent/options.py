@@ -21,11 +21,15 @@ MaxTokens = Annotated[int | None, typer.Option(help="Most tokens, in and out.", 
 MaxTime = Annotated[float | None, typer.Option(help="Most seconds of live time.", metavar="S")]
 Apply = Annotated[bool, typer.Option("--apply", help="Apply the patch, verified or not.")]
 Branch = Annotated[str | None, typer.Option(help="Put the patch on a new branch.", metavar="B")]
+Pr = Annotated[bool, typer.Option("--pr", help="Open a draft pull request with a verified patch.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="No colours, no live line.")]
 
 
-def check_delivery(apply: bool, branch: str | None) -> None:
-    """Raises UsageError where a patch is to go to two places."""
-    if apply and branch:
-        raise UsageError("--apply and --branch were both given.", "Choose one.")
+def check_delivery(apply: bool, branch: str | None, pr: bool = False, issue: str = "") -> None:
+    """Raises UsageError where a patch is to go to two places, or a pull request to no repository on GitHub."""
+    given = [name for name, value in (("--apply", apply), ("--branch", branch), ("--pr", pr)) if value]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} were {'both' if len(given) == 2 else 'all'} given.", "Choose one.")
+    if pr and not issue:
+        raise UsageError("--pr takes an issue on GitHub: the pull request goes to its repository.", "Give --issue URL.")

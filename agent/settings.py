@@ -165,6 +165,7 @@ class Settings(BaseSettings):
     subtree: Annotated[str, AfterValidator(lambda value: _folder(value))] = ""
     apply: bool = False
     branch: str = ""
+    pr: bool = False
     models: dict[str, ModelTable] = Field(default_factory=dict)
     permissions: PermissionTable = Field(default_factory=PermissionTable)
     state: Path = Field(default_factory=lambda: user_state_path("swe-agent"))

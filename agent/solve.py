@@ -69,6 +69,8 @@ class Result:
     ended: bool
     effects: tuple[str, ...] = ()
     """What was done to the user's repository, in words."""
+    pull: str = ""
+    """The address of the pull request with the patch."""
     word: str = ""
     """What the model or the strategy says to the user at the end, if there is more to say than the patch."""
     began: str = ""
@@ -270,20 +272,19 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None) -> Non
             (folder / "proof.sh").unlink(missing_ok=True)  # an earlier turn's, of an earlier patch
     except OSError as error:
         raise WorkspaceError(f"The patch cannot be written: {error.strerror}.", "Make room, then resume.") from error
-    if len(engine.trajectory.turns) == 1:
-        deliver(engine, patch)
     changed = bool(patch) and (tree != began or outcome.verdict.kind == "unproven")
-    engine.journal.append(
-        Exit(
-            kind=_kind(outcome, changed, stop),
-            code=_code(outcome, changed, stop),
-            tree=tree,
-            verdict=_with_sources(engine, outcome.verdict),
-            message=stop.message if stop else "",
-            fix=stop.fix if stop else "",
-            seconds=engine.seconds,
-        )
+    exit = Exit(
+        kind=_kind(outcome, changed, stop),
+        code=_code(outcome, changed, stop),
+        tree=tree,
+        verdict=_with_sources(engine, outcome.verdict),
+        message=stop.message if stop else "",
+        fix=stop.fix if stop else "",
+        seconds=engine.seconds,
     )
+    if len(engine.trajectory.turns) == 1:
+        deliver(engine, result(engine, exit))
+    engine.journal.append(replace(exit, at=time.time()))
 
 
 def without_edited_tests(engine: Engine, tree: str) -> str:
@@ -350,14 +351,15 @@ def _last_word(trajectory: Trajectory) -> str:
     return "\n\n".join(filter(None, [next(filter(None, summaries), ""), *shown]))
 
 
-def result(engine: Engine) -> Result:
-    """The run as it stands now, ended or not."""
+def result(engine: Engine, coming: Exit | None = None) -> Result:
+    """The run as it stands now, ended or not; or as it will with the exit that is coming."""
     trajectory = engine.trajectory
-    exit = trajectory.exit
+    exit = trajectory.exit or coming
     if exit is None:
         outcome = Task(engine).best()
         tree = without_edited_tests(engine, outcome.tree)
         exit = Exit("open", Cancelled.code, tree, outcome.verdict, seconds=engine.seconds)
+    done = [record for record in trajectory.of_turn if isinstance(record, Note) and record.kind == "done"]
     return Result(
         run=engine.run.id,
         directory=engine.journal.directory,
@@ -366,7 +368,8 @@ def result(engine: Engine) -> Result:
         spent=engine.ledger.spent,
         steps=len(trajectory.all_steps()),
         ended=trajectory.exit is not None,
-        effects=tuple(r.text for r in trajectory.of_turn if isinstance(r, Note) and r.kind == "done"),
+        effects=tuple(note.text for note in done),
+        pull=next((str(note.data["url"]) for note in reversed(done) if "url" in note.data), ""),
         word=_last_word(trajectory),
         began=began_at(trajectory, engine.run.base.tree),
     )

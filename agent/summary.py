@@ -74,6 +74,8 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
         "directory": str(result.directory),
         "word": result.word,
     }
+    if result.pull:
+        told["pull"] = result.pull
     if error is not None:
         told["error"] = {"code": error.code, "message": error.message, "fix": error.fix}
     elif result.exit.message:

@@ -83,7 +83,8 @@ def commands(outcome: Outcome) -> str:
 def cost(outcome: Outcome) -> str:
     """Who wrote it and what it took, in a line."""
     usage, seconds = outcome.result["usage"], outcome.result["seconds"]
-    who = f"swe-agent with {code(outcome.model)}" if outcome.model else "swe-agent without a model"
+    scripted = outcome.model.partition(":")[0] in ("scripted", "replay")  # what follows is a path on some machine
+    who = f"swe-agent with {'a recorded model' if scripted else code(outcome.model)}" if outcome.model else "swe-agent"
     took = f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.0f} s"
     paid = "" if not usage["calls"] else _price(usage["dollars"])
     return f"Made by {who} in {took}{paid}. No person has looked at it yet."

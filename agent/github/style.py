@@ -52,7 +52,8 @@ def title(
 def message(title: str, cause: str, change: str, model: str) -> str:
     """A commit's whole message: title, why and what, and who made it. Nobody signs off, and no person is named."""
     body = textwrap.fill(plain(f"{cause} {change}"), LONGEST, break_long_words=False, break_on_hyphens=False)
-    made = f"{OURS}: swe-agent ({plain(model)})" if model else f"{OURS}: swe-agent"
+    known = plain(model.partition(":")[0] if model.startswith(("scripted:", "replay:")) else model)
+    made = f"{OURS}: swe-agent ({known})" if known else f"{OURS}: swe-agent"
     return "\n\n".join(filter(None, [title, body, made])) + "\n"
 
 

@@ -25,6 +25,7 @@ from agent.options import (
     MaxTime,
     MaxTokens,
     Plain,
+    Pr,
     Test,
     check_delivery,
 )
@@ -58,6 +59,7 @@ def command(
     max_time: MaxTime = None,
     apply: Apply = False,
     branch: Branch = None,
+    pr: Pr = False,
     update_tests: Annotated[
         bool, typer.Option("--update-tests", help="Keep changes to existing tests in the patch.")
     ] = False,
@@ -69,10 +71,14 @@ def command(
     Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ended first, 1 no fix,
     2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
     """
-    check_delivery(apply, branch)
+    check_delivery(apply, branch, pr, issue)
     asked = issue_from(issue, issue_file, text, cleanly(progress(plain, stderr=True)))
     source = Repository.open(repository_from(repo))
     asked = as_of(asked, source.time(base)) if base else asked
+    if pr:
+        from agent.github.destination import ready
+
+        base = ready(source, asked.url, base)
     settings = load_settings(
         source.file(".swe-agent.toml", base) or b"",
         test=test,
@@ -89,6 +95,7 @@ def command(
         max_time=max_time,
         apply=apply or None,
         branch=branch,
+        pr=pr or None,
         update_tests=update_tests or None,
     )
     console = Console(json=json, plain=plain)

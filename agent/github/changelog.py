@@ -1,0 +1,191 @@
+"""An entry in the repository's changelog, where it keeps one that changes write to: in its own form, or none."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import PurePosixPath
+
+from agent.github.neutral import plain
+
+Read = Callable[[str], bytes | None]
+FOLDERS = (
+    "changelog.d",
+    "newsfragments",
+    "news",
+    "changes",
+    ".changes",
+    "CHANGES.d",
+    "docs/changelog.d",
+    "changelog_unreleased",
+)
+FILES = re.compile(
+    r"(?:docs?/)?(?:change(?:s|log)|history|news|releases?|release[-_]notes)(?:\.(?:md|rst|txt))?", re.IGNORECASE
+)
+UNRELEASED = re.compile(
+    r"unreleased|not (?:yet )?released|upcoming|in development|\bdev(?:elopment)?\b|\bnext\b|\bmain\b|\bmaster\b"
+    r"|\bTB[AD]\b|x{2,}|\d\.dev\d*",
+    re.IGNORECASE,
+)
+FIXES = re.compile(r"(?:bug ?)?fix(?:es|ed)?|bugs?", re.IGNORECASE)
+_FRAGMENT = re.compile(r"(?P<number>\+?[\w-]*?\d+)\.(?P<kind>[a-z_-]+)(?:\.\d+)?(?P<ending>\.(?:rst|md|txt))?")
+_BULLET = re.compile(r"(?P<mark>[*+-])(?P<gap>\s+)\S")
+_RULE = re.compile(r"([=\-~^\"'#*+])\1{2,}\s*")
+
+
+def entry(
+    files: Collection[str], read: Read, words: str, number: int, changed: Collection[str]
+) -> tuple[str, bytes] | None:
+    """(path, whole new content) of an entry that says `words` of issue `number`; None where the repository keeps no
+    changelog that a change writes to, or one of the `changed` paths is of it already.
+
+    towncrier and folders of fragments by the ones that lie there, changesets, scriv's Markdown, and files with a
+    section for what is not released.
+    """
+    text = f"{plain(words).rstrip('. ')}."
+    for found in (_towncrier, _fragments, _changeset, _file):
+        place = found(frozenset(files), read, text, number)
+        if place is None:
+            continue
+        folder = PurePosixPath(place[0]).parent.as_posix()
+        known = {place[0]} if place[0] in files else {path for path in changed if path.startswith(f"{folder}/")}
+        return None if known & set(changed) or place[0] in changed else place
+    return None
+
+
+def _towncrier(files: frozenset[str], read: Read, text: str, number: int) -> tuple[str, bytes] | None:
+    for name in ("towncrier.toml", "pyproject.toml"):
+        try:
+            table = tomllib.loads((read(name) or b"").decode()) if name in files else {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            continue
+        found = table.get("tool", {}).get("towncrier")
+        if not isinstance(found, dict) or not isinstance(folder := found.get("directory", _of(found)), str):
+            continue
+        kinds = [each.get("directory", "") for each in found.get("type", ()) if isinstance(each, dict)] or ["bugfix"]
+        kind = next((kind for kind in kinds if FIXES.fullmatch(kind)), "")
+        folder = folder.strip("/")
+        if not kind or not folder:
+            return None
+        ending = _ending(files, folder) or (".md" if str(found.get("filename", "")).endswith(".md") else ".rst")
+        return f"{folder}/{number}.{kind}{ending}", f"{text}\n".encode()
+    return None
+
+
+def _of(table: dict[str, object]) -> str:
+    package = table.get("package")
+    where = str(table.get("package_dir", ".")).strip("./")
+    return (
+        "/".join(filter(None, [where, package.replace(".", "/"), "newsfragments"])) if isinstance(package, str) else ""
+    )
+
+
+def _ending(files: Iterable[str], folder: str) -> str:
+    """How the fragments that lie there end, most of them."""
+    names = (path.removeprefix(f"{folder}/") for path in files if path.startswith(f"{folder}/"))
+    found = Counter(match["ending"] or "" for name in names if (match := _FRAGMENT.fullmatch(name)))
+    return found.most_common(1)[0][0] if found else ""
+
+
+def _fragments(files: frozenset[str], read: Read, text: str, number: int) -> tuple[str, bytes] | None:
+    """Like the fragments that are there: `123.bugfix.rst`."""
+    for folder in FOLDERS:
+        names = [path.removeprefix(f"{folder}/") for path in files if path.startswith(f"{folder}/")]
+        matches = [match for name in names if (match := _FRAGMENT.fullmatch(name))]
+        kinds = Counter(match["kind"] for match in matches if FIXES.fullmatch(match["kind"]))
+        if not kinds:
+            continue
+        kind = kinds.most_common(1)[0][0]
+        like = next(match for match in matches if match["kind"] == kind)
+        before = re.sub(r"\d+$", "", like["number"]).replace("+", "")
+        written = read(f"{folder}/{like[0]}") or b""
+        mark = _BULLET.match(written.decode("utf-8", "replace"))
+        bullet = f"{mark['mark']}{mark['gap']}" if mark else ""
+        return f"{folder}/{before}{number}.{kind}{like['ending'] or ''}", f"{bullet}{text}\n".encode()
+    return None
+
+
+def _changeset(files: frozenset[str], read: Read, text: str, number: int) -> tuple[str, bytes] | None:
+    import json
+
+    if ".changeset/config.json" not in files:
+        return None
+    try:
+        package = json.loads(read("package.json") or b"{}")
+    except ValueError:
+        return None
+    name = package.get("name") if isinstance(package, dict) and "workspaces" not in package else None
+    if not isinstance(name, str) or not re.fullmatch(r"(?:@[\w.-]+/)?[\w.-]+", name) or "pnpm-workspace.yaml" in files:
+        return None  # which package of many it is for is a person's to say
+    return f".changeset/issue-{number}.md", f'---\n"{name}": patch\n---\n\n{text}\n'.encode()
+
+
+def _file(files: frozenset[str], read: Read, text: str, number: int) -> tuple[str, bytes] | None:
+    for path in sorted(path for path in files if FILES.fullmatch(path)):
+        try:
+            old = (read(path) or b"").decode()
+        except UnicodeDecodeError:
+            continue
+        if new := _inserted(old, text, number):
+            return path, new.encode()
+    return None
+
+
+def _inserted(old: str, text: str, number: int) -> str:
+    """The changelog with an entry under what is not released; "" where there is no such section, or no list in it."""
+    newline = "\r\n" if "\r\n" in old else "\n"
+    lines = old.split(newline)
+    headings = list(_headings(lines))
+    first = next(
+        (
+            n
+            for n, (_, _, title) in enumerate(headings)
+            if re.search(r"\d|unreleased", title, re.I) or UNRELEASED.search(title)
+        ),
+        -1,
+    )
+    if first < 0 or not UNRELEASED.search(headings[first][2]):
+        return ""
+    at, level, _ = headings[first]
+    end = next((line for line, depth, _ in headings[first + 1 :] if depth <= level), len(lines))
+    under = [each for each in headings[first + 1 :] if each[0] < end]
+    fixes = next((each for each in under if FIXES.search(each[2])), None)
+    if fixes is None and under:
+        return ""  # it has sections, and none is for this
+    start, stop = (fixes[0], next((line for line, _, _ in under if line > fixes[0]), end)) if fixes else (at, end)
+    bullets = [n for n in range(start, stop) if _BULLET.match(lines[n])]
+    elsewhere = bullets or [n for n, line in enumerate(lines) if _BULLET.match(line)]
+    if not elsewhere:
+        return ""
+    like = lines[elsewhere[-1]]
+    mark = _BULLET.match(like)
+    same = sum(bool(re.search(r"#\d+", lines[n])) for n in elsewhere)
+    told = f"{mark['mark']}{mark['gap']}{text.rstrip('.') if not like.rstrip().endswith('.') else text}" if mark else ""
+    told = (
+        f"{told.rstrip('.')} (#{number})" + ("." if told.endswith(".") else "") if 2 * same >= len(elsewhere) else told
+    )
+    if bullets:
+        last = bullets[-1] + 1
+        while last < stop and lines[last].strip() and not _BULLET.match(lines[last]):
+            last += 1
+        return newline.join([*lines[:last], told, *lines[last:]])
+    after = start + (2 if start + 1 < len(lines) and _RULE.fullmatch(lines[start + 1]) else 1)
+    rest = lines[after:]
+    while rest and not rest[0].strip():
+        rest = rest[1:]
+    return newline.join([*lines[:after], "", told, "", *rest])
+
+
+def _headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:
+    """(line, depth, title) of Markdown's and reStructuredText's headings."""
+    marks: list[str] = []
+    for n, line in enumerate(lines):
+        if match := re.match(r"(#{1,6})\s+(.*)", line):
+            yield n, len(match[1]), match[2]
+        elif line.strip() and n + 1 < len(lines) and _RULE.fullmatch(lines[n + 1]) and not _RULE.fullmatch(line):
+            mark = lines[n + 1][0]
+            if len(lines[n + 1].rstrip()) >= len(line.strip()) or mark in "=-":
+                marks += [mark] if mark not in marks else []
+                yield n, marks.index(mark) + 1, line.strip()

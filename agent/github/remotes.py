@@ -1,0 +1,60 @@
+"""The user's remotes that lie on a server of GitHub's, in all the ways in which their addresses are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trajectories.plumbing import GitFailed, decode
+
+if TYPE_CHECKING:
+    from aci.repository import Repository
+    from agent.github.address import Address
+
+_NAME = r"/*(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/*"
+_HTTP = re.compile(rf"(?P<server>https?://(?:[^/@\s]*@)?(?P<host>[\w.-]+(?::\d+)?)){_NAME}", re.IGNORECASE)
+_SSH = re.compile(
+    rf"(?:ssh://(?:[\w.-]+@)?(?P<host>[\w.-]+)(?::\d+)?/|(?:[\w.-]+@)?(?P<short>[\w.-]+):){_NAME}", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What the user calls it, the repository there, and where to push to: for https the address alone."""
+
+    called: str
+    repository: str
+    url: str
+
+    @property
+    def https(self) -> bool:
+        return self.url.startswith(("http://", "https://"))
+
+
+def remotes(source: Repository, address: Address) -> Iterator[Remote]:
+    """The remotes on the address's server, `origin` and `upstream` first."""
+    names = decode(source._git("remote")).split()
+    for called in sorted(names, key=lambda name: (name != "origin", name != "upstream", name)):
+        try:
+            url = decode(source._git("remote", "get-url", "--push", "--", called)).strip()
+        except GitFailed:
+            continue
+        if found := _remote(called, url, address):
+            yield found
+
+
+def _remote(called: str, url: str, address: Address) -> Remote | None:
+    """None for one that lies elsewhere."""
+    if match := _HTTP.fullmatch(url):
+        same = match["host"].lower() == address.host and url.lower().startswith(address.server.partition("//")[0])
+        return Remote(called, match["name"], f"{address.server}/{match['name']}.git") if same else None
+    match = _SSH.fullmatch(url)
+    if match is None:
+        return None
+    host, own = (match["host"] or match["short"]).lower(), address.host.partition(":")[0]
+    # a host of the user's own ssh configuration is often called `github.com-work`
+    if host == own or host == f"ssh.{own}" or host.startswith((f"{own}-", f"{own}_")):
+        return Remote(called, match["name"], url)
+    return None
