@@ -127,8 +127,8 @@ def _parts(version: str) -> tuple[int, ...]:
 def settings_of(origin: Origin, **flags: Any) -> Settings:
     """The parent's settings with these flags changed (None: not given), and the user's model tables as they are today.
 
-    What the parent was to deliver (`apply`, `branch`, `pr`) the fork is not, unless it is asked for again. Raises UsageError
-    and ConfigError.
+    What the parent was to deliver (`apply`, `branch`, `pr`) the fork is not, unless it is asked for again. Raises
+    UsageError and ConfigError.
     """
     said = origin.run.settings | origin.overrides()
     recorded = {name: value for name, value in said.items() if name in Settings.model_fields}

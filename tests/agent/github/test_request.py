@@ -24,6 +24,5 @@ def test_a_verified_patch_becomes_a_draft_pull_request(person: Person):
     assert told["pull"] == pull.url
     assert pull.draft
     assert pull.title == "Add instead of subtracting"
-    print(pull.body)
     assert pull.body.startswith("Fixes #1.\n\n`add` subtracted its second argument. It now adds it.\n\n**Proof:**")
     assert person.git("diff", "--stat", "main", pull.head).count("|") == 2
