@@ -40,7 +40,7 @@ def connect(address: Address) -> Github:
 
 def repository(address: Address) -> Repository:
     """The repository itself, asked for nothing yet: ask within `asking`."""
-    return connect(address).get_repo(address.repository, lazy=True)
+    return connect(address).withLazy(True).get_repo(address.repository)
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def asking(what: str, needs: str = "") -> Iterator[None]:
         raise _nonsense(what) from error
     except requests.RequestException as error:
         raise unreached(error, what) from error
-    except (BadAttributeException, ValueError, AttributeError) as error:
+    except (BadAttributeException, ValueError, TypeError, AttributeError) as error:
         if not _of_the_library(error):
             raise
         raise _nonsense(what) from error

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from requests import TooManyRedirects
 from urllib3 import BaseHTTPResponse, Retry
 from urllib3.exceptions import MaxRetryError, ResponseError
 
 LONGEST_WAIT = 60
 """Seconds that GitHub may ask us to wait; for more, the user is told to come again."""
 TRIES_MORE = 2
+MOST_HOPS = 5
 LIMITED = (403, 429)
+MOVED = (301, 302, 307, 308)
 TROUBLE = (500, 502, 503, 504)
 
 
@@ -21,6 +24,9 @@ class Patience(Retry):
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
     """
 
+    _hops = 0
+    """How often in turn the server has just sent us on; PyGithub would follow without end."""
+
     @classmethod
     def usual(cls) -> Self:
         return cls(
@@ -28,6 +34,9 @@ class Patience(Retry):
         )
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        self._hops = self._hops + 1 if status_code in MOVED else 0
+        if self._hops > MOST_HOPS:
+            return True  # `increment` ends it
         if status_code in LIMITED:
             return has_retry_after
         return status_code in TROUBLE and method.upper() in ("GET", "HEAD")
@@ -41,7 +50,11 @@ class Patience(Retry):
         _pool: Any = None,
         _stacktrace: Any = None,
     ) -> Self:
-        """Raises MaxRetryError, upon which the answer is handed on as it is."""
+        """Raises MaxRetryError, upon which the answer is handed on as it is; TooManyRedirects."""
+        if response is not None and response.status in MOVED:
+            self._hops = 0
+            response.close()
+            raise TooManyRedirects("it sends us on and on")
         if response is not None and (self.get_retry_after(response) or 0) > LONGEST_WAIT:
             raise MaxRetryError(_pool, url or "", ResponseError("too long a wait"))
         return super().increment(method, url, response, error, _pool, _stacktrace)

@@ -29,7 +29,9 @@ def refused(error: GithubException, what: str, needs: str = "") -> SweAgentError
                 f"GitHub does not know the token with which it was asked to {what}.",
                 "Set GITHUB_TOKEN anew, or unset it for what is public.",
             )
-        case 403 | 429:
+        case 429:
+            return _limited(headers, said, what) or _slower("a minute", what)
+        case 403:
             return _limited(headers, said, what) or _forbidden(headers, said, what, needs)
         case 404:
             return UsageError(
@@ -59,10 +61,10 @@ def unreached(error: RequestException, what: str) -> SweAgentError:
 
 
 def astray(error: RuntimeError, what: str) -> SweAgentError:
-    """Where the server sends us on to another one, which gets no token of ours, or round in circles."""
-    said = "" if isinstance(error, RecursionError) else f": {_told(str(error).partition(', ')[0])}"
+    """Where the server sends us on to another one, which gets no token of ours."""
+    said = _told(str(error).partition(", ")[0])
     return ConfigError(
-        f"GitHub sends us elsewhere when asked to {what}{said}.", "Use the address that the server itself has."
+        f"GitHub sends us elsewhere when asked to {what}: {said}.", "Use the address that the server itself has."
     )
 
 
@@ -95,10 +97,12 @@ def _limited(headers: dict[str, str], said: str, what: str) -> TryLater | None:
     wait = headers.get("retry-after", "")
     if wait or SECONDARY.search(said):
         seconds = f"{int(wait)} seconds" if wait.isdecimal() else "a minute"
-        return TryLater(
-            f"GitHub asks to wait {seconds}: it got too many requests to let you {what}.", "Try again then."
-        )
+        return _slower(seconds, what)
     return None
+
+
+def _slower(wait: str, what: str) -> TryLater:
+    return TryLater(f"GitHub asks to wait {wait}: it got too many requests to let you {what}.", "Try again then.")
 
 
 def _forbidden(headers: dict[str, str], said: str, what: str, needs: str) -> ConfigError:

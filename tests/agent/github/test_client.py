@@ -1,0 +1,169 @@
+"""What GitHub refuses, in our words; how long we are patient, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.github.address import Address
+from agent.github.client import asking, repository
+from tests.github import Hub
+from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    with Hub(tmp_path) as hub:
+        hub.token("t1", "ada")
+        hub.repo("octo/calc").issue("It adds wrongly", author="bob")
+        for name, value in hub.env(token="t1", action=False).items():
+            monkeypatch.setenv(name, value)
+        yield hub
+
+
+def refused(hub: Hub) -> SweAgentError:
+    with pytest.raises(SweAgentError) as caught, asking("read the issue"):
+        assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
+    assert caught.value.__cause__ is not None
+    return caught.value
+
+
+HOUR = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1700000000"}
+RIGHTS = {"X-Accepted-GitHub-Permissions": "issues=write; pull_requests=write,contents=read"}
+SSO = {"X-GitHub-SSO": "required; url=https://github.com/orgs/octo/sso?x=1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "headers", "kind", "said", "fix"),
+    [
+        (404, "Not Found", {}, UsageError, "nothing there to read the issue", "set GITHUB_TOKEN"),
+        (410, "This issue was deleted", {}, UsageError, "refuses to read the issue: This issue was deleted.", ""),
+        (422, "Validation Failed", {}, UsageError, "refuses to read the issue: Validation Failed.", ""),
+        (401, "Bad credentials", {}, ConfigError, "does not know the token", "GITHUB_TOKEN anew"),
+        (403, "Resource not accessible by integration", RIGHTS, ConfigError, "not accessible by integration",
+         "The token needs `issues: write` or `pull-requests: write` and `contents: read`."),
+        (403, "Resource protected by organization SAML", SSO, ConfigError, "authorised", "orgs/octo/sso?x=1"),
+        (403, "No\x1b[31m", {}, ConfigError, "read the issue: No.", "another token"),
+        (403, "API rate limit exceeded for user ID 1.", HOUR, TryLater,
+         "GitHub's limit of 5000 requests an hour is used up until 22:13 UTC", "Try again then."),
+        (429, "API rate limit exceeded", {**HOUR, "X-RateLimit-Limit": "60"}, TryLater, "used up", "set GITHUB_TOKEN"),
+        (403, "x", {"Retry-After": "3600"}, TryLater, "asks to wait 3600 seconds", "then"),
+        (403, "You have exceeded a secondary rate limit.", {}, TryLater, "asks to wait a minute", "then"),
+        (403, "You have triggered an abuse detection mechanism.", {}, TryLater, "asks to wait a minute", "then"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(
+    hub: Hub, status: int, message: str, headers: dict[str, str], kind: type[SweAgentError], said: str, fix: str
+) -> None:
+    hub.fault("GET", "/issues/1$", status=status, body={"message": message}, headers=headers)
+    error = refused(hub)
+    assert type(error) is kind
+    assert said in error.message
+    assert fix in error.fix
+    assert "t1" not in f"{error.message} {error.fix}"
+    assert len(hub.requests) == 1, "it is not asked again what is refused"
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ([{"resource": "Issue", "code": "custom", "message": "No such branch"}], "Validation Failed; No such branch."),
+        ([{"resource": "Label", "field": "name", "code": "missing"}], "Validation Failed; Label name missing."),
+        (["Sorry."], "Validation Failed; Sorry."),
+        ("Only one.", "Validation Failed; Only one."),
+    ],
+)
+def test_each_fault_is_told(hub: Hub, errors: Any, said: str) -> None:
+    hub.fault("GET", "/issues/1$", status=422, raw=_json({"message": "Validation Failed", "errors": errors}))
+    assert said in refused(hub).message
+
+
+def test_the_permission_that_a_caller_names_comes_first(hub: Hub) -> None:
+    hub.fault("GET", "/issues/1$", status=403, body={"message": "No"}, headers=RIGHTS)
+    with pytest.raises(ConfigError) as caught, asking("open a pull request", "pull-requests: write"):
+        assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
+    assert caught.value.fix == "The token needs `pull-requests: write`."
+
+
+@pytest.mark.parametrize("raw", [b"{", b"[1", b"", b"null"])
+def test_nonsense(hub: Hub, raw: bytes) -> None:
+    hub.fault("GET", "/issues/1$", status=200, raw=raw)
+    with pytest.raises(TryLater), asking("read the issue"):
+        assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
+
+
+def test_trouble_at_github_passes_or_is_told(hub: Hub) -> None:
+    hub.fault("GET", "/issues/1$", status=502, times=2)
+    with asking("read the issue"):
+        assert repository(Address(hub.url, "octo/calc")).get_issue(1).title == "It adds wrongly"
+    hub.fault("GET", "/issues/1$", status=503, times=9)
+    assert "answered 503" in refused(hub).message
+    assert len(hub.requests) == 6, "asked three times each"
+
+
+def test_what_writes_is_sent_once(hub: Hub) -> None:
+    """A server in trouble may have done it."""
+    hub.fault("POST", "/comments$", status=502)
+    with asking("read"):
+        issue = repository(Address(hub.url, "octo/calc")).get_issue(1)
+    with pytest.raises(TryLater), asking("comment"):
+        issue.create_comment("Twice?")
+    assert len(hub.writes) == 1
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_limit_is_waited_for_where_it_is_short(hub: Hub, status: int) -> None:
+    hub.secondary("POST", "/comments$", retry_after=0, status=status)
+    with asking("comment"):
+        issue = repository(Address(hub.url, "octo/calc")).get_issue(1)
+        issue.create_comment("Once")
+    assert len(hub.writes) == 2
+    hub.secondary("POST", "/comments$", retry_after=61, status=status)
+    with pytest.raises(TryLater, match="wait 61 seconds"), asking("comment"):
+        issue.create_comment("Not now")
+    assert len(hub.writes) == 3
+
+
+def test_a_token_is_not_sent_on_to_another_server(hub: Hub, tmp_path: Path) -> None:
+    with Hub(tmp_path / "other") as other:
+        to = f"http://localhost:{other.url.rpartition(':')[2]}/api/v3/repos/octo/calc/issues/1"
+        hub.fault("GET", "/issues/1$", status=301, body={"message": "Moved Permanently"}, headers={"Location": to})
+        error = refused(hub)
+        assert other.requests == []
+    assert isinstance(error, ConfigError)
+    assert "redirected from host 127.0.0.1 to localhost" in error.message
+
+
+def test_a_circle_has_an_end(hub: Hub) -> None:
+    for there, to in (("1", "2"), ("2", "1")):
+        headers = {"Location": f"{hub.api}/repos/octo/calc/issues/{to}"}
+        hub.fault("GET", f"/issues/{there}$", status=301, body={"message": "Moved"}, headers=headers, times=99)
+    assert "it sends us on and on" in refused(hub).message
+    assert len(hub.requests) < 9
+
+
+def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_SERVER_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
+    with pytest.raises(TryLater) as caught, asking("read the issue"):
+        assert repository(Address("http://127.0.0.1:9", "octo/calc")).get_issue(1).title
+    assert caught.value.message == "GitHub could not be reached to read the issue: Connection refused."
+    monkeypatch.setenv("GITHUB_API_URL", "ftp://127.0.0.1:9")
+    with pytest.raises(ConfigError, match="no address of an API"):
+        repository(Address("http://127.0.0.1:9", "octo/calc"))
+
+
+def test_our_own_mistakes_stay_ours() -> None:
+    with pytest.raises(ValueError, match="ours"), asking("read"):
+        raise ValueError("ours")
+    with pytest.raises(RuntimeError, match="ours"), asking("read"):
+        raise RuntimeError("ours")
+
+
+def _json(value: Any) -> bytes:
+    import json
+
+    return json.dumps(value).encode()
