@@ -158,8 +158,9 @@ def ref_deleted(call: Call) -> Answer:
 
 @route("GET", REPO + "/git/trees/{tree_sha}", READ)
 def tree(call: Call) -> Answer:
-    repo = call.repo
-    found = resolve(repo, call.parts["tree_sha"])
+    repo, wanted = call.repo, call.parts["tree_sha"]
+    is_tree = git(repo.git, "cat-file", "-t", wanted, check=False).strip() == "tree"
+    found = wanted if is_tree else resolve(repo, wanted)
     flags = ["-r", "-t"] if call.request.query.get("recursive") else []
     listed = git(repo.git, "ls-tree", "-z", "-l", *flags, found)
     entries = []
