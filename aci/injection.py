@@ -114,11 +114,11 @@ def _of_action(action: Action, seen: Observation) -> Text:
 
 def _looked_at(text: Text) -> Iterator[tuple[str, str]]:
     """(source, what it asks) of a text, of its hidden parts, and of the alt texts of its pictures."""
-    whole = text.text[:LONGEST]
-    if shown := hidden_text(whole):
-        yield text.source, f"holds invisible text ({len(shown)} characters)"
-        whole = f"{whole}\n{shown}"
-    plain = unicodedata.normalize("NFKC", INVISIBLE.sub("", whole))
+    plain = text.text[:LONGEST]
+    if not plain.isascii():
+        if shown := hidden_text(plain):
+            yield text.source, f"holds invisible text ({len(shown)} characters)"
+        plain = unicodedata.normalize("NFKC", INVISIBLE.sub("", f"{plain}\n{shown}"))
     for source, part, hidden in _parts(text.source, plain):
         for what in asked_for(part, told=text.told, hidden=hidden):
             yield source, what

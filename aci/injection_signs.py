@@ -47,7 +47,7 @@ OVERRIDE = _any(
     rf"\b{_of('instructions? prompts? directives? guidelines guardrails programming')}\b"
     r"|[^.!?\n]{0,20}\b(?:all|any|every|the) (?:of )?(?:the |your )?(?:instructions|prompts|guardrails) (?:you|so far)"
     rf"|[^.!?\n]{{0,15}}\b(?:your|previous|prior) {_of('rules constraints restrictions safety task')}\b"
-    r"|\s(?:everything|anything|all|all of that) (?:above|before this)\b|\s(?:all of )?the above (?:and|instead|text)\b)"
+    r"|\s(?:everything|anything|all) (?:above|before this)\b|\s(?:all of )?the above (?:and|instead|text)\b)"
 )
 ROLE = _any(
     r"\byou are (?:now|no longer|from now on)\s+(?:(?:an?|the|in|my)\s+)?(?:[\w-]+\s+){0,3}?"
@@ -55,7 +55,7 @@ ROLE = _any(
     rf"|(?:{_of('developer god admin administrator maintenance')}) mode)\b",
     rf"^\W{{0,6}}{_of('new updated additional real actual')} (?:system )?(?:instructions?|prompt) ?"
     r"(?:for|to) (?:you|the)\b",
-    rf"\b(?:enter|activate|switch to) {_of('developer god dan jailbreak')} mode\b",
+    rf"\b(?:enter|activate|switch to) {_of('god dan jailbreak')} mode\b",
 )
 POSES = _any(
     rf"<\|{_of('im_start im_end system assistant eot_id start_header_id')}\|>|\[INST\]|<<SYS>>",
@@ -104,16 +104,14 @@ DEMANDS = {
         rf"\b{_of('tests? checks? verification review security')}\b"
     ),
     "tells an agent what to do": _any(
-        rf"{_BEGINS}(?:{_of('call submit approve merge commit push rename overwrite')}|rm -rf|stop working"
-        r"|name the branch|close this)\b"
+        rf"{_BEGINS}{_of('submit approve merge push commit')} {_of('now immediately this it to without directly all')}\b",
+        rf"{_BEGINS}(?:call submit|rm -rf|stop working|name the branch|close (?:this|the issue))\b",
     ),
 }
 """What is asked for, in words, by what shows it behind an `ADDRESS`."""
 _NOT = re.compile(r"(?:\b(?:not|never|cannot|no|avoid|without)|n't)\b[^.!?\n]{0,12}$", re.IGNORECASE)
 _WORTH = _any(
-    _of(
-        "ignore disregard forget override bypass discard obey agent assistant system llm gpt claude copilot environ mode"
-    ),
+    _of("ignore disregard forget override bypass discard obey agent assistant system llm gpt claude copilot environ"),
     r"follow|you are|you're|language model|\bai\b|<\||\[inst|instructions|printenv|do not|don't|mode|token|secret|key",
 )
 
