@@ -104,7 +104,7 @@ DEMANDS = {
         rf"\b{_of('tests? checks? verification review security')}\b"
     ),
     "tells an agent what to do": _any(
-        rf"{_BEGINS}{_of('submit approve merge push commit')} {_of('now immediately this it to without directly all')}\b",
+        rf"{_BEGINS}{_of('submit approve merge push commit')} {_of('now at this it to all without')}\b",
         rf"{_BEGINS}(?:call submit|rm -rf|stop working|name the branch|close (?:this|the issue))\b",
     ),
 }
