@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from agent.github.address import address_of
 from agent.github.client import asking, connect
-from agent.github.policy import refusal
+from agent.github.policies import check_policies
 from agent.github.remotes import Remote, remotes
+from agent.github.trigger import Skipped
 from trajectories.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -18,15 +19,12 @@ if TYPE_CHECKING:
     from aci.repository import Repository
     from agent.github.address import Address
 
-POLICIES = ("AI_POLICY.md", ".github/AI_POLICY.md", "docs/AI_POLICY.md", "CONTRIBUTING.md", ".github/CONTRIBUTING.md")
-SECOND_LOOK = "Look at your remotes with `git remote -v`."
-
 
 @dataclass(frozen=True, slots=True)
 class Destination:
     """`home` is the issue's repository by its present name, and `number` the issue; `hosted` the same for PyGithub.
     The branch goes to `url`, whose owner is `owner`, with `token` where that is not "". `target` is the branch that the
-    pull request asks to be merged into."""
+    pull request asks to be merged into, `notes` what is to be said there, too."""
 
     home: Address
     hosted: Hosted
@@ -34,6 +32,7 @@ class Destination:
     owner: str
     url: str
     token: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def ready(source: Repository, issue: str, base: str | None) -> str:
@@ -61,9 +60,9 @@ def destination(source: Repository, address: Address, commit: str) -> Destinatio
     if hosted.archived:
         raise UsageError(f"{home.repository} is archived: it takes no pull requests.", "Use --branch.")
     remote, owner = _place(source, address, hosted)
-    _heed(source, commit, home)
     target = _target(source, hosted, remote, commit)
-    return Destination(home, hosted, target, owner, remote.url, address.token if remote.https else "")
+    notes = _heeded(hosted, home, commit)
+    return Destination(home, hosted, target, owner, remote.url, address.token if remote.https else "", notes)
 
 
 def _place(source: Repository, address: Address, hosted: Hosted) -> tuple[Remote, str]:
@@ -131,12 +130,13 @@ def _target(source: Repository, hosted: Hosted, remote: Remote, commit: str) -> 
     )
 
 
-def _heed(source: Repository, commit: str, home: Address) -> None:
-    """What a project says of contributions that an AI wrote."""
-    for path in POLICIES:
-        text = (source.file(path, commit) or b"").decode("utf-8", "replace")
-        if said := refusal(text, asked=False):
-            raise UsageError(
-                f"{home.repository} takes no such pull request: its {path} says “{said}”",
-                "Use --branch, and ask there.",
-            )
+def _heeded(hosted: Hosted, home: Address, commit: str) -> tuple[str, ...]:
+    """What is to be said of the project's policy on what an AI wrote. Who may write to it asks for it as its own."""
+    asked = bool(hosted.permissions and hosted.permissions.push)
+    try:
+        policies = check_policies(hosted, home, commit, asked=asked)
+    except Skipped as refused:
+        raise UsageError(
+            f"{home.repository} takes no such pull request. {refused}", "Use --branch, and ask there."
+        ) from None
+    return tuple(f"The project's policy on AI: {url}" for url in policies)

@@ -6,7 +6,7 @@ is run once more goes on where it died, and makes nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from aci.outbox import Outbox
 from aci.pushing import Moved, fetch, push, tip
-from agent.github import comments, style, template
-from agent.github.body import body
+from agent.github import comments
 from agent.github.busy import check_free
 from agent.github.checking import judge
 from agent.github.client import asking
@@ -23,6 +22,7 @@ from agent.github.missing import OWN_TOKEN
 from agent.github.neutral import code
 from agent.github.pull import branches, open_pull, pull_from
 from agent.github.trigger import Skipped
+from agent.github.writing import Draft, drafted
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class Placing:
 def place(placing: Placing) -> Ended:
     """Publish the patch, or say why it is not. Raises what GitHub and git refuse."""
     asked, outcome, outbox = placing.asked, placing.outcome, placing.outbox
+    if not outbox.has(asked.base):
+        fetch(outbox, asked.base, placing.url, placing.address.token)
     try:
         tree = outbox.tree(asked.base, placing.diff)
     except UsageError as error:
@@ -79,22 +81,18 @@ def place(placing: Placing) -> Ended:
         return Ended("refused", comments.refused(findings.refused, outcome))
     if outcome.exit != 0 and not placing.rules.open_unproven:
         return Ended("unproven", comments.unproven(outcome))
-    paths = [change.path for change in outbox.changes(asked.base, tree)]
-    issue = asked.number if asked.kind == "fix" else 0
-    log = outbox.subjects(asked.base)
-    title = style.title(outcome.title, log, issue, outbox.subjects(asked.base, paths))
-    message = style.message(title, outcome.cause, outcome.change, outcome.model)
+    draft = drafted(outbox, asked.base, tree, outcome, asked.number if asked.kind == "fix" else 0)
     at = int(datetime.fromisoformat(asked.at).timestamp())
-    commit = outbox.commit(tree, asked.base, message, at, _author(placing.rules))
+    commit = outbox.commit(draft.tree, asked.base, draft.message, at, _author(placing.rules))
     try:
         if asked.kind == "follow-up":
             return _continued(placing, commit)
-        return _opened(placing, commit, tree, title, dict(findings.flagged))
+        return _opened(placing, commit, draft, findings.flagged)
     except (Moved, Skipped) as reason:
         return Ended("skipped", comments.withheld(str(reason), outcome))
 
 
-def _opened(placing: Placing, commit: str, tree: str, title: str, flagged: dict[str, str]) -> Ended:
+def _opened(placing: Placing, commit: str, draft: Draft, flagged: Mapping[str, str]) -> Ended:
     """A new branch and its pull request; or those that an earlier try made."""
     asked, place, outbox = placing.asked, placing.place, placing.outbox
     owner = asked.repository.partition("/")[0]
@@ -107,14 +105,13 @@ def _opened(placing: Placing, commit: str, tree: str, title: str, flagged: dict[
     _check_open(placing)
     check_free(place, placing.address.server, asked.repository, asked.number, placing.rules)
     notes = [*_waits(placing), *_gone_on(placing)]
-    found = template.found(outbox.paths(asked.base), lambda path: outbox.read(asked.base, path))
-    text = body(placing.outcome, asked.number, outbox.diff(asked.base, tree), flagged, found, notes)
+    text = draft.text(flagged, notes)
     if placing.rules.dry_run:
-        shown = f"{code(branch)} into {code(asked.target)}: {code(title)}\n\n{text}"
+        shown = f"{code(branch)} into {code(asked.target)}: {code(draft.title)}\n\n{text}"
         return Ended("pull", "This would be a draft pull request.", shown=shown)
     if not there:
         push(outbox, commit, branch, placing.url, placing.address.token)
-    opened = open_pull(place, head, asked.target, title, text)
+    opened = open_pull(place, head, asked.target, draft.title, text)
     notes += [opened.said] if opened.said else []
     return Ended("pull", comments.opened(opened.number, placing.outcome, notes), opened.number)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agent.github.address import address_of
 from agent.github.pull import Opened, branches, open_pull
 from trajectories.errors import UsageError
+from trajectories.plumbing import encode
 from trajectories.records import Note
 
 if TYPE_CHECKING:
@@ -59,29 +60,37 @@ def request(engine: Engine, result: Result) -> None:
     """Open a draft pull request with what the run came to, or the one that was begun. Raises as `destination`, `push`
     and `open_pull`; the run stays resumable."""
     from aci.outbox import outbox
+    from agent.github.checking import judge
     from agent.github.destination import destination
-    from agent.github.writing import written
+    from agent.github.rules import Rules
+    from agent.github.telling import outcome_of
+    from agent.github.writing import drafted
 
     address = address_of(engine.run.issue.url)
     place = destination(engine.repository, address, engine.run.base.commit)
     with outbox(engine.repository, engine.trees.path / "objects") as box:
-        text = written(engine, result, box, place)
-        if text.refused:
-            engine.journal.append(Note("main", "done", text.refused, {"effect": EFFECT}))
+        base, diff = engine.run.base.commit, encode(result.patch.diff)
+        tree = box.tree(base, diff)
+        findings = judge(box, base, tree, len(diff), Rules().max_patch, engine.secrets)
+        if findings.refused:
+            _kept_back(engine, f"No pull request was opened: {' '.join(findings.refused)}")
             return
-        branch = _push(engine, box, place, text.tree, text.message)
-    opened = open_pull(place.hosted, f"{place.owner}:{branch}", place.target, text.title, text.body)
+        draft = drafted(box, base, tree, outcome_of(engine, result), place.home.number)
+        text = draft.text(findings.flagged, place.notes)
+        branch = _push(engine, box, place, draft.tree, draft.message)
+    opened = open_pull(place.hosted, f"{place.owner}:{branch}", place.target, draft.title, text)
     engine.journal.append(Note("main", "done", _words(opened), {"effect": EFFECT, "url": opened.url}))
 
 
 def not_proven(engine: Engine) -> None:
     """Say that a patch which is not proven was kept back, and how to have it all the same."""
+    again = f"To open one all the same: swe-agent resume {engine.run.id} --pr."
+    _kept_back(engine, f"No pull request was opened, since the patch is not proven. {again}")
+
+
+def _kept_back(engine: Engine, why: str) -> None:
     patch = engine.journal.directory / "patch.diff"
-    words = (
-        f"No pull request was opened, since the patch is not proven. It is in {patch}; to open one all the same: "
-        f"swe-agent resume {engine.run.id} --pr"
-    )
-    engine.journal.append(Note("main", "done", words, {"effect": EFFECT}))
+    engine.journal.append(Note("main", "done", f"{why} The patch is in {patch}.", {"effect": EFFECT}))
 
 
 def _push(engine: Engine, box: Outbox, place: Destination, tree: str, message: str) -> str:

@@ -1,56 +1,50 @@
-"""What a terminal's pull request is made of: the tree to publish, its commit's message, its title and text."""
+"""A patch that is to be published as it goes out: with an entry in the changelog, a title, a message and a text."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.github import changelog, template
+from agent.github import changelog, style, template
 from agent.github.body import body
-from agent.github.checking import judge
-from agent.github.rules import Rules
-from agent.github.style import message, title
-from agent.github.telling import outcome_of
-from trajectories.plumbing import encode
 
 if TYPE_CHECKING:
     from aci.outbox import Outbox
-    from agent.engine import Engine
-    from agent.github.destination import Destination
-    from agent.solve import Result
+    from agent.github.handover import Outcome
+
+NEAR = 50
+"""Commits to the same files that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """`refused` says why there is nothing to publish; then all else is ""."""
+class Draft:
+    """The tree to publish on top of the commit `base`, its commit's message, and the pull request's title. `outcome`
+    knows the entry in the changelog."""
 
-    tree: str = ""
-    message: str = ""
-    title: str = ""
-    body: str = ""
-    refused: str = ""
+    box: Outbox
+    base: str
+    tree: str
+    outcome: Outcome
+    number: int
+    title: str
+    message: str
+
+    def text(self, flagged: Mapping[str, str], notes: Sequence[str] = ()) -> str:
+        """What the pull request says; arguments as those of `body`."""
+        box, base = self.box, self.base
+        form = template.found(box.paths(base), lambda path: box.read(base, path))
+        return body(self.outcome, self.number, box.diff(base, self.tree), flagged, form, notes)
 
 
-def written(engine: Engine, result: Result, box: Outbox, place: Destination) -> Written:
-    """The same for one run whenever it is asked. Raises UsageError where the patch cannot be applied to its base."""
-    base, diff = engine.run.base.commit, encode(result.patch.diff)
-    outcome, number = outcome_of(engine, result), place.home.number
-    tree = box.tree(base, diff)
-    findings = judge(box, base, tree, len(diff), Rules().max_patch, engine.secrets)
-    if findings.refused:
-        where = engine.journal.directory / "patch.diff"
-        return Written(refused=f"No pull request was opened: {' '.join(findings.refused)} The patch is in {where}.")
-    files, changed = box.paths(base), [change.path for change in box.changes(base, tree)]
-    entry = changelog.entry(files, lambda path: box.read(base, path), outcome.title, number, changed)
-    if entry:
-        tree = box.write(tree, dict([entry]))
-        outcome = replace(outcome, changelog=entry[0])
-    named = title(outcome.title, box.subjects(base), number, box.subjects(base, changed, 50))
-    text = body(
-        outcome,
-        number,
-        box.diff(base, tree),
-        findings.flagged,
-        template.found(files, lambda path: box.read(base, path)),
-    )
-    return Written(tree, message(named, outcome.cause, outcome.change, outcome.model), named, text)
+def drafted(box: Outbox, base: str, tree: str, outcome: Outcome, number: int = 0) -> Draft:
+    """`tree`, made of the commit `base` by a patch of this outcome for issue `number`; without one (0) it goes on with
+    a pull request, whose entry in the changelog is there. The same for the same, whenever it is asked."""
+    changed = [change.path for change in box.changes(base, tree)]
+    if number and not outcome.changelog:
+        entry = changelog.entry(box.paths(base), lambda path: box.read(base, path), outcome.title, number, changed)
+        if entry:
+            tree, outcome = box.write(tree, dict([entry])), replace(outcome, changelog=entry[0])
+    title = style.title(outcome.title, box.subjects(base), number, box.subjects(base, changed, NEAR))
+    message = style.message(title, outcome.cause, outcome.change, outcome.model)
+    return Draft(box, base, tree, outcome, number, title, message)
