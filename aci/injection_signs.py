@@ -59,7 +59,7 @@ ROLE = _any(
 )
 POSES = _any(
     rf"<\|{_of('im_start im_end system assistant eot_id start_header_id')}\|>|\[INST\]|<<SYS>>",
-    rf"</?system[-_ ]?{_of('prompt message reminder instructions? override')}s?>|^\s*</?system>\s*$",
+    rf"</?system[-_ ]?{_of('prompt message reminder instructions? override')}s?>",
     rf"^\W{{0,6}}(?:system|developer) {_of('prompt message notice override note')}\W{{0,2}}:",
 )
 ADDRESS = _any(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aci.contamination import contamination, packages
+from aci.injection import attempts
 from aci.patch import is_test, split
 from aci.repository import Repository
 from aci.view import mask
@@ -297,10 +298,12 @@ def without_edited_tests(engine: Engine, tree: str) -> str:
 
 
 def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
-    """The verdict, with a note for each place other than the repository where the fix may have been read."""
+    """The verdict, with a note for each place other than the repository where the fix may have been read, and for each
+    text that was to instruct the agent."""
     names = packages(engine.trees, engine.run.base.tree)
-    read = contamination(engine.trajectory.all_steps(), names)
-    return replace(verdict, notes=(*verdict.notes, *engine.copies, *read))
+    steps = engine.trajectory.all_steps()
+    read = contamination(steps, names)
+    return replace(verdict, notes=(*verdict.notes, *engine.copies, *read, *attempts(steps, engine.run.issue)))
 
 
 def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:

@@ -62,6 +62,7 @@ class ToldResult(_Strict):
     seconds: float = Field(ge=0)
     directory: str
     word: str
+    pull: str = ""
     error: ToldError | None = None
 
 

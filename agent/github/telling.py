@@ -39,6 +39,8 @@ def outcome_of(engine: Engine, result: Result, errand_digest: str = "", error: S
     secrets = engine.secrets
     told = _masked(as_json(result, error), secrets)
     del told["patch"]
+    injected = attempts(engine.trajectory.all_steps(), engine.run.issue)
+    told["verdict"]["notes"] = [note for note in told["verdict"]["notes"] if note not in injected]
     work = work_of(engine)
     words = _words(engine, work)
     title, cause, change = parts(_submitted(work, "summary") or words or result.word, _submitted(work, "title"))
@@ -56,7 +58,7 @@ def outcome_of(engine: Engine, result: Result, errand_digest: str = "", error: S
         places=tuple(_places(engine, secrets)) if unproven else (),
         tried=tuple(_line(each, secrets) for each in tried(work)[-MOST_TRIED:]) if unproven else (),
         red_test=_diff(red_test(work, engine.run.issue.text), secrets) if unproven else "",
-        attempts=attempts(engine.trajectory.all_steps(), engine.run.issue),
+        attempts=tuple(_line(each, secrets) for each in injected),
     )
 
 
