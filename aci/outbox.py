@@ -153,6 +153,14 @@ class Outbox:
         lines = (line.partition("\t") for line in listed.decode("utf-8", "replace").splitlines())
         return tuple(Subject(text, committer == BY_GITHUB) for committer, _, text in lines if text)
 
+    def has(self, id: str) -> bool:
+        """Whether an object is to be seen here."""
+        try:
+            self.git("cat-file", "-e", id)
+        except GitFailed:
+            return False
+        return True
+
     def is_before(self, commit: str, later: str) -> bool:
         """Whether `later` is `commit` or comes after it."""
         try:

@@ -22,8 +22,8 @@ ARTIFACT, FILE, DIFF = "swe-agent-handover", "handover.tar", "patch.diff"
 """Where the patch is that was judged, as the workflow uploads it."""
 MOST = 10
 APPROVAL = (
-    "Its CI waits: GitHub runs no workflow on a pull request that was opened with a workflow's own token before "
-    "somebody with write access presses *Approve workflows to run* there. With a GitHub App's token it does not wait."
+    "CI waits until somebody with write access presses *Approve workflows to run*, as GitHub has it for what a "
+    "workflow's own token pushes; with a GitHub App's token it does not."
 )
 _FENCE = re.compile(
     r"^ {0,3}(`{3,}|~{3,})([\w+-]{0,20})[^\n]*\n(.*?)(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
@@ -52,8 +52,8 @@ def unproven(outcome: Outcome) -> str:
     """There is a patch, and no proof."""
     said = [
         "There is a patch, but it is not proven, so there is no pull request from it.",
-        _proof(outcome),
         _why(outcome),
+        _proof(outcome),
         _where(outcome),
     ]
     return _told(said, outcome)
@@ -64,13 +64,13 @@ def not_fixed(outcome: Outcome, has_patch: bool) -> str:
     ended = "The budget ended before there was a fix." if outcome.exit == 4 else "No fix was found."
     said = [f"{ended} {_error(outcome)}".strip(), _places(outcome), _tried(outcome), _red_test(outcome)]
     if has_patch:
-        said.append(f"What was changed until then proves nothing. {_where(outcome)}")
+        said.append(f"What it had changed by then is no fix. {_where(outcome)}")
     return _told(said, outcome)
 
 
 def failed(message: str, fix: str, outcome: Outcome | None = None) -> str:
-    """Something went wrong that is nobody's fix."""
-    return _told([f"This could not be done: {neutral(message)} {neutral(fix)}".strip()], outcome)
+    """GitHub or git did not let it be done; the `fix` is in our own words."""
+    return _told([f"This could not be done: {neutral(message)} {fix}".strip()], outcome)
 
 
 def stopped(outcome: Outcome) -> str:
@@ -120,15 +120,16 @@ def _told(parts: Iterable[str], outcome: Outcome | None = None) -> str:
     if attempts:
         heading = "Instructions to the agent were found in what it read. They have no power here:"
         parts = [*parts, f"{heading}\n\n{_listed(map(neutral, attempts))}"]
-    return "\n\n".join(filter(None, [*parts, _cost(outcome.result, outcome.model) if outcome else "", run_link()]))
+    cost = _cost(outcome.result, outcome.model) if outcome else ""
+    return "\n\n".join(filter(None, [*parts, f"{cost} {_run_link()}".strip()]))
 
 
-def run_link() -> str:
+def _run_link() -> str:
     """Where the workflow's run is to be seen."""
     from agent.github.address import own_repository
 
     number = workflow_run()
-    return f"[The run]({own_repository().url}/actions/runs/{number})" if number.isdecimal() else ""
+    return f"[Its run]({own_repository().url}/actions/runs/{number})" if number.isdecimal() else ""
 
 
 def _listed(lines: Iterable[str]) -> str:
@@ -177,7 +178,7 @@ def _where(outcome: Outcome, warning: str = "") -> str:
     """How to have the patch, and to repeat the proof."""
     from agent.github.address import own_repository
 
-    said = f"It is {code(DIFF)} in {code(FILE)}, which is the artifact {code(ARTIFACT)} of the run. {warning}".strip()
+    said = f"It is {code(DIFF)} in {code(FILE)}, the artifact {code(ARTIFACT)} of the run. {warning}".strip()
     run = workflow_run()
     if not run.isdecimal():
         return said

@@ -22,7 +22,10 @@ _SETTINGS = (
     (r"locked", "Unlock the conversation, or use a token that may write to the repository."),
     (r"IP allow list", "The organisation lets in some addresses only: add the runner's to its IP allow list."),
     (r"suspended", "Take up the App's installation again: Settings > GitHub Apps > Configure."),
-    (r"\b401\b|Bad credentials|does not know the token", "The token is no more, or no token: see the secret it is in."),
+    (
+        r"Bad credentials|does not know the token|could not read Username|Authentication failed|Invalid username",
+        "The token is no more, or no token: see the secret it is in.",
+    ),
 )
 _RIGHT = re.compile(r"`([a-z-]+): (read|write|admin)`")
 

@@ -2,131 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+import re
 from typing import Any
 
 import pytest
 
-from agent.github import errand, handover
-from agent.github.errand import Errand
-from agent.github.handover import Outcome
+from agent.github import errand, sticky
+from agent.github.address import own_repository
+from agent.github.client import repository
+from agent.github.ledger_line import Charge
 from agent.github.publish import publish
-from tests.conftest import MakeRepo, git
-from tests.github import Hub, Issue, Repo
-from trajectories.errors import SweAgentError
-from trajectories.records import Issue as Asked
-
-BOT = "github-actions[bot]"
-RIGHTS = {"contents": "write", "issues": "write", "pull_requests": "write"}
-CORE = "def add(a, b):\n    return a - b\n"
-DIFF = b"""diff --git a/core.py b/core.py
---- a/core.py
-+++ b/core.py
-@@ -1,2 +1,2 @@
- def add(a, b):
--    return a - b
-+    return a + b
-"""
-SETUP = b"""diff --git a/setup.py b/setup.py
-new file mode 100644
---- /dev/null
-+++ b/setup.py
-@@ -0,0 +1 @@
-+x = 1
-"""
-WORKFLOW = SETUP.replace(b"setup.py", b".github/workflows/x.yml")
-VERIFIED: dict[str, Any] = {
-    **{"kind": "verified", "granularity": "test", "red": True, "green": True, "red_again": True, "no_loss": True},
-    **dict.fromkeys(("checks", "contradicted", "flaky", "lost"), ()),
-    "tests": ["test_core.py::test_add"],
-    "commands": ["python -m pytest test_core.py::test_add"],
-    "notes": ["The suite with the patch: 12 passed."],
-}
-UNPROVEN = {**VERIFIED, "kind": "unproven", "green": False, "red_again": None, "no_loss": None, "notes": ["It hangs."]}
-NONE: dict[str, Any] = {
-    **VERIFIED,
-    **{"kind": "none", "red": None, "green": None, "red_again": None, "no_loss": None},
-    **dict.fromkeys(("tests", "commands", "notes"), ()),
-}
-RESULT: dict[str, Any] = {
-    **{"run": "20260101-000000-abcdef", "exit": 0, "verdict": VERIFIED, "steps": 3, "seconds": 61.0},
-    **{"directory": "/runs/x", "word": ""},
-    "usage": {"dollars": 0.25, "input_tokens": 9000, "cached_tokens": 0, "output_tokens": 1000, "calls": 4},
-}
-
-
-class World:
-    """A repository on the hub with an issue, and a publishing job as the workflow starts it."""
-
-    def __init__(self, hub: Hub, repo: Repo, checkout: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self.hub, self.repo, self.checkout, self.folder = hub, repo, checkout, folder
-        self.issue: Issue = repo.issue("add() subtracts", "add(2, 3) gives -1.", author="ada")
-        self.base = git(repo.git, "rev-parse", "main")
-        self.output, self.summary = folder / "output", folder / "summary"
-        for name, value in {**hub.env(actor="ada", token="publish"), "GITHUB_RUN_ID": "77"}.items():
-            patch.setenv(name, value)
-        patch.setenv("GITHUB_OUTPUT", str(self.output))
-        patch.setenv("GITHUB_STEP_SUMMARY", str(self.summary))
-
-    def errand(self, **other: Any) -> Errand:
-        known = Asked("add() subtracts", "add(2, 3) gives -1.", author="ada", trust="member")
-        at = "2026-01-02T04:00:00Z"
-        asked = Errand("fix", "octo/calc", self.issue.number, known, "ada", at, self.base, "main", 2.0)
-        return replace(asked, **other)
-
-    def run(
-        self, diff: bytes | None = DIFF, *, exit: int = 0, verdict: Any = None, asked: Errand | None = None, **told: Any
-    ) -> int:
-        """Publish a run that ended so; diff None: it left nothing."""
-        self.output.write_text("")
-        self.summary.write_text("")
-        digest = errand.write(asked or self.errand(), self.folder / "errand.json")
-        if diff is None:
-            return publish(self.folder / "errand.json", digest, None, "", self.checkout)
-        result = {
-            **RESULT,
-            "exit": exit,
-            "verdict": verdict or (VERIFIED if exit == 0 else NONE),
-            **told.pop("result", {}),
-        }
-        said = {"model": "gpt-x", "title": "Add instead of subtracting", "cause": "The sign was wrong."}
-        said["change"] = "add() adds now."
-        outcome = Outcome(digest, exit, result, (asked or self.errand()).base, **{**said, **told})
-        packed = handover.pack(outcome, diff, self.folder / "handover.tar")
-        return publish(self.folder / "errand.json", digest, self.folder / "handover.tar", packed, self.checkout)
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        lines = self.output.read_text().splitlines()
-        return {lines[at].partition("<<")[0]: lines[at + 1] for at in range(0, len(lines), 3)}
-
-    @property
-    def branches(self) -> list[str]:
-        return git(self.repo.git, "for-each-ref", "--format=%(refname:short)").split()
-
-    @property
-    def said(self) -> list[str]:
-        """What the bot says on the issue."""
-        return [comment.body for comment in self.issue.comments if comment.author.login == BOT]
-
-    @property
-    def writes(self) -> list[str]:
-        return [f"{one.method} {one.path}" for one in self.hub.requests if one.method != "GET"]
-
-
-@pytest.fixture
-def world(tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    source = make_repo({"core.py": CORE, "README.md": "# Calc\n"})
-    bare = tmp_path / "calc.git"
-    git(tmp_path, "clone", "-q", "--bare", str(source), str(bare))
-    for name in ("GITHUB_TOKEN", "GH_TOKEN", "GITHUB_ACTIONS", "GITHUB_RUN_ID"):
-        monkeypatch.delenv(name, raising=False)
-    with Hub(tmp_path) as hub:
-        hub.token("publish", BOT, permissions=RIGHTS, app=True)
-        repo = hub.repo("octo/calc", git=bare)
-        yield World(hub, repo, source, tmp_path, monkeypatch)
+from tests.agent.github.publishing import BOT, DIFF, RESULT, RIGHTS, SETUP, UNPROVEN, VERIFIED, WORKFLOW, World
+from tests.conftest import git
+from trajectories.errors import TryLater, UsageError
 
 
 def test_a_verified_fix_becomes_a_draft(world: World) -> None:
@@ -138,10 +26,242 @@ def test_a_verified_fix_becomes_a_draft(world: World) -> None:
     assert "*Approve workflows to run*" in str(pull.body)
     assert git(world.repo.git, "rev-parse", "swe-agent/issue-1^") == world.base
     assert "return a + b" in git(world.repo.git, "show", "swe-agent/issue-1:core.py")
-    author = git(world.repo.git, "log", "-1", "--format=%an %cn", "swe-agent/issue-1")
-    assert author == f"{BOT} {BOT}"
+    assert git(world.repo.git, "log", "-1", "--format=%an %cn", "swe-agent/issue-1") == f"{BOT} {BOT}"
     assert world.outputs == {"outcome": "pull", "pull": "2"}
     (said,) = world.said
     assert "#2 is a draft with a verified fix: Add instead of subtracting." in said
     assert "$0.25" in said
     assert f"{world.hub.url}/octo/calc/actions/runs/77" in said
+    assert said.endswith(world.summary.read_text().strip())
+
+
+def test_an_apps_pull_request_does_not_wait_for_approval(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.hub.token("publish", "fixer[bot]", permissions=RIGHTS, app=True)
+    monkeypatch.setenv("SWE_AGENT_GITHUB_BOT", "fixer[bot]")
+    world.run()
+    (pull,) = world.repo.pulls
+    assert "Approve" not in f"{pull.body}{world.summary.read_text()}"
+    assert git(world.repo.git, "log", "-1", "--format=%an", pull.head) == "fixer[bot]"
+
+
+def test_what_runs_by_itself_stands_first(world: World) -> None:
+    world.run(DIFF + SETUP)
+    body = str(world.repo.pulls[0].body)
+    assert body.index("`setup.py`") < body.index("`core.py`")
+    assert "runs or is read on install" in body
+
+
+def test_a_patch_of_workflows_is_refused(world: World) -> None:
+    assert world.run(DIFF + WORKFLOW) == 0
+    assert (world.branches, world.repo.pulls) == (["main"], [])
+    assert world.outputs == {"outcome": "refused", "pull": ""}
+    (said,) = world.said
+    assert "`.github/workflows/x.yml`: it says what CI runs." in said
+    assert "gh run download 77 -R octo/calc -n swe-agent-handover" in said
+
+
+def test_a_patch_that_does_not_fit_is_refused(world: World) -> None:
+    world.run(DIFF.replace(b"return a - b", b"return a * b"))
+    assert world.branches == ["main"]
+    assert "does not fit" in world.said[0]
+
+
+def test_what_is_not_proven_is_a_comment(world: World) -> None:
+    assert world.run(exit=6) == 0
+    assert (world.branches, world.outputs["outcome"]) == (["main"], "unproven")
+    (said,) = world.said
+    assert "not proven, so there is no pull request" in said
+    assert "The sign was wrong. add() adds now." in said
+    assert "It hangs." in said
+    assert "python -m pytest test_core.py::test_add" in said
+
+
+def test_what_is_not_proven_becomes_a_draft_where_the_owner_wants_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWE_AGENT_GITHUB_OPEN_UNPROVEN", "true")
+    world.run(exit=6)
+    assert "**Not proven:**" in str(world.repo.pulls[0].body)
+    assert "#2 is a draft with a patch that is not proven" in world.said[0]
+
+
+def test_no_fix_says_where_to_look_and_what_was_tried(world: World) -> None:
+    place = {"path": "core.py", "line": 1, "name": "add", "why": "named in the issue"}
+    error = {"code": 1, "message": "The model went round in circles.", "fix": "Try another model."}
+    told: dict[str, Any] = {"places": (place,), "tried": ("Changed core.py: its test still fails.",)}
+    assert world.run(b"", exit=1, red_test=SETUP.decode(), result={"error": error}, **told) == 0
+    (said,) = world.said
+    assert "No fix was found. The model went round in circles. Try another model." in said
+    assert "- `core.py:1` `add`: named in the issue" in said
+    assert "- Changed core.py: its test still fails." in said
+    assert "```diff\ndiff --git a/setup.py" in said
+    assert "swe-agent-handover" not in said
+    assert world.outputs["outcome"] == "none"
+
+
+def test_the_budget_ended_first(world: World) -> None:
+    world.run(DIFF, exit=4)
+    assert "The budget ended before there was a fix." in world.said[0]
+    assert "What it had changed by then is no fix. It is `patch.diff` in `handover.tar`" in world.said[0]
+    assert (world.outputs["outcome"], world.branches) == ("budget", ["main"])
+
+
+@pytest.mark.parametrize(("code", "fix"), [(3, "Set OPENAI_API_KEY."), (5, "Start Docker."), (75, "Try again later.")])
+def test_an_error_is_told_with_its_fix(world: World, code: int, fix: str) -> None:
+    assert world.run(b"", exit=code, result={"error": {"code": code, "message": "It broke.", "fix": fix}}) == 0
+    assert f"It could not be worked on: It broke. {fix}".replace("_", "") in world.said[0].replace("_", "").replace(
+        "`", ""
+    )
+    assert world.outputs["outcome"] == "error"
+
+
+def test_a_solving_job_that_died_is_told_with_its_run(world: World) -> None:
+    assert world.run(None) == 0
+    assert "ended without a result" in world.said[0]
+    assert "actions/runs/77" in world.said[0]
+    assert world.outputs["outcome"] == "died"
+
+
+# What is not as it was
+
+
+def test_an_errand_of_another_digest_is_not_acted_on(world: World) -> None:
+    world.run(None)
+    before = world.written()
+    with pytest.raises(UsageError, match="not what the gate wrote"):
+        publish(world.folder / "errand.json", "0" * 64, None, "", world.checkout)
+    assert world.written() == before
+
+
+def test_an_errand_of_another_repository_is_not_acted_on(world: World) -> None:
+    with pytest.raises(UsageError, match="is for octo/other"):
+        world.run(asked=world.errand(repository="octo/other"))
+    assert world.written() == []
+
+
+def test_a_handover_that_was_swapped_is_not_published(world: World) -> None:
+    asked = world.errand()
+    digest = errand.write(asked, world.folder / "errand.json")
+    (world.folder / "handover.tar").write_bytes(b"x")
+    with pytest.raises(UsageError, match="not what the solving job wrote"):
+        publish(world.folder / "errand.json", digest, world.folder / "handover.tar", "0" * 64, world.checkout)
+    assert "not what the solving job wrote" in world.said[0]
+    assert (world.outputs, world.branches) == ({"outcome": "error", "pull": ""}, ["main"])
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"errand": "0" * 64}, "another errand"),
+        ({"base": "0" * 40}, "another errand"),
+        ({"verdict": UNPROVEN}, "contradicts itself"),
+        ({"diff": b""}, "contradicts itself"),
+        ({"exit": 6, "verdict": VERIFIED}, "contradicts itself"),
+    ],
+    ids=["errand", "base", "verdict", "nothing", "exit"],
+)
+def test_a_handover_that_does_not_agree_is_not_published(world: World, told: dict[str, Any], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        world.run(**told)
+    assert why in world.said[0]
+    assert world.branches == ["main"]
+
+
+def test_what_models_say_names_nobody_and_links_nothing(world: World) -> None:
+    nasty = "cc @octocat fixes #99 <!-- hidden --> ![x](https://evil.example/x.png)"
+    world.run(exit=6, title=nasty, cause=nasty, change=nasty, tried=(nasty,), attempts=(nasty,))
+    (said,) = world.said
+    assert "Instructions to the agent were found" in said
+    prose = re.sub(r"`[^`]*`", "", said.partition("-->")[2])
+    assert not re.search(r"@octocat|#99|<!--|!\[|https://evil", prose)
+
+
+def test_a_second_run_after_a_crash_before_the_pull_request(world: World) -> None:
+    world.hub.fault("POST", r"/pulls$", status=502, times=1)
+    with pytest.raises(TryLater):
+        world.run()
+    assert (world.branches, world.repo.pulls) == (["main", "swe-agent/issue-1"], [])
+    assert "Try again" in world.said[0]
+    assert world.run() == 0
+    assert (world.branches, len(world.repo.pulls), len(world.said)) == (["main", "swe-agent/issue-1"], 1, 1)
+    assert "#2 is a draft" in world.said[0]
+
+
+def test_a_second_run_after_a_crash_before_the_comment(world: World) -> None:
+    world.hub.fault("POST", r"/comments$", status=502, times=1)
+    with pytest.raises(TryLater):
+        world.run()
+    assert world.run() == 0
+    assert (len(world.branches), len(world.repo.pulls), len(world.said)) == (2, 1, 1)
+    assert world.outputs == {"outcome": "pull", "pull": "2"}
+
+
+def test_the_whole_workflow_again_makes_no_second_pull_request(world: World) -> None:
+    world.run()
+    world.run(DIFF.replace(b"a + b", b"b + a"))
+    assert (len(world.branches), len(world.repo.pulls)) == (2, 1)
+    assert "A pull request for #1 is open: #2. So nothing was pushed. The patch is verified." in world.said[0]
+    assert world.outputs == {"outcome": "skipped", "pull": ""}
+
+
+def test_a_pull_request_of_somebody_elses_meanwhile(world: World) -> None:
+    world.push("topic", {"core.py": "x = 1\n"})
+    world.repo.pull("topic", "main", author="bob", title="Add", body="Closes #1")
+    world.run()
+    assert "A pull request for #1 is open: #2." in world.said[0]
+    assert "swe-agent/issue-1" not in world.branches
+
+
+def test_an_issue_that_was_closed_meanwhile(world: World) -> None:
+    world.issue.close()
+    world.run()
+    assert "#1 was closed meanwhile. So nothing was pushed." in world.said[0]
+    assert world.branches == ["main"]
+
+
+def test_a_pull_request_with_this_patch_that_was_closed_stays_so(world: World) -> None:
+    world.run()
+    world.repo.pulls[0].close(None)
+    world.run()
+    assert "#2 with this very patch was closed." in world.said[0]
+    assert len(world.repo.pulls) == 1
+
+
+def test_a_branch_that_is_taken_is_left_alone(world: World) -> None:
+    taken = world.push("swe-agent/issue-1", {"x.py": "x = 1\n"})
+    world.run()
+    assert git(world.repo.git, "rev-parse", "swe-agent/issue-1") == taken
+    assert world.repo.pulls[0].head == "swe-agent/issue-1-2"
+
+
+@pytest.mark.parametrize(("files", "fits"), [({"README.md": "# Calculator\n"}, True), ({"core.py": "x\n"}, False)])
+def test_a_base_that_went_on(world: World, files: dict[str, str], fits: bool) -> None:
+    world.push("main", files)
+    world.run()
+    assert ("`main` went on meanwhile" not in str(world.repo.pulls[0].body)) is fits
+    assert git(world.repo.git, "rev-parse", "swe-agent/issue-1^") == world.base
+
+
+def test_a_dry_run_writes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWE_AGENT_GITHUB_DRY_RUN", "true")
+    assert world.run() == 0
+    assert world.written() == []
+    summary = world.summary.read_text()
+    assert "This would be a draft pull request." in summary
+    assert "**Proof:**" in summary
+    world.run(exit=6)
+    assert "not proven" in world.summary.read_text()
+    assert world.written() == []
+
+
+def test_what_was_held_is_settled(world: World) -> None:
+    place = repository(own_repository())
+    held = sticky.hold(place, sticky.Sticky(1), "Working on it.", Charge("77", "2026-01-02T04:00:00Z", 2.0))
+    world.run(None)
+    assert sticky.find(place, 1, BOT).charges == held.charges
+    world.run()
+    (charge,) = sticky.find(place, 1, BOT).charges
+    assert (charge.spent, charge.pull, charge.journal) == (0.25, 2, True)
+    world.run(b"", exit=1, result={"usage": {**RESULT["usage"], "dollars": None}})
+    assert sticky.find(place, 1, BOT).charges[0].spent == 2.0
+    assert len(world.said) == 1

@@ -1,0 +1,124 @@
+"""A repository on the fake of GitHub with an issue, and the publishing job as the workflow starts it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.github import errand, handover
+from agent.github.errand import Errand
+from agent.github.handover import Outcome
+from agent.github.publish import publish
+from tests.conftest import git
+from tests.github import Hub, Issue, Repo
+from trajectories.records import Issue as Asked
+
+BOT = "github-actions[bot]"
+RIGHTS = {"contents": "write", "issues": "write", "pull_requests": "write"}
+CORE = "def add(a, b):\n    return a - b\n"
+DIFF = b"""diff --git a/core.py b/core.py
+--- a/core.py
++++ b/core.py
+@@ -1,2 +1,2 @@
+ def add(a, b):
+-    return a - b
++    return a + b
+"""
+SETUP = b"""diff --git a/setup.py b/setup.py
+new file mode 100644
+--- /dev/null
++++ b/setup.py
+@@ -0,0 +1 @@
++x = 1
+"""
+WORKFLOW = SETUP.replace(b"setup.py", b".github/workflows/x.yml")
+VERIFIED: dict[str, Any] = {
+    **{"kind": "verified", "granularity": "test", "red": True, "green": True, "red_again": True, "no_loss": True},
+    **dict.fromkeys(("checks", "contradicted", "flaky", "lost"), ()),
+    "tests": ["test_core.py::test_add"],
+    "commands": ["python -m pytest test_core.py::test_add"],
+    "notes": ["The suite with the patch: 12 passed."],
+}
+UNPROVEN = {**VERIFIED, "kind": "unproven", "green": False, "red_again": None, "no_loss": None, "notes": ["It hangs."]}
+NONE: dict[str, Any] = {
+    **VERIFIED,
+    **{"kind": "none", "red": None, "green": None, "red_again": None, "no_loss": None},
+    **dict.fromkeys(("tests", "commands", "notes"), ()),
+}
+RESULT: dict[str, Any] = {
+    **{"run": "20260101-000000-abcdef", "exit": 0, "verdict": VERIFIED, "steps": 3, "seconds": 61.0},
+    **{"directory": "/runs/x", "word": ""},
+    "usage": {"dollars": 0.25, "input_tokens": 9000, "cached_tokens": 0, "output_tokens": 1000, "calls": 4},
+}
+
+
+class World:
+    """A repository on the hub with an issue, and a publishing job as the workflow starts it."""
+
+    def __init__(self, hub: Hub, repo: Repo, checkout: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.hub, self.repo, self.checkout, self.folder = hub, repo, checkout, folder
+        self.issue: Issue = repo.issue("add() subtracts", "add(2, 3) gives -1.", author="ada")
+        self.base = git(repo.git, "rev-parse", "main")
+        self.output, self.summary = folder / "output", folder / "summary"
+        for name, value in {**hub.env(actor="ada", token="publish"), "GITHUB_RUN_ID": "77"}.items():
+            patch.setenv(name, value)
+        patch.setenv("GITHUB_OUTPUT", str(self.output))
+        patch.setenv("GITHUB_STEP_SUMMARY", str(self.summary))
+
+    def errand(self, **other: Any) -> Errand:
+        known = Asked("add() subtracts", "add(2, 3) gives -1.", author="ada", trust="member")
+        at = "2026-01-02T04:00:00Z"
+        asked = Errand("fix", "octo/calc", self.issue.number, known, "ada", at, self.base, "main", 2.0)
+        return replace(asked, **other)
+
+    def run(
+        self, diff: bytes | None = DIFF, *, exit: int = 0, verdict: Any = None, asked: Errand | None = None, **told: Any
+    ) -> int:
+        """Publish a run that ended so; diff None: it left nothing."""
+        self.output.write_text("")
+        self.summary.write_text("")
+        digest = errand.write(asked or self.errand(), self.folder / "errand.json")
+        if diff is None:
+            return publish(self.folder / "errand.json", digest, None, "", self.checkout)
+        proven = verdict or {0: VERIFIED, 6: UNPROVEN}.get(exit, NONE)
+        result = {**RESULT, "exit": exit, "verdict": proven, **told.pop("result", {})}
+        said = {"model": "gpt-x", "title": "Add instead of subtracting", "cause": "The sign was wrong."}
+        said["change"] = "add() adds now."
+        about = {"errand": digest, "base": (asked or self.errand()).base, "exit": exit, "result": result}
+        outcome = Outcome(**{**about, **said, **told})
+        packed = handover.pack(outcome, diff, self.folder / "handover.tar")
+        return publish(self.folder / "errand.json", digest, self.folder / "handover.tar", packed, self.checkout)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        lines = self.output.read_text().splitlines()
+        return {lines[at].partition("<<")[0]: lines[at + 1] for at in range(0, len(lines), 3)}
+
+    @property
+    def branches(self) -> list[str]:
+        return git(self.repo.git, "for-each-ref", "--format=%(refname:short)").split()
+
+    @property
+    def said(self) -> list[str]:
+        """What the bot says on the issue."""
+        return [comment.body for comment in self.issue.comments if comment.author.login == BOT]
+
+    def written(self) -> list[str]:
+        """What was asked of the API that is not reading, and pushes."""
+        reading = ("GET /", "POST /octo/calc.git/git-upload-pack")
+        asked = [f"{one.method} {one.path}" for one in self.hub.requests]
+        return [each for each in asked if not each.startswith(reading)]
+
+    def push(self, branch: str, files: dict[str, str], base: str = "main") -> str:
+        """Somebody's commit on top of `base`, at a branch of the server; its id."""
+        folder = self.folder / f"clone{len(list(self.folder.iterdir()))}"
+        git(self.folder, "clone", "-q", "-b", base, str(self.repo.git), str(folder))
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        git(folder, "add", "-A")
+        git(folder, "commit", "-q", "-m", "Somebody's")
+        git(folder, "push", "-q", "origin", f"HEAD:{branch}")
+        return git(folder, "rev-parse", "HEAD")

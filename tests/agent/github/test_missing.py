@@ -1,0 +1,66 @@
+"""Which permission or setting is missing is said in GitHub's own terms, in the comment and as the job's error."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.agent.github.publishing import BOT, RIGHTS, World
+from trajectories.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("bot", "rights", "fix"),
+    [
+        (BOT, {"contents": "read"}, "Add `contents: write` to `permissions:` of the workflow that calls swe-agent."),
+        (BOT, {"pull_requests": "read"}, "Add `pull-requests: write` to `permissions:` of the workflow that calls"),
+        ("x[bot]", {"contents": "read"}, "Give the App `contents: write`, and accept that in its installation"),
+        ("x[bot]", {"pull_requests": "read"}, "Give the App `pull-requests: write`, and accept that"),
+    ],
+    ids=["contents", "pulls", "app contents", "app pulls"],
+)
+def test_a_right_that_is_missing_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, bot: str, rights: dict[str, str], fix: str
+) -> None:
+    world.hub.token("publish", bot, permissions=RIGHTS | rights, app=True)
+    monkeypatch.setenv("SWE_AGENT_GITHUB_BOT", bot)
+    with pytest.raises(ConfigError) as error:
+        world.run()
+    assert error.value.fix.startswith(fix)
+    assert error.value.fix.replace("`", "") in world.summary.read_text().replace("`", "")
+    assert world.outputs["outcome"] == "error"
+
+
+def test_a_right_to_comment_that_is_missing_is_named(world: World) -> None:
+    world.hub.token("publish", BOT, permissions=RIGHTS | {"issues": "read"}, app=True)
+    with pytest.raises(ConfigError) as error:
+        world.run()
+    assert error.value.fix == "Add `issues: write` to `permissions:` of the workflow that calls swe-agent."
+
+
+def test_actions_that_may_not_open_pull_requests(world: World) -> None:
+    world.repo.actions_may_open_pulls = False
+    with pytest.raises(ConfigError) as error:
+        world.run()
+    setting = (
+        "Settings > Actions > General > Workflow permissions > Allow GitHub Actions to create and approve pull requests"
+    )
+    assert setting in error.value.fix
+    assert "Allow GitHub Actions to create and approve pull requests" in world.said[0]
+    world.repo.actions_may_open_pulls = True
+    assert world.run() == 0
+    assert (len(world.repo.pulls), len(world.branches)) == (1, 2)
+
+
+def test_a_repository_in_the_archive(world: World) -> None:
+    world.repo.archived = True
+    with pytest.raises(ConfigError) as error:
+        world.run()
+    assert error.value.fix.endswith("Unarchive this repository.")
+
+
+def test_a_token_that_is_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "ended")
+    with pytest.raises(ConfigError) as error:
+        world.run()
+    assert "see the secret" in error.value.fix
+    assert "ended" not in world.summary.read_text().split()
