@@ -85,8 +85,8 @@ def _visible(text: str, counts: Counter[str]) -> str:
 
     def kept(match: re.Match[str]) -> str:
         before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
-        joins = match[0] in _JOINERS and _joinable(before) and _joinable(after)
-        varies = match[0] in _VARIANTS and (_joinable(before) or (before and before in "0123456789#*"))
+        joins = match[0] in _JOINERS and _joinable(before, _VARIANTS) and _joinable(after)
+        varies = match[0] in _VARIANTS and _joinable(before, "0123456789#*")
         if match["flag"] or joins or varies:
             return match[0]
         counts[CHARACTER] += 1
@@ -95,9 +95,9 @@ def _visible(text: str, counts: Counter[str]) -> str:
     return _INVISIBLE.sub(kept, text)
 
 
-def _joinable(character: str) -> bool:
-    """Whether it is neither ASCII nor invisible itself; what colours an emoji may be followed by what joins it."""
-    return character > "\u00ff" and (character in _VARIANTS or not _INVISIBLE.match(character))
+def _joinable(character: str, too: str = "") -> bool:
+    """Whether it is one of an emoji's or a script's that joins its letters, or one of those `too`."""
+    return bool(character) and (character in too or (character > "\u00ff" and not _INVISIBLE.match(character)))
 
 
 def _parts(text: str, counts: Counter[str]) -> Iterator[tuple[str, bool]]:

@@ -24,6 +24,8 @@ MOST_KEPT = 2_000
 """Answers; the oldest go."""
 LARGEST = 5_000_000
 MOST_PAGES = 10
+FULL = 100
+"""Items of a page."""
 SCHEMA = "CREATE TABLE answers (key TEXT PRIMARY KEY, etag TEXT, link TEXT, body TEXT)"
 _LAST = re.compile(r"[?&]page=(\d{1,6})[^>]*>;\s*rel=\"last\"")
 
@@ -50,24 +52,29 @@ class Reader:
         """What stands at a path of the API. Raises what `client.asking` translates."""
         return self._parsed(self._asked(path, {}).body)
 
-    def pages(self, path: str, most: int = MOST_PAGES) -> tuple[list[Any], int]:
+    def pages(self, path: str) -> tuple[list[Any], int]:
         """All items of a list, a hundred a page, and the number of pages that were left out: of a list of more than
-        `most` pages the first and the last are read."""
-        answer = self._asked(path, {"per_page": 100})
-        found = self._parsed(answer.body)
+        `MOST_PAGES` the first and the last are read."""
+        answer = self._asked(path, {"per_page": FULL})
+        found = self._listed(path, answer)
         last = _LAST.search(answer.link)
         count = int(last[1]) if last else 1
-        numbers = [n for n in range(2, count + 1) if n <= most // 2 or n > count - (most - most // 2)]
+        half = MOST_PAGES // 2
+        numbers = [n for n in range(2, count + 1) if n <= half or n > count - half]
         if not last and 'rel="next"' in answer.link:
-            numbers = list(range(2, most + 1))
+            numbers = list(range(2, MOST_PAGES + 1))
         for number in numbers:
-            answer = self._asked(path, {"per_page": 100, "page": number})
-            found = found + self._parsed(answer.body)
+            answer = self._asked(path, {"per_page": FULL, "page": number})
+            found = found + self._listed(path, answer)
             if not answer.link and not last:
                 break
+        return found, max(0, count - 1 - len(numbers)) if last else 0
+
+    def _listed(self, path: str, answer: Answer) -> list[Any]:
+        found = self._parsed(answer.body)
         if not isinstance(found, list):
             raise _nonsense(path)
-        return found, max(0, count - 1 - len(numbers)) if last else 0
+        return found
 
     def close(self) -> None:
         if self._cache is not None:
@@ -76,6 +83,8 @@ class Reader:
     def _asked(self, path: str, parameters: dict[str, Any]) -> Answer:
         key = f"{self._who} {path} {parameters}"
         known = self._known(key)
+        if known and "page" not in parameters and self._is_full(known):
+            known = None
         headers = {"If-None-Match": known.etag} if known else {}
         status, told, body = self._requester.requestJson("GET", path, parameters, headers)
         if status == 304 and known:
@@ -89,6 +98,12 @@ class Reader:
         self._parsed(body)
         self._keep(key, answer)
         return answer
+
+    def _is_full(self, first: Answer) -> bool:
+        """Whether there may be more pages now than the answer tells: its ETag does not change with those behind it, and
+        no Link comes with a 304 (https://github.com/app-sre/github-mirror/pull/113)."""
+        found = self._parsed(first.body)
+        return isinstance(found, list) and len(found) >= FULL
 
     def _known(self, key: str) -> Answer | None:
         if self._cache is None:
