@@ -107,7 +107,7 @@ def _put_together(
     data: Mapping[str, Any], comments: Sequence[Any], events: Sequence[Any], address: Address, pictures: bool
 ) -> Issue:
     issue = replace(issue_of(data), url=address.issue_url)
-    if not issue.title and not issue.body.strip():
+    if not issue.title and not shown(str(data.get("body") or "")).text.strip():
         raise UsageError(f"The issue at {address.issue_url} is empty.", "Write what goes wrong and what should happen.")
     said = [comment_of(each) for each in comments if isinstance(each, Mapping)]
     around = {each.url: each for event in events if (each := linked(event, address))}

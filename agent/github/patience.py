@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from github import GithubException
 from requests import TooManyRedirects
 from urllib3 import BaseHTTPResponse, Retry
 from urllib3.exceptions import MaxRetryError, ResponseError
@@ -13,7 +14,10 @@ LONGEST_WAIT = 60
 TRIES_MORE = 2
 MOST_HOPS = 5
 LIMITED = (403, 429)
-MOVED = (301, 302, 307, 308)
+FOLLOWED = 301
+"""The one redirect that PyGithub follows. Others it takes for success: what is to be written under a repository's old
+name (307) would seem done."""
+MOVED = (FOLLOWED, 302, 307, 308)
 TROUBLE = (500, 502, 503, 504)
 
 
@@ -34,8 +38,8 @@ class Patience(Retry):
         )
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        self._hops = self._hops + 1 if status_code in MOVED else 0
-        if self._hops > MOST_HOPS:
+        self._hops = self._hops + 1 if status_code == FOLLOWED else 0
+        if self._hops > MOST_HOPS or (status_code in MOVED and not self._hops):
             return True  # `increment` ends it
         if status_code in LIMITED:
             return has_retry_after
@@ -50,10 +54,12 @@ class Patience(Retry):
         _pool: Any = None,
         _stacktrace: Any = None,
     ) -> Self:
-        """Raises MaxRetryError, upon which the answer is handed on as it is; TooManyRedirects."""
+        """Raises MaxRetryError, upon which the answer is handed on as it is; TooManyRedirects, GithubException."""
         if response is not None and response.status in MOVED:
             self._hops = 0
             response.close()
+            if response.status != FOLLOWED:
+                raise GithubException(response.status)
             raise TooManyRedirects("it sends us on and on")
         if response is not None and (self.get_retry_after(response) or 0) > LONGEST_WAIT:
             raise MaxRetryError(_pool, url or "", ResponseError("too long a wait"))

@@ -40,6 +40,8 @@ def refused(error: GithubException, what: str, needs: str = "") -> SweAgentError
                 if needs
                 else "Check the address, or set GITHUB_TOKEN to a token that may read it.",
             )
+        case status if 300 <= status < 400:
+            return UsageError(f"What GitHub was asked to {what} has another address now.", "Use its new address.")
         case status if 400 <= status < 500:
             told = f": {said}" if said else f" ({status})."
             return UsageError(f"GitHub refuses to {what}{told}", "")

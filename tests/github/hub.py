@@ -33,8 +33,17 @@ SECONDARY = (
 class Fault:
     method: str
     path: re.Pattern[str]
+    page: str
     answer: Answer
     times: int
+
+    def hits(self, request: Request) -> bool:
+        return (
+            self.times > 0
+            and self.method in (request.method, "*")
+            and self.page in ("", request.query.get("page", ""))
+            and self.path.search(request.path) is not None
+        )
 
 
 class Hub:
@@ -122,12 +131,13 @@ class Hub:
         headers: Mapping[str, str] | None = None,
         times: int = 1,
         raw: bytes | None = None,
+        page: str = "",
     ) -> None:
-        """The next `times` such requests are answered so, whatever they ask. Without a body in GitHub's usual words;
-        `raw` is what something between GitHub and the client says."""
+        """The next `times` such requests are answered so, whatever they ask; with `page` those for that page of a list.
+        Without a body in GitHub's usual words; `raw` is what something between GitHub and the client says."""
         usual = Refused(status).answer.body
         given = Answer(status, usual if body is None else body, headers or {}, raw, strange=raw is not None)
-        self.faults.append(Fault(method, re.compile(path), given, times))
+        self.faults.append(Fault(method, re.compile(path), page, given, times))
 
     def secondary(
         self, method: str, path: str, *, retry_after: int | None = 60, status: int = 403, times: int = 1

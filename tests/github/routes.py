@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
@@ -57,7 +57,7 @@ class Call:
             there = found.gone
             if there.repo.private and not (self.token and there.repo.may(self.me, "read")):
                 raise Refused(404)
-            raise moved(self.request, f"{there.repo.api}/issues/{there.number}", self.hub.api)
+            raise moved(self.request, f"{there.repo.api}/issues/{there.number}")
         if found.gone:
             raise Refused(410, "This issue was deleted")
         if not self.repo.has_issues and not isinstance(found, Pull):
@@ -136,7 +136,7 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
     return best, {name: unquote(value) for name, value in found.groupdict().items()}
 
 
-def moved(request: Request, to: str, api: str, headers: Mapping[str, str] | None = None) -> Refused:
+def moved(request: Request, to: str) -> Refused:
     """GitHub's answer for a thing that is at another address now: for reading 301, else 307."""
     status = 301 if request.method in ("GET", "HEAD") else 307
     refused = Refused(status, Location=to)

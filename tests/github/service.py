@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import traceback
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from tests.github import access
 from tests.github.access import ANONYMOUS, LIMIT, Quota, Token
@@ -64,7 +66,8 @@ def _done(hub: Hub, call: Call, handler: object) -> Answer:
         name = f"{call.parts['owner']}/{call.parts['repo']}".lower()
         if name not in hub.repos and (to := hub.moved.get(name)):
             rest = re.sub(r"^/repos/[^/]+/[^/]+", "", call.request.path)
-            raise moved(call.request, f"{hub.api}/repositories/{to.id}{rest}", hub.api)
+            query = f"?{urlencode(call.request.query)}" if call.request.query else ""
+            raise moved(call.request, f"{hub.api}/repositories/{to.id}{rest}{query}")
         access.check(call.token, call.repo, call.needs)
     elif call.token is None and call.needs:
         raise Refused(401, "Requires authentication")
@@ -75,7 +78,7 @@ def _done(hub: Hub, call: Call, handler: object) -> Answer:
 
 def _fault(hub: Hub, request: Request) -> Answer | None:
     for fault in hub.faults:
-        if fault.times and fault.method in (request.method, "*") and fault.path.search(request.path):
+        if fault.hits(request):
             fault.times -= 1
             return fault.answer
     return None
@@ -102,13 +105,14 @@ def _limited(hub: Hub, request: Request, token: Token | None) -> Answer | None:
 
 
 def _changed(request: Request, given: Answer) -> Answer:
-    """With an ETag, or only that what the client has is as it was; that costs nothing."""
+    """With an ETag, or only that what the client has is as it was; that costs nothing. The tag is of the body alone,
+    and no Link comes with a 304: https://github.com/app-sre/github-mirror/pull/113."""
     if request.method != "GET" or given.status != 200:
         return given
     tag = f'W/"{sha256(given.data).hexdigest()}"'
-    status = 304 if tag in request.headers.get("if-none-match", "") else 200
-    kept = {name: value for name, value in given.headers.items() if status == 200 or name == "Link"}
-    return Answer(status, given.body if status == 200 else None, {**kept, "ETag": tag})
+    if tag in request.headers.get("if-none-match", ""):
+        return Answer(304, headers={"ETag": tag})
+    return replace(given, headers={**given.headers, "ETag": tag})
 
 
 def _headers(hub: Hub, token: Token | None, given: Answer) -> dict[str, str]:
