@@ -21,6 +21,10 @@ HERE = "Answered here"
 ARTIFACT, FILE, DIFF = "swe-agent-handover", "handover.tar", "patch.diff"
 """Where the patch is that was judged, as the workflow uploads it."""
 MOST = 10
+LANGUAGES = frozenset(
+    ("bash", "c", "cpp", "diff", "go", "java", "js", "json", "python", "py", "rust", "sh", "toml", "ts")
+)
+"""That a block of code may be said to be in: others (`mermaid`, `suggestion`, …) GitHub acts on."""
 APPROVAL = (
     "CI waits until somebody with write access presses *Approve workflows to run*, as GitHub has it for what a "
     "workflow's own token pushes; with a GitHub App's token it does not."
@@ -51,7 +55,7 @@ def answered(outcome: Outcome) -> str:
 def unproven(outcome: Outcome) -> str:
     """There is a patch, and no proof."""
     said = [
-        "There is a patch, but it is not proven, so there is no pull request from it.",
+        "There is a patch, but it is not proven, so it is not published.",
         _why(outcome),
         _proof(outcome),
         _where(outcome),
@@ -100,7 +104,8 @@ def prose(text: str) -> str:
     """A model's answer: its paragraphs, lists and blocks of code stay."""
     shown, last = [], 0
     for match in _FENCE.finditer(text):
-        shown += [_lines(text[last : match.start()]), fenced(match[3].rstrip("\n"), match[2])]
+        language = match[2] if match[2] in LANGUAGES else ""
+        shown += [_lines(text[last : match.start()]), fenced(match[3].rstrip("\n"), language)]
         last = match.end()
     return "\n\n".join(filter(None, [*shown, _lines(text[last:])]))
 

@@ -16,7 +16,7 @@ from aci.outbox import Outbox
 from aci.pushing import Moved, fetch, push, tip
 from agent.github import comments
 from agent.github.busy import check_free
-from agent.github.checking import judge
+from agent.github.checking import Findings, judge
 from agent.github.client import asking
 from agent.github.missing import OWN_TOKEN
 from agent.github.neutral import code
@@ -75,13 +75,14 @@ def place(placing: Placing) -> Ended:
         tree = outbox.tree(asked.base, placing.diff)
     except UsageError as error:
         return Ended("refused", comments.refused((error.message,), outcome))
-    size, secrets = len(placing.diff), (placing.address.token,)
-    findings = judge(outbox, asked.base, tree, size, placing.rules.max_patch, secrets)
+    findings = _judged(placing, tree)
     if findings.refused:
         return Ended("refused", comments.refused(findings.refused, outcome))
     if outcome.exit != 0 and not placing.rules.open_unproven:
         return Ended("unproven", comments.unproven(outcome))
     draft = drafted(outbox, asked.base, tree, outcome, asked.number if asked.kind == "fix" else 0)
+    if draft.tree != tree and (findings := _judged(placing, draft.tree)).refused:
+        return Ended("refused", comments.refused(findings.refused, outcome))
     at = int(datetime.fromisoformat(asked.at).timestamp())
     commit = outbox.commit(draft.tree, asked.base, draft.message, at, _author(placing.rules))
     try:
@@ -90,6 +91,11 @@ def place(placing: Placing) -> Ended:
         return _opened(placing, commit, draft, findings.flagged)
     except (Moved, Skipped) as reason:
         return Ended("skipped", comments.withheld(str(reason), outcome))
+
+
+def _judged(placing: Placing, tree: str) -> Findings:
+    size, most, secrets = len(placing.diff), placing.rules.max_patch, (placing.address.token,)
+    return judge(placing.outbox, placing.asked.base, tree, size, most, secrets)
 
 
 def _opened(placing: Placing, commit: str, draft: Draft, flagged: Mapping[str, str]) -> Ended:
@@ -101,11 +107,12 @@ def _opened(placing: Placing, commit: str, draft: Draft, flagged: Mapping[str, s
     if there and (pull := pull_from(place, head)):
         if pull.state != "open":
             raise Skipped(f"#{pull.number} with this very patch was closed.")
-        return Ended("pull", comments.opened(pull.number, placing.outcome, list(_waits(placing))), pull.number)
+        return Ended("pull", comments.opened(pull.number, placing.outcome, _waits(placing)), pull.number)
     _check_open(placing)
     check_free(place, placing.address.server, asked.repository, asked.number, placing.rules)
     notes = [*_waits(placing), *_gone_on(placing)]
-    text = draft.text(flagged, notes)
+    policies = [f"The project's policy on AI: {url}" for url in asked.policies]
+    text = draft.text(flagged, [*notes, *policies])
     if placing.rules.dry_run:
         shown = f"{code(branch)} into {code(asked.target)}: {code(draft.title)}\n\n{text}"
         return Ended("pull", "This would be a draft pull request.", shown=shown)
@@ -145,18 +152,16 @@ def _continued(placing: Placing, commit: str) -> Ended:
             raise Skipped(f"{code(asked.branch)} went on meanwhile." if at else f"{code(asked.branch)} is gone.")
         if not placing.rules.dry_run:
             push(placing.outbox, commit, asked.branch, placing.url, token, new=False)
-    notes = list(_waits(placing))
-    return Ended("commit", comments.committed(commit, asked.branch, outcome, notes), asked.number)
+    return Ended("commit", comments.committed(commit, asked.branch, outcome, _waits(placing)), asked.number)
 
 
 def _author(rules: Rules) -> tuple[str, str]:
     return rules.bot, OWN_ADDRESS if rules.bot == OWN_TOKEN else f"{rules.bot}@users.noreply.github.com"
 
 
-def _waits(placing: Placing) -> Iterator[str]:
+def _waits(placing: Placing) -> list[str]:
     """What is to be known of CI."""
-    if placing.rules.bot == OWN_TOKEN:
-        yield comments.APPROVAL
+    return [comments.APPROVAL] if placing.rules.bot == OWN_TOKEN else []
 
 
 def _gone_on(placing: Placing) -> Iterator[str]:

@@ -6,11 +6,14 @@ errand; what the solving job handed over is a stranger's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aci.outbox import outbox
 from aci.repository import Repository
+from aci.view import mask
 from agent.github import comments, errand, handover, sticky
 from agent.github.address import Address, own_repository
 from agent.github.client import repository
@@ -43,10 +46,13 @@ def publish(asked: Path, digest: str, handed: Path | None, handed_digest: str, r
     there, outcome, failed = repository(address), None, None
     try:
         outcome, diff = _handed(handed, handed_digest, known, digest)
+        outcome = outcome and _masked(outcome, address.token)
         ended = _ended(repo, there, address, rules, known, outcome, diff)
     except SweAgentError as error:
         failed = explained(error, rules)
         ended = Ended("error", comments.failed(failed.message, failed.fix, outcome))
+    if known.kind == "follow-up":
+        ended = replace(ended, pull=known.number)
     tell(outcome=ended.word, pull=str(ended.pull or ""))
     dry = "Dry run: nothing is written to GitHub.\n\n" if rules.dry_run else ""
     summarise("\n\n".join(filter(None, [f"{dry}{ended.text}", ended.shown])))
@@ -72,6 +78,19 @@ def _handed(file: Path | None, digest: str, asked: Errand, errand_digest: str) -
     if not answers and verified != (outcome.exit == 0 and bool(diff)):
         raise UsageError("The handover contradicts itself: its exit, its verdict and its patch do not agree.", AGAIN)
     return outcome, diff
+
+
+def _masked(outcome: Outcome, token: str) -> Outcome:
+    """Without what has the shape of a key: what is told is public."""
+
+    def hidden(value: Any) -> Any:
+        if isinstance(value, str):
+            return mask(value, (token,))
+        if isinstance(value, Mapping):
+            return {name: hidden(each) for name, each in value.items()}
+        return tuple(map(hidden, value)) if isinstance(value, list | tuple) else value
+
+    return Outcome(**{field.name: hidden(getattr(outcome, field.name)) for field in fields(outcome)})
 
 
 def _ended(
@@ -100,14 +119,19 @@ def _say(
     there: github.Repository.Repository, rules: Rules, asked: Errand, outcome: Outcome | None, ended: Ended
 ) -> None:
     """The answer where it was asked for; and in the one comment, how it ended and what it cost."""
-    text = ended.text
+    text, failed = ended.text, None
     if asked.kind == "follow-up":
-        text = f"{comments.HERE}: {reply(there, asked, rules.bot, text)}"
+        try:
+            text = f"{comments.HERE}: {reply(there, asked, rules.bot, text)}"
+        except SweAgentError as error:
+            failed = error  # then it is said in the one comment
     known = sticky.find(there, asked.number, rules.bot)
     if outcome is None:  # what it spent nobody knows: the hold counts
         sticky.put(there, known, text)
-        return
-    dollars = outcome.result["usage"]["dollars"]
-    spent = asked.budget if dollars is None else dollars
-    journal = bool(outcome.result["run"])
-    sticky.settle(there, known, text, workflow_run(), spent, pull=ended.pull, journal=journal)
+    else:
+        dollars = outcome.result["usage"]["dollars"]
+        spent = asked.budget if dollars is None else dollars
+        journal = bool(outcome.result["run"])
+        sticky.settle(there, known, text, workflow_run(), spent, pull=ended.pull, journal=journal)
+    if failed:
+        raise failed

@@ -70,7 +70,7 @@ def test_what_is_not_proven_is_a_comment(world: World) -> None:
     assert world.run(exit=6) == 0
     assert (world.branches, world.outputs["outcome"]) == (["main"], "unproven")
     (said,) = world.said
-    assert "not proven, so there is no pull request" in said
+    assert "not proven, so it is not published" in said
     assert "The sign was wrong. add() adds now." in said
     assert "It hangs." in said
     assert "python -m pytest test_core.py::test_add" in said
@@ -174,6 +174,26 @@ def test_what_models_say_names_nobody_and_links_nothing(world: World) -> None:
     assert "Instructions to the agent were found" in said
     prose = re.sub(r"`[^`]*`", "", said.partition("-->")[2])
     assert not re.search(r"@octocat|#99|<!--|!\[|https://evil", prose)
+
+
+def test_keys_in_what_models_say_are_not_published(world: World) -> None:
+    key = "ghp_" + "a1B2" * 9
+    world.run(title=f"Add {key}", cause=f"It was {key}.", change=f"It is {key}.")
+    message = git(world.repo.git, "log", "-1", "--format=%B", "swe-agent/issue-1")
+    pull = world.repo.pulls[0]
+    assert key not in f"{message}{pull.title}{pull.body}{world.said}{world.summary.read_text()}"
+
+
+def test_the_projects_policy_is_named(world: World) -> None:
+    world.run(asked=world.errand(policies=("https://example.org/AI_POLICY.md",)))
+    assert "The project's policy on AI: https://example.org/AI_POLICY.md" in str(world.repo.pulls[0].body)
+
+
+def test_a_changelog_is_kept_as_the_repository_keeps_it(world: World) -> None:
+    text = "# Changelog\n\n## Unreleased\n\n### Fixed\n\n- One thing.\n\n## 1.0\n\n### Fixed\n\n- Another.\n"
+    world.base = world.push("main", {"CHANGELOG.md": text})
+    world.run()
+    assert "Add instead of subtracting" in git(world.repo.git, "show", "swe-agent/issue-1:CHANGELOG.md")
 
 
 def test_a_second_run_after_a_crash_before_the_pull_request(world: World) -> None:
