@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -42,10 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         data = found if isinstance(found, bytes) else b""
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        try:
+        with contextlib.suppress(ConnectionError):
             self.wfile.write(data)
-        except ConnectionError:
-            pass
 
     def log_message(self, *_: object) -> None:
         pass
