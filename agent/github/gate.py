@@ -15,15 +15,15 @@ from agent.github.askers import Rights, admit
 from agent.github.assembling import Discussion, issue_as_of, thread_as_of, thread_root
 from agent.github.busy import check_free
 from agent.github.client import asking, repository
-from agent.github.comments import run_link
 from agent.github.errand import Errand, write
 from agent.github.holding import begin, charges_of, check_alone, check_unasked, left
 from agent.github.issue import issue_of
+from agent.github.missing import explained
 from agent.github.neutral import neutral
 from agent.github.outputs import summarise, tell
 from agent.github.parents import asked_at, parent_run
 from agent.github.policies import check_policies
-from agent.github.rules import Rules, load_rules
+from agent.github.rules import Rules, load_rules, workflow_run
 from agent.github.sticky import find, put
 from agent.github.subject import Subject, gone, subject_of
 from agent.github.trigger import Skipped, Trigger, triggered
@@ -46,6 +46,11 @@ class Gate:
     rules: Rules
     rights: Rights
 
+    @property
+    def run(self) -> str:
+        """A link to the workflow's run."""
+        return f"[The run]({self.here.url}/actions/runs/{workflow_run()})" if workflow_run() else ""
+
     @classmethod
     def open(cls) -> Gate:
         rules, here = load_rules(), own_repository()
@@ -57,6 +62,16 @@ def decide(out: Path) -> int:
     """Decide, write the errand to `out`, hold its budget, and tell the next jobs. Returns 0 also where nothing is to be
     done. Raises SweAgentError where GitHub did not say what is needed: then nothing is to be done, either."""
     gate = Gate.open()
+    try:
+        return _decided(gate, out)
+    except SweAgentError as error:
+        told = explained(error, gate.rules)
+        summarise(f"Nothing is done, for it could not be decided. {neutral(f'{told.message} {told.fix}')}")
+        tell(go="false", reason=told.message)
+        raise told from error
+
+
+def _decided(gate: Gate, out: Path) -> int:
     try:
         trigger = triggered(gate.rules)
         answerable = admit(trigger, gate.rules, gate.rights)
@@ -87,8 +102,8 @@ def decide(out: Path) -> int:
 def _let_through(gate: Gate, trigger: Trigger, asked: bool) -> tuple[Errand, str]:
     """The errand, and what is to be said of it. Raises Skipped with what speaks against it."""
     name, place = gate.here.repository, gate.place
-    trigger = asked_at(place, trigger)
     subject = subject_of(place, name, trigger, gate.rules)
+    trigger = asked_at(place, trigger)
     stickies = charges_of(place, dict.fromkeys((trigger.number, subject.issue)), gate.rules.bot)
     if trigger.kind in ("labelled", "opened"):
         check_unasked(stickies.values(), trigger.at)
@@ -117,7 +132,7 @@ def _let_through(gate: Gate, trigger: Trigger, asked: bool) -> tuple[Errand, str
         policies=policies,
     )
     if not gate.rules.dry_run:
-        begin(place, stickies[trigger.number], _working(errand, discussion), errand.budget, gate.rules)
+        begin(place, stickies[trigger.number], _working(errand, discussion, gate.run), errand.budget, gate.rules)
     return errand, discussion.note
 
 
@@ -142,11 +157,11 @@ def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple
     return issue, (), discussion
 
 
-def _working(errand: Errand, discussion: Discussion) -> str:
+def _working(errand: Errand, discussion: Discussion, run: str) -> str:
     """What is shown until the run is published."""
     what = "the request" if errand.kind == "follow-up" else "this issue"
     told = f"At work on {what}, as {neutral(errand.asked_by)} asked, for at most ${errand.budget:.2f}."
-    return "\n\n".join(filter(None, [told, discussion.note, run_link()]))
+    return "\n\n".join(filter(None, [told, discussion.note, run]))
 
 
 def _answer(gate: Gate, trigger: Trigger, reason: str) -> None:
@@ -154,8 +169,8 @@ def _answer(gate: Gate, trigger: Trigger, reason: str) -> None:
     try:
         sticky = find(gate.place, trigger.number, gate.rules.bot)
         before = sticky.text.partition(RULE)[2] if sticky.text.startswith(NOT_DONE) else sticky.text
-        asked = f"{NOT_DONE}{neutral(trigger.actor)} asked, but: {reason}"
-        put(gate.place, sticky, "\n\n".join([asked, run_link()]).strip() + (f"{RULE}{before}" if before else ""))
+        asked = f"{NOT_DONE}{neutral(trigger.actor)} asked, but: {neutral(reason)}"
+        put(gate.place, sticky, "\n\n".join([asked, gate.run]).strip() + (f"{RULE}{before}" if before else ""))
     except SweAgentError as error:
         summarise(f"This could not be said on GitHub: {error.message} {error.fix}")
 

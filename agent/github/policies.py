@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,12 +11,12 @@ from agent.github.policy import refusal
 from agent.github.trigger import Skipped
 
 if TYPE_CHECKING:
-    from github.GitTreeElement import GitTreeElement
     from github.Repository import Repository
 
     from agent.github.address import Address
 
 FOLDERS = (".github", "docs")
+FILES = ("100644", "100755")
 MOST_BYTES, MOST_FILES = 200_000, 6
 _TEXT = re.compile(r"(.+?)(?:\.(?:md|markdown|mdx|rst|txt|adoc))?", re.IGNORECASE)
 _POLICY = re.compile(
@@ -31,11 +30,12 @@ def check_policies(place: Repository, here: Address, base: str, *, asked: bool) 
     guide to contributing does; `asked` as in `policy.refusal`."""
     linked = []
     with asking("read the repository's policy on AI", "contents: read"):
-        for path, file in _files(place, base):
-            text = b64decode(place.get_git_blob(file.sha).content).decode("utf-8", "replace")
+        for path in _files(place, base):
+            file = place.get_contents(path, ref=base)
+            text = "" if isinstance(file, list) else file.decoded_content.decode("utf-8", "replace")
             if sentence := refusal(text, asked=asked):
                 raise Skipped(f"{path} says: {sentence}")
-            if is_policy(file.path):
+            if is_policy(path.rpartition("/")[2]):
                 linked.append(f"{here.url}/blob/{base}/{quote(path)}")
     return tuple(linked)
 
@@ -46,15 +46,15 @@ def is_policy(name: str) -> bool:
     return bool(stem and _POLICY.fullmatch(stem[1]))
 
 
-def _files(place: Repository, base: str) -> list[tuple[str, GitTreeElement]]:
-    """Those of interest, by their paths, policies first."""
+def _files(place: Repository, base: str) -> list[str]:
+    """The paths of those of interest, policies first."""
     top = place.get_git_tree(base).tree
-    found = [(one.path, one) for one in top]
+    found = {one.path: one for one in top}
     for folder in (one for one in top if one.type == "tree" and one.path.lower() in FOLDERS):
-        found += [(f"{folder.path}/{one.path}", one) for one in place.get_git_tree(folder.sha).tree]
-    wanted = [pair for pair in found if pair[1].type == "blob" and 0 < (pair[1].size or 0) <= MOST_BYTES]
-    policies = [pair for pair in wanted if is_policy(pair[1].path)]
-    return (policies + [pair for pair in wanted if _is_guide(pair[1].path)])[:MOST_FILES]
+        found |= {f"{folder.path}/{one.path}": one for one in place.get_git_tree(folder.sha).tree}
+    paths = [path for path, one in found.items() if one.mode in FILES and 0 < (one.size or 0) <= MOST_BYTES]
+    policies = [path for path in paths if is_policy(path.rpartition("/")[2])]
+    return (policies + [path for path in paths if _is_guide(path.rpartition("/")[2])])[:MOST_FILES]
 
 
 def _is_guide(name: str) -> bool:

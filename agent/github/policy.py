@@ -29,7 +29,8 @@ _ELSE = re.compile(
 )
 """What else is forbidden to an AI, by those who do take its code."""
 _MADE = re.compile(
-    r"\b(?:generat|writ(?:e|ten)|produc|creat|made|author|us(?:e|es|ed|ing)\b|involv|assist|outputs?|pair|by|for code)",
+    r"\b(?:generat|wr(?:ite|ote|itten)|produc|creat|made|author|us(?:e|es|ed|ing)\b|involv|assist|output|pair|by"
+    r"|for code)",
     re.IGNORECASE,
 )
 """That something comes from an AI, and is not for one: projects about AI say the word often."""
@@ -53,8 +54,8 @@ _HEDGED = re.compile(
 _UNATTENDED = re.compile(
     r"\b(?:no|not|never)\b.*\b(?:unsupervised|unattended|autonomous|fully automated)\b", re.IGNORECASE
 )
-_SHOWN = 300
-"""Characters of a refusal that are shown."""
+_READ, _SHOWN = 1_000, 300
+"""Characters of a sentence that are judged, and of a refusal that are shown."""
 
 
 def refusal(text: str, *, asked: bool = True) -> str:
@@ -63,7 +64,7 @@ def refusal(text: str, *, asked: bool = True) -> str:
     `asked`: somebody of the project's asked for this very work and will look at it, so that an agent which nobody
     watches is not meant.
     """
-    for sentence in _sentences(text):
+    for sentence in (whole[:_READ] for whole in _sentences(text)):
         if not asked and _AI.search(sentence) and _UNATTENDED.search(sentence):
             return _short(sentence)
         if not (_AI.search(sentence) and _MADE.search(sentence)) or _HEDGED.search(sentence):
@@ -81,9 +82,9 @@ def _short(sentence: str) -> str:
 def _sentences(text: str) -> Iterator[str]:
     """Of a document in Markdown or the like, without its marks. An item of a list, or a heading, ends one, too."""
     text = re.sub(r"<!--.*?(?:-->|\Z)|^(```|~~~).*?^\1.*?$", "", text[:200_000], flags=re.DOTALL | re.MULTILINE)
-    text = re.sub(r"\[([^\]\n]*)\]\([^)\n]*\)", r"\1", text)
+    text = re.sub(r"\[([^\[\]\n]{0,300})\]\([^()\n]{0,300}\)", r"\1", text)
     text = re.sub(r"^[ \t>]+", "", text.replace("\r\n", "\n"), flags=re.MULTILINE)
-    for block in re.split(r"\n[ \t]*\n|\n(?=[-*+#|]|\d+[.)])|(?<=#)\n", text):
+    for block in re.split(r"\n[ \t]*\n|\n(?=[-*+][ \t]|#|\||\d+[.)][ \t])", text):
         first, _, rest = block.partition("\n")
         whole = (first, rest) if first.startswith("#") else (f"{first} {rest}",)
         for part in whole:
