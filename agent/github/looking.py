@@ -77,13 +77,15 @@ def hunks(diff: str) -> Iterator[Hunk]:
     """Every place that a diff of git's changes."""
     starts = [*_FILE.finditer(diff)]
     for number, match in enumerate(starts):
+        if not (path := match[1] or match[2]):
+            continue
         end = starts[number + 1].start() if number + 1 < len(starts) else len(diff)
         section = diff[match.end() : end]
         new = "\nnew file mode " in section.partition("\n@@ ")[0]
         places = [*_HUNK.finditer(section)]
         for at, place in enumerate(places):
             text = section[place.end() + 1 : places[at + 1].start() if at + 1 < len(places) else len(section)]
-            yield _hunk(match[1] or match[2], int(place[1]), place[2], text.split("\n"), new)
+            yield _hunk(path, int(place[1]), place[2], text.split("\n"), new)
 
 
 def _hunk(path: str, start: int, context: str, lines: list[str], new_file: bool) -> Hunk:

@@ -14,7 +14,7 @@ LONGEST = 4_000
 """Characters of one text."""
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_CALLED = re.compile(r"@|#\d|\bGH-\d|://|\bwww\.|[0-9a-f]{7,}", re.IGNORECASE)
+_CALLED = re.compile(r"@|#\d|GH-\d|://|www\.|[0-9a-f]{7,}", re.IGNORECASE)
 _ACTIVE = re.compile(f"{_CALLED.pattern}|_", re.IGNORECASE)
 """What GitHub makes something of, or Markdown does in the midst of a word: such a word is shown as code."""
 _EDGES = re.compile("([(\"'\u201c\u2018,;:]*)(.*?)([)\"'\u201d\u2019,;:.!?]*)", re.DOTALL)
@@ -82,11 +82,12 @@ def _blank(character: str) -> bool:
 
 def _paragraph(line: str, emphasis: bool) -> str:
     shown, last = [], 0
+    line = _TRAILER.sub(r"\1", line)  # who squashes may make a commit's message of it
     for match in _SPAN.finditer(line):
         shown += [_words(line[last : match.start()], emphasis), code(match[1])]
         last = match.end()
     shown.append(_words(line[last:], emphasis))
-    text = "".join(shown).replace("``", "` `")
+    text = re.sub(r"^(?=/\w)", r"\\", "".join(shown).replace("``", "` `"))  # bots obey lines that begin with a slash
     return _LEADING.sub(lambda match: f"{match[1]}{match[2][:-1]}\\{match[2][-1]}", text)
 
 

@@ -120,9 +120,9 @@ def _tamed(line: str) -> str:
     if match := _HEADING.fullmatch(line):
         return f"{match[1]} {_words(match[2])}"
     if match := _BOX.fullmatch(line):
-        return f"{match[1]}[ ] {_words(match[2])}"
+        return f"{match[1]}[ ] {_words(match[2])}".rstrip()
     match = re.match(r"(\s*(?:[-*+]|\d{1,3}[.)]|>)?\s*)(.*)", line)
-    return f"{match[1][:20]}{_words(match[2])}" if match and match[2] else ""
+    return f"{match[1][:20]}{_words(match[2])}".rstrip() if match and match[2] else ""
 
 
 def _words(text: str) -> str:

@@ -1,0 +1,253 @@
+"""A pull request's text: short, true, and nothing in it that strangers could have it do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.github.body import body
+from agent.github.handover import Outcome
+from agent.github.looking import hunks
+from agent.github.template import filled, found
+from tests.agent.github.test_neutral import HOSTILES, check_harmless
+
+DIFF = """\
+diff --git a/calc.py b/calc.py
+--- a/calc.py
++++ b/calc.py
+@@ -7,7 +7,7 @@ class Calculator:
+     pass
+{0}
+{0}
+ def add(a, b):
+-    return a - b
++    return a + b
+ x = 1
+@@ -30,2 +30,3 @@ def last():
+ a
++b
+ c
+diff --git a/tests/test_calc.py b/tests/test_calc.py
+new file mode 100644
+--- /dev/null
++++ b/tests/test_calc.py
+@@ -0,0 +1 @@
++x = 1
+""".replace("{0}", " ")
+VERDICT: dict[str, Any] = {
+    **{"kind": "verified", "granularity": "test", "red": True, "green": True, "red_again": True, "no_loss": True},
+    **dict.fromkeys(("checks", "contradicted", "flaky", "lost"), ()),
+    "tests": ("tests/test_calc.py::test_add",),
+    "commands": ("git apply patch.diff", "pytest tests/test_calc.py::test_add", "pytest"),
+    "notes": ("The suite with the patch: 2 failed, 12 passed in 0.3 s.", "The code under test runs in the process."),
+}
+USAGE = {"dollars": 0.0312, "input_tokens": 9000, "cached_tokens": 0, "output_tokens": 1000, "calls": 4}
+RESULT = {"run": "r", "exit": 0, "verdict": VERDICT, "usage": USAGE, "steps": 3, "seconds": 61.2, "word": ""}
+OUTCOME = Outcome(
+    "", 0, RESULT, "ab12cd34ef567890" * 2, "openai/gpt-5", "Add", "`add` subtracted.", "It adds now.", attempts=()
+)
+FORM = """\
+<!-- Thank you! Fixes #1 @octo/team -->
+Please read [the guide](CONTRIBUTING.md) first.
+
+## Description
+Say **what** changes.
+
+Fixes #(issue)
+
+## Type of change
+- [x] Bug fix (cc @octo/team, #99)
+- [ ] New feature <img src=x>
+
+## How was this tested?
+Describe the tests.
+
+# Checklist
+- [X] I signed the [CLA](https://cla.example/x)
+"""
+DETAILS = ("<details><summary>Repeat it in a checkout of this branch</summary>", "</details>")
+
+
+def outcome(verdict: Mapping[str, Any] | None = None, **more: Any) -> Outcome:
+    return replace(OUTCOME, result={**RESULT, "verdict": {**VERDICT, **(verdict or {})}}, **more)
+
+
+def test_it_says_cause_change_proof_place_and_cost():
+    assert (
+        body(OUTCOME, 12, DIFF)
+        == """\
+Fixes #12.
+
+`add` subtracted. It adds now.
+
+**Proof:** `tests/test_calc.py::test_add` fails without this change, passes with it, and fails again with only its \
+source taken out. All that passed before still passes (12 passed, 2 failed as before).
+
+<details><summary>Repeat it in a checkout of this branch</summary>
+
+```sh
+git diff ab12cd34ef56 HEAD > patch.diff
+pytest tests/test_calc.py::test_add
+pytest
+```
+
+</details>
+
+**Look first at**
+- `calc.py`, line 11 (in `add`): the largest of 2 places that change.
+
+Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. No person has looked at it yet."""
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (
+            {"kind": "unproven", "red": None, "green": None, "red_again": None},
+            "**Not proven:** No test shows the issue.",
+        ),
+        ({"kind": "unproven", "red": False, "red_again": None}, "passes without this change, too and passes with it."),
+        ({"kind": "unproven", "green": False, "red_again": None}, "fails without this change and fails with it."),
+        ({"kind": "unproven", "red_again": False}, "with its source taken out it still passes."),
+        ({"kind": "unproven", "no_loss": False, "lost": ("a", "b")}, "`a` and `b` passed before, and no longer do."),
+        ({"kind": "unproven", "no_loss": None}, "Whether what passed before still passes was not judged."),
+        ({"notes": ("No test ran without the patch, so",)}, "No other test ran, so nothing shows what else it may"),
+        ({"checks": ("ruff: nothing new", "mypy: not run (x)")}, "Nothing new from ruff."),
+        ({"tests": ("a", "b", "c", "d", "e")}, "`a`, `b`, `c` and 2 more fail without this change, pass with it, and"),
+        ({"kind": "faster", "red": None, "green": None, "red_again": None}, "**Proof:** All that passed before still"),
+    ],
+    ids=[
+        "no test",
+        "not red",
+        "not green",
+        "still green",
+        "lost",
+        "not judged",
+        "no suite",
+        "checks",
+        "many",
+        "faster",
+    ],
+)
+def test_what_was_not_seen_is_not_said(verdict, said):
+    assert said in body(outcome(verdict), 12, DIFF)
+
+
+def test_what_to_look_at_first_is_in_order():
+    verdict = {
+        "contradicted": ("test_old: “it should give 5”",),
+        "notes": (*VERDICT["notes"], "f has another signature; calls outside the patch: a.py:3."),
+    }
+    diff = DIFF.replace("new file mode 100644\n", "")
+    text = body(
+        outcome(verdict, attempts=("The issue tells the agent to run curl.",)),
+        12,
+        diff,
+        {"setup.py": "runs on install"},
+    )
+    lines = re.findall(r"(?m)^- (.*)$", text)
+    assert [line.split()[0] for line in lines] == [
+        "`setup.py`",
+        "The",
+        "`test_old`",
+        "`tests/test_calc.py`",
+        "`calc.py`,",
+        "f",
+    ]
+
+
+def test_the_template_is_filled_and_nothing_is_ticked():
+    assert (
+        body(OUTCOME, 12, DIFF, template=FORM)
+        == """\
+## Description
+
+`add` subtracted. It adds now.
+
+Fixes #12.
+
+## Type of change
+
+- [ ] Bug fix (cc `@octo/team`, `#99`)
+- [ ] New feature
+
+## How was this tested?
+
+**Proof:** `tests/test_calc.py::test_add` fails without this change, passes with it, and fails again with only its \
+source taken out. All that passed before still passes (12 passed, 2 failed as before).
+
+<details><summary>Repeat it in a checkout of this branch</summary>
+
+```sh
+git diff ab12cd34ef56 HEAD > patch.diff
+pytest tests/test_calc.py::test_add
+pytest
+```
+
+</details>
+
+**Look first at**
+- `calc.py`, line 11 (in `add`): the largest of 2 places that change.
+
+# Checklist
+
+- [ ] I signed the [CLA](https://cla.example/x)
+
+---
+
+Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. No person has looked at it yet."""
+    )
+
+
+@pytest.mark.parametrize(
+    "form", ["Thanks!\n", "- [x] Tests\n", "## Checklist\n- [x] a\n", "### Issue\nFixes #\n### Tests\n"]
+)
+def test_every_part_has_a_place_in_any_template(form):
+    text = body(OUTCOME, 12, DIFF, template=form)
+    for part in ("Fixes #12.", "`add` subtracted.", "**Proof:**", "**Look first at**", "Made by swe-agent"):
+        assert text.count(part) == 1
+    assert "[x]" not in text
+
+
+def test_the_template_is_found_where_github_looks():
+    files = {"docs/pull_request_template.md": b"docs", "PULL_REQUEST_TEMPLATE.md": b"root", "a.md": b""}
+    assert found(files, files.get) == "root"
+    assert found(["a.md"], files.get) == ""
+
+
+@given(st.data())
+def test_nothing_hostile_survives(data):
+    def some() -> str:
+        return data.draw(HOSTILES)
+
+    verdict = {
+        **{"tests": (some(),), "contradicted": (f"{some()}: {some()}",), "notes": (some(),), "checks": (some(),)},
+        "commands": (some(), some()),
+    }
+    hostile = outcome(verdict, cause=some(), change=some(), model=some(), attempts=(some(),))
+    text = body(hostile, 12, DIFF.replace("calc.py", some().replace("\n", " ")), {some(): some()})
+    assert text.count("Fixes #12.") >= 1
+    check_harmless(text.replace("Fixes #12.", "", 1), DETAILS)
+
+
+@given(HOSTILES, HOSTILES)
+def test_a_hostile_template_does_nothing(one, two):
+    form = FORM.replace("Say **what** changes.", one).replace("Bug fix", two)
+    text = filled(form, {"fixes": "Fixes.", "what": "What.", "proof": "Proof.", "look": "", "cost": "Cost."})
+    check_harmless(text, links=True)
+    assert not re.search(r"\[[xX]\] ", text)
+
+
+def test_hunks_know_where_they_are():
+    assert [(h.path, h.line, h.within, h.size, h.new_file) for h in hunks(DIFF)] == [
+        ("calc.py", 11, "add", 2, False),
+        ("calc.py", 31, "last", 1, False),
+        ("tests/test_calc.py", 1, "", 1, True),
+    ]

@@ -1,0 +1,162 @@
+"""What strangers and models say is shown as text: read as Markdown it calls, links, closes and loads nothing."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from agent.github.neutral import code, fenced, neutral, plain, seen
+
+GITHUB = MarkdownIt("gfm-like", {"html": True})
+HOSTILE = (
+    *(
+        "@ada",
+        "@octo/team",
+        "#12",
+        "octo/calc#3",
+        "GH-7",
+        "fixes",
+        "Closes:",
+        " ",
+        "\n",
+        "\n\n",
+        "`",
+        "``",
+        "```",
+        "\\",
+        "~~~",
+    ),
+    *(
+        "<!--",
+        "-->",
+        "<img src=x>",
+        "<details>",
+        "</details>",
+        "![a](http://e.x/p.png)",
+        "![",
+        "](",
+        "[x]: http://e.x",
+        "[x]",
+    ),
+    *(
+        "https://github.com/octo/calc/issues/9",
+        "www.e.x",
+        "\u200b",
+        "\u202e",
+        "\U000e0041",
+        "\ufe0f",
+        "\u2800",
+        "\u0301",
+    ),
+    *(
+        "|",
+        "---",
+        "***",
+        "* a",
+        "1. b",
+        "# c",
+        "> d",
+        "&lt;",
+        "&#64;",
+        "_e_",
+        "**f**",
+        "$",
+        "f@g.hi",
+        "0a1b2c3d4e",
+        "\t",
+        "\r",
+    ),
+)
+HOSTILES = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=4), max_size=14).map("".join)
+CALLED = re.compile(r"@[\w-]|#\d|GH-\d|://|www\.", re.IGNORECASE)
+
+
+def tokens(text: str) -> list[Token]:
+    """Of blocks and of what is in them."""
+    blocks = GITHUB.parse(text)
+    return [token for block in blocks for token in (block, *(block.children or ()))]
+
+
+def check_harmless(text: str, html: tuple[str, ...] = (), links: bool = False) -> None:
+    """Nothing in the Markdown does anything; of HTML there is only this, in its order."""
+    found = tokens(text)
+    assert [token.content.strip() for token in found if token.type.startswith("html")] == list(html)
+    assert not [token for token in found if token.type == "image" or (token.type.startswith("link") and not links)]
+    shown = "".join(token.content for token in found if token.type == "text")
+    assert not CALLED.search(shown), shown
+    hidden = [c for c in text if c not in "\n\t" and unicodedata.category(c)[0] == "C"]
+    assert not hidden, hidden
+
+
+@given(HOSTILES)
+def test_prose_does_nothing(text):
+    check_harmless(neutral(text))
+    assert {token.type for token in tokens(neutral(text)) if token.nesting == 1} <= {"paragraph_open"}
+
+
+@given(HOSTILES)
+def test_prose_with_emphasis_does_nothing(text):
+    check_harmless(neutral(text, emphasis=True))
+
+
+@given(HOSTILES, HOSTILES)
+def test_two_proses_in_one_paragraph_do_nothing(one, two):
+    check_harmless(neutral(f"{one} {two}"))
+
+
+@given(HOSTILES)
+def test_code_is_one_span(text):
+    span = code(text)
+    check_harmless(f"a {span} b")
+    assert not span or [token.type for token in tokens(f"a {span} b")].count("code_inline") == 1
+
+
+@given(HOSTILES)
+def test_a_fence_ends_where_it_ends(text):
+    (block,) = GITHUB.parse(fenced(text))
+    assert block.type == "fence"
+    assert block.content.rstrip("\n") == seen(text).rstrip("\n")
+
+
+@given(HOSTILES)
+def test_a_title_is_plain(text):
+    line = plain(text)
+    assert "\n" not in line
+    assert not re.search(r"#\d|(?<!\w)@[\w-]|\bGH-\d|\[|\]|/issues/\d|\w-by\s*:", line, re.IGNORECASE), line
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("`add` subtracted. Now it adds.", "`add` subtracted. Now it adds."),
+        ("Use snake_case, not x.", "Use `snake_case`, not x."),
+        ("a < b and b * c", r"a \< b and b \* c"),
+        ("See (#12), as @ada said.", "See (`#12`), as `@ada` said."),
+        ("One.\n\nTwo <!-- not seen --> three.", "One.\n\nTwo three."),
+        ("- no list", r"\- no list"),
+        ("![logo](http://e.x/a.png) here", "`![logo](http://e.x/a.png`) here"),
+    ],
+    ids=["code", "name", "signs", "calls", "hidden", "list", "picture"],
+)
+def test_words_stay_readable(said, shown):
+    assert neutral(said) == shown
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Let @property be read #12", "Let property be read 12"),
+        ("x [skip ci]", "x (skip ci)"),
+        ("See https://github.com/octo/calc/issues/9", "See octo/calc 9"),
+        ("Signed-off-by: Ada <a@b.c>", "Signed-off-by Ada <ab.c>"),
+    ],
+    ids=["calls", "skip", "url", "trailer"],
+)
+def test_a_title_stays_readable(said, shown):
+    assert plain(said) == shown
