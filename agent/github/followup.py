@@ -70,7 +70,7 @@ def opened(
         if earlier is not None:
             fork(earlier, settings_of(earlier, **given), name=name)
         else:
-            settings = load_settings(source.file(".swe-agent.toml", errand.base) or b"", **given, strategy=BUILD)
+            settings = load_settings(source.file(".swe-agent.toml", errand.base) or b"", **{**given, "strategy": BUILD})
             begin(issue_of(errand), source, settings, errand.base, name)
     engine = reopen(directory, known.state, notify)
     try:

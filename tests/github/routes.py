@@ -17,7 +17,7 @@ from tests.github.threads import Issue, Pull
 if TYPE_CHECKING:
     from tests.github.hub import Hub
 
-WIDE = {"path", "ref", "basehead"}
+WIDE = {"path", "ref", "basehead", "branch"}
 """Variables that may hold a slash."""
 
 
