@@ -7,6 +7,7 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
+from tests.github import pushes
 from tests.github.access import Token, allows
 from tests.github.objects import ENV
 from tests.github.request import Answer, Request
@@ -29,6 +30,9 @@ def answer(hub: Hub, request: Request, query: str) -> Answer:
     repo = hub.repos.get(found["name"].lower()) or hub.moved.get(found["name"].lower())
     pushing = "git-receive-pack" in (found["what"], request.query.get("service", ""))
     given = _refused(hub, request, repo, pushing)
+    if given is None and found["what"] == "git-receive-pack":
+        assert repo is not None
+        given = pushes.refused(repo, hub.tokens[request.token], request.data)
     if given is None:
         assert repo is not None
         given = _backend(request, repo, found["what"], query)

@@ -9,11 +9,12 @@ from pathlib import Path
 ENV = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
 
 
-def git(folder: Path, *args: str, check: bool = True, **environment: str) -> str:
+def git(folder: Path, *args: str, check: bool = True, input: bytes | None = None) -> str:
     """What git prints; "" where it fails and need not succeed."""
     done = subprocess.run(
         ["git", "-C", str(folder), *args],
-        env={**os.environ, **ENV, **environment},
+        env={**os.environ, **ENV},
+        input=input,
         capture_output=True,
         check=check,
         timeout=60,

@@ -43,7 +43,9 @@ class Repo:
     drafts: bool = True
     """Whether its plan has draft pull requests."""
     protected: set[str] = field(default_factory=set)
-    """Branches that are protected: nobody pushes to them."""
+    """Branches (patterns) that are protected: nobody pushes to them."""
+    rulesets: set[str] = field(default_factory=set)
+    """The same by the newer kind of rule, which has other words."""
     labels: dict[str, str] = field(default_factory=dict)
     """Colours by name."""
     numbered: dict[int, Issue] = field(default_factory=dict)

@@ -1,6 +1,8 @@
-#!/usr/bin/env -S python3 -B
-"""Trim GitHub's description of its API to what tests/github knows: scripts/github-api PACKAGE, the unpacked npm
-package @octokit/openapi. Words and examples for people are left out; what a request or an answer may be is not."""
+"""Trim GitHub's description of its API to what tests/github answers.
+
+`.venv/bin/python scripts/github_api.py PACKAGE`, where PACKAGE is the unpacked npm package @octokit/openapi. Words and
+examples for people are left out; what a request or an answer may be is not.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +15,13 @@ from typing import Any
 HOUSE = Path(__file__).resolve().parent.parent
 OUT = HOUSE / "tests" / "github" / "description.json"
 WORDS = {"description", "summary", "example", "examples", "externalDocs", "tags", "x-github", "title", "servers"}
-METHODS = {"get", "post", "put", "patch", "delete"}
-REPO = "/repos/{owner}/{repo}"
-PATHS = """
-/rate_limit /user /users/{username} /installation/repositories /search/issues
-R R/collaborators/{username}/permission R/actions/permissions/workflow R/actions/runs/{run_id}
-R/labels R/labels/{name} R/branches R/branches/{branch} R/commits R/commits/{ref} R/contents/{path} R/compare/{basehead}
-R/git/ref/{ref} R/git/refs R/git/refs/{ref} R/git/trees/{tree_sha} R/git/blobs/{file_sha} R/git/commits/{commit_sha}
-R/issues R/issues/{issue_number} R/issues/{issue_number}/comments R/issues/{issue_number}/timeline
-R/issues/{issue_number}/labels R/issues/{issue_number}/labels/{name} R/issues/{issue_number}/lock
-R/issues/{issue_number}/reactions R/issues/comments R/issues/comments/{comment_id}
-R/issues/comments/{comment_id}/reactions R/issues/{issue_number}/events
-R/pulls R/pulls/{pull_number} R/pulls/{pull_number}/comments R/pulls/{pull_number}/comments/{comment_id}/replies
-R/pulls/{pull_number}/commits R/pulls/{pull_number}/files R/pulls/{pull_number}/reviews
-R/pulls/comments/{comment_id} R/pulls/comments/{comment_id}/reactions
-""".replace("R", REPO).split()
-WEBHOOKS = (
-    "issues-labeled issues-opened issue-comment-created pull-request-review-comment-created workflow-dispatch"
-).split()
+WEBHOOKS = [
+    "issues-labeled",
+    "issues-opened",
+    "issue-comment-created",
+    "pull-request-review-comment-created",
+    "workflow-dispatch",
+]
 
 
 def main() -> None:
@@ -44,16 +35,27 @@ def main() -> None:
             "title": "A part of GitHub's v3 REST API",
             "version": whole["info"]["version"],
             "license": whole["info"]["license"],
-            "description": f"From npm @octokit/openapi {version}, trimmed by scripts/github-api. MIT licence.",
+            "description": f"From npm @octokit/openapi {version}, trimmed by scripts/github_api.py. MIT licence.",
         },
         "paths": {
-            path: {key: bare(value) for key, value in whole["paths"][path].items() if key in METHODS | {"parameters"}}
-            for path in PATHS
+            path: {method: bare(whole["paths"][path][method]) for method in methods} for path, methods in used().items()
         },
         "x-webhooks": {name: {"post": bare({"requestBody": hooks[name]["post"]["requestBody"]})} for name in WEBHOOKS},
     }
     kept["components"] = components(whole, kept)
     OUT.write_text(json.dumps(kept, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n", "utf-8")
+
+
+def used() -> dict[str, list[str]]:
+    """The methods of each path that the stand-in answers."""
+    sys.path.insert(0, str(HOUSE))
+    from tests.github import Hub  # noqa: F401  (all routes are registered with it)
+    from tests.github.routes import ROUTES
+
+    found: dict[str, list[str]] = {}
+    for route in ROUTES:
+        found.setdefault(route.pattern, []).append(route.method.lower())
+    return found
 
 
 def bare(value: Any, named: bool = False) -> Any:
@@ -70,7 +72,7 @@ def bare(value: Any, named: bool = False) -> Any:
 def components(whole: Any, kept: Any) -> dict[str, dict[str, Any]]:
     """All that is referred to from what is kept, and what that refers to."""
     found: dict[str, dict[str, Any]] = {}
-    todo = list(references(kept)) + ["#/components/schemas/basic-error", "#/components/schemas/validation-error"]
+    todo = [*references(kept), "#/components/schemas/basic-error"]
     while todo:
         _, _, kind, name = todo.pop().split("/")
         if name not in found.setdefault(kind, {}):
