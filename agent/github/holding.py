@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent.github.ledger_line import Charge, spent
 from agent.github.rules import Rules, workflow_run
-from agent.github.sticky import Sticky, find, hold, put, spent_on
+from agent.github.sticky import Sticky, find, hold, put, remove, spent_on
 from agent.github.trigger import Skipped, now
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LEAST = 0.05
 """Dollars with less of which no run begins."""
+ROUNDING = 1e-6
 MOST = 10
 """Pull requests of an issue whose charges are looked up."""
 
@@ -70,16 +71,20 @@ def begin(place: Repository, sticky: Sticky, text: str, budget: float, rules: Ru
     held = hold(place, sticky, text, own)
     seen = find(place, sticky.number, rules.bot)
     others = [one for one in seen.charges if one.spent is None and one not in sticky.charges and one != own]
+    reason = ""
     if own not in seen.charges or any((one.at, one.run) < (own.at, own.run) for one in others):
-        _withdraw(place, seen, own)
-        raise Skipped(f"Another run has begun on #{sticky.number}.")
-    if spent_on(place, rules.bot, own.at[:10]) > rules.budget_per_day + 1e-6:
-        _withdraw(place, seen, own)
-        raise Skipped(f"The budget of ${rules.budget_per_day:.2f} for one day is used up.")
+        reason = f"Another run has begun on #{sticky.number}."
+    elif spent_on(place, rules.bot, own.at[:10]) > rules.budget_per_day + ROUNDING:
+        reason = f"The budget of ${rules.budget_per_day:.2f} for one day is used up."
+    if reason:
+        _withdraw(place, held, seen, own)
+        raise Skipped(reason)
     return held
 
 
-def _withdraw(place: Repository, seen: Sticky, own: Charge) -> None:
-    if own in seen.charges:
-        others = tuple(one for one in seen.charges if one != own)
-        put(place, replace(seen, charges=others), seen.text)
+def _withdraw(place: Repository, held: Sticky, seen: Sticky, own: Charge) -> None:
+    """Take back what was held: the comment that was made for it, or its charge."""
+    if held.id != seen.id:
+        remove(place, held)
+    elif own in seen.charges:
+        put(place, replace(seen, charges=tuple(one for one in seen.charges if one != own)), seen.text)

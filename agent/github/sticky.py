@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.github.client import asking
 from agent.github.ledger_line import MARK, Charge, line, read, spent
+from agent.github.trigger import now
 from trajectories.errors import TryLater
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Sticky:
 
 
 def find(repository: Repository, number: int, bot: str) -> Sticky:
-    """Our comment there. Of several, made by two runs at once, the oldest is the one, with the charges of all."""
+    """Our comment there. Of several, made by runs that began at once, the oldest is the one, with the charges of
+    all."""
     found = Sticky(number)
     with asking(f"read the comments of #{number}"):
         for comment in islice(repository.get_issue(number).get_comments(), MOST):
@@ -45,7 +47,11 @@ def find(repository: Repository, number: int, bot: str) -> Sticky:
                 charges = (*found.charges, *read(comment.body, comment.html_url))
                 first = found.id or comment.id, found.text or comment.body.partition("\n")[2].strip()
                 found = Sticky(number, *first, charges)
-    return replace(found, charges=tuple(dict.fromkeys(found.charges)))
+    merged: dict[tuple[str, str], Charge] = {}
+    for one in found.charges:
+        known = merged.get((one.run, one.at))
+        merged[one.run, one.at] = one if known is None or known.spent is None else known
+    return replace(found, charges=tuple(merged.values()))
 
 
 def is_ours(comment: IssueComment, bot: str) -> bool:
@@ -58,17 +64,16 @@ def put(repository: Repository, sticky: Sticky, text: str) -> Sticky:
     """Show `text` there: in the comment that there is, or in a new one."""
     from github import UnknownObjectException
 
-    head = line(sticky.charges)
+    head = f"{line(sticky.charges)}\n\n"
     shown = text if len(text) <= (room := LONGEST - len(head)) else text[: room - len(CUT)] + CUT
-    body = f"{head}\n\n{shown}"
     with asking(f"comment on #{sticky.number}", NEEDS):
         if sticky.id:
             try:
-                _edit(repository, sticky.id, body)
+                _comment(repository, sticky.id).edit(f"{head}{shown}")
                 return replace(sticky, text=shown)
             except UnknownObjectException:
                 pass  # somebody deleted it
-        made = repository.get_issue(sticky.number).create_comment(body)
+        made = repository.get_issue(sticky.number).create_comment(f"{head}{shown}")
     return replace(sticky, id=made.id, text=shown)
 
 
@@ -81,10 +86,12 @@ def settle(
     repository: Repository, sticky: Sticky, text: str, run: str, dollars: float, *, pull: int = 0, journal: bool = False
 ) -> Sticky:
     """Say how a run ended and what it cost. `pull` and `journal` as in `Charge`."""
-    own = max((place for place, one in enumerate(sticky.charges) if one.run == run), default=None)
     charges = list(sticky.charges)
-    if own is not None:
-        charges[own] = replace(charges[own], spent=max(0.0, dollars), pull=pull, journal=journal)
+    held = [place for place, one in enumerate(charges) if one.run == run]
+    if not held:
+        charges.append(Charge(run, now(), dollars))
+    own = held[-1] if held else -1
+    charges[own] = replace(charges[own], spent=max(0.0, dollars), pull=pull, journal=journal)
     return put(repository, replace(sticky, charges=tuple(charges)), text)
 
 
@@ -105,8 +112,14 @@ def spent_on(repository: Repository, bot: str, day: str) -> float:
     return spent(charges, day)
 
 
-def _edit(repository: Repository, number: int, body: str) -> None:
-    """In one request: PyGithub would read the comment first."""
+def remove(repository: Repository, sticky: Sticky) -> None:
+    """Take our comment away."""
+    with asking(f"delete our comment on #{sticky.number}", NEEDS):
+        _comment(repository, sticky.id).delete()
+
+
+def _comment(repository: Repository, number: int) -> IssueComment:
+    """One to be changed in one request: PyGithub would read it first."""
     from github.IssueComment import IssueComment
 
-    IssueComment(repository.requester, url=f"{repository.url}/issues/comments/{number}", completed=False).edit(body)
+    return IssueComment(repository.requester, url=f"{repository.url}/issues/comments/{number}", completed=False)

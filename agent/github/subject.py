@@ -94,8 +94,6 @@ def _labels(data: Mapping[str, Any]) -> set[str]:
 def _own(place: Repository, name: str, pull: PullRequest, rules: Rules) -> int:
     """The number of the issue that a pull request of ours is for. Raises Skipped for all others."""
     head, author = pull.head, pull.user.login if pull.user else ""
-    if pull.merged or pull.state != "open":
-        raise Skipped(f"#{pull.number} is {'merged' if pull.merged else 'closed'}.")
     if head.repo is None or head.repo.full_name.casefold() != name.casefold():
         raise Skipped(f"#{pull.number} comes from another repository.")
     issue = issue_of_branch(head.ref)
