@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30
 """Seconds that the server may be silent."""
+LOGGERS = ("github", "urllib3.connectionpool")
+"""They tell stderr of redirects and new tries, with addresses; we tell ourselves what matters."""
 
 
 def connect(address: Address) -> Github:
@@ -26,6 +29,8 @@ def connect(address: Address) -> Github:
 
     if not address.api.startswith(("https://", "http://")):
         raise ConfigError(f"GITHUB_API_URL={address.api} is no address of an API.", "Begin it with https://.")
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
     return Github(
         base_url=address.api,
         auth=Auth.Token(address.token) if address.token else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,14 @@ import pytest
 
 from agent.github.address import Address
 from agent.github.client import asking, repository
-from tests.github import Hub
+from tests.github import Hub, Repo
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with Hub(tmp_path) as hub:
-        hub.token("t1", "ada")
-        hub.repo("octo/calc").issue("It adds wrongly", author="bob")
-        for name, value in hub.env(token="t1", action=False).items():
-            monkeypatch.setenv(name, value)
-        yield hub
+@pytest.fixture(autouse=True)
+def ada(hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.issue("It adds wrongly", author="bob")
+    monkeypatch.setenv("GITHUB_TOKEN", hub.token("t1", "ada"))
 
 
 def refused(hub: Hub) -> SweAgentError:
@@ -95,13 +90,14 @@ def test_nonsense(hub: Hub, raw: bytes) -> None:
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
 
 
-def test_trouble_at_github_passes_or_is_told(hub: Hub) -> None:
+def test_trouble_at_github_passes_or_is_told(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:
     hub.fault("GET", "/issues/1$", status=502, times=2)
     with asking("read the issue"):
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title == "It adds wrongly"
     hub.fault("GET", "/issues/1$", status=503, times=9)
     assert "answered 503" in refused(hub).message
     assert len(hub.requests) == 6, "asked three times each"
+    assert capfd.readouterr() == ("", ""), "libraries keep quiet"
 
 
 def test_what_writes_is_sent_once(hub: Hub) -> None:
@@ -145,12 +141,13 @@ def test_a_circle_has_an_end(hub: Hub) -> None:
     assert len(hub.requests) < 9
 
 
-def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_there(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("GITHUB_SERVER_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
     with pytest.raises(TryLater) as caught, asking("read the issue"):
         assert repository(Address("http://127.0.0.1:9", "octo/calc")).get_issue(1).title
     assert caught.value.message == "GitHub could not be reached to read the issue: Connection refused."
+    assert capfd.readouterr() == ("", ""), "libraries keep quiet"
     monkeypatch.setenv("GITHUB_API_URL", "ftp://127.0.0.1:9")
     with pytest.raises(ConfigError, match="no address of an API"):
         repository(Address("http://127.0.0.1:9", "octo/calc"))
