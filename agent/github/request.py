@@ -111,7 +111,8 @@ def _push(engine: Engine, box: Outbox, place: Destination, tree: str, message: s
         try:
             push(box, commit, branch, place.url, place.token)
         except Moved:
-            continue
+            if tip(box, branch, place.url, place.token) != commit:  # else a git that outlived its process was first
+                continue
         return branch
     raise UsageError(f"{TRIES} branches of issue {place.home.number} are there already.", "Delete some.")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 import sys
-from dataclasses import dataclass, field
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,52 +21,52 @@ from tests.github import Hub, Issue, Pull, Repo
 from trajectories.errors import SweAgentError
 
 SUMMARY = "`add` subtracted its second argument. It now adds it."
-SOLVED = (
-    ("edit", {"path": "tests/test_calc.py", "old": "", "new": TEST}),
-    ("edit", {"path": "calc.py", "old": "return a - b", "new": "return a + b"}),
-    ("run_tests", {}),
-    ("submit", {"summary": SUMMARY, "title": "Add instead of subtracting"}),
-)
+EDIT = ("edit", {"path": "calc.py", "old": "return a - b", "new": "return a + b"})
+SUBMIT = ("submit", {"summary": SUMMARY, "title": "Add instead of subtracting"})
+SOLVED = (("edit", {"path": "tests/test_calc.py", "old": "", "new": TEST}), EDIT, ("run_tests", {}), SUBMIT)
 LOG = ("Words are loud", "Tests for words", "A calculator adds", "Empty words stay empty", "Ignore compiled files")
+TOKEN = "t0ken-of-ada"
 
 
 @dataclass
 class Person:
-    """`fix()` says `swe-agent fix --issue URL --pr` in `clone`, whose `origin` is `repo` on the hub."""
+    """`fix()` says `swe-agent fix --issue URL --pr` in `clone`, whose `origin` is `repo` on the hub, `resume()` goes on
+    with the latest run; both return what `--json` prints, also for an error before there is a run."""
 
     folder: Path
     hub: Hub
     repo: Repo
     issue: Issue
     clone: Path
-    capsys: pytest.CaptureFixture[str]
-    flags: dict[str, Any] = field(default_factory=dict)
-    actions: tuple[tuple[str, dict[str, Any]], ...] = SOLVED
+    base: str
 
-    def fix(self, **flags: Any) -> dict[str, Any]:
+    def fix(self, *actions: tuple[str, dict[str, Any]], **flags: Any) -> dict[str, Any]:
         script = self.folder / "script.jsonl"
-        actions = [{"tool": tool, "arguments": arguments} for tool, arguments in self.actions]
-        script.write_text(json.dumps({"reply": {"text": "So.", "actions": actions, "usage": {"input_tokens": 50}}}))
+        said = [{"tool": tool, "arguments": arguments} for tool, arguments in actions or SOLVED]
+        script.write_text(json.dumps({"reply": {"text": "So.", "actions": said, "usage": {"input_tokens": 50}}}))
         given = {"issue": self.issue.url, "repo": str(self.clone), "model": f"scripted:{script}", "test": UNITTEST}
-        return self.told(
-            fix, **{"pr": True, "workspace": "local", "max_tokens": 100_000, **given, **self.flags, **flags}
-        )
+        given |= {"pr": True, "workspace": "local", "max_tokens": 100_000, "max_steps": 1}
+        return self.told(fix, **given | flags)
 
-    def resume(self, run: str = "", **flags: Any) -> dict[str, Any]:
-        return self.told(resume, run=run or self.runs[-1].name, **flags)
+    def resume(self, **flags: Any) -> dict[str, Any]:
+        return self.told(resume, run=self.runs[-1].name, **flags)
 
     def told(self, command: Any, **flags: Any) -> dict[str, Any]:
-        """What `--json` prints, also for an error before there is a run."""
-        self.capsys.readouterr()
+        said = io.StringIO()
         try:
-            command(**flags, json=True)
+            with redirect_stdout(said):
+                command(**flags, json=True)
         except SweAgentError as error:
             return {"error": {"code": error.code, "message": error.message, "fix": error.fix}, "exit": error.code}
-        return json.loads(self.capsys.readouterr().out)
+        return json.loads(said.getvalue())
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
 
     @property
     def runs(self) -> list[Path]:
-        return sorted((self.folder / "state" / "runs").glob("*"))
+        return sorted((self.state / "runs").glob("*"))
 
     @property
     def pulls(self) -> list[Pull]:
@@ -73,8 +76,51 @@ class Person:
         """In the repository on the server."""
         return git(self.repo.git, *args)
 
+    def branches(self) -> list[str]:
+        return self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
 
-def begun(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Person:
+    def keep_solved(self) -> None:
+        """Keep the latest run as it was when all was done but what leaves the machine."""
+        journal = self.runs[-1] / "journal.jsonl"
+        lines = journal.read_text().splitlines(keepends=True)
+        end = next(at for at, line in enumerate(lines) if '"effect"' in line or '"type": "exit"' in line)
+        journal.write_text("".join(lines[:end]))
+        shutil.copytree(self.state, self.folder / "solved")
+
+    def begin_anew(self) -> None:
+        """With the solved run, and a server where nothing has happened."""
+        shutil.rmtree(self.state, ignore_errors=True)
+        if (self.folder / "solved").exists():
+            shutil.copytree(self.folder / "solved", self.state)
+        self.hub.faults.clear()
+        self.hub.requests.clear()
+        for pull in self.pulls:
+            del self.repo.numbered[pull.number]
+        self.repo.archived, self.repo.permissions["ada"] = False, "write"
+        for branch in set(self.branches()) - {"main"}:
+            self.git("update-ref", "-d", f"refs/heads/{branch}")
+        self.git("update-ref", "refs/heads/main", self.base)
+        git(self.clone, "checkout", "-q", "-B", "main", self.base)
+        for remote in git(self.clone, "remote").split():
+            git(self.clone, "remote", "remove", remote)
+        git(self.clone, "remote", "add", "origin", self.hub.clone_url(self.repo))
+
+    def publish(self, *files: tuple[str, str], title: str = "More") -> str:
+        """A commit on the server's main branch with these files."""
+        other = self.folder / "other"
+        shutil.rmtree(other, ignore_errors=True)
+        git(self.folder, "clone", "-q", str(self.repo.git), str(other))
+        for name, text in files:
+            (other / name).parent.mkdir(parents=True, exist_ok=True)
+            (other / name).write_text(text)
+        git(other, "add", "-A")
+        git(other, "commit", "-q", "-m", title)
+        git(other, "push", "-q", "origin", "HEAD:main")
+        git(self.clone, "fetch", "-q", str(self.repo.git), "main")
+        return git(other, "rev-parse", "HEAD")
+
+
+def begun(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Person:
     """A calculator that subtracts, on the hub and in a clone of Ada's, who may write."""
     made = folder / "made"
     made.mkdir()
@@ -89,13 +135,15 @@ def begun(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     bare = folder / "calc.git"
     git(folder, "clone", "-q", "--bare", str(made), str(bare))
     repo = hub.repo("octo/calc", git=bare)
-    repo.permissions["ada"] = "write"
     issue = repo.issue("add() subtracts", "add(2, 3) gives -1 but should give 5.", author="mallory")
     clone = folder / "clone"
     git(folder, "clone", "-q", str(bare), str(clone))
-    git(clone, "remote", "set-url", "origin", hub.clone_url(repo))
-    for name, value in hub.env(token=hub.token("t0ken-of-ada", "ada"), action=False).items():
+    for name, value in hub.env(token=hub.token(TOKEN, "ada"), action=False).items():
         monkeypatch.setenv(name, value)
+    for name, value in {"NAME": "Ada", "EMAIL": "ada@example.org"}.items():
+        monkeypatch.setenv(f"GIT_AUTHOR_{name}", value)
     monkeypatch.setenv("SWE_AGENT_STATE", str(folder / "state"))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
-    return Person(folder, hub, repo, issue, clone, capsys)
+    person = Person(folder, hub, repo, issue, clone, git(bare, "rev-parse", "main"))
+    person.begin_anew()
+    return person
