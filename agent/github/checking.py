@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from aci.cleaning import visible
-from agent.github.contents import LARGEST_FILE, refused_content, unseen
+from aci.view import mask
+from agent.github.contents import LARGEST_FILE, has_key, refused_content, unseen
 from agent.github.runs_itself import why_flagged
 from agent.github.unwelcome import collision, refused_name, refused_path, spellings
 
@@ -54,7 +55,7 @@ def judge(store: Store, base: str, tree: str, size: int, largest: int, secrets: 
     gone = {change.old for change in changes if not change.new_mode.strip("0")}
     flagged: dict[str, str] = {}
     for change in changes:
-        path, why = change.path, _refused_entry(change, store) or _refused_name(change, known)
+        path, why = change.path, _refused_entry(change, store) or _refused_name(change, known, secrets)
         flags = [why_flagged(path)]
         if not change.new_mode.strip("0"):
             flags = [f"{flag} (removed)" for flag in flags if flag]
@@ -62,7 +63,7 @@ def judge(store: Store, base: str, tree: str, size: int, largest: int, secrets: 
             was, now = store.blob(change.old) if change.old.strip("0") else None, store.blob(change.new)
             why = refused_content(was, now, secrets)
             flags.append(unseen(was, now))
-        refused += (f"{shown(path)}: {why}.",) if why else ()
+        refused += (f"{mask(shown(path), secrets)}: {why}.",) if why else ()
         flagged |= {path: "; ".join(filter(None, flags))} if any(flags) else {}
     more = (f"And {len(refused) - MOST_TOLD} more.",) if len(refused) > MOST_TOLD else ()
     return Findings((*refused[:MOST_TOLD], *more), flagged)
@@ -101,11 +102,13 @@ def _refused_entry(change: Changed, store: Store) -> str:
     return ""
 
 
-def _refused_name(change: Changed, known: Mapping[str, frozenset[str]]) -> str:
+def _refused_name(change: Changed, known: Mapping[str, frozenset[str]], secrets: Collection[str]) -> str:
     """What is wrong with a new file of this name."""
     if change.status != "A":
         return ""
     if why := refused_name(change.path):
         return why
+    if has_key(change.path, secrets):
+        return "the name holds what looks like a key or a password"
     other = collision(change.path, known)
     return f"where case does not count it is the same as {shown(other)}" if other else ""

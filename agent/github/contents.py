@@ -31,10 +31,14 @@ def refused_content(old: bytes | None, new: bytes, secrets: Collection[str] = ()
         return "it is binary"
     if old and new and (converted := _converted(old, new)):
         return converted
-    added = "\n".join(_added(old or b"", new))
-    if any(_has_key(text, secrets) for text in (added, *_decoded(added))):
+    if has_key("\n".join(_added(old or b"", new)), secrets):
         return "it holds what looks like a key or a password"
     return ""
+
+
+def has_key(text: str, secrets: Collection[str] = ()) -> bool:
+    """Whether a text holds one of `secrets`, or what has the shape of a key: as it is, in base64 or in hex."""
+    return any(_has_key(part, secrets) for part in (text, *_decoded(text)))
 
 
 def unseen(old: bytes | None, new: bytes) -> str:

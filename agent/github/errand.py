@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+from agent.github.masking import masked
 from trajectories.errors import UsageError
 from trajectories.journal import write_durably
 from trajectories.records import Comment, Issue
@@ -51,8 +52,8 @@ class Errand:
 
 
 def write(errand: Errand, file: Path) -> str:
-    """Write it, and return its digest."""
-    data = json.dumps(asdict(errand), ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    """Write it, without keys that somebody pasted, and return its digest."""
+    data = json.dumps(masked(asdict(errand)), ensure_ascii=False, indent=1).encode("utf-8", "replace")
     write_durably(file, data)
     return sha256(data).hexdigest()
 

@@ -6,6 +6,7 @@ is run once more goes on where it died, and makes nothing twice.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from aci.outbox import Outbox
 from aci.pushing import Moved, fetch, push, tip
+from agent.engine import known_secrets
 from agent.github import comments
 from agent.github.busy import check_free
 from agent.github.checking import Findings, judge
@@ -21,6 +23,7 @@ from agent.github.client import asking
 from agent.github.missing import OWN_TOKEN
 from agent.github.neutral import code
 from agent.github.pull import branches, open_pull, pull_from
+from agent.github.subject import issue_of_branch
 from agent.github.trigger import Skipped
 from agent.github.writing import Draft, drafted
 from trajectories.errors import SweAgentError, UsageError
@@ -94,7 +97,7 @@ def place(placing: Placing) -> Ended:
 
 
 def _judged(placing: Placing, tree: str) -> Findings:
-    size, most, secrets = len(placing.diff), placing.rules.max_patch, (placing.address.token,)
+    size, most, secrets = len(placing.diff), placing.rules.max_patch, known_secrets(os.environ)
     return judge(placing.outbox, placing.asked.base, tree, size, most, secrets)
 
 
@@ -104,7 +107,7 @@ def _opened(placing: Placing, commit: str, draft: Draft, flagged: Mapping[str, s
     owner = asked.repository.partition("/")[0]
     branch, there = _branch(placing, commit)
     head = f"{owner}:{branch}"
-    if there and (pull := pull_from(place, head)):
+    if there and (pull := pull_from(place, head, commit)):
         if pull.state != "open":
             raise Skipped(f"#{pull.number} with this very patch was closed.")
         return Ended("pull", comments.opened(pull.number, placing.outcome, _waits(placing)), pull.number)
@@ -142,6 +145,8 @@ def _check_open(placing: Placing) -> None:
 def _continued(placing: Placing, commit: str) -> Ended:
     """A commit on top of the pull request's branch, where that is as it was."""
     asked, outcome, token = placing.asked, placing.outcome, placing.address.token
+    if not issue_of_branch(asked.branch):
+        raise UsageError(f"{code(asked.branch)} is no branch of the Action's.", "Run the whole workflow again.")
     at = tip(placing.outbox, asked.branch, placing.url, token)
     if at != commit:
         with asking(f"read #{asked.number}", "pull-requests: read"):

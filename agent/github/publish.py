@@ -6,18 +6,17 @@ errand; what the solving job handed over is a stranger's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aci.outbox import outbox
 from aci.repository import Repository
-from aci.view import mask
 from agent.github import comments, errand, handover, sticky
 from agent.github.address import Address, own_repository
 from agent.github.client import repository
 from agent.github.handover import Outcome
+from agent.github.masking import masked
 from agent.github.missing import explained
 from agent.github.outputs import summarise, tell
 from agent.github.placing import Ended, Placing, place
@@ -46,7 +45,7 @@ def publish(asked: Path, digest: str, handed: Path | None, handed_digest: str, r
     there, outcome, failed = repository(address), None, None
     try:
         outcome, diff = _handed(handed, handed_digest, known, digest)
-        outcome = outcome and _masked(outcome, address.token)
+        outcome = outcome and _masked(outcome)
         ended = _ended(repo, there, address, rules, known, outcome, diff)
     except SweAgentError as error:
         failed = explained(error, rules)
@@ -80,17 +79,9 @@ def _handed(file: Path | None, digest: str, asked: Errand, errand_digest: str) -
     return outcome, diff
 
 
-def _masked(outcome: Outcome, token: str) -> Outcome:
-    """Without what has the shape of a key: what is told is public."""
-
-    def hidden(value: Any) -> Any:
-        if isinstance(value, str):
-            return mask(value, (token,))
-        if isinstance(value, Mapping):
-            return {name: hidden(each) for name, each in value.items()}
-        return tuple(map(hidden, value)) if isinstance(value, list | tuple) else value
-
-    return Outcome(**{field.name: hidden(getattr(outcome, field.name)) for field in fields(outcome)})
+def _masked(outcome: Outcome) -> Outcome:
+    """Without keys: what is told is public."""
+    return Outcome(**{field.name: masked(getattr(outcome, field.name)) for field in fields(outcome)})
 
 
 def _ended(

@@ -75,6 +75,9 @@ class Told(_Strict):
 
     @model_validator(mode="after")
     def _agrees(self) -> Told:
+        verdict = self.result.verdict
         if self.result.exit != self.exit:
             raise ValueError("the exit is not the result's")
+        if verdict.kind == "verified" and not all((verdict.red, verdict.green, verdict.red_again, verdict.no_loss)):
+            raise ValueError("the verdict is not what it is made of")
         return self

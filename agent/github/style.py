@@ -14,7 +14,7 @@ from agent.github.summary import shortened
 if TYPE_CHECKING:
     from aci.outbox import Subject
 
-LONGEST = 72
+LONGEST, LONGEST_BODY = 72, 4_000
 FEW = 5
 """With fewer commits nothing is told of a manner."""
 OURS = "Generated-by"
@@ -51,7 +51,9 @@ def title(
 
 def message(title: str, cause: str, change: str, model: str) -> str:
     """A commit's whole message: title, why and what, and who made it. Nobody signs off, and no person is named."""
-    body = textwrap.fill(plain(f"{cause} {change}"), LONGEST, break_long_words=False, break_on_hyphens=False)
+    body = textwrap.fill(
+        shortened(plain(f"{cause} {change}"), LONGEST_BODY), LONGEST, break_long_words=False, break_on_hyphens=False
+    )
     known = plain(model.partition(":")[0] if model.startswith(("scripted:", "replay:")) else model)
     made = f"{OURS}: swe-agent ({known})" if known else f"{OURS}: swe-agent"
     return "\n\n".join(filter(None, [title, body, made])) + "\n"
