@@ -1,3 +1,38 @@
-"""Not collected until the jobs are there."""
+"""A repository on the fake of GitHub, with people in it, and the Action's jobs in this process."""
 
-collect_ignore_glob = ["test_*.py"]
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.github.attacks.place import BOT, GATE, PUBLISH, Place, copied
+from tests.conftest import git
+from tests.e2e.conftest import CALCULATOR, write
+from tests.github import Hub
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("calc")
+    write(folder / "work", {**CALCULATOR, "AGENTS.md": "Run the tests with unittest.\n"})
+    git(folder / "work", "init", "-q", "-b", "main")
+    git(folder / "work", "add", "-A")
+    git(folder / "work", "commit", "-qm", "A calculator")
+    git(folder, "clone", "-q", "--bare", "work", "calc.git")
+    return folder / "calc.git"
+
+
+@pytest.fixture
+def place(tmp_path: Path, bare: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """octo/calc: ada may write, tri may triage, bob may read, mallory is nobody."""
+    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
+    with Hub(tmp_path / "hub") as hub:
+        repo = hub.repo("octo/calc", git=copied(bare, tmp_path / "calc.git"))
+        repo.permissions |= {"ada": "write", "tri": "triage", "bob": "read"}
+        hub.user(BOT, kind="Bot")
+        hub.token("gate", BOT, permissions=GATE, app=True)
+        hub.token("publish", BOT, permissions=PUBLISH, app=True)
+        (tmp_path / "jobs").mkdir()
+        yield Place(hub, repo, tmp_path / "jobs", monkeypatch)

@@ -89,11 +89,14 @@ class Place:
     repo: Any
     folder: Path
     patch: pytest.MonkeyPatch
-    made: int = field(default=0)
+    made: int = 0
+    runs: int = 0
+    issues: list[Any] = field(default_factory=list)
 
     # The jobs
 
     def gate(self, name: str, payload: dict[str, Any], token: str = "gate") -> Done:
+        self.runs += 1
         event = self._new("event.json")
         event.write_text(json.dumps(payload))
         self.errand_file = self._new("errand.json")
@@ -126,7 +129,8 @@ class Place:
         output, summary = self._new("output"), self._new("summary.md")
         output.touch()
         summary.touch()
-        given = {**self.hub.env(actor="ada", token=token), "GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": summary}
+        files = {"GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": summary, "GITHUB_RUN_ID": 7_000_000_000 + self.runs}
+        given = {**self.hub.env(actor="ada", token=token), **files}
         said = io.StringIO()
         with self.patch.context() as patch, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             for name in ("GITHUB_TOKEN", "GH_TOKEN"):
@@ -150,8 +154,8 @@ class Place:
 
     @property
     def written(self) -> list[str]:
-        """What was asked of the API that is not reading."""
-        return [f"{request.method} {request.path}" for request in self.hub.requests.writes]
+        """What was asked of the API that is not reading; what git pushes shows in `refs`."""
+        return [f"{request.method} {request.path}" for request in self.hub.writes if "-pack" not in request.path]
 
     @property
     def refs(self) -> set[str]:
@@ -162,8 +166,22 @@ class Place:
     ) -> Any:
         return self.repo.issue(title, body, author=author, at=BEFORE)
 
+    def pull(self, author: str = BOT, branch: str = "swe-agent/issue-1", fork: Any = None, body: str = "") -> Any:
+        """A pull request, with its branch."""
+        git(self.repo.git, "branch", "-f", branch, "main")
+        return self.repo.pull(head=branch, base="main", author=author, title="Ours", body=body, fork=fork)
+
+    def labelled(self, issue: Any, actor: str = "ada", label: str = "swe-agent") -> dict[str, Any]:
+        """Somebody labels an issue; the event of it."""
+        issue.label(label, by=actor, at=AT)
+        issue.edited = max(issue.edited, AT)
+        return self.hub.event("issues", "labeled", issue, actor=actor, label=label)
+
+    def commented(self, comment: Any) -> dict[str, Any]:
+        return self.hub.event("issue_comment", "created", comment)
+
     def said_by_bot(self, issue: Any) -> str:
-        return "\n".join(comment.body for comment in issue.comments if comment.author in (BOT, "app[bot]"))
+        return "\n".join(comment.body for comment in issue.comments if comment.author.login == BOT)
 
     def read_errand(self) -> dict[str, Any]:
         return json.loads(self.errand_file.read_text("utf-8"))
@@ -172,10 +190,10 @@ class Place:
 
     def errand(self, **other: Any) -> Errand:
         """A fix that ada asked for, of the first issue."""
-        if not self.repo_issues:
-            self.repo_issues.append(self.approved())
+        if not self.issues:
+            self.issues.append(self.approved())
         known = Issue("add() subtracts", "add(2, 3) gives -1.", author="mallory", trust="stranger")
-        number = self.repo_issues[0].number
+        number = self.issues[0].number
         asked = Errand("fix", "octo/calc", number, known, "ada", AT, self.base, "main", 2.0)
         return Errand(**{**{name: getattr(asked, name) for name in asked.__slots__}, **other})
 
@@ -190,10 +208,6 @@ class Place:
             git(self.folder, "clone", "-q", str(self.repo.git), str(folder))
             git(folder, "remote", "set-url", "origin", self.hub.clone_url(self.repo))
         return folder
-
-    @property
-    def repo_issues(self) -> list[Any]:
-        return self.__dict__.setdefault("_issues", [])
 
     def _new(self, name: str) -> Path:
         self.made += 1

@@ -10,7 +10,7 @@ from tests.agent.github.attacks.place import BOT, Done, Place
 
 
 def ask(place: Place, issue: Any) -> Done:
-    event = place.hub.event("issues", "labeled", issue, actor="ada", label="swe-agent")
+    event = place.labelled(issue)
     return place.gate("issues", event)
 
 
@@ -95,7 +95,7 @@ def test_a_handover_that_says_it_was_cheap(place: Place, dollars: object) -> Non
     """Stopped by a floor: what a stranger's handover says of dollars gives nothing back beyond the hold."""
     place.rules(budget=2, budget_per_issue=3)
     issue = place.approved()
-    place.repo_issues.append(issue)
+    place.issues.append(issue)
     digest = ask(place, issue).outputs["digest"]
     from tests.agent.github.attacks.place import GOOD, SOLVED, outcome, tar
 

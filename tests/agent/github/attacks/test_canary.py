@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.github.attacks.place import GATE, GOOD, PUBLISH, Place, adds, forms
-from tests.agent.github.attacks.test_texts import NONE, UNPROVEN, shown
+from tests.agent.github.attacks.test_texts import NONE, UNPROVEN, messages, shown
 from tests.conftest import git
 from tests.e2e.conftest import TEST_CORE, answer, call
 
@@ -35,7 +35,7 @@ def nowhere(place: Place, secret: str) -> None:
         assert form not in sent
         assert form not in kept
         assert form not in " ".join(place.refs)
-        for text in shown(place):
+        for text in (*shown(place), *messages(place)):
             assert form not in text
 
 
@@ -72,7 +72,7 @@ def test_the_gates_token_in_the_errand(place: Place) -> None:
     """Stopped by masking: an issue that quotes a key has it in no artifact."""
     place.hub.token(TOKEN, "github-actions[bot]", permissions=GATE, app=True)
     issue = place.approved(body=f"My log says {TOKEN}")
-    event = place.hub.event("issues", "labeled", issue, actor="ada", label="swe-agent")
+    event = place.labelled(issue)
     done = place.gate("issues", event, token=TOKEN)
     told = done.raw + done.said + done.summary
     told += place.errand_file.read_text("utf-8") if place.errand_file.exists() else ""

@@ -73,7 +73,8 @@ def test_a_handover_of_another_errand(place: Place) -> None:
 
 def test_a_handover_for_another_base(place: Place) -> None:
     """Stopped by the base, which the errand names."""
-    stopped(place, place.publish(base="f" * 40))
+    digest = place.write(place.errand())
+    stopped(place, place.publish_these(digest, tar(outcome(digest, "f" * 40), GOOD)))
 
 
 def test_a_handover_that_names_where_it_goes(place: Place) -> None:
@@ -186,7 +187,7 @@ def test_solve_died_without_a_handover(place: Place) -> None:
     """The issue is told, and nothing else happens."""
     done = place.publish(diff=None)
     stopped(place, done)
-    assert place.said_by_bot(place.repo_issues[0])
+    assert place.said_by_bot(place.issues[0])
 
 
 def test_dry_run_writes_nothing(place: Place) -> None:

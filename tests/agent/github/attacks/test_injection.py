@@ -56,8 +56,8 @@ def run(place: Place, tmp_path: Path, state: dict) -> dict:
     git(folder, "push", "-q", str(place.repo.git), "HEAD:main")
     issue = place.approved(body=body())
     issue.comment("mallory", WHERE["comment"], at=BEFORE)
-    place.repo_issues.append(issue)
-    event = place.hub.event("issues", "labeled", issue, actor="ada", label="swe-agent")
+    place.issues.append(issue)
+    event = place.labelled(issue)
     gate = place.gate("issues", event)
     assert gate.went, gate
     script = tmp_path / "script.jsonl"
@@ -150,11 +150,9 @@ def test_attempts_are_shown_to_people(run: dict) -> None:
 
 def test_a_review_thread_gives_no_orders(place: Place) -> None:
     """Stopped by who asked: strangers' words are in the errand's thread, marked, and not in its request."""
-    from tests.agent.github.attacks.place import BOT
 
-    git(place.repo.git, "branch", "swe-agent/issue-1", "main")
     place.approved()
-    pull = place.repo.pull(head="swe-agent/issue-1", base="main", author=BOT, title="Ours", body="Fixes #1")
+    pull = place.pull(body="Fixes #1")
     theirs = pull.review_comment("mallory", WHERE["comment"], "calc/core.py", 3)
     ours = pull.review_comment("ada", "/swe-agent rename a to x", "calc/core.py", 3, reply_to=theirs)
     done = place.gate("pull_request_review_comment", place.hub.event("pull_request_review_comment", "created", ours))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agent.github.attacks.place import BOT, Done, Place
+from tests.agent.github.attacks.place import Done, Place
 
 KNOWN = {"go", "reason", "number", "base", "ref", "digest", "parent_run", "budget"}
 SHELL = [
@@ -28,7 +28,7 @@ LINES = [
 def clean(done: Done) -> None:
     """The file of outputs is what the gate meant, and the log has no commands."""
     assert set(done.outputs) <= KNOWN
-    assert [line for line in done.raw.splitlines() if line.startswith("go=")] in (["go=true"], ["go=false"])
+    assert done.outputs["go"] in ("true", "false") if done.code == 0 else not done.went
     for line in (done.said + "\n" + done.summary).splitlines():
         assert not line.lstrip().startswith("::"), "no command for the runner"
         assert not line.startswith("##[")
@@ -38,7 +38,7 @@ def clean(done: Done) -> None:
 def test_a_title_with_shell_text(place: Place, text: str) -> None:
     """Stopped by no output holding strangers' words: title and body are in the errand's file only."""
     issue = place.approved(title=text, body=text)
-    done = place.gate("issues", place.hub.event("issues", "labeled", issue, actor="ada", label="swe-agent"))
+    done = place.gate("issues", place.labelled(issue))
     clean(done)
     assert done.went
     assert text not in done.raw + done.said
@@ -49,24 +49,24 @@ def test_a_body_with_lines_for_the_output(place: Place, text: str) -> None:
     """Stopped by no output holding strangers' words."""
     issue = place.approved(title="A title", body=text)
     comment = issue.comment("ada", f"/swe-agent fix {text}")
-    clean(place.gate("issue_comment", place.hub.event("issue_comment", "created", comment)))
+    clean(place.gate("issue_comment", place.commented(comment)))
 
 
 @pytest.mark.parametrize("text", [*SHELL, *LINES], ids=range(len(SHELL) + len(LINES)))
 def test_a_reason_that_names_a_strangers_thing(place: Place, text: str) -> None:
     """Stopped by one way to write an output, which takes no line ends; the label's name is a stranger's here."""
-    event = place.hub.event("issues", "labeled", place.approved(), actor="ada", label="other")
+    event = place.labelled(place.approved(), "ada", "other")
     event["label"]["name"] = text
     done = place.gate("issues", event)
     clean(done)
     assert not done.went
 
 
-@pytest.mark.parametrize("login", ["x\ngo=true", "../../user", "a/b", "$(id)", "", "ada/../mallory", "ada?x=", "ada#"])
+@pytest.mark.parametrize("login", ["x\ngo=true", "../../user", "a/b", "$(id)", "ada/../mallory", "ada?x=", "ada#"])
 def test_a_login_that_is_none(place: Place, login: str) -> None:
     """Stopped by a login's shape: it goes into the path of a request."""
     place.repo.permissions["ada"] = "write"
-    event = place.hub.event("issues", "labeled", place.approved(), actor="mallory", label="swe-agent")
+    event = place.labelled(place.approved(), "mallory")
     event["sender"]["login"] = login
     done = place.gate("issues", event)
     clean(done)
@@ -81,8 +81,8 @@ def test_a_login_that_is_none(place: Place, login: str) -> None:
 )
 def test_a_branch_with_shell_text(place: Place, branch: str) -> None:
     """Stopped by the shape of our own branches: `ref` is an output and goes into actions/checkout."""
-    pull = place.repo.pull(head="swe-agent/issue-1", base="main", author=BOT, title="Ours", body="")
-    event = place.hub.event("issue_comment", "created", pull.comment("ada", "/swe-agent again"))
+    pull = place.pull()
+    event = place.commented(pull.comment("ada", "/swe-agent again"))
     pull.head = branch
     done = place.gate("issue_comment", event)
     clean(done)
@@ -92,7 +92,7 @@ def test_a_branch_with_shell_text(place: Place, branch: str) -> None:
 def test_a_body_of_the_summary(place: Place) -> None:
     """Stopped by the summary being text: no pictures and no markup of strangers in it."""
     issue = place.approved(title="![b](https://evil.example/b.png) <img src=https://evil.example/c.png>")
-    done = place.gate("issues", place.hub.event("issues", "labeled", issue, actor="ada", label="swe-agent"))
+    done = place.gate("issues", place.labelled(issue))
     clean(done)
     assert "](https://evil" not in done.summary
     assert "<img" not in done.summary

@@ -63,7 +63,6 @@ REFUSED = {
     "Travis": adds(".travis.yml"),
     "traversal": adds("../outside.py"),
     "traversal inside": adds("calc/../../outside.py"),
-    "absolute": adds("/etc/cron.d/x").replace(b"b//", b"/").replace(b"a//", b"/"),
     "git config": adds(".git/config", "[core]\n\tfsmonitor = id\n"),
     "git hook": adds(".git/hooks/pre-push", "#!/bin/sh\nid\n", "100755"),
     "git by case": adds(".GIT/config"),
@@ -99,7 +98,7 @@ def stopped(place: Place, done: Done) -> str:
     assert place.refs == {"refs/heads/main"}
     assert list(place.repo.pulls) == []
     assert not done.outputs.get("pull")
-    said = place.said_by_bot(place.repo_issues[0])
+    said = place.said_by_bot(place.issues[0])
     assert said, "the issue says what happened"
     assert "verified" not in done.outputs.get("outcome", "")
     return said.lower()
@@ -163,7 +162,7 @@ def test_a_branch_that_is_there(place: Place) -> None:
 )
 def test_a_follow_up_to_a_branch_that_is_not_ours(place: Place, branch: str) -> None:
     """Stopped by the name: one commit goes to a branch of the Action's own, and fast-forward."""
-    pull = place.repo.pull(head="swe-agent/issue-1", base="main", author="mallory", title="x", body="")
+    pull = place.pull(author="mallory")
     before = place.refs, place.base
     done = place.publish(place.errand(kind="follow-up", number=pull.number, branch=branch, request="go on"))
     assert "Traceback" not in done.said
@@ -172,15 +171,14 @@ def test_a_follow_up_to_a_branch_that_is_not_ours(place: Place, branch: str) -> 
 
 def test_a_follow_up_to_a_branch_that_moved(place: Place) -> None:
     """Stopped by fast-forward only: what a person pushed meanwhile stays."""
-    from tests.agent.github.attacks.place import BOT
     from tests.conftest import git
 
+    pull = place.pull()
     folder = place.checkout()
     start = place.base
     git(folder, "commit", "-q", "--allow-empty", "-m", "A person's work")
     git(folder, "push", "-q", str(place.repo.git), "HEAD:refs/heads/swe-agent/issue-1")
     theirs = git(folder, "rev-parse", "HEAD")
-    pull = place.repo.pull(head="swe-agent/issue-1", base="main", author=BOT, title="Ours", body="")
     errand = place.errand(kind="follow-up", number=pull.number, branch="swe-agent/issue-1", base=start, request="go on")
     place.publish(errand)
     assert git(place.repo.git, "rev-parse", "swe-agent/issue-1") == theirs

@@ -47,7 +47,7 @@ def inside() -> Iterator[Inside]:
 
 def asked(place: Place, body: str) -> Done:
     issue = place.approved(body=body)
-    return place.gate("issues", place.hub.event("issues", "labeled", issue, actor="ada", label="swe-agent"))
+    return place.gate("issues", place.labelled(issue))
 
 
 ADDRESSES = [
@@ -82,13 +82,13 @@ def test_a_picture_inside_the_network(place: Place, inside: Inside, address: str
 
 def test_a_picture_that_sends_on_elsewhere(place: Place, inside: Inside) -> None:
     """Stopped at the redirect: each address on the way is held against the list, and no token goes along."""
-    url = place.hub.picture("x.png", PNG, "image/png")
+    url = place.hub.picture("/user-attachments/assets/x.png", PNG, "image/png")
     path = url.removeprefix(place.hub.url)
     place.hub.fault(
         "GET",
         f"{path}$",
         status=302,
-        body=b"",
+        raw=b"",
         headers={"Location": f"http://127.0.0.1:{inside.port}/latest/meta-data"},
         times=9,
     )
@@ -117,13 +117,13 @@ def test_the_api_that_sends_on_elsewhere(place: Place, inside: Inside) -> None:
 )
 def test_a_picture_that_is_none(place: Place, data: bytes, kind: str) -> None:
     """Stopped by its first bytes and by a cap; the issue goes on without it."""
-    url = place.hub.picture("x.png", data, kind)
+    url = place.hub.picture("/user-attachments/assets/x.png", data, kind)
     assert asked(place, f"![x]({url})").went
     assert place.read_errand()["issue"]["images"] == []
 
 
 def test_a_thousand_pictures(place: Place) -> None:
     """Stopped by a cap on how many are fetched."""
-    url = place.hub.picture("x.png", PNG, "image/png")
+    url = place.hub.picture("/user-attachments/assets/x.png", PNG, "image/png")
     asked(place, "\n".join(f"![x]({url}?{number})" for number in range(1000)))
     assert len([one for one in place.hub.requests if "user-attachments" in one.path]) <= 20

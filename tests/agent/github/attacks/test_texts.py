@@ -21,11 +21,12 @@ NONE = {
 MENTION = re.compile(r"(?<![\w`])@(?:everyone|octocat|octo/team)")
 CLOSES = re.compile(r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+(?:[\w./-]+)?(?:#|https?://)\S+")
 REFERS = re.compile(r"(?<![\w`&])(?:[\w.-]+/[\w.-]+)?(?:#|GH-)(\d+)\b")
-LOADS = re.compile(r"!\[[^\]]*\]\s*[\[(]|(?i:<\s*(?:img|picture|source|video|svg|iframe|link|object)\b)")
+LOADS = re.compile(r"!\[[^\]]*\]\s*[\[(]|(?i:(?<!\\)<\s*(?:img|picture|source|video|svg|iframe|link|object)\b)")
 HIDDEN = re.compile(r"<!--(?! swe-agent)")
 TRAILER = re.compile(r"(?im)^(?:signed-off-by|co-authored-by|acked-by|reviewed-by|skip-checks|tested-by)\s*:")
 SKIPS = re.compile(r"(?i)\[(?:skip ci|ci skip|no ci|skip actions|actions skip)\]|\*\*\*NO_CI\*\*\*")
 
+CODE = re.compile(r"(?ms)^(`{3,})[^\n]*\n.*?^\1`*[ \t]*$|(?<!`)(`+)(?!`)(?:(?!\n\n).)*?(?<!`)\2(?!`)")
 TRIES = {
     "mentions": "Ask @everyone and @octocat and @octo/team now.",
     "mention-by-escape": "Ask &#64;everyone and &commat;octocat or @\u200boctocat\n\n@everyone",
@@ -47,19 +48,28 @@ TRIES = {
 
 def shown(place: Place) -> list[str]:
     """All that people read on GitHub of what the Action wrote, and what git keeps of it."""
-    texts = [text for pull in place.repo.pulls for text in (pull.title, pull.body)]
-    texts += [place.said_by_bot(issue) for issue in place.repo_issues]
-    for pull in place.repo.pulls:
-        texts += [comment.body for comment in pull.comments]
-        texts.append(git(place.repo.git, "log", "--format=%B", f"main..{pull.head}"))
+    texts = [pull.body for pull in place.repo.pulls]
+    texts += [place.said_by_bot(issue) for issue in place.issues]
+    texts += [comment.body for pull in place.repo.pulls for comment in pull.comments]
     return [text for text in texts if text]
 
 
-def harmless(text: str, number: int) -> None:
+def messages(place: Place) -> list[str]:
+    """What is read without Markdown."""
+    heads = [pull.head for pull in place.repo.pulls]
+    return [git(place.repo.git, "log", "--format=%B", f"main..{head}") for head in heads] + [
+        pull.title for pull in place.repo.pulls
+    ]
+
+
+def harmless(text: str, number: int, message: bool = False) -> None:
+    """Where GitHub acts on it: not in code, which a title or a `message` knows nothing of. The pull request has the
+    next `number`."""
+    text = text if message else CODE.sub(" ", text)
     assert not MENTION.search(text), text[:2000]
     closed = [found[0] for found in CLOSES.finditer(text)]
     assert all(re.search(rf"#{number}\b", one) for one in closed), closed
-    assert {found[1] for found in REFERS.finditer(text)} <= {str(number)}, text[:2000]
+    assert {found[1] for found in REFERS.finditer(text)} <= {str(number), str(number + 1)}, text[:2000]
     for pattern in LOADS, HIDDEN, TRAILER, SKIPS:
         assert not pattern.search(text), (pattern.pattern, text[:2000])
     assert not re.search("[\u200b\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f\x00\x1b]", text)
@@ -76,7 +86,9 @@ def test_in_the_text_of_a_pull_request(place: Place, said: str) -> None:
     texts = shown(place)
     assert len(list(place.repo.pulls)) == 1, "the fix is fine, only its words are not"
     for text in texts:
-        harmless(text, place.repo_issues[0].number)
+        harmless(text, place.issues[0].number)
+    for text in messages(place):
+        harmless(text, place.issues[0].number, message=True)
 
 
 @pytest.mark.parametrize("said", TRIES.values(), ids=TRIES)
@@ -91,16 +103,14 @@ def test_in_a_comment(place: Place, said: str, ended: dict) -> None:
     texts = shown(place)
     assert texts
     for text in texts:
-        harmless(text, place.repo_issues[0].number)
+        harmless(text, place.issues[0].number)
 
 
 @pytest.mark.parametrize("said", [TRIES[name] for name in ("mentions", "closes", "beacon", "hidden", "fence")])
 def test_in_an_answer_to_a_follow_up(place: Place, said: str) -> None:
     """Stopped by the same in what is answered in words only."""
-    from tests.agent.github.attacks.place import BOT
 
-    git(place.repo.git, "branch", "swe-agent/issue-1", "main")
-    pull = place.repo.pull(head="swe-agent/issue-1", base="main", author=BOT, title="Ours", body="")
+    pull = place.pull()
     errand = place.errand(kind="follow-up", number=pull.number, branch="swe-agent/issue-1", request="why?")
     place.publish(errand, diff=b"", answer=said, exit=0)
     for comment in pull.comments:
@@ -117,12 +127,12 @@ def test_a_changelog_entry_elsewhere(place: Place, path: str) -> None:
         changed = git(place.repo.git, "diff", "--name-only", "main", pull.head).split("\n")
         assert changed == ["calc/core.py"]
     for text in shown(place):
-        harmless(text, place.repo_issues[0].number)
+        harmless(text, place.issues[0].number)
 
 
 def test_a_title_of_the_issue_in_the_branch(place: Place) -> None:
     """Stopped by the branch's name being made of the issue's number alone."""
-    place.repo_issues.append(place.approved(title="x; $(id) .. @{-1} ~^: é"))
+    place.issues.append(place.approved(title="x; $(id) .. @{-1} ~^: é"))
     place.publish(title="x; $(id) .. @{-1} ~^: é")
     assert place.refs == {"refs/heads/main", "refs/heads/swe-agent/issue-1"}
 
