@@ -68,9 +68,11 @@ def _commands(data: bytes) -> tuple[list[tuple[str, str, str]], bytes]:
     found, at = [], 0
     while size := int(data[at : at + 4], 16):
         line = data[at + 4 : at + size].partition(b"\0")[0].decode().strip()
+        at += size
+        if line.startswith("shallow "):  # where the history of who pushes begins
+            continue
         old, new, ref = line.split(" ", 2)
         found.append((old, new, ref))
-        at += size
     return found, data[data.find(b"PACK", at) :] if b"PACK" in data[at:] else b""
 
 
