@@ -1,7 +1,4 @@
-"""Runs a workflow file as GitHub's runner would: its `run:` blocks in bash, its `uses:` by stand-ins of that name.
-
-What is not understood is an error: an action without a stand-in or not pinned, an expression.
-"""
+"""Runs a workflow file as GitHub would: its `run:` in bash, its `uses:` by stand-ins; what is not known is an error."""
 
 from __future__ import annotations
 
@@ -21,11 +18,11 @@ from tests.e2e.stand_ins import STAND_INS
 from tests.github import Hub
 from tests.github.state import Repo
 
-HOUSE = Path(__file__).resolve().parents[2]
-CALLER = ".github/workflows/swe-agent.yml"
+HOUSE, CALLER = Path(__file__).resolve().parents[2], ".github/workflows/swe-agent.yml"
 FILE = HOUSE / CALLER
 TOKENS = re.compile(r"'(?:[^']|'')*'|&&|\|\||[!=]=|[!(),]|[\w.-]+|\s+")
 WORDS = {"&&": " and ", "||": " or ", "!": " not "}
+Env = dict[str, str]
 FUNCTIONS = {"always": lambda: True, "format": lambda text, *given: text.format(*given)}
 
 
@@ -34,8 +31,8 @@ class Job:
     """`seen` is the environment of each `run:` block, `log` what they printed, `summary` the step summary."""
 
     result: str = "success"
-    outputs: dict[str, str] = field(default_factory=dict)
-    seen: list[dict[str, str]] = field(default_factory=list)
+    outputs: Env = field(default_factory=dict)
+    seen: list[Env] = field(default_factory=list)
     log: str = ""
     summary: str = ""
 
@@ -54,17 +51,14 @@ class Workflow:
     def run(self, name: str, payload: Mapping[str, Any]) -> dict[str, Job]:
         """All jobs in their order, for an event."""
         self.runs += 1
-        run = {
-            "GITHUB_RUN_ID": str(self.runs),
-            "GITHUB_EVENT_NAME": name,
-            "GITHUB_WORKFLOW_REF": f"{self.repo.full_name}/{CALLER}@main",
-        }
         self.repo.runs[self.runs] = {"path": CALLER, "event": name, "created_at": self.hub.time()}
         text = yaml.safe_load(FILE.read_text("utf-8"))
         call = text[True]["workflow_call"]  # YAML takes `on` for a truth
         assert self.inputs.keys() | self.secrets.keys() <= call["inputs"].keys() | call["secrets"].keys()
-        env = self.hub.env(payload["sender"]["login"], repo=self.repo) | run
+        env = self.hub.env(payload["sender"]["login"], repo=self.repo)
+        env |= {"GITHUB_EVENT_NAME": name, "GITHUB_WORKFLOW_REF": f"{self.repo.full_name}/{CALLER}@main"}
         env |= {key: os.environ[key] for key in ("PATH", "LANG", "DOCKER_HOST") if key in os.environ}
+        env["GITHUB_RUN_ID"] = str(self.runs)
         del env["GITHUB_TOKEN"]
         github = {key.removeprefix("GITHUB_").lower(): said for key, said in env.items()} | {"event": payload}
         inputs = {key: one["default"] for key, one in call["inputs"].items()} | dict(self.inputs)
@@ -73,12 +67,11 @@ class Workflow:
         for key, spec in text["jobs"].items():
             before = {one: jobs[one] for one in jobs if one in spec.get("needs", [])}
             here = known | {"needs": {one: vars(job) for one, job in before.items()}}
-            ok = all(job.result == "success" for job in before.values())
-            goes = condition(spec.get("if"), here, ok)
+            goes = condition(spec.get("if"), here, all(job.result == "success" for job in before.values()))
             jobs[key] = self._job(key, spec, here, env | filled(text["env"], here)) if goes else Job("skipped")
         return jobs
 
-    def _job(self, key: str, spec: Any, known: dict[str, Any], env: dict[str, str]) -> Job:
+    def _job(self, key: str, spec: Any, known: dict[str, Any], env: Env) -> Job:
         home, token, job = self.folder / f"{self.runs}-{key}", f"ghs_{key}{self.runs}", Job()
         may = {name.replace("-", "_"): level for name, level in spec["permissions"].items()} | {"metadata": "read"}
         self.hub.token(token, "github-actions[bot]", may, app=True)
@@ -91,22 +84,19 @@ class Workflow:
         job.outputs = filled(spec.get("outputs", {}), known | {"steps": steps})
         return job
 
-    def _steps(self, specs: list[Any], known: dict[str, Any], env: dict[str, str], job: Job) -> dict[str, Any]:
-        """What the steps put out, by their ids."""
+    def _steps(self, specs: list[Any], known: dict[str, Any], env: Env, job: Job) -> dict[str, Any]:
         steps: dict[str, Any] = {}
         for spec in specs:
             here = known | {"steps": steps}
             if not condition(spec.get("if"), here, job.result == "success"):
                 continue
-            given, own = filled(spec.get("with", {}), here), env | filled(spec.get("env", {}), here)
-            put: dict[str, str] = {}
+            given, own, put = filled(spec.get("with", {}), here), env | filled(spec.get("env", {}), here), {}
             try:
                 if spec.get("uses", "").startswith("$/"):
                     put = self._composite(HOUSE / spec["uses"][2:], given, here, own, job)
                 elif "uses" in spec:
-                    name, _, commit = spec["uses"].partition("@")
-                    assert re.fullmatch("[0-9a-f]{40}", commit), spec["uses"]
-                    put = STAND_INS[name](self, given, here, own)
+                    assert re.fullmatch("[^@]+@[0-9a-f]{40}", spec["uses"]), spec["uses"]
+                    put = STAND_INS[spec["uses"][:-41]](self, given, here, own)
                 else:
                     put = bash(spec["run"], own, job)
             except (subprocess.CalledProcessError, FileNotFoundError) as error:
@@ -115,18 +105,16 @@ class Workflow:
             steps[spec.get("id", "")] = {"outputs": put}
         return steps
 
-    def _composite(
-        self, folder: Path, given: Any, known: dict[str, Any], env: dict[str, str], job: Job
-    ) -> dict[str, str]:
+    def _composite(self, folder: Path, given: Env, known: dict[str, Any], env: Env, job: Job) -> Env:
         text = yaml.safe_load((folder / "action.yml").read_text("utf-8"))
         assert given.keys() <= text["inputs"].keys()
-        here = {"inputs": {key: one.get("default", "") for key, one in text["inputs"].items()} | given}
-        here |= {name: known[name] for name in ("runner", "github")}  # and no secrets
+        inputs = {key: one.get("default", "") for key, one in text["inputs"].items()} | given
+        here = {"inputs": inputs, "runner": known["runner"], "github": known["github"]}  # and no secrets
         steps = self._steps(text["runs"]["steps"], here, env | {"GITHUB_ACTION_PATH": str(folder)}, job)
         return {key: filled(one["value"], {"steps": steps}) for key, one in text["outputs"].items()}
 
 
-def bash(script: str, env: dict[str, str], job: Job) -> dict[str, str]:
+def bash(script: str, env: Env, job: Job) -> Env:
     assert "${{" not in script, "an expression in a script is somebody's text run"
     output, summary = (Path(env["RUNNER_TEMP"]) / name for name in ("output", "summary"))
     output.write_text("")
@@ -149,11 +137,8 @@ def filled(text: Any, known: Mapping[str, Any]) -> Any:
     """The same with what its expressions come to, in words."""
     if isinstance(text, dict):
         return {key: filled(one, known) for key, one in text.items()}
+    word = lambda of: str(of).lower() if isinstance(of, bool) else str(of)
     return re.sub(r"\$\{\{(.*?)\}\}", lambda found: word(value(found[1], known)), word(text))
-
-
-def word(of: Any) -> str:
-    return str(of).lower() if isinstance(of, bool) else str(of)
 
 
 def value(text: str, known: Mapping[str, Any]) -> Any:
@@ -161,9 +146,5 @@ def value(text: str, known: Mapping[str, Any]) -> Any:
     tokens = TOKENS.findall(text)
     assert "".join(tokens) == text, f"not understood: {text}"
     python = "".join(WORDS.get(one) or (f"look({one!r})" if re.match(r"[a-z]+\.", one) else one) for one in tokens)
-
-    def look(path: str) -> Any:
-        step = lambda at, name: at.get(name, "") if isinstance(at, Mapping) else ""
-        return reduce(step, path.split("."), known)
-
-    return eval(python.strip(), FUNCTIONS | {"look": look})
+    get = lambda at, name: at.get(name, "") if isinstance(at, Mapping) else ""
+    return eval(python.strip(), FUNCTIONS | {"look": lambda path: reduce(get, path.split("."), known)})
