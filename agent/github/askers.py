@@ -23,18 +23,19 @@ class Rights:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._known: dict[str, bool] = {}
+        self._known: dict[tuple[str, int | None], bool] = {}
 
     def may_write(self, login: str, number: int | None = None) -> bool:
         """Whether the account of that name, and number where it is known, may. Raises as `asking` does."""
-        key = f"{login.casefold()} {number}"
+        key = login.casefold(), number
         if key not in self._known:
             self._known[key] = self._ask(login, number)
         return self._known[key]
 
     def trust(self, login: str, claimed: Trust) -> Trust:
         """What is claimed of somebody's role holds only for who may write."""
-        if claimed == "stranger" or not login or len(self._known) >= MOST:
+        is_known = (login.casefold(), None) in self._known
+        if claimed == "stranger" or (len(self._known) >= MOST and not is_known):
             return "stranger"
         return "member" if self.may_write(login) else "stranger"
 

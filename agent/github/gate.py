@@ -84,7 +84,7 @@ def _decided(gate: Gate, out: Path) -> int:
             _answer(gate, trigger, str(skipped))
         return _skipped(str(skipped))
     digest = write(errand, out)
-    reason = f"{errand.asked_by} asked for it." if answerable else f"{errand.asked_by} opened it."
+    reason = f"{errand.asked_by} {'opened' if trigger.kind == 'opened' else 'asked for'} it."
     summarise(f"To be worked on: #{errand.number}. {reason} {note}".strip())
     tell(
         go="true",

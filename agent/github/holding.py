@@ -7,6 +7,7 @@ one from before goes back, and who finds its own gone (the other wrote last) goe
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from agent.github.ledger_line import Charge, spent
 from agent.github.rules import Rules, workflow_run
 from agent.github.sticky import Sticky, find, hold, put, remove, spent_on
+from agent.github.subject import gone
 from agent.github.trigger import Skipped, now
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 LEAST = 0.05
 """Dollars with less of which no run begins."""
 ROUNDING = 1e-6
+AROUND = 60
+"""Minutes that gate, publishing and waiting for machines may take beside."""
 MOST = 10
 """Pull requests of an issue whose charges are looked up."""
 
@@ -32,7 +36,9 @@ def charges_of(place: Repository, numbers: Iterable[int], bot: str) -> dict[int,
     waiting = list(numbers)
     while waiting and len(found) < MOST:
         number = waiting.pop(0)
-        if number not in found:
+        if number in found:
+            continue
+        with suppress(Skipped), gone("An issue that was deleted has no ledger."):
             found[number] = find(place, number, bot)
             waiting += sorted({one.pull for one in found[number].charges if one.pull}, reverse=True)
     return found
@@ -57,7 +63,7 @@ def left(place: Repository, stickies: Iterable[Sticky], rules: Rules) -> float:
 
 def check_alone(stickies: Iterable[Sticky], rules: Rules) -> None:
     """Raises Skipped while another run works on it. One that is older than any may be has died."""
-    since = datetime.now(UTC) - timedelta(minutes=rules.minutes)
+    since = datetime.now(UTC) - timedelta(minutes=rules.minutes + AROUND)
     oldest = since.strftime("%Y-%m-%dT%H:%M:%SZ")
     for sticky in stickies:
         for one in sticky.charges:

@@ -43,7 +43,7 @@ class Rules(BaseSettings):
     max_patch: int = Field(default=200_000, gt=0)
     """Bytes of a patch that is published."""
     minutes: int = Field(default=120, gt=0)
-    """That a run of the workflow takes at most. What is held for one that is older keeps no other from beginning."""
+    """That solving takes at most. What is held for a run that must have ended keeps no other from beginning."""
 
     @property
     def bots(self) -> frozenset[str]:

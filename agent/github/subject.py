@@ -56,8 +56,10 @@ def gone(reason: str) -> Iterator[None]:
     """What GitHub does not have is a reason to do nothing. Raises Skipped."""
     try:
         yield
-    except UsageError:
-        raise Skipped(reason) from None
+    except UsageError as error:
+        if error.__cause__ is None:  # none of GitHub's
+            raise
+        raise Skipped(reason) from error
 
 
 def _check_open(data: Mapping[str, Any], name: str, trigger: Trigger) -> None:

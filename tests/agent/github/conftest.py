@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.github.gating import Gated
 from tests.agent.github.publishing import BOT, CORE, RIGHTS, World
-from tests.agent.github.solving import FILES, Job
+from tests.agent.github.solving import FILES, Job, set_up
 from tests.conftest import MakeRepo, git
 from tests.github import Hub, Repo
 
@@ -45,9 +46,7 @@ def as_(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.fixture
 def job(tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> Job:
     """A checkout of a calculator, and what Actions sets for a step."""
-    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "outputs"))
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    set_up(tmp_path, monkeypatch)
     return Job(tmp_path, make_repo(FILES))
 
 
@@ -62,3 +61,9 @@ def world(tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) 
         hub.token("publish", BOT, permissions=RIGHTS, app=True)
         repo = hub.repo("octo/calc", git=bare)
         yield World(hub, repo, source, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def gated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gated]:
+    with Hub(tmp_path / "hub") as hub:
+        yield Gated.begun(tmp_path, hub, monkeypatch)

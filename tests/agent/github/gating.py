@@ -34,14 +34,12 @@ class Gated:
 
     @classmethod
     def begun(cls, folder: Path, hub: Hub, patch: pytest.MonkeyPatch) -> Gated:
-        bare = folder / "calc.git"
         repo = hub.repo("octo/calc")
         gated = cls(folder, hub, repo, patch, {})
         gated.commit({"calc.py": "def add(a, b):\n    return a - b\n"})
         repo.permissions |= {"ada": "write", "tri": "triage", "bob": "read"}
         hub.user(BOT, kind="Bot")
         hub.token("gate", BOT, permissions=RIGHTS, app=True)
-        assert not bare.exists()
         return gated
 
     def commit(self, files: dict[str, str], branch: str = "main") -> str:

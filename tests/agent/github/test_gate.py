@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.agent.github.gating import ASKED, BEFORE, BOT, LATER, Gated
-from tests.github import Hub
 from trajectories.errors import ConfigError, TryLater, UsageError
-
-
-@pytest.fixture
-def gated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gated]:
-    with Hub(tmp_path / "hub") as hub:
-        yield Gated.begun(tmp_path, hub, monkeypatch)
 
 
 def test_a_label_of_a_writer_lets_the_issue_through_as_it_was(gated: Gated) -> None:
@@ -351,3 +343,37 @@ def test_an_input_that_makes_no_sense_is_named(gated: Gated) -> None:
     gated.rules(budget="much")
     with pytest.raises(ConfigError, match="The input budget is not one"):
         gated.decide("issues", {})
+
+
+def test_a_role_that_is_claimed_is_looked_up_and_few_are(gated: Gated) -> None:
+    issue = gated.issue()
+    for number in range(40):
+        gated.repo.permissions[f"m{number}"] = "read" if number % 2 else "write"
+        issue.comment(f"m{number}", "Yes.", at=BEFORE, association="MEMBER")
+    issue.comment("m0", "Once more.", at=BEFORE, association="MEMBER")
+    issue.comment("cyd", "No.", at=BEFORE, association="CONTRIBUTOR")
+
+    assert gated.decide("issues", gated.labelled(issue)), gated.reason
+
+    trusted = [one.author for one in gated.errand.issue.comments if one.trust == "member"]
+    assert trusted == [*(f"m{number}" for number in range(0, 29, 2)), "m0"]
+    asked = [request.path for request in gated.hub.requests if "/collaborators/" in request.path]
+    assert len(asked) == 30
+    assert not any("cyd" in path for path in asked)
+
+
+def test_an_account_that_took_over_a_name_is_another(gated: Gated) -> None:
+    asked = gated.issue().comment("ada", "/swe-agent fix", at=ASKED)
+    payload = gated.hub.event("issue_comment", "created", asked)
+    payload["sender"]["id"] = payload["comment"]["user"]["id"] = 99
+
+    assert not gated.decide("issue_comment", payload)
+    assert gated.reason == "ada may not write to this repository."
+
+
+def test_a_comment_that_is_sent_for_another_is_refused(gated: Gated) -> None:
+    asked = gated.issue().comment("mallory", "/swe-agent fix", at=ASKED)
+    payload = gated.hub.event("issue_comment", "created", asked, actor="ada")
+
+    assert not gated.decide("issue_comment", payload)
+    assert gated.reason == "Who sent the event is not who wrote the comment."

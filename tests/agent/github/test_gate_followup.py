@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from agent.github.ledger_line import Charge
 from tests.agent.github.gating import ASKED, BEFORE, LATER, Gated, charged
-from tests.github import Hub, Pull, shapes
-
-
-@pytest.fixture
-def gated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gated]:
-    with Hub(tmp_path / "hub") as hub:
-        yield Gated.begun(tmp_path, hub, monkeypatch)
+from tests.github import Pull, shapes
 
 
 def asked(gated: Gated, pull: Pull, words: str = "/swe-agent also for floats", by: str = "ada") -> dict[str, Any]:

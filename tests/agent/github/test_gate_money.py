@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,14 +12,8 @@ from agent.github.ledger_line import END, MARK, Charge, line, spent
 from agent.github.sticky import LONGEST, find, hold, put, settle, spent_on
 from agent.github.trigger import now
 from tests.agent.github.gating import ASKED, BOT, LATER, Gated, charged
-from tests.github import Hub, Request
+from tests.github import Request
 from trajectories.errors import UsageError
-
-
-@pytest.fixture
-def gated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gated]:
-    with Hub(tmp_path / "hub") as hub:
-        yield Gated.begun(tmp_path, hub, monkeypatch)
 
 
 def ago(**much: float) -> str:
@@ -102,7 +94,7 @@ def test_a_ledger_that_cannot_be_read_ends_it(gated: Gated) -> None:
 
 def test_while_a_run_is_at_work_no_other_begins(gated: Gated) -> None:
     issue = gated.issue()
-    charged(issue, Charge("1", ago(minutes=20), 2.0))
+    charged(issue, Charge("1", ago(minutes=170), 2.0))
     asked = issue.comment("ada", "/swe-agent fix", at=now())
     payload = gated.hub.event("issue_comment", "created", asked)
 
@@ -115,7 +107,7 @@ def test_while_a_run_is_at_work_no_other_begins(gated: Gated) -> None:
 def test_what_a_dead_run_held_keeps_no_other_off_but_is_counted(gated: Gated) -> None:
     gated.rules(minutes=30, budget_per_issue=3)
     issue = gated.issue()
-    charged(issue, Charge("1", ago(minutes=31), 2.0))
+    charged(issue, Charge("1", ago(minutes=91), 2.0))
     asked = issue.comment("ada", "/swe-agent fix", at=now())
 
     assert gated.decide("issue_comment", gated.hub.event("issue_comment", "created", asked), run="2"), gated.reason
