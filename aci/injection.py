@@ -67,10 +67,8 @@ def _of_issue(issue: Issue) -> Iterator[Text]:
         yield Text(f"The issue{_by(issue.author)}", issue.text)
     for comment in issue.comments:
         if comment.trust != "user":
-            yield Text(
-                f"What is linked{_by(comment.author)}" if comment.about else f"A comment{_by(comment.author)}",
-                comment.body,
-            )
+            on = _name(comment.about.partition(" ")[0].rstrip(","))
+            yield Text(f"A comment{_by(comment.author)}{f' on {on}' if on else ''}", comment.body)
 
 
 def _by(author: str) -> str:

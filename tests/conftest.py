@@ -52,18 +52,22 @@ def make_repo(tmp_path: Path) -> MakeRepo:
     def make(files: Mapping[str, str | bytes]) -> Path:
         nonlocal made
         made += 1
-        root = tmp_path / f"repo{made}"
-        root.mkdir()
-        git(root, "init", "-q", "-b", "main")
-        for name, content in files.items():
-            file = root / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content.encode() if isinstance(content, str) else content)
-        git(root, "add", "-A", "-f")
-        git(root, "commit", "-q", "--allow-empty", "-m", "The first commit")
-        return root
+        return committed(tmp_path / f"repo{made}", files)
 
     return make
+
+
+def committed(root: Path, files: Mapping[str, str | bytes]) -> Path:
+    """A new repository there with one commit of these files."""
+    root.mkdir()
+    git(root, "init", "-q", "-b", "main")
+    for name, content in files.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    git(root, "add", "-A", "-f")
+    git(root, "commit", "-q", "--allow-empty", "-m", "The first commit")
+    return root
 
 
 @pytest.fixture

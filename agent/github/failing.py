@@ -25,11 +25,13 @@ MOST_FILES = 4
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The steps of the last turn that was not by hand and of what came after it, as its proof; `began` is its tree."""
+    """The steps of the last turn that was not by hand and of what came after it, as its proof; `began` is its tree,
+    `asked` what it was to do."""
 
     trees: Trees
     steps: Sequence[Step]
     began: str
+    asked: str
 
 
 def work_of(engine: Engine) -> Work:
@@ -38,7 +40,8 @@ def work_of(engine: Engine) -> Work:
     start = trajectory.turns_at[turn] if turn else 0
     steps = [record for record in trajectory.records[start:] if isinstance(record, Step)]
     host = next((step.tree for step in steps if host_of(step)), "")
-    return Work(engine.trees, steps, host or (tree_at(trajectory, start, base) if turn else base))
+    began = host or (tree_at(trajectory, start, base) if turn else base)
+    return Work(engine.trees, steps, began, trajectory.turns[turn].request if turn else engine.run.issue.title)
 
 
 def tried(work: Work) -> list[str]:
@@ -46,7 +49,7 @@ def tried(work: Work) -> list[str]:
     proofs = {step.tree: verdict_of(step) for step in work.steps if step.author == "proof"}
     lines = [f"{_changes(work.trees, work.began, tree)}: {_why(verdict)}" for tree, verdict in proofs.items()]
     last = work.steps[-1].tree if work.steps else work.began
-    if last not in proofs and last != work.began:
+    if last not in proofs and any(not is_test(change.path) for change in work.trees.changed(work.began, last)):
         lines.append(f"{_changes(work.trees, work.began, last)}: it was not handed in")
     return list(dict.fromkeys(f"{line}." for line in lines))
 

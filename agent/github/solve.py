@@ -67,7 +67,7 @@ class Job:
 
     def ended(self, engine: Engine, ended: Result, error: SweAgentError | None) -> None:
         with undisturbed():
-            outcome = replace(outcome_of(engine, ended, self.digest, error), base=self.errand.base)
+            outcome = replace(outcome_of(engine, ended, self.digest, error, self.errand.thread), base=self.errand.base)
             diff = engine.trees.diff(self.base(engine), ended.exit.tree)
             self.write(outcome, diff.encode("utf-8", "surrogateescape"), engine)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aci.injection import attempts
@@ -10,12 +11,12 @@ from aci.patch import is_test
 from aci.view import clean, mask
 from agent.github.failing import Work, red_test, tried, work_of
 from agent.github.handover import Outcome
-from agent.github.summary import parts
+from agent.github.summary import parts, titled
 from agent.standing import MAIN
 from agent.summary import as_json
-from agent.traits import stays
+from agent.traits import is_by_hand, stays
 from trajectories.errors import SweAgentError
-from trajectories.records import Once
+from trajectories.records import Comment, Once
 
 if TYPE_CHECKING:
     from agent.engine import Engine
@@ -34,16 +35,25 @@ NO_VERDICT = {
 NO_USAGE = {"dollars": 0.0, "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "calls": 0}
 
 
-def outcome_of(engine: Engine, result: Result, errand_digest: str = "", error: SweAgentError | None = None) -> Outcome:
-    """What the present turn of a run came to; with the `error` that stopped it where one did."""
+def outcome_of(
+    engine: Engine,
+    result: Result,
+    errand_digest: str = "",
+    error: SweAgentError | None = None,
+    thread: Sequence[Comment] = (),
+) -> Outcome:
+    """What the present turn of a run came to; with the `error` that stopped it where one did. `thread` is what it was
+    told beside its issue."""
     secrets = engine.secrets
     told = _masked(as_json(result, error), secrets)
     del told["patch"]
-    injected = attempts(engine.trajectory.all_steps(), engine.run.issue)
+    issue = engine.run.issue
+    injected = attempts(engine.trajectory.all_steps(), replace(issue, comments=(*issue.comments, *thread)))
     told["verdict"]["notes"] = [note for note in told["verdict"]["notes"] if note not in injected]
     work = work_of(engine)
     words = _words(engine, work)
-    title, cause, change = parts(_submitted(work, "summary") or words or result.word, _submitted(work, "title"))
+    ending = "" if is_by_hand(engine.trajectory.turns[-1].strategy) else result.word
+    title, cause, change = parts(_submitted(work, "summary") or words or ending, _submitted(work, "title"))
     unproven = told["exit"] != 0
     return Outcome(
         errand=errand_digest,
@@ -51,13 +61,13 @@ def outcome_of(engine: Engine, result: Result, errand_digest: str = "", error: S
         result=told,
         base=engine.run.base.commit,
         model=_line(engine.trajectory.turns[-1].models.get("coder", ""), secrets),
-        title=_line(title or _line(engine.run.issue.title, secrets), secrets)[:TITLE],
+        title=_line(title or titled(work.asked), secrets)[:TITLE],
         cause=_text(cause, secrets),
         change=_text(change, secrets),
         answer=_text(words, secrets, ANSWER),
         places=tuple(_places(engine, secrets)) if unproven else (),
         tried=tuple(_line(each, secrets) for each in tried(work)[-MOST_TRIED:]) if unproven else (),
-        red_test=_diff(red_test(work, engine.run.issue.text), secrets) if unproven else "",
+        red_test=_diff(red_test(work, issue.text), secrets) if unproven else "",
         attempts=tuple(_line(each, secrets) for each in injected),
     )
 

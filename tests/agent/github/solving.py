@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from agent.github.errand import Errand, write
 from agent.github.handover import Outcome, unpack
 from agent.github.solve import solve
+from tests.agent.conftest import act
 from tests.conftest import git
 from trajectories.records import Issue
 
@@ -29,7 +32,17 @@ TEST = (
     "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
 )
 UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
+MEND = act("edit", path="calc.py", old="a - b", new="a + b")
+SHOW = act("edit", path="tests/test_calc.py", old="", new=TEST)
+SUBMIT = act("submit", summary="add() subtracted its second argument. Now it adds it.")
 ISSUE = Issue("add() subtracts", "add(2, 3) gives -1 but should give 5.", author="mallory", trust="stranger")
+
+
+def set_up(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """What Actions sets for a step."""
+    patch.setenv("SWE_AGENT_STATE", str(folder / "state"))
+    patch.setenv("GITHUB_OUTPUT", str(folder / "outputs"))
+    patch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary"))
 
 
 @dataclass
@@ -72,7 +85,3 @@ class Job:
     def told(self) -> tuple[Outcome, str]:
         outcome, diff = unpack(self.handover, self.outputs["digest"])
         return outcome, diff.decode()
-
-
-def unlike(errand: Errand, **more: Any) -> Errand:
-    return replace(errand, **more)
