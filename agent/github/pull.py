@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from agent.github.client import asking
+from agent.github.client import asking, made
 from agent.github.rules import PREFIX
 
 if TYPE_CHECKING:
@@ -35,15 +35,16 @@ def branches(number: int) -> Iterator[str]:
     yield from (f"{first}-{n}" for n in count(2))
 
 
-def pull_from(repository: Repository, head: str) -> PullRequest | None:
-    """The latest pull request from `head` (`owner:branch`), open or not."""
+def pull_from(repository: Repository, head: str, commit: str = "") -> PullRequest | None:
+    """The latest pull request from `head` (`owner:branch`) that is open, or was and had this very commit."""
     with asking("look for a pull request", "pull-requests: read"):
         found = repository.get_pulls(state="all", head=head)
-        return next((pull for pull in found if f"{_owner(pull)}:{pull.head.ref}" == head), None)
+        own = (pull for pull in found if f"{_owner(pull)}:{pull.head.ref}" == head)
+        return next((pull for pull in own if pull.state == "open" or pull.head.sha == commit), None)
 
 
 def open_pull(repository: Repository, head: str, target: str, title: str, body: str) -> Opened:
-    """A draft that asks to merge `head` (`owner:branch`) into the branch `target`, or the one that is there already.
+    """A draft that asks to merge `head` (`owner:branch`) into the branch `target`, or the one that is open already.
 
     Raises as `asking` where GitHub does not let it.
     """
@@ -65,8 +66,10 @@ def _create(repository: Repository, head: str, target: str, title: str, body: st
 
     with asking("open a pull request", NEEDS):
         try:
-            return repository.create_pull(
-                base=target, head=head, title=title, body=body, draft=draft, maintainer_can_modify=True
+            return made(
+                repository.create_pull(
+                    base=target, head=head, title=title, body=body, draft=draft, maintainer_can_modify=True
+                )
             )
         except GithubException as error:
             said = str(error.data).lower()

@@ -247,6 +247,25 @@ def test_a_pull_request_with_this_patch_that_was_closed_stays_so(world: World) -
     assert len(world.repo.pulls) == 1
 
 
+def test_a_pull_request_that_was_closed_is_not_taken_for_a_new_one(world: World) -> None:
+    world.run()
+    world.repo.pulls[0].close(None)
+    git(world.repo.git, "branch", "-D", "swe-agent/issue-1")
+    world.run(asked=world.errand(at="2026-01-03T04:00:00Z"))
+    assert [pull.state for pull in world.repo.pulls] == ["closed", "open"]
+    assert "#3 is a draft" in world.said[0]
+
+
+def test_a_shallow_checkout_is_enough(world: World) -> None:
+    world.base = world.push("main", {"x.py": "x = 1\n"})
+    shallow = world.folder / "shallow"
+    git(world.folder, "clone", "-q", "--depth=1", f"file://{world.repo.git}", str(shallow))
+    world.push("main", {"x.py": "x = 2\n"})
+    world.checkout = shallow
+    world.run()
+    assert git(world.repo.git, "rev-parse", f"{world.repo.pulls[0].head}^") == world.base
+
+
 def test_a_branch_that_is_taken_is_left_alone(world: World) -> None:
     taken = world.push("swe-agent/issue-1", {"x.py": "x = 1\n"})
     world.run()
