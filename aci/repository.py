@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from aci.graph.blobs import GitBlobs
@@ -141,11 +140,6 @@ class Repository:
         if not commit:
             raise UsageError(f"There is no commit {rev!r} in {self.root}.", "Give a branch, tag or commit id.")
         return commit
-
-    def time(self, rev: str | None = None) -> str:
-        """When a commit was made, in ISO 8601 and UTC. Raises UsageError for an unknown one."""
-        seconds = int(decode(self._git("show", "--no-patch", "--no-show-signature", "--format=%ct", self.commit(rev))))
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def release(self, commit: str) -> str:
         """The version that the nearest tag at or before a commit names; empty where none does."""

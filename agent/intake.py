@@ -7,9 +7,13 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trajectories.errors import UsageError
 from trajectories.records import Issue
+
+if TYPE_CHECKING:
+    from aci.repository import Repository
 
 MOST_BYTES = 1_000_000
 MOST_PATCH = 20_000_000
@@ -40,6 +44,19 @@ def issue_from(
 
         return fetch_issue(url, say)
     return from_text(_read(file) if file is not None else text or "", file)
+
+
+def before(issue: Issue, source: Repository, base: str | None) -> Issue:
+    """The issue as `as_of` has it for the commit that the user named; as it is where none was named. Raises UsageError
+    for one that is not there."""
+    if not (base and issue.comments):
+        return issue
+    from datetime import UTC, datetime
+
+    from aci.history_git import Commits
+
+    seconds = Commits(source.git_dir).time(source.commit(base))
+    return as_of(issue, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}") if seconds is not None else issue
 
 
 def as_of(issue: Issue, at: str) -> Issue:

@@ -11,7 +11,7 @@ from aci.repository import Repository
 from agent.console import Console
 from agent.drive import drive
 from agent.engine import Engine
-from agent.intake import as_of, issue_from, repository_from, reproduction_from
+from agent.intake import before, issue_from, repository_from, reproduction_from
 from agent.options import (
     Apply,
     Base,
@@ -74,7 +74,7 @@ def command(
     check_delivery(apply, branch, pr, issue)
     asked = issue_from(issue, issue_file, text, cleanly(progress(plain, stderr=True)))
     source = Repository.open(repository_from(repo))
-    asked = as_of(asked, source.time(base)) if base else asked
+    asked = before(asked, source, base)
     if pr:
         from agent.github.destination import ready
 

@@ -42,14 +42,14 @@ def command(
     With --patch: what else is likely to need a change. Exit codes: 0 done, 2 usage, 5 workspace, 75 try again later.
     """
     from aci.repository import Repository
-    from agent.intake import as_of, issue_from, patch_from, repository_from
+    from agent.intake import before, issue_from, patch_from, repository_from
     from agent.rehearsal import rehearsed
     from agent.terminal import cleanly, console, waiting
 
     diff = patch_from(patch, issue or None, issue_file, text)
     asked = None if patch else issue_from(issue, issue_file, text, cleanly(console(plain, stderr=True)))
     source = Repository.open(repository_from(repo))
-    asked = as_of(asked, source.time(base)) if asked and base else asked
+    asked = before(asked, source, base) if asked else None
     title = asked.title if asked else f"What {patch} is likely to concern"
     with waiting("Reading the repository", plain or json) as progress:
         if asked:
