@@ -36,14 +36,14 @@ def title(
     Conventional commits (`fix(scope): …`), `Fixed #N -- …`, `module: …`, gitmoji, a number of the issue that people
     wrote at the end, capital or not, full stop or not: what most of the log has. `number` is the issue's.
     """
-    words = plain(words).rstrip(". ") or "Fix the issue"
+    own, words = words, plain(words).rstrip(". ") or "Fix the issue"
     texts = [_NUMBER.sub("", subject.text) for subject in subjects]
     if len(texts) < FEW:
         return shortened(words, most)
     before, rests = _before(texts, [_NUMBER.sub("", subject.text) for subject in near], number)
     after = _after(subjects, number)
     if before:
-        words = _without(words)
+        words = plain(_without(own)).rstrip(". ") or words
     words = _cased(words, rests or texts)
     dot = "." if _most(texts, lambda text: text.endswith(".")) and not after else ""
     return f"{before}{shortened(words, most - len(before) - len(after) - len(dot))}{dot}{after}"

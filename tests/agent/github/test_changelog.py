@@ -1,0 +1,91 @@
+"""An entry in the changelog, in the form that the repository has; and none where it has no such thing."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.github.changelog import entry
+
+KEEP = """\
+# Changelog
+
+## [Unreleased]
+### Added
+- X.
+
+### Fixed
+- Y.
+- Z
+  and more.
+
+## [1.0.0]
+### Fixed
+- A.
+"""
+RST = "Changes\n=======\n\n2.0 (unreleased)\n----------------\n\n* X.\n\n1.9 (2020)\n----------\n\n* Y.\n"
+EMPTY = "# Changes\n\n## Unreleased\n\n## 1.0\n\n- First (#3)\n- Second (#4)\n"
+TOWNCRIER = """\
+[tool.towncrier]
+directory = "changes"
+[[tool.towncrier.type]]
+directory = "feature"
+[[tool.towncrier.type]]
+directory = "bugfix"
+"""
+FORMS = {
+    "keep": ({"CHANGELOG.md": KEEP}, "CHANGELOG.md", KEEP.replace("  and more.\n", "  and more.\n- Add it\n")),
+    "rst": ({"CHANGES.rst": RST}, "CHANGES.rst", RST.replace("* X.\n", "* X.\n* Add it.\n")),
+    "empty": (
+        {"HISTORY.md": EMPTY},
+        "HISTORY.md",
+        EMPTY.replace("## Unreleased\n\n", "## Unreleased\n\n- Add it (#12)\n\n"),
+    ),
+    "crlf": (
+        {"CHANGELOG.md": KEEP.replace("\n", "\r\n")},
+        "CHANGELOG.md",
+        KEEP.replace("  and more.\n", "  and more.\n- Add it\n").replace("\n", "\r\n"),
+    ),
+    "towncrier": ({"pyproject.toml": TOWNCRIER, "changes/3.feature.md": "x"}, "changes/12.bugfix.md", "Add it.\n"),
+    "towncrier default": (
+        {"towncrier.toml": '[tool.towncrier]\npackage = "a.b"\n'},
+        "a/b/newsfragments/12.bugfix.rst",
+        "Add it.\n",
+    ),
+    "fragments": ({"changelog.d/3.fix.rst": "- X.\n"}, "changelog.d/12.fix.rst", "- Add it.\n"),
+    "changeset": (
+        {".changeset/config.json": "{}", "package.json": '{"name": "@a/b"}'},
+        ".changeset/issue-12.md",
+        '---\n"@a/b": patch\n---\n\nAdd it.\n',
+    ),
+    "none": ({"README.md": "# x\n"}, "", ""),
+    "released only": ({"CHANGELOG.md": "# Changelog\n\n## 1.0\n\n- First.\n"}, "", ""),
+    "no list": ({"CHANGELOG.md": "# Changelog\n\n## Unreleased\n\nWords.\n"}, "", ""),
+    "no section": ({"CHANGELOG.md": "## Unreleased\n### Added\n- X.\n## 1.0\n### Added\n- Y.\n"}, "", ""),
+    "many packages": ({".changeset/config.json": "{}", "package.json": '{"name": "a", "workspaces": []}'}, "", ""),
+    "not toml": ({"pyproject.toml": "["}, "", ""),
+    "not text": ({"CHANGELOG.md": b"\xff## Unreleased\n- x\n"}, "", ""),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_an_entry_has_the_repositorys_form(name):
+    given, path, text = FORMS[name]
+    files = {name: each if isinstance(each, bytes) else each.encode() for name, each in given.items()}
+    assert entry(files, files.get, "Add it", 12, ["calc.py"]) == ((path, text.encode()) if path else None)
+
+
+@pytest.mark.parametrize(
+    ("files", "changed"),
+    [({"CHANGELOG.md": KEEP}, "CHANGELOG.md"), ({"changelog.d/3.fix.rst": "- X.\n"}, "changelog.d/12.feature.rst")],
+    ids=["file", "fragment"],
+)
+def test_a_patch_with_an_entry_gets_no_second(files, changed):
+    data = {name: text.encode() for name, text in files.items()}
+    assert entry(data, data.get, "Add it", 12, ["calc.py", changed]) is None
+
+
+def test_hostile_words_are_plain():
+    data = {"CHANGELOG.md": KEEP.encode()}
+    found = entry(data, data.get, "Let @ada <!-- x --> in\n## 1.0\n- [y](http://z) #9", 12, [])
+    assert found is not None
+    assert b"\n- Let ada in ## 1.0 - (y)(http://z) 9\n" in found[1]

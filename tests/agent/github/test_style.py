@@ -1,0 +1,93 @@
+"""A title in the manner of the repository's own log."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+
+from aci.outbox import Subject
+from agent.github.style import message, title
+from agent.github.summary import parts
+from tests.agent.github.test_neutral import HOSTILES
+
+WORDS = "Include the last day"
+CONVENTIONAL = ("fix(rates): take the last day", "feat(api): add x", "docs: words", "fix(api): y", "chore: z", "ci: q")
+MODULES = ("net/http: close it", "cmd/go: say why", "net/http: read all", "runtime: be fast", "net/http: x", "os: y")
+DJANGO = ("Fixed #1 -- Added x.", "Refs #2 -- Y.", "Fixed #33 -- Let z.", "Fixed #4 -- W.", "Fixed #5 -- V.", "Bumped.")
+PLAIN = ("add x", "mend y", "read z", "say why", "be fast")
+EMOJI = ("\U0001f41b Fix x", "\u2728 Add y", "\U0001f41b Mend z", "\U0001f4dd Say", "\u2728 W")
+DOTTED = ("Add x.", "Mend y.", "Read z.", "Say why.", "Be fast.")
+
+
+def subjects(texts, merged=False):
+    return [Subject(text, merged) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("texts", "near", "expected"),
+    [
+        (CONVENTIONAL, (), "fix: include the last day"),
+        (CONVENTIONAL, ("feat(api): add x", "fix(rates): a", "fix(rates): b"), "fix(rates): include the last day"),
+        (MODULES, ("net/http: close it", "net/http: x"), "net/http: include the last day"),
+        (MODULES, (), "include the last day"),
+        (DJANGO, (), "Fixed #12 -- Include the last day."),
+        (PLAIN, (), "include the last day"),
+        (EMOJI, (), "\U0001f41b Include the last day"),
+        (DOTTED, (), "Include the last day."),
+        (PLAIN[:2], (), "Include the last day"),
+        ([f"{text} (#{n})" for n, text in enumerate(PLAIN)], (), "include the last day (#12)"),
+        ([f"[core] {text}" for text in PLAIN], ("[core] add x", "[core] y"), "[core] include the last day"),
+    ],
+    ids=["type", "scope", "module", "no module", "django", "lower", "emoji", "dot", "few", "number", "brackets"],
+)
+def test_it_is_as_others_are(texts, near, expected):
+    assert title(WORDS, subjects(texts), 12, subjects(near)) == expected
+
+
+def test_the_number_of_a_merged_request_is_no_issues():
+    assert title(WORDS, subjects([f"{text} (#{n})" for n, text in enumerate(PLAIN)], merged=True), 12) == WORDS.lower()
+
+
+def test_a_prefix_of_the_models_is_not_put_twice():
+    assert title("fix: Include the last day", subjects(CONVENTIONAL)) == "fix: include the last day"
+    assert title("Fix #12: include it", subjects(DJANGO), 12) == "Fixed #12 -- Include it."
+
+
+@pytest.mark.parametrize("words", ["HTTP is read", "read_all() stops", "x" * 200, "many words " * 20])
+def test_names_stay_and_long_titles_are_cut_between_words(words):
+    shown = title(words, subjects(CONVENTIONAL))
+    assert len(shown) <= 72
+    assert shown.startswith(f"fix: {words[:20]}")
+    assert not shown.endswith((" ", ",", "."))
+
+
+@given(HOSTILES, HOSTILES, HOSTILES, HOSTILES)
+def test_no_hostile_words_act_in_a_commit(words, cause, near, model):
+    shown = title(words, subjects([f"{near}: {text}" for text in PLAIN]), 0, subjects([f"{near}: x", f"{near}: y"]))
+    text = message(shown, cause, words, model)
+    for line in text.splitlines():
+        assert not line.lower().startswith(("signed-off-by:", "co-authored-by:", "reviewed-by:"))
+    assert "[skip ci]" not in text
+    assert not re.search(r"(?<!\w)@[\w-]|#\d|\bGH-\d|/issues/\d", text, re.IGNORECASE), text
+
+
+def test_a_message_says_why_and_who():
+    assert message("Add it", "It was left out. Signed-off-by: A", "`x` has it.", "openai/x") == (
+        "Add it\n\nIt was left out. Signed-off-by A `x` has it.\n\nGenerated-by: swe-agent (openai/x)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("summary", "given", "expected"),
+    [
+        ("It was off by one. Now it is not.", "Count right", ("Count right", "It was off by one.", "Now it is not.")),
+        ("Cause: `a` was None. Fix: check it.", "", ("check it", "`a` was None.", "check it.")),
+        ("Use <=.", "", ("Use <=", "", "Use <=.")),
+        ("", "", ("", "", "")),
+    ],
+    ids=["two", "labels", "one", "none"],
+)
+def test_a_summary_has_parts(summary, given, expected):
+    assert parts(summary, given) == expected
