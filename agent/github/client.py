@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from trajectories.errors import ConfigError, TryLater
 
 if TYPE_CHECKING:
     from github import Github
+    from github.IssueComment import IssueComment
+    from github.PullRequest import PullRequest
+    from github.PullRequestComment import PullRequestComment
     from github.Repository import Repository
 
     from agent.github.address import Address
 
+Made = TypeVar("Made", "IssueComment", "PullRequest", "PullRequestComment")
 TIMEOUT = 30
 """Seconds that the server may be silent."""
 LOGGERS = ("github", "urllib3.connectionpool")
@@ -46,6 +50,14 @@ def connect(address: Address) -> Github:
 def repository(address: Address) -> Repository:
     """The repository itself, asked for nothing yet: ask within `asking`."""
     return connect(address).withLazy(True).get_repo(address.repository)
+
+
+def made(thing: Made) -> Made:
+    """What was written, if GitHub's answer has it: to PyGithub any answer that is no refusal is a success, a proxy's
+    page, too. Raises TryLater."""
+    if not isinstance(thing.html_url, str):
+        raise _nonsense("write")
+    return thing
 
 
 @contextmanager

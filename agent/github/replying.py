@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent.github.client import asking
+from agent.github.client import asking, made
 from agent.github.rules import workflow_run
 from agent.github.sticky import LONGEST, MOST
 
@@ -30,8 +30,8 @@ def reply(repository: Repository, asked: Errand, bot: str, text: str) -> str:
         if workflow_run() and (earlier := _earlier(there, mark, bot)):
             return earlier
         if asked.reply_to:
-            return pull.create_review_comment_reply(asked.reply_to, body).html_url
-        return pull.create_issue_comment(body).html_url
+            return made(pull.create_review_comment_reply(asked.reply_to, body)).html_url
+        return made(pull.create_issue_comment(body)).html_url
 
 
 def _earlier(comments: Iterable[IssueComment | PullRequestComment], mark: str, bot: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent.github.client import asking
+from agent.github.client import asking, made
 from agent.github.ledger_line import MARK, Charge, line, read, spent
 from agent.github.trigger import now
 from trajectories.errors import TryLater
@@ -73,8 +73,8 @@ def put(repository: Repository, sticky: Sticky, text: str) -> Sticky:
                 return replace(sticky, text=shown)
             except UnknownObjectException:
                 pass  # somebody deleted it
-        made = repository.get_issue(sticky.number).create_comment(f"{head}{shown}")
-    return replace(sticky, id=made.id, text=shown)
+        posted = made(repository.get_issue(sticky.number).create_comment(f"{head}{shown}"))
+    return replace(sticky, id=posted.id, text=shown)
 
 
 def hold(repository: Repository, sticky: Sticky, text: str, charge: Charge) -> Sticky:

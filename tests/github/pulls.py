@@ -164,6 +164,12 @@ def replied(call: Call) -> Answer:
     to = _said(call)
     if to.issue is not one:
         raise Refused(404)
+    if to.reply_to:
+        raise Refused(
+            422,
+            "Validation Failed",
+            {"resource": "PullRequestReviewComment", "code": "invalid", "field": "in_reply_to"},
+        )
     if one.locked and not access.pushes(call.token, call.repo):
         raise Refused(403, "Unable to create comment because issue is locked.")
     text = checked_body(call, "PullRequestReviewComment")

@@ -109,10 +109,10 @@ class Issue:
         other.event("cross-referenced", by or self.author.login, at=at or self.at, source=self)
 
     def event(self, kind: str, actor: str, *, at: str = "", **more: Any) -> None:
-        hub = self.repo.hub
-        self.happened.append(
-            {"id": hub.next(), "event": kind, "actor": hub.user(actor), "created_at": hub.time(at), **more}
-        )
+        hub, at = self.repo.hub, self.repo.hub.time(at)
+        self.happened.append({"id": hub.next(), "event": kind, "actor": hub.user(actor), "created_at": at, **more})
+        if kind != "cross-referenced":
+            self.edited = max(self.edited, at)
 
 
 @dataclass(slots=True, eq=False)

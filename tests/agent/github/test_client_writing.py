@@ -10,12 +10,15 @@ import pytest
 
 from agent.github import sticky
 from agent.github.address import Address
-from agent.github.client import asking, repository
+from agent.github.client import repository
+from agent.github.errand import Errand
 from agent.github.ledger_line import Charge
 from agent.github.pull import open_pull
+from agent.github.replying import reply
 from tests.conftest import git
 from tests.github import Hub, Repo
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
+from trajectories.records import Issue
 
 BOT = "github-actions[bot]"
 
@@ -107,6 +110,12 @@ def test_a_comment_under_an_old_name_is_not_taken_for_said(ours: Any, repo: Repo
     assert issue.comments == []
 
 
+def test_a_page_of_a_proxy_is_no_pull_request(ours: Any, repo: Repo, hub: Hub) -> None:
+    hub.fault("POST", "/pulls$", status=200, raw=b"<html>", headers={"Content-Type": "text/html"})
+    with pytest.raises(TryLater, match="no sense"):
+        opened(ours)
+
+
 def test_what_may_have_been_done_is_not_sent_twice(ours: Any, repo: Repo, hub: Hub) -> None:
     repo.issue("Boom")
     for path in (r"/pulls$", r"/comments$"):
@@ -160,12 +169,43 @@ def test_a_locked_issue_takes_words_of_those_who_may_write(
         sticky.put(eve, sticky.Sticky(1), "Hello.")
 
 
-def test_an_answer_in_a_thread_and_what_is_gone(ours: Any, repo: Repo, hub: Hub) -> None:
+@pytest.mark.parametrize(
+    ("change", "kind", "words"),
+    [
+        (lambda hub, issue: issue.delete(), UsageError, "This issue was deleted"),
+        (lambda hub, issue: issue.transfer(hub.repo("octo/parser")), UsageError, "another address"),
+        (lambda hub, issue: issue.transfer(hub.repo("octo/secret", private=True)), UsageError, "nothing there"),
+        (lambda hub, issue: setattr(issue.repo, "has_issues", False), UsageError, "disabled"),
+        (lambda hub, issue: setattr(issue.repo, "archived", True), ConfigError, "archived"),
+        (lambda hub, issue: hub.rate(f"t-{BOT}"), TryLater, "5000 requests an hour"),
+        (lambda hub, issue: hub.secondary("*", "", retry_after=None), TryLater, "asks to wait"),
+        (lambda hub, issue: hub.tokens.clear(), ConfigError, "does not know the token"),
+        (lambda hub, issue: hub.fault("*", "", status=200, raw=b"<html>", times=9), TryLater, "no sense"),
+    ],
+    ids=["deleted", "transferred", "hidden", "disabled", "archived", "hour", "secondary", "token", "html"],
+)
+def test_a_comment_that_is_refused(
+    ours: Any, hub: Hub, repo: Repo, change: Callable[[Hub, Any], Any], kind: type[SweAgentError], words: str
+) -> None:
+    issue = repo.issue("Boom")
+    change(hub, issue)
+    with pytest.raises(kind) as caught:
+        sticky.put(ours, sticky.Sticky(1), "Hello.")
+    assert words in caught.value.message
+    assert issue.comments == []
+
+
+def test_an_answer_in_a_thread_is_given_once(ours: Any, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_RUN_ID", "7000000001")
     pull = repo.pull("swe-agent/issue-1", author=BOT)
-    asked = pull.review_comment("ada", "Why? 🤔", "src/a.py", 3)
-    with asking("reply", "pull-requests: write"):
-        made = ours.get_pull(1).create_review_comment_reply(asked.id, "Because.")
-    assert (made.in_reply_to_id, pull.review[-1].body) == (asked.id, "Because.")
-    asked.delete()
-    with pytest.raises(UsageError), asking("reply", "pull-requests: write"):
-        ours.get_pull(1).create_review_comment_reply(asked.id, "Still.")
+    first = pull.review_comment("ada", "Why? 🤔", "src/a.py", 3)
+    pull.review_comment("ada", "/swe-agent why", "src/a.py", 3, reply_to=first)
+    about: dict[str, Any] = {"issue": Issue("T"), "asked_by": "ada", "at": "", "base": "", "target": "main"}
+    asked = Errand("follow-up", "octo/calc", pull.number, **about, budget=1.0, reply_to=first.id)
+    for _ in range(2):
+        assert reply(ours, asked, BOT, "Because.") == pull.review[2].url
+    assert [said.reply_to for said in pull.review[1:]] == [first, first]
+    monkeypatch.setenv("GITHUB_RUN_ID", "7000000002")
+    first.delete()
+    with pytest.raises(UsageError):
+        reply(ours, asked, BOT, "Still.")
