@@ -59,4 +59,4 @@ def _files(place: Repository, base: str) -> list[str]:
 
 def _is_guide(name: str) -> bool:
     stem = _TEXT.fullmatch(name)
-    return bool(stem and stem[1].lower() == "contributing")
+    return bool(stem and stem[1].lower() in ("contributing", "policy"))

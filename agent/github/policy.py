@@ -17,7 +17,7 @@ _AI = re.compile(
 )
 _CODE = re.compile(
     r"\b(?:code(?! (?:comments?|reviews?|of conduct))|contribut\w+|pull requests?|merge requests?|PRs?|patch(?:es)?"
-    r"|commits|submissions?)\b",
+    r"|commits|submissions?|use of (?:[\w-]+ ){0,2}(?:AI|LLMs?)\b(?! in\b| for\b))\b",
     re.IGNORECASE,
 )
 _FIRMLY_CODE = re.compile(r"\b(?:code(?! (?:comments?|reviews?|of conduct))|contributions?|patch(?:es)?)\b", re.I)
@@ -89,4 +89,5 @@ def _sentences(text: str) -> Iterator[str]:
         whole = (first, rest) if first.startswith("#") else (f"{first} {rest}",)
         for part in whole:
             plain = " ".join(re.sub(r"[*_`#|\[\]]+|^[-+]\s|^\d+[.)]\s", " ", part).split())
+            plain = re.sub(r" (?=[.,;:!?])", "", plain)
             yield from filter(None, re.split(r"(?<=[.!?;])(?<!\bi\.e\.)(?<!\be\.g\.)(?<!\betc\.)\s+", plain))
