@@ -88,9 +88,13 @@ def push(outbox: Outbox, commit: str, branch: str, url: str, token: str = "", ne
     Raises Moved where the branch is not so, NotAllowed (Protected, WorkflowScope) where the server refuses, TryLater
     where nobody answers.
     """
-    if not _BRANCH.fullmatch(branch) or not re.fullmatch(r"[0-9a-f]{40}", commit):
-        raise UsageError(f"{branch!r} cannot be the name of a branch.", "Choose another name.")
     name = f"refs/heads/{branch}"
+    try:
+        if not _BRANCH.fullmatch(branch):
+            raise ValueError
+        outbox.git("check-ref-format", name)
+    except (GitFailed, ValueError):
+        raise UsageError(f"{branch!r} cannot be the name of a branch.", "Choose another name.") from None
     # of an expected nothing this forces nothing: it refuses to continue a branch that somebody else made
     only = (f"--force-with-lease={name}:",) if new else ()
     plain = ("--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no", "--quiet")
