@@ -116,7 +116,8 @@ def _lines(text: str) -> str:
     for line in text.strip("\n").split("\n"):
         item = _ITEM.match(line)
         begin = item[0].replace("*", "-").replace("+", "-") if item else ""
-        kept.append(begin + neutral(line[len(begin) :].lstrip("# ")))
+        words = neutral(re.sub(r"^ {0,3}#{1,6} +", "", line[len(begin) :]))
+        kept.append(begin + words if words else "")
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip("\n")
 
 

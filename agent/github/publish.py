@@ -73,8 +73,8 @@ def _handed(file: Path | None, digest: str, asked: Errand, errand_digest: str) -
     if (outcome.errand, outcome.base) != (errand_digest, asked.base):
         raise UsageError("The handover is of another errand.", AGAIN)
     verified = outcome.result["verdict"]["kind"] in ("verified", "faster")
-    answers = asked.kind == "follow-up" and not diff and outcome.exit == 0
-    if not answers and verified != (outcome.exit == 0 and bool(diff)):
+    answers = asked.kind == "follow-up" and not diff
+    if (outcome.exit == 0 and not answers and not (verified and diff)) or (outcome.exit == 6 and verified):
         raise UsageError("The handover contradicts itself: its exit, its verdict and its patch do not agree.", AGAIN)
     return outcome, diff
 

@@ -1,0 +1,72 @@
+"""What is said of how a run ended is read as text, whatever models and strangers put into it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.github import comments
+from agent.github.handover import Outcome
+from tests.agent.github.publishing import NONE, RESULT, UNPROVEN
+from tests.agent.github.test_neutral import HOSTILES, check_harmless, tokens
+
+BEGINNINGS = st.sampled_from(
+    ["", "- ", "  - ", "1. ", "# ", "> ", "```", "```py\n", "~~~\n", "---\n", "    ", "| ", "\t"]
+)
+ANSWERS = st.lists(st.tuples(BEGINNINGS, HOSTILES).map("".join), max_size=6).map("\n".join)
+
+
+@given(ANSWERS)
+def test_an_answer_does_nothing(text: str) -> None:
+    check_harmless(comments.prose(text))
+    kinds = {token.type for token in tokens(comments.prose(text)) if token.nesting == 1}
+    assert kinds <= {"paragraph_open", "bullet_list_open", "ordered_list_open", "list_item_open"}
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("One.\nTwo.\n\n\n\nThree.", "One.\nTwo.\n\nThree."),
+        ("* a\n* `b`\n  1) c", "- a\n- `b`\n  1) c"),
+        ("## Cause\nIt was.", "Cause\nIt was."),
+        ("#12 is it", "`#12` is it"),
+        ("```py\nx = 1\n```", "```py\nx = 1\n```"),
+        ("~~~suggestion\nx\n~~~", "```\nx\n```"),
+        ("```mermaid\ngraph\n", "```\ngraph\n```"),
+    ],
+    ids=["paragraphs", "lists", "heading", "number", "code", "suggestion", "diagram"],
+)
+def test_an_answer_keeps_its_form(said: str, shown: str) -> None:
+    assert comments.prose(said) == shown
+
+
+@pytest.mark.parametrize("kind", ["opened", "committed", "answered", "unproven", "not_fixed", "stopped", "refused"])
+def test_no_part_of_an_outcome_does_anything(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
+    monkeypatch.delenv("GITHUB_RUN_ID", raising=False)
+    nasty = "@ada fixes octo/calc#3 <img src=x> ![a](http://e.x/p.png)\n</details>\n\n<!-- x -->```\n@ada"
+    told: dict[str, Any] = {field.name: nasty for field in fields(Outcome) if field.type == "str"}
+    verdict = {**(UNPROVEN if kind == "unproven" else NONE), **dict.fromkeys(("tests", "notes", "lost"), (nasty,))}
+    result = {**RESULT, "exit": 6, "verdict": verdict, "error": {"code": 1, "message": nasty, "fix": nasty}}
+    place = {"path": nasty, "line": 3, "name": nasty, "why": nasty}
+    lists: dict[str, Any] = {"places": (place,), "tried": (nasty,), "attempts": (nasty,), "red_test": ""}
+    outcome = Outcome(**{**told, "exit": 6, "result": result, **lists})
+    texts = {
+        "opened": lambda: comments.opened(2, outcome).replace("#2 is", "It is"),
+        "committed": lambda: comments.committed("0" * 40, nasty, outcome),
+        "answered": lambda: comments.answered(outcome),
+        "unproven": lambda: comments.unproven(outcome).replace("\n</details>", "").replace("<details>", ""),
+        "not_fixed": lambda: comments.not_fixed(outcome, False),
+        "stopped": lambda: comments.stopped(outcome),
+        "refused": lambda: comments.refused(("`x`: it is binary.",), outcome),
+    }
+    text = texts[kind]()
+    html = [token.content.strip() for token in tokens(text) if token.type.startswith("html")]
+    assert all(part.startswith(("<details><summary>Repeat it", "<summary>Repeat it", "</details>")) for part in html), (
+        html
+    )
+    check_harmless(text, tuple(html))
