@@ -34,22 +34,15 @@ def fetch_issue(url: str, say: Say = lambda _: None) -> Issue:
     """
     if "/pull/" in url:
         raise UsageError(f"{url} is not the address of an issue but of a pull request.", "Give that of an issue.")
-    return read_issue(address_of(url), say=say)
-
-
-def read_issue(
-    address: Address, *, kept: bool = True, pictures: bool = True, pulls: bool = False, say: Say = lambda _: None
-) -> Issue:
-    """As `fetch_issue`, for an address. `kept`: what was read before is only asked whether it is still so. `pulls`:
-    a pull request is taken as well."""
+    address = address_of(url)
     client = connect(address)
-    reader = Reader(client, address, kept)
+    reader = Reader(client, address)
     try:
         with asking(f"read {address.issue_url}"):
             data = reader.get(f"/repos/{address.repository}/issues/{address.number}")
             if not isinstance(data, dict) or not isinstance(data.get("title"), str):
                 raise TryLater(f"GitHub's answer for {address.issue_url} is no issue.", "Try again.")
-            if "pull_request" in data and not pulls:
+            if "pull_request" in data:
                 raise UsageError(f"{address.issue_url} is a pull request.", "Give the address of an issue.")
             now = _moved(data, address, say)
             place = f"/repos/{now.repository}/issues/{now.number}"
@@ -60,7 +53,7 @@ def read_issue(
         client.close()
     if unread:
         say(f"Of {data.get('comments')} comments the first and the last were read.")
-    return _put_together(data, comments, events, now, pictures)
+    return _put_together(data, comments, events, now)
 
 
 def issue_of(data: Mapping[str, Any]) -> Issue:
@@ -103,35 +96,38 @@ def trust_of(data: Mapping[str, Any]) -> Trust:
     return "member" if data.get("author_association") in MEMBERS else "stranger"
 
 
-def _put_together(
-    data: Mapping[str, Any], comments: Sequence[Any], events: Sequence[Any], address: Address, pictures: bool
-) -> Issue:
+def _put_together(data: Mapping[str, Any], comments: Sequence[Any], events: Sequence[Any], address: Address) -> Issue:
     issue = replace(issue_of(data), url=address.issue_url)
     if not issue.title and not shown(str(data.get("body") or "")).text.strip():
         raise UsageError(f"The issue at {address.issue_url} is empty.", "Write what goes wrong and what should happen.")
     said = [comment_of(each) for each in comments if isinstance(each, Mapping)]
     around = {each.url: each for event in events if (each := linked(event, address))}
     kept = chosen(sorted([*said, *around.values()], key=lambda each: each.at), MOST_DISCUSSED, longest=MOST_DISCUSSED)
-    images = pictures_of([issue.body, *(each.body for each in kept if not each.about)], address) if pictures else ()
-    return replace(issue, comments=kept, images=images)
+    texts = [issue.body, *(each.body for each in kept if not each.about)]
+    return replace(issue, comments=kept, images=pictures_of(texts, address))
 
 
 def linked(event: object, address: Address) -> Comment | None:
     """The issue or pull request in which this one was named: its title, state and first lines.
 
-    A role in another repository says nothing: there anybody is owner of his own.
+    A role in another repository says nothing: there anybody is owner of his own. What stands in another one that is
+    private is not taken: the user may read it, but not all who will read what is made of it.
     """
     if not isinstance(event, Mapping) or event.get("event") != "cross-referenced":
         return None
-    source = (event.get("source") or {}).get("issue")
+    source = event.get("source")
+    source = source.get("issue") if isinstance(source, Mapping) else None
     if not isinstance(source, Mapping) or not source.get("html_url"):
         return None
+    where = source.get("repository")
+    where = where if isinstance(where, Mapping) else {}
+    name = str(where.get("full_name") or "")
+    ours = name.lower() == address.repository.lower()
+    if not ours and where.get("private") is not False:
+        return None
     comment = comment_of(source, about=" ")
-    where = str((source.get("repository") or {}).get("full_name") or address.repository)
-    ours = where.lower() == address.repository.lower()
-    about = (
-        f"{'' if ours else where}#{source.get('number')}, {_state(source)}: {line_shown(str(source.get('title'))).text}"
-    )
+    title = line_shown(str(source.get("title"))).text
+    about = f"{'' if ours else name}#{source.get('number')}, {_state(source)}: {title}"
     lines = [line for line in comment.body.splitlines() if line.strip()]
     body = "\n".join(lines[:FIRST_LINES])
     body = body if len(body) <= FIRST_CHARACTERS else f"{body[:FIRST_CHARACTERS]}…"

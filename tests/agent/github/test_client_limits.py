@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from agent.github.address import address_of
-from agent.github.issue import fetch_issue, read_issue
+from agent.github.client import connect
+from agent.github.issue import fetch_issue
+from agent.github.reading import Reader
 from tests.agent.github.test_client_hostile import refusal
 from tests.github import Hub, Repo
 from trajectories.errors import TryLater, UsageError
@@ -89,7 +91,8 @@ def test_a_page_that_came_later_is_seen(repo: Repo, before: int) -> None:
 def test_without_the_cache_nothing_is_conditional(hub: Hub, repo: Repo) -> None:
     address = address_of(repo.issue("Boom").url)
     fetch_issue(address.issue_url)
-    read_issue(address, kept=False)
+    reader = Reader(connect(address), address, kept=False)
+    assert reader.get(f"/repos/{address.repository}/issues/1")["title"] == "Boom"
     assert "if-none-match" not in hub.requests[-1].headers
     assert hub.requests[-1].status == 200
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.github.address import address_of
-from agent.github.issue import fetch_issue, read_issue
+from agent.github.issue import fetch_issue
 from agent.intake import as_of, issue_from
 from tests.github import Hub, Repo
 from trajectories.errors import ConfigError, UsageError
@@ -64,6 +63,15 @@ def test_pull_requests_that_name_it(hub: Hub, repo: Repo, state: str) -> None:
     assert (linked.trust, linked.role) == ("member", "COLLABORATOR")
     assert linked.body == "\n".join(["Because."] * 6), "its first lines, no diff"
     assert not [request for request in hub.requests if "/pulls" in request.path]
+
+
+def test_what_is_private_elsewhere_stays_there(hub: Hub, repo: Repo) -> None:
+    issue = repo.issue("It adds wrongly", author="bob")
+    private = hub.repo("octo/secret", private=True)
+    private.permissions["ada"] = "read"
+    private.issue("A customer's secret", author="ada").refer(issue)
+    hub.repo("octo/open").issue("Here, too", author="bob").refer(issue)
+    assert [comment.about for comment in fetch_issue(issue.url).comments] == ["octo/open#1, open issue: Here, too"]
 
 
 def test_what_came_after_the_base_is_left_out(hub: Hub, repo: Repo) -> None:
@@ -122,13 +130,6 @@ def test_what_was_read_before_costs_nothing(hub: Hub, repo: Repo) -> None:
     assert statuses(hub)[1:] == [200, 200]
 
 
-def test_the_gate_gets_nothing_that_is_kept(hub: Hub, repo: Repo) -> None:
-    issue = repo.issue("It adds wrongly", author="bob")
-    for _ in range(2):
-        read_issue(address_of(issue.url), kept=False)
-    assert set(statuses(hub)) == {200}
-
-
 def test_each_account_has_what_it_read_itself(
     hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -160,5 +161,10 @@ def test_parts_that_make_no_sense_are_left_out(hub: Hub, repo: Repo) -> None:
     issue = repo.issue("It adds wrongly", author="bob")
     issue.comment("bob", "Really")
     hub.fault("GET", "/comments$", status=200, raw=b'[null, 1, {}, {"body": "x", "user": 7, "path": null}]')
-    hub.fault("GET", "/timeline$", status=200, raw=b'[null, {"event": "cross-referenced", "source": {"issue": 7}}, {}]')
+    hub.fault(
+        "GET",
+        "/timeline$",
+        status=200,
+        raw=b'[null, {"event": "cross-referenced", "source": {"issue": 7}}, {"event": "cross-referenced", "source": []}]',
+    )
     assert fetch_issue(issue.url).comments == (Comment("ghost", ""), Comment("ghost", "x"))
