@@ -133,7 +133,10 @@ def _let_through(gate: Gate, trigger: Trigger, asked: bool) -> tuple[Errand, str
     )
     if not gate.rules.dry_run:
         begin(place, stickies[trigger.number], _working(errand, discussion, gate.run), errand.budget, gate.rules)
-    return errand, discussion.note
+    afresh = (
+        "No journal of it is known: it begins with the pull request as it is." if pull and not errand.parent_run else ""
+    )
+    return errand, f"{discussion.note} {afresh}".strip()
 
 
 def _base(place: Repository, subject: Subject) -> tuple[str, str]:

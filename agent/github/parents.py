@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from agent.github.client import asking
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from github.IssueEvent import IssueEvent
     from github.Repository import Repository
 
+MOST = 1_000
+"""Events of an issue that are looked through for its label."""
+
 
 def asked_at(place: Repository, trigger: Trigger) -> Trigger:
     """The trigger, with its own time where the event has none or may have a later one: of a run by hand its
@@ -27,8 +31,9 @@ def asked_at(place: Repository, trigger: Trigger) -> Trigger:
     if trigger.kind != "labelled":
         return trigger
     with asking(f"read the labels of #{trigger.number}"):
-        times = [event.created_at for event in place.get_issue(trigger.number).get_events() if _is_it(event, trigger)]
-    return replace(trigger, at=utc(max(times).isoformat())) if times else trigger
+        latest_first = islice(place.get_issue(trigger.number).get_events().reversed, MOST)
+        at = next((event.created_at for event in latest_first if _is_it(event, trigger)), None)
+    return replace(trigger, at=utc(at.isoformat())) if at else trigger
 
 
 def _is_it(event: IssueEvent, trigger: Trigger) -> bool:

@@ -42,7 +42,10 @@ def subject_of(place: Repository, name: str, trigger: Trigger, rules: Rules) -> 
         return Subject(data, number)
     with gone(f"#{number} is not there any more."), asking(f"read #{number}", "pull-requests: read"):
         pull = place.get_pull(number).complete()
-    return Subject(data, _own(place, name, pull, rules), pull)
+    issue = _own(place, name, pull, rules)
+    if trigger.head not in ("", pull.head.sha):
+        raise Skipped(f"#{number} was pushed to after it was asked for: ask again.")
+    return Subject(data, issue, pull)
 
 
 def issue_of_branch(branch: str) -> int:

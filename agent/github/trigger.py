@@ -29,7 +29,8 @@ class Trigger:
     """An event that asks for work on issue or pull request `number`.
 
     `text` is title and body as they were then; None where the event does not hold them. `comment` is the one that
-    asks, `request` its words after the command. `at` is ISO 8601 in UTC.
+    asks, `request` its words after the command, `head` the commit of the pull request that it is about ("" where the
+    event does not tell). `at` is ISO 8601 in UTC.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Trigger:
     label: str = ""
     comment: Mapping[str, Any] | None = None
     request: str = ""
+    head: str = ""
 
 
 def triggered(rules: Rules) -> Trigger:
@@ -85,6 +87,7 @@ def _trigger(name: str, event: Mapping[str, Any], rules: Rules) -> Trigger:
         _text(place),
         comment=comment,
         request=request,
+        head=place["head"]["sha"] if review else "",
     )
 
 

@@ -58,6 +58,16 @@ def test_a_review_thread_is_what_is_answered(gated: Gated) -> None:
     assert (errand.reply_to, errand.request) == (first.id, "do that")
 
 
+def test_a_branch_that_was_pushed_to_meanwhile(gated: Gated) -> None:
+    pull = gated.pull(gated.issue().number)
+    said = pull.review_comment("ada", "/swe-agent do that", "calc.py", 2, at=ASKED)
+    payload = gated.hub.event("pull_request_review_comment", "created", said)
+    gated.commit({"more.py": ""}, "swe-agent/issue-1")
+
+    assert not gated.decide("pull_request_review_comment", payload)
+    assert gated.reason == "#2 was pushed to after it was asked for: ask again."
+
+
 def closed(gated: Gated, pull: Pull) -> None:
     pull.close()
 
@@ -168,3 +178,4 @@ def test_the_journal_to_go_on_from_is_one_of_this_workflows(
 
     assert gated.decide("issue_comment", asked(gated, pull), run="43"), gated.reason
     assert gated.errand.parent_run == ("41" if known else "")
+    assert ("No journal of it is known" in gated.summary) is not known
