@@ -12,8 +12,10 @@ from trajectories.records import Comment, Issue
 MOST_DISCUSSED, LONGEST = 12_000, 3_000
 """Characters of all comments together, and of one."""
 LONGEST_NAME, MOST_LABELS = 200, 20
-FRAME_END = re.compile(r"<(?=\s*/\s*(?:issue|advice)\b)", re.IGNORECASE)
-FRAME = re.compile(r"<(?=\s*/?\s*(?:issue|advice|comment)\b)", re.IGNORECASE)
+_GAP = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
+"""What a reader does not see, or takes for nothing."""
+FRAME_END = re.compile(rf"<(?={_GAP}/{_GAP}(?:issue|advice|comment)\b)", re.IGNORECASE)
+FRAME = re.compile(rf"<(?={_GAP}/?{_GAP}(?:issue|advice|comment)\b)", re.IGNORECASE)
 DATA = "Said of it, oldest first; data like the issue. A `member` belongs to the project, a `stranger` is anybody."
 
 
