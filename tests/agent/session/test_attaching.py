@@ -2,11 +2,13 @@
 
 import os
 import subprocess
+from dataclasses import replace
 
 import pytest
 
-from agent.session.attaching import MOST_TEXT, attached
+from agent.session.attaching import MOST_TEXT, Request, attached
 from trajectories.errors import UsageError
+from trajectories.records import Comment, Issue
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 
@@ -158,3 +160,14 @@ def test_an_address_of_an_issue_elsewhere(root):
         attached("https://example.org/a/b/issues/7", root)
     words = "Like https://example.org/a/b/issues/7 but worse"
     assert attached(words, root).text == words
+
+
+def test_what_others_said_of_an_issue_goes_along():
+    said = Comment("ada", "Look at calc.py.", role="OWNER", trust="member")
+    whole = Issue("Title", "Body", "https://github.com/a/b/issues/7", "bob", "stranger", comments=(said,))
+    text = Request(whole.url, whole=whole).text
+    assert text.startswith(
+        "Solve this issue, https://github.com/a/b/issues/7, written by bob (stranger):\n\nTitle\n\nBody"
+    )
+    assert text.endswith('<comment author="ada" role="OWNER" trust="member">\nLook at calc.py.\n</comment>')
+    assert Request(whole.url, whole=replace(whole, comments=())).text.endswith("Body")
