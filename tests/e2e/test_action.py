@@ -15,7 +15,7 @@ import yaml
 from tests.conftest import IMAGE, git
 from tests.e2e.conftest import CALCULATOR, TEST_CORE, answer, call, write
 from tests.e2e.providing import SOLVE, SUBMIT
-from tests.e2e.stand_ins import APP_KEY
+from tests.e2e.stand_ins import APP_KEY, STAND_INS, download
 from tests.e2e.workflow import CALLER, FILE, HOUSE, Job, Workflow
 from tests.endpoint import Answer, Endpoint
 from tests.github import Hub
@@ -134,6 +134,7 @@ def test_from_a_label_to_a_draft_and_through_a_follow_up(place: Place) -> None:
         assert place.branches == ["main", pull.head]
         assert git(place.bare, "rev-parse", f"{pull.head}^") == first
         assert "return b + a" in git(place.bare, "show", f"{pull.head}:calc/core.py")
+        assert "larger one first" in git(place.bare, "log", "-1", "--format=%B", pull.head)
         assert [said.author.login for said in pull.review] == ["ada", BOT]
         assert "return a - b" in str(endpoint.asked[1]), "it goes on with the first run, and sees what that saw"
 
@@ -182,6 +183,24 @@ def test_who_may_not_ask_gets_no_runner_and_no_answer(place: Place) -> None:
     jobs = checked(workflow, workflow.run("issue_comment", place.hub.event("issue_comment", "created", asks)))
     assert results(jobs) == ["success", "skipped", "skipped"], logs(jobs)
     assert place.hub.writes == []
+
+
+@pytest.mark.parametrize("name", ["errand", "handover"])
+def test_an_artifact_that_was_swapped_is_not_read(place: Place, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def swapped(run: Workflow, given: Any, known: Any, env: Any) -> dict[str, str]:
+        put = download(run, given, known, env)
+        if given["name"] == f"swe-agent-{name}":
+            (file,) = Path(given["path"]).iterdir()
+            file.write_bytes(file.read_bytes() + b" ")
+        return put
+
+    monkeypatch.setitem(STAND_INS, "actions/download-artifact", swapped)
+    jobs = place.label(place.workflow("openai/x", '[models."openai/x"]\nkey_env = "ANOTHER"\n'))
+    assert results(jobs) == ["success", "failure", "failure"], logs(jobs)
+    assert place.branches == ["main"]
+    assert "ANOTHER" not in place.said()
+    assert f"{name}" in jobs["publish"].log
+    assert "Run the whole workflow again." in jobs["publish"].log
 
 
 # The files themselves
