@@ -49,8 +49,7 @@ def find(repository: Repository, number: int, bot: str) -> Sticky:
                 found = Sticky(number, *first, charges)
     merged: dict[tuple[str, str], Charge] = {}
     for one in found.charges:
-        known = merged.get((one.run, one.at))
-        merged[one.run, one.at] = one if known is None or known.spent is None else known
+        merged.setdefault((one.run, one.at), one)  # what is settled is so in the oldest, which is kept up to date
     return replace(found, charges=tuple(merged.values()))
 
 

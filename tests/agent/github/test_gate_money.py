@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -159,10 +160,11 @@ def test_who_was_written_over_goes_back(gated: Gated, monkeypatch: pytest.Monkey
     assert gated.reason == "Another run has begun on #1."
 
 
-def test_two_comments_of_ours_are_one_ledger(gated: Gated) -> None:
+def test_two_comments_of_ours_are_one_ledger_in_which_the_oldest_is_right(gated: Gated) -> None:
     issue = gated.issue()
-    charged(issue, Charge("1", ago(days=2), 2.0, spent=0.5), text="First.")
-    charged(issue, Charge("2", ago(days=1), 2.0, spent=0.7), text="Second.")
+    first = Charge("1", ago(days=2), 2.0, spent=0.5)
+    charged(issue, first, text="First.")
+    charged(issue, Charge("2", ago(days=1), 2.0, spent=0.7), replace(first, spent=0.0), text="Second.")
     gated.patch.setenv("GITHUB_REPOSITORY", "octo/calc")
     for name, value in gated.hub.env(actor="ada", token="gate").items():
         gated.patch.setenv(name, value)
