@@ -67,9 +67,9 @@ ADDRESS = _any(
     rf"\b{_of('attention message note notice instructions? important warning reminder hey dear hello hi for to')}"
     rf"[\s:,!*]+(?:to |for )?(?:all |any |the |every )?{_AGENT}\b"
     rf"(?= *(?:[:,!.\n]|{_of('reading working that who processing only')}))",
-    rf"\b{_AGENT} (?:must|shall|should|ha(?:s|ve) to|(?:is|are) required to)\b|^\W{{0,6}}{_AGENT}\s*[:!]",
+    rf"\b{_AGENT} (?:must|shall|should|ha(?:s|ve) to|(?:is|are) required to) (?!not|never)|^\W{{0,6}}{_AGENT}\s*[:!]",
 )
-_BEGINS = rf"(?:^|[.!?:;,\n(\"'*>-]\s*|\b{_of('please must shall should to and then now first also you')}\s+)"
+_BEGINS = rf"(?:^\s*|[.!?:;,\n(\"'*>-]\s*|\b{_of('please must shall should to and then now first also you')}\s+)"
 _SECRETS = (
     r"(?:env(?:ironment)? var(?:iable)?s?|\benv(?:ironment)?\b|secrets?|(?:api|access|private|ssh|signing) ?[-_]?keys?"
     r"|tokens?|credentials?|passwords?|\$?[A-Z]+_(?:TOKEN|KEY|SECRET)|/proc/self/environ|printenv|system prompt)"
