@@ -67,6 +67,11 @@ class Address:
             names = ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
         return next((token for name in names if (token := os.environ.get(name, "").strip())), "")
 
+    @property
+    def token_name(self) -> str:
+        """What the user sets to give a token for this server."""
+        return "GITHUB_TOKEN" if self.server == _own_server() else f"GH_HOST={self.host} and GH_ENTERPRISE_TOKEN"
+
 
 def address_of(url: str) -> Address:
     """What the address of an issue or a pull request names. Raises UsageError for anything else, for a server that is
