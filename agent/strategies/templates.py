@@ -53,6 +53,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         yield _act(task, "edit", {"path": edit["path"], "old": edit["old"], "new": edit["new"]})
         verdict = yield from task.prove(given, likely_sources(task))
         if verdict.verified:
+            yield task.say(_change(edit, found, tests), author=AUTHOR)
             return task.best()
     yield task.say(f"No edit is proven. Likeliest places:\n{describe_places(likely)}", author=AUTHOR)
     return task.best()
@@ -124,14 +125,26 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _change(edit: dict[str, Any], found: dict[str, Any], tests: dict[str, Any]) -> str:
+    """How the edit was found, what it is, and what speaks against it: a sentence each."""
+    many = f"{found['plausible']} pass the tests, and this is the first that is proven"
+    passing = "1 passes the tests" if found["plausible"] == 1 else many
+    what = f"{edit['description'][:1].upper()}{edit['description'][1:]} in `{edit['path']}`, line {edit['line']}."
+    return f"Of {found['tried']:,} edits tried, {passing}. {what}{_doubt(tests)}"
+
+
 def _told(found: dict[str, Any], tests: dict[str, Any]) -> str:
     if found["why"]:
         return str(found["why"])
     text = f"{found['tried']} edits tried in {found['seconds']:.0f} s, {found['plausible']} pass the tests."
-    if found["edits"] and len(tests["failing"]) <= FEW:
-        count = "One failing test" if len(tests["failing"]) == 1 else f"{len(tests['failing'])} failing tests"
-        text += f" {count} may be too few to tell a right edit from a wrong one: look at it yourself."
-    return text
+    return text + _doubt(tests) if found["edits"] else text
+
+
+def _doubt(tests: dict[str, Any]) -> str:
+    if len(tests["failing"]) > FEW:
+        return ""
+    count = "One failing test" if len(tests["failing"]) == 1 else f"{len(tests['failing'])} failing tests"
+    return f" {count} may be too few to tell a right edit from a wrong one: look at it yourself."
 
 
 def _suspects(found: dict[str, Any]) -> str:

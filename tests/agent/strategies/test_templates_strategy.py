@@ -69,10 +69,11 @@ def drive(engine: Engine):
 def test_a_bug_is_found_mended_and_proved(run) -> None:
     opened = run(FILES)
     authors, result = drive(opened())
-    assert authors == ["templates", "proof"]
+    assert authors == ["templates", "proof", "templates"]
     assert result.exit.code == 0
     assert result.exit.verdict.verified
     assert "+    return a + b" in result.patch.source
+    assert "Replace `-` by `+` in `calc.py`, line 2. One failing test may be too few" in result.word
     assert drive(opened()) == ([], result)
 
 
@@ -85,7 +86,7 @@ def test_a_resumed_run_does_not_search_again(run, monkeypatch: pytest.MonkeyPatc
     first.close()
     monkeypatch.setattr("agent.moves.templates.search", None)
     authors, result = drive(opened())
-    assert authors == ["templates", "proof"]
+    assert authors == ["templates", "proof", "templates"]
     assert (result.exit.code, result.exit.tree) == (0, step.tree)
 
 
