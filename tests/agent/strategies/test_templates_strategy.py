@@ -73,7 +73,7 @@ def test_a_bug_is_found_mended_and_proved(run) -> None:
     assert result.exit.code == 0
     assert result.exit.verdict.verified
     assert "+    return a + b" in result.patch.source
-    assert "Replace `-` by `+` in `calc.py`, line 2. One failing test may be too few" in result.word
+    assert "Replace `-` by `+` before `b` in `calc.py`, line 2. 2 failing tests may be" in result.word
     assert drive(opened()) == ([], result)
 
 
