@@ -282,7 +282,7 @@ def test_a_stopped_evaluation_goes_on(
 ) -> None:
     judge, words, process = halted
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=200)
     if number == signal.SIGKILL:
         assert process.returncode == -number
     else:
