@@ -82,7 +82,7 @@ class Call:
             raise Refused(403, message)
 
     def page(self, listed: list[Any], shape: Callable[[Any], Any] = lambda one: one) -> Answer:
-        """A page of a list, and where the others are."""
+        """A page of a list, and where the others are: GitHub names them by the repository's number."""
         size = max(1, min(100, int(self.request.query.get("per_page", 30))))
         at = max(1, int(self.request.query.get("page", 1)))
         last = max(1, -(-len(listed) // size))
@@ -90,13 +90,21 @@ class Call:
         wanted = {
             name: page for name, page in pages.items() if (page > at) == (name in ("next", "last")) and page != at
         }
+        path = self.hub.api + self.request.path
+        if "owner" in self.parts:
+            path = f"{self.hub.api}/repositories/{self.repo.id}{below(self.request.path)}"
         links = [
-            f'<{self.hub.api}{self.request.path}?{urlencode({**self.request.query, "page": page})}>; rel="{name}"'
+            f'<{path}?{urlencode({**self.request.query, "page": page})}>; rel="{name}"'
             for name, page in wanted.items()
             if 1 <= page <= last
         ]
         items = [shape(one) for one in listed[(at - 1) * size : at * size]]
         return Answer(200, items, {"Link": ", ".join(links)} if links else {})
+
+
+def below(path: str) -> str:
+    """What a path names in its repository."""
+    return re.sub(r"^/(?:repos/[^/]+/[^/]+|repositories/\d+)", "", path)
 
 
 Handler = Callable[[Call], Answer]

@@ -13,7 +13,7 @@ from tests.github import access
 from tests.github.access import ANONYMOUS, LIMIT, Quota, Token
 from tests.github.description import violations
 from tests.github.request import Answer, Refused, Request
-from tests.github.routes import Call, find, moved
+from tests.github.routes import Call, below, find, moved
 
 if TYPE_CHECKING:
     from tests.github.hub import Hub
@@ -65,9 +65,8 @@ def _done(hub: Hub, call: Call, handler: object) -> Answer:
     if "owner" in call.parts:
         name = f"{call.parts['owner']}/{call.parts['repo']}".lower()
         if name not in hub.repos and (to := hub.moved.get(name)):
-            rest = re.sub(r"^/repos/[^/]+/[^/]+", "", call.request.path)
             query = f"?{urlencode(call.request.query)}" if call.request.query else ""
-            raise moved(call.request, f"{hub.api}/repositories/{to.id}{rest}{query}")
+            raise moved(call.request, f"{hub.api}/repositories/{to.id}{below(call.request.path)}{query}")
         access.check(call.token, call.repo, call.needs)
     elif call.token is None and call.needs:
         raise Refused(401, "Requires authentication")
