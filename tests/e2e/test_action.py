@@ -110,6 +110,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.mark.docker
+@pytest.mark.timeout(300)
 def test_from_a_label_to_a_draft_and_through_a_follow_up(place: Place) -> None:
     again = Answer("The larger one first, as you ask.", actions=[ROUND, SUBMIT])
     with Endpoint([SOLVE, again], key=KEY) as endpoint:
