@@ -19,7 +19,7 @@ _SETTINGS = (
     ),
     (r"archived", "Take it out of the archive: Settings > General > Danger Zone > Unarchive this repository."),
     (r"issues (?:has|have) been disabled|issues are disabled", "Switch on Settings > General > Features > Issues."),
-    (r"locked", "Unlock the conversation, or use a token that may write to the repository."),
+    (r"\blocked\b", "Unlock the conversation, or use a token that may write to the repository."),
     (r"IP allow list", "The organisation lets in some addresses only: add the runner's to its IP allow list."),
     (r"suspended", "Take up the App's installation again: Settings > GitHub Apps > Configure."),
     (
@@ -32,17 +32,18 @@ _RIGHT = re.compile(r"`([a-z-]+): (read|write|admin)`")
 
 def explained(error: SweAgentError, rules: Rules) -> SweAgentError:
     """The same error with the permission or setting as its fix, where the refusal tells."""
-    told = f"{error.message} {error.__cause__ or ''}"
-    for pattern, fix in _SETTINGS:
-        if isinstance(error, ConfigError) and re.search(pattern, told, re.IGNORECASE):
-            return _with(error, fix)
+    if isinstance(error, ConfigError) or hasattr(error.__cause__, "status"):  # else they are not GitHub's words
+        told = f"{error.message} {error.__cause__ or ''}"
+        for pattern, fix in _SETTINGS:
+            if re.search(pattern, told, re.IGNORECASE):
+                return _with(error, fix)
     match error:
         case WorkflowScope():
             return _with(error, "Only a GitHub App's token can: give it `workflows: write`, and publish with it.")
-        case Protected():
+        case Protected() if "secret" not in error.message:
             where = "Settings > Rules > Rulesets, and Settings > Branches"
             return _with(error, f"Let the branches `{PREFIX}**` be made: {where}.")
-        case NotAllowed():
+        case NotAllowed() if not isinstance(error, Protected):
             return _with(error, _grant({"contents": "write"}, rules))
         case ConfigError() if rights := dict(_RIGHT.findall(error.fix)):
             return _with(error, _grant(rights, rules))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from github import GithubException
 
+from agent.github.client import asking
+from agent.github.missing import explained
+from agent.github.rules import Rules
 from tests.agent.github.publishing import BOT, RIGHTS, World
-from trajectories.errors import ConfigError
+from trajectories.errors import ConfigError, SweAgentError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -64,3 +68,46 @@ def test_a_token_that_is_no_more(world: World, monkeypatch: pytest.MonkeyPatch) 
         world.run()
     assert "see the secret" in error.value.fix
     assert "ended" not in world.summary.read_text().split()
+
+
+def test_a_rule_against_the_branch(world: World) -> None:
+    world.repo.rulesets.add("swe-agent/*")
+    with pytest.raises(ConfigError) as error:
+        world.run()
+    assert (
+        error.value.fix
+        == "Let the branches `swe-agent/**` be made: Settings > Rules > Rulesets, and Settings > Branches."
+    )
+    assert "Repository rule violations found" in world.said[0]
+
+
+REFUSALS = [
+    (403, "GitHub Actions is not permitted to create or approve pull requests.", "Workflow permissions > Allow GitHub"),
+    (403, "Repository was archived so is read-only.", "Unarchive this repository."),
+    (410, "Issues has been disabled in this repository.", "Settings > General > Features > Issues."),
+    (410, "Issues are disabled for this repo", "Settings > General > Features > Issues."),
+    (403, "Unable to create comment because issue is locked.", "Unlock the conversation"),
+    (
+        403,
+        "Although you appear to have the correct authorization credentials, the `octo` organization has an IP allow "
+        "list enabled, and your IP address is not permitted to access this resource.",
+        "to its IP allow list.",
+    ),
+    (403, "This installation has been suspended", "Take up the App's installation again"),
+    (401, "Bad credentials", "see the secret it is in."),
+    (403, "Resource not accessible by integration", "Add `issues: write` to `permissions:`"),
+    (403, "Resource not accessible by personal access token", "Add `issues: write` to `permissions:`"),
+]
+
+
+@pytest.mark.parametrize(("status", "said", "fix"), REFUSALS, ids=[said[:20] for _, said, _ in REFUSALS])
+def test_what_github_says_is_explained(status: int, said: str, fix: str) -> None:
+    headers = {"X-Accepted-GitHub-Permissions": "issues=write; pull_requests=write"}
+    with pytest.raises(SweAgentError) as error, asking("comment on #1", "issues: write"):
+        raise GithubException(status, {"message": said}, headers)
+    assert fix in explained(error.value, Rules()).fix
+
+
+def test_what_is_not_githubs_is_left_as_it_is() -> None:
+    error = UsageError("The archive is locked.", "Look at it.")
+    assert explained(error, Rules()) is error
