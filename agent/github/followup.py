@@ -16,7 +16,7 @@ from aci.plain_folder import reopened
 from aci.working_tree import WorkingTree
 from agent.drive import shown
 from agent.engine import Engine, Happening
-from agent.forking import Origin, fork, origin, settings_of
+from agent.forking import Origin, fork, origin
 from agent.github.kept import take
 from agent.github.wishes import issue_of, request_of
 from agent.settings import Settings, load_settings
@@ -61,16 +61,17 @@ def opened(
 ) -> Engine:
     """The follow-up's run, its turn begun; or as an earlier process left it. `parent` is what a job kept of the pull
     request's run."""
-    given = {**flags, **OURS}
+    given = {**flags, **OURS, "strategy": BUILD}
     known = load_settings(**given)
     directory, copy = known.runs / name, known.state / "parents" / name
     if not begun(directory):
         shutil.rmtree(directory, ignore_errors=True)
         earlier = _earlier(parent, copy, source, known)
+        base = earlier.run.base.commit if earlier else errand.base
+        settings = load_settings(source.file(".swe-agent.toml", base) or b"", **given)  # none of the earlier record's
         if earlier is not None:
-            fork(earlier, settings_of(earlier, **given), name=name)
+            fork(earlier, settings, name=name)
         else:
-            settings = load_settings(source.file(".swe-agent.toml", errand.base) or b"", **{**given, "strategy": BUILD})
             begin(issue_of(errand), source, settings, errand.base, name)
     engine = reopen(directory, known.state, notify)
     try:
@@ -123,4 +124,4 @@ def _go_on(engine: Engine, errand: Errand, copy: Path) -> None:
         data = {EFFECT: f"{PULL} {number}", MOVED: [both, ended.tree]}
         engine.journal.append(Note(MAIN, "done", "The patch went into the pull request.", data), ended)
     if not any(isinstance(record, Turn) for record in since):
-        next_turn(engine, request_of(errand), BUILD, engine.settings.model_copy(update={"strategy": BUILD}))
+        next_turn(engine, request_of(errand), BUILD, engine.settings, errand.issue.images)

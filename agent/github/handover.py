@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from agent.github.schema import Told
-from trajectories.errors import UsageError
+from trajectories.errors import UsageError, WorkspaceError
 from trajectories.journal import write_durably
 
 VERSION = 1
@@ -61,10 +61,13 @@ class Outcome:
 
 
 def pack(outcome: Outcome, diff: bytes, file: Path) -> str:
-    """Write the file and return its digest."""
+    """Write the file and return its digest. Raises WorkspaceError."""
     told = json.dumps(asdict(outcome), ensure_ascii=False, indent=1).encode("utf-8", "replace")
     data = _tar(told, diff)
-    write_durably(file, data)
+    try:
+        write_durably(file, data)
+    except OSError as error:
+        raise WorkspaceError(f"The handover cannot be written: {error.strerror}.", "Make room for it.") from error
     return sha256(data).hexdigest()
 
 

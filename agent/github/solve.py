@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from aci.disguises import hide
 from agent.cli import fail
 from agent.console import Console
 from agent.drive import drive, shown
@@ -29,12 +30,12 @@ from agent.github.wishes import issue_of
 from agent.settings import load_settings
 from agent.signals import SIGNALS
 from agent.solve import Result, begin, reopen
-from trajectories.errors import Cancelled, SweAgentError
+from trajectories.errors import Cancelled, ConfigError, SweAgentError
 from trajectories.journal import begun
 
 TOLD = frozenset({0, 1, 4, 6})
 """Exit codes of runs that ended: how is told by the handover, and the job has done its part."""
-OWN = {"apply": False, "branch": ""}
+OWN = {"apply": False, "branch": "", "pr": False}
 """What no setting of a machine changes: the patch goes into the handover, and nowhere else."""
 
 
@@ -66,10 +67,17 @@ class Job:
         self.errand, self.digest, self.out = errand, digest, out
 
     def ended(self, engine: Engine, ended: Result, error: SweAgentError | None) -> None:
+        """Raises ConfigError for a patch that adds a key; of a run that ends with an error, neither patch nor journal
+        is handed over then."""
         with undisturbed():
             outcome = replace(outcome_of(engine, ended, self.digest, error, self.errand.thread), base=self.errand.base)
             diff = engine.trees.diff(self.base(engine), ended.exit.tree)
-            self.write(outcome, diff.encode("utf-8", "surrogateescape"), engine)
+            if not adds(diff, engine.secrets):
+                self.write(outcome, diff.encode("utf-8", "surrogateescape"), engine)
+            elif error is not None:
+                self.write(outcome, b"")
+            else:
+                raise ConfigError("The patch adds a key that this machine holds, so it stays here.", "Change the key.")
 
     def base(self, engine: Engine) -> str:
         """The tree that the diff is against."""
@@ -117,6 +125,12 @@ def _work(errand: Errand) -> Callable[[Engine, Console], Result]:
     from agent.github.followup import worked
 
     return worked
+
+
+def adds(diff: str, secrets: Iterable[str]) -> bool:
+    """Whether a diff adds one of the secrets, in any of the forms that are known."""
+    added = "\n".join(line for line in diff.split("\n") if line.startswith(("+", "rename to ", "diff ")))
+    return hide(added, secrets, "") != added
 
 
 @contextmanager

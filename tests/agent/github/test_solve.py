@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,17 @@ def test_no_secret_is_handed_over_or_kept(job, monkeypatch):
     assert "[masked]" in outcome.title
     journal = Path(job.outputs["folder"], "journal.jsonl") if job.outputs["folder"] else None
     assert journal is None or SECRET not in journal.read_text()
+
+
+@pytest.mark.parametrize("form", [SECRET, b64encode(f"x{SECRET}".encode()).decode(), SECRET.encode().hex()])
+def test_a_patch_with_a_key_in_it_is_not_handed_over(job, monkeypatch, form):
+    monkeypatch.setenv("SOME_API_KEY", SECRET)
+    hidden = act("shell", command=f"printf %s '{form[:9]}' > key.txt; printf %s '{form[9:]}' >> key.txt")
+    assert job.run(job.errand(), line("Mend.", SHOW, MEND, hidden, SUBMIT)) == 3
+    outcome, diff = job.told
+    assert (outcome.exit, diff) == (3, "")
+    assert "adds a key" in outcome.result["error"]["message"]
+    assert job.outputs["folder"] == "", "the files of the run hold it, too"
 
 
 def test_words_to_the_agent_are_named_with_who_said_them(job):
