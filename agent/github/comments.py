@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.best import UNTOLD
-from agent.github.body import commands, proof
+from agent.github.body import LONGEST_COMMAND, proof
 from agent.github.neutral import code, fenced, neutral
 from agent.github.rules import workflow_run
 
@@ -43,8 +43,8 @@ def opened(number: int, outcome: Outcome, notes: Sequence[str] = ()) -> str:
 
 def committed(commit: str, branch: str, outcome: Outcome, notes: Sequence[str] = ()) -> str:
     """A follow-up became a commit."""
-    said = [f"{code(commit[:10])} is on {code(branch)}: {neutral(outcome.title)}.", _why(outcome)]
-    return _told([*said, prose(outcome.answer), _proof(outcome), _listed(notes)], outcome)
+    said = [f"{code(commit[:10])} is on {code(branch)}: {neutral(outcome.title)}."]
+    return _told([*said, prose(outcome.answer) or _why(outcome), _proof(outcome), _listed(notes)], outcome)
 
 
 def answered(outcome: Outcome) -> str:
@@ -74,13 +74,21 @@ def not_fixed(outcome: Outcome, has_patch: bool) -> str:
 
 def failed(message: str, fix: str, outcome: Outcome | None = None) -> str:
     """GitHub or git did not let it be done; the `fix` is in our own words."""
-    return _told([f"This could not be done: {neutral(message)} {fix}".strip()], outcome)
+    said = [f"This could not be done: {neutral(message)} {fix}".strip()]
+    if outcome and outcome.exit == 0 and outcome.result["verdict"]["kind"] != "none":
+        said.append(f"There is a patch, and it is verified. {_where(outcome)}")
+    return _told(said, outcome)
 
 
 def stopped(outcome: Outcome) -> str:
     """The run could not go on, or did not begin."""
     why = _error(outcome) or f"The run ended with exit code {outcome.exit}."
     return _told([f"It could not be worked on: {why}"], outcome)
+
+
+def asked_for(who: str) -> str:
+    """Who asked; it calls nobody."""
+    return f"Asked for by {neutral(who)}."
 
 
 def died() -> str:
@@ -91,7 +99,7 @@ def died() -> str:
 def refused(reasons: Sequence[str], outcome: Outcome) -> str:
     """There is a patch, and it is not published."""
     said = "There is a patch, but it is not published, for what it does:"
-    return _told([said, _listed(reasons), _where(outcome, "Look at it before you use it.")], outcome)
+    return _told([said, _listed(reasons), _where(outcome, run=False)], outcome)
 
 
 def withheld(reason: str, outcome: Outcome) -> str:
@@ -135,7 +143,7 @@ def _run_link() -> str:
     from agent.github.address import own_repository
 
     number = workflow_run()
-    return f"[Its run]({own_repository().url}/actions/runs/{number})" if number.isdecimal() else ""
+    return f"[Its run]({own_repository().url}/actions/runs/{number})" if number else ""
 
 
 def _listed(lines: Iterable[str]) -> str:
@@ -180,21 +188,26 @@ def _red_test(outcome: Outcome) -> str:
     )
 
 
-def _where(outcome: Outcome, warning: str = "") -> str:
-    """How to have the patch, and to repeat the proof."""
+def _where(outcome: Outcome, run: bool = True) -> str:
+    """How to have the patch, and, but for one that is not to be `run`, to repeat the proof."""
     from agent.github.address import own_repository
 
-    said = f"It is {code(DIFF)} in {code(FILE)}, the artifact {code(ARTIFACT)} of the run. {warning}".strip()
-    run = workflow_run()
-    if not run.isdecimal():
+    said = f"It is {code(DIFF)} in {code(FILE)}, the artifact {code(ARTIFACT)} of the run."
+    if not (number := workflow_run()):
         return said
-    got = f"gh run download {run} -R {own_repository().repository} -n {ARTIFACT}\ntar -xf {FILE} {DIFF}"
-    return "\n\n".join(filter(None, [said, fenced(got, "sh"), commands(outcome)]))
+    lines = [f"gh run download {number} -R {own_repository().repository} -n {ARTIFACT}", f"tar -xf {FILE} {DIFF}"]
+    proof = outcome.result["verdict"]["commands"]
+    if run and proof and len(proof) <= MOST and max(map(len, proof)) <= LONGEST_COMMAND:
+        lines += [f"git checkout {outcome.base[:12]}", *proof]
+    what = "Have it and repeat the proof" if len(lines) > 2 else "Have it"
+    return f"{said}\n\n<details><summary>{what}</summary>\n\n{fenced(chr(10).join(lines), 'sh')}\n\n</details>"
 
 
 def _cost(result: Mapping[str, Any], model: str) -> str:
     usage = result["usage"]
+    if not usage["calls"]:
+        return "No model was asked."
     parts = [] if usage["dollars"] is None else [f"${usage['dollars']:.2f}"]
-    tokens = usage["input_tokens"] + usage["output_tokens"]
-    parts += [f"{usage['calls']} requests", f"{tokens:,} tokens"] if usage["calls"] else ["no model was asked"]
+    parts.append(f"{usage['calls']} request{'s' * (usage['calls'] != 1)}")
+    parts.append(f"{usage['input_tokens'] + usage['output_tokens']:,} tokens")
     return f"Cost: {', '.join(parts)}{f' ({code(model)})' if model else ''}."

@@ -53,8 +53,8 @@ def publish(asked: Path, digest: str, handed: Path | None, handed_digest: str, r
     if known.kind == "follow-up":
         ended = replace(ended, pull=known.number)
     tell(outcome=ended.word, pull=str(ended.pull or ""))
-    dry = "Dry run: nothing is written to GitHub.\n\n" if rules.dry_run else ""
-    summarise("\n\n".join(filter(None, [f"{dry}{ended.text}", ended.shown])))
+    dry = "Dry run: nothing is written to GitHub." if rules.dry_run else ""
+    summarise("\n\n".join(filter(None, [dry, f"{ended.text} {comments.asked_for(known.asked_by)}", ended.shown])))
     if not rules.dry_run:
         try:
             _say(there, rules, known, outcome, ended)
@@ -113,9 +113,10 @@ def _say(
     text, failed = ended.text, None
     if asked.kind == "follow-up":
         try:
-            text = f"{comments.HERE}: {reply(there, asked, rules.bot, text)}"
+            text = f"{comments.HERE}: {reply(there, asked, rules.bot, text)}."
         except SweAgentError as error:
             failed = error  # then it is said in the one comment
+    text = f"{text} {comments.asked_for(asked.asked_by)}"
     known = sticky.find(there, asked.number, rules.bot)
     if outcome is None:  # what it spent nobody knows: the hold counts
         sticky.put(there, known, text)

@@ -50,6 +50,7 @@ def test_actions_that_may_not_open_pull_requests(world: World) -> None:
     )
     assert setting in error.value.fix
     assert "Allow GitHub Actions to create and approve pull requests" in world.said[0]
+    assert "There is a patch, and it is verified. It is `patch.diff`" in world.said[0]
     world.repo.actions_may_open_pulls = True
     assert world.run() == 0
     assert (len(world.repo.pulls), len(world.branches)) == (1, 2)
