@@ -102,11 +102,10 @@ def _before(comments: Sequence[Any], trigger: Trigger, rights: Rights, rules: Ru
 
 
 def _others(comments: Sequence[Any], trigger: Trigger, rules: Rules) -> Iterator[Mapping[str, Any]]:
-    """Those from before, without the one that asks and without our own."""
+    """Those from before, without our own. The one that asks is of the moment itself."""
     for one in comments:
         ours = author_of(one).casefold() == rules.bot.casefold() and str(one.get("body")).startswith(MARK)
-        asks = trigger.comment is not None and one["id"] == trigger.comment["id"]
-        if not ours and not asks and utc(one["created_at"]) < trigger.at:
+        if not ours and utc(one["created_at"]) < trigger.at:
             yield one
 
 

@@ -16,6 +16,7 @@ from agent.github.assembling import Discussion, issue_as_of, thread_as_of, threa
 from agent.github.busy import check_free
 from agent.github.client import asking, repository
 from agent.github.errand import Errand, write
+from agent.github.hidden import shown
 from agent.github.holding import begin, charges_of, check_alone, check_unasked, left
 from agent.github.issue import issue_of
 from agent.github.missing import explained
@@ -155,7 +156,7 @@ def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple
         thread = thread_as_of(gate.here, trigger, gate.rights, gate.rules)
         return replace(issue_of(subject.data), trust="stranger"), thread.comments, thread
     issue, discussion = issue_as_of(gate.here, subject.data, trigger, gate.rights, gate.rules)
-    if not issue.text:
+    if not issue.title and not shown(str(subject.data.get("body") or "")).text.strip():
         raise Skipped(f"#{trigger.number} is empty.")
     return issue, (), discussion
 
