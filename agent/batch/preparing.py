@@ -13,7 +13,7 @@ from agent.batch.repositories import Repositories
 from agent.settings import Settings, load_settings
 from trajectories.errors import ConfigError, UsageError
 
-OFF = {"apply": False, "branch": "", "reproduce": "", "function": "", "workload": "", "benchmark": ""}
+OFF = {"apply": False, "branch": "", "pr": False, "reproduce": "", "function": "", "workload": "", "benchmark": ""}
 """Settings that are of one run and one repository: no batch heeds the user's."""
 
 

@@ -9,6 +9,8 @@ _SENTENCE = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<! vs\.)\s+(?=[A-Z`\"
 _LABEL = re.compile(
     r"^(?:what was wrong|(?:root )?cause|problem|bug|(?:the )?change|(?:the )?fix)(?::| -) *", re.IGNORECASE
 )
+_CODE = re.compile(r"`[^`]*`")
+_CLAUSE = re.compile(r";|, |: | \u2014 | - ")
 
 
 def parts(summary: str, title: str = "") -> tuple[str, str, str]:
@@ -22,13 +24,14 @@ def parts(summary: str, title: str = "") -> tuple[str, str, str]:
 
 
 def titled(text: str) -> str:
-    """A few words from a text: its first clause, without a full stop, cut between words."""
+    """A few words from a text: its first clause, without a full stop, cut between words and not within code."""
     line = " ".join(text.strip().partition("\n")[0].split())
     line = _SENTENCE.split(line)[0].rstrip(". ")
-    if len(line) > LONGEST_TITLE:
-        clause = re.split(r"(?:;|:\s|,|\s\u2014|\s-)\s*(?=\S)", line)[0]
-        line = clause if 15 <= len(clause) <= LONGEST_TITLE else shortened(line, LONGEST_TITLE)
-    return line
+    if len(line) <= LONGEST_TITLE:
+        return line
+    prose = _CODE.sub(lambda code: "_" * len(code[0]), line)
+    end = next((match.start() for match in _CLAUSE.finditer(prose) if 15 <= match.start() <= LONGEST_TITLE), 0)
+    return line[:end] if end else shortened(line, LONGEST_TITLE)
 
 
 def shortened(text: str, most: int) -> str:
@@ -36,4 +39,6 @@ def shortened(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     cut = text[: most - 1].rpartition(" ")[0] or text[: most - 1]
+    if cut.count("`") % 2 and len(whole := cut.rpartition("`")[0]) > most // 3:
+        cut = whole
     return f"{cut.rstrip(' .,;:')}…"

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from aci.outbox import Subject
 from agent.github.style import message, title
-from agent.github.summary import parts
+from agent.github.summary import parts, titled
 from tests.agent.github.test_neutral import HOSTILES
 
 WORDS = "Include the last day"
@@ -91,3 +91,23 @@ def test_a_message_says_why_and_who():
 )
 def test_a_summary_has_parts(summary, given, expected):
     assert parts(summary, given) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            f"Replace `len(rows) - 1` by `len(rows)` in `{'p' * 20}.py`, line 29.",
+            f"Replace `len(rows) - 1` by `len(rows)` in `{'p' * 20}.py`",
+        ),
+        (f"Compare the days with `<=`, since {'it is so ' * 9}", "Compare the days with `<=`"),
+        (
+            f"Let the reader of all the files in the folder know `{'x' * 30} y`",
+            "Let the reader of all the files in the folder know…",
+        ),
+        ("Short. And more.", "Short"),
+    ],
+    ids=["code", "clause", "cut", "short"],
+)
+def test_a_title_is_a_clause(said, expected):
+    assert titled(said) == expected
