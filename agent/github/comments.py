@@ -65,8 +65,11 @@ def unproven(outcome: Outcome) -> str:
 
 def not_fixed(outcome: Outcome, has_patch: bool) -> str:
     """The run came to its end, or to that of its budget, without a fix."""
-    ended = "The budget ended before there was a fix." if outcome.exit == 4 else "No fix was found."
-    said = [f"{ended} {_error(outcome)}".strip(), _places(outcome), _tried(outcome), _red_test(outcome)]
+    if outcome.exit == 4:
+        ended = "The budget ended before there was a fix; the workflow's input `budget` says what a run may spend."
+    else:
+        ended = f"No fix was found. {_error(outcome, 'message')}".strip()
+    said = [ended, _places(outcome), _tried(outcome), _red_test(outcome)]
     if has_patch:
         said.append(f"What it had changed by then is no fix. {_where(outcome)}")
     return _told(said, outcome)
@@ -82,7 +85,7 @@ def failed(message: str, fix: str, outcome: Outcome | None = None) -> str:
 
 def stopped(outcome: Outcome) -> str:
     """The run could not go on, or did not begin."""
-    why = _error(outcome) or f"The run ended with exit code {outcome.exit}."
+    why = _error(outcome, "message", "fix") or f"The run ended with exit code {outcome.exit}."
     return _told([f"It could not be worked on: {why}"], outcome)
 
 
@@ -162,9 +165,10 @@ def _proof(outcome: Outcome) -> str:
     return f"{proof(outcome)}\n\n{_listed(notes)}".strip()
 
 
-def _error(outcome: Outcome) -> str:
+def _error(outcome: Outcome, *parts: str) -> str:
+    """What went wrong; `parts` are "message" and "fix"."""
     error: Mapping[str, Any] = outcome.result.get("error") or {}
-    return neutral(f"{error.get('message', '')} {error.get('fix', '')}")
+    return neutral(" ".join(error.get(part) or "" for part in parts))
 
 
 def _places(outcome: Outcome) -> str:

@@ -92,7 +92,7 @@ def test_no_fix_says_where_to_look_and_what_was_tried(world: World) -> None:
     told: dict[str, Any] = {"places": (place,), "tried": ("Changed core.py: its test still fails.",)}
     assert world.run(b"", exit=1, red_test=SETUP.decode(), result={"error": error}, **told) == 0
     (said,) = world.said
-    assert "No fix was found. The model went round in circles. Try another model." in said
+    assert "No fix was found. The model went round in circles.\n" in said
     assert "- `core.py:1` `add`: named in the issue" in said
     assert "- Changed core.py: its test still fails." in said
     assert "```diff\ndiff --git a/setup.py" in said
@@ -102,7 +102,7 @@ def test_no_fix_says_where_to_look_and_what_was_tried(world: World) -> None:
 
 def test_the_budget_ended_first(world: World) -> None:
     world.run(DIFF, exit=4)
-    assert "The budget ended before there was a fix." in world.said[0]
+    assert "The budget ended before there was a fix;" in world.said[0]
     assert "What it had changed by then is no fix. It is `patch.diff` in `handover.tar`" in world.said[0]
     assert (world.outputs["outcome"], world.branches) == ("budget", ["main"])
 
