@@ -79,6 +79,7 @@ def test_the_errands_budget_holds_whatever_the_settings_say(job, own_config, mon
     own_config.write_text("[models.scripted]\nprice_in = 1.0\nprice_out = 5.0\nmax_output = 1000\n")
     monkeypatch.setenv("SWE_AGENT_BUDGET", "50")
     monkeypatch.setenv("SWE_AGENT_APPLY", "1")
+    monkeypatch.setenv("SWE_AGENT_PR", "1")
     assert job.run(job.errand(budget=0.000001), line("Red.", SHOW, MEND, SUBMIT)) == 0
     outcome, _ = job.told
     assert (outcome.exit, outcome.result["error"]["code"]) == (4, 4)
