@@ -111,6 +111,17 @@ def test_a_name_that_is_taken_is_left_to_who_has_it(person: Person):
     assert person.git("rev-parse", "swe-agent/issue-1") == person.base
 
 
+def test_a_repository_that_was_renamed_is_found(person: Person):
+    person.repo.rename("sums")
+    try:
+        told = person.resume()
+    finally:
+        person.repo.rename("calc")
+    assert told["exit"] == 0
+    assert "/octo/sums/pull/" in told["pull"]
+    assert len(person.pulls) == 1
+
+
 def test_without_drafts_it_is_an_ordinary_one_and_said(person: Person):
     errors = [{"resource": "PullRequest", "code": "custom", "message": "Draft pull requests are not supported here."}]
     body = {"message": "Validation Failed", "errors": errors}
