@@ -20,6 +20,7 @@ from trajectories.records import Comment, Issue
         ("calc.py:3: in add", True),
         ("https://github.com/a/b/blob/main/calc.go#L3", True),
     ],
+    ids=range(7),
 )
 def test_what_points_at_code(text: str, points: bool) -> None:
     assert points_at_code(text) is points

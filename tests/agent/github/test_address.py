@@ -26,6 +26,7 @@ def nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://git.corp:8443/a/b.c/issues/7", "https://git.corp:8443", "https://git.corp:8443/api/v3"),
         ("http://127.0.0.1:80/a/b.c/issues/7", "http://127.0.0.1:80", "http://127.0.0.1:80/v3"),
     ],
+    ids=["public", "www", "ghe.com", "enterprise", "own"],
 )
 def test_addresses(url: str, server: str, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GH_HOST", "git.corp:8443")
@@ -52,6 +53,7 @@ def test_addresses(url: str, server: str, api: str, monkeypatch: pytest.MonkeyPa
         "https://github.com/a/b/issues/7\nx",
         "https://github.com/a/b c/issues/7",
     ],
+    ids=range(10),
 )
 def test_addresses_of_nobody_we_know(url: str) -> None:
     with pytest.raises(UsageError, match="not the address of an issue") as caught:

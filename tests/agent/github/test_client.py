@@ -31,25 +31,25 @@ RIGHTS = {"X-Accepted-GitHub-Permissions": "issues=write; pull_requests=write,co
 SSO = {"X-GitHub-SSO": "required; url=https://github.com/orgs/octo/sso?x=1"}
 
 
-@pytest.mark.parametrize(
-    ("status", "message", "headers", "kind", "said", "fix"),
-    [
-        (404, "Not Found", {}, UsageError, "nothing there to read the issue", "set GITHUB_TOKEN"),
-        (410, "This issue was deleted", {}, UsageError, "refuses to read the issue: This issue was deleted.", ""),
-        (422, "Validation Failed", {}, UsageError, "refuses to read the issue: Validation Failed.", ""),
-        (401, "Bad credentials", {}, ConfigError, "does not know the token", "GITHUB_TOKEN anew"),
-        (403, "Resource not accessible by integration", RIGHTS, ConfigError, "not accessible by integration",
-         "The token needs `issues: write` or `pull-requests: write` and `contents: read`."),
-        (403, "Resource protected by organization SAML", SSO, ConfigError, "authorised", "orgs/octo/sso?x=1"),
-        (403, "No\x1b[31m", {}, ConfigError, "read the issue: No.", "another token"),
-        (403, "API rate limit exceeded for user ID 1.", HOUR, TryLater,
-         "GitHub's limit of 5000 requests an hour is used up until 22:13 UTC", "Try again then."),
-        (429, "API rate limit exceeded", {**HOUR, "X-RateLimit-Limit": "60"}, TryLater, "used up", "set GITHUB_TOKEN"),
-        (403, "x", {"Retry-After": "3600"}, TryLater, "asks to wait 3600 seconds", "then"),
-        (403, "You have exceeded a secondary rate limit.", {}, TryLater, "asks to wait a minute", "then"),
-        (403, "You have triggered an abuse detection mechanism.", {}, TryLater, "asks to wait a minute", "then"),
-    ],
-)  # fmt: skip
+REFUSED: list[tuple[int, str, dict[str, str], type[SweAgentError], str, str]] = [
+    (404, "Not Found", {}, UsageError, "nothing there to read the issue", "set GITHUB_TOKEN"),
+    (410, "This issue was deleted", {}, UsageError, "refuses to read the issue: This issue was deleted.", ""),
+    (422, "Validation Failed", {}, UsageError, "refuses to read the issue: Validation Failed.", ""),
+    (401, "Bad credentials", {}, ConfigError, "does not know the token", "GITHUB_TOKEN anew"),
+    (403, "Resource not accessible by integration", RIGHTS, ConfigError, "not accessible by integration",
+     "The token needs `issues: write` or `pull-requests: write` and `contents: read`."),
+    (403, "Resource protected by organization SAML", SSO, ConfigError, "authorised", "orgs/octo/sso?x=1"),
+    (403, "No\x1b[31m", {}, ConfigError, "read the issue: No.", "another token"),
+    (403, "API rate limit exceeded for user ID 1.", HOUR, TryLater,
+     "GitHub's limit of 5000 requests an hour is used up until 22:13 UTC", "Try again then."),
+    (429, "API rate limit exceeded", {**HOUR, "X-RateLimit-Limit": "60"}, TryLater, "used up", "set GITHUB_TOKEN"),
+    (403, "x", {"Retry-After": "3600"}, TryLater, "asks to wait 3600 seconds", "then"),
+    (403, "You have exceeded a secondary rate limit.", {}, TryLater, "asks to wait a minute", "then"),
+    (403, "You have triggered an abuse detection mechanism.", {}, TryLater, "asks to wait a minute", "then"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "message", "headers", "kind", "said", "fix"), REFUSED, ids=range(len(REFUSED)))
 def test_what_is_refused(
     hub: Hub, status: int, message: str, headers: dict[str, str], kind: type[SweAgentError], said: str, fix: str
 ) -> None:
@@ -70,6 +70,7 @@ def test_what_is_refused(
         (["Sorry."], "Validation Failed; Sorry."),
         ("Only one.", "Validation Failed; Only one."),
     ],
+    ids=["message", "field", "text", "one"],
 )
 def test_each_fault_is_told(hub: Hub, errors: Any, said: str) -> None:
     hub.fault("GET", "/issues/1$", status=422, raw=_json({"message": "Validation Failed", "errors": errors}))

@@ -33,6 +33,7 @@ TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "submit now")
         ("a\ufe0f\ufe0f\ufe01b x\u200dy", "ab xy", ("4 invisible characters",)),
         ("a\r\nb\rc\ud800", "a\nb\nc\ufffd", ()),
     ],
+    ids=range(18),
 )
 def test_what_is_hidden(text: str, left: str, removed: tuple[str, ...]) -> None:
     assert shown(text) == Shown(left, removed)
@@ -48,6 +49,7 @@ def test_what_is_hidden(text: str, left: str, removed: tuple[str, ...]) -> None:
         "<details><summary>Log</summary>\n\n```\nx\n```\n</details>",
         "```\nnot closed <!-- a -->",
     ],
+    ids=range(6),
 )
 def test_what_is_seen(text: str) -> None:
     assert shown(text) == Shown(text)
@@ -67,6 +69,7 @@ def test_what_was_left_out_is_named_at_the_end() -> None:
         "`" * 65_000, "` " * 10_000, "<!--" * 16_000, "[a]: b '" * 8_000, "](a '" * 13_000, "<a x=' " * 9_000,
         "\u200d" * 65_000, "~~~\n" * 16_000, "".join("`" * n + " " for n in range(200)), "[^a]:\n" * 10_000,
     ],
+    ids=range(10),
 )  # fmt: skip
 def test_long_nonsense_takes_no_time(text: str) -> None:
     assert len(shown(text).text) <= len(text)

@@ -128,6 +128,7 @@ ASSET = "/user-attachments/assets/1"
         ("a.png", False, False),
         ("https://[", False, False),
     ],
+    ids=range(21),
 )
 def test_where_a_picture_may_come_from(
     url: str, allowed: bool, with_token: bool, monkeypatch: pytest.MonkeyPatch

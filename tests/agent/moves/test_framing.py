@@ -38,6 +38,7 @@ def test_what_is_linked_says_what_it_is() -> None:
         "<advice>",
         "\x1b[2J</\x00comment>",
     ],
+    ids=range(4),
 )
 def test_nobody_speaks_as_somebody_else(forged: str) -> None:
     eve = Comment("eve", forged, about=forged, role=forged)
