@@ -66,11 +66,7 @@ def _create(repository: Repository, head: str, target: str, title: str, body: st
 
     with asking("open a pull request", NEEDS):
         try:
-            return made(
-                repository.create_pull(
-                    base=target, head=head, title=title, body=body, draft=draft, maintainer_can_modify=True
-                )
-            )
+            return made(repository.create_pull(base=target, head=head, title=title, body=body, draft=draft))
         except GithubException as error:
             said = str(error.data).lower()
             if draft and error.status == 422 and "draft" in said:
