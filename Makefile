@@ -13,7 +13,7 @@ demo: $(READY)  ## fix an example without a key; EXAMPLE=planner takes another
 	$(PYTHON_OF_VENV) scripts/demo.py $(EXAMPLE)
 
 test: $(READY)  ## run the tests, with coverage
-	$(PYTHON_OF_VENV) -m pytest -m "not slow" --numprocesses auto --cov --cov-report term
+	$(PYTHON_OF_VENV) -m pytest -m "not slow" --numprocesses auto --cov --cov-report term --durations 40
 
 test-all: $(READY)  ## run the tests with the long matrices too
 	SWE_AGENT_TEST_ALL=1 $(PYTHON_OF_VENV) -m pytest --numprocesses auto --cov --cov-report term
@@ -23,7 +23,7 @@ check: $(READY)  ## lint, format, types, import contracts, workflows, file lengt
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/zizmor --offline --no-progress --quiet .github examples/github/swe-agent.yml
+	.venv/bin/zizmor --offline --no-progress --quiet action.yml .github examples/github/swe-agent.yml
 	scripts/actionlint .github/workflows/*.yml examples/github/*.yml
 	$(PYTHON_OF_VENV) -m pytest --quiet tests/test_house.py
 
