@@ -22,6 +22,7 @@ from trajectories.errors import UsageError
         "https://github.com@evil.example/a/b/issues/1",
         "https://g\u0456thub.com/a/b/issues/1",
     ],
+    ids=range(8),
 )
 def test_other_addresses_are_refused(url):
     with pytest.raises(UsageError, match="not the address"):
