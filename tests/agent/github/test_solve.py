@@ -16,7 +16,7 @@ import pytest
 from agent.github.errand import write
 from agent.github.solve import solve
 from tests.agent.conftest import act, line
-from tests.agent.github.solving import MEND, SHOW, SUBMIT, Job
+from tests.agent.github.solving import MEND, SHOW, SUBMIT, UNITTEST, Job
 from tests.conftest import IMAGE
 from trajectories.errors import UsageError
 from trajectories.records import Comment, Issue
@@ -179,7 +179,7 @@ def started(job: Job, *lines: dict) -> subprocess.Popen[bytes]:
     there = job.folder / "started"
     command = [sys.executable, "-c", "from swe_agent import main; main()", "github", "solve"]
     command += ["--errand", str(job.folder / "errand.json"), "--digest", digest, "--repo", str(job.repository)]
-    command += ["--out", str(job.handover), "--model", model, "--workspace", "local"]
+    command += ["--out", str(job.handover), "--model", model, "--workspace", "local", "--test", UNITTEST]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     while not there.exists() and process.poll() is None:
         time.sleep(0.05)
