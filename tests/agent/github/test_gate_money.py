@@ -152,12 +152,29 @@ def test_who_was_written_over_goes_back(gated: Gated, monkeypatch: pytest.Monkey
     def written_over(request: Request) -> object:
         found = answer(request)
         if request.method == "PATCH":
-            mine.body = f"{line([Charge('6', now(), 2.0)])}\n\nAt work."
+            mine.body = f"{line([Charge('8', now(), 2.0)])}\n\nAt work."
         return found
 
     monkeypatch.setattr(gated.hub, "answer", written_over)
     assert not gated.decide("issues", gated.labelled(issue, at=now()), run="7")
     assert gated.reason == "Another run has begun on #1."
+
+
+def test_two_issues_do_not_spend_the_rest_of_a_day_at_once(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+    gated.rules(budget_per_day=3)
+    issue, other = gated.issue(), gated.issue("Another")
+    payload = gated.labelled(issue)
+    answer = gated.hub.answer
+
+    def overtaken(request: Request) -> object:
+        if request.method == "POST" and not other.comments:
+            charged(other, Charge("6", now(), 2.0))
+        return answer(request)
+
+    monkeypatch.setattr(gated.hub, "answer", overtaken)
+    assert not gated.decide("issues", payload, run="7")
+    assert gated.reason == "The budget of $3.00 for one day is used up."
+    assert find(repository(own_repository()), issue.number, BOT).charges == ()
 
 
 def test_two_comments_of_ours_are_one_ledger_in_which_the_oldest_is_right(gated: Gated) -> None:
