@@ -81,7 +81,7 @@ def asking(what: str, needs: str = "") -> Iterator[None]:
         raise _nonsense(what) from error
     except requests.RequestException as error:
         raise unreached(error, what) from error
-    except (BadAttributeException, ValueError, TypeError, AttributeError) as error:
+    except (BadAttributeException, ValueError, TypeError, AttributeError, AssertionError) as error:
         if not _of_the_library(error):
             raise
         raise _nonsense(what) from error

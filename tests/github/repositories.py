@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.github import shapes
 from tests.github.access import allows
+from tests.github.filling import filled
 from tests.github.request import Answer, Refused
 from tests.github.routes import Call, route
 from tests.github.service import quota
@@ -46,7 +47,7 @@ def _user(call: Call, login: str) -> Any:
         "created_at": "2020-01-01T00:00:00Z",
         "updated_at": "2020-01-01T00:00:00Z",
     }
-    return shapes.filled("public-user", known, known["url"])
+    return filled("public-user", known, known["url"])
 
 
 @route("GET", "/installation/repositories", "metadata=read")
