@@ -20,7 +20,7 @@ _ACTIVE = re.compile(f"{_CALLED.pattern}|_", re.IGNORECASE)
 _EDGES = re.compile("([(\"'\u201c\u2018,;:]*)(.*?)([)\"'\u201d\u2019,;:.!?]*)", re.DOTALL)
 _SPECIAL = re.compile(r"[\\*\[\]<>~|!&#{}$]")
 _LEADING = re.compile(r"^(\s*)([-+=>]+|\d{1,9}[.)])(?=\s|$)")
-_TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)*-(?:by|on|checks))\s*:", re.IGNORECASE)
+_TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)*-(?:by|on|checks))(?:\s*:)+", re.IGNORECASE)
 _ISSUE_URL = re.compile(r"\b\w+://[^\s/]+/([\w.-]+/[\w.-]+)/(?:issues|pull|discussions)/(\d+)\S*")
 
 
@@ -38,10 +38,11 @@ def plain(text: str) -> str:
     """Words for a title or a commit's message: one line, in which a name is no mention and a number no reference."""
     line = " ".join(_COMMENT.sub(" ", seen(text)).split())
     line = _ISSUE_URL.sub(r"\1 \2", line)
-    line = re.sub(r"#(?=\d)|@(?=[\w-])", "", line)
+    line = re.sub(r"\*{3,}", "", line)  # nothing that is taken out later brings together what is taken out here
+    line = re.sub(r"#+(?=\d)|@+(?=[\w-])", "", line)
     line = re.sub(r"\b(GH)-(?=\d)", r"\1 ", line, flags=re.IGNORECASE)
     line = _TRAILER.sub(r"\1", line)
-    return line.replace("[", "(").replace("]", ")").replace("***", "").strip()
+    return line.replace("[", "(").replace("]", ")").strip()
 
 
 def code(text: str) -> str:

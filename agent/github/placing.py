@@ -21,7 +21,7 @@ from agent.github.busy import check_free
 from agent.github.checking import Findings, judge
 from agent.github.client import asking
 from agent.github.missing import OWN_TOKEN
-from agent.github.neutral import code
+from agent.github.neutral import code, neutral
 from agent.github.pull import branches, open_pull, pull_from
 from agent.github.subject import issue_of_branch
 from agent.github.trigger import Skipped
@@ -77,7 +77,7 @@ def place(placing: Placing) -> Ended:
     try:
         tree = outbox.tree(asked.base, placing.diff)
     except UsageError as error:
-        return Ended("refused", comments.refused((error.message,), outcome))
+        return Ended("refused", comments.refused((neutral(error.message),), outcome))
     findings = _judged(placing, tree)
     if findings.refused:
         return Ended("refused", comments.refused(findings.refused, outcome))

@@ -16,10 +16,15 @@ _CI = re.compile(
     r"|jenkinsfile[^/]*|\.(?:drone|woodpecker|cirrus|zuul|build|prow|packit)\.(?:ya?ml|star|jsonnet)"
     r"|bitbucket-pipelines\.ya?ml|wercker\.ya?ml|codefresh\.ya?ml|cloudbuild\.(?:ya?ml|json)|buildspec[^/]*\.ya?ml"
     r"|\.?screwdriver\.ya?ml|\.?bitrise\.ya?ml|\.?buddy\.ya?ml|\.?codemagic\.ya?ml|\.?scrutinizer\.ya?ml"
-    r"|shippable\.ya?ml|circle\.ya?ml)",
+    r"|shippable\.ya?ml|circle\.ya?ml|\.?(?:evergreen|cirun|vsts-ci|ci-operator|tekton)\.ya?ml|\.(?:kokoro|pipelines)/.*)",
     re.IGNORECASE,
 )
-_OWNERS = re.compile(r"(?:docs/)?codeowners", re.IGNORECASE)
+_OWNERS = re.compile(
+    r"(?:docs/)?codeowners|(?:.*/)?owners(?:_aliases)?|\.?(?:mergify|bulldozer|policy|asf|prow)\.ya?ml|\.mergify/.*"
+    r"|\.?kodiak\.toml|\.?bors\.toml",
+    re.IGNORECASE,
+)
+_OURS = re.compile(r"(?:.*/)?\.swe-agent\.toml", re.IGNORECASE)
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[ .].*)?", re.IGNORECASE)
 _SHELL = re.compile(r"[`;|&<>\"*?\\:]|\$[({]")
 """What a script that lists files would obey, or Windows cannot hold."""
@@ -36,7 +41,9 @@ def refused_path(path: str) -> str:
         return "the path leads out of the repository"
     if _CI.fullmatch(_plain(path)):
         return "it says what CI runs"
-    return "it says who reviews changes" if _OWNERS.fullmatch(_plain(path)) else ""
+    if _OURS.fullmatch(_plain(path)):
+        return "it says what the Action itself runs"
+    return "it says who reviews changes, or merges them" if _OWNERS.fullmatch(_plain(path)) else ""
 
 
 def refused_name(path: str) -> str:
