@@ -106,6 +106,8 @@ def _let_through(gate: Gate, trigger: Trigger, asked: bool) -> tuple[Errand, str
     subject = subject_of(place, name, trigger, gate.rules)
     trigger = asked_at(place, trigger)
     stickies = charges_of(place, dict.fromkeys((trigger.number, subject.issue)), gate.rules.bot)
+    if trigger.number not in stickies:
+        raise Skipped(f"#{trigger.number} is gone.")
     if trigger.kind in ("labelled", "opened"):
         check_unasked(stickies.values(), trigger.at)
     check_alone(stickies.values(), gate.rules)

@@ -18,13 +18,12 @@ from tests.github import Hub, Request
 from tests.github.request import Answer, Refused
 from trajectories.errors import SweAgentError
 
-KINDS = (500, 403, 404)
-
 
 class Failing(Hub):
     """From the request of that number on, all like it are refused, until it is well again."""
 
     at = -1
+    status = 500
     hit: tuple[str, str] = ("", "")
     well = False
 
@@ -34,7 +33,7 @@ class Failing(Hub):
             self.hit = asked
         if asked == self.hit and not self.well:
             self.requests.append(request)
-            return Refused(KINDS[self.at % len(KINDS)]).answer
+            return Refused(self.status).answer
         return super().answer(request)
 
 
@@ -56,8 +55,10 @@ def hubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Failing]:
     return each()
 
 
-def test_the_gate_lets_nothing_through(hubs: Iterator[Failing], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_the_gate_lets_nothing_through(hubs: Iterator[Failing], monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     for hub in hubs:
+        hub.status = status
         gated = Gated.begun(hub.folder.parent, hub, monkeypatch)
         issue = gated.issue()
         payload = gated.labelled(issue)
@@ -78,6 +79,7 @@ def test_what_is_published_is_published_once(
         git(folder, "clone", "-q", "--bare", str(source), str(folder / "calc.git"))
         hub.token("publish", BOT, permissions=RIGHTS, app=True)
         world = World(hub, hub.repo("octo/calc", git=folder / "calc.git"), source, folder, monkeypatch)
+        hub.status = (500, 403, 404)[hub.at % 3]
         ended = outcome(world)
         hub.well = True
         assert outcome(world) == "pull", ended
