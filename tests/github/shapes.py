@@ -70,14 +70,11 @@ def label(repo: Repo, name: str) -> Json:
 
 def association(repo: Repo, who: User, given: str) -> str:
     """The author's relation to the repository, as GitHub writes it beside everything."""
-    if given:
-        return given
-    if who.login == repo.owner.login:
-        return "OWNER"
+    if given or who.login == repo.owner.login:
+        return given or "OWNER"
     if who.login in repo.permissions:
         return "COLLABORATOR"
-    merged = any(pull.merged_at and pull.author is who for pull in repo.pulls)
-    return "CONTRIBUTOR" if merged else "NONE"
+    return "CONTRIBUTOR" if any(pull.merged_at and pull.author is who for pull in repo.pulls) else "NONE"
 
 
 def issue(one: Issue, schema: str = "issue") -> Json:
