@@ -14,6 +14,7 @@ EDITOR = "is acted on by editors when the folder is opened"
 HOOKS = "runs at commits"
 START = "runs whenever Python starts"
 DEPLOY = "says what is built and published"
+UNSEEN = "says which files git does not show"
 AGENTS = "is read by coding agents as advice"
 TOOL = "is code or settings that a tool loads when it runs"
 
@@ -47,6 +48,7 @@ _KINDS = (
         r"(?:.*\.)?(?:dockerfile|containerfile)(?:\..*)?|(?:docker-)?compose(?:\..*)?\.ya?ml|vagrantfile|procfile"
         r"|\.devcontainer\.json|.*\.tf|skaffold\.ya?ml|tiltfile|\.gitpod\..*",
     ),
+    (UNSEEN, r"\.gitignore"),
     (
         HOOKS,
         r"\.pre-commit-(?:config|hooks)\.ya?ml|\.?lefthook.*\.(?:ya?ml|toml|json)|\.lintstagedrc.*|\.overcommit\.yml",

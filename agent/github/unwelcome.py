@@ -28,6 +28,8 @@ _OURS = re.compile(r"(?:.*/)?\.swe-agent\.toml", re.IGNORECASE)
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[ .].*)?", re.IGNORECASE)
 _SHELL = re.compile(r"[`;|&<>\"*?\\:]|\$[({]")
 """What a script that lists files would obey, or Windows cannot hold."""
+HARMLESS = (".gitignore", ".gitkeep")
+"""Of git's own files: they say only what is not committed."""
 LONGEST_NAME, LONGEST_PATH = 200, 1000
 """Bytes."""
 
@@ -80,7 +82,7 @@ def collision(path: str, known: Mapping[str, frozenset[str]]) -> str:
 def _is_gits(name: str) -> bool:
     """`.git`, `.gitmodules`, …, also as Windows and macOS read them (`GIT~1`, `.git.`, `.git::$DATA`)."""
     plain = _plain(name)
-    if plain.startswith((".github", ".gitlab", ".gitea")):
+    if name in HARMLESS or plain.startswith((".github", ".gitlab", ".gitea")):
         return False
     return plain.startswith(".git") or re.fullmatch(r"gi\w{0,6}~[0-9]+", plain) is not None
 

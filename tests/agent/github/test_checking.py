@@ -221,6 +221,7 @@ def test_a_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
         ("src/x.pth", "whenever Python starts"),
         ("sitecustomize.py", "whenever Python starts"),
         ("vite.config.ts", "a tool loads"),
+        (".gitignore", "does not show"),
         ("CLAUDE.md", "coding agents"),
         (".readthedocs.yaml", "built and published"),
     ],
