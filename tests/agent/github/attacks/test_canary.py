@@ -38,8 +38,8 @@ def nowhere(place: Place, secret: str) -> None:
             assert form not in text
 
 
-FORMS = [(secret, code) for secret in (TOKEN, ODD) for code in CODED.values()]
-IDS = [f"{name}-{code}" for name in ("token", "odd") for code in CODED]
+FORMS = [*((TOKEN, code) for code in CODED.values()), (ODD, CODED["plain"])]
+IDS = [*CODED, "odd"]
 
 
 @pytest.mark.parametrize("way", ["texts", "patch", "path"])
