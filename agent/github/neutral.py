@@ -11,7 +11,8 @@ import unicodedata
 from aci.view import clean
 
 LONGEST = 4_000
-"""Characters of one text."""
+LONGEST_NAME = 200
+"""Characters of one text, and of a name."""
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _CALLED = re.compile(r"@|#\d|GH-\d|://|www\.|[0-9a-f]{7,}", re.IGNORECASE)
@@ -36,19 +37,35 @@ def neutral(text: str, emphasis: bool = False) -> str:
 
 def plain(text: str) -> str:
     """Words for a title or a commit's message: one line, in which a name is no mention and a number no reference."""
+    while (shown := _once_plain(text)) != text:  # what is taken out brings together what stood around it
+        text = shown
+    return text
+
+
+def _once_plain(text: str) -> str:
     line = " ".join(_COMMENT.sub(" ", seen(text)).split())
     line = _ISSUE_URL.sub(r"\1 \2", line)
-    line = re.sub(r"\*{3,}", "", line)  # nothing that is taken out later brings together what is taken out here
-    line = re.sub(r"#+(?=\d)|@+(?=[\w-])", "", line)
+    line = re.sub(r"\*{3,}|[#@]+(?=\d)|@+(?=[\w-])", "", line)
     line = re.sub(r"\b(GH)-(?=\d)", r"\1 ", line, flags=re.IGNORECASE)
     line = _TRAILER.sub(r"\1", line)
     return line.replace("[", "(").replace("]", ")").strip()
+
+
+def cut(text: str, most: int, end: str = "") -> str:
+    """Markdown of at most so many characters: whole lines, and `end` where some are left out. In the midst of one, a
+    name would step out of its span of code."""
+    return text if len(text) <= most else text[: most - len(end) + 1].rpartition("\n")[0] + end
 
 
 def code(text: str) -> str:
     """A span of code on one line; nothing in it ends it."""
     line = " ".join(seen(text).replace("`", "'").split())
     return f"`{line}`" if line else ""
+
+
+def named(name: str) -> str:
+    """A path's or a test's name as code, with its end left out where it is very long."""
+    return code(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…")
 
 
 def fenced(text: str, language: str = "") -> str:

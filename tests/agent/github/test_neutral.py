@@ -74,6 +74,7 @@ HOSTILE = (
     ),
 )
 HOSTILES = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=4), max_size=14).map("".join)
+ACTIVE = re.compile(r"#\d|(?<!\w)@[\w-]|\bGH-\d|\[|\]|/issues/\d|\w-by\s*:", re.IGNORECASE)
 CALLED = re.compile(r"@[\w-]|#\d|GH-\d|://|www\.", re.IGNORECASE)
 
 
@@ -128,7 +129,14 @@ def test_a_fence_ends_where_it_ends(text):
 def test_a_title_is_plain(text):
     line = plain(text)
     assert "\n" not in line
-    assert not re.search(r"#\d|(?<!\w)@[\w-]|\bGH-\d|\[|\]|/issues/\d|\w-by\s*:", line, re.IGNORECASE), line
+    assert not ACTIVE.search(line), line
+
+
+@given(st.lists(st.sampled_from([*"#@*:/-[] 1", "GH", "fixes", "Signed-off-by", "https://x.y/octo/calc/issues/"])))
+def test_nothing_in_a_title_steps_together(parts):
+    line = plain("".join(parts))
+    assert plain(line) == line
+    assert not ACTIVE.search(line), line
 
 
 @pytest.mark.parametrize(
@@ -155,8 +163,10 @@ def test_words_stay_readable(said, shown):
         ("x [skip ci]", "x (skip ci)"),
         ("See https://github.com/octo/calc/issues/9", "See octo/calc 9"),
         ("Signed-off-by: Ada <a@b.c>", "Signed-off-by Ada <ab.c>"),
+        ("fixes #@12, Fixes #@#@99", "fixes 12, Fixes 99"),
+        ("Closes https://github.com/octo/calc/issues/#9", "Closes octo/calc 9"),
     ],
-    ids=["calls", "skip", "url", "trailer"],
+    ids=["calls", "skip", "url", "trailer", "signs", "url's sign"],
 )
 def test_a_title_stays_readable(said, shown):
     assert plain(said) == shown
