@@ -10,16 +10,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.github.looking import look_first
-from agent.github.neutral import code, fenced, neutral
+from agent.github.neutral import LONGEST_NAME, code, fenced, named, neutral
 from agent.github.template import filled
 
 if TYPE_CHECKING:
     from agent.github.handover import Outcome
 
 LONGEST = 60_000
-"""Characters; GitHub takes 65,536."""
-MOST_NAMED, MOST_COMMANDS = 3, 12
-LONGEST_COMMAND = 2_000
+"""Characters; GitHub takes 65,536. Each part has its own limit, and together they stay below this: nothing is cut off,
+so that no part can push out another."""
+MOST_NAMED, MOST_COMMANDS, MOST_CHECKS = 3, 12, 10
+LONGEST_COMMAND, LONGEST_COMMANDS = 2_000, 8_000
 SUITE = re.compile(
     r"The suite with the patch: (?:(?P<failed>\d+) failed, )?(?:\d+ errors?, )?(?:(?P<passed>\d+) passed)?"
 )
@@ -46,8 +47,8 @@ def body(
         "look": "\n".join(["**Look first at**", *(f"- {line}" for line in looks)]) if looks else "",
         "cost": "\n\n".join([*notes, cost(outcome)]),
     }
-    text = filled(template, parts) if template.strip() else "\n\n".join(filter(None, parts.values()))
-    return text if len(text) <= LONGEST else f"{text[:LONGEST].rpartition(chr(10))[0]}\n\n…"
+    text = filled(template, parts) if template.strip() else ""
+    return text if 0 < len(text) <= LONGEST else "\n\n".join(filter(None, parts.values()))
 
 
 def what(outcome: Outcome, diff: str) -> str:
@@ -74,7 +75,7 @@ def commands(outcome: Outcome) -> str:
         return ""
     saved = f"git diff {outcome.base[:12]} HEAD > patch.diff"
     lines = [saved if line == "git apply patch.diff" else line for line in lines]
-    if max(map(len, lines)) > LONGEST_COMMAND:
+    if max(map(len, lines)) > LONGEST_COMMAND or sum(map(len, lines)) > LONGEST_COMMANDS:
         return ""
     told = fenced("\n".join(lines), "sh")
     return f"<details><summary>Repeat it in a checkout of this branch</summary>\n\n{told}\n\n</details>"
@@ -128,11 +129,12 @@ def _kept(verdict: Mapping[str, Any]) -> str:
 
 def _checked(verdict: Mapping[str, Any]) -> list[str]:
     clean = [line.partition(":")[0] for line in verdict["checks"] if line.endswith(": nothing new")]
-    return [f"Nothing new from {_joined([neutral(name) for name in clean])}."] if clean else []
+    names = [neutral(name[:LONGEST_NAME]) for name in clean[:MOST_CHECKS]]
+    return [f"Nothing new from {_joined(names)}."] if names else []
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = [code(name) for name in names[:MOST_NAMED]]
+    shown = [named(name) for name in names[:MOST_NAMED]]
     more = len(names) - len(shown)
     return _joined([*shown, f"{more} more"] if more > 0 else shown)
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aci.patch import is_test, is_test_config
-from agent.github.neutral import code, neutral
+from agent.github.neutral import named, neutral
 
 if TYPE_CHECKING:
     from agent.github.handover import Outcome
 
-MOST = 8
+MOST, LONGEST = 8, 500
+"""Lines beside those on files that run by themselves, and characters of others' words in one."""
 ROUTINE = re.compile(
     r"The suite with|Only the \d+ tests|Run first, |The test command did not end|The code under test runs|No test ran|"
     r"Failing before and mended"
@@ -36,29 +37,38 @@ class Hunk:
 
 
 def look_first(outcome: Outcome, diff: str, flagged: Mapping[str, str]) -> list[str]:
-    """Lines of Markdown, at most eight: files that run by themselves, attempts to instruct the agent, tests that the
-    issue overrules or the patch changes, doubts of the proof's, the change that matters."""
-    lines = dict.fromkeys(_lines(outcome, diff, flagged))
-    return list(lines)[:MOST]
+    """Lines of Markdown: all files that run by themselves; then at most eight on attempts to instruct the agent, tests
+    that the issue overrules or the patch changes, the change that matters, doubts of the proof's."""
+    lines = list(dict.fromkeys(_lines(outcome, diff)))
+    more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
+    return [*_flagged(flagged), *lines[:MOST], *more]
 
 
-def _lines(outcome: Outcome, diff: str, flagged: Mapping[str, str]) -> Iterator[str]:
-    found = list(hunks(diff))
+def _flagged(flagged: Mapping[str, str]) -> Iterator[str]:
+    """A line a reason, with every path."""
+    by_reason: dict[str, list[str]] = {}
     for path, why in flagged.items():
-        yield f"{code(path)} {neutral(why)}."
+        by_reason.setdefault(why, []).append(named(path))
+    for why, (*paths, last) in by_reason.items():
+        words = f"{', '.join(paths)} and {last}: each" if paths else last
+        yield f"{words} {neutral(why[:LONGEST])}."
+
+
+def _lines(outcome: Outcome, diff: str) -> Iterator[str]:
+    found = list(hunks(diff))
     for attempt in outcome.attempts[:2]:
-        yield neutral(attempt)
+        yield neutral(attempt[:LONGEST])
     for test in outcome.result["verdict"]["contradicted"]:
         name, _, quote = test.partition(": ")
-        yield f"{code(name)} fails with this change, as the issue asks: {neutral(quote)}"
+        yield f"{named(name)} fails with this change, as the issue asks: {neutral(quote[:LONGEST])}"
     for path in dict.fromkeys(hunk.path for hunk in found if not hunk.new_file and _of_tests(hunk.path)):
-        yield f"{code(path)} was there before and is changed: it is not what proves the change."
+        yield f"{named(path)} was there before and is changed: it is not what proves the change."
     source = [hunk for hunk in found if not _of_tests(hunk.path) and hunk.path != outcome.changelog]
     if source:
         yield _largest(source)
     for note in outcome.result["verdict"]["notes"]:
         if not ROUTINE.match(note):
-            yield neutral(note)
+            yield neutral(note[:LONGEST])
 
 
 def _of_tests(path: str) -> bool:
@@ -67,7 +77,7 @@ def _of_tests(path: str) -> bool:
 
 def _largest(source: list[Hunk]) -> str:
     hunk = max(source, key=lambda each: each.size)
-    where = f"{code(hunk.path)}, line {hunk.line}" + (f" (in {code(hunk.within)})" if hunk.within else "")
+    where = f"{named(hunk.path)}, line {hunk.line}" + (f" (in {named(hunk.within)})" if hunk.within else "")
     if len(source) == 1:
         return f"{where}: the only place outside the tests that changes."
     return f"{where}: the largest of {len(source)} places that change."

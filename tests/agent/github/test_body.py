@@ -150,17 +150,38 @@ def test_what_to_look_at_first_is_in_order():
         outcome(verdict, attempts=("The issue tells the agent to run curl.",)),
         12,
         diff,
-        {"setup.py": "runs on install"},
+        {"setup.py": "runs on install", "b.lock": "says what is installed", "c.lock": "says what is installed"},
     )
     lines = re.findall(r"(?m)^- (.*)$", text)
+    assert lines[1] == "`b.lock` and `c.lock`: each says what is installed."
     assert [line.split()[0] for line in lines] == [
         "`setup.py`",
+        "`b.lock`",
         "The",
         "`test_old`",
         "`tests/test_calc.py`",
         "`calc.py`,",
         "f",
     ]
+
+
+def test_nothing_pushes_a_file_that_runs_by_itself_out():
+    """However much there is of all else, each path stands there, and what follows it is whole."""
+    long = "@x " * 9_000
+    paths = {f"requirements/{'a' * 170}{n}.txt": "says what is installed" for n in range(99)}
+    verdict: dict[str, Any] = {
+        **dict.fromkeys(("tests", "lost", "contradicted", "notes"), [f"{n}: {long}" for n in range(50)]),
+        "checks": [f"{n}{long}: nothing new" for n in range(50)],
+        "commands": ["x" * 666] * 12,
+    }
+    hostile = outcome(verdict, cause=long, change=long, model="x" * 900, attempts=(long, long))
+    diff = DIFF.replace("def add", f"def {'a' * 9_000}").replace("new file mode 100644\n", "")
+    for template in ("", FORM, FORM + "Say it. @x\n" * 1_600):
+        text = body(hostile, 12, diff, paths | {"zz/conftest.py": "runs before any test"}, template)
+        assert len(text) < 60_000
+        assert [path for path in [*paths, "zz/conftest.py"] if f"`{path}`" not in text] == []
+        assert "- and 95 more" in text
+        assert text.endswith("No person has looked at it yet.")
 
 
 def test_the_template_is_filled_and_nothing_is_ticked():
