@@ -83,6 +83,7 @@ _FOLDERS = (
         r"\.(?:yarn|cargo|bundle|mvn|gradle)/|requirements/|(?:.*/)?node_modules/|(?:.*/)?(?:vendor|third_party)/",
     ),
     (INSTALL, r"(?:.*/)?buildsrc/"),
+    (COMMANDS, r"(?:.*/)?\.?ci/|scripts?/|\.azure/|bin/(?:ci|check|setup|tests?)(?:[-_.][^/]*)?$"),
     (AGENTS, r"(?:.*/)?\.(?:claude|cursor|gemini|codex|windsurf|continue|agents|roo|kiro)/"),
 )
 _BY_NAME = [(why, re.compile(pattern)) for why, pattern in _KINDS]

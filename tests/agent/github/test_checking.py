@@ -206,6 +206,11 @@ def test_a_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
         ("web/package.json", "runs or is read on install"),
         ("tests/conftest.py", "before any test"),
         ("Makefile", "commands that CI"),
+        (".ci/run", "commands that CI"),
+        ("tools/ci/x.sh", "commands that CI"),
+        ("script/cibuild", "commands that CI"),
+        ("bin/test", "commands that CI"),
+        (".azure/main.yml", "commands that CI"),
         ("noxfile.py", "before any test"),
         ("tox.ini", "before any test"),
         ("Dockerfile.dev", "containers"),
@@ -233,7 +238,7 @@ def test_flagged(path: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["src/setup_tools.py", "docs/makefile-tips.md", "src/requirements.py", "test_config.py"]
+    "path", ["src/setup_tools.py", "docs/makefile-tips.md", "src/requirements.py", "test_config.py", "src/pci/a.c"]
 )
 def test_not_flagged(path: str) -> None:
     assert check({**HONEST, path: b"x\n"}) == Findings()
