@@ -21,7 +21,9 @@ TIMEOUT = 10
 SECONDS = 30
 """For all of them together."""
 PUBLIC = "https://github.com"
-_CONTENT = re.compile(r"https://(?:[a-z0-9-]+\.)+githubusercontent\.com", re.ASCII)
+_CONTENT = ("https://user-images.githubusercontent.com", "https://private-user-images.githubusercontent.com")
+RAW = "https://raw.githubusercontent.com"
+_PULL = re.compile(r"/[^/]+/[^/]+/(?:(?:raw|blob)/)?(?:refs/)?pull/")
 _STORED = re.compile(r"https://github-production-user-asset-[0-9a-f]{6}\.s3\.amazonaws\.com", re.ASCII)
 """Where github.com sends those on to who ask for what users attached."""
 ATTACHED = "/user-attachments/assets/"
@@ -74,15 +76,18 @@ def _fetched(session: Session, url: str, address: Address, most: int, until: flo
 
 
 def _allowed(url: str, address: Address) -> bool:
-    """Whether it is an attachment, or a file of the issue's own repository; or stands where GitHub keeps content."""
+    """Whether it is an attachment, or a file of the issue's own repository: what stands there nobody exchanges who may
+    not write, after somebody looked at it."""
     origin = _origin(url)
-    path = urlsplit(url).path if origin else ""
-    if ".." in unquote(path).split("/"):
+    path = unquote(urlsplit(url).path) if origin else ""
+    if ".." in path.split("/") or _PULL.match(path):
         return False
     own = tuple(f"/{address.repository}/{kind}/" for kind in ("assets", "raw", "blob"))
     if origin == address.server:
         return path.startswith((ATTACHED, *own))
-    return bool(_CONTENT.fullmatch(origin)) or (origin == PUBLIC and path.startswith(ATTACHED))
+    if origin == RAW:
+        return address.server == PUBLIC and path.startswith(f"/{address.repository}/")
+    return origin in _CONTENT or (origin == PUBLIC and path.startswith(ATTACHED))
 
 
 def _may_have_token(url: str, address: Address) -> bool:

@@ -110,6 +110,11 @@ ASSET = "/user-attachments/assets/1"
         ("https://github.com/octo/calc/assets/1/2", True, True),
         ("https://raw.githubusercontent.com/octo/calc/main/a.png", True, False),
         ("https://private-user-images.githubusercontent.com/1/2.png?jwt=3", True, False),
+        ("https://user-images.githubusercontent.com/1/2.png", True, False),
+        ("https://raw.githubusercontent.com/mallory/x/main/a.png", False, False),
+        ("https://raw.githubusercontent.com/octo/calc/refs/pull/5/head/a.png", False, False),
+        ("https://github.com/octo/calc/raw/refs/%70ull/5/head/a.png", False, False),
+        ("https://gist.githubusercontent.com/mallory/1/raw/a.png", False, False),
         (f"http://github.com{ASSET}", False, False),
         (f"https://github.com:8443{ASSET}", False, False),
         (f"https://ada:t1@github.com{ASSET}", False, False),
@@ -128,7 +133,7 @@ ASSET = "/user-attachments/assets/1"
         ("a.png", False, False),
         ("https://[", False, False),
     ],
-    ids=range(21),
+    ids=range(26),
 )
 def test_where_a_picture_may_come_from(
     url: str, allowed: bool, with_token: bool, monkeypatch: pytest.MonkeyPatch
