@@ -62,7 +62,7 @@ def request(engine: Engine, result: Result) -> None:
     from aci.outbox import outbox
     from agent.github.checking import judge
     from agent.github.destination import destination
-    from agent.github.rules import Rules
+    from agent.github.rules import load_rules
     from agent.github.telling import outcome_of
     from agent.github.writing import drafted
 
@@ -71,7 +71,7 @@ def request(engine: Engine, result: Result) -> None:
     with outbox(engine.repository, engine.trees.path / "objects") as box:
         base, diff = engine.run.base.commit, encode(result.patch.diff)
         tree = box.tree(base, diff)
-        findings = judge(box, base, tree, len(diff), Rules().max_patch, engine.secrets)
+        findings = judge(box, base, tree, len(diff), load_rules().max_patch, engine.secrets)
         if findings.refused:
             _kept_back(engine, f"No pull request was opened: {' '.join(findings.refused)}")
             return

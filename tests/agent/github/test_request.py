@@ -122,6 +122,14 @@ def test_a_repository_that_was_renamed_is_found(person: Person):
     assert len(person.pulls) == 1
 
 
+def test_a_rule_that_is_none_is_said_and_the_run_goes_on_later(person: Person, monkeypatch):
+    monkeypatch.setenv("SWE_AGENT_GITHUB_MAX_PATCH", "many")
+    told = person.resume()
+    assert (told["exit"], told["error"]["fix"]) == (3, "Mend SWE_AGENT_GITHUB_MAX_PATCH.")
+    monkeypatch.delenv("SWE_AGENT_GITHUB_MAX_PATCH")
+    assert person.resume()["exit"] == 0
+
+
 def test_without_drafts_it_is_an_ordinary_one_and_said(person: Person):
     errors = [{"resource": "PullRequest", "code": "custom", "message": "Draft pull requests are not supported here."}]
     body = {"message": "Validation Failed", "errors": errors}
