@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent.best import UNTOLD
 from agent.github.body import LONGEST_COMMAND, proof
+from agent.github.looking import ROUTINE
 from agent.github.neutral import code, fenced, neutral
 from agent.github.rules import workflow_run
 
@@ -161,7 +161,7 @@ def _why(outcome: Outcome) -> str:
 
 def _proof(outcome: Outcome) -> str:
     """What was seen, and what limits it."""
-    notes = (neutral(note) for note in outcome.result["verdict"]["notes"] if not UNTOLD.match(note))
+    notes = (neutral(note) for note in outcome.result["verdict"]["notes"] if not ROUTINE.match(note))
     return f"{proof(outcome)}\n\n{_listed(notes)}".strip()
 
 

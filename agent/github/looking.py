@@ -17,9 +17,10 @@ MOST, LONGEST = 8, 500
 """Lines beside those on files that run by themselves, and characters of others' words in one."""
 ROUTINE = re.compile(
     r"The suite with|Only the \d+ tests|Run first, |The test command did not end|The code under test runs|No test ran|"
-    r"Failing before and mended"
+    r"Failing before and mended|No test reproduces the issue|.* is installed in .*: it may hold the fix\.$"
 )
-"""Notes of a verdict that say how much stands behind it; the proof tells that."""
+"""Notes of a verdict that say how much stands behind it: the proof tells that. And those on copies of the package:
+where they lie in an environment of ours is nothing to a reviewer."""
 _FILE = re.compile(r"(?m)^diff --git (?:a/.*|\"a/.*\") (?:b/(.*)|\"b/(.*)\")$")
 _HUNK = re.compile(r"(?m)^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)$")
 _NAME = re.compile(r"\b(?:def|class|func|fn|function|interface|struct|impl|module)\s+(?:\([^()]*\)\s*)?([A-Za-z_]\w*)")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.github import comments
 from agent.github.body import body
 from agent.github.handover import Outcome
 from agent.github.looking import hunks
@@ -140,6 +141,16 @@ def test_what_was_not_seen_is_not_said(verdict, said):
     assert said in body(outcome(verdict), 12, DIFF)
 
 
+def test_no_note_says_where_a_package_lies_or_twice_that_no_test_shows_it():
+    copy = "_pytest 7.0 is installed in /opt/venv/site-packages/_pytest, not from the repository: it may hold the fix."
+    verdict = {"kind": "unproven", "red": None, "green": None, "notes": (copy, "No test reproduces the issue.")}
+    told = outcome(verdict)
+    for text in (body(told, 12, DIFF), comments.unproven(told)):
+        assert "/opt/" not in text
+        assert "No test shows the issue." in text
+        assert "reproduces" not in text
+
+
 def test_what_to_look_at_first_is_in_order():
     verdict = {
         "contradicted": ("test_old: “it should give 5”",),
@@ -170,7 +181,7 @@ def test_nothing_pushes_a_file_that_runs_by_itself_out():
     long = "@x " * 9_000
     paths = {f"requirements/{'a' * 170}{n}.txt": "says what is installed" for n in range(99)}
     verdict: dict[str, Any] = {
-        **dict.fromkeys(("tests", "lost", "contradicted", "notes"), [f"{n}: {long}" for n in range(50)]),
+        **{key: [f"{n}: {long}" for n in range(50)] for key in ("tests", "lost", "contradicted", "notes")},
         "checks": [f"{n}{long}: nothing new" for n in range(50)],
         "commands": ["x" * 666] * 12,
     }
