@@ -56,6 +56,7 @@ class Rights:
 def admit(trigger: Trigger, rules: Rules, rights: Rights) -> bool:
     """Let who asked through, and tell whether they may be answered: people who may write, no bots and no strangers.
 
+    Of a listed bot nothing is asked: what an App may do, GitHub tells at no address of its collaborators'.
     Raises Skipped for all others.
     """
     login = trigger.actor

@@ -13,7 +13,7 @@ from agent.github.client import asking, connect
 from agent.github.issue import MOST_DISCUSSED, author_of, comment_of, issue_of, linked
 from agent.github.ledger_line import MARK
 from agent.github.pictures import pictures_of
-from agent.github.reading import Reader
+from agent.github.reading import FULL, Reader
 from agent.github.rules import Rules
 from agent.github.trigger import Trigger, utc
 from trajectories.records import Comment, Issue
@@ -23,14 +23,21 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Discussion:
-    """What was said before somebody asked, and whose words are left out because they were edited since."""
+    """What was said before somebody asked, whose words are left out because they were edited since, and how many
+    pages were not read."""
 
     comments: tuple[Comment, ...]
     edited: tuple[str, ...] = ()
+    unread: int = 0
 
     @property
     def note(self) -> str:
-        """A sentence on what is left out; "" where nothing is."""
+        """Sentences on what is left out; "" where nothing is."""
+        long = f"At least {self.unread * FULL:,} comments or events in the middle were not read." if self.unread else ""
+        return " ".join(filter(None, [self._edited, long]))
+
+    @property
+    def _edited(self) -> str:
         if not self.edited:
             return ""
         names = list(dict.fromkeys(self.edited))
@@ -46,7 +53,7 @@ def issue_as_of(
 ) -> tuple[Issue, Discussion]:
     """The issue that is to be solved, with what was said and linked before."""
     place = f"/repos/{here.repository}/issues/{trigger.number}"
-    comments, events = _read(here, f"{place}/comments", f"{place}/timeline")
+    (comments, events), unread = _read(here, f"{place}/comments", f"{place}/timeline")
     discussion = _before(comments, trigger, rights, rules)
     around = {one.url: one for event in events if _is_before(event, trigger) and (one := linked(event, here))}
     said = sorted([*discussion.comments, *(_trusted(one, rights) for one in around.values())], key=lambda one: one.at)
@@ -54,7 +61,7 @@ def issue_as_of(
     issue = issue_of(data)
     images = pictures_of([issue.body, *(one.body for one in kept if not one.about)], here)
     trust = rights.trust(issue.author, issue.trust)
-    return replace(issue, trust=trust, comments=kept, images=images), replace(discussion, comments=kept)
+    return replace(issue, trust=trust, comments=kept, images=images), replace(discussion, comments=kept, unread=unread)
 
 
 def thread_as_of(here: Address, trigger: Trigger, rights: Rights, rules: Rules) -> Discussion:
@@ -62,15 +69,16 @@ def thread_as_of(here: Address, trigger: Trigger, rights: Rights, rules: Rules) 
     place = f"/repos/{here.repository}"
     lines, talk = f"{place}/pulls/{trigger.number}/comments", f"{place}/issues/{trigger.number}/comments"
     if trigger.kind != "review" or trigger.comment is None:
-        said, reviewed = _read(here, talk, lines)
+        (said, reviewed), unread = _read(here, talk, lines)
         found = _before([*said, *reviewed], trigger, rights, rules)
-        return replace(found, comments=chosen(found.comments, MOST_DISCUSSED, longest=MOST_DISCUSSED))
-    (reviewed,) = _read(here, lines)
+        kept = chosen(found.comments, MOST_DISCUSSED, longest=MOST_DISCUSSED)
+        return replace(found, comments=kept, unread=unread)
+    (reviewed,), unread = _read(here, lines)
     root = thread_root(trigger)
     thread = [one for one in reviewed if root in (one["id"], one.get("in_reply_to_id"))]
     found = _before(thread, trigger, rights, rules)
     asked = replace(comment_of(trigger.comment), trust="member")
-    return replace(found, comments=(*found.comments, asked))
+    return replace(found, comments=(*found.comments, asked), unread=unread)
 
 
 def thread_root(trigger: Trigger) -> int:
@@ -79,12 +87,14 @@ def thread_root(trigger: Trigger) -> int:
     return int(comment.get("in_reply_to_id") or comment["id"]) if comment else 0
 
 
-def _read(here: Address, *paths: str) -> list[list[Any]]:
+def _read(here: Address, *paths: str) -> tuple[list[list[Any]], int]:
+    """What is listed at each, and the number of pages that were left out of the longest."""
     client = connect(here)
     reader = Reader(client, here, kept=False)
     try:
         with asking("read what was said"):
-            return [reader.pages(path)[0] for path in paths]
+            lists, unread = zip(*map(reader.pages, paths), strict=True)
+            return list(lists), max(unread)
     finally:
         reader.close()
         client.close()
@@ -102,10 +112,11 @@ def _before(comments: Sequence[Any], trigger: Trigger, rights: Rights, rules: Ru
 
 
 def _others(comments: Sequence[Any], trigger: Trigger, rules: Rules) -> Iterator[Mapping[str, Any]]:
-    """Those from before, without our own. The one that asks is of the moment itself."""
+    """Those from before, without our own and the one that asks."""
+    asks = trigger.comment["id"] if trigger.comment else 0
     for one in comments:
         ours = author_of(one).casefold() == rules.bot.casefold() and str(one.get("body")).startswith(MARK)
-        if not ours and utc(one["created_at"]) < trigger.at:
+        if not ours and one["id"] != asks and utc(one["created_at"]) < trigger.at:
             yield one
 
 

@@ -7,12 +7,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.github.client import asking
-from agent.github.rules import PREFIX, Rules
-from agent.github.subject import issue_of_branch
+from agent.github.rules import Rules
+from agent.github.subject import is_own, issue_of_branch
 from agent.github.trigger import Skipped
 
 if TYPE_CHECKING:
-    from github.PullRequest import PullRequest
     from github.Repository import Repository
 
 MOST = 1_000
@@ -26,10 +25,10 @@ def check_free(place: Repository, server: str, name: str, issue: int, rules: Rul
     closes = closing(server, name, issue)
     for pull in pulls:
         if closes.search(f"{pull.title}\n{pull.body or ''}") or (
-            _is_own(pull, name, rules) and issue_of_branch(pull.head.ref) == issue
+            is_own(pull, name, rules) and issue_of_branch(pull.head.ref) == issue
         ):
             raise Skipped(f"A pull request for #{issue} is open: #{pull.number}.")
-    own = sum(_is_own(pull, name, rules) for pull in pulls)
+    own = sum(is_own(pull, name, rules) for pull in pulls)
     if own >= rules.most_open:
         raise Skipped(f"{own} pull requests of the Action's are open, and {rules.most_open} may be.")
 
@@ -38,9 +37,3 @@ def closing(server: str, name: str, issue: int) -> re.Pattern[str]:
     """GitHub's words that close an issue when a pull request is merged, before the issue in any of its spellings."""
     where = rf"(?:(?:{re.escape(name)})?#|{re.escape(f'{server}/{name}')}/issues/){issue}\b"
     return re.compile(rf"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]+{where}", re.IGNORECASE)
-
-
-def _is_own(pull: PullRequest, name: str, rules: Rules) -> bool:
-    head, author = pull.head, pull.user.login if pull.user else ""
-    same = head.repo is not None and head.repo.full_name.casefold() == name.casefold()
-    return same and head.ref.startswith(PREFIX) and author.casefold() == rules.bot.casefold()

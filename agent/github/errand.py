@@ -48,6 +48,8 @@ class Errand:
     """The first comment of the review thread in which it was asked; 0 where that was elsewhere."""
     policies: tuple[str, ...] = ()
     """Addresses of what the repository says of contributions by an AI."""
+    attempt: str = ""
+    """Which time it was that the workflow was run; "" outside of one. What is held is held for that one."""
     version: int = VERSION
 
 

@@ -24,7 +24,7 @@ from agent.github.neutral import neutral
 from agent.github.outputs import summarise, tell
 from agent.github.parents import asked_at, parent_run
 from agent.github.policies import check_policies
-from agent.github.rules import Rules, load_rules, workflow_run
+from agent.github.rules import Rules, load_rules, workflow_attempt, workflow_run
 from agent.github.sticky import find, put
 from agent.github.subject import Subject, gone, subject_of
 from agent.github.trigger import Skipped, Trigger, triggered
@@ -90,12 +90,9 @@ def _decided(gate: Gate, out: Path) -> int:
     tell(
         go="true",
         reason=reason,
-        number=str(errand.number),
         base=errand.base,
-        ref=errand.branch or errand.target,
         digest=digest,
         parent_run=errand.parent_run,
-        budget=f"{errand.budget:.4f}",
     )
     return 0
 
@@ -133,6 +130,7 @@ def _let_through(gate: Gate, trigger: Trigger, asked: bool) -> tuple[Errand, str
         parent_run=parent_run(place, name, trigger.number, stickies) if pull else "",
         reply_to=thread_root(trigger),
         policies=policies,
+        attempt=workflow_attempt(),
     )
     if not gate.rules.dry_run:
         begin(place, stickies[trigger.number], _working(errand, discussion, gate.run), errand.budget, gate.rules)

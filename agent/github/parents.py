@@ -43,13 +43,13 @@ def _is_it(event: IssueEvent, trigger: Trigger) -> bool:
 
 
 def parent_run(place: Repository, name: str, pull: int, stickies: Mapping[int, Sticky]) -> str:
-    """The latest run that left a journal for a pull request; "" where none did, or it is none of this workflow's.
+    """The latest other run that left a journal for a pull request; "" where none did, or it is none of this workflow's.
 
     The number comes from a comment. What runs of other workflows leave may be a stranger's: one of a fork's pull
     request stands in this repository, too.
     """
     charges = [one for sticky in stickies.values() for one in sticky.charges]
-    known = [one for one in charges if one.journal and one.pull == pull and one.run]
+    known = [one for one in charges if one.journal and one.pull == pull and one.run not in ("", workflow_run())]
     if not known:
         return ""
     latest: Charge = max(known, key=lambda one: (one.at, int(one.run)))

@@ -55,7 +55,7 @@ class Rules(BaseSettings):
 def load_rules() -> Rules:
     """The rules of this run. Raises ConfigError for an input that makes no sense."""
     try:
-        return Rules()
+        rules = Rules()
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(map(str, first["loc"]))
@@ -64,9 +64,24 @@ def load_rules() -> Rules:
         ) from None
     except SettingsError as error:
         raise ConfigError(f"An input cannot be read: {error}.", "Mend SWE_AGENT_GITHUB_*.") from None
+    if rules.dry_run and rules.on_opened == "everyone":
+        raise ConfigError(
+            "A dry run writes down nothing of what is spent, so strangers could spend without end.",
+            "With dry-run, let on-opened be nobody or members.",
+        )
+    return rules
 
 
 def workflow_run() -> str:
     """The number of the workflow's run; "" outside of one."""
-    run = os.environ.get("GITHUB_RUN_ID", "")
-    return run if run.isascii() and run.isdecimal() else ""
+    return _number("GITHUB_RUN_ID")
+
+
+def workflow_attempt() -> str:
+    """Which time it is that the workflow's run is run; "" outside of one."""
+    return _number("GITHUB_RUN_ATTEMPT")
+
+
+def _number(variable: str) -> str:
+    given = os.environ.get(variable, "")
+    return given if given.isascii() and given.isdecimal() else ""

@@ -25,12 +25,13 @@ from agent.github.handover import Outcome, pack
 from agent.github.kept import keep
 from agent.github.log import harmless_output
 from agent.github.outputs import summarise, tell
+from agent.github.rules import workflow_attempt
 from agent.github.telling import outcome_of, outcome_without_run
 from agent.github.wishes import issue_of
 from agent.settings import load_settings
 from agent.signals import SIGNALS
 from agent.solve import Result, begin, reopen
-from trajectories.errors import Cancelled, ConfigError, SweAgentError
+from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError
 from trajectories.journal import begun
 
 TOLD = frozenset({0, 1, 4, 6})
@@ -44,9 +45,11 @@ def solve(errand: Path, digest: str, repo: Path, out: Path, parent: Path | None,
     a follow-up goes on with. `flags` are settings (None: not given).
 
     Returns 0 where a handover tells how it ended, else the error's code. Raises UsageError for a file that is not the
-    gate's, with nothing written.
+    gate's, or is of an earlier attempt at the workflow's run, with nothing written.
     """
     asked = read(errand, digest)
+    if asked.attempt not in ("", workflow_attempt()):  # its budget is held, and perhaps spent, already
+        raise UsageError("The gate has held no budget for solving this again.", "Run the whole workflow again.")
     with harmless_output():
         job = Job(asked, digest, out)
         console = Console(plain=True)
@@ -86,8 +89,7 @@ class Job:
     def write(self, outcome: Outcome, diff: bytes, engine: Engine | None = None) -> None:
         digest = pack(outcome, diff, self.out)
         folder = keep(engine, self.out.with_suffix(".run"), diff) if engine is not None else None
-        run = outcome.result["run"]
-        tell(digest=digest, run=run, exit=str(outcome.exit), folder=str(folder or ""))
+        tell(digest=digest, folder=str(folder or ""))
         summarise(_summary(outcome, diff))
 
 

@@ -54,6 +54,13 @@ def issue_of_branch(branch: str) -> int:
     return int(found[1]) if found else 0
 
 
+def is_own(pull: PullRequest, name: str, rules: Rules) -> bool:
+    """Whether the bot opened it, from one of our branches in this very repository."""
+    head, author = pull.head, pull.user.login if pull.user else ""
+    same = head.repo is not None and head.repo.full_name.casefold() == name.casefold()
+    return same and head.ref.startswith(PREFIX) and author.casefold() == rules.bot.casefold()
+
+
 @contextmanager
 def gone(reason: str) -> Iterator[None]:
     """What GitHub does not have is a reason to do nothing. Raises Skipped."""
@@ -88,7 +95,8 @@ def _check_text(place: Repository, data: Mapping[str, Any], trigger: Trigger) ->
     url = f"{place.url}/{kind}/comments/{trigger.comment['id']}"
     with gone("The comment that asked is not there any more."), asking("read the comment that asked"):
         _, now = place.requester.requestJsonAndCheck("GET", url)
-    if now.get("body") != trigger.comment["body"] or utc(now["updated_at"]) > trigger.at:
+    # the event's own time, for GitHub's is often a second after the making of a comment, of a review's more
+    if now.get("body") != trigger.comment["body"] or utc(now["updated_at"]) > utc(trigger.comment["updated_at"]):
         raise Skipped("The comment that asked was edited: ask again in a new one.")
 
 
@@ -98,13 +106,10 @@ def _labels(data: Mapping[str, Any]) -> set[str]:
 
 def _own(place: Repository, name: str, pull: PullRequest, rules: Rules) -> int:
     """The number of the issue that a pull request of ours is for. Raises Skipped for all others."""
-    head, author = pull.head, pull.user.login if pull.user else ""
-    if head.repo is None or head.repo.full_name.casefold() != name.casefold():
-        raise Skipped(f"#{pull.number} comes from another repository.")
-    issue = issue_of_branch(head.ref)
-    if not issue or author.casefold() != rules.bot.casefold():
+    issue = issue_of_branch(pull.head.ref)
+    if not issue or not is_own(pull, name, rules):
         raise Skipped(f"#{pull.number} is not a pull request of the Action's.")
-    for branch, which in ((head.ref, "its own branch"), (pull.base.ref, "the branch that it is for")):
+    for branch, which in ((pull.head.ref, "its own branch"), (pull.base.ref, "the branch that it is for")):
         with gone(f"#{pull.number} cannot be gone on with: {which} is gone."), asking(f"read the branch {branch}"):
             place.get_branch(branch)
     return issue

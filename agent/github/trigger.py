@@ -83,7 +83,7 @@ def _trigger(name: str, event: Mapping[str, Any], rules: Rules) -> Trigger:
         place["number"],
         on_pull,
         *_sender(event),
-        utc(comment["created_at"]),
+        max(utc(comment["created_at"]), utc(comment["updated_at"])),
         _text(place),
         comment=comment,
         request=request,
@@ -116,9 +116,10 @@ def _text(place: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _number(event: Mapping[str, Any]) -> int:
-    given = str((event.get("inputs") or {}).get("issue", "")).strip().removeprefix("#")
+    """In plain digits alone: the workflow's concurrency group is named by the input as it is."""
+    given = str((event.get("inputs") or {}).get("issue", ""))
     if not re.fullmatch(r"[1-9][0-9]{0,9}", given):
-        raise UsageError("The input issue is not the number of an issue.", "Give a number, such as 12.")
+        raise UsageError("The input issue is not the number of an issue.", "Give its digits alone, such as 12.")
     return int(given)
 
 

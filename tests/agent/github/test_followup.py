@@ -166,7 +166,7 @@ def test_a_follow_up_killed_at_any_record_ends_as_the_one_that_was_not(pulled):
     lines = [line("Add.", DOUBLE, n=2), line("Added double().", n=3)]
     assert follow(pulled, *lines) == 0
     whole = pulled.told
-    run = pulled.folder / "state" / "runs" / pulled.outputs["run"]
+    run = pulled.folder / "state" / "runs" / whole[0].result["run"]
     records = run.joinpath("journal.jsonl").read_text().splitlines(keepends=True)
     first = next(at for at, text in enumerate(records) if '"kind":"forked"' in text)
     for kept in sample(list(range(first + 1, len(records))), 2):

@@ -58,6 +58,18 @@ def test_a_review_thread_is_what_is_answered(gated: Gated) -> None:
     assert (errand.reply_to, errand.request) == (first.id, "do that")
 
 
+def test_a_review_that_was_pending_for_minutes_is_one_of_its_sending(gated: Gated) -> None:
+    pull = gated.pull(gated.issue().number)
+    first = pull.review_comment("bob", "Why not sum()?", "calc.py", 2, at=BEFORE)
+    said = pull.review_comment("ada", "/swe-agent do that", "calc.py", 2, reply_to=first, at=ASKED)
+    said.edited = LATER
+    payload = gated.hub.event("pull_request_review_comment", "created", said)
+
+    assert gated.decide("pull_request_review_comment", payload), gated.reason
+    assert [one.author for one in gated.errand.thread] == ["bob", "ada"]
+    assert (gated.errand.at, gated.summary.count("edited")) == (LATER, 0)
+
+
 def test_a_branch_that_was_pushed_to_meanwhile(gated: Gated) -> None:
     pull = gated.pull(gated.issue().number)
     said = pull.review_comment("ada", "/swe-agent do that", "calc.py", 2, at=ASKED)
@@ -110,7 +122,7 @@ def not_ours(gated: Gated, pull: Pull) -> None:
         (branch_gone, "#2 cannot be gone on with: its own branch is gone."),
         (base_gone, "#2 cannot be gone on with: the branch that it is for is gone."),
         (renamed, "#2 is not a pull request of the Action's."),
-        (forked, "#2 comes from another repository."),
+        (forked, "#2 is not a pull request of the Action's."),
         (not_ours, "#2 is not a pull request of the Action's."),
     ],
     ids=["closed", "merged", "edited", "branch", "base", "renamed", "fork", "author"],
@@ -179,3 +191,15 @@ def test_the_journal_to_go_on_from_is_one_of_this_workflows(
     assert gated.decide("issue_comment", asked(gated, pull), run="43"), gated.reason
     assert gated.errand.parent_run == ("41" if known else "")
     assert ("No journal of it is known" in gated.summary) is not known
+
+
+def test_run_again_it_does_not_go_on_from_itself(gated: Gated) -> None:
+    issue = gated.issue()
+    pull = gated.pull(issue.number)
+    charged(issue, Charge("41", BEFORE, 2.0, spent=0.1, pull=pull.number, journal=True))
+    charged(pull, Charge("43", LATER, 2.0, spent=0.1, pull=pull.number, journal=True))
+    for run in (41, 43):
+        gated.repo.run(run)
+
+    assert gated.decide("issue_comment", asked(gated, pull), run="43"), gated.reason
+    assert gated.errand.parent_run == "41"

@@ -24,6 +24,17 @@ from trajectories.records import Comment, Issue
 SECRET = "correct-horse-battery-staple"
 
 
+def test_solving_alone_is_not_run_again(job, monkeypatch):
+    asked = job.errand(attempt="1")
+    monkeypatch.setenv("GITHUB_RUN_ATTEMPT", "2")
+    with pytest.raises(UsageError, match="has held no budget") as refused:
+        job.run(asked, line("Red, then mend.", SHOW, MEND, SUBMIT))
+    assert (refused.value.code, refused.value.fix) == (2, "Run the whole workflow again.")
+    assert not job.handover.exists()
+    monkeypatch.setenv("GITHUB_RUN_ATTEMPT", "1")
+    assert job.run(asked, line("Hm.")) == 0
+
+
 def test_a_proven_patch_is_handed_over_with_what_was_wrong_and_done(job):
     assert job.run(job.errand(), line("Red, then mend.", SHOW, MEND, SUBMIT)) == 0
     outcome, diff = job.told
@@ -33,8 +44,6 @@ def test_a_proven_patch_is_handed_over_with_what_was_wrong_and_done(job):
     assert "+    return a + b" in diff
     assert "tests/test_calc.py" in diff
     assert (outcome.base, outcome.places, outcome.tried, outcome.red_test) == (job.head, (), (), "")
-    assert job.outputs["exit"] == "0"
-    assert job.outputs["run"] == outcome.result["run"]
     kept = Path(job.outputs["folder"])
     assert (kept / "patch.diff").read_text() == diff
     assert {path.name for path in kept.iterdir()} - {"out"} == {"journal.jsonl", "trees.git", "patch.diff"}

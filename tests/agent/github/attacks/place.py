@@ -74,6 +74,8 @@ class Done:
     raw: str
     summary: str
     outputs: dict[str, str]
+    held: float = 0.0
+    """Dollars that the gate let it have."""
 
     @property
     def went(self) -> bool:
@@ -101,7 +103,10 @@ class Place:
         event = self._new("event.json")
         event.write_text(json.dumps(payload))
         self.errand_file = self._new("errand.json")
-        return self.run("gate", "--out", self.errand_file, token=token, GITHUB_EVENT_NAME=name, GITHUB_EVENT_PATH=event)
+        given = {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": event}
+        done = self.run("gate", "--out", self.errand_file, token=token, **given)
+        done.held = self.read_errand()["budget"] if done.went else 0.0
+        return done
 
     def solve(self, digest: str, *options: object, **environment: object) -> Done:
         self.handover_file = self._new("handover.tar")

