@@ -33,9 +33,10 @@ def check_policies(place: Repository, here: Address, base: str, *, asked: bool) 
         for path in _files(place, base):
             file = place.get_contents(path, ref=base)
             text = "" if isinstance(file, list) else file.decoded_content.decode("utf-8", "replace")
-            if sentence := refusal(text, asked=asked):
+            on_ai = is_policy(path.rpartition("/")[2])
+            if sentence := refusal(text, asked=asked, on_ai=on_ai):
                 raise Skipped(f"{path} says: {sentence}")
-            if is_policy(path.rpartition("/")[2]):
+            if on_ai:
                 linked.append(f"{here.url}/blob/{base}/{quote(path)}")
     return tuple(linked)
 

@@ -34,6 +34,18 @@ _MADE = re.compile(
     re.IGNORECASE,
 )
 """That something comes from an AI, and is not for one: projects about AI say the word often."""
+_WHAT = r"(?:code(?! (?:comments?|reviews?))|contributions?|patch(?:es)?|PRs?|pull requests?|submissions?)"
+_ITS = rf"(?:{_AI.pattern}[- ]{_WHAT}|{_WHAT} (?:from|by) (?:an? |any )?{_AI.pattern})"
+_PLAIN = re.compile(
+    rf"\bno {_ITS}|(?:\b(?:not|never|cannot)|n['\u2019]t) (?:accept|allow|permit|merge|welcome|tolerate|take|want)"
+    rf"(?: any| all)? {_ITS}|\b(?:forbid|prohibit|ban|disallow|reject|refuse|decline)(?: any| all)? {_ITS}"
+    rf"|{_ITS} (?:(?:is|are) (?:not|never)|(?:will|can|must) (?:not|never) be) (?:\w+ly )?"
+    r"(?:accepted|allowed|permitted|merged|welcome|tolerated|wanted)\b(?! to\b)"
+    rf"|{_ITS} (?:is|are|(?:will|can|must) be) (?:\w+ly )?(?:banned|forbidden|prohibited|disallowed|rejected|refused"
+    r"|declined|unwelcome)\b",
+    re.IGNORECASE,
+)
+"""Of code by an AI in so few words that no word says how it is made."""
 _WORDS = r"\W+(?:[\w'\u2019/-]+\W+){0,6}?"
 _FORBIDS = re.compile(
     rf"(?:\b(?:not|never|cannot)|n['\u2019]t)\b{_WORDS}(?:accept|allow|permit|merge|welcome|tolerate|consider|take|want"
@@ -48,7 +60,8 @@ _HEDGED = re.compile(
     r"|(?:un)?(?:reviewed|reviewing|tested|verified|disclosed|disclosure|understood|understand\w*|explain\w*|checked)"
     r"|(?:has|have) not|(?:hasn|haven|can)['\u2019]t (?:personally |been |you )|you (?:do not|don['\u2019]t)|right to"
     r"|low[- ](?:quality|effort)|slop|spam|may (?:[\w/-]+ ){0,4}(?:reject|close|refuse|ban|declin|den)\w*|accepts"
-    r"|no (?:ban|restriction|rule|prohibition|objection)\w*|not (?:ban|against|oppose|prohibit|forbid|forbidden)\w*)\b",
+    r"|no (?:ban|restriction|rule|prohibition|objection)\w*"
+    r"|(?:not|\w+n['\u2019]t) (?:be )?(?:ban|against|oppose|prohibit|forbid|reject|refus|declin|disallow)\w*)\b",
     re.IGNORECASE,
 )
 _UNATTENDED = re.compile(
@@ -58,16 +71,20 @@ _READ, _SHOWN = 1_000, 300
 """Characters of a sentence that are judged, and of a refusal that are shown."""
 
 
-def refusal(text: str, *, asked: bool = True) -> str:
+def refusal(text: str, *, asked: bool = True, on_ai: bool = False) -> str:
     """The sentence in which a policy refuses what an AI wrote; "" where none does so clearly.
 
     `asked`: somebody of the project's asked for this very work and will look at it, so that an agent which nobody
-    watches is not meant.
+    watches is not meant. `on_ai`: all of the text is about that, so that no sentence needs to say it of its code.
     """
     for sentence in (whole[:_READ] for whole in _sentences(text)):
         if not asked and _AI.search(sentence) and _UNATTENDED.search(sentence):
             return _short(sentence)
-        if not (_AI.search(sentence) and _MADE.search(sentence)) or _HEDGED.search(sentence):
+        if not _AI.search(sentence) or _HEDGED.search(sentence):
+            continue
+        if _PLAIN.search(sentence):
+            return _short(sentence)
+        if not (on_ai or _MADE.search(sentence)):
             continue
         about = _FIRMLY_CODE if _ELSE.search(sentence) else _CODE
         if _FORBIDS.search(sentence) and about.search(sentence):

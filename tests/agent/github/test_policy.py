@@ -33,6 +33,15 @@ REFUSED = [
     "Code that ChatGPT or Copilot wrote can't be merged.",
     "It is expressly forbidden to contribute anything created with the help of AI tools.",
     "The policy is to DECLINE any contributions believed to include or derive from AI generated content.",
+    "We do not accept AI contributions.",
+    "AI contributions are not accepted.",
+    "No AI contributions.",
+    "No AI code.",
+    "AI code is not allowed.",
+    "Contributions from LLMs are banned.",
+    "We reject AI contributions.",
+    "LLM patches will not be merged.",
+    "Pull requests by an AI are strictly forbidden.",
 ]
 TAKEN = [
     "The use of AI in issues is banned.",
@@ -57,6 +66,12 @@ TAKEN = [
     "AI-generated code is not exempt from our tests.",
     "Never commit API keys for the AI service to code.",
     "The AI module does not accept patches to vendored code; send them upstream.",
+    "We do not reject AI contributions.",
+    "We don't reject AI contributions.",
+    "AI contributions are not banned.",
+    "AI contributions will not be rejected.",
+    "AI code is not allowed to block the game's loop.",
+    "No AI code reviews.",
     "<!-- We do not accept AI-generated code. -->",
     "```\nWe do not accept AI-generated code.\n```",
     "",
@@ -71,6 +86,15 @@ def test_a_refusal_is_found(text: str) -> None:
 @pytest.mark.parametrize("text", TAKEN, ids=range(len(TAKEN)))
 def test_anything_else_is_none(text: str) -> None:
     assert refusal(f"# Contributing\n\nBe kind.\n\n{text}\n\nThank you.\n") == ""
+
+
+def test_where_all_is_about_it_a_sentence_need_not_say_so() -> None:
+    text = "LLMs have no place here: contributions are rejected.\n\nNever share code with an AI of another company.\n"
+
+    assert refusal(text) == ""
+    assert refusal(text, on_ai=True) == "LLMs have no place here: contributions are rejected."
+    about_ai = [one for one in TAKEN if "AI module" not in one and "game" not in one]
+    assert [refusal(one, on_ai=True) for one in about_ai] == [""] * len(about_ai)
 
 
 def test_what_nobody_watches_is_refused_where_nobody_asked() -> None:
