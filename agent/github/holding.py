@@ -1,7 +1,7 @@
 """What a run may spend, and that no other works on the same issue: held before it begins, settled when it is published.
 
-Two that look at the same moment both see that nothing is held. So each looks again after it has held: who finds another
-one from before goes back, and who finds its own gone (the other wrote last) goes, too.
+Two that look at the same moment both see that nothing is held. So each looks again after it has held: of two comments
+GitHub's numbers tell which was first, and the later goes back; of one, who finds its own gone (the other wrote last).
 """
 
 from __future__ import annotations
@@ -26,18 +26,21 @@ LEAST = 0.05
 ROUNDING = 1e-6
 AROUND = 60
 """Minutes that gate, publishing and waiting for machines may take beside."""
-MOST = 10
-"""Pull requests of an issue whose charges are looked up."""
+MOST = 30
+"""Comments whose charges are looked up for an issue: there, and on its pull requests."""
 
 
 def charges_of(place: Repository, numbers: Iterable[int], bot: str) -> dict[int, Sticky]:
-    """Our comments on issue and pull requests, and on those that came of them."""
+    """Our comments on issue and pull requests, and on those that came of them. Raises Skipped where they are too many
+    to know what was spent."""
     found: dict[int, Sticky] = {}
     waiting = list(numbers)
-    while waiting and len(found) < MOST:
+    while waiting:
         number = waiting.pop(0)
         if number in found:
             continue
+        if len(found) >= MOST:
+            raise Skipped(f"So many pull requests came of #{min(found)} that what was spent is not known.")
         with suppress(Skipped), gone("An issue that was deleted has no ledger."):
             found[number] = find(place, number, bot)
             waiting += sorted({one.pull for one in found[number].charges if one.pull}, reverse=True)
@@ -78,7 +81,7 @@ def begin(place: Repository, sticky: Sticky, text: str, budget: float, rules: Ru
     seen = find(place, sticky.number, rules.bot)
     others = [one for one in seen.charges if one.spent is None and one not in sticky.charges and one != own]
     reason = ""
-    if own not in seen.charges or any((one.at, one.run) < (own.at, own.run) for one in others):
+    if own not in seen.charges or (others and held.id != seen.id):  # `seen` is the oldest comment
         reason = f"Another run has begun on #{sticky.number}."
     elif spent_on(place, rules.bot, own.at[:10]) > rules.budget_per_day + ROUNDING:
         reason = f"The budget of ${rules.budget_per_day:.2f} for one day is used up."

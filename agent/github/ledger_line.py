@@ -20,7 +20,7 @@ MARK = "<!-- swe-agent ledger: "
 """What a comment of ours begins with."""
 END = " -->"
 MOST = 50
-"""Charges that are kept one by one; older ones are one sum."""
+"""Charges that are kept one by one; older ones are one sum for each pull request."""
 
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -76,7 +76,12 @@ def read(body: str, where: str) -> tuple[Charge, ...]:
 
 
 def _folded(charges: Sequence[Charge]) -> list[Charge]:
-    """All of them, the oldest as one that is dated as its latest, so that no day counts less than was spent on it."""
+    """All of them, the oldest as one for each pull request that is dated as its latest, so that no day counts less than
+    was spent on it, and no pull request is lost, which has charges of its own."""
     kept = sorted(charges, key=lambda one: one.at)
     old, new = kept[:-MOST], kept[-MOST:]
-    return [replace(old[-1], run="", held=0.0, spent=spent(old), pull=0, journal=False), *new] if old else new
+    sums: dict[int, list[Charge]] = {}
+    for one in old:
+        sums.setdefault(one.pull, []).append(one)
+    folded = [replace(of[-1], run="", held=0.0, spent=spent(of), journal=False) for of in sums.values()]
+    return [*folded, *new]

@@ -49,7 +49,8 @@ def find(repository: Repository, number: int, bot: str) -> Sticky:
                 found = Sticky(number, *first, charges)
     merged: dict[tuple[str, str], Charge] = {}
     for one in found.charges:
-        merged.setdefault((one.run, one.at), one)  # what is settled is so in the oldest, which is kept up to date
+        which = one.run or f"of #{one.pull}"  # older ones are a sum for each pull request
+        merged.setdefault((which, one.at), one)  # what is settled is so in the oldest, which is kept up to date
     return replace(found, charges=tuple(merged.values()))
 
 
@@ -84,13 +85,16 @@ def hold(repository: Repository, sticky: Sticky, text: str, charge: Charge) -> S
 def settle(
     repository: Repository, sticky: Sticky, text: str, run: str, dollars: float, *, pull: int = 0, journal: bool = False
 ) -> Sticky:
-    """Say how a run ended and what it cost. `pull` and `journal` as in `Charge`."""
+    """Say how a run ended and what it cost: again, too, which loses no pull request and nothing that was spent. `pull`
+    and `journal` as in `Charge`."""
     charges = list(sticky.charges)
     held = [place for place, one in enumerate(charges) if one.run == run]
     if not held:
         charges.append(Charge(run, now(), dollars))
     own = held[-1] if held else -1
-    charges[own] = replace(charges[own], spent=max(0.0, dollars), pull=pull, journal=journal)
+    before = charges[own]
+    most = max(0.0, before.spent or 0.0, dollars)
+    charges[own] = replace(before, spent=most, pull=pull or before.pull, journal=journal)
     return put(repository, replace(sticky, charges=tuple(charges)), text)
 
 

@@ -54,7 +54,8 @@ def test_a_line_that_is_not_the_first_is_text(text: str, charges: list[Charge]) 
 def test_many_charges_cost_no_less_when_they_are_one(charges: list[Charge]) -> None:
     kept = read(line(charges), "here")
 
-    assert len(kept) <= MOST + 1
+    assert len(kept) <= MOST + len({one.pull for one in charges})
+    assert {one.pull for one in kept} == {one.pull for one in charges}
     assert spent(kept) == pytest.approx(spent(charges))
     last = max(one.at for one in charges)[:10]
     assert spent(kept, last) >= spent(charges, last) * (1 - 1e-9)
