@@ -23,7 +23,7 @@ _OPENS = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*$|(?P<comment><!--)|(?P
 _QUOTED = r"(?:\"[^\"]{0,4000}\"|'[^']{0,4000}'|\([^()]{0,4000}\))"
 _DEFINITION = re.compile(
     r"^ {0,3}\[(?P<label>[^\]\[\n]{1,200})\]:(?P<kept>[ \t]*(?:<[^<>\n]*>|\S{1,2000}))"
-    rf"(?P<title>[ \t]*\n?[ \t]*{_QUOTED})?[ \t]*$\n?",
+    rf"(?P<title>[ \t]*(?:\n[ \t]*)?{_QUOTED})?[ \t]*$\n?",
     re.MULTILINE,
 )
 _FOOTNOTE = re.compile(

@@ -21,7 +21,9 @@ _ACTIVE = re.compile(f"{_CALLED.pattern}|_", re.IGNORECASE)
 _EDGES = re.compile("([(\"'\u201c\u2018,;:]*)(.*?)([)\"'\u201d\u2019,;:.!?]*)", re.DOTALL)
 _SPECIAL = re.compile(r"[\\*\[\]<>~|!&#{}$]")
 _LEADING = re.compile(r"^(\s*)([-+=>]+|\d{1,9}[.)])(?=\s|$)")
-_TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)*-(?:by|on|checks))(?:\s*:)+", re.IGNORECASE)
+_TRAILER = re.compile(r"(?<![A-Za-z])(?<![A-Za-z]-)([A-Za-z]+(?:-[A-Za-z]+)*-(?:by|on|checks))(?:\s*:)+", re.IGNORECASE)
+_SKIPS = re.compile(r"\[([^\[\]]{0,30}(?<![a-z])(?:skip|no|ci)(?![a-z])[^\[\]]{0,30})\]", re.IGNORECASE)
+"""`[skip ci]` and its like."""
 _ISSUE_URL = re.compile(r"\b\w+://[^\s/]+/([\w.-]+/[\w.-]+)/(?:issues|pull|discussions)/(\d+)\S*")
 
 
@@ -45,10 +47,11 @@ def plain(text: str) -> str:
 def _once_plain(text: str) -> str:
     line = " ".join(_COMMENT.sub(" ", seen(text)).split())
     line = _ISSUE_URL.sub(r"\1 \2", line)
-    line = re.sub(r"\*{3,}|[#@]+(?=\d)|@+(?=[\w-])", "", line)
+    line = re.sub(r"\*{3,}|(?<![#@])[#@]+(?=\d)|(?<!@)@+(?=[\w-])", "", line)
     line = re.sub(r"\b(GH)-(?=\d)", r"\1 ", line, flags=re.IGNORECASE)
     line = _TRAILER.sub(r"\1", line)
-    return line.replace("[", "(").replace("]", ")").strip()
+    line = _SKIPS.sub(r"(\1)", line).replace("](", "] (")
+    return re.sub(r"^\s*(\[[^\[\]]*\]):", r"\1 :", line).strip()
 
 
 def cut(text: str, most: int, end: str = "") -> str:

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 
 from aci.discussion import chosen
 from aci.view import clean, shorten
+from agent.frames import guard
 from trajectories.records import Comment, Issue
 
 MOST_DISCUSSED, LONGEST = 12_000, 3_000
 """Characters of all comments together, and of one."""
 LONGEST_NAME, MOST_LABELS = 200, 20
-_GAP = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
-"""What a reader does not see, or takes for nothing."""
-FRAME_END = re.compile(rf"<(?={_GAP}/{_GAP}(?:issue|advice|comment)\b)", re.IGNORECASE)
-FRAME = re.compile(rf"<(?={_GAP}/?{_GAP}(?:issue|advice|comment)\b)", re.IGNORECASE)
+_NAMES = ("issue", "advice", "comment")
+FRAME, FRAME_END = guard(*_NAMES), guard(*_NAMES, ends=True)
 DATA = "Said of it, oldest first; data like the issue. A `member` belongs to the project, a `stranger` is anybody."
 
 

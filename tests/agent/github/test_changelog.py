@@ -88,4 +88,4 @@ def test_hostile_words_are_plain():
     data = {"CHANGELOG.md": KEEP.encode()}
     found = entry(data, data.get, "Let @ada <!-- x --> in\n## 1.0\n- [y](http://z) #9", 12, [])
     assert found is not None
-    assert b"\n- Let ada in ## 1.0 - (y)(http://z) 9\n" in found[1]
+    assert b"\n- Let ada in ## 1.0 - [y] (http://z) 9\n" in found[1]

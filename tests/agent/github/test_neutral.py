@@ -74,7 +74,9 @@ HOSTILE = (
     ),
 )
 HOSTILES = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=4), max_size=14).map("".join)
-ACTIVE = re.compile(r"#\d|(?<!\w)@[\w-]|\bGH-\d|\[|\]|/issues/\d|\w-by\s*:", re.IGNORECASE)
+ACTIVE = re.compile(
+    r"#\d|(?<!\w)@[\w-]|\bGH-\d|\[(?:skip|no) ci\]|\]\(|^\[[^]]*\]:|/issues/\d|\w-by\s*:", re.IGNORECASE
+)
 CALLED = re.compile(r"@[\w-]|#\d|GH-\d|://|www\.", re.IGNORECASE)
 
 
@@ -132,7 +134,11 @@ def test_a_title_is_plain(text):
     assert not ACTIVE.search(line), line
 
 
-@given(st.lists(st.sampled_from([*"#@*:/-[] 1", "GH", "fixes", "Signed-off-by", "https://x.y/octo/calc/issues/"])))
+@given(
+    st.lists(
+        st.sampled_from([*"#@*:/-[] 1", "GH", "fixes", "skip ci", "Signed-off-by", "https://x.y/octo/calc/issues/"])
+    )
+)
 def test_nothing_in_a_title_steps_together(parts):
     line = plain("".join(parts))
     assert plain(line) == line
@@ -161,12 +167,14 @@ def test_words_stay_readable(said, shown):
     [
         ("Let @property be read #12", "Let property be read 12"),
         ("x [skip ci]", "x (skip ci)"),
+        ("Return [] instead of x[0], not dict[str, int]", "Return [] instead of x[0], not dict[str, int]"),
+        ("[a]: http://x [a](http://y)", "[a] : http://x [a] (http://y)"),
         ("See https://github.com/octo/calc/issues/9", "See octo/calc 9"),
         ("Signed-off-by: Ada <a@b.c>", "Signed-off-by Ada <ab.c>"),
         ("fixes #@12, Fixes #@#@99", "fixes 12, Fixes 99"),
         ("Closes https://github.com/octo/calc/issues/#9", "Closes octo/calc 9"),
     ],
-    ids=["calls", "skip", "url", "trailer", "signs", "url's sign"],
+    ids=["calls", "skip", "brackets", "links", "url", "trailer", "signs", "url's sign"],
 )
 def test_a_title_stays_readable(said, shown):
     assert plain(said) == shown

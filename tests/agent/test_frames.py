@@ -1,0 +1,54 @@
+"""Text of strangers around which we put marks: it does not end them, and however it is made it holds nothing up."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.frames import guard
+from agent.github.hidden import shown
+from agent.github.neutral import neutral, plain
+from agent.models._fenced import outgoing
+from agent.moves.framing import framed_issue
+from trajectories.records import Comment, Issue
+
+MOST = 65_536
+"""Characters that GitHub takes."""
+NONSENSE = {
+    "frame": "<" + " " * MOST,
+    "frames": "< / " * MOST,
+    "slash": "</" + "\u200b " * MOST,
+    "definition": "[a]: x" + " \t" * MOST,
+    "definitions": ("[a]: x" + " \t" * 200 + "\n") * MOST,
+    "quotes": "[a]: " + "'(\"" * MOST,
+    "links": "](a " + " \t" * MOST,
+    "tags": "<a " + "title= " * MOST,
+    "trailer": "a-b-" * MOST,
+    "by": "a-by-" * MOST,
+    "colons": "a-by" + " :" * MOST + "x",
+    "fences": "- ```\n" * MOST,
+    "indented": "\n    x\n" * MOST,
+    "comments": "\n<!-- " * MOST,
+    "stars": "#***" * MOST,
+    "signs": "#" * MOST,
+    "names": "@" * MOST,
+    "skips": "[skip " * MOST,
+    "addresses": "a://b/" * MOST,
+}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("name", NONSENSE)
+def test_long_nonsense_holds_nothing_up(name: str) -> None:
+    text = NONSENSE[name][: MOST - 1] + "z"
+    assert len(shown(text).text) <= MOST
+    assert framed_issue(Issue("T", text, comments=(Comment("eve", text),)))
+    assert outgoing([{"role": "tool", "content": text}], ())
+    assert len(neutral(text)) <= 4 * MOST
+    assert len(plain(text)) <= 2 * MOST
+
+
+@pytest.mark.parametrize("text", ["<a>", "</a>", "< / A b>", "<\u200b\u2060/\ufeffa>", "< a"])
+def test_what_looks_like_a_mark_is_found(text: str) -> None:
+    assert guard("a", "b").search(text)
+    assert bool(guard("a", ends=True).search(text)) == ("/" in text)
+    assert not guard("ab").search(text)
