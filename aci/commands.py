@@ -6,15 +6,17 @@ import json
 import posixpath
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from importlib.resources import files as resources
+from itertools import pairwise
 from typing import Any
 
 from aci.projects import MANIFESTS, django_command, first_command, is_python, project_command, project_of, within
 from aci.workspace import Workspace
 from trajectories.errors import UsageError
 
-SHOWN_NODES = 20
+SHOWN_NODES, MANY_OF_FILE = 20, 4
 LARGEST, MOST_MANIFESTS = 1_000_000, 2_000
 PYTHONPATH = re.compile(r"(?<![\w$])PYTHONPATH=([\"']?)")
 WORD = re.compile(r"[^\s\"'`=:,;&|()<>]+")
@@ -24,6 +26,7 @@ RUNNERS = re.compile(
     r"(?:.*/)?(?:GNUmakefile|[Mm]akefile|.*\.mk|\.?[Jj]ustfile|package\.json|.*run[-_]?(?:all[-_]?)?tests?[^/]*)"
 )
 OTHER_RUNNER = re.compile(r"\b(?:npm|npx|yarn|pnpm|jest|vitest|mocha|go|cargo|mvnw?|gradlew?|phpunit|rspec)\b")
+PYTEST = re.compile(r"^[^;&|#\n]*\bpy\.?test\b(?!\.)([^;&|#\n]*)$")
 NEEDS_TEST = "Give the command that runs the tests with --test."
 
 
@@ -127,6 +130,10 @@ def narrowed(command: str, nodes: Sequence[str]) -> str:
     """A line for people that repeats `command` for `nodes` only."""
     more = f"  # and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""
     quoted = [shlex.quote(node) for node in nodes[:SHOWN_NODES]]
+    if PYTEST.search(command):
+        files = named_files(command)
+        kept = [word for word in re.split(r"(?<=\s)", command) if word.strip() not in files]
+        return f"{''.join(kept).rstrip()} {' '.join(quoted)}{more}"
     if "-m unittest" in command:
         return f"{command} {' '.join(f'-k {node}' for node in quoted)}{more}"
     if re.search(r"manage\.py test|runtests\.py", command):
@@ -134,3 +141,25 @@ def narrowed(command: str, nodes: Sequence[str]) -> str:
     if OTHER_RUNNER.search(command):
         return f"{command}  # {' '.join(quoted)}{more.replace('  #', '')}"
     return f"{command if 'pytest' in command else 'python3 -m pytest'} {' '.join(quoted)}{more}"
+
+
+def named_files(command: str) -> list[str]:
+    """The files (or tests in them) that a command of pytest's alone names to be run; none where it runs the suite."""
+    if not (match := PYTEST.search(command)):
+        return []
+    words = match[1].split()
+    return [
+        word
+        for before, word in pairwise(["", *words])
+        if re.fullmatch(r"[\w./+-]+\.py(?:::[\w:]+)?", word)
+        and not word.startswith("-")
+        and not re.fullmatch(r"-[a-zA-Z]*[ckmpoWn]|--[\w-]+", before)
+    ]
+
+
+def grouped(nodes: Sequence[str], files: Collection[str]) -> list[str]:
+    """The nodes, with one of the `files` in place of many of its tests."""
+    many = Counter(node.partition("::")[0] for node in nodes)
+    whole = {path for path, count in many.items() if count >= MANY_OF_FILE and path in files}
+    paths = ((node, node.partition("::")[0]) for node in nodes)
+    return list(dict.fromkeys(path if path in whole else node for node, path in paths))

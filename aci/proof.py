@@ -17,7 +17,7 @@ from dataclasses import replace
 from aci import evidence
 from aci.advice import affected_callers
 from aci.checks import broken, configured, run_checks
-from aci.commands import is_run_by, narrowed
+from aci.commands import grouped, is_run_by, narrowed
 from aci.digest import digest
 from aci.example import only_the_example
 from aci.loss import judge_harness, judge_loss
@@ -233,7 +233,9 @@ def _is_for_the_example(trial: Trial) -> bool:
 
 def _commands(trial: Trial, verdict: Verdict) -> tuple[str, ...]:
     """Shell lines that repeat the proof: green and the suite with the patch, red with its source hunks taken out."""
-    tests = narrowed(trial.node_command or trial.command, verdict.tests) if verdict.tests else ""
+    if not verdict.tests:
+        return tuple(line for line in ("git apply patch.diff", trial.command) if line)
+    tests = narrowed(trial.node_command or trial.command, grouped(verdict.tests, trial.parts.tests))
     taken_out = shlex.join(["git", "apply", "-R", *(f"--include={path}" for path in trial.parts.source), "patch.diff"])
     return tuple(line for line in ("git apply patch.diff", tests, trial.command, taken_out, tests) if line)
 

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from aci.commands import detect_command, is_run_by, narrowed
+from aci.commands import detect_command, grouped, is_run_by, narrowed
 from aci.testing import Report, TestResult, run_tests
 from aci.workspace import Ran
 from trajectories.errors import UsageError
@@ -263,10 +263,19 @@ def test_reports_say_what_they_hold():
 def test_lines_that_people_can_repeat():
     assert narrowed("python3 -m pytest", ["a.py::t[x y]"]) == "python3 -m pytest 'a.py::t[x y]'"
     assert narrowed("make check", ["a.py"]) == "python3 -m pytest a.py"
+    assert narrowed("pytest -q t/a.py -c b.py t/c.py::T::x", ["d.py::t"]) == "pytest -q -c b.py d.py::t"
+    assert narrowed("python3 -m pytest t/a.py; ls b.py", ["d.py"]) == "python3 -m pytest t/a.py; ls b.py d.py"
     assert narrowed("python3 -m unittest discover -s t", ["a.T.b"]) == "python3 -m unittest discover -s t -k a.T.b"
     assert narrowed("pytest", [str(n) for n in range(30)]).endswith("# and 10 more")
     assert narrowed("python3 manage.py test", ["a.T.b"]) == "python3 manage.py test a.T.b"
     assert narrowed("npm test", ["a.test.js::x > y"]) == "npm test  # 'a.test.js::x > y'"
+
+
+def test_many_tests_of_a_new_file_are_the_file():
+    many = [f"t/new.py::test[{n}]" for n in range(21)]
+    assert grouped([*many, "t/old.py::x"], ["t/new.py"]) == ["t/new.py", "t/old.py::x"]
+    assert grouped(many, ["t/other.py"]) == many
+    assert grouped(many[:3], ["t/new.py"]) == many[:3]
 
 
 def test_a_command_that_sets_pythonpath_is_still_read_test_by_test(make_repo, open_ws):
