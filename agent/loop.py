@@ -34,7 +34,8 @@ def loop(
     """Go on until a step satisfies `until`; that step is the result. A reply without an action is answered by `nudge`.
     A model that ends with words reads first what the user has said meanwhile; what it hands in is proven first.
 
-    Raises Stuck when the model goes round in circles; what the task's limits raise passes through.
+    Raises Stuck when the model goes round in circles, GivenUp when it says that no fix is to be made; what the task's
+    limits raise passes through.
     """
     while True:
         reply = task.ask()

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from trajectories.errors import Stuck
+from trajectories.errors import GivenUp, Stuck
 from trajectories.records import Step
 
 ROUNDS, LONGEST_CYCLE, IDLE = 3, 3, 3
@@ -29,15 +29,21 @@ SWINGING = (
     "Going on like this ends the run."
 )
 TALKING = f"The model gave {IDLE} replies without an action."
+LONGEST_WORD = 1_000
+"""Characters of why a model gave up."""
 ADVICE = "Try another model or strategy, or say more in the issue."
 
 
 def circling(steps: Sequence[Step]) -> str:
     """A hint for a conversation that shows a sign; "" for one that does not.
 
-    Raises Stuck for a sign within GRACE replies after a hint, and for a model that only talks, which is told each time.
+    Raises Stuck for a sign within GRACE replies after a hint, and for a model that only talks, which is told each time;
+    GivenUp for one that hands in nothing, is told how to say that no fix is to be made, and says why.
     """
     replied = [step for step in steps if step.reply is not None]
+    handed_in = [_handed_in_nothing(step) for step in replied[-2:]]
+    if len(handed_in) == 2 and handed_in[0] is not None and handed_in[1]:
+        raise GivenUp(f"The model says: {handed_in[1][:LONGEST_WORD]}", ADVICE)
     if len(replied) >= IDLE and not any(step.actions for step in replied[-IDLE:]):
         raise Stuck(TALKING, ADVICE)
     states = [_state(step) for step in replied[-ROUNDS * LONGEST_CYCLE :]]
@@ -46,6 +52,12 @@ def circling(steps: Sequence[Step]) -> str:
         return ""
     sign = REPEATED if length == 1 else SWINGING.format(n=length)
     return sign if _since_hint(steps) > GRACE else _give_up(sign)
+
+
+def _handed_in_nothing(step: Step) -> str | None:
+    """Why, where a step's last doing was to hand in no change ("" where it was not said)."""
+    said = step.observations[-1].data.get("unchanged") if step.observations else None
+    return None if said is None else " ".join(str(said).split())
 
 
 def _cycles(states: Sequence[str], length: int) -> bool:

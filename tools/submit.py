@@ -13,6 +13,9 @@ from trajectories.records import Action, Observation
 CHANGING = ("edit", "undo")
 """Tools that do nothing but change files."""
 
+UNCHANGED = "Nothing is changed against the base, so there is no patch."
+CHANGE = "Change files before you submit. If no fix is to be made, submit again and say why in `summary`."
+
 
 @tool(writes=False)
 def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
@@ -26,11 +29,10 @@ def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
     tree, left_out = snapshot.tree, unrecorded(snapshot)
     if doubt := _doubt(ctx.before, {c.path for c in ctx.trees.changed(ctx.base.tree, tree) if c.status == "A"}, tree):
         return Observation(f"Not submitted: {doubt}", ok=False)
+    if tree == ctx.base.tree and left_out:
+        raise UsageError("\n".join([UNCHANGED, *left_out]), "Remove or ignore these, then submit again.")
     if tree == ctx.base.tree:
-        raise UsageError(
-            "\n".join(["Nothing is changed against the base, so there is no patch.", *left_out]),
-            "Change files before you submit." if not left_out else "Remove or ignore these, then submit again.",
-        )
+        return Observation(f"{UNCHANGED}\n{CHANGE}", ok=False, data={"unchanged": summary})
     rows = [*stat(ctx.trees, ctx.base.tree, tree), *left_out]
     data = {"submitted": True, "summary": summary, "title": title, "tree": tree}
     return Observation("\n".join(["Submitted:", *rows]), data=data)

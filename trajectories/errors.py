@@ -17,6 +17,7 @@ What a model gets wrong is an observation. What a user, the machine or we get wr
         ├── BudgetStop        4     the purse (dollars or tokens) is empty
         ├── LimitStop         1     steps or time are used up
         ├── Stuck             1     the conversation goes round in circles, or only talks
+        ├── GivenUp           1     the model says, asked again, that no fix is to be made
         └── Cancelled       130     the user interrupted; the run is resumable
 """
 
@@ -115,6 +116,11 @@ class LimitStop(Stop):
 class Stuck(Stop):
     code = 1
     kind = "stuck"
+
+
+class GivenUp(Stop):
+    code = 1
+    kind = "not_found"
 
 
 class Cancelled(Stop):

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.stuck import GRACE, circling
-from trajectories.errors import Stuck
+from trajectories.errors import GivenUp, Stuck
 from trajectories.records import Action, Observation, Step
 
 LOOK, RUN = Action("view", {"path": "a.py"}), Action("shell", {"command": "make"})
@@ -77,3 +77,22 @@ def test_a_model_that_only_talks_is_ended() -> None:
     with pytest.raises(Stuck, match="without an action") as stop:
         circling(conversation((None, "nudge"), (None, "nudge"), (None, "nudge")))
     assert (stop.value.kind, stop.value.code) == ("stuck", 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [(("", "Why."), True), (("First.", "Why."), True), (("First.", ""), False), (("Why.",), False)],
+    ids=["asked", "twice", "without a word", "once"],
+)
+def test_a_model_that_hands_in_nothing_and_says_why_has_given_up(said: tuple[str, ...], ends: bool) -> None:
+    steps = [
+        Step("main", n, "", "coder", "t", n, (Action("submit"),), (Observation("No", data={"unchanged": each}),))
+        for n, each in enumerate(said, 1)
+    ]
+    if not ends:
+        assert not circling(steps)
+        return
+    with pytest.raises(GivenUp) as stop:
+        circling(steps)
+    assert (stop.value.kind, stop.value.code, stop.value.message) == ("not_found", 1, "The model says: Why.")
+    assert not circling([*steps[:1], *conversation((LOOK, "1")), *steps[1:]])

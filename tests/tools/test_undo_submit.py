@@ -57,6 +57,8 @@ def test_submit_names_the_changed_files(bench: Bench) -> None:
     refused = bench("submit", summary="done")
     assert not refused.ok
     assert "submitted" not in refused.data
+    assert refused.data["unchanged"] == "done"
+    assert "submit again and say why in `summary`" in refused.text
     seen = bench.together(edit("one", "1\n2"), Action("submit", {"summary": "Numbers are right."}))[1]
     assert seen.ok
     assert seen.text == "Submitted:\na.txt +2 -1"

@@ -289,6 +289,23 @@ def test_a_model_that_only_looks_is_told_and_then_ends_stuck(run) -> None:
     assert [step.author for step in steps].count("hint") == 1
 
 
+def test_a_model_may_say_that_no_fix_is_to_be_made(run) -> None:
+    why = "It is as documented."
+    lines = [line("No.", act("submit"), n=1), line("So.", act("submit", summary=why), n=2), line("Not asked.", n=3)]
+    result, steps, _ = run(*lines)
+    assert (result.exit.kind, result.exit.code, bool(result.patch)) == ("not_found", 1, False)
+    assert result.exit.message == f"The model says: {why}"
+    assert "submit again and say why" in next(s for s in steps if s.reply is not None).observations[0].text
+
+
+def test_a_fix_after_a_submit_without_a_change_counts(run) -> None:
+    nothing = act("submit", summary="Nothing is wrong.")
+    lines = [line("No.", nothing, n=1), line("Yes.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="a + b"),
+                                             SUBMIT, n=2)]  # fmt: skip
+    result, _, _ = run(*lines)
+    assert result.exit.kind == "verified"
+
+
 def test_swinging_between_two_states_is_told(run) -> None:
     there = act("edit", path="calc.py", old="a - b", new="a + b")
     back = act("edit", path="calc.py", old="a + b", new="a - b")
