@@ -70,12 +70,12 @@ class Result:
     ended: bool
     effects: tuple[str, ...] = ()
     """What was done to the user's repository, in words."""
-    pull: str = ""
-    """The address of the pull request with the patch."""
     word: str = ""
     """What the model or the strategy says to the user at the end, if there is more to say than the patch."""
     began: str = ""
     """The tree that the turn began with: what it changed is from there to the exit's tree."""
+    pull: str = ""
+    """The address of the pull request with the patch."""
 
 
 def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None = None, name: str = "") -> Path:
@@ -129,8 +129,9 @@ def new_folder(settings: Settings, name: str = "") -> Iterator[Path]:
 def _masked(issue: Issue, keys: tuple[str, ...]) -> Issue:
     """A key that the user pasted with the issue goes no further."""
     secrets = (*known_secrets(os.environ), *keys)
-    said = tuple(replace(each, body=mask(each.body, secrets)) for each in issue.comments)
-    return replace(issue, title=mask(issue.title, secrets), body=mask(issue.body, secrets), comments=said)
+    title, body, *labels = (mask(text, secrets) for text in (issue.title, issue.body, *issue.labels))
+    said = (replace(each, body=mask(each.body, secrets), about=mask(each.about, secrets)) for each in issue.comments)
+    return replace(issue, title=title, body=body, labels=tuple(labels), comments=tuple(said))
 
 
 def _as_text(root: Path) -> str:
