@@ -8,9 +8,12 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
+
+from trajectories.errors import SweAgentError
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
 _COMMAND = re.compile(r"^(\W*?):(?=:)|##(?=\[)")
@@ -56,6 +59,22 @@ class Harmless(io.TextIOBase):
 
 def harmless(line: str) -> str:
     return _COMMAND.sub(lambda match: f"{match[0]} ", line)
+
+
+def harmlessly(work: Callable[[], int]) -> int:
+    """A command's exit code; what it prints meanwhile is text to the runner, and what ends it as well, foreseen or
+    not."""
+    from agent.cli import failed
+
+    with harmless_output():
+        try:
+            try:
+                return work()
+            except (SweAgentError, OSError) as error:
+                return failed([], error)
+        except Exception:
+            traceback.print_exc()
+            return 1
 
 
 @contextmanager

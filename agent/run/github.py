@@ -38,15 +38,18 @@ def command(
 
     `github publish` writes to GitHub, needs no model, and runs nothing of the repository.
     """
+    from agent.github.log import harmlessly
+
     if verb == "gate":
         from agent.github.gate import decide
 
-        return decide(out or errand)
+        return harmlessly(lambda: decide(out or errand))
 
     if verb == "publish":
         from agent.github.publish import publish
 
-        return publish(errand, digest, Path(handover) if handover else None, handover_digest, repo)
+        handed = Path(handover) if handover else None
+        return harmlessly(lambda: publish(errand, digest, handed, handover_digest, repo))
 
     from agent.github.solve import solve
 
@@ -63,4 +66,5 @@ def command(
         "max_tokens": max_tokens,
         "max_time": max_time,
     }
-    return solve(errand, digest, repo, out, Path(parent) if parent else None, flags)
+    before = Path(parent) if parent else None
+    return harmlessly(lambda: solve(errand, digest, repo, out, before, flags))
