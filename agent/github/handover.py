@@ -25,6 +25,7 @@ from trajectories.journal import write_durably
 VERSION = 1
 MEMBERS = ("outcome.json", "patch.diff")
 MOST_BYTES = 30_000_000
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 AGAIN = "Run the whole workflow again."
 
 
@@ -86,10 +87,11 @@ def unpack(file: Path, digest: str) -> tuple[Outcome, bytes]:
     told, diff = _members(data, file)
     try:
         outcome: Outcome = TypeAdapter(Outcome).validate_json(told)
-        Told.model_validate_json(json.dumps({"result": outcome.result, "places": outcome.places, "exit": outcome.exit}))
+        Told.model_validate_json(json.dumps({name: getattr(outcome, name) for name in Told.model_fields}))
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"]))[:100]
+        known = problem["loc"][: -1 if problem["type"] in UNKNOWN else None]  # a name that is not ours is a stranger's
+        where = ".".join(map(str, known)) or "its form"
         raise UsageError(f"The handover {file} has a fault in {where}: {problem['msg'][:200]}.", AGAIN) from None
     if outcome.version != VERSION:
         raise UsageError(f"The handover {file} is of version {outcome.version}.", "Use one version in all jobs.")

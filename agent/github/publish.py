@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from agent.github.errand import Errand
 
 AGAIN = "Run the whole workflow again."
+MOST_OVER = 5
+"""Times its budget that a run is believed to have cost: what says more lies, to keep others from beginning."""
 
 
 def publish(asked: Path, digest: str, handed: Path | None, handed_digest: str, repo: Path) -> int:
@@ -122,7 +124,7 @@ def _say(
         sticky.put(there, known, text)
     else:
         dollars = outcome.result["usage"]["dollars"]
-        spent = asked.budget if dollars is None else dollars
+        spent = asked.budget if dollars is None else min(dollars, MOST_OVER * asked.budget)
         journal = bool(outcome.result["run"])
         sticky.settle(there, known, text, workflow_run(), spent, pull=ended.pull, journal=journal)
     if failed:

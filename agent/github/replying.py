@@ -7,8 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.github.client import asking, made
+from agent.github.neutral import cut
 from agent.github.rules import workflow_run
-from agent.github.sticky import LONGEST, MOST
+from agent.github.sticky import CUT, LONGEST, MOST
 
 if TYPE_CHECKING:
     from github.IssueComment import IssueComment
@@ -23,7 +24,7 @@ NEEDS = "pull-requests: write"
 def reply(repository: Repository, asked: Errand, bot: str, text: str) -> str:
     """Answer, unless this run of the workflow did so already; the answer's address."""
     mark = f"<!-- swe-agent answer {workflow_run()} -->"
-    body = f"{mark}\n\n{text}"[:LONGEST]
+    body = cut(f"{mark}\n\n{text}", LONGEST, CUT)
     with asking(f"answer in #{asked.number}", NEEDS):
         pull = repository.get_pull(asked.number)
         there = pull.get_review_comments() if asked.reply_to else pull.get_issue_comments()

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Line = Annotated[str, Field(max_length=20_000)]
-Lines = Annotated[tuple[Line, ...], Field(max_length=100_000)]
+LONGEST_LINE, LONGEST_ANSWER, LONGEST_DIFF, MOST_LINES = 4_000, 21_000, 50_000, 1_000
+"""Characters, and lines of a list."""
+Line = Annotated[str, Field(max_length=LONGEST_LINE)]
+Lines = Annotated[tuple[Line, ...], Field(max_length=MOST_LINES)]
 
 
 class _Strict(BaseModel):
@@ -47,31 +49,40 @@ class ToldUsage(_Strict):
 
 class ToldError(_Strict):
     code: int
-    message: str
-    fix: str
+    message: Line
+    fix: Line
 
 
 class ToldResult(_Strict):
     """The object of `fix --json` without its patch."""
 
-    run: str
+    run: Line
     exit: int
     verdict: ToldVerdict
     usage: ToldUsage
     steps: int = Field(ge=0)
     seconds: float = Field(ge=0)
-    directory: str
-    word: str
-    pull: str = ""
+    directory: Line
+    word: Line
+    pull: Line = ""
     error: ToldError | None = None
 
 
 class Told(_Strict):
-    """What one outcome says in several places agrees."""
+    """The fields of an outcome that are told people are of bounded size, and what it says in several places agrees."""
 
     result: ToldResult
-    places: Annotated[tuple[Place, ...], Field(max_length=50)]
     exit: int
+    model: Line
+    title: Line
+    cause: Line
+    change: Line
+    answer: Annotated[str, Field(max_length=LONGEST_ANSWER)]
+    places: Annotated[tuple[Place, ...], Field(max_length=50)]
+    tried: Lines
+    red_test: Annotated[str, Field(max_length=LONGEST_DIFF)]
+    attempts: Lines
+    changelog: Line
 
     @model_validator(mode="after")
     def _agrees(self) -> Told:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from aci.injection import attempts
 from aci.patch import is_test
 from aci.view import clean, mask
-from agent.github.failing import Work, red_test, tried, work_of
+from agent.github.failing import Work, gave_up, how_red, only_tests, red_test, tried, work_of
 from agent.github.handover import Outcome
-from agent.github.summary import parts, titled
+from agent.github.masking import each_text
+from agent.github.schema import LONGEST_DIFF, LONGEST_LINE
+from agent.github.summary import parts, titled, wish
 from agent.standing import MAIN
 from agent.summary import as_json
 from agent.traits import is_by_hand, stays
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 MOST_PLACES, MOST_TRIED, MOST_NAMED, MOST_REASONS = 5, 8, 200, 3
 TITLE, WORDS, ANSWER, LINE = 100, 2_000, 20_000, 1_000
 """Characters."""
-MOST_DIFF = 50_000
 NO_VERDICT = {
     "kind": "none",
     "granularity": "test",
@@ -45,15 +46,20 @@ def outcome_of(
     """What the present turn of a run came to; with the `error` that stopped it where one did. `thread` is what it was
     told beside its issue."""
     secrets = engine.secrets
-    told = _masked(as_json(result, error), secrets)
+    told = _bounded(as_json(result, error), secrets)
     del told["patch"]
     issue = engine.run.issue
     injected = attempts(engine.trajectory.all_steps(), replace(issue, comments=(*issue.comments, *thread)))
     told["verdict"]["notes"] = [note for note in told["verdict"]["notes"] if note not in injected]
     work = work_of(engine)
+    if told["exit"] == 6 and _is_no_fix(engine, result, work):
+        told["exit"] = 4 if result.exit.kind == "budget" else 1
+        if "error" in told:
+            told["error"]["code"] = told["exit"]
     words = _words(engine, work)
-    ending = "" if is_by_hand(engine.trajectory.turns[-1].strategy) else result.word
-    title, cause, change = parts(_submitted(work, "summary") or words or ending, _submitted(work, "title"))
+    ending = "" if errand_digest and words or is_by_hand(engine.trajectory.turns[-1].strategy) else result.word
+    said = "" if errand_digest else words  # an answer is no message of a commit
+    title, cause, change = parts(_submitted(work, "summary") or said or ending, _submitted(work, "title"))
     unproven = told["exit"] != 0
     return Outcome(
         errand=errand_digest,
@@ -61,12 +67,12 @@ def outcome_of(
         result=told,
         base=engine.run.base.commit,
         model=_line(engine.trajectory.turns[-1].models.get("coder", ""), secrets),
-        title=_line(title or titled(work.asked), secrets)[:TITLE],
+        title=_line(title or titled(wish(work.asked)), secrets)[:TITLE],
         cause=_text(cause, secrets),
         change=_text(change, secrets),
-        answer=_text(words, secrets, ANSWER),
+        answer=_text(words or (gave_up(engine, work) if told["exit"] in (1, 4) else ""), secrets, ANSWER),
         places=tuple(_places(engine, secrets)) if unproven else (),
-        tried=tuple(_line(each, secrets) for each in tried(work)[-MOST_TRIED:]) if unproven else (),
+        tried=tuple(_line(each, secrets) for each in _tried(work, issue.text)[-MOST_TRIED:]) if unproven else (),
         red_test=_diff(red_test(work, issue.text), secrets) if unproven else "",
         attempts=tuple(_line(each, secrets) for each in injected),
     )
@@ -77,7 +83,23 @@ def outcome_without_run(error: SweAgentError, errand_digest: str, base: str, sec
     told = {"code": error.code, "message": error.message, "fix": error.fix}
     result = {"run": "", "exit": error.code, "verdict": NO_VERDICT, "usage": NO_USAGE, "steps": 0, "seconds": 0.0}
     result |= {"directory": "", "word": "", "error": told}
-    return Outcome(errand_digest, error.code, _masked(result, tuple(secrets)), base)
+    return Outcome(errand_digest, error.code, _bounded(result, tuple(secrets)), base)
+
+
+def _is_no_fix(engine: Engine, result: Result, work: Work) -> bool:
+    """Whether what a run of one turn left is no patch that anybody stands by: the model gave up, or there is nothing but
+    a test, which fails or was not handed in."""
+    turns = engine.trajectory.turns
+    if len(turns) > 1 or stays(turns[0].strategy):
+        return False
+    if result.exit.kind == "not_found":
+        return True
+    handed_in = any(seen.data.get("submitted") for step in work.steps for seen in step.observations)
+    return (not handed_in or result.exit.verdict.green is False) and only_tests(work, result.exit.tree)
+
+
+def _tried(work: Work, issue: str) -> list[str]:
+    return tried(work) or list(filter(None, [how_red(work, issue)]))
 
 
 def _submitted(work: Work, name: str) -> str:
@@ -113,16 +135,9 @@ def _places(engine: Engine, secrets: Iterable[str]) -> Iterable[Mapping[str, Any
         }
 
 
-def _masked(value: Any, secrets: Iterable[str]) -> Any:
-    """All texts in a result; long lists end with how much is left out."""
-    if isinstance(value, str):
-        return mask(clean(value), secrets)[:ANSWER]
-    if isinstance(value, dict):
-        return {name: _masked(each, secrets) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        more = [f"… {len(value) - MOST_NAMED} more"] if len(value) > MOST_NAMED else []
-        return [*(_masked(each, secrets) for each in value[:MOST_NAMED]), *more]
-    return value
+def _bounded(result: dict[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
+    bounded: dict[str, Any] = each_text(result, lambda text: mask(clean(text), secrets)[:LONGEST_LINE], MOST_NAMED)
+    return bounded
 
 
 def _text(text: str, secrets: Iterable[str], most: int = WORDS) -> str:
@@ -137,4 +152,4 @@ def _line(text: str, secrets: Iterable[str]) -> str:
 def _diff(diff: str, secrets: Iterable[str]) -> str:
     """A diff that is cut is none."""
     text = mask(diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), secrets)
-    return text if len(text) <= MOST_DIFF else ""
+    return text if len(text) <= LONGEST_DIFF else ""

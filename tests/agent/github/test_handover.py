@@ -128,10 +128,22 @@ FAULTS = {
     "dollars that are no number": told(result={**RESULT, "usage": {**RESULT["usage"], "dollars": float("nan")}}),
     "dollars below zero": told(result={**RESULT, "usage": {**RESULT["usage"], "dollars": -1}}),
     "a place with more": told(places=[{"path": "a", "line": 1, "name": "", "why": "", "html": "x"}]),
+    "a title of many words": told(title="x " * 2_001),
+    "an answer of many words": told(answer="x " * 20_001),
+    "a test of a long name": told(result={**RESULT, "verdict": {**RESULT["verdict"], "tests": ["x" * 4_001]}}),
     "very deep": b'{"result":' + b"[" * 100_000,
     "half a surrogate": told(title="x").replace(b'"x"', b'"\\ud800"'),
     "another version": told(version=2),
 }
+
+
+@pytest.mark.parametrize("where", ["", "result"])
+def test_a_name_that_is_a_strangers_is_not_said(tmp_path, where):
+    odd = {"##[set-output name=outcome]x": 1}
+    with pytest.raises(UsageError) as raised:
+        read(tmp_path, whole(told(result={**RESULT, **odd}) if where else told(**odd)))
+    assert f"has a fault in {where or 'its form'}: " in str(raised.value)
+    assert "set-output" not in str(raised.value)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

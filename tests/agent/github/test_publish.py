@@ -126,6 +126,14 @@ def test_a_solving_job_that_died_is_told_with_its_run(world: World) -> None:
 # What is not as it was
 
 
+def test_a_handover_that_cannot_be_had_is_no_death(world: World) -> None:
+    """Publishing fails, so that it is run again."""
+    digest = errand.write(world.errand(), world.folder / "errand.json")
+    with pytest.raises(UsageError, match="cannot be read"):
+        publish(world.folder / "errand.json", digest, world.folder / "none.tar", "0" * 64, world.checkout)
+    assert "cannot be read" in world.said[0]
+
+
 def test_an_errand_of_another_digest_is_not_acted_on(world: World) -> None:
     world.run(None)
     before = world.written()
@@ -195,6 +203,7 @@ def test_a_changelog_is_kept_as_the_repository_keeps_it(world: World) -> None:
     world.base = world.push("main", {"CHANGELOG.md": text})
     world.run()
     assert "Add instead of subtracting" in git(world.repo.git, "show", "swe-agent/issue-1:CHANGELOG.md")
+    assert "The entry in `CHANGELOG.md` is no part of what was proven." in str(world.repo.pulls[0].body)
 
 
 def test_a_second_run_after_a_crash_before_the_pull_request(world: World) -> None:
@@ -305,3 +314,10 @@ def test_what_was_held_is_settled(world: World) -> None:
     world.run(b"", exit=1, result={"usage": {**RESULT["usage"], "dollars": None}})
     assert sticky.find(place, 1, BOT).charges[0].spent == 2.0
     assert len(world.said) == 1
+
+
+def test_a_cost_that_is_a_lie_is_counted_as_a_few_budgets(world: World) -> None:
+    place = repository(own_repository())
+    sticky.hold(place, sticky.Sticky(1), "Working on it.", Charge("77", "2026-01-02T04:00:00Z", 2.0))
+    world.run(b"", exit=1, result={"usage": {**RESULT["usage"], "dollars": 1e308}})
+    assert sticky.find(place, 1, BOT).charges[0].spent == 10.0

@@ -86,3 +86,16 @@ def test_a_branch_that_went_on_is_left_alone(world: World, how: str) -> None:
     why = {"pushed": "`swe-agent/issue-1` went on meanwhile.", "closed": "#2 was closed meanwhile.", "gone": "is gone."}
     assert why[how] in of_bot(pull)[0]
     assert world.outputs["outcome"] == "skipped"
+
+
+def test_an_answer_that_is_too_long_is_cut_between_lines(world: World) -> None:
+    """In the midst of one, a name would step out of its span of code."""
+    world.run()
+    asked = follow_up(world)
+    lines = "\n\n".join(["@victim-org/everybody " * 90] * 10)
+    assert world.run(b"", asked=asked, answer=lines, attempts=("@victim-org/everybody " * 180,) * 10, verdict=NONE) == 0
+    (answer, *_) = of_bot(world.repo.pulls[0])
+    assert len(answer) <= 65_000
+    assert answer.endswith("\n\n(The rest was too long.)")
+    assert all(line.count("`") % 2 == 0 for line in answer.split("\n"))
+    assert "`@victim-org/everybody`" in answer
