@@ -204,6 +204,21 @@ def test_an_artifact_that_was_swapped_is_not_read(place: Place, monkeypatch: pyt
     assert "Run the whole workflow again." in jobs["publish"].log
 
 
+def test_a_handover_that_is_not_had_fails_and_publishing_can_be_run_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(run: Workflow, given: Any, known: Any, env: Any) -> dict[str, str]:
+        if given["name"] == "swe-agent-handover":
+            raise FileNotFoundError("No answer.")
+        return download(run, given, known, env)
+
+    monkeypatch.setitem(STAND_INS, "actions/download-artifact", lost)
+    jobs = place.label(place.workflow("openai/x", '[models."openai/x"]\nkey_env = "ANOTHER"\n'))
+    assert results(jobs) == ["success", "failure", "failure"], logs(jobs)
+    assert "cannot be read" in jobs["publish"].log
+    assert "cannot be read" in place.said()
+
+
 # The files themselves
 
 
