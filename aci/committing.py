@@ -31,6 +31,8 @@ LOOK, GRACE = 0.1, 5.0
 """Seconds between two looks at whether the user interrupts, and until hooks that do not end are killed."""
 SECONDS = 3600.0
 """Hooks may run tests."""
+MOST_SAID = 10_000
+"""Bytes that are read of what git and hooks said, the last ones."""
 SIGNING = {
     "gpg.program": "gpg",
     "gpg.openpgp.program": "gpg",
@@ -140,17 +142,18 @@ def _run(
     command: Sequence[str], env: Mapping[str, str], lock: Path, interrupted: Callable[[], bool]
 ) -> tuple[int | None, str]:
     """The status, None where it was stopped, and what was said on stderr."""
-    with subprocess.Popen(
-        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        start_new_session=True,
+    # a file and no pipe: what a hook leaves running holds a pipe open for good
+    with tempfile.TemporaryFile() as said, subprocess.Popen(
+        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
     ) as process:  # fmt: skip
         lock.write_text(f"{OURS}{name_of(process.pid)}\n")
         end, patience, stop = time.monotonic() + SECONDS, LOOK, signal.SIGTERM
         while True:
             try:
-                said = process.communicate(timeout=patience)[1]
-                stopped = stop is not signal.SIGTERM
-                return None if stopped else process.returncode, said.decode("utf-8", "replace").strip()
+                code = process.wait(patience)
+                said.seek(max(0, said.seek(0, os.SEEK_END) - MOST_SAID))
+                told = said.read(MOST_SAID).decode("utf-8", "replace").strip()
+                return code if stop is signal.SIGTERM else None, told
             except subprocess.TimeoutExpired:
                 if stop is signal.SIGTERM and not interrupted() and time.monotonic() < end:
                     continue

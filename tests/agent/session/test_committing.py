@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -267,6 +268,17 @@ def test_a_commit_that_git_is_still_at_is_waited_for(desk) -> None:
     committing.settle(desk)
     assert "the commit is there" in desk.told[-1]
     assert desk.git("status", "--short") == ""
+
+
+def test_what_a_hook_leaves_running_is_not_waited_for(desk) -> None:
+    hook(desk, "post-commit", "sleep 600 & echo $! > left; echo said >&2")
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    try:
+        assert desk.say("/commit").startswith("Commit ")
+        os.kill(int(desk.file("left").read_text()), 0)
+    finally:
+        os.kill(int(desk.file("left").read_text()), signal.SIGKILL)
 
 
 def test_esc_ends_hooks_and_nothing_is_committed(desk) -> None:
