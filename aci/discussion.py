@@ -35,10 +35,10 @@ def chosen(comments: Sequence[Comment], room: int, longest: int = LONGEST) -> tu
     ranked = sorted(_outside_in(len(comments)), key=lambda at: _rank(comments[at]))
     kept = set()
     for at in ranked:
-        room -= min(len(comments[at].body), longest)
-        if room < 0:
-            break
-        kept.add(at)
+        needed = min(len(comments[at].body), longest)
+        if needed <= room:
+            room -= needed
+            kept.add(at)
     return tuple(comment for at, comment in enumerate(comments) if at in kept)
 
 
