@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from aci.repository import Repository
 from agent import cli
+from agent.settings import Settings
+from agent.solve import begin
 from tests.agent.conftest import line
 from tests.agent.github.solving import MEND, SHOW, SUBMIT, UNITTEST, Job
 from tests.github import Hub, Repo
 from trajectories.journal import read
-from trajectories.records import Step
+from trajectories.records import Comment, Issue, Step
 
 
 def run(*arguments: object) -> int:
@@ -58,6 +61,14 @@ def test_an_issue_with_its_discussion_becomes_a_patch(
     assert '<comment author="ada" role="MEMBER" trust="member"' in said
     assert "Submit." not in said
     assert "whole solution" not in said
+
+
+def test_a_key_that_is_pasted_anywhere_goes_no_further(job: Job, tmp_path: Path) -> None:
+    key = "ghp_" + "q7" * 18
+    settings = Settings(strategy="templates", state=tmp_path / "state")
+    said = Comment("bob", key, about=f"#3, open issue: {key}")
+    begun = begin(Issue(key, key, labels=("bug", key), comments=(said,)), Repository.open(job.repository), settings)
+    assert key not in (begun / "journal.jsonl").read_text()
 
 
 def test_places_that_only_a_comment_names(hub: Hub, repo: Repo, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
