@@ -6,9 +6,12 @@ Short and true: every sentence is either the model's on this change, or read off
 from __future__ import annotations
 
 import re
+import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from aci.commands import named_files
 from agent.github.looking import look_first
 from agent.github.neutral import LONGEST_NAME, code, fenced, named, neutral
 from agent.github.template import filled
@@ -24,6 +27,7 @@ LONGEST_COMMAND, LONGEST_COMMANDS = 2_000, 8_000
 SUITE = re.compile(
     r"The suite with the patch: (?:(?P<failed>\d+) failed, )?(?:\d+ errors?, )?(?:(?P<passed>\d+) passed)?"
 )
+NOT_RUN = re.compile(r"([^:\n]*): not run \((.*)\)", re.DOTALL)
 PART = re.compile(r"^Only the \d+ tests that had passed|^The suite .*(?:not finished|timed out)")
 
 
@@ -60,10 +64,10 @@ def what(outcome: Outcome, diff: str) -> str:
     return f"Changes {_some(files)}." if files else ""
 
 
-def proof(outcome: Outcome) -> str:
-    """What was seen to fail and to pass, in sentences; and what was not."""
+def proof(outcome: Outcome, without: str = "this change") -> str:
+    """What was seen to fail `without` it and to pass with it, in sentences; and what was not."""
     verdict = outcome.result["verdict"]
-    lines = [_reproduced(verdict), _kept(verdict), *_checked(verdict)]
+    lines = [_reproduced(verdict, without), _kept(verdict), *_checked(verdict)]
     head = "**Proof:**" if verdict["kind"] in ("verified", "faster") else "**Not proven:**"
     return " ".join([head, *filter(None, lines)])
 
@@ -73,12 +77,25 @@ def commands(outcome: Outcome) -> str:
     lines = list(outcome.result["verdict"]["commands"])
     if not lines or len(lines) > MOST_COMMANDS or not outcome.base:
         return ""
-    saved = f"git diff {outcome.base[:12]} HEAD > patch.diff"
-    lines = [saved if line == "git apply patch.diff" else line for line in lines]
-    if max(map(len, lines)) > LONGEST_COMMAND or sum(map(len, lines)) > LONGEST_COMMANDS:
+    lines = _in_place([line for line in lines if line != "git apply patch.diff"], outcome.base[:12])
+    if not lines or max(map(len, lines)) > LONGEST_COMMAND or sum(map(len, lines)) > LONGEST_COMMANDS:
         return ""
     told = fenced("\n".join(lines), "sh")
     return f"<details><summary>Repeat it in a checkout of this branch</summary>\n\n{told}\n\n</details>"
+
+
+def _in_place(lines: Sequence[str], base: str) -> list[str]:
+    """The commands without a file for the patch, which the branch holds: what is taken out of it comes back."""
+    at = next((n for n, line in enumerate(lines) if line.startswith("git apply -R ")), None)
+    if at is None:
+        return [*lines]
+    try:
+        words = shlex.split(lines[at])
+    except ValueError:
+        return []
+    sources = [word.removeprefix("--include=") for word in words if word.startswith("--include=")]
+    diff = f"{shlex.join(['git', 'diff', '--binary', base, 'HEAD', '--', *sources])} | git apply"
+    return [*lines[:at], f"{diff} -R", *lines[at + 1 :], diff]
 
 
 def cost(outcome: Outcome) -> str:
@@ -97,15 +114,15 @@ def _price(dollars: float | None) -> str:
     return f" for ${dollars:.2f}" if dollars >= 0.1 else f" for ${dollars:.3f}" if dollars >= 0.001 else ""
 
 
-def _reproduced(verdict: Mapping[str, Any]) -> str:
+def _reproduced(verdict: Mapping[str, Any], change: str) -> str:
     tests, red, green, again = verdict["tests"], verdict["red"], verdict["green"], verdict["red_again"]
     if red is None and green is None:
         return "" if verdict["kind"] == "faster" else "No test shows the issue."
-    named, many = _some(tests) if tests else "The test", len(tests) > 1
+    named, many = _tests(tests) if tests else "The test", len(tests) > 1
     fail, passes = ("fail", "pass") if many else ("fails", "passes")
     if red and green and again:
-        return f"{named} {fail} without this change, {passes} with it, and {fail} again with only its source taken out."
-    without = f"{fail} without this change" if red else f"{passes} without this change, too"
+        return f"{named} {fail} without {change}, {passes} with it, and {fail} again with only its source taken out."
+    without = f"{fail} without {change}" if red else f"{passes} without {change}, too"
     within = "was not judged with it" if green is None else f"{passes if green else fail} with it"
     still = f"; with its source taken out {'they' if many else 'it'} still {passes}" if green and again is False else ""
     return f"{named} {without} and {within}{still}."
@@ -124,13 +141,36 @@ def _kept(verdict: Mapping[str, Any]) -> str:
         return "All that passed before still passes."
     failing = f", {ran['failed']} failed as before" if ran["failed"] else ""
     part = "; the suite was not run to its end" if any(map(PART.search, notes)) else ""
-    return f"All that passed before still passes ({ran['passed']} passed{failing}{part})."
+    return f"All that passed before still passes ({ran['passed']} passed{_scope(verdict)}{failing}{part})."
+
+
+def _scope(verdict: Mapping[str, Any]) -> str:
+    """Where it ran, if the command names files: it is not the whole suite then."""
+    lines = list(verdict["commands"])
+    ahead = lines[: next((n for n, line in enumerate(lines) if line.startswith("git apply -R ")), None)]
+    suite = ahead[-1] if ahead and lines.count(ahead[-1]) == 1 else ""
+    files = list(dict.fromkeys(named_files(suite[:LONGEST_COMMAND])))
+    return f" in {_some(files)}" if files else ""
 
 
 def _checked(verdict: Mapping[str, Any]) -> list[str]:
     clean = [line.partition(":")[0] for line in verdict["checks"] if line.endswith(": nothing new")]
     names = [neutral(name[:LONGEST_NAME]) for name in clean[:MOST_CHECKS]]
-    return [f"Nothing new from {_joined(names)}."] if names else []
+    told = [f"Nothing new from {_joined(names)}."] if names else []
+    reasons: dict[str, list[str]] = {}
+    for match in filter(None, map(NOT_RUN.fullmatch, verdict["checks"])):
+        reasons.setdefault(match[2].removeprefix("it is "), []).append(match[1][:LONGEST_NAME])
+    for why, which in [*reasons.items()][:MOST_NAMED]:
+        told.append(f"Not run here: {neutral(', '.join(which[:MOST_CHECKS]))} ({neutral(why[:LONGEST_NAME])}).")
+    return told
+
+
+def _tests(names: Sequence[str]) -> str:
+    """Few by their names, many by their files."""
+    files = Counter(name.partition("::")[0] for name in names if "::" in name)
+    if len(names) <= MOST_NAMED or files.total() < len(names) or len(files) > MOST_NAMED:
+        return _some(names)
+    return _joined([f"{count} test{'s' * (count > 1)} in {named(path)}" for path, count in files.items()])
 
 
 def _some(names: Sequence[str]) -> str:

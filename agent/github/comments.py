@@ -44,7 +44,8 @@ def opened(number: int, outcome: Outcome, notes: Sequence[str] = ()) -> str:
 def committed(commit: str, branch: str, outcome: Outcome, notes: Sequence[str] = ()) -> str:
     """A follow-up became a commit."""
     said = [f"{code(commit[:10])} is on {code(branch)}: {neutral(outcome.title)}."]
-    return _told([*said, prose(outcome.answer) or _why(outcome), _proof(outcome), _listed(notes)], outcome)
+    shown = _proof(outcome, "this pull request")  # the whole branch was judged, not its last commit
+    return _told([*said, prose(outcome.answer) or _why(outcome), shown, _listed(notes)], outcome)
 
 
 def answered(outcome: Outcome) -> str:
@@ -67,6 +68,8 @@ def not_fixed(outcome: Outcome, has_patch: bool) -> str:
     """The run came to its end, or to that of its budget, without a fix."""
     if outcome.exit == 4:
         ended = "The budget ended before there was a fix; the workflow's input `budget` says what a run may spend."
+    elif outcome.answer:
+        ended = f"No fix was found. The model says:\n\n{prose(outcome.answer)}"
     else:
         ended = f"No fix was found. {_error(outcome, 'message')}".strip()
     said = [ended, _places(outcome), _tried(outcome), _red_test(outcome)]
@@ -159,10 +162,10 @@ def _why(outcome: Outcome) -> str:
     return " ".join(filter(None, (neutral(outcome.cause), neutral(outcome.change))))
 
 
-def _proof(outcome: Outcome) -> str:
+def _proof(outcome: Outcome, without: str = "this change") -> str:
     """What was seen, and what limits it."""
     notes = (neutral(note) for note in outcome.result["verdict"]["notes"] if not ROUTINE.match(note))
-    return f"{proof(outcome)}\n\n{_listed(notes)}".strip()
+    return f"{proof(outcome, without)}\n\n{_listed(notes)}".strip()
 
 
 def _error(outcome: Outcome, *parts: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.github import comments
-from agent.github.body import body
+from agent.github.body import body, commands
 from agent.github.handover import Outcome
 from agent.github.looking import hunks
 from agent.github.template import filled, found
 from tests.agent.github.test_neutral import HOSTILES, check_harmless
+from tests.conftest import committed, git
 
 DIFF = """\
 diff --git a/calc.py b/calc.py
@@ -93,7 +95,6 @@ source taken out. All that passed before still passes (12 passed, 2 failed as be
 <details><summary>Repeat it in a checkout of this branch</summary>
 
 ```sh
-git diff ab12cd34ef56 HEAD > patch.diff
 pytest tests/test_calc.py::test_add
 pytest
 ```
@@ -120,8 +121,32 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. No person has looked a
         ({"kind": "unproven", "no_loss": False, "lost": ("a", "b")}, "`a` and `b` passed before, and no longer do."),
         ({"kind": "unproven", "no_loss": None}, "Whether what passed before still passes was not judged."),
         ({"notes": ("No test ran without the patch, so",)}, "No other test ran, so nothing shows what else it may"),
-        ({"checks": ("ruff: nothing new", "mypy: not run (x)")}, "Nothing new from ruff."),
+        ({"checks": ("ruff: nothing new", "mypy: not run (x)")}, "Nothing new from ruff. Not run here: mypy (x)."),
+        (
+            {"checks": [f"{name}: not run (it is not installed)" for name in ("black", "flake8")]},
+            "Not run here: black, flake8 (not installed).",
+        ),
         ({"tests": ("a", "b", "c", "d", "e")}, "`a`, `b`, `c` and 2 more fail without this change, pass with it, and"),
+        (
+            {"tests": [f"t/a.py::t[{n}]" for n in range(21)]},
+            "**Proof:** 21 tests in `t/a.py` fail without this change, pass",
+        ),
+        (
+            {"tests": ["t/a.py::t", "t/a.py::u", "t/a.py::v", "t/b.py::w"]},
+            "**Proof:** 3 tests in `t/a.py` and 1 test in `t/b.py` fail",
+        ),
+        (
+            {
+                "commands": (
+                    "git apply patch.diff",
+                    "pytest n.py",
+                    "pytest t/a.py t/b.py",
+                    "git apply -R x",
+                    "pytest n.py",
+                )
+            },
+            "still passes (12 passed in `t/a.py` and `t/b.py`, 2 failed as before).",
+        ),
         ({"kind": "faster", "red": None, "green": None, "red_again": None}, "**Proof:** All that passed before still"),
     ],
     ids=[
@@ -133,7 +158,11 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. No person has looked a
         "not judged",
         "no suite",
         "checks",
+        "checks not run",
         "many",
+        "many of a file",
+        "many of files",
+        "a part of the suite",
         "faster",
     ],
 )
@@ -149,6 +178,32 @@ def test_no_note_says_where_a_package_lies_or_twice_that_no_test_shows_it():
         assert "/opt/" not in text
         assert "No test shows the issue." in text
         assert "reproduces" not in text
+
+
+def test_a_proof_is_repeated_and_nothing_stays_changed(tmp_path):
+    """In the branch as it is: the source is taken out where a file is new, changed and gone, and put back."""
+    repo = committed(tmp_path / "repo", {"a b.py": "1\n", "gone.py": "2\n"})
+    base = git(repo, "rev-parse", "HEAD")
+    (repo / "a b.py").write_text("3\n")
+    (repo / "new.py").write_text("4\n")
+    (repo / "gone.py").unlink()
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "Fix")
+    taken_out = "git apply -R '--include=a b.py' --include=gone.py --include=new.py patch.diff"
+    seen = "echo $(cat *.py) >> ../seen"
+    text = commands(
+        outcome({"commands": ("git apply patch.diff", seen, "echo all >> ../seen", taken_out, seen)}, base=base)
+    )
+    assert "patch.diff" not in text
+    script = text.partition("```sh\n")[2].partition("```")[0]
+    subprocess.run(["sh", "-ec", script], cwd=repo, check=True, timeout=60)
+    assert (tmp_path / "seen").read_text() == "3 4\nall\n1 2\n"
+    assert git(repo, "status", "--porcelain") == ""
+
+
+def test_what_is_not_the_diff_of_a_follow_up_alone_is_not_said_to_be():
+    text = comments.committed("0" * 40, "swe-agent/issue-1", OUTCOME)
+    assert "fails without this pull request, passes with it" in text
 
 
 def test_what_to_look_at_first_is_in_order():
@@ -218,7 +273,6 @@ source taken out. All that passed before still passes (12 passed, 2 failed as be
 <details><summary>Repeat it in a checkout of this branch</summary>
 
 ```sh
-git diff ab12cd34ef56 HEAD > patch.diff
 pytest tests/test_calc.py::test_add
 pytest
 ```
