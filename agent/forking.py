@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agent.settings import Settings, load_settings
+from agent.settings import NOWHERE, Settings, load_settings
 from agent.standing import MAIN
 from agent.synced import EFFECT
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
@@ -135,7 +135,7 @@ def settings_of(origin: Origin, **flags: Any) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     checked = load_settings(**given)  # so that a bad flag is named, and not the parent's settings
     models = recorded.pop("models", {}) | {name: table.model_dump() for name, table in checked.models.items()}
-    return load_settings(**(recorded | {"apply": False, "branch": "", "pr": False} | given | {"models": models}))
+    return load_settings(**(recorded | NOWHERE | given | {"models": models}))
 
 
 def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> Path:

@@ -107,6 +107,10 @@ class PermissionTable(BaseModel):
     deny: tuple[Annotated[str, AfterValidator(lambda value: _rule(value))], ...] = ()
 
 
+NOWHERE: dict[str, Any] = {"apply": False, "branch": "", "pr": False}
+"""Settings with which a patch is delivered nowhere: each of them is a person's to give, for one run."""
+
+
 class Settings(BaseSettings):
     """Dollars in `budget`. Seconds in `max_time`, `test_timeout` (of one run of the tests), `suite_time` (for what of a
     large suite has nothing to do with the patch), `setup_time` (for the whole set-up of an environment) and

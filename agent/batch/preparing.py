@@ -10,10 +10,10 @@ from typing import Any
 from aci.repository import Repository
 from agent.batch.place import Instance, Job
 from agent.batch.repositories import Repositories
-from agent.settings import Settings, load_settings
+from agent.settings import NOWHERE, Settings, load_settings
 from trajectories.errors import ConfigError, UsageError
 
-OFF = {"apply": False, "branch": "", "pr": False, "reproduce": "", "function": "", "workload": "", "benchmark": ""}
+OFF = {**NOWHERE, "reproduce": "", "function": "", "workload": "", "benchmark": ""}
 """Settings that are of one run and one repository: no batch heeds the user's."""
 
 

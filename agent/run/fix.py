@@ -72,6 +72,10 @@ def command(
     2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
     """
     check_delivery(apply, branch, pr, issue)
+    wanted = load_settings(apply=apply or None, branch=branch, pr=pr or None)
+    pr = wanted.pr and bool(issue)
+    if pr:
+        check_delivery(wanted.apply, wanted.branch, pr, issue)
     asked = issue_from(issue, issue_file, text, cleanly(progress(plain, stderr=True)))
     source = Repository.open(repository_from(repo))
     asked = before(asked, source, base)
@@ -95,7 +99,7 @@ def command(
         max_time=max_time,
         apply=apply or None,
         branch=branch,
-        pr=pr or None,
+        pr=pr,
         update_tests=update_tests or None,
     )
     console = Console(json=json, plain=plain)

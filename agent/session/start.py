@@ -14,7 +14,7 @@ from aci.plain_folder import open_folder
 from aci.repository import Repository
 from agent.intake import repository_from
 from agent.session.session import MODES, Start
-from agent.settings import HELP, POLICY, PREFIX, Settings, load_settings, read_toml
+from agent.settings import HELP, NOWHERE, POLICY, PREFIX, Settings, load_settings, read_toml
 from trajectories.errors import ConfigError, NoRepository, UsageError
 
 
@@ -76,7 +76,7 @@ def for_sessions(settings: Settings) -> Settings:
     """Most of what is asked for in a session changes tests with the code; who wants them kept says so in the config.
     Nothing is delivered unless the user says so."""
     kept = {"update_tests": True} if "update_tests" not in settings.model_fields_set else {}
-    return settings.model_copy(update=kept | {"apply": False, "branch": ""})
+    return settings.model_copy(update=kept | NOWHERE)
 
 
 def _inside(source: Repository, folder: Path, subtree: str) -> str | None:

@@ -102,7 +102,7 @@ def test_instances_of_an_image_share_their_settings(tmp_path: Path):
 
 
 def test_settings_of_one_run_are_heeded_by_no_instance(make_repo: MakeRepo, tmp_path: Path, monkeypatch):
-    for name in ("APPLY", "BRANCH", "REPRODUCE", "FUNCTION", "WORKLOAD", "BENCHMARK"):
+    for name in ("APPLY", "BRANCH", "PR", "REPRODUCE", "FUNCTION", "WORKLOAD", "BENCHMARK"):
         monkeypatch.setenv(f"SWE_AGENT_{name}", "1")
     preparing = Preparing(Repositories(tmp_path), {}, tmp_path / "out")
     (job,) = preparing.jobs([Instance("i", str(make_repo({"a.py": ""})), "", Issue("x"))], 1)

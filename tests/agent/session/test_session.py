@@ -6,6 +6,8 @@ from threading import Event as Flag
 import pytest
 
 from agent.session import events
+from agent.session.start import for_sessions
+from agent.settings import NOWHERE, Settings
 from tests.agent.session.talking import PATIENCE, calls, says
 from trajectories.journal import read
 from trajectories.records import Note
@@ -25,6 +27,11 @@ def at_work(talk, action=""):
 
     talk.hooks.append(look)
     return flag
+
+
+def test_a_session_delivers_nothing_by_itself():
+    settings = for_sessions(Settings(apply=True, branch="mine", pr=True))
+    assert {name: getattr(settings, name) for name in NOWHERE} == NOWHERE
 
 
 def test_a_session_is_one_run_of_turns(talk):
