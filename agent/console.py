@@ -184,7 +184,8 @@ class Console:
         if self.json:
             from json import dumps
 
-            sys.stdout.write(dumps(as_json(result, error)) + "\n")
+            told = as_json(result, error) | ({"effects": list(result.effects)} if result.effects else {})
+            sys.stdout.write(dumps(told) + "\n")
             return
         if result.patch:
             shown = FULL_INDEX.sub(r"index \1..\2", clean(result.patch.diff))

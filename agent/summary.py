@@ -40,7 +40,7 @@ def _summary(directory: Path) -> dict[str, Any]:
 
 
 def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any]:
-    """The object that `fix --json` and `resume --json` print."""
+    """The object that `fix --json` and `resume --json` print, but for what was done to the user's repository."""
     verdict = result.exit.verdict
     spent = result.spent
     told: dict[str, Any] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from agent.github.address import address_of
 from agent.github.client import asking, connect
 from agent.github.policies import check_policies
-from agent.github.remotes import Remote, remotes
+from agent.github.remotes import Remote, names, remotes
 from agent.github.trigger import Skipped
 from trajectories.errors import ConfigError, UsageError
 
@@ -74,7 +74,9 @@ def _place(source: Repository, address: Address, hosted: Hosted) -> tuple[Remote
             return Remote(remote.called, there.full_name, _url(remote, there, address)), there.owner.login
         seen.append(remote.called)
     if not seen:
-        fix = f"git remote add upstream {address.server}/{hosted.full_name}.git"
+        taken = names(source)
+        called = next(name for name in ("upstream", "github", f"github-{len(taken)}") if name not in taken)
+        fix = f"git remote add {called} {address.server}/{hosted.full_name}.git"
         raise UsageError(f"No remote of {source.root} is {hosted.full_name}, or a fork of it.", fix)
     fork = f"gh repo fork {hosted.full_name} --remote"
     raise ConfigError(
@@ -126,7 +128,7 @@ def _target(source: Repository, hosted: Hosted, remote: Remote, commit: str) -> 
             continue
     raise UsageError(
         f"The commit {commit[:10]} is not on the branch {hosted.default_branch} of {hosted.full_name}.",
-        f"git fetch {remote.called}, then say --base {remote.called}/{hosted.default_branch}; or push it first.",
+        f"Push it first; or git fetch {remote.called}, and begin with --base {remote.called}/{hosted.default_branch}.",
     )
 
 

@@ -33,10 +33,14 @@ class Remote:
         return self.url.startswith(("http://", "https://"))
 
 
+def names(source: Repository) -> list[str]:
+    """What the user calls their remotes."""
+    return decode(source._git("remote")).split()
+
+
 def remotes(source: Repository, address: Address) -> Iterator[Remote]:
     """The remotes on the address's server, `origin` and `upstream` first."""
-    names = decode(source._git("remote")).split()
-    for called in sorted(names, key=lambda name: (name != "origin", name != "upstream", name)):
+    for called in sorted(names(source), key=lambda name: (name != "origin", name != "upstream", name)):
         try:
             url = decode(source._git("remote", "get-url", "--push", "--", called)).strip()
         except GitFailed:
@@ -48,13 +52,14 @@ def remotes(source: Repository, address: Address) -> Iterator[Remote]:
 def _remote(called: str, url: str, address: Address) -> Remote | None:
     """None for one that lies elsewhere."""
     if match := _HTTP.fullmatch(url):
-        same = match["host"].lower() == address.host and url.lower().startswith(address.server.partition("//")[0])
+        host, scheme = match["host"].lower().removeprefix("www."), address.server.partition("//")[0]
+        same = host == address.host and url.lower().startswith(scheme)
         return Remote(called, match["name"], f"{address.server}/{match['name']}.git") if same else None
     match = _SSH.fullmatch(url)
     if match is None:
         return None
     host, own = (match["host"] or match["short"]).lower(), address.host.partition(":")[0]
     # a host of the user's own ssh configuration is often called `github.com-work`
-    if host == own or host == f"ssh.{own}" or host.startswith((f"{own}-", f"{own}_")):
+    if host in (own, f"ssh.{own}") or re.fullmatch(rf"{re.escape(own)}[-_][\w-]+", host):
         return Remote(called, match["name"], url)
     return None

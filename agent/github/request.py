@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from itertools import dropwhile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.github.address import address_of
@@ -32,54 +33,60 @@ def deliver_request(engine: Engine, result: Result) -> None:
     """Open the pull request of a run that ends, if its patch is proven and it has none yet."""
     if any(note.kind == "done" and note.data.get("effect") == EFFECT for note in engine.trajectory.notes):
         return
-    if result.exit.verdict.verified:
-        request(engine, result)
-    else:
+    if not result.exit.verdict.verified:
         not_proven(engine)
+    elif why := request(engine, result):
+        _kept_back(engine, f"No pull request was opened: {why}")
 
 
 def check(engine: Engine) -> None:
     """Raises UsageError, and what `destination` raises, where no pull request could be opened for this run."""
-    from agent.github.destination import destination
-
     if not engine.run.issue.url:
-        raise UsageError(
-            "This run's issue is not one on GitHub.", "Put its patch on a branch: `swe-agent fork --branch`."
-        )
-    destination(engine.repository, address_of(engine.run.issue.url), engine.run.base.commit)
+        raise UsageError("This run's issue is not one on GitHub.", f"Its patch is in {_patch(engine)}: `git apply` it.")
+    _destination(engine)
 
 
 def asked_for(engine: Engine, result: Result) -> None:
     """Open the pull request that a user asks for after the run's end, proven or not; nothing where one is open, or
-    nothing was changed."""
-    if result.patch and not result.pull:
-        request(engine, result)
+    nothing was changed. Raises UsageError for a patch that may not be published, and as `request`."""
+    if result.patch and not result.pull and (why := request(engine, result)):
+        raise UsageError(f"No pull request can be opened: {why}", f"The patch is in {_patch(engine)}.")
 
 
-def request(engine: Engine, result: Result) -> None:
-    """Open a draft pull request with what the run came to, or the one that was begun. Raises as `destination`, `push`
-    and `open_pull`; the run stays resumable."""
+def request(engine: Engine, result: Result) -> str:
+    """Open a draft pull request with what the run came to, or the one that was begun; return why its patch may not be
+    published, if so. Raises as `check`, `push` and `open_pull`; the run stays resumable."""
     from aci.outbox import outbox
     from agent.github.checking import judge
-    from agent.github.destination import destination
     from agent.github.rules import load_rules
     from agent.github.telling import outcome_of
     from agent.github.writing import drafted
 
-    address = address_of(engine.run.issue.url)
-    place = destination(engine.repository, address, engine.run.base.commit)
+    place = _destination(engine)
     with outbox(engine.repository, engine.trees.path / "objects") as box:
         base, diff = engine.run.base.commit, encode(result.patch.diff)
         tree = box.tree(base, diff)
         findings = judge(box, base, tree, len(diff), load_rules().max_patch, engine.secrets)
         if findings.refused:
-            _kept_back(engine, f"No pull request was opened: {' '.join(findings.refused)}")
-            return
+            return " ".join(findings.refused)
         draft = drafted(box, base, tree, outcome_of(engine, result), place.home.number)
         text = draft.text(findings.flagged, place.notes)
         branch = _push(engine, box, place, draft.tree, draft.message)
     opened = open_pull(place.hosted, f"{place.owner}:{branch}", place.target, draft.title, text)
     engine.journal.append(Note("main", "done", _words(opened), {"effect": EFFECT, "url": opened.url}))
+    return ""
+
+
+def _destination(engine: Engine) -> Destination:
+    """Raises UsageError where the run's proof is of more than a patch on top of its commit would publish."""
+    from agent.github.destination import destination
+
+    if engine.run.base.changes:
+        raise UsageError(
+            "This run began with changes that are not committed.",
+            f"Commit and push them, then `swe-agent fix --issue {engine.run.issue.url} --pr`.",
+        )
+    return destination(engine.repository, address_of(engine.run.issue.url), engine.run.base.commit)
 
 
 def not_proven(engine: Engine) -> None:
@@ -89,8 +96,11 @@ def not_proven(engine: Engine) -> None:
 
 
 def _kept_back(engine: Engine, why: str) -> None:
-    patch = engine.journal.directory / "patch.diff"
-    engine.journal.append(Note("main", "done", f"{why} The patch is in {patch}.", {"effect": EFFECT}))
+    engine.journal.append(Note("main", "done", f"{why} The patch is in {_patch(engine)}.", {"effect": EFFECT}))
+
+
+def _patch(engine: Engine) -> Path:
+    return engine.journal.directory / "patch.diff"
 
 
 def _push(engine: Engine, box: Outbox, place: Destination, tree: str, message: str) -> str:

@@ -19,6 +19,7 @@ from tests.conftest import git
 from tests.e2e.killing import sample
 from tests.github import Hub, server
 from trajectories.errors import UsageError
+from trajectories.journal import read
 
 BODY = f"Fixes #1.\n\n{SUMMARY}\n\n**Proof:** `tests.test_calc.CalcTest.test_add` fails without this change, passes"
 
@@ -78,6 +79,7 @@ def test_what_is_not_proven_is_kept_back_until_it_is_asked_for(person: Person):
     assert told["exit"] == 6
     assert person.pulls == []
     assert "pull" not in told
+    assert "since the patch is not proven" in told["effects"][0]
     journal = (person.runs[-1] / "journal.jsonl").read_text()
     assert f"since the patch is not proven. To open one all the same: swe-agent resume {told['run']} --pr." in journal
     assert person.resume()["exit"] == 6
@@ -184,6 +186,11 @@ def no_remote(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) 
     git(person.clone, "remote", "set-url", "origin", "https://example.org/octo/calc.git")
 
 
+def none_to_push_to(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
+    git(person.clone, "remote", "rename", "origin", "upstream")
+    git(person.clone, "remote", "set-url", "--push", "upstream", "no_push")
+
+
 def no_right(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
     person.repo.permissions["ada"] = "read"
 
@@ -205,23 +212,51 @@ def policy(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> 
     [
         (no_token, 3, "Opening a pull request takes a token.", "`contents: write` and `pull-requests: write`"),
         (no_remote, 2, "is octo/calc, or a fork of it.", "git remote add upstream"),
+        (none_to_push_to, 2, "is octo/calc, or a fork of it.", "git remote add github "),
         (no_right, 3, "You may not push to octo/calc, and no remote is a fork of yours.", "gh repo fork octo/calc"),
-        (not_pushed, 2, "is not on the branch main of octo/calc.", "git fetch origin, then say --base origin/main"),
+        (not_pushed, 2, "is not on the branch main of octo/calc.", "fetch origin, and begin with --base origin/main"),
         (archived, 2, "octo/calc is archived: it takes no pull requests.", "--branch"),
         (policy, 2, "octo/calc takes no such pull request. AI_POLICY.md says: We do not accept AI", "--branch"),
     ],
-    ids=["token", "remote", "right", "base", "archived", "policy"],
+    ids=["token", "remote", "no push", "right", "base", "archived", "policy"],
 )
 def test_what_would_stop_it_is_said_before_anything_is_spent(person: Person, monkeypatch, begin, code, said, fix):
     flags: dict[str, Any] = {}
     runs = person.runs
     begin(person, flags, monkeypatch)
-    told = person.fix(**flags)
-    assert told["exit"] == code
-    assert said in told["error"]["message"]
-    assert fix in told["error"]["fix"]
-    assert person.runs == runs
-    assert not person.hub.writes
+    monkeypatch.setenv("SWE_AGENT_PR", "1")  # as with the flag
+    for pr in (True, False):
+        told = person.fix(**flags, pr=pr)
+        assert told["exit"] == code
+        assert said in told["error"]["message"]
+        assert fix in told["error"]["fix"]
+        assert person.runs == runs
+        assert not person.hub.writes
+
+
+def test_what_was_not_committed_is_in_no_pull_request(person: Person, monkeypatch):
+    (person.clone / "calc.py").write_text((person.clone / "calc.py").read_text() + "\n# Mine\n")
+    try:
+        assert person.fix(EDIT, SUBMIT, pr=False)["exit"] == 6
+        told = person.resume(pr=True)
+        assert (told["exit"], told["error"]["message"]) == (2, "This run began with changes that are not committed.")
+        monkeypatch.setenv("SWE_AGENT_PR", "1")
+        assert person.fix(EDIT, SUBMIT, pr=False)["exit"] == 6
+    finally:
+        git(person.clone, "checkout", "-q", "--", ".")
+    assert read(person.runs[-1]).run.base.changes == 0
+
+
+def test_a_patch_that_may_not_be_published_is_told_each_time_and_noted_once(person: Person, monkeypatch):
+    monkeypatch.setenv("SWE_AGENT_GITHUB_MAX_PATCH", "10")
+    told = person.resume()
+    assert (told["exit"], person.pulls) == (0, [])
+    (effect,) = told["effects"]
+    assert effect.startswith("No pull request was opened: ")
+    for _ in range(2):
+        told = person.resume(pr=True)
+        assert (told["exit"], told["effects"]) == (2, [effect])
+        assert told["error"]["message"].startswith("No pull request can be opened: ")
 
 
 @pytest.mark.parametrize(
