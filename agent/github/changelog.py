@@ -21,14 +21,13 @@ FOLDERS = (
     "docs/changelog.d",
     "changelog_unreleased",
 )
-FILES = re.compile(
-    r"(?:docs?/)?(?:change(?:s|log)|history|news|releases?|release[-_]notes)(?:\.(?:md|rst|txt))?", re.IGNORECASE
-)
+FILES = re.compile(r"(?:docs?/)?(?:change(?:s|log)|history|news|release[-_]notes)(?:\.(?:md|rst|txt))?", re.IGNORECASE)
+_SURE = r"unreleased|not (?:yet )?released|\d\.dev\d*|\bTB[AD]\b|x{2,}"
 UNRELEASED = re.compile(
-    r"unreleased|not (?:yet )?released|upcoming|in development|\bdev(?:elopment)?\b|\bnext\b|\bmain\b|\bmaster\b"
-    r"|\bTB[AD]\b|x{2,}|\d\.dev\d*",
-    re.IGNORECASE,
+    rf"{_SURE}|upcoming|in development|\bdev(?:elopment)?\b|\bnext\b|\bmain\b|\bmaster\b", re.IGNORECASE
 )
+_VERSION = re.compile(r"\bv?\d+\.[\w.]+")
+_BESIDE = re.compile(r"\b(?:version|release[ds]?|date|changes|in|on|the)\b", re.IGNORECASE)
 FIXES = re.compile(r"(?:bug ?)?fix(?:es|ed)?|bugs?", re.IGNORECASE)
 _FRAGMENT = re.compile(r"(?P<number>\+?[\w-]*?\d+)\.(?P<kind>[a-z_-]+)(?:\.\d+)?(?P<ending>\.(?:rst|md|txt))?")
 _BULLET = re.compile(r"(?P<mark>[*+-])(?P<gap>\s+)\S")
@@ -44,7 +43,9 @@ def entry(
     towncrier and folders of fragments by the ones that lie there, changesets, scriv's Markdown, and files with a
     section for what is not released.
     """
-    text = f"{plain(words).rstrip('. ')}."
+    if not (said := plain(words).rstrip(". ")):
+        return None
+    text = f"{said}."
     for found in (_towncrier, _fragments, _changeset, _file):
         place = found(frozenset(files), read, text, number)
         if place is None:
@@ -138,15 +139,9 @@ def _inserted(old: str, text: str, number: int) -> str:
     newline = "\r\n" if "\r\n" in old else "\n"
     lines = old.split(newline)
     headings = list(_headings(lines))
-    first = next(
-        (
-            n
-            for n, (_, _, title) in enumerate(headings)
-            if re.search(r"\d|unreleased", title, re.I) or UNRELEASED.search(title)
-        ),
-        -1,
-    )
-    if first < 0 or not UNRELEASED.search(headings[first][2]):
+    titles = [f"{title} {_below(lines, n)}".strip() for n, _, title in headings]
+    first = next((n for n, title in enumerate(titles) if re.search(r"\d", title) or UNRELEASED.search(title)), -1)
+    if first < 0 or not _is_unreleased(titles[first], titles[first + 1 :]):
         return ""
     at, level, _ = headings[first]
     end = next((line for line, depth, _ in headings[first + 1 :] if depth <= level), len(lines))
@@ -167,15 +162,42 @@ def _inserted(old: str, text: str, number: int) -> str:
         f"{told.rstrip('.')} (#{number})" + ("." if told.endswith(".") else "") if 2 * same >= len(elsewhere) else told
     )
     if bullets:
-        last = bullets[-1] + 1
-        while last < stop and lines[last].strip() and not _BULLET.match(lines[last]):
+        last = bullets[-1]
+        while last + 1 < stop and _goes_on(lines, last + 1):
             last += 1
-        return newline.join([*lines[:last], told, *lines[last:]])
+        return newline.join([*lines[: last + 1], told, *lines[last + 1 :]])
     after = start + (2 if start + 1 < len(lines) and _RULE.fullmatch(lines[start + 1]) else 1)
+    if _below(lines, start):
+        after += lines[after:].index(_below(lines, start)) + 1
     rest = lines[after:]
     while rest and not rest[0].strip():
         rest = rest[1:]
     return newline.join([*lines[:after], "", told, "", *rest])
+
+
+def _is_unreleased(title: str, others: Iterable[str]) -> bool:
+    """Whether a heading says little else than that what is below it is not released: no page with prose or steps of a
+    release has such a one, or has it among versions."""
+    if not UNRELEASED.search(title):
+        return False
+    named = _VERSION.search(title)
+    words = re.findall(r"\w+", _BESIDE.sub("", UNRELEASED.sub("", _VERSION.sub(" ", title))))
+    sure = bool(named or re.search(_SURE, title, re.IGNORECASE)) or any(map(_VERSION.search, others))
+    return sure and len(words) <= bool(named)  # a version may have the project's name before it
+
+
+def _below(lines: list[str], heading: int) -> str:
+    """A line of its own that says under a heading that this is not released, as Flask's changelog has it; or ""."""
+    at = heading + (2 if heading + 1 < len(lines) and _RULE.fullmatch(lines[heading + 1]) else 1)
+    line = next(filter(str.strip, lines[at : at + 3]), "")
+    return line if re.fullmatch(r"[^\w#]*(?:unreleased|not (?:yet )?released)\W*", line, re.IGNORECASE) else ""
+
+
+def _goes_on(lines: list[str], n: int) -> bool:
+    """Whether a line belongs to the bullet before it: also what is indented below an empty line."""
+    if lines[n].strip():
+        return not _BULLET.match(lines[n]) and (lines[n][:1].isspace() or bool(lines[n - 1].strip()))
+    return n + 1 < len(lines) and lines[n + 1][:1].isspace() and bool(lines[n + 1].strip())
 
 
 def _headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:

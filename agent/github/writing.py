@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.github import changelog, style, template
 from agent.github.body import body
+from agent.github.neutral import named
 
 if TYPE_CHECKING:
     from aci.outbox import Outbox
@@ -34,6 +35,8 @@ class Draft:
         """What the pull request says; arguments as those of `body`."""
         box, base = self.box, self.base
         form = template.found(box.paths(base), lambda path: box.read(base, path))
+        if self.number and (entry := self.outcome.changelog):
+            notes = [*notes, f"The entry in {named(entry)} is no part of what was proven."]
         return body(self.outcome, self.number, box.diff(base, self.tree), flagged, form, notes)
 
 

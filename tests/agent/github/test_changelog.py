@@ -32,6 +32,8 @@ directory = "feature"
 [[tool.towncrier.type]]
 directory = "bugfix"
 """
+FLASK = "Version 2.3.0\n-------------\n\nUnreleased\n\n-   X.\n\n    -   Z.\n\nVersion 2.2.4\n-------------\n\n-   Y.\n"
+NEXT = "# Changes\n\n## Next\n\n- X.\n\n## 1.0\n\n- Y.\n"
 FORMS = {
     "keep": ({"CHANGELOG.md": KEEP}, "CHANGELOG.md", KEEP.replace("  and more.\n", "  and more.\n- Add it\n")),
     "rst": ({"CHANGES.rst": RST}, "CHANGES.rst", RST.replace("* X.\n", "* X.\n* Add it.\n")),
@@ -57,6 +59,17 @@ FORMS = {
         ".changeset/issue-12.md",
         '---\n"@a/b": patch\n---\n\nAdd it.\n',
     ),
+    "below": ({"CHANGES.rst": FLASK}, "CHANGES.rst", FLASK.replace("    -   Z.\n", "    -   Z.\n-   Add it.\n")),
+    "below, empty": (
+        {"CHANGES.rst": FLASK.replace("-   X.\n\n    -   Z.\n\n", "")},
+        "CHANGES.rst",
+        FLASK.replace("-   X.\n\n    -   Z.\n", "-   Add it.\n"),
+    ),
+    "next": ({"NEWS.md": NEXT}, "NEWS.md", NEXT.replace("- X.\n", "- X.\n- Add it.\n")),
+    "steps": ({"RELEASE.md": NEXT}, "", ""),
+    "releases": ({"docs/releases.md": KEEP}, "", ""),
+    "prose": ({"HISTORY.md": "# History\n\n## The development of it\n\n- X.\n\n## 1.0\n"}, "", ""),
+    "news": ({"NEWS.md": "# News\n\n## Next\n\n- A party.\n"}, "", ""),
     "none": ({"README.md": "# x\n"}, "", ""),
     "released only": ({"CHANGELOG.md": "# Changelog\n\n## 1.0\n\n- First.\n"}, "", ""),
     "no list": ({"CHANGELOG.md": "# Changelog\n\n## Unreleased\n\nWords.\n"}, "", ""),
@@ -82,6 +95,10 @@ def test_an_entry_has_the_repositorys_form(name):
 def test_a_patch_with_an_entry_gets_no_second(files, changed):
     data = {name: text.encode() for name, text in files.items()}
     assert entry(data, data.get, "Add it", 12, ["calc.py", changed]) is None
+
+
+def test_nothing_is_said_with_no_words():
+    assert entry({"CHANGELOG.md": KEEP.encode()}, {"CHANGELOG.md": KEEP.encode()}.get, "<!-- x -->.", 12, []) is None
 
 
 def test_hostile_words_are_plain():
