@@ -25,6 +25,9 @@ _CONVENTIONAL = re.compile(
 _FIXED = re.compile(r"(?P<word>Fix(?:e[sd])?) (?P<mark>#|gh-|GH-)\d+(?P<between> --|:| -)\s+(?P<rest>.*)")
 _PREFIX = re.compile(r"(?P<prefix>\[[^\]]{1,40}\]|[\w./-]{1,40}(?:, ?[\w./-]{1,40})?:) (?P<rest>.*)")
 _BUG = re.compile(r"(?P<bug>:bug:|\U0001f41b)\ufe0f?\s+(?P<rest>.*)")
+_TICKET = re.compile(r"(?P<mark>gh-|GH-)\d+:")
+_NO_PLACE = re.compile(r"^\W*(?:fix|add|wip|revert|release|merge|bump)|[#-]\d", re.IGNORECASE)
+"""A prefix that tells what another commit did, or which issue it was for."""
 _NUMBER = re.compile(r"\s*\((?:#|gh-)\d+\)$")
 
 
@@ -74,9 +77,13 @@ def _before(texts: Sequence[str], near: Sequence[str], number: int) -> tuple[str
     matches = [match for text in texts if (match := _PREFIX.fullmatch(text))]
     if 2 * len(matches) >= len(texts):
         close = Counter(match["prefix"] for text in near if (match := _PREFIX.fullmatch(text))).most_common(1)
-        known = {match["prefix"] for match in matches}
-        if close and (close[0][1] > 1 or close[0][0] in known) and not re.match(r"fix|add", close[0][0], re.IGNORECASE):
-            return f"{plain_prefix(close[0][0])} ", [match["rest"] for match in matches]
+        known, rests = {match["prefix"] for match in matches}, [match["rest"] for match in matches]
+        marks = [match["mark"] for prefix in known if (match := _TICKET.fullmatch(prefix))]
+        if number and 2 * len(marks) > len(known):
+            return f"{marks[0]}{number}: ", rests
+        if close and (close[0][1] > 1 or close[0][0] in known) and not _NO_PLACE.search(close[0][0]):
+            return f"{plain_prefix(close[0][0])} ", rests
+        return "", rests
     return "", []
 
 
@@ -91,8 +98,9 @@ def _scope(matches: Sequence[re.Match[str]], near: Sequence[str]) -> str:
     fixes = [match for match in matches if match["type"] == "fix"] or matches
     if 2 * sum(bool(match["scope"]) for match in fixes) < len(fixes):
         return ""
-    close = [match["scope"] for text in near if (match := _CONVENTIONAL.fullmatch(text)) and match["scope"]]
-    found = Counter(close).most_common(1)
+    close = [match for text in near if (match := _CONVENTIONAL.fullmatch(text)) and match["type"] in ("fix", "feat")]
+    scopes = [match["scope"] for match in close if match["scope"] and not _NO_PLACE.search(match["scope"])]
+    found = Counter(scopes).most_common(1)
     return f"({plain(found[0][0])})" if found else ""
 
 
