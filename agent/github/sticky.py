@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.github.client import asking, made
 from agent.github.ledger_line import MARK, Charge, line, read, spent
+from agent.github.neutral import cut
 from agent.github.trigger import now
 from trajectories.errors import TryLater
 
@@ -65,7 +66,7 @@ def put(repository: Repository, sticky: Sticky, text: str) -> Sticky:
     from github import UnknownObjectException
 
     head = f"{line(sticky.charges)}\n\n"
-    shown = text if len(text) <= (room := LONGEST - len(head)) else text[: room - len(CUT)] + CUT
+    shown = cut(text, LONGEST - len(head), CUT)
     with asking(f"comment on #{sticky.number}", NEEDS):
         if sticky.id:
             try:

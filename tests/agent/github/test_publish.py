@@ -321,3 +321,12 @@ def test_a_cost_that_is_a_lie_is_counted_as_a_few_budgets(world: World) -> None:
     sticky.hold(place, sticky.Sticky(1), "Working on it.", Charge("77", "2026-01-02T04:00:00Z", 2.0))
     world.run(b"", exit=1, result={"usage": {**RESULT["usage"], "dollars": 1e308}})
     assert sticky.find(place, 1, BOT).charges[0].spent == 10.0
+
+
+def test_a_comment_that_is_too_long_is_cut_between_lines(world: World) -> None:
+    """In the midst of one, a name would step out of its span of code."""
+    place = repository(own_repository())
+    sticky.put(place, sticky.Sticky(1), "\n".join(["`@victim-org/everybody` and more"] * 3_000))
+    (said,) = world.said
+    assert len(said) <= 65_000
+    assert said.endswith("`@victim-org/everybody` and more\n\n(The rest was too long.)")
