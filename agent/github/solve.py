@@ -21,14 +21,14 @@ from agent.console import Console
 from agent.drive import drive, shown
 from agent.engine import Engine, known_secrets
 from agent.github.errand import Errand, read
-from agent.github.handover import Outcome, pack
+from agent.github.handover import AGAIN, Outcome, pack
 from agent.github.kept import keep
 from agent.github.log import harmless_output
 from agent.github.outputs import summarise, tell
 from agent.github.rules import workflow_attempt
 from agent.github.telling import outcome_of, outcome_without_run
 from agent.github.wishes import issue_of
-from agent.settings import load_settings
+from agent.settings import NOWHERE, load_settings
 from agent.signals import SIGNALS
 from agent.solve import Result, begin, reopen
 from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError
@@ -36,8 +36,6 @@ from trajectories.journal import begun
 
 TOLD = frozenset({0, 1, 4, 6})
 """Exit codes of runs that ended: how is told by the handover, and the job has done its part."""
-OWN = {"apply": False, "branch": "", "pr": False}
-"""What no setting of a machine changes: the patch goes into the handover, and nowhere else."""
 
 
 def solve(errand: Path, digest: str, repo: Path, out: Path, parent: Path | None, flags: Mapping[str, Any]) -> int:
@@ -49,14 +47,14 @@ def solve(errand: Path, digest: str, repo: Path, out: Path, parent: Path | None,
     """
     asked = read(errand, digest)
     if asked.attempt not in ("", workflow_attempt()):  # its budget is held, and perhaps spent, already
-        raise UsageError("The gate has held no budget for solving this again.", "Run the whole workflow again.")
+        raise UsageError("The gate has held no budget for solving this again.", AGAIN)
     with harmless_output():
         job = Job(asked, digest, out)
         console = Console(plain=True)
         try:
             code = drive(partial(_opened, job, repo, parent, flags, console), console, _work(asked), job.ended)
         except (SweAgentError, KeyboardInterrupt) as error:
-            stopped = error if isinstance(error, SweAgentError) else Cancelled("Interrupted.", "Run the job again.")
+            stopped = error if isinstance(error, SweAgentError) else Cancelled("Interrupted.", AGAIN)
             fail([], stopped.code, stopped.message, stopped.fix)
             job.write(outcome_without_run(stopped, digest, asked.base, known_secrets(os.environ)), b"")
             code = stopped.code
@@ -107,7 +105,7 @@ def _opened(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any],
 
     errand = job.errand
     source = Repository.open(repo)
-    given = {**flags, **OWN, "budget": errand.budget}
+    given = {**flags, **NOWHERE, "budget": errand.budget}
     name = f"errand-{job.digest[:20]}"
     if errand.kind == "follow-up":
         from agent.github.followup import opened
