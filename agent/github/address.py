@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trajectories.errors import UsageError
@@ -60,17 +61,23 @@ class Address:
         GITHUB_TOKEN and GH_TOKEN are for the server that GITHUB_SERVER_URL names, github.com where it names none;
         GH_ENTERPRISE_TOKEN and GITHUB_ENTERPRISE_TOKEN for the one that GH_HOST names.
         """
+        return next(self._tokens, ("", ""))[1]
+
+    @property
+    def token_name(self) -> str:
+        """The variable that the token is from; without one, what the user sets to give it."""
+        unset = "GITHUB_TOKEN" if self.server == _own_server() else f"GH_HOST={self.host} and GH_ENTERPRISE_TOKEN"
+        return next(self._tokens, (unset, ""))[0]
+
+    @property
+    def _tokens(self) -> Iterator[tuple[str, str]]:
+        """Those for this server, and their variables, the first of which counts."""
         names: tuple[str, ...] = ()
         if self.server == _own_server():
             names = ("GITHUB_TOKEN", "GH_TOKEN")
         elif self.server == _other_server():
             names = ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
-        return next((token for name in names if (token := os.environ.get(name, "").strip())), "")
-
-    @property
-    def token_name(self) -> str:
-        """What the user sets to give a token for this server."""
-        return "GITHUB_TOKEN" if self.server == _own_server() else f"GH_HOST={self.host} and GH_ENTERPRISE_TOKEN"
+        return ((name, token) for name in names if (token := os.environ.get(name, "").strip()))
 
 
 def address_of(url: str) -> Address:

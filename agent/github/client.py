@@ -61,9 +61,10 @@ def made(thing: Made) -> Made:
 
 
 @contextmanager
-def asking(what: str, needs: str = "") -> Iterator[None]:
+def asking(what: str, needs: str = "", token: str = "GITHUB_TOKEN") -> Iterator[None]:
     """Around requests: what GitHub refuses is raised as ours, with PyGithub's as its cause. `what` completes "GitHub
-    does not let you …"; `needs` is the permission it takes (`pull-requests: write`), named where it is missing.
+    does not let you …"; `needs` is the permission it takes (`pull-requests: write`), named where it is missing,
+    `token` where the user has the token from.
 
     Raises UsageError for what is not there or makes no sense, ConfigError for a missing right or a wrong token,
     TryLater for limits, trouble on GitHub's side and silence.
@@ -76,7 +77,7 @@ def asking(what: str, needs: str = "") -> Iterator[None]:
     try:
         yield
     except GithubException as error:
-        raise refused(error, what, needs) from error
+        raise refused(error, what, needs, token) from error
     except requests.JSONDecodeError as error:  # is a RequestException, too
         raise _nonsense(what) from error
     except requests.RequestException as error:

@@ -54,7 +54,7 @@ def destination(source: Repository, address: Address, commit: str) -> Destinatio
     if not address.token:
         fix = f"Set {address.token_name} to one with `contents: write` and `pull-requests: write`."
         raise ConfigError("Opening a pull request takes a token.", fix)
-    with asking(f"read {address.repository}", "metadata: read"):
+    with asking(f"read {address.repository}", "metadata: read", address.token_name):
         hosted = connect(address).get_repo(address.repository)
         home = replace(address, repository=hosted.full_name)
     if hosted.archived:

@@ -38,7 +38,7 @@ def fetch_issue(url: str, say: Say = lambda _: None) -> Issue:
     client = connect(address)
     reader = Reader(client, address)
     try:
-        with asking(f"read {address.issue_url}"):
+        with asking(f"read {address.issue_url}", token=address.token_name):
             data = reader.get(f"/repos/{address.repository}/issues/{address.number}")
             if not isinstance(data, dict) or not isinstance(data.get("title"), str):
                 raise TryLater(f"GitHub's answer for {address.issue_url} is no issue.", "Try again.")

@@ -19,26 +19,26 @@ SECONDARY = re.compile(r"secondary rate limit|abuse detection|wait a few minutes
 PRIMARY = re.compile(r"^api rate limit exceeded", re.I)
 
 
-def refused(error: GithubException, what: str, needs: str = "") -> SweAgentError:
-    """`what` and `needs` as in `client.asking`."""
+def refused(error: GithubException, what: str, needs: str = "", token: str = "GITHUB_TOKEN") -> SweAgentError:
+    """`what`, `needs` and `token` as in `client.asking`."""
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
     said = message(error)
     match error.status:
         case 401:
             return ConfigError(
                 f"GitHub does not know the token with which it was asked to {what}.",
-                "Set GITHUB_TOKEN anew, or unset it for what is public.",
+                f"Set {token} anew, or unset it for what is public.",
             )
         case 429:
-            return _limited(headers, said, what) or _slower("a minute", what)
+            return _limited(headers, said, what, token) or _slower("a minute", what)
         case 403:
-            return _limited(headers, said, what) or _forbidden(headers, said, what, needs)
+            return _limited(headers, said, what, token) or _forbidden(headers, said, what, needs)
         case 404:
             return UsageError(
                 f"GitHub has nothing there to {what}, or keeps it private.",
                 f"Check the address, or use a token that may: {_needed(needs)}."
                 if needs
-                else "Check the address, or set GITHUB_TOKEN to a token that may read it.",
+                else f"Check the address, or set {token} to a token that may read it.",
             )
         case status if 300 <= status < 400:
             return UsageError(f"What GitHub was asked to {what} has another address now.", "Use its new address.")
@@ -85,7 +85,7 @@ def message(error: GithubException) -> str:
     return f"{'; '.join(dict.fromkeys(told))}." if told else ""
 
 
-def _limited(headers: dict[str, str], said: str, what: str) -> TryLater | None:
+def _limited(headers: dict[str, str], said: str, what: str, token: str) -> TryLater | None:
     """One of GitHub's limits: so many requests an hour, or too many at once."""
     if headers.get("x-ratelimit-remaining") == "0" or PRIMARY.match(said):
         reset = headers.get("x-ratelimit-reset", "")
@@ -94,7 +94,7 @@ def _limited(headers: dict[str, str], said: str, what: str) -> TryLater | None:
         many = f"{limit} requests an hour" if limit.isdecimal() else "requests"
         fix = "Try again then."
         if limit.isdecimal() and int(limit) <= 60:
-            fix = "Try again then, or set GITHUB_TOKEN, which has a higher limit."
+            fix = f"Try again then, or set {token}, which has a higher limit."
         return TryLater(f"GitHub's limit of {many} is used up{until}, so it does not let you {what}.", fix)
     wait = headers.get("retry-after", "")
     if wait or SECONDARY.search(said):

@@ -101,9 +101,11 @@ def test_without_a_token_what_is_public_is_read(hub: Hub, repo: Repo, monkeypatc
     assert fetch_issue(issue.url).title == "It adds wrongly"
     with pytest.raises(UsageError, match="keeps it private"):
         fetch_issue(private.url)
-    monkeypatch.setenv("GITHUB_TOKEN", "wrong")
-    with pytest.raises(ConfigError, match="does not know the token"):
-        fetch_issue(private.url)
+    for name in ("GH_TOKEN", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, "wrong")
+        with pytest.raises(ConfigError, match="does not know the token") as caught:
+            fetch_issue(private.url)
+        assert caught.value.fix.startswith(f"Set {name} anew")
     assert {request.token for request in hub.requests[:2]} == {""}
 
 
