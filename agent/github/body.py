@@ -104,14 +104,14 @@ def cost(outcome: Outcome) -> str:
     scripted = outcome.model.partition(":")[0] in ("scripted", "replay")  # what follows is a path on some machine
     who = f"swe-agent with {'a recorded model' if scripted else code(outcome.model)}" if outcome.model else "swe-agent"
     took = f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.0f} s"
-    paid = "" if not usage["calls"] else _price(usage["dollars"])
+    paid = " (price unknown)" if usage["dollars"] is None else f" for {price(usage['dollars'])}"
+    paid = paid if usage["calls"] and usage["dollars"] != 0 else ""
     return f"Made by {who} in {took}{paid}. No person has looked at it yet."
 
 
-def _price(dollars: float | None) -> str:
-    if dollars is None:
-        return " (price unknown)"
-    return f" for ${dollars:.2f}" if dollars >= 0.1 else f" for ${dollars:.3f}" if dollars >= 0.001 else ""
+def price(dollars: float) -> str:
+    """Dollars for people: what is small is not nothing."""
+    return f"${dollars:.2f}" if dollars >= 0.1 or not dollars else f"${max(dollars, 0.001):.3f}"
 
 
 def _reproduced(verdict: Mapping[str, Any], change: str) -> str:

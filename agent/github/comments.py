@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent.github.body import LONGEST_COMMAND, proof
+from agent.github.body import LONGEST_COMMAND, price, proof
 from agent.github.looking import ROUTINE
 from agent.github.neutral import code, fenced, neutral
 from agent.github.rules import workflow_run
@@ -149,7 +149,7 @@ def _run_link() -> str:
     from agent.github.address import own_repository
 
     number = workflow_run()
-    return f"[Its run]({own_repository().url}/actions/runs/{number})" if number else ""
+    return f"[Its run]({own_repository().url}/actions/runs/{number})." if number else ""
 
 
 def _listed(lines: Iterable[str]) -> str:
@@ -214,7 +214,7 @@ def _cost(result: Mapping[str, Any], model: str) -> str:
     usage = result["usage"]
     if not usage["calls"]:
         return "No model was asked."
-    parts = [] if usage["dollars"] is None else [f"${usage['dollars']:.2f}"]
+    parts = [] if usage["dollars"] is None else [price(usage["dollars"])]
     parts.append(f"{usage['calls']} request{'s' * (usage['calls'] != 1)}")
     parts.append(f"{usage['input_tokens'] + usage['output_tokens']:,} tokens")
     return f"Cost: {', '.join(parts)}{f' ({code(model)})' if model else ''}."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from agent.github.address import Address, own_repository
 from agent.github.askers import Rights, admit
 from agent.github.assembling import Discussion, issue_as_of, thread_as_of, thread_root
+from agent.github.body import price
 from agent.github.busy import check_free
 from agent.github.client import asking, repository
 from agent.github.errand import Errand, write
@@ -164,7 +165,7 @@ def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple
 def _working(errand: Errand, discussion: Discussion, run: str) -> str:
     """What is shown until the run is published."""
     what = "the request" if errand.kind == "follow-up" else "this issue"
-    told = f"At work on {what}, as {neutral(errand.asked_by)} asked, for at most ${errand.budget:.2f}."
+    told = f"At work on {what}, as {neutral(errand.asked_by)} asked, for at most {price(errand.budget)}."
     return "\n\n".join(filter(None, [told, discussion.note, run]))
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.github import comments
-from agent.github.body import body, commands
+from agent.github.body import body, commands, price
 from agent.github.handover import Outcome
 from agent.github.looking import hunks
 from agent.github.template import filled, found
@@ -206,6 +206,24 @@ def test_what_is_not_the_diff_of_a_follow_up_alone_is_not_said_to_be():
     assert "fails without this pull request, passes with it" in text
 
 
+@pytest.mark.parametrize(
+    ("dollars", "said"), [(0.0036, "$0.004"), (0.0001, "$0.001"), (0.25, "$0.25"), (2, "$2.00"), (0, "$0.00")]
+)
+def test_what_is_small_is_not_said_to_be_nothing(dollars, said):
+    assert price(dollars) == said
+    told = outcome()
+    told = replace(told, result={**told.result, "usage": {**USAGE, "dollars": dollars}})
+    assert f"Cost: {said}, 4 requests" in comments.answered(told)
+    assert (f" for {said}. No person" in body(told, 12, DIFF)) == bool(dollars)
+
+
+def test_a_link_to_the_run_ends_its_sentence(monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_RUN_ID", "77")
+    assert comments.died().endswith(" says why.\n\n[Its run](https://github.com/octo/calc/actions/runs/77).")
+
+
 def test_what_to_look_at_first_is_in_order():
     verdict = {
         "contradicted": ("test_old: “it should give 5”",),
@@ -300,6 +318,38 @@ def test_every_part_has_a_place_in_any_template(form):
     for part in ("Fixes #12.", "`add` subtracted.", "**Proof:**", "**Look first at**", "Made by swe-agent"):
         assert text.count(part) == 1
     assert "[x]" not in text
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (
+            "**Description**\nSay it.\n\n**Tests:**\nx\n",
+            "**Description**\n\nWhat.\n\n**Tests**\n\nProof.\n\n---\n\nCost.",
+        ),
+        (
+            "Description\n===\nSay it.\n\nRisks\n---\nNone.\n",
+            "# Description\n\nWhat.\n\n## Risks\n\nNone.\n\n---\n\nProof.\n\nCost.",
+        ),
+        (
+            "| Q | A\n| --- | ---\n| Bug fix? | @ada #1\n",
+            "Fixes #12.\n\nWhat.\n\n| Q | A |\n| --- | --- |\n| Bug fix? | `@ada` `#1` |\n\nProof.\n\nCost.",
+        ),
+        (
+            "- [ ] closes #xxxx (Replace xxxx with the number)\n- [ ] Tests\n",
+            "What.\n\nFixes #12.\n\n- [ ] Tests\n\nProof.\n\nCost.",
+        ),
+        (
+            "## What\nx\n## Licence\n- [ ] Mine\n",
+            "## What\n\nWhat.\n\n## Licence\n\n- [ ] Mine\n\n---\n\nProof.\n\nCost.",
+        ),
+    ],
+    ids=["bold", "underlined", "table", "box", "rule"],
+)
+def test_headings_have_many_forms(form, expected):
+    parts = {"fixes": "Fixes #12.", "what": "What.", "proof": "Proof.", "cost": "Cost."}
+    expected = expected if "#12" in expected else f"Fixes #12.\n\n{expected}"
+    assert filled(form, parts) == expected
 
 
 def test_the_template_is_found_where_github_looks():
