@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
 
 from aci.patch import is_test, is_test_config
 from aci.trial import some
 from agent.best import UNTOLD, verdict_of
-from agent.moves.gate import wrong_reason
-from agent.standing import tree_at
+from agent.github.wishes import ASKED
+from agent.moves.gate import reason, wrong_reason
+from agent.standing import MAIN, tree_at
 from agent.synced import host_of
-from agent.traits import is_by_hand
+from agent.traits import is_by_hand, stays
 from trajectories.records import Step
 
 if TYPE_CHECKING:
     from agent.engine import Engine
-    from trajectories.records import Verdict
+    from trajectories.records import Issue, Verdict
     from trajectories.trees import Trees
 
 MOST_FILES = 4
@@ -41,7 +43,14 @@ def work_of(engine: Engine) -> Work:
     steps = [record for record in trajectory.records[start:] if isinstance(record, Step)]
     host = next((step.tree for step in steps if host_of(step)), "")
     began = host or (tree_at(trajectory, start, base) if turn else base)
-    return Work(engine.trees, steps, began, trajectory.turns[turn].request if turn else engine.run.issue.title)
+    asked = trajectory.turns[turn].request if turn else _first_asked(engine.run.issue, trajectory.turns[0].strategy)
+    return Work(engine.trees, steps, began, asked)
+
+
+def _first_asked(issue: Issue, strategy: str) -> str:
+    """What a run's first turn is to do: in a conversation about a pull request, the words of who asked."""
+    words = [comment.body for comment in issue.comments if comment.about == ASKED]
+    return words[-1] if words and stays(strategy) else issue.title
 
 
 def tried(work: Work) -> list[str]:
@@ -83,22 +92,43 @@ def red_test(work: Work, issue: str) -> str:
     trees, base = work.trees, work.began
     for tree, red in _seen_red(work, issue):
         new = [change.path for change in trees.changed(base, tree) if change.status == "A" and is_test(change.path)]
-        if new if red is None else set(red) & set(new):
+        if new if red is None else {each["path"] for each in red} & set(new):
             return trees.diff(base, trees.overlay(base, tree, new))
     return ""
 
 
-def _seen_red(work: Work, issue: str) -> Iterator[tuple[str, Sequence[str] | None]]:
+def how_red(work: Work, issue: str) -> str:
+    """How the test fails that was seen red before any source was changed: a line, "" without one."""
+    for _, red in _seen_red(work, issue):
+        if red:
+            return f"{red[0]['id']} fails: {reason(red[0])}".rstrip(": ")
+    return ""
+
+
+def only_tests(work: Work, tree: str) -> bool:
+    """Whether all that `tree` changes are tests."""
+    return all(_tests_only(change.path) for change in work.trees.changed(work.began, tree))
+
+
+def gave_up(engine: Engine, work: Work) -> str:
+    """What a model said that did nothing any more: the longest of its last replies without an action; "" of one that
+    was at work to the end."""
+    replied = [step for step in reversed(work.steps) if step.branch == MAIN and step.reply is not None]
+    talk = takewhile(lambda step: not step.actions, replied)
+    return max((engine.trajectory.replies[MAIN, step.reply or 0].text for step in talk), key=len, default="")
+
+
+def _seen_red(work: Work, issue: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]] | None]]:
     """Trees with new tests that failed for the issue's reason, latest first: as a proof found, or else a run of the
-    tests before any source was changed, which says in which files."""
+    tests before any source was changed, with its failures."""
     for step in reversed(work.steps):
         if step.author == "proof" and verdict_of(step).red:
             yield step.tree, None
     for step in reversed(work.steps):
         for seen in step.observations:
             tree, failures = seen.data.get("tree", step.tree), seen.data.get("failures") or ()
-            red = [each["path"] for each in failures if not wrong_reason(each, issue)]
-            if red and all(_tests_only(change.path) for change in work.trees.changed(work.began, tree)):
+            red = [each for each in failures if not wrong_reason(each, issue)]
+            if red and only_tests(work, tree):
                 yield tree, red
 
 

@@ -11,6 +11,7 @@ _LABEL = re.compile(
 )
 _CODE = re.compile(r"`[^`]*`")
 _CLAUSE = re.compile(r";|, |: | \u2014 | - ")
+_ASKING = re.compile(r"^(?:(?:please|also|and|then|now|(?:could|can|would|will) you)\b[\s,]*)+(?=\S)", re.IGNORECASE)
 
 
 def parts(summary: str, title: str = "") -> tuple[str, str, str]:
@@ -21,6 +22,11 @@ def parts(summary: str, title: str = "") -> tuple[str, str, str]:
     sentences = [_LABEL.sub("", each, count=1) for each in _SENTENCE.split(" ".join(summary.split())) if each]
     cause, change = (sentences[0], " ".join(sentences[1:])) if len(sentences) > 1 else ("", " ".join(sentences))
     return titled(title or change), cause, change
+
+
+def wish(words: str) -> str:
+    """What somebody asks for, without how it is asked."""
+    return _ASKING.sub("", words.strip(), count=1)
 
 
 def titled(text: str) -> str:

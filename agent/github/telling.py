@@ -57,7 +57,7 @@ def outcome_of(
         if "error" in told:
             told["error"]["code"] = told["exit"]
     words = _words(engine, work)
-    ending = "" if errand_digest and words or is_by_hand(engine.trajectory.turns[-1].strategy) else result.word
+    ending = "" if (errand_digest and words) or is_by_hand(engine.trajectory.turns[-1].strategy) else result.word
     said = "" if errand_digest else words  # an answer is no message of a commit
     title, cause, change = parts(_submitted(work, "summary") or said or ending, _submitted(work, "title"))
     unproven = told["exit"] != 0
@@ -70,7 +70,7 @@ def outcome_of(
         title=_line(title or titled(wish(work.asked)), secrets)[:TITLE],
         cause=_text(cause, secrets),
         change=_text(change, secrets),
-        answer=_text(words or (gave_up(engine, work) if told["exit"] in (1, 4) else ""), secrets, ANSWER),
+        answer=_text(words or (gave_up(engine, work) if told["exit"] == 1 else ""), secrets, ANSWER),
         places=tuple(_places(engine, secrets)) if unproven else (),
         tried=tuple(_line(each, secrets) for each in _tried(work, issue.text)[-MOST_TRIED:]) if unproven else (),
         red_test=_diff(red_test(work, issue.text), secrets) if unproven else "",
@@ -87,15 +87,17 @@ def outcome_without_run(error: SweAgentError, errand_digest: str, base: str, sec
 
 
 def _is_no_fix(engine: Engine, result: Result, work: Work) -> bool:
-    """Whether what a run of one turn left is no patch that anybody stands by: the model gave up, or there is nothing but
-    a test, which fails or was not handed in."""
+    """Whether what a run of one turn left is no patch that anybody stands by: the model gave up, or there is nothing
+    but a test, which fails or was not handed in."""
     turns = engine.trajectory.turns
     if len(turns) > 1 or stays(turns[0].strategy):
         return False
     if result.exit.kind == "not_found":
         return True
+    if not only_tests(work, result.exit.tree):
+        return False
     handed_in = any(seen.data.get("submitted") for step in work.steps for seen in step.observations)
-    return (not handed_in or result.exit.verdict.green is False) and only_tests(work, result.exit.tree)
+    return not handed_in or bool(red_test(work, engine.run.issue.text))
 
 
 def _tried(work: Work, issue: str) -> list[str]:

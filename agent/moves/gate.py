@@ -12,7 +12,7 @@ from aci.patch import is_test, is_test_config
 from agent.moves.opening import places
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from agent.task import Task
     from trajectories.records import Step
@@ -64,12 +64,12 @@ def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = (
     if missing and not forgotten and _speaks_of(issue, missing.rpartition(".")[2]):
         return ""
     if in_test and error in OF_THE_TEST and not _speaks_of(issue, error):
-        return f"{id} fails because the test itself is wrong: {_first(failure)}"
+        return f"{id} fails because the test itself is wrong: {reason(failure)}"
     if missing:
         asked = "If it is to be added, go on; else mend the test."
         return f"{id} fails only because {missing} is missing, of which the issue does not speak. {asked}"
     if re.search(r"fixture '[^']*' not found", failure["message"]):
-        return f"{id} does not get to the issue: {_first(failure)}"
+        return f"{id} does not get to the issue: {reason(failure)}"
     return ""
 
 
@@ -85,6 +85,7 @@ def _source(change: Change) -> bool:
     return change.status != "A" or "/" in path
 
 
-def _first(failure: dict[str, Any]) -> str:
+def reason(failure: Mapping[str, Any]) -> str:
+    """What a failing test says, in a line."""
     lines = [line.strip() for line in failure["message"].splitlines() if line.strip()]
     return next((line for line in reversed(lines) if failure["error"] and failure["error"] in line), "".join(lines[:1]))

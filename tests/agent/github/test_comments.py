@@ -70,3 +70,13 @@ def test_no_part_of_an_outcome_does_anything(kind: str, monkeypatch: pytest.Monk
         html
     )
     check_harmless(text, tuple(html))
+
+
+def test_why_the_model_gave_up_comes_first_where_no_fix_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
+    error = {"code": 1, "message": "The model gave 3 replies without an action.", "fix": ""}
+    result = {**RESULT, "exit": 1, "verdict": NONE, "error": error}
+    outcome = Outcome("0" * 64, 1, result, "0" * 40, answer="Nothing fails here, @ada.")
+    assert comments.not_fixed(outcome, False).startswith(
+        "No fix was found. The model says:\n\nNothing fails here, `@ada`.\n\n"
+    )

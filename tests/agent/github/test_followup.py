@@ -71,7 +71,8 @@ def test_a_follow_up_goes_on_with_the_conversation_and_is_proven_whole(pulled):
     outcome, diff = pulled.told
     assert outcome.result["verdict"]["kind"] == "verified"
     assert ("calc.py" in diff, "double.py" in diff) == (False, True)
-    assert (outcome.base, outcome.answer, outcome.change) == (pulled.head, "Added double().", "Added double().")
+    assert (outcome.base, outcome.answer, outcome.title) == (pulled.head, "Added double().", "add double()")
+    assert (outcome.cause, outcome.change) == ("", ""), "an answer is no message of a commit"
     assert outcome.result["usage"]["calls"] == 2, "the earlier run's calls are not paid for again"
     asked = next(text for text in said(pulled) if text.startswith("Also add double()."))
     assert '<comment about="calc.py:2" author="mallory" trust="stranger">' in asked
@@ -118,7 +119,7 @@ def test_a_follow_up_of_a_follow_up_goes_on_with_both(pulled):
 def test_without_the_earlier_run_a_new_one_begins_at_the_head(pulled):
     assert follow(pulled, line("Add.", DOUBLE, n=1), line("Added double().", n=2), parent=False) == 0
     outcome, diff = pulled.told
-    assert (outcome.exit, outcome.answer) == (6, "Added double().")
+    assert (outcome.exit, outcome.answer, outcome.title) == (6, "Added double().", "add double()")
     assert "calc.py" not in diff
     opening = said(pulled)[0]
     assert opening.index("Now it adds it") < opening.index("Why?") < opening.index("Also add double().")

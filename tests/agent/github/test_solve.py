@@ -84,6 +84,29 @@ def test_a_run_that_comes_to_nothing_says_so(job):
     assert outcome.result["error"]["message"] == "The run has taken its 2 steps."
 
 
+@pytest.mark.parametrize("handed_in", [(), (SUBMIT,)], ids=["talk", "handed in"])
+def test_a_red_test_alone_is_no_fix_and_is_told_with_why_the_model_gave_up(job, handed_in):
+    why = "I do not see why add() should add: its page says nothing of it."
+    lines = [line("Red.", SHOW, act("run_tests"), n=1), line(why, *handed_in, n=2)]
+    lines += [line(f"{n}. No.", n=n) for n in (3, 4, 5)]
+    assert job.run(job.errand(), *lines) == 0
+    outcome, diff = job.told
+    assert (outcome.exit, outcome.result["exit"], outcome.result["error"]["code"]) == (1, 1, 1)
+    assert "tests/test_calc.py" in diff
+    assert "+        self.assertEqual(add(2, 3), 5)" in outcome.red_test
+    if not handed_in:
+        assert outcome.answer == why
+        assert outcome.tried == ("tests.test_calc.CalcTest.test_add fails: AssertionError: -1 != 5",)
+
+
+def test_a_model_that_gives_up_is_told_in_its_words(job):
+    why = act("submit", summary="The page of add() says that it subtracts.")
+    assert job.run(job.errand(), line("No.", why, n=1), line("No.", why, n=2)) == 0
+    outcome, diff = job.told
+    assert (outcome.exit, diff) == (1, "")
+    assert outcome.result["error"]["message"] == "The model says: The page of add() says that it subtracts."
+
+
 def test_the_errands_budget_holds_whatever_the_settings_say(job, own_config, monkeypatch):
     own_config.write_text("[models.scripted]\nprice_in = 1.0\nprice_out = 5.0\nmax_output = 1000\n")
     monkeypatch.setenv("SWE_AGENT_BUDGET", "50")
