@@ -56,6 +56,14 @@ def entry(
     return None
 
 
+def untouched(files: Collection[str], changed: Collection[str]) -> str:
+    """The path of the changelog, if there is one and none of the `changed` paths has to do with it; else ""."""
+    folders = {each.casefold() for each in (*FOLDERS, "changelog")}
+    if any(FILES.fullmatch(path) or path.rpartition("/")[0].casefold() in folders for path in changed):
+        return ""
+    return min((path for path in files if FILES.fullmatch(path)), default="")
+
+
 def _towncrier(files: frozenset[str], read: Read, text: str, number: int) -> tuple[str, bytes] | None:
     for name in ("towncrier.toml", "pyproject.toml"):
         try:

@@ -37,6 +37,9 @@ class Draft:
         form = template.found(box.paths(base), lambda path: box.read(base, path))
         if self.number and (entry := self.outcome.changelog):
             notes = [*notes, f"The entry in {named(entry)} is no part of what was proven."]
+        if self.number and not self.outcome.changelog:
+            kept = changelog.untouched(box.paths(base), [change.path for change in box.changes(base, self.tree)])
+            flagged = dict(flagged) | ({kept: "has no entry for this change"} if kept else {})
         return body(self.outcome, self.number, box.diff(base, self.tree), flagged, form, notes)
 
 

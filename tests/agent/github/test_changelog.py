@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.github.changelog import entry
+from agent.github.changelog import entry, untouched
 
 KEEP = """\
 # Changelog
@@ -106,3 +106,12 @@ def test_hostile_words_are_plain():
     found = entry(data, data.get, "Let @ada <!-- x --> in\n## 1.0\n- [y](http://z) #9", 12, [])
     assert found is not None
     assert b"\n- Let ada in ## 1.0 - [y] (http://z) 9\n" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [("a.py", "CHANGES.rst"), ("CHANGES.rst", ""), ("changelog/12.bugfix.rst", ""), ("tests/news.py", "CHANGES.rst")],
+)
+def test_a_changelog_that_a_patch_leaves_alone_is_named(changed: str, said: str) -> None:
+    assert untouched(["src/changes.py", "CHANGES.rst", "a.py"], [changed]) == said
+    assert untouched(["src/changes.py", "a.py"], [changed]) == ""

@@ -206,6 +206,14 @@ def test_a_changelog_is_kept_as_the_repository_keeps_it(world: World) -> None:
     assert "The entry in `CHANGELOG.md` is no part of what was proven." in str(world.repo.pulls[0].body)
 
 
+def test_a_changelog_without_an_entry_is_to_be_looked_at(world: World) -> None:
+    world.base = world.push("main", {"CHANGES.rst": "Changes\n=======\n\n1.0\n---\n\n- First.\n"})
+    world.run()
+    assert "**Look first at**\n- `CHANGES.rst` has no entry for this change.\n- `core.py`" in str(
+        world.repo.pulls[0].body
+    )
+
+
 def test_a_second_run_after_a_crash_before_the_pull_request(world: World) -> None:
     world.hub.fault("POST", r"/pulls$", status=502, times=1)
     with pytest.raises(TryLater):
