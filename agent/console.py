@@ -32,6 +32,8 @@ from trajectories.records import Exit, Note, Reply, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
+FRAME = re.compile(r"\A<issue[^>]*>")
+"""What an issue stands in for a model: its title follows."""
 MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]not judged[/]"}
 ENDINGS = {
     "verified": "[bold green]Verified:[/] the patch solves the issue, and a test proves it.",
@@ -251,7 +253,8 @@ def _came_of(step: Step) -> str:
             return _first_line(step.observations[0].text)
         parts = (f"{part.replace('_', ' ')} {TOLD[getattr(verdict, part)]}" for part in PARTS)
         return f"{verdict.kind}: {', '.join(parts)}"
-    return _first_line("\n".join(observation.text for observation in reversed(step.observations)))
+    text = "\n".join(observation.text for observation in reversed(step.observations))
+    return _first_line(FRAME.sub("", text, count=1))
 
 
 def _first_line(text: str) -> str:

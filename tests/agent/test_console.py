@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console as RichConsole
 
 from agent.cli import fail
-from agent.console import Console
+from agent.console import Console, _came_of
 from agent.engine import Happening
 from agent.ledger import Price, Spent
 from agent.live import NARROW, Status, cost, tail, thousands
@@ -25,7 +25,7 @@ from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
 from trajectories.errors import Cancelled, SweAgentError
 from trajectories.journal import Journal
-from trajectories.records import Action, Exit, Usage, Verdict
+from trajectories.records import Action, Exit, Observation, Step, Usage, Verdict
 
 ESCAPE = "\x1b[31mred\x1b]0;title\x07\x1b[2J\x9b1m‮"
 USAGE = {"input_tokens": 1200, "output_tokens": 30, "cached_tokens": 600}
@@ -39,6 +39,11 @@ def engine(bench):
     engine = bench.engine()
     yield engine
     engine.close()
+
+
+def test_a_log_tells_an_issue_by_its_title():
+    framed = '<issue author="eve" trust="stranger">\nadd() subtracts\n\nMore.\n</issue>'
+    assert _came_of(Step("main", 1, "", "task", "t", None, (), (Observation(framed),))) == "add() subtracts"
 
 
 def drawn(status: Status, width: int) -> list[str]:
