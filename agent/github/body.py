@@ -28,6 +28,11 @@ SUITE = re.compile(
     r"The suite with the patch: (?:(?P<failed>\d+) failed, )?(?:\d+ errors?, )?(?:(?P<passed>\d+) passed)?"
 )
 NOT_RUN = re.compile(r"([^:\n]*): not run \((.*)\)", re.DOTALL)
+_ABSOLUTE = re.compile(
+    r"""(?P<quote>['"])/[^'"\n]*/(?P<quoted>[^'"/\n]+)(?P=quote)"""
+    r"""|(?:(?<![^\s=:;&|(>'"])|(?<=\s-[A-Za-z]))/(?!dev/)(?:(?:\\.|[^\s/'"=:\\])+/)+(?P<bare>(?:\\.|[^\s/'"=:;)\\])+)"""
+)
+"""A path on the machine where the tests ran, of which its last name is told."""
 PART = re.compile(r"^Only the \d+ tests that had passed|^The suite .*(?:not finished|timed out)")
 
 
@@ -77,6 +82,7 @@ def commands(outcome: Outcome) -> str:
     lines = list(outcome.result["verdict"]["commands"])
     if not lines or len(lines) > MOST_COMMANDS or not outcome.base:
         return ""
+    lines = [_ABSOLUTE.sub(lambda found: found["quoted"] or found["bare"], line) for line in lines]
     lines = _in_place([line for line in lines if line != "git apply patch.diff"], outcome.base[:12])
     if not lines or max(map(len, lines)) > LONGEST_COMMAND or sum(map(len, lines)) > LONGEST_COMMANDS:
         return ""
@@ -106,7 +112,7 @@ def cost(outcome: Outcome) -> str:
     took = f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.0f} s"
     paid = " (price unknown)" if usage["dollars"] is None else f" for {price(usage['dollars'])}"
     paid = paid if usage["calls"] and usage["dollars"] != 0 else ""
-    return f"Made by {who} in {took}{paid}. No person has looked at it yet."
+    return f"Made by {who} in {took}{paid}. It waits for a person's review."
 
 
 def price(dollars: float) -> str:

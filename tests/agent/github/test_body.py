@@ -104,7 +104,7 @@ pytest
 **Look first at**
 - `calc.py`, line 11 (in `add`): the largest of 2 places that change.
 
-Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. No person has looked at it yet."""
+Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It waits for a person's review."""
     )
 
 
@@ -214,7 +214,7 @@ def test_what_is_small_is_not_said_to_be_nothing(dollars, said):
     told = outcome()
     told = replace(told, result={**told.result, "usage": {**USAGE, "dollars": dollars}})
     assert f"Cost: {said}, 4 requests" in comments.answered(told)
-    assert (f" for {said}. No person" in body(told, 12, DIFF)) == bool(dollars)
+    assert (f" for {said}. It waits" in body(told, 12, DIFF)) == bool(dollars)
 
 
 def test_a_link_to_the_run_ends_its_sentence(monkeypatch):
@@ -222,6 +222,20 @@ def test_a_link_to_the_run_ends_its_sentence(monkeypatch):
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
     monkeypatch.setenv("GITHUB_RUN_ID", "77")
     assert comments.died().endswith(" says why.\n\n[Its run](https://github.com/octo/calc/actions/runs/77).")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("/home/ada/.venv/bin/python -m pytest tests/test_a.py", "python -m pytest tests/test_a.py"),
+        ("PYTHONPATH=/home/ada/x/src:/srv/y '/home/ada l/pytest' -k 'a/b'", "PYTHONPATH=src:y pytest -k 'a/b'"),
+        ("cc -I/home/ada/inc a.c && /home/ada\\ l/bin/run >/dev/null", "cc -Iinc a.c && run >/dev/null"),
+        ("./run a/b/c https://example.org/a/b", "./run a/b/c https://example.org/a/b"),
+    ],
+    ids=["program", "words", "joined", "none"],
+)
+def test_no_path_of_somebodys_machine_is_told(given, told):
+    assert f"\n{told}\n" in commands(outcome({"commands": (given,)}))
 
 
 def test_what_to_look_at_first_is_in_order():
@@ -265,7 +279,7 @@ def test_nothing_pushes_a_file_that_runs_by_itself_out():
         assert len(text) < 60_000
         assert [path for path in [*paths, "zz/conftest.py"] if f"`{path}`" not in text] == []
         assert "- and 95 more" in text
-        assert text.endswith("No person has looked at it yet.")
+        assert text.endswith("It waits for a person's review.")
 
 
 def test_the_template_is_filled_and_nothing_is_ticked():
@@ -306,7 +320,7 @@ pytest
 
 ---
 
-Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. No person has looked at it yet."""
+Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It waits for a person's review."""
     )
 
 
