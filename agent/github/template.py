@@ -10,7 +10,8 @@ from agent.github.neutral import code, neutral, seen
 
 FOLDERS = (".github/", "", "docs/")
 """Where GitHub looks, first that has one."""
-LARGEST = 20_000
+LARGEST, LONGEST_PLACEHOLDER = 20_000, 200
+"""Bytes, and characters."""
 KINDS = (
     ("proof", r"\btest|\bverif|\bvalidat|\bqa\b|how (?:has|was|to)|\bproof\b|\breproduc"),
     ("look", r"\breviewer|\badditional|anything else|\bnotes?\b|\bremarks?\b"),
@@ -30,9 +31,11 @@ NOT_OURS = re.compile(
 )
 _BOX = re.compile(r"(\s*(?:[-*+]|\d+[.)])\s+)\[[ xX]\]\s*(.*)")
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*")
+_BOLD = re.compile(r"(\*\*|__)(?!\s)([^*_]+?)(\1|:\1|\1:)")
+_UNDERLINED = re.compile(r"(?m)^(?P<title>[^\s#>|*+\-].*)\n(?P<mark>=+|-+)[ \t]*$")
 _PLACEHOLDER = re.compile(
     r"[\s>*_-]*(?:fix(?:e[sd])?|clos(?:e[sd]?)?|resolv(?:e[sd]?)?|refs?|related to|issue)\b[\s:]*(?:issue\s*)?#?\s*"
-    r"(?:\(?issue(?: ?number)?\)?|\[?issue\]?|x{2,}|n+|_+|\d+|\.{3}|<[^>]*>|\(#?[\w ]*\))?[\s.*_]*",
+    r"(?:\(?issue(?: ?number)?\)?|\[?issue\]?|x{2,}|n+|_+|\d+|\.{3}|<[^>]*>|\(#?[\w ]*\))?[\s.*_]*(?:\([^()]*\))?\s*",
     re.IGNORECASE,
 )
 _LINK = re.compile(r"\[([^\[\]]{1,200})\]\(((?:https?://|\.{0,2}/)?[\w./%#?=&~-]{1,300})\)")
@@ -69,8 +72,6 @@ def filled(template: str, parts: Mapping[str, str]) -> str:
     left = {name: text for name, text in parts.items() if text}
     if not any(_takes(section.heading, {"look": ""}) for section in sections):
         left["proof"] = "\n\n".join(filter(None, [left.pop("proof", ""), left.pop("look", "")]))
-    if sections[1:] and "cost" in left:
-        left["cost"] = f"---\n\n{left['cost']}"
     written = []
     for section in sections:
         own = _takes(section.heading, left)
@@ -84,13 +85,15 @@ def filled(template: str, parts: Mapping[str, str]) -> str:
         written.append("\n\n".join(filter(None, [*heading, *ours, "\n".join(lines).strip("\n")])))
     first = [left[name] for name in ("fixes", "what") if name in left]
     last = [left[name] for name in ("proof", "look", "cost") if name in left]
-    return "\n\n".join(filter(None, [*first, *written, *last]))
+    rule = ["---"] if sections[1:] and last else []
+    return "\n\n".join(filter(None, [*first, *written, *rule, *last]))
 
 
 def _sections(text: str) -> list[Section]:
     sections = [Section("")]
-    for line in text.split("\n"):
-        if _HEADING.fullmatch(line.strip()):
+    underlined = _UNDERLINED.sub(lambda match: f"{'#' if match['mark'][0] == '=' else '##'} {match['title']}", text)
+    for line in underlined.split("\n"):
+        if _HEADING.fullmatch(line.strip()) or _BOLD.fullmatch(line.strip()):
             sections.append(Section(line.strip()))
         else:
             sections[-1].lines.append(line)
@@ -106,12 +109,17 @@ def _takes(heading: str, left: Mapping[str, str]) -> str:
 
 
 def _keeps(line: str, answered: bool, left: Mapping[str, str]) -> bool:
-    """Of a section that is answered, only boxes stay: the rest asks for the answer."""
-    return bool(_BOX.fullmatch(line)) if answered else not _is_placeholder(line)
+    """Of a section that is answered, only boxes and tables stay: the rest asks for the answer."""
+    stays = not answered or bool(_BOX.fullmatch(line)) or line.lstrip().startswith("|")
+    return stays and not _is_placeholder(line)
 
 
 def _is_placeholder(line: str) -> bool:
-    """`Fixes #(issue)`, where a number was to be put."""
+    """`Fixes #(issue)`, where a number was to be put, with or without a box."""
+    if match := _BOX.fullmatch(line):
+        line = match[2]
+    if len(line) > LONGEST_PLACEHOLDER:
+        return False
     return bool("#" in line or "issue" in line.lower()) and bool(_PLACEHOLDER.fullmatch(line)) and bool(line.strip())
 
 
@@ -119,10 +127,18 @@ def _tamed(line: str) -> str:
     """A line of the template's with its form, and nothing that GitHub acts on."""
     if match := _HEADING.fullmatch(line):
         return f"{match[1]} {_words(match[2])}"
+    if match := _BOLD.fullmatch(line):
+        return f"**{_words(match[2].rstrip(': '))}**"
+    if line.lstrip().startswith("|"):
+        return f"| {' | '.join(map(_cell, line.strip().strip('|').split('|')))} |"
     if match := _BOX.fullmatch(line):
         return f"{match[1]}[ ] {_words(match[2])}".rstrip()
     match = re.match(r"(\s*(?:[-*+]|\d{1,3}[.)]|>)?\s*)(.*)", line)
     return f"{match[1][:20]}{_words(match[2])}".rstrip() if match and match[2] else ""
+
+
+def _cell(text: str) -> str:
+    return text.strip() if re.fullmatch(r":?-+:?", text.strip()) else _words(text.strip())
 
 
 def _words(text: str) -> str:
