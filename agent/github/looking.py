@@ -13,7 +13,7 @@ from agent.github.neutral import named, neutral
 if TYPE_CHECKING:
     from agent.github.handover import Outcome
 
-MOST, LONGEST = 8, 500
+MOST, LONGEST = 8, 400
 """Lines beside those on files that run by themselves, and characters of others' words in one."""
 ROUTINE = re.compile(
     r"The suite with|Only the \d+ tests|Run first, |The test command did not end|The code under test runs|No test ran|"

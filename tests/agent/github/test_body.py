@@ -270,7 +270,7 @@ def test_nothing_pushes_a_file_that_runs_by_itself_out():
     verdict: dict[str, Any] = {
         **{key: [f"{n}: {long}" for n in range(50)] for key in ("tests", "lost", "contradicted", "notes")},
         "checks": [f"{n}{long}: nothing new" for n in range(50)],
-        "commands": ["x" * 666] * 12,
+        "commands": ["x" * 333] * 12,
     }
     hostile = outcome(verdict, cause=long, change=long, model="x" * 900, attempts=(long, long))
     diff = DIFF.replace("def add", f"def {'a' * 9_000}").replace("new file mode 100644\n", "")
