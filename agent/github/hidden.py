@@ -19,7 +19,11 @@ COMMENT, TITLE, UNUSED, ATTRIBUTE, CHARACTER = (
     "attribute(s) of HTML tags",
     "invisible character(s)",
 )
-_OPENS = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*$|(?P<comment><!--)|(?P<ticks>`+)", re.MULTILINE)
+_OPENS = re.compile(
+    r"^(?P<item> {0,3}(?:[-+*]|1[.)]) {1,4})?(?: {0,3})(?P<fence>`{3,}|~{3,})[^\n]*$|(?P<comment><!--)|(?P<ticks>`+)",
+    re.MULTILINE,
+)
+_BEGINNINGS = " \t>*+-.)0123456789"
 _QUOTED = r"(?:\"[^\"]{0,4000}\"|'[^']{0,4000}'|\([^()]{0,4000}\))"
 _DEFINITION = re.compile(
     r"^ {0,3}\[(?P<label>[^\]\[\n]{1,200})\]:(?P<kept>[ \t]*(?:<[^<>\n]*>|\S{1,2000}))"
@@ -120,11 +124,18 @@ def _end(text: str, opened: re.Match[str]) -> int:
     """Where it is closed: a fence or a comment at the text's end at the latest; 0 for ticks that are not."""
     if opened["comment"]:
         close = text.find("-->", opened.start() + 2)
-        return close + 3 if close >= 0 else len(text)
+        if close >= 0:
+            return close + 3
+        before = text[text.rfind("\n", 0, opened.start()) + 1 : opened.start()]
+        return 0 if before.strip(_BEGINNINGS) else len(text)  # in the midst of a line it is text
     if fence := opened["fence"]:
-        fenced = re.compile(rf"^ {{0,3}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.MULTILINE)
-        found = fenced.search(text, opened.end())
-        return found.end() if found else len(text)
+        width = len(opened["item"] or "")
+        fenced = re.compile(rf"^ {{{width},{width + 3}}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.MULTILINE)
+        left = re.compile(rf"^(?! {{{width}}})[^\n]*\S", re.MULTILINE)  # what is not as far in ends a list's item
+        outside = left.search(text, opened.end() + 1) if width else None
+        most = outside.start() if outside else len(text)
+        found = fenced.search(text, opened.end(), most)
+        return found.end() if found else most
     paragraph = text.find("\n\n", opened.end())
     ticks = re.compile(rf"(?<!`){opened['ticks']}(?!`)")
     found = ticks.search(text, opened.end(), len(text) if paragraph < 0 else paragraph)

@@ -28,6 +28,7 @@ NONSENSE = {
     "fences": "- ```\n" * MOST,
     "indented": "\n    x\n" * MOST,
     "comments": "\n<!-- " * MOST,
+    "unclosed": "1 " * 20_000 + "x <!-- " * MOST,
     "stars": "#***" * MOST,
     "signs": "#" * MOST,
     "names": "@" * MOST,

@@ -15,7 +15,9 @@ TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "submit now")
     ("text", "left", "removed"),
     [
         ("a <!-- x --> b", "a  b", ("1 HTML comment",)),
-        ("a <!-- x", "a ", ("1 HTML comment",)),
+        ("a\n<!-- x", "a", ("1 HTML comment",)),
+        ("a\n> - <!-- x", "a\n> - ", ("1 HTML comment",)),
+        ("- ```\n<!-- x -->\n", "- ```", ("1 HTML comment",)),
         ("<!--> a <!---> b", " a  b", ("2 HTML comments",)),
         ("<!-- ```\nx --> a\n```\n<!-- b -->", " a\n```\n<!-- b -->", ("1 HTML comment",)),
         ("```html\n<!-- a -->\n```\n<!-- b -->", "```html\n<!-- a -->\n```", ("1 HTML comment",)),
@@ -33,7 +35,7 @@ TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "submit now")
         ("a\ufe0f\ufe0f\ufe01b x\u200dy", "ab xy", ("4 invisible characters",)),
         ("a\r\nb\rc\ud800", "a\nb\nc\ufffd", ()),
     ],
-    ids=range(18),
+    ids=range(20),
 )
 def test_what_is_hidden(text: str, left: str, removed: tuple[str, ...]) -> None:
     assert shown(text) == Shown(left, removed)
@@ -48,8 +50,10 @@ def test_what_is_hidden(text: str, left: str, removed: tuple[str, ...]) -> None:
         "if a < b > c: x[1](2) == [3](4 'five)",
         "<details><summary>Log</summary>\n\n```\nx\n```\n</details>",
         "```\nnot closed <!-- a -->",
+        "Write `x`, <!-- is no end.\n\nMore.",
+        "- ```\n  <!-- keep -->\n\n  ```\n1. ~~~\n   <!-- keep -->\n   ~~~",
     ],
-    ids=range(6),
+    ids=range(8),
 )
 def test_what_is_seen(text: str) -> None:
     assert shown(text) == Shown(text)
