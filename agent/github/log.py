@@ -72,7 +72,7 @@ def harmlessly(work: Callable[[], int]) -> int:
                 return work()
             except (SweAgentError, OSError) as error:
                 return failed([], error)
-        except Exception:
+        except Exception:  # noqa: BLE001  (told by its traceback)
             traceback.print_exc()
             return 1
 
