@@ -171,7 +171,8 @@ def test_template_and_changelog_are_kept_to(person: Person):
     told = person.fix(base=base)
     (pull,) = person.pulls
     assert told["exit"] == 0
-    assert pull.body.startswith(f"## What\n\n{SUMMARY}\n\nFixes #1.\n\n## Checklist\n\n- [ ] Signed\n\n---\n\n**Proof:**")
+    text = f"## What\n\n{SUMMARY}\n\nFixes #1.\n\n## Checklist\n\n- [ ] Signed\n\n---\n\n**Proof:**"
+    assert pull.body.startswith(text)
     assert "CHANGELOG" not in told["patch"]
     changed = person.git("show", f"{pull.head}:CHANGELOG.md")
     assert changed == CHANGES.replace("loud.\n", "loud.\n- Add instead of subtracting.\n").strip()
