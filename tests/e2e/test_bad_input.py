@@ -44,7 +44,7 @@ def fixing(machine):
         (["--repo", "{repo}", "--issue-file", "/nowhere"], 2, "cannot be read"),
         (["--repo", "{repo}"], 2, "No issue was given"),
         (["--repo", "{repo}", "--text", "a", "--issue-file", "{latin}"], 2, "--issue-file and --text"),
-        (["--repo", "{repo}", "--issue", "https://example.org/x"], 2, "not the address of an issue. Give"),
+        (["--repo", "{repo}", "--issue", "https://example.org/x"], 2, "not the address of an issue"),
         (["--repo", "{repo}", "--text", "x", "--strategy", "magic"], 2, "no strategy named 'magic'"),
         (["--repo", "{repo}", "--text", "x", "--workspace", "cloud"], 2, "workspace"),
         (["--repo", "{repo}", "--text", "x", "--budget", "-1"], 2, "budget"),
