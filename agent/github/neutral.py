@@ -51,7 +51,7 @@ def _once_plain(text: str) -> str:
     line = re.sub(r"\b(GH)-(?=\d)", r"\1 ", line, flags=re.IGNORECASE)
     line = _TRAILER.sub(r"\1", line)
     line = re.sub(r"(?<=[-*+.)] )\[([ x])\]", r"(\1)", line, flags=re.IGNORECASE)  # a box would be ticked
-    line = _SKIPS.sub(r"(\1)", line).replace("](", "] (")
+    line = re.sub(r"(?<=[-*+] )\[([xX])\]", r"(\1)", _SKIPS.sub(r"(\1)", line)).replace("](", "] (")
     return re.sub(r"^\s*(\[[^\[\]]*\]):", r"\1 :", line).strip()
 
 

@@ -168,13 +168,14 @@ def test_words_stay_readable(said, shown):
         ("Let @property be read #12", "Let property be read 12"),
         ("x [skip ci]", "x (skip ci)"),
         ("Return [] instead of x[0], not dict[str, int]", "Return [] instead of x[0], not dict[str, int]"),
+        ("- [x] I agree", "- (x) I agree"),
         ("[a]: http://x [a](http://y)", "[a] : http://x [a] (http://y)"),
         ("See https://github.com/octo/calc/issues/9", "See octo/calc 9"),
         ("Signed-off-by: Ada <a@b.c>", "Signed-off-by Ada <ab.c>"),
         ("fixes #@12, Fixes #@#@99", "fixes 12, Fixes 99"),
         ("Closes https://github.com/octo/calc/issues/#9", "Closes octo/calc 9"),
     ],
-    ids=["calls", "skip", "brackets", "links", "url", "trailer", "signs", "url's sign"],
+    ids=["calls", "skip", "brackets", "box", "links", "url", "trailer", "signs", "url's sign"],
 )
 def test_a_title_stays_readable(said, shown):
     assert plain(said) == shown
