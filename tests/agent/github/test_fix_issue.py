@@ -48,7 +48,7 @@ def test_an_issue_with_its_discussion_becomes_a_patch(
     places = "--repo", job.repository, "--base", "HEAD", "--model", model, "--workspace", "local", "--test", UNITTEST
     assert run("fix", "--issue", old, *places, "--json") == 0
     told = capsys.readouterr()
-    assert f"{old} has moved to {issue.url}." in told.err
+    assert f"{old} has moved to {issue.url}." in " ".join(told.err.split())
     result = json.loads(told.out)
     trajectory = read(tmp_path / "state" / "runs" / result["run"])
     assert trajectory.run is not None
@@ -83,6 +83,7 @@ def test_places_that_only_a_comment_names(hub: Hub, repo: Repo, job: Job, capsys
 
 
 def test_a_wait_for_github_can_be_ended(hub: Hub, repo: Repo, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background begin with it ignored
     issue = repo.issue("add() subtracts", author="mallory")
     hub.secondary("GET", r"/issues/1$", retry_after=59, times=9)
 
@@ -95,4 +96,5 @@ def test_a_wait_for_github_can_be_ended(hub: Hub, repo: Repo, job: Job, capsys: 
     thread.start()
     assert run("fix", "--issue", issue.url, "--repo", job.repository) == 130
     thread.join()
+    signal.signal(signal.SIGINT, before)
     assert "Interrupted." in capsys.readouterr().err
