@@ -19,6 +19,7 @@ from tests.agent.github.solving import FILES, TEST, UNITTEST
 from tests.conftest import git
 from tests.github import Hub, Issue, Pull, Repo
 from trajectories.errors import SweAgentError
+from trajectories.journal import first_record, read
 
 SUMMARY = "`add` subtracted its second argument. It now adds it."
 EDIT = ("edit", {"path": "calc.py", "old": "return a - b", "new": "return a + b"})
@@ -66,7 +67,8 @@ class Person:
 
     @property
     def runs(self) -> list[Path]:
-        return sorted((self.state / "runs").glob("*"))
+        """Oldest first; two of one second have names in any order."""
+        return sorted((self.state / "runs").glob("*"), key=lambda run: first_record(read(run), run).at)
 
     @property
     def pulls(self) -> list[Pull]:

@@ -242,10 +242,10 @@ def test_what_was_not_committed_is_in_no_pull_request(person: Person, monkeypatc
         told = person.resume(pr=True)
         assert (told["exit"], told["error"]["message"]) == (2, "This run began with changes that are not committed.")
         monkeypatch.setenv("SWE_AGENT_PR", "1")
-        assert person.fix(EDIT, SUBMIT, pr=False)["exit"] == 6
+        told = person.fix(EDIT, SUBMIT, pr=False)
     finally:
         git(person.clone, "checkout", "-q", "--", ".")
-    assert read(person.runs[-1]).run.base.changes == 0
+    assert (told["exit"], read(Path(told["directory"])).run.base.changes) == (6, 0)
 
 
 def test_a_patch_that_may_not_be_published_is_told_each_time_and_noted_once(person: Person, monkeypatch):
