@@ -101,11 +101,17 @@ def test_any_bytes_pass_through(lasting: Callable[[str], Shell], program: str, d
     assert (ran.output, ran.code, ran.restarted) == (data, 0, False)
 
 
+ALIVE = "\\command echo alive"
+
+
 @pytest.mark.parametrize("program", ["bash", "sh"])
 @given(text=st.text(st.sampled_from("'\"\\`$(){}[];&|<>\n #!*?~=aE:"), max_size=30))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_syntax_leaves_a_shell_that_answers(lasting: Callable[[str], Shell], program: str, text: str) -> None:
     shell = lasting(program)
     shell.run(text, timeout=5)
-    # What the text put in the background may still be writing.
-    assert b"alive\n" in shell.run("\\command echo alive").output
+    ran = shell.run(ALIVE)
+    if ran.restarted:  # bash 5.2 dies of some of these with its next command: SIGABRT after `?\\"<(`
+        assert ran.code in (134, 139)
+        ran = shell.run(ALIVE)
+    assert b"alive\n" in ran.output  # what the text put in the background may still be writing
