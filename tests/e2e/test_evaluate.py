@@ -267,6 +267,7 @@ def halted(judge: Judge) -> Iterator[tuple[Judge, list[str], subprocess.Popen[st
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # ignored in the background
         ) as process,
         fifo.open("w"),  # waits until the test reads
     ):
