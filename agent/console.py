@@ -21,6 +21,7 @@ from rich.text import Text
 from aci.view import clean
 from agent.best import PARTS, TOLD, verdict_of
 from agent.engine import Engine, Happening
+from agent.frames import unframed
 from agent.ledger import Spent
 from agent.live import FRAMES_PER_SECOND, Status, cost, numbered, thousands
 from agent.solve import Result
@@ -32,7 +33,6 @@ from trajectories.records import Exit, Note, Reply, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
-FRAME = re.compile(r"\A<issue[^>]*>")
 """What an issue stands in for a model: its title follows."""
 MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]not judged[/]"}
 ENDINGS = {
@@ -254,7 +254,7 @@ def _came_of(step: Step) -> str:
         parts = (f"{part.replace('_', ' ')} {TOLD[getattr(verdict, part)]}" for part in PARTS)
         return f"{verdict.kind}: {', '.join(parts)}"
     text = "\n".join(observation.text for observation in reversed(step.observations))
-    return _first_line(FRAME.sub("", text, count=1))
+    return _first_line(unframed(text))
 
 
 def _first_line(text: str) -> str:

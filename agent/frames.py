@@ -6,6 +6,7 @@ import re
 
 GAP = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
 """What a reader does not see, or takes for nothing."""
+_ISSUE = re.compile(r"\A<issue[^>]*>")
 
 
 def guard(*names: str, ends: bool = False) -> re.Pattern[str]:
@@ -13,3 +14,8 @@ def guard(*names: str, ends: bool = False) -> re.Pattern[str]:
     time that grows with the text's length alone."""
     slash = rf"/{GAP}" if ends else rf"(?:/{GAP})?"
     return re.compile(rf"<(?={GAP}{slash}(?:{'|'.join(names)})\b)", re.IGNORECASE)
+
+
+def unframed(text: str) -> str:
+    """An issue without the mark that it begins with, for people."""
+    return _ISSUE.sub("", text)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.view import clean
+from agent.frames import unframed
 from agent.tui.blocks import Block, folded, gap, said, source
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ Outputs = Callable[[int], str]
 """The whole output kept under a number."""
 CODE = ("content", "new", "old", "text", "patch", "code")
 """Arguments that are files' texts."""
-ISSUE = re.compile(r"<issue[^>]*>")
 BY_HAND = 12
 """Lines of an output that a user asked for by hand which are shown unopened."""
 
@@ -137,7 +136,7 @@ def _remark(author: str, text: str, pen: Pen) -> list[Strip]:
     lines = text.count("\n") + 1
     more = f" ({lines} lines)" if lines > 1 else ""
     who = "told the model" if author in ("task", "user", "host") else author
-    text = ISSUE.sub("", text, count=1) if text.startswith("<issue") else text
+    text = unframed(text)
     style = "warning" if author in ("safety", "stuck") else "muted"
     return [pen.line((f"{pen.sign('·', '-')} {who}{more}: {first_line(text)}", style), indent=2)]
 

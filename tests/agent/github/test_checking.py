@@ -92,7 +92,7 @@ REFUSED: list[tuple[str, Mapping[str, File | None], str]] = [
     ("git's folder on macOS", {".g\u200cit/config": b"x\n"}, "git and GitHub take settings from it"),
     ("traversal", {"../../etc/passwd": b"x\n"}, "the path leads out of the repository"),
     ("absolute", {"/etc/passwd": b"x\n"}, "the path leads out of the repository"),
-    ("link", {"key": ("120000", b"/root/.ssh/id_rsa")}, "it is a link"),
+    ("link", {"key": ("120000", b"/home/ada/.ssh/id_rsa")}, "it is a link"),
     ("link changed", {"latest": ("120000", b"/etc/passwd")}, "it is a link"),
     ("link becomes file", {"latest": b"x\n"}, "it is a link"),
     ("link removed", {"latest": None}, "it is a link"),
