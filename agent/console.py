@@ -22,14 +22,13 @@ from aci.view import clean
 from agent.best import PARTS, TOLD, verdict_of
 from agent.engine import Engine, Happening
 from agent.frames import unframed
-from agent.ledger import Spent
 from agent.live import FRAMES_PER_SECOND, Status, cost, numbered, thousands
 from agent.solve import Result
 from agent.summary import as_json
 from agent.task import describe
 from agent.terminal import LOG_WIDTH, Rich, moves
 from trajectories.errors import SweAgentError
-from trajectories.records import Exit, Note, Reply, Step, Turn, Verdict
+from trajectories.records import Exit, Note, Reply, Spent, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)

@@ -13,7 +13,7 @@ from html import escape
 
 from aci.graph.surroundings import RELATIONS, TITLES, Seen
 from aci.view import clean
-from agent.pages import beginning, part
+from trajectories.pages import beginning, part
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 224, 40, 56, 10, 20
 """Of a box, and between boxes."""

@@ -11,7 +11,7 @@ from math import ceil
 from threading import Lock
 
 from trajectories.errors import BudgetStop
-from trajectories.records import Hold, Settle, Usage
+from trajectories.records import Hold, Settle, Spent, Usage
 
 PICO = 10**12
 UNKNOWN = 0.1
@@ -57,21 +57,6 @@ def _pico(dollars_per_million: float) -> int:
 
 def dollars(pico: int) -> float:
     return pico / PICO
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a run came to; `dollars` is null when a request had no price."""
-
-    dollars: float | None
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    calls: int
-    held_tokens: int = 0
-    """Of requests in flight, or whose answer was never seen: they count against `max_tokens` and the budget."""
-    held_dollars: float = 0.0
-    """Of requests in flight, which `dollars` holds too; a request whose answer was never seen counts as spent."""
 
 
 class Ledger:

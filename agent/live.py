@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
     from agent.engine import Engine, Happening
-    from agent.ledger import Spent
-    from trajectories.records import Step
+    from trajectories.records import Spent, Step
 
 TAIL = 4000
 """Characters of a streaming reply that are kept: no terminal is so wide that it shows half a key at their beginning."""

@@ -22,7 +22,6 @@ from aci.repository import Repository
 from aci.view import mask
 from agent.engine import Engine, Happening, Token, check_models, known_secrets
 from agent.host_edits import taken_over
-from agent.ledger import Spent
 from agent.limiter import Limiter
 from agent.outcome import Outcome
 from agent.settings import Settings, load_settings
@@ -44,7 +43,7 @@ from trajectories.errors import (
 )
 from trajectories.journal import Journal, first_record, read, write_durably
 from trajectories.plugins import find
-from trajectories.records import Exit, Issue, Note, Patch, Run, Step, Turn, Verdict
+from trajectories.records import Exit, Issue, Note, Patch, Run, Spent, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 

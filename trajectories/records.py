@@ -97,6 +97,21 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run came to; `dollars` is null when a request had no price."""
+
+    dollars: float | None
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    calls: int
+    held_tokens: int = 0
+    """Of requests in flight, or whose answer was never seen: they count against `max_tokens` and the budget."""
+    held_dollars: float = 0.0
+    """Of requests in flight, which `dollars` holds too; a request whose answer was never seen counts as spent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Patch:
     """A diff against the base in two parts; predictions carry `source` only."""
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from agent.batch.survey import Case, Localized, Survey
 from agent.batch.telling import clock, line, money
 from agent.live import thousands
-from agent.pages import beginning, part
+from trajectories.pages import beginning, part
 
 MEANINGS = {
     "verified": "a test proves the patch",

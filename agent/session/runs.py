@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.ledger import Ledger, Spent
+from agent.ledger import Ledger
 from trajectories.journal import first_record, read
-from trajectories.records import Exit, Reply
+from trajectories.records import Exit, Reply, Spent
 
 if TYPE_CHECKING:
     from agent.session.session import Session

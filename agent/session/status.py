@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from agent.ledger import Spent
-    from trajectories.records import Verdict
+    from trajectories.records import Spent, Verdict
 
 State = Literal["idle", "working", "asking", "paused"]
 

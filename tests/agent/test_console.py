@@ -17,7 +17,7 @@ from rich.console import Console as RichConsole
 from agent.cli import fail
 from agent.console import Console, _came_of
 from agent.engine import Happening
-from agent.ledger import Price, Spent
+from agent.ledger import Price
 from agent.live import NARROW, Status, cost, tail, thousands
 from agent.run import runs
 from agent.solve import result
@@ -25,7 +25,7 @@ from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
 from trajectories.errors import Cancelled, SweAgentError
 from trajectories.journal import Journal
-from trajectories.records import Action, Exit, Observation, Step, Usage, Verdict
+from trajectories.records import Action, Exit, Observation, Spent, Step, Usage, Verdict
 
 ESCAPE = "\x1b[31mred\x1b]0;title\x07\x1b[2J\x9b1m‮"
 USAGE = {"input_tokens": 1200, "output_tokens": 30, "cached_tokens": 600}

@@ -14,7 +14,6 @@ from textual.widgets import Input, TextArea
 
 from agent.approvals import Approval
 from agent.engine import Happening
-from agent.ledger import Spent
 from agent.session.events import Asked, Began, Ended, Event, Happened, Stepped, Stopped, Told
 from agent.session.preferences import Preferences
 from agent.session.status import ChangedFile, State, Status
@@ -34,6 +33,7 @@ from trajectories.records import (
     Patch,
     Reply,
     Run,
+    Spent,
     Step,
     Turn,
     Verdict,

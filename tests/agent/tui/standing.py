@@ -10,8 +10,8 @@ from typing import Any
 from textual.app import App
 from textual.pilot import Pilot
 
-from agent.ledger import Spent
 from agent.session.status import ChangedFile, Status
+from trajectories.records import Spent
 
 STATUS = Status(
     state="idle",

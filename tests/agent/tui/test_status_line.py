@@ -6,11 +6,11 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from agent.ledger import Spent
 from agent.session.status import Status
 from agent.tui import theme
 from agent.tui.status import StatusLine, clock, line
 from tests.agent.tui.standing import running, status
+from trajectories.records import Spent
 
 
 def spent(dollars: float | None) -> Spent:

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 def part(name: str) -> str:
     """A file that lies here."""
-    return files("agent.pages").joinpath(name).read_text("utf-8")
+    return files("trajectories.pages").joinpath(name).read_text("utf-8")
 
 
 def beginning(title: str, style: str, script: str = "") -> str:

@@ -1,0 +1,49 @@
+"""A run as reports, exports and comparisons read it: its records, its files, and what a model was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trajectories.records import Spent
+from trajectories.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from trajectories.trees import Trees
+
+Message = dict[str, Any]
+"""One of a conversation, in OpenAI's chat form."""
+Requests = Callable[[str], Iterator[Sequence[Message]]]
+
+
+def nothing_sent(branch: str) -> Iterator[Sequence[Message]]:
+    """Of a run that somebody else recorded nobody knows what was sent."""
+    return iter(())
+
+
+@dataclass(frozen=True)
+class Material:
+    """A run to be read, never written to. `name` is the run's, or the file's of a trajectory of another program's,
+    which has neither `directory` nor `trees`.
+
+    `requests(branch)` gives what each ask of the branch was sent, in order; the last reply is not in them.
+    """
+
+    name: str
+    trajectory: Trajectory
+    spent: Spent
+    directory: Path | None = None
+    trees: Trees | None = None
+    requests: Requests = nothing_sent
+
+    @property
+    def is_ours(self) -> bool:
+        return self.directory is not None
+
+    def output(self, number: int) -> bytes:
+        """The whole output at `out:number`. Raises FileNotFoundError where there is none."""
+        if self.directory is None:
+            raise FileNotFoundError(f"out:{number}")
+        return (self.directory / "out" / str(number)).read_bytes()
