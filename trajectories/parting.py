@@ -1,0 +1,212 @@
+"""Where two runs part: their steps compared in pairs. Trees, success and exit codes count exactly; text counts after
+masking what no two runs share (times, durations, addresses, temporary paths, process ids, ports).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Literal
+
+from trajectories.records import Action, Observation, Reply, Step
+from trajectories.trajectory import Trajectory
+
+What = Literal["tree", "ok", "exit", "text", "action", "reply", "missing"]
+REPLAY = "replay"
+"""Kind of the note that names the run of which this one is a replay."""
+PARTED = "parted"
+"""Kind of the note after a step of a replay that differs: what follows goes on from the recorded tree."""
+MOST = 2_000
+"""Characters of a side that a difference shows."""
+AROUND = 200
+"""Of them, those before the first that differs."""
+JUDGED = ("kind", "red", "green", "red_again", "no_loss")
+"""What of a verdict is compared exactly."""
+PROOF = "proof"
+MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
+CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
+UNITS = "ns|us|µs|ms|s|sec|secs|seconds?|minutes?|mins?|hours?|h"
+
+MASKS = tuple(
+    (re.compile(pattern), put)
+    for pattern, put in (
+        (r"\[This run was interrupted and resumed in a new workspace:[^\]]*\]\n?", ""),
+        (rf"\b\d{{4}}-\d\d-\d\d(?:[T ]{CLOCK}(?: ?(?:Z|[+-]\d\d:?\d\d))?)?", "<time>"),
+        (rf"\b(?:(?:{DAYS})\w{{0,6}},? )?\d{{1,2}} (?:{MONTHS})\w{{0,6}} \d{{4}}\b", "<time>"),
+        (rf"\b(?:(?:{DAYS})\w{{0,6}},? )?(?:{MONTHS})\w{{0,6}} {{1,2}}\d{{1,2}}\b(?:,? \d{{4}}\b)?", "<time>"),
+        (rf"(?<![\w:./-]){CLOCK}(?: ?[AP]M\b)?(?![\w:])(?: (?:UTC|GMT|CES?T|[+-]\d{{4}})(?: \d{{4}})?)?", "<time>"),
+        (r"\b1\d{9}(?:\d{3})?(?:\.\d{1,9})?\b", "<time>"),
+        (rf"\b(?:\d{{1,9}}m)?\d{{1,9}}(?:\.\d{{1,9}})?(?:e-?\d\d)? ?(?:{UNITS})\b", "<duration>"),
+        (r"\b0x[0-9a-fA-F]{4,}\b", "<address>"),
+        (r"\bswe-agent-local-\w+/[0-9a-f]{8}\b", "<workspace>"),
+        (r"(?:/private)?/(?:var/folders/\w+/\w+/T|var/tmp|tmp|dev/shm)/[^\s/'\"`:;,()<>\]}]*(?:<workspace>)?", "<tmp>"),
+        (r"\bpytest-of-\w+/pytest-\d+", "<tmp>"),
+        (r"\btmp[a-z0-9_]{8}\b", "<tmp>"),
+        (r"\b((?i:p?pid|process(?: id)?))([ =:#]{1,3})\d+", r"\1\2<pid>"),
+        (r"(?m)^(\[\d+\][+-]?) +\d+", r"\1 <pid>"),
+        (r"(\b\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]{2,39}\]|\blocalhost):\d{1,5}\b", r"\1:<port>"),
+        (r"\b((?i:port))([ =:#]{1,3})\d+", r"\1\2<port>"),
+        (r"\bout:\d+", "out:<n>"),
+    )
+)
+"""In turn: earlier ones hide what later ones would take for something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Of step `n` of `branch`; a side is empty where the run has no such step. Text is as recorded: clean it before a
+    terminal."""
+
+    branch: str
+    n: int
+    what: What
+    left: str
+    right: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.branch}#{self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """`same` steps agree in all but masked text; `first` of the `differences` in the order of the left run. `texts` are
+    of steps where nothing but text differs."""
+
+    same: int
+    first: Difference | None
+    differences: tuple[Difference, ...]
+    texts: tuple[Difference, ...]
+
+
+def replay_of(trajectory: Trajectory) -> str:
+    """The run of which this one is a replay; "" for any other."""
+    return next((str(note.data.get("run", "")) for note in trajectory.notes if note.kind == REPLAY), "")
+
+
+def parting(left: Trajectory, right: Trajectory) -> Parting:
+    """Compare step `branch#n` with step `branch#n`.
+
+    A branch is compared up to where its runs do different things: from there on numbers mean nothing. A tree that
+    differs and stays so is told once; but each step of a replay begins at the recorded tree.
+    """
+    again = bool(replay_of(right))
+    same = 0
+    differences: list[Difference] = []
+    texts: list[Difference] = []
+    over: set[str] = set()
+    trees: dict[str, tuple[str, str]] = {}
+    for a, b in _pairs(left, right):
+        branch, n = (a or b).branch, (a or b).n  # type: ignore[union-attr]
+        if branch in over:
+            continue
+        if a is None or b is None:
+            over.add(branch)
+            differences.append(Difference(branch, n, "missing", _head(left, a), _head(right, b)))
+            continue
+        before = None if again else trees.get(branch)
+        trees[branch] = a.tree, b.tree
+        exact, loose = compared(a, b, _reply(left, a), _reply(right, b))
+        exact = [each for each in exact if each.what != "tree" or before != (a.tree, b.tree)]
+        differences += exact
+        if any(each.what in ("action", "reply") for each in exact):
+            over.add(branch)
+        elif not exact:
+            same += 1
+            texts += loose
+    return Parting(same, differences[0] if differences else None, tuple(differences), tuple(texts))
+
+
+def compared(a: Step, b: Step, one: Reply | None = None, two: Reply | None = None) -> tuple[list[Difference], ...]:
+    """(what differs, where only text does) of two steps with their replies."""
+    exact: list[Difference] = []
+    loose: list[Difference] = []
+
+    def differs(what: What, left: str, right: str, into: list[Difference] | None = None) -> None:
+        (exact if into is None else into).append(Difference(a.branch, a.n, what, *_short(left, right)))
+
+    words = masked(one.text if one else ""), masked(two.text if two else "")
+    if (a.author, _acts(a.actions), a.error) != (b.author, _acts(b.actions), b.error):
+        differs("action", _told(a), _told(b))
+    elif words[0] != words[1]:
+        differs("reply", *words, loose if a.actions else exact)
+    if a.tree != b.tree:
+        differs("tree", a.tree, b.tree)
+    if not exact or exact[-1].what == "tree":
+        for seen, met in zip_longest(a.observations, b.observations):
+            sides = _judged(a, seen), _judged(b, met)
+            if sides[0] != sides[1]:
+                differs("exit" if seen and met and "code" in seen.data and "code" in met.data else "ok", *sides)
+            elif seen and met and seen.text != met.text and (text := masked(seen.text)) != (other := masked(met.text)):
+                differs("text", text, other, loose)
+    return exact, loose
+
+
+def masked(text: str) -> str:
+    """The text with a placeholder for each of what no two runs share."""
+    for pattern, put in MASKS:
+        text = pattern.sub(put, text)
+    return text
+
+
+def _pairs(left: Trajectory, right: Trajectory) -> Iterator[tuple[Step | None, Step | None]]:
+    """Steps of the same branch and number, in the left run's order, then what only the right one has."""
+    others = {(step.branch, step.n): step for step in right.all_steps()}
+    for step in left.all_steps():
+        yield step, others.pop((step.branch, step.n), None)
+    for step in others.values():
+        yield None, step
+
+
+def _reply(trajectory: Trajectory, step: Step) -> Reply | None:
+    return None if step.reply is None else trajectory.replies.get((step.branch, step.reply))
+
+
+def _judged(step: Step, seen: Observation | None) -> str:
+    """What of an observation is compared exactly, in words."""
+    if seen is None:
+        return "not done"
+    verdict = seen.data.get("verdict") if step.author == PROOF else None
+    if isinstance(verdict, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_word(verdict.get(name))}" for name in JUDGED)
+    code = seen.data.get("code")
+    return ("ok" if seen.ok else "not ok") + (f", exit code {code}" if code is not None else "")
+
+
+def _word(value: Any) -> str:
+    return {True: "yes", False: "no", None: "not judged"}.get(value, "") if not isinstance(value, str) else value
+
+
+def _acts(actions: Sequence[Action]) -> list[tuple[str, str]]:
+    return [(action.tool, masked(repr(sorted(action.arguments.items())))) for action in actions]
+
+
+def _told(step: Step) -> str:
+    """Who did what."""
+    done = "; ".join(f"{action.tool} {action.arguments}" for action in step.actions)
+    return f"{step.author}: {done or step.error or 'no action'}"
+
+
+def _head(trajectory: Trajectory, step: Step | None) -> str:
+    if step is None:
+        return ""
+    reply = _reply(trajectory, step)
+    said = reply.text if reply and not step.actions else ""
+    return _cut(f"{_told(step)}{f': {said}' if said else ''}", 0)
+
+
+def _short(left: str, right: str) -> tuple[str, str]:
+    """Both sides from shortly before where they begin to differ."""
+    if max(len(left), len(right)) <= MOST:
+        return left, right
+    at = next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    start = max(0, at - AROUND)
+    return _cut(left, start), _cut(right, start)
+
+
+def _cut(text: str, start: int) -> str:
+    shown = text[start : start + MOST]
+    return f"{'…' if start else ''}{shown}{'…' if start + MOST < len(text) else ''}"
