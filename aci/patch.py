@@ -49,13 +49,17 @@ def is_test_config(path: str) -> bool:
     return name in _MIXED or bool(_CONFIG.fullmatch(name))
 
 
+def in_tests(path: str) -> bool:
+    """Whether a path goes into a patch's part of tests: what only says how they run does too."""
+    return is_test(path) or (is_test_config(path) and PurePosixPath(path).name not in _MIXED)
+
+
 def split(trees: Trees, base_tree: str, tree: str) -> Patch:
     """The patch from one tree to another: tests and what only configures them in one part, all else in the other."""
     owners = [change.path for change in trees.changed(base_tree, tree) for _ in range(1 + (change.status == "T"))]
     parts = {True: "", False: ""}
     for path, section in zip(owners, _sections(trees.diff(base_tree, tree)), strict=True):
-        name = PurePosixPath(path).name
-        parts[is_test(path) or (is_test_config(path) and name not in _MIXED)] += section
+        parts[in_tests(path)] += section
     return Patch(source=parts[False], tests=parts[True], tree=tree)
 
 

@@ -12,6 +12,10 @@ from html import escape
 from importlib.resources import files
 
 
+GENERATOR = '<meta name="generator" content="swe-agent">'
+"""Stands near the beginning of each page: such a file may be written anew."""
+
+
 def part(name: str) -> str:
     """A file that lies here."""
     return files("trajectories.pages").joinpath(name).read_text("utf-8")
@@ -26,6 +30,7 @@ def beginning(title: str, style: str, script: str = "") -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
+{GENERATOR}
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">

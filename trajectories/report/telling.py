@@ -1,0 +1,149 @@
+"""All there is to tell of a run, as plain JSON: what a report's page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from trajectories.errors import RunBroken
+from trajectories.material import Material
+from trajectories.records import Exit, Issue, Run, Verdict
+from trajectories.report.branches import structure
+from trajectories.report.branches import told as branches_told
+from trajectories.report.costs import costs
+from trajectories.report.diffs import FileDiff, Pair, PairDiff, pair_diffs
+from trajectories.report.items import Telling, ended, items, lengths
+from trajectories.report.words import LONGEST, Words, level, masked, when
+
+DIFFS = 12_000_000
+"""Bytes of diffs that are told of a run at most."""
+SETTINGS = (
+    *("workspace", "image", "test", "budget", "max_steps", "max_tokens", "max_time", "rounds", "effort", "subtree"),
+    *("function", "workload", "benchmark", "apply", "branch", "pr"),
+)
+"""Those that a reader asks for."""
+PATCH = ("main", "patch")
+"""Under this result a trajectory without trees has its patch."""
+
+
+def told(material: Material, words: Words) -> dict[str, Any]:
+    """The run for a report; only files of the run are read. Texts and diffs are bounded, and `cut` says in sentences
+    what is not in it. Every text is masked. Raises RunBroken for a run that was not begun."""
+    trajectory = material.trajectory
+    run = trajectory.run
+    if run is None or not trajectory.turns:
+        raise RunBroken(f"The run {material.name} was not begun.", "Choose another one.")
+    found, spent = structure(trajectory), costs(material)
+    steps = trajectory.all_steps()
+    pairs = [(run.base.tree, _last_tree(material)), *zip(found.before, (step.tree for step in steps), strict=True)]
+    patch, *diffs = _diffs(material, pairs)
+    limit = level(lengths(trajectory))
+    telling = Telling(material, words, found, spent, diffs, limit)
+    turn = trajectory.turns[-1]
+    everything = {
+        "name": material.name,
+        "title": run.issue.title,
+        "issue": _issue(run.issue),
+        "repository": run.repository,
+        "base": str(run.base) if run.base.commit else "",
+        "strategy": turn.strategy,
+        "model": turn.models.get("coder", ""),
+        "at": when(run.at),
+        "versions": run.versions,
+        "settings": _settings(run),
+        "ended": ended(trajectory.exit, words) if trajectory.exit else None,
+        "spent": _spent(material),
+        "verdict": _verdict(trajectory.exit, words),
+        "patch": _patch(material, patch, words),
+        "plan": [phase.told() for phase in found.phases],
+        "branches": branches_told(found, trajectory, spent),
+        "items": list(items(telling)),
+        "costs": spent.steps,
+        "cut": list(_cut(telling, patch)),
+    }
+    hidden: dict[str, Any] = masked(everything, words.mask)
+    return hidden
+
+
+def _last_tree(material: Material) -> str:
+    """The best tree where the run has ended, else what it has come to."""
+    trajectory = material.trajectory
+    if trajectory.exit and trajectory.exit.tree:
+        return trajectory.exit.tree
+    base = trajectory.run.base.tree if trajectory.run else ""
+    return next((step.tree for step in reversed(trajectory.steps.get("main", ())) if step.tree), base)
+
+
+def _diffs(material: Material, pairs: Sequence[Pair]) -> list[PairDiff]:
+    if material.trees is None:
+        return [PairDiff() for _ in pairs]
+    return list(pair_diffs(material.trees, pairs, DIFFS))
+
+
+def _issue(issue: Issue) -> dict[str, Any]:
+    comments = [{name: value for name, value in asdict(each).items() if name != "url"} for each in issue.comments]
+    return {
+        "title": issue.title,
+        "body": issue.body,
+        "url": issue.url,
+        "author": issue.author,
+        "trust": issue.trust,
+        "labels": list(issue.labels),
+        "comments": comments,
+    }
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    return {name: run.settings[name] for name in SETTINGS if run.settings.get(name) not in (None, "", False, [], {})}
+
+
+def _spent(material: Material) -> dict[str, Any]:
+    spent = material.spent
+    tokens = {"input": spent.input_tokens, "cached": spent.cached_tokens, "output": spent.output_tokens}
+    return {"dollars": spent.dollars, **tokens, "calls": spent.calls}
+
+
+def _verdict(exit: Exit | None, words: Words) -> dict[str, Any] | None:
+    verdict = exit.verdict if exit else Verdict()
+    if verdict == Verdict():
+        return None
+    parts = {part: getattr(verdict, part) for part in words.parts}
+    rows = [
+        {"name": part, "value": value, "words": words.parts[part]}
+        for part, value in parts.items()
+        if verdict.kind != "faster" or value is not None  # of speed no test is red
+    ]
+    return {name: value for name, value in asdict(verdict).items() if name not in parts} | {"rows": rows}
+
+
+def _patch(material: Material, patch: PairDiff, words: Words) -> list[dict[str, Any]]:
+    """What the run came to, a file each; of another program's trajectory as it was handed in, in one piece."""
+    handed = material.trajectory.results.get(PATCH)
+    if material.trees is None and handed and isinstance(handed.value, str) and handed.value:
+        return [_one(FileDiff("", "M", handed.value[:LONGEST], cut=len(handed.value) > LONGEST), words)]
+    return [_one(file, words) for file in patch.files]
+
+
+def _one(file: FileDiff, words: Words) -> dict[str, Any]:
+    part = "tests" if file.path and words.in_tests(file.path) else "source"
+    about = {"path": file.path, "part": part, "status": file.status, "cut": file.cut}
+    return about | {"added": file.added, "removed": file.removed, "diff": file.diff}
+
+
+def _cut(telling: Telling, patch: PairDiff) -> Iterator[str]:
+    """What is left out, in sentences."""
+    diffs = [patch, *telling.diffs]
+    long = sum(length > telling.limit for length in lengths(telling.material.trajectory))
+    if long:
+        yield f"Of {_counted(long, 'text')} of more than {telling.limit:,} characters the middle is left out."
+    if cut := sum(file.cut for diff in diffs for file in diff.files):
+        yield f"The diffs of {_counted(cut, 'file')} are left out or end early: they are long, or not text."
+    if more := sum(diff.count - len(diff.files) for diff in diffs):
+        yield f"{_counted(more, 'changed file')} of steps that changed very many are not named."
+    if missing := sum(diff.missing for diff in diffs):
+        yield f"The files of {_counted(missing, 'step')} are not in the run's folder: what they changed is unknown."
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
