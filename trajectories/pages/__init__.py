@@ -11,7 +11,6 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
-
 GENERATOR = '<meta name="generator" content="swe-agent">'
 """Stands near the beginning of each page: such a file may be written anew."""
 
