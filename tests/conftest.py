@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +34,22 @@ def git(folder: Path, *args: str) -> str:
 
 
 _PERSON = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": WHEN}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The Python of targets is this machine's without the plug-ins that its pytest may have: they cost each of the many
+    small test runs half a second."""
+    folder = tmp_path_factory.mktemp("bin")
+    for name in ("python", "python3"):
+        if found := shutil.which(name):
+            asked = subprocess.run([found, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)
+            real = asked.stdout.strip() or found
+            (folder / name).write_text(f'#!/bin/sh\nPYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec {real} "$@"\n')
+            (folder / name).chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+        yield
 
 
 @pytest.fixture(autouse=True)
