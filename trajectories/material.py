@@ -47,3 +47,8 @@ class Material:
         if self.directory is None:
             raise FileNotFoundError(f"out:{number}")
         return (self.directory / "out" / str(number)).read_bytes()
+
+    def close(self) -> None:
+        """End what reads its trees."""
+        if self.trees is not None:
+            self.trees.close()
