@@ -124,6 +124,7 @@ def _pairs(out: IO[bytes], pairs: Sequence[Pair]) -> Iterator[_Telling]:
         begins = line.endswith(b"\n")
         size += len(line)
         if telling and size > READ_BYTES:
+            telling.end_early()
             break
     if telling:
         yield telling
@@ -147,9 +148,14 @@ class _Telling:
         elif begins and line.startswith(b"diff --git "):
             self._at = self._files.get(line)
             if self._at:
-                self._at.take(line, begins=False)
+                self._at.begin(line)
         elif self._at:
             self._at.take(line, begins)
+
+    def end_early(self) -> None:
+        """Nothing more will be read."""
+        if self._at:
+            self._at.cut = True
 
     def finished(self, room: int) -> PairDiff:
         """With no more than `room` bytes of diffs: those of the first files."""
@@ -169,6 +175,11 @@ class _File:
         self.lines: list[bytes] = []
         self.size = self.added = self.removed = 0
         self.cut = self._hunks = False
+
+    def begin(self, header: bytes) -> None:
+        """A diff of the file; one that becomes a link has two."""
+        self._hunks = False
+        self.take(header, begins=True)
 
     def take(self, line: bytes, begins: bool) -> None:
         """A line, or what follows of a long one (not `begins`)."""
