@@ -23,7 +23,7 @@ def part(name: str) -> str:
 def beginning(title: str, style: str, script: str = "") -> str:
     """A page up to its body, with the style of all pages and its own."""
     style = part("page.style.css") + style
-    allowed = f"script-src '{_hash(script)}'; " if script else ""
+    allowed = f"script-src '{_hash(script)}'; require-trusted-types-for 'script'; " if script else ""
     policy = f"default-src 'none'; style-src '{_hash(style)}'; {allowed}base-uri 'none'; form-action 'none'"
     return f"""<!DOCTYPE html>
 <html lang="en">

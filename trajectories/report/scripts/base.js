@@ -1,0 +1,97 @@
+"use strict";
+// What a terminal would act on and what turns a line around is shown as a sign, and does nothing; nothing stays unseen.
+const COLOURS = /\x1b\[[0-9;:]*m/g;
+const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
+
+function sign(character) {
+  const code = character.codePointAt(0);
+  return code < 32 ? String.fromCharCode(0x2400 + code) : code === 127 ? "\u2421" : "\ufffd";
+}
+
+function plain(text, isDiff) {
+  const whole = text.replace(COLOURS, "");
+  return (isDiff ? whole : whole.replace(/\r\n?/g, "\n")).replace(UNSEEN, sign);
+}
+
+const told = JSON.parse(
+  document.getElementById("told").textContent,
+  (key, value) => (typeof value === "string" ? plain(value, key === "diff") : value),
+);
+const runs = told.runs || [];
+const LETTERS = ["A", "B"];
+
+// The one way to make an element: what is a string becomes a text node.
+function make(tag, name, ...inside) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  for (const part of inside) if (part !== null && part !== undefined && part !== "") made.append(part);
+  return made;
+}
+
+function drawn(tag, facts, ...inside) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(facts)) made.setAttribute(name, value);
+  made.append(...inside);
+  return made;
+}
+
+function button(words, name, act) {
+  const made = make("button", name, words);
+  made.type = "button";
+  made.addEventListener("click", act);
+  return made;
+}
+
+function section(id, title, ...inside) {
+  const made = make("section", "", make("h2", "", title), ...inside);
+  made.id = id;
+  return made;
+}
+
+// Of one run a part as it is; of two, one beside the other.
+function beside(part) {
+  const parts = runs.map(part);
+  if (runs.length < 2 || !parts.some(Boolean)) return parts[0] || null;
+  return make("div", "beside", ...parts.map((one, at) => make("div", "side", flag(at), one || make("p", "soft", "Nothing."))));
+}
+
+const flag = (at) => make("span", `flag flag${at}`, LETTERS[at]);
+
+// A place of the page: of the step of a run, also as what follows # in its address.
+const place = (at, id) => `${LETTERS[at]}/${id}`;
+
+function link(at, id, words = id) {
+  const made = make("a", "to", words);
+  made.href = `#${encodeURIComponent(place(at, id))}`;
+  return made;
+}
+
+// Words for figures
+
+function count(number, one, many = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}
+
+function short(number) {
+  for (const [size, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]])
+    if (number >= size) return `${(number / size).toFixed(number < 10 * size ? 1 : 0)}${unit}`;
+  return String(number);
+}
+
+function bytes(number) {
+  return number < 1e3 ? `${number} B` : `${short(number).replace(/[kMG]$/, " $&")}B`;
+}
+
+function money(dollars) {
+  if (dollars === 0) return "$0";
+  return `$${dollars.toFixed(dollars < 0.1 ? 4 : 2)}`;
+}
+
+function clock(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+const minute = (at) => String(at || "").replace("T", " ").replace(/(:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)?$/, "$1");

@@ -1,0 +1,90 @@
+// The tree of branches: a lane each over the steps in the order they were made, with candidates and scores below.
+
+const MOST_COLOURS = 6;
+
+function ordered(branches) {
+  const names = new Set(branches.map((one) => one.name));
+  const children = new Map();
+  for (const one of branches) {
+    const parent = names.has(one.parent) && one.parent !== one.name ? one.parent : "";
+    children.set(parent, [...(children.get(parent) || []), one]);
+  }
+  const rows = [], left = [[...(children.get("") || [])].reverse()].flat();
+  const seen = new Set();
+  while (left.length) {
+    const one = left.pop();
+    if (seen.has(one.name)) continue;
+    seen.add(one.name);
+    rows.push(one);
+    left.push(...[...(children.get(one.name) || [])].reverse());
+  }
+  return [...rows, ...branches.filter((one) => !seen.has(one.name))];
+}
+
+function lanes(run) {
+  const steps = (run.items || []).filter((item) => item.kind === "step");
+  const at = new Map(steps.map((step, index) => [step.id, steps.length > 1 ? 1 + (98 * index) / (steps.length - 1) : 50]));
+  const rows = ordered(run.branches || []);
+  const row = new Map(rows.map((one, index) => [one.name, index]));
+  const own = new Map(rows.map((one) => [one.name, []]));
+  for (const step of steps) if (own.has(step.branch)) own.get(step.branch).push(at.get(step.id));
+  const forks = rows.map((one) => {
+    const first = own.get(one.name)[0];
+    const from = at.get(one.from) ?? (first === undefined ? 0 : Math.max(0, first - 1));
+    return { x: from, above: row.get(one.parent) ?? row.get(one.name), below: row.get(one.name) };
+  });
+  return rows.map((one, index) => ({ one, index, xs: own.get(one.name), forks }));
+}
+
+function lane({ one, index, xs, forks }) {
+  const picture = drawn("svg", { viewBox: "0 0 100 20", preserveAspectRatio: "none", class: "lane", "aria-hidden": "true" });
+  const line = (x1, y1, x2, y2, name) => picture.append(drawn("line", { x1, y1, x2, y2, class: name }));
+  for (const fork of forks) {
+    if (fork.above >= fork.below || index < fork.above || index > fork.below) continue;
+    line(fork.x, index === fork.above ? 10 : 0, fork.x, index === fork.below ? 10 : 20, `trunk branch${fork.below % MOST_COLOURS}`);
+  }
+  const name = `branch${index % MOST_COLOURS}`;
+  const from = forks[index].above < index ? forks[index].x : xs[0];
+  if (xs.length) line(from, 10, xs[xs.length - 1], 10, `trunk ${name}`);
+  const apart = Math.ceil(xs.length / 200);
+  for (const x of xs.filter((_, number) => number % apart === 0)) line(x, 10, x, 10, `dot ${name}`);
+  if (xs.length) line(xs[xs.length - 1], 10, xs[xs.length - 1], 10, `dot end ${one.ended ? colour(one.ended) : name}`);
+  return picture;
+}
+
+function laned(at, row) {
+  const { one, index } = row;
+  const steps = make("button", "quiet", count(one.steps || 0, "step"));
+  steps.type = "button";
+  steps.addEventListener("click", () => only(one.name));
+  const from = one.from ? make("small", "soft", "from ", link(at, one.from)) : null;
+  const facts = make("span", "figures", steps, typeof one.dollars === "number" ? make("span", "", money(one.dollars)) : null);
+  if (one.ended) facts.append(make("b", colour(one.ended), one.ended));
+  return make("li", "", make("span", `name branch${index % MOST_COLOURS}`, one.name, from), lane(row), facts);
+}
+
+function simple(data) {
+  const rows = Object.entries(data || {}).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value));
+  return rows.map(([name, value]) => `${plain(name)} ${typeof value === "number" ? Number(value.toPrecision(6)) : String(value).slice(0, 80)}`);
+}
+
+function scored({ one, index }) {
+  return (one.scores || []).map((given) => {
+    const words = [given.text, ...simple(given.data)].filter(Boolean).join(" · ");
+    const name = make("span", `name branch${index % MOST_COLOURS}`, one.name);
+    return make("li", "", name, make("span", `chip ${given.kind}`, given.kind), shown(words, (text) => make("span", "", text)));
+  });
+}
+
+function branches() {
+  const part = (run, at) => {
+    const rows = lanes(run);
+    const scores = rows.flatMap(scored);
+    if (rows.length < 2 && !scores.length) return null;
+    const card = make("div", "card", make("ul", "lanes", ...rows.map((row) => laned(at, row))));
+    if (scores.length) card.append(make("h3", "", "Candidates and scores"), make("ul", "scores", ...scores));
+    return card;
+  };
+  const made = beside(part);
+  return made && section("branches", "Branches", made);
+}

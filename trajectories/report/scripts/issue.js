@@ -1,0 +1,99 @@
+// What stands above: the issue, how the run ended, what it came to.
+
+const GOOD = ["verified", "faster"], BAD = ["error", "infrastructure", "interrupted"];
+const colour = (kind) => (GOOD.includes(kind) ? "good" : BAD.includes(kind) ? "bad" : "fair");
+
+function outcome(run) {
+  const kind = (run.ended && run.ended.kind) || "";
+  return kind ? make("b", `outcome ${colour(kind)}`, kind) : make("b", "outcome soft", "not ended");
+}
+
+function based(base) {
+  if (!base || typeof base === "string") return base || "";
+  return `${String(base.commit || "").slice(0, 10)}${base.changes ? ` + ${count(base.changes, "change")}` : ""}`;
+}
+
+function facts(run) {
+  const where = [run.repository, based(run.base)].filter(Boolean).join(" at ");
+  return [run.name, where, run.strategy, run.model, minute(run.at)].filter(Boolean).join(" · ");
+}
+
+function tile(name, value, more) {
+  return make("div", "tile", make("dt", "", name), make("dd", "", value, more ? make("small", "", more) : null));
+}
+
+function tiles(run) {
+  const spent = run.spent || {};
+  const steps = (run.items || []).filter((item) => item.kind === "step").length;
+  const branches = (run.branches || []).length;
+  const list = make("dl", "tiles", tile("outcome", outcome(run), run.ended && run.ended.seconds ? clock(run.ended.seconds) : ""));
+  if (run.spent) {
+    const cached = spent.input ? `${Math.round((100 * (spent.cached || 0)) / spent.input)}% from the cache` : "";
+    list.append(tile("cost", typeof spent.dollars === "number" ? money(spent.dollars) : "no price", spent.calls ? count(spent.calls, "call") : ""));
+    list.append(tile("tokens", `${short(spent.input || 0)} in, ${short(spent.output || 0)} out`, cached));
+  }
+  list.append(tile("steps", steps.toLocaleString("en"), branches > 1 ? count(branches, "branch", "branches") : ""));
+  const files = run.patch || [];
+  const sum = (name) => files.reduce((all, one) => all + (one[name] || 0), 0);
+  if (files.length) list.append(tile("patch", count(files.length, "file"), sums(sum("added"), sum("removed"))));
+  return list;
+}
+
+function said(run) {
+  const { message, fix } = run.ended || {};
+  return message || fix ? make("p", "ended", shown([message, fix].filter(Boolean).join(" "), (text) => make("span", "", text))) : null;
+}
+
+const TRUSTS = { user: "the user", member: "a member", stranger: "a stranger" };
+
+function head() {
+  const titles = [...new Set(runs.map((run) => run.title || (run.issue && run.issue.title) || run.name || ""))];
+  const made = make("header", "", make("h1", "", titles.join(" / ") || "A run"));
+  for (const [at, run] of runs.entries()) made.append(make("p", "", runs.length > 1 ? flag(at) : null, facts(run)));
+  return made;
+}
+
+function overview() {
+  const made = make("section", "overview", beside((run) => make("div", "", tiles(run), said(run))));
+  made.setAttribute("aria-label", "Outcome");
+  return made;
+}
+
+function issueOf(run) {
+  const issue = run.issue || {};
+  const by = [issue.author, TRUSTS[issue.trust] || ""].filter(Boolean).join(", ");
+  const card = make("div", "card issue", shown(issue.title || run.title || "", (text) => make("h3", "", text)));
+  card.append(make("p", "soft", [by && `by ${by}`, issue.url].filter(Boolean).join(" · ")));
+  if ((issue.labels || []).length) card.append(make("p", "", ...issue.labels.map((label) => make("span", "chip", label))));
+  if (issue.body) card.append(long(issue.body));
+  for (const comment of issue.comments || []) {
+    const heading = [
+      make("b", "", comment.author || "somebody"),
+      make("span", "soft", [TRUSTS[comment.trust], comment.role, comment.about, minute(comment.at)].filter(Boolean).join(" · ")),
+    ];
+    card.append(pocket("comment", heading, comment.body || "", prose));
+  }
+  return card;
+}
+
+function issue() {
+  const same = runs.length < 2 || JSON.stringify(runs[0].issue) === JSON.stringify(runs[1].issue);
+  return section("issue", "Issue", same ? issueOf(runs[0]) : beside(issueOf));
+}
+
+function plan() {
+  const part = (run, at) => {
+    const phases = run.plan || [];
+    if (!phases.length) return null;
+    const number = (id) => Number(String(id).split("#").pop()) || 0;
+    const rows = phases.map((one) => {
+      const from = link(at, one.from), to = one.to && one.to !== one.from ? link(at, one.to) : null;
+      const row = make("li", "", make("b", "", one.phase), make("span", "soft", from, to ? " to " : "", to));
+      row.style.flexGrow = Math.sqrt(Math.max(1, number(one.to) - number(one.from) + 1));
+      return row;
+    });
+    return make("ol", "plan", ...rows);
+  };
+  const made = beside(part);
+  return made && section("plan", "Plan", made);
+}

@@ -1,0 +1,159 @@
+// What was done, in order. A step shows what was thought and what was called; answers and differences are folded.
+
+const colours = runs.map((run) => new Map(ordered(run.branches || []).map((one, index) => [one.name, index % MOST_COLOURS])));
+const began = runs.map((run) => Date.parse(run.at));
+
+function address(at, id, words) {
+  const made = link(at, id, words);
+  made.classList.add("number");
+  return made;
+}
+
+function figures(at, step) {
+  const usage = step.usage || {};
+  const parts = [];
+  if (typeof usage.dollars === "number") parts.push(money(usage.dollars));
+  if (usage.input) parts.push(`${short(usage.input)} in, ${short(usage.output || 0)} out`);
+  const after = (Date.parse(step.at) - began[at]) / 1000;
+  if (Number.isFinite(after)) parts.push(clock(after));
+  return make("span", "figures soft", parts.join(" · "));
+}
+
+const LONGEST_PEEK = 160;
+
+// The line of an answer that says most: the last of a failure, where what went wrong stands, else the first.
+function peek(action) {
+  const lines = (action.text || "").slice(action.ok === false ? -2000 : 0).slice(0, 2000).split("\n").map((line) => line.trim()).filter(Boolean);
+  const line = action.ok === false ? lines[lines.length - 1] : lines[0];
+  return line ? make("span", "peek", line.slice(0, LONGEST_PEEK)) : null;
+}
+
+function called(at, step, action) {
+  const size = typeof action.size === "number" ? action.size : (action.text || "").length;
+  const asked = action.arguments && action.arguments !== action.summary ? action.arguments : "";
+  const summary = shown(action.summary || "", (text) => make("span", "summary", text));
+  const heading = [mark(action.ok), make("b", "tool", action.tool || ""), summary, make("span", "size soft", size ? bytes(size) : ""), peek(action)];
+  const box = fold("action", heading, () => [
+    asked ? output(asked, "arguments") : "",
+    action.text ? output(action.text, "answer") : make("p", "soft", "It answered nothing."),
+    typeof action.out === "number" ? elsewhere(at, step, action) : "",
+  ]);
+  const opened = (name) => () => {
+    unfold(box);
+    return box.querySelector(name);
+  };
+  leaf(asked, opened(".arguments"));
+  leaf(action.text, opened(".answer"));
+  return box;
+}
+
+function elsewhere(at, step, action) {
+  const whole = typeof action.size === "number" ? `All ${bytes(action.size)}: ` : "All of it: ";
+  return make("p", "soft", whole, make("code", "", `swe-agent show ${runs[at].name} ${step.id}`));
+}
+
+function step(at, one) {
+  const many = (runs[at].branches || []).length > 1;
+  const head = make("p", "head", address(at, one.id, many ? one.id : String(one.n ?? one.id)));
+  if (one.author && one.author !== "coder") head.append(make("span", "chip", one.author));
+  if (one.phase) head.append(make("span", "soft", one.phase));
+  head.append(figures(at, one));
+  const made = make("article", `step branch${colours[at].get(one.branch) ?? 0}`, head);
+  made.id = place(at, one.id);
+  made.tabIndex = -1;
+  made.dataset.branch = one.branch || "";
+  made.dataset.changes = (one.files || []).length;
+  const failed = Boolean(one.error) || (one.actions || []).some((action) => action.ok === false);
+  made.dataset.failed = Number(failed);
+  made.setAttribute("aria-label", `Step ${one.id}`);
+  if (one.text) made.append(long(one.text));
+  if (one.reasoning) made.append(pocket("reasoning", ["Reasoning"], one.reasoning, prose));
+  if (one.error) made.append(shown(one.error, (text) => make("p", "error", text)));
+  for (const action of one.actions || []) made.append(called(at, one, action));
+  if (one.said) made.append(long(one.said));
+  for (const changed of one.files || []) made.append(file(changed, false));
+  return made;
+}
+
+function note(at, one) {
+  const words = shown(one.text || one.note, (text) => make("span", "", text));
+  if (one.note === "phase") return make("h3", "phase", words, (runs[at].branches || []).length > 1 ? make("small", "soft", one.branch) : null);
+  if (one.note === "message") return make("div", "turn", make("b", "soft", "The user"), long(one.text || ""));
+  const more = simple(one.data).join(" · ");
+  return make("p", "event", make("span", `chip ${one.note}`, one.note), words, more ? make("small", "soft", more) : null);
+}
+
+function turn(at, one) {
+  const heading = make("b", "soft", [`Turn ${one.n}`, one.strategy, minute(one.at)].filter(Boolean).join(" · "));
+  const issue = runs[at].issue || {};
+  const asked = (one.request || "").trim();
+  const known = !asked || asked === (issue.title || "").trim() || asked === `${issue.title || ""}\n\n${issue.body || ""}`.trim();
+  return make("div", "turn", heading, known ? null : long(asked));
+}
+
+function left(one) {
+  const ended = one.ended || {};
+  const words = [ended.message, ended.fix].filter(Boolean).join(" ");
+  const made = make("div", "turn exit", make("b", `outcome ${colour(ended.kind)}`, ended.kind || "ended"));
+  if (words) made.append(shown(words, (text) => make("span", "", text)));
+  return made;
+}
+
+function item(at, one) {
+  if (one.kind === "step") return step(at, one);
+  return one.kind === "turn" ? turn(at, one) : one.kind === "exit" ? left(one) : note(at, one);
+}
+
+// Which of them are seen
+
+const seen = { what: "all", branch: "" };
+
+function sift() {
+  for (const one of document.querySelectorAll("#steps article")) {
+    const wanted = seen.what === "all" || Number(one.dataset[seen.what]);
+    one.hidden = !wanted || (seen.branch !== "" && one.dataset.branch !== seen.branch);
+  }
+  for (const one of document.querySelectorAll("#steps .event, #steps .phase")) one.hidden = seen.what !== "all";
+  for (const one of document.querySelectorAll(".sieve button")) one.setAttribute("aria-pressed", one.dataset.what === seen.what);
+  const chosen = document.querySelector(".sieve select");
+  if (chosen) chosen.value = seen.branch;
+}
+
+function all() {
+  Object.assign(seen, { what: "all", branch: "" });
+  sift();
+}
+
+function only(branch) {
+  seen.branch = branch;
+  sift();
+  document.getElementById("steps").scrollIntoView();
+}
+
+function sieve(run) {
+  const made = make("div", "sieve");
+  for (const [what, words] of [["all", "all"], ["changes", "with changes"], ["failed", "with failures"]]) {
+    const one = button(words, "", () => {
+      seen.what = what;
+      sift();
+    });
+    one.dataset.what = what;
+    one.setAttribute("aria-pressed", what === "all");
+    made.append(one);
+  }
+  const names = (run.branches || []).map((one) => one.name);
+  if (names.length < 2) return made;
+  const choice = make("select", "", new Option("every branch", ""), ...names.map((name) => new Option(name, name)));
+  choice.setAttribute("aria-label", "Steps of one branch");
+  choice.addEventListener("change", () => {
+    seen.branch = choice.value;
+    sift();
+  });
+  made.append(choice);
+  return made;
+}
+
+function steps() {
+  const [run] = runs;
+  return section("steps", "Steps", sieve(run), ...(run.items || []).map((one) => item(0, one)));
+}

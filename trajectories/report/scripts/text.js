@@ -1,0 +1,131 @@
+// Texts that can be searched: each with what opens the place where it stands.
+const leaves = [];
+
+function leaf(text, open) {
+  if (text) leaves.push({ text, open });
+}
+
+// What is folded is made when it is unfolded.
+const fillings = new WeakMap();
+
+function fold(name, heading, content) {
+  const box = make("details", name, make("summary", "", ...heading));
+  fillings.set(box, content);
+  box.addEventListener("toggle", () => box.open && unfold(box));
+  return box;
+}
+
+function unfold(box) {
+  const content = fillings.get(box);
+  fillings.delete(box);
+  if (content) box.append(...[content()].flat().filter(Boolean));
+  box.open = true;
+}
+
+// A text in a fold of its own. What `block` makes of it has the same text in it, character for character.
+function pocket(name, heading, text, block) {
+  const box = fold(name, heading, () => block(text));
+  leaf(text, () => {
+    unfold(box);
+    return box.lastElementChild;
+  });
+  return box;
+}
+
+function shown(text, block) {
+  const made = block(text);
+  leaf(text, () => made);
+  return made;
+}
+
+function output(text, name = "") {
+  const made = make("pre", `output ${name}`, text);
+  made.tabIndex = 0;
+  return made;
+}
+
+// Words: in what stands between fences the blanks count, and it is set as code.
+const FENCED = /^(```|~~~)[^\n]*\n[\s\S]*?(?:^\1[^\n]*$|$(?![\s\S]))/gm;
+
+function prose(text) {
+  const made = make("div", "prose");
+  let from = 0;
+  for (const found of text.matchAll(FENCED)) {
+    made.append(text.slice(from, found.index), make("code", "fence", found[0]));
+    from = found.index + found[0].length;
+  }
+  made.append(text.slice(from));
+  return made;
+}
+
+// A long text shows how it begins; its rest follows when that is unfolded.
+const LONG = 700;
+
+function long(text) {
+  if (text.length < LONG * 1.3) return shown(text, prose);
+  let cut = text.lastIndexOf("\n", LONG);
+  if (cut < LONG / 2) cut = text.lastIndexOf(" ", LONG);
+  if (cut < LONG / 2) cut = LONG;
+  const box = fold("long", [text.slice(0, cut)], () => make("div", "prose", text.slice(cut)));
+  leaf(text, () => {
+    unfold(box);
+    return box;
+  });
+  return box;
+}
+
+// Differences
+
+const NAMES_ONLY = /^(diff --git |index |--- |\+\+\+ )/;
+
+function changes(text) {
+  const begins = text.search(/^@@ /m);
+  if (begins < 0) return text;
+  const above = text.slice(0, begins).split("\n").filter((line) => line && !NAMES_ONLY.test(line));
+  return above.map((line) => `${line}\n`).join("") + text.slice(begins);
+}
+
+function diff(text) {
+  const made = make("pre", "diff");
+  made.tabIndex = 0;
+  let old = 0, now = 0;
+  for (const line of text.split(/(?<=\n)/)) {
+    const hunk = /^@@ -(\d+)(?:,\d+)? \+(\d+)/.exec(line);
+    const row = make("span", hunk ? "hunk" : { "+": "plus", "-": "minus", " ": "same" }[line[0]] || "above", line);
+    if (hunk) [old, now] = [Number(hunk[1]), Number(hunk[2])];
+    else if (line[0] === "-") row.dataset.line = old++;
+    else if (line[0] === "+") row.dataset.line = now++;
+    else if (line[0] === " ") [old, row.dataset.line] = [old + 1, now++];
+    made.append(row);
+  }
+  return made;
+}
+
+function tally(text) {
+  const lines = changes(text).split("\n");
+  const added = lines.filter((line) => line[0] === "+").length;
+  return sums(added, lines.filter((line) => line[0] === "-").length);
+}
+
+function sums(added, removed) {
+  return make("span", "sums", added ? make("ins", "", `+${added}`) : "", removed ? make("del", "", `\u2212${removed}`) : "");
+}
+
+function file(one, open) {
+  const heading = [make("b", "status", one.status || ""), make("span", "path", one.path || ""), tally(one.diff || "")];
+  if (one.part === "tests") heading.push(make("span", "chip", "test"));
+  if (one.cut) heading.push(make("span", "chip", "cut"));
+  const box = pocket("file", heading, changes(one.diff || "") || "No difference is recorded.", diff);
+  if (open) unfold(box);
+  return box;
+}
+
+// Whether something holds
+
+function mark(value) {
+  const [word, name, said] = value === true ? ["\u2713", "good", "yes"] : value === false ? ["\u2717", "bad", "no"] : ["\u2013", "soft", "not judged"];
+  const made = make("span", `mark ${name}`, word);
+  made.setAttribute("role", "img");
+  made.setAttribute("aria-label", said);
+  return made;
+}
