@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from agent.context import Reader, requests
 from agent.ledger import Ledger
+from agent.sent import readers, sent
 from agent.settings import Settings
+from agent.standing import stands_at
+from trajectories import foreign
+from trajectories.errors import RunBroken
 from trajectories.journal import first_record, read
-from trajectories.material import Material, Message
-from trajectories.records import Run
+from trajectories.material import Material
+from trajectories.records import Patch
 from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
 
 def opened(name: str, settings: Settings) -> Material:
-    """The run that a user names. Raises UsageError where there is none, RunBroken for one that was not begun."""
+    """The run that a user names, or the trajectory in a file. Raises UsageError where there is none that can be read,
+    RunBroken for a run that was not begun."""
+    if foreign.is_file_name(name):
+        return foreign.load(Path(name))
     return of_run(settings.run_directory(name))
 
 
@@ -26,18 +31,26 @@ def of_run(directory: Path) -> Material:
     run = first_record(trajectory, directory)
     ledger = Ledger(None)
     ledger.replay(trajectory.holds.values(), trajectory.settles)
-    trees = directory / "trees.git"
+    folder = directory / "trees.git"
+    trees = Trees(folder) if folder.is_dir() else None
+    reader = readers(run, trajectory.turns)
     return Material(
         name=run.id,
         trajectory=trajectory,
         spent=ledger.spent,
         directory=directory,
-        trees=Trees(trees) if trees.is_dir() else None,
-        requests=lambda branch: _requests(trajectory, run, branch),
+        trees=trees,
+        requests=lambda branch: sent(trajectory, branch, reader),
+        patch=lambda: _patch(trajectory, trees),
     )
 
 
-def _requests(trajectory: Trajectory, run: Run, branch: str) -> Iterator[Sequence[Message]]:
-    last = trajectory.last_replies.get(branch)
-    system = run.prompts.get("coder", "")
-    return requests(system, trajectory.steps[branch], trajectory.replies, Reader(last.model if last else ""))
+def _patch(trajectory: Trajectory, trees: Trees | None) -> Patch:
+    """What was handed in, or what there is by now. Raises RunBroken where the run's trees are not there."""
+    from aci.patch import split
+
+    base = trajectory.run.base.tree if trajectory.run else ""
+    tree = (trajectory.exit.tree if trajectory.exit else "") or stands_at(trajectory, base)
+    if trees is None:
+        raise RunBroken("The trees of the run are not there.", "Copy the whole folder of the run, trees.git too.")
+    return split(trees, base, tree)

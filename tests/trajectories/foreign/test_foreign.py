@@ -1,0 +1,133 @@
+"""Files of strangers: each is read, or refused in a sentence."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trajectories import foreign
+from trajectories.errors import UsageError
+from trajectories.journal import decode, encode
+
+MINI = {"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Ho."}]}
+SWE = {"trajectory": [{"action": "ls"}], "history": [{"role": "user", "content": "Hi."}], "info": {}}
+
+leaf = st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters(), max_size=8)
+keys = st.sampled_from(
+    [
+        "role",
+        "content",
+        "tool_calls",
+        "function",
+        "arguments",
+        "extra",
+        "actions",
+        "command",
+        "usage",
+        "cost",
+        "response",
+        "output",
+        "object",
+        "type",
+        "thought",
+        "action",
+        "observation",
+        "query",
+        "is_demo",
+        "thinking_blocks",
+        "choices",
+        "summary",
+        "call_id",
+    ]
+)
+roles = st.sampled_from(["system", "user", "assistant", "tool", "exit", "response", "function_call", "message"])
+anything = st.recursive(
+    leaf | roles, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=20
+)
+parts = ["content", "tool_calls", "extra", "object", "output", "thought", "action", "thinking_blocks", "is_demo"]
+message = st.fixed_dictionaries({"role": roles}, optional=dict.fromkeys(parts, anything))
+messages = st.lists(message | anything, max_size=6)
+minis = st.fixed_dictionaries({"messages": messages}, optional={"info": anything, "instance_id": anything})
+runs = st.fixed_dictionaries(
+    {"history": messages, "trajectory": st.lists(message | anything, max_size=4), "info": anything},
+    optional={"replay_config": anything | st.text(), "attempts": anything},
+)
+
+
+def written(folder: Path, data: Any, name: str = "a.traj") -> Path:
+    path = folder / name
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    return path
+
+
+@given(minis | runs | anything | messages)
+def test_whatever_a_file_holds(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    path = written(tmp_path_factory.getbasetemp(), data if not isinstance(data, str) else json.dumps(data))
+    try:
+        material = foreign.load(path)
+    except UsageError:
+        return
+    for record in material.trajectory.records:
+        assert decode(encode(record)) == record  # NaN would not be
+    for branch in material.trajectory.steps:
+        assert all(isinstance(sent, list) for sent in material.requests(branch))
+    assert min(material.spent.input_tokens, material.spent.calls, material.spent.dollars or 0) >= 0
+
+
+@pytest.mark.parametrize("data", [MINI, SWE, {**SWE, "messages": []}], ids=["mini", "swe", "both"])
+def test_the_format_is_told_by_its_form(tmp_path: Path, data: dict[str, Any]) -> None:
+    program = "mini-swe-agent" if data is MINI else "swe-agent"
+    assert foreign.load(written(tmp_path, data)).trajectory.turns[0].strategy == program
+
+
+def test_the_name_is_the_files(tmp_path: Path) -> None:
+    assert foreign.load(written(tmp_path, MINI, "people__calc-1.traj.json")).name == "people__calc-1"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("not json", "is not JSON"),
+        ("", "is not JSON"),
+        ("{}", "of a kind that we know"),
+        ('{"messages": [{"role": "user"}, 3]}', "Entry 2 of the messages is no object"),
+        ('{"trajectory": [3], "history": [], "info": {}}', "Entry 1 of the trajectory is no object"),
+        ("[" * 200 + "]" * 200, "nested deeper than 100"),
+        ("[" * 200_000 + "]" * 200_000, "nested deeper than 100"),
+        ("9" * 10_000, "is not JSON"),
+    ],
+    ids=["text", "empty", "none", "message", "step", "deep", "deeper", "number"],
+)
+def test_what_is_refused(tmp_path: Path, data: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        foreign.load(written(tmp_path, data))
+
+
+def test_no_file(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "no.traj"):
+        with pytest.raises(UsageError, match="There is no file"):
+            foreign.load(path)
+
+
+def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "LARGEST", 10)
+    with pytest.raises(UsageError, match="is larger than"):
+        foreign.load(written(tmp_path, MINI))
+
+
+def test_half_a_character(tmp_path: Path) -> None:
+    """What cannot be written anywhere is replaced on reading."""
+    material = foreign.load(written(tmp_path, '{"messages": [{"role": "assistant", "content": "a\\ud800"}]}'))
+    assert material.trajectory.replies["main", 1].text == "a?"
+
+
+def test_what_a_user_means(tmp_path: Path) -> None:
+    path = written(tmp_path, MINI, "odd")
+    assert foreign.is_file_name("a.traj")
+    assert foreign.is_file_name("a.traj.json")
+    assert foreign.is_file_name(str(path))
+    assert not foreign.is_file_name("20260101-120000-abcdef")
+    assert not foreign.is_file_name(str(tmp_path))

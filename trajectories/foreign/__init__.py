@@ -1,0 +1,74 @@
+"""Trajectories that other programs recorded, as records of ours, to be read and never gone on with.
+
+A format is a file here: `reads(data)` says whether a parsed file has its form, `load(data, name)` makes the material.
+What such a file says is anybody's words: sizes and depth are limited, and nothing in it is a path, pattern or command
+to us. Nobody proved what it calls solved, so no verdict comes of it.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from trajectories.errors import UsageError
+from trajectories.material import Material
+from trajectories.plugins import names
+
+LARGEST = 256 * 1024 * 1024
+"""Bytes of a file that is read."""
+DEEPEST = 100
+ENDINGS = (".traj", ".json")
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a user means a file by this name, not a run or its folder."""
+    return name.endswith(ENDINGS) or ("/" in name and Path(name).is_file())
+
+
+def load(path: Path) -> Material:
+    """The trajectory in a file. Raises UsageError for a file that cannot be read, or is of no form that we know."""
+    data = _sound(_parsed(path), path)
+    modules = (import_module(module) for module in names(__name__).values())
+    for module in modules:
+        if module.reads(data):
+            found: Material = module.load(data, path.name.removesuffix(".json").removesuffix(".traj"))
+            return found
+    raise UsageError(f"{path} holds no trajectory of a kind that we know.", f"Known are {_known()}.")
+
+
+def _known() -> str:
+    return " and ".join(import_module(module).WHAT for module in names(__name__).values())
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        if not path.is_file():
+            raise UsageError(f"There is no file {path}.", "Name a trajectory's file, or a run as `runs` shows it.")
+        if path.stat().st_size > LARGEST:
+            raise UsageError(f"{path} is larger than {LARGEST >> 20} MB.", "Read a smaller one.")
+        return json.loads(path.read_bytes().decode("utf-8", "replace"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", "Name another file.") from None
+    except RecursionError:
+        raise _too_deep(path) from None
+    except ValueError:
+        raise UsageError(f"{path} is not JSON.", f"Known are {_known()}.") from None
+
+
+def _sound(data: Any, path: Path, depth: int = 0) -> Any:
+    """The same with text that can be written: half a surrogate pair is replaced. Raises UsageError past DEEPEST."""
+    if isinstance(data, str):
+        return data if data.isascii() else data.encode("utf-8", "replace").decode()
+    if isinstance(data, list | dict) and depth >= DEEPEST:
+        raise _too_deep(path)
+    if isinstance(data, list):
+        return [_sound(each, path, depth + 1) for each in data]
+    if isinstance(data, dict):
+        return {_sound(key, path): _sound(value, path, depth + 1) for key, value in data.items()}
+    return data
+
+
+def _too_deep(path: Path) -> UsageError:
+    return UsageError(f"{path} is nested deeper than {DEEPEST} levels.", "No trajectory is; read another file.")

@@ -1,0 +1,192 @@
+"""What the formats share: records made in order, and values of whatever type taken for what they should be."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trajectories.errors import UsageError
+from trajectories.material import Message
+from trajectories.records import (
+    Action,
+    Base,
+    Exit,
+    Hold,
+    Issue,
+    Note,
+    Observation,
+    Once,
+    Record,
+    Reply,
+    Run,
+    Settle,
+    Step,
+    Turn,
+    Usage,
+)
+
+PATCH = "patch"
+"""Name of the result that holds the diff which the other program gave as its answer."""
+UNPROVEN = 6
+LONGEST_TITLE = 200
+ISSUES = (
+    re.compile(r"<(pr_description|issue_description|issue|uploaded_issue)>(?P<issue>.*?)</\1>", re.DOTALL),
+    re.compile(r"\nISSUE:\s*\n(?P<issue>.*?)(?:\nINSTRUCTIONS:|\Z)", re.DOTALL),
+    re.compile(r"\bPlease solve this issue:(?P<issue>.*?)(?:\n\s*You can execute|\Z)", re.DOTALL),
+)
+LEAD = re.compile(r"\s*Consider the following PR description:")
+INSTANCE = re.compile(r"((?:(?!__)[\w.-])+)__((?:(?!__)[\w.-])+)-\d+")
+SENT = ("role", "content", "tool_calls", "tool_call_id", "name")
+
+
+class Recording:
+    """Records of one run in the making. Times that a file does not tell are 0."""
+
+    def __init__(self, name: str, program: str, task: str, system: str, model: str, **about: Any) -> None:
+        """`task` is the first message, which holds the issue; `about` has `settings`, `versions` and `at`."""
+        repository = "/".join(found.groups()) if (found := INSTANCE.fullmatch(name)) else ""
+        prompts = {"coder": system} if system else {}
+        settings = {"strategy": program, "workspace": "", **about.get("settings", {})}
+        issue, versions, at = issue_in(task, name), about.get("versions", {}), about.get("at", 0.0)
+        self.model, self.branch = model, "main"
+        self.records: list[Record] = [
+            Run(name, issue, repository, Base("", ""), settings, versions, prompts, at=at),
+            Turn(issue.text, program, {"coder": model} if model else {}, at=at),
+        ]
+        self._steps = self._asks = 0
+
+    def on(self, branch: str) -> None:
+        """What follows happened on another branch, which begins with it."""
+        self.branch, self._steps, self._asks = branch, 0, 0
+
+    def say(self, text: str, at: float = 0.0, author: str = "task") -> None:
+        """What the program told the model, beside the answers to its actions."""
+        if text:
+            self._step(Step(self.branch, 0, "", author, "", None, (), (Observation(text),), at=at))
+
+    def answer(
+        self,
+        text: str,
+        actions: Sequence[Action],
+        observations: Sequence[Observation],
+        reasoning: str = "",
+        usage: Usage | None = None,
+        at: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        """A reply and what its actions brought; `at` is when it was said and when they were done."""
+        self._asks += 1
+        if usage is not None:
+            tokens = usage.input_tokens + usage.output_tokens
+            hold = Hold(self.branch, self._asks, 1, self.model, usage.dollars, tokens, at[0])
+            self.records += [hold, Settle(hold.id, usage, usage.dollars, "usage", at[0])]
+        said = Reply(text, tuple(actions), reasoning, (), self.model, usage, self.branch, self._asks, at[0])
+        self.records.append(said)
+        step = Step(self.branch, 0, "", "coder", "", self._asks, said.actions, tuple(observations), at=at[1])
+        self._step(step)
+
+    def _step(self, step: Step) -> None:
+        self._steps += 1
+        parent = f"{self.branch}#{self._steps - 1}" if self._steps > 1 else ""
+        self.records.append(
+            Step(
+                step.branch,
+                self._steps,
+                parent,
+                step.author,
+                "",
+                step.reply,
+                step.actions,
+                step.observations,
+                at=step.at,
+            )
+        )
+
+    def note(self, kind: str, text: str, **data: Any) -> None:
+        self.records.append(Note(self.branch, kind, text, data, at=0.0))
+
+    def end(self, status: str, patch: str, message: str = "", at: float = 0.0) -> None:
+        """How it ended, in the program's word, with the diff that it gave as its answer."""
+        if patch:
+            self.records.append(Once("main", PATCH, patch, at))
+        if status or patch:
+            self.records.append(Exit(status.lower() or "submitted", UNPROVEN if patch else 1, message=message, at=at))
+
+
+def issue_in(task: str, name: str) -> Issue:
+    """The issue that a first message holds, without the instructions around it where they can be told apart."""
+    found = next((match["issue"] for pattern in ISSUES if (match := pattern.search(task))), task)
+    title, _, body = LEAD.sub("", found).strip().partition("\n")
+    return Issue(title.strip()[:LONGEST_TITLE] or name, body.strip(), trust="stranger")
+
+
+# Values
+
+
+def text(value: Any) -> str:
+    """What a message says: a text, or the texts of its parts, with a word for each that is none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "\n".join(_part(each) for each in value)
+    return "" if value is None else json.dumps(value)
+
+
+def _part(part: Any) -> str:
+    if not isinstance(part, dict):
+        return text(part)
+    said = next((part[key] for key in ("text", "content", "thinking") if isinstance(part.get(key), str)), None)
+    return said if said is not None else f"[{part.get('type', 'something')}]"
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def messages(value: Any, what: str) -> list[Mapping[str, Any]]:
+    """A list of objects. Raises UsageError where it is another thing."""
+    found = value if isinstance(value, list) else []
+    for number, each in enumerate(found, 1):
+        if not isinstance(each, dict):
+            raise UsageError(f"Entry {number} of the {what} is no object.", "The file is damaged, or of another kind.")
+    return found
+
+
+def number(value: Any) -> float:
+    """A figure, 0 for what is none."""
+    known = isinstance(value, int | float) and math.isfinite(value) and value > 0
+    return float(value) if known else 0.0
+
+
+def dollars(value: Any) -> float | None:
+    return None if value is None else number(value)
+
+
+def called(calls: Any) -> list[Action]:
+    """Calls in OpenAI's form, of the chat protocol or the later one."""
+    return [_called(mapping(call)) for call in (calls if isinstance(calls, list) else [])]
+
+
+def _called(call: Mapping[str, Any]) -> Action:
+    function = mapping(call.get("function")) or call
+    id, given = text(call.get("call_id") or call.get("id")), function.get("arguments")
+    try:
+        read = json.loads(given) if isinstance(given, str) else given
+    except (ValueError, RecursionError):
+        read = None
+    arguments = read if isinstance(read, dict) else {"unread": text(given)}
+    return Action(text(function.get("name")), arguments, id)
+
+
+def thoughts(message: Mapping[str, Any]) -> str:
+    """What a reply thought before it spoke, as far as it is told in words."""
+    blocks = message.get("thinking_blocks")
+    told = [text(mapping(each).get("thinking")) for each in (blocks if isinstance(blocks, list) else [])]
+    return "\n".join(filter(None, told)) or text(message.get("reasoning_content") or message.get("reasoning"))
+
+
+def sent(said: Sequence[Mapping[str, Any]]) -> list[Message]:
+    """Messages as a model was sent them, without what a program kept beside them."""
+    return [{key: message[key] for key in SENT if key in message} for message in said]
