@@ -11,13 +11,16 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
-from aci.repository import HISTORY_CONFIG, Repository
+from aci.repository import HISTORY_CONFIG, IDENTITY, Repository
 from trajectories.errors import UsageError
 from trajectories.plumbing import GitFailed, create_store, encode
+from trajectories.trees import Trees
 
 MOST_FILES = 50_000
 MOST_BYTES = 1_000_000_000
 FOLDERS = "folders"
+THEN = dict(zip(("NAME", "EMAIL", "DATE"), (*IDENTITY, "2000-01-01T00:00:00Z"), strict=True))
+"""Of a commit whose id is to be the same each time."""
 SMALLER = "Open a folder inside it, or name what is not needed in its .gitignore."
 
 
@@ -44,6 +47,18 @@ def reopened(path: str, state: Path, commit: str) -> Repository:
         if (repository.git_dir / "HEAD").exists() and repository._commit(commit):
             return repository
     return Repository.open(path)
+
+
+def of_tree(trees: Trees, tree: str, folder: Path) -> tuple[Repository, str]:
+    """A repository in `folder` whose one commit holds a run's tree, and that commit's id: for a run whose own is gone.
+    It needs `trees` to stay where they are."""
+    create_store(folder, HISTORY_CONFIG)
+    (folder / "objects" / "info" / "alternates").write_text(f"{trees.path / 'objects'}\n")
+    repository = Repository(folder, folder, bare=True)
+    who = {f"GIT_{who}_{what}": said for who in ("AUTHOR", "COMMITTER") for what, said in THEN.items()}
+    commit = repository._git("commit-tree", tree, "-m", "The files that the run began with", env=who).decode().strip()
+    repository._git("update-ref", "refs/heads/main", commit)
+    return repository, commit
 
 
 def _repository(path: Path, state: Path) -> Repository:

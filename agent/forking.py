@@ -17,13 +17,14 @@ from agent.standing import MAIN
 from agent.synced import EFFECT
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
 from trajectories.journal import encode, first_record, read, write_durably
-from trajectories.plumbing import sync_folder
+from trajectories.plumbing import create_store, sync_folder
 from trajectories.records import Hold, Note, Record, Run, Settle, Step, Turn
 from trajectories.trajectory import Trajectory
 
 DEEDS = frozenset({"intent", "done"})
 """Notes about what was done to the user's repository."""
-NOT_COPIED = ("new-*", "tmp_*", "*.lock", "multi-pack-index*")
+COPIED = ("trees.git/objects", "out")
+NOT_COPIED = shutil.ignore_patterns("new-*", "tmp_*", "*.lock", "multi-pack-index*", "alternates")
 NEVER_CHANGED = re.compile(r"pack-[0-9a-f]+\.\w+|[0-9a-f]{38}|[0-9]+")
 """Packs, loose objects, outputs."""
 MOST_NAMED = 12
@@ -162,8 +163,7 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
                 versions=origin.run.versions | {"swe-agent": VERSION},
                 at=time.time(),
             )
-            _copy(origin.directory / "trees.git", directory / "trees.git")
-            _copy(origin.directory / "out", directory / "out")
+            copy_files(origin.directory, directory)
             records = [run, *_history(origin, settings), *_news(origin, hint)]
             write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
             sync_folder(settings.runs)
@@ -209,11 +209,19 @@ def _news(origin: Origin, hint: str) -> Sequence[Note]:
     return (forked, Note(step.branch, "message", hint)) if hint else (forked,)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """A folder of files that are written once: hard links where they can be, durable copies elsewhere."""
-    shutil.copytree(source, target, copy_function=_link, ignore=shutil.ignore_patterns(*NOT_COPIED))
-    for folder in [target, *(path for path in target.rglob("*") if path.is_dir())]:
-        sync_folder(folder)
+def copy_files(source: Path, target: Path) -> None:
+    """A run's objects and outputs: hard links where they can be, durable copies elsewhere. A link that somebody put
+    there leads nowhere, and a store is configured by us."""
+    for name in COPIED:
+        shutil.copytree(source / name, target / name, copy_function=_link, ignore=_left)
+        for folder in [target / name, *(path for path in (target / name).rglob("*") if path.is_dir())]:
+            sync_folder(folder)
+    create_store(target / "trees.git")
+
+
+def _left(folder: str, names: list[str]) -> set[str]:
+    links = {name for name in names if Path(folder, name).is_symlink()}
+    return links | NOT_COPIED(folder, names)
 
 
 def _link(source: str, target: str) -> None:
