@@ -113,19 +113,32 @@ def _grown(
     if system:
         talk.say({"role": "system", "content": system})
     for step in in_short(steps):
-        if step.reply is None:
-            pictures = images.get(step.n, ()) if step.tree else ()  # a line in place of others has no tree
-            talk.say({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
-        else:
-            reply = replies[step.branch, step.reply]
+        if step.reply is not None:
             talk.decide(step.reply)
             yield step.reply
-            usage = reply.usage if goes_back(step) is None else None  # for a longer conversation than is told here
-            talk.exchange(_exchange(step, reply, reader.model, taken), step, usage)
+        add(talk, step, replies, reader, images, taken)
+
+
+def add(
+    talk: Folding,
+    step: Step,
+    replies: Mapping[tuple[str, int], Reply],
+    reader: Reader,
+    images: Pictures,
+    taken: set[str],
+) -> None:
+    """Let a conversation grow by a step; what its ask was sent has been decided. `taken` are the ids of the calls so
+    far: some servers begin anew with each reply, and others refuse an id twice."""
+    if step.reply is None:
+        pictures = images.get(step.n, ()) if step.tree else ()  # a line in place of others has no tree
+        talk.say({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
+    else:
+        reply = replies[step.branch, step.reply]
+        usage = reply.usage if goes_back(step) is None else None  # for a longer conversation than is told here
+        talk.exchange(_exchange(step, reply, reader.model, taken), step, usage)
 
 
 def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Message]:
-    """`taken` are the calls' ids so far: some servers begin anew with each reply, and others refuse an id twice."""
     ids = []
     for number, action in enumerate(reply.actions, 1):
         ids.append(action.id if action.id and action.id not in taken else f"call_{step.n}_{number}")

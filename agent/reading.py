@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agent.context import Reader, Said, illustrated, messages
-from agent.ledger import UNKNOWN
+from agent.ledger import UNKNOWN, Price
 from trajectories.records import Note, Reply
 
 if TYPE_CHECKING:
@@ -22,15 +22,32 @@ def said(task: Task, role: str, model: Model) -> Said:
         for note in engine.trajectory.notes
         if note.kind == "overflow" and note.branch == branch and note.data["model"] == model.name
     ]
-    reader = Reader(
-        model=model.name,
-        window=max(1, model.window - model.max_output) if model.window else 0,
-        cached=model.price.cached_share if model.price else UNKNOWN,
-        images=model.images,
-    )
+    reader = reader_of(model.name, model)
     system = task.prompts.get(role, "")
     pictures = illustrated(engine.trajectory, branch)
     return messages(system, task.steps, engine.trajectory.replies, reader, limits, pictures)
+
+
+class Known(Protocol):
+    """What there is to know of a model that reads."""
+
+    @property
+    def price(self) -> Price | None: ...
+    @property
+    def max_output(self) -> int: ...
+    @property
+    def window(self) -> int: ...
+    @property
+    def images(self) -> bool | None: ...
+
+
+def reader_of(name: str, known: Known) -> Reader:
+    return Reader(
+        model=name,
+        window=max(1, known.window - known.max_output) if known.window else 0,
+        cached=known.price.cached_share if known.price else UNKNOWN,
+        images=bool(known.images),
+    )
 
 
 def answering(task: Task, role: str) -> Model:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trajectories.records import Spent
+from trajectories.records import Patch, Spent
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -23,12 +23,18 @@ def nothing_sent(branch: str) -> Iterator[Sequence[Message]]:
     return iter(())
 
 
+def nothing_changed() -> Patch:
+    return Patch()
+
+
 @dataclass(frozen=True)
 class Material:
     """A run to be read, never written to. `name` is the run's, or the file's of a trajectory of another program's,
     which has neither `directory` nor `trees`.
 
-    `requests(branch)` gives what each ask of the branch was sent, in order; the last reply is not in them.
+    `requests(branch)` gives what each ask of the branch was sent, in the order of its replies; the last reply is not in
+    them. The messages are shared between them: nobody changes one. `patch()` is what was handed in, or what a run that
+    has not ended has come to.
     """
 
     name: str
@@ -37,6 +43,7 @@ class Material:
     directory: Path | None = None
     trees: Trees | None = None
     requests: Requests = nothing_sent
+    patch: Callable[[], Patch] = nothing_changed
 
     @property
     def is_ours(self) -> bool:

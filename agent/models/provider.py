@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from agent.keys import Key, advice, find_key, key_for, looks_secret, without_userinfo
@@ -53,14 +53,10 @@ class Provider:
 
     def __init__(self, name: str, found: Found, settings: Settings) -> None:
         wire, table, base = found.wire, found.table, found.base
-        known = _prices.facts(wire)
+        known = _facts(wire, name, table)
         self.name = name
-        self.price = table.price(name, known.price)
-        self.window = table.context or known.window
-        most = known.max_output or MAX_OUTPUT
-        # One window holds request and reply, and a conversation needs most of it.
-        self.max_output = table.max_output or (min(most, max(self.window // 3, 1)) if self.window else most)
-        self.images = bool(known.images) if table.images is None else table.images
+        self.price, self.window, self.max_output = known.price, known.window, known.max_output
+        self.images = bool(known.images)
         self.fallback = table.fallback
         key = found.key.value or NO_KEY * (wire.partition("/")[0] not in OWN_CREDENTIALS)
         self.secrets = (key,) if looks_secret(key) else ()
@@ -149,6 +145,26 @@ def load(name: str, settings: Settings) -> Provider:
     model = Provider(name, found, settings)
     _library.begin()
     return model
+
+
+def facts_of(name: str, table: ModelTable) -> _prices.Facts:
+    """What is known of a model without asking for its key. Raises ConfigError for a name that is none."""
+    return _facts(_wire_name(name, table), name, table)
+
+
+def _facts(wire: str, name: str, table: ModelTable) -> _prices.Facts:
+    """What the user's table says of a model, and where it says nothing, litellm's."""
+    known = _prices.facts(wire)
+    window = table.context or known.window
+    most = known.max_output or MAX_OUTPUT
+    return replace(
+        known,
+        price=table.price(name, known.price),
+        window=window,
+        # One window holds request and reply, and a conversation needs most of it.
+        max_output=table.max_output or (min(most, max(window // 3, 1)) if window else most),
+        images=known.images if table.images is None else table.images,
+    )
 
 
 def find(name: str, settings: Settings) -> Found:
