@@ -1,42 +1,11 @@
-"""Runs on disk in a line each, and a result as programs read it."""
+"""A run's result as programs read it."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from agent.ledger import Ledger
 from agent.solve import Result
-from trajectories.errors import RunBroken, SweAgentError, UsageError
-from trajectories.journal import read
-
-
-def summaries(runs: Path) -> list[dict[str, Any]]:
-    """What `runs --json` lists, newest first; a damaged run is left out of nobody's sight: its exit is `damaged`."""
-    found = [_summary(folder) for folder in runs.glob("*") if (folder / "journal.jsonl").exists()]
-    return sorted(found, key=lambda run: run["at"], reverse=True)
-
-
-def _summary(directory: Path) -> dict[str, Any]:
-    line: dict[str, Any] = {"run": directory.name, "at": 0.0, "issue": "", "exit": None, "ended": None}
-    line |= {"dollars": None, "steps": 0}
-    try:
-        trajectory = read(directory)
-    except (RunBroken, UsageError):
-        return line | {"at": directory.stat().st_mtime, "exit": "damaged", "ended": "damaged", "resumable": False}
-    if trajectory.run is None:
-        return line | {"at": directory.stat().st_mtime, "resumable": False}
-    ledger = Ledger(None)
-    ledger.replay(trajectory.holds.values(), trajectory.settles)
-    return line | {
-        "at": trajectory.run.at,
-        "issue": trajectory.run.issue.title,
-        "exit": trajectory.exit.code if trajectory.exit else None,
-        "ended": trajectory.exit.kind if trajectory.exit else None,
-        "dollars": ledger.spent.dollars,
-        "steps": len(trajectory.all_steps()),
-        "resumable": trajectory.exit is None,
-    }
+from trajectories.errors import SweAgentError
 
 
 def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any]:

@@ -1,37 +1,99 @@
-"""List the runs, newest first."""
+"""List the runs, newest first; filter, sort and search them."""
 
 from __future__ import annotations
 
+import time
+from typing import Annotated
+
 import typer
 
-from agent.options import Json
+from agent.ages import moment
+from agent.listing import DAMAGED, OPEN, Line, Sort, Wanted, listed
+from agent.options import Json, Plain
 from agent.settings import load_settings
-from agent.summary import summaries
+from trajectories.errors import UsageError
 
-WORDS = {None: "not begun", "unproven": "not verified", "not_found": "no fix"}
+WORDS = {"": "not begun", OPEN: "resumable", "unproven": "not verified", "not_found": "no fix"}
+STATES = (
+    "verified", "faster", "unproven", "not_found", "budget", "limit", "error", "stuck", "interrupted",
+    "answered", "done", "undone", "replayed", "parted", OPEN, DAMAGED,
+)  # fmt: skip
+"""What `--ended` takes."""
 
 
-def command(json: Json = False) -> int:
+def command(
+    repo: Annotated[str, typer.Option(help="Of this repository: a folder, or a part of its path.", metavar="R")] = "",
+    ended: Annotated[
+        list[str] | None, typer.Option(help="That ended so: verified, unproven, open …; may be repeated.", metavar="E")
+    ] = None,
+    since: Annotated[str, typer.Option(help="Begun since: 3d, 12h, 2w, or 2026-01-31.", metavar="T")] = "",
+    model: Annotated[str, typer.Option(help="With a model whose name holds this.", metavar="M")] = "",
+    strategy: Annotated[str, typer.Option(help="With this strategy.", metavar="S")] = "",
+    resumable: Annotated[bool, typer.Option("--resumable", help="That can be gone on with.")] = False,
+    search: Annotated[
+        str, typer.Option(help="With all these words in issue, requests or paths of the patch.", metavar="WORDS")
+    ] = "",
+    sort: Annotated[Sort, typer.Option(help="The largest first; text from a to z.")] = "at",
+    limit: Annotated[int | None, typer.Option(help="So many at most.", min=1, metavar="N")] = None,
+    json: Json = False,
+    plain: Plain = False,
+) -> int:
     """List the runs, newest first: what was asked, how it ended, what it cost, whether it can be resumed."""
-    found = summaries(load_settings().runs)
+    wanted = Wanted(
+        ended=_states(ended or []),
+        since=moment(since, time.time()) if since else 0.0,
+        model=model,
+        strategy=strategy,
+        repository=repo,
+        resumable=resumable,
+        words=search.split(),
+    )
+    found = listed(load_settings().runs, wanted, sort)[:limit]
     if json:
         from json import dumps
 
-        typer.echo(dumps({"runs": found}))
+        typer.echo(dumps({"runs": [line.as_json() for line in found]}))
         return 0
     if not found:
-        typer.echo("There are no runs yet; `swe-agent fix` makes one.")
+        narrowed = wanted != Wanted()
+        typer.echo("No run is so." if narrowed else "There are no runs yet; `swe-agent fix` makes one.")
         return 0
-    from rich.markup import escape
-    from rich.table import Table
+    from agent.paging import paged
 
-    from aci.view import clean
-    from agent.terminal import Rich
-
-    table = Table("run", "issue", "ended", "$", "steps", box=None, pad_edge=False)
-    for run in found:
-        ended = "resumable" if run["resumable"] else WORDS.get(run["ended"], str(run["ended"]))
-        cost = "?" if run["dollars"] is None else f"{run['dollars']:.4f}"
-        table.add_row(run["run"], escape(clean(run["issue"])[:60]), ended, cost, str(run["steps"]))
-    Rich(highlight=False).print(table)
+    with paged(plain) as out:
+        for told in _table(found, out.width if out.is_terminal else None):
+            out.line(told)
     return 0
+
+
+def _states(asked: list[str]) -> list[str]:
+    """`verified,faster` is two. Raises UsageError for what is no end of a run."""
+    names = [name.strip().replace("-", "_") for each in asked for name in each.split(",")]
+    if wrong := next((name for name in names if name not in STATES), None):
+        raise UsageError(f"No run ends as {wrong!r}.", f"Choose of: {', '.join(STATES)}.")
+    return names
+
+
+def _table(found: list[Line], width: int | None) -> list[str]:
+    """A line a run, the issue last, which is cut where a terminal is so wide."""
+    from rich.cells import cell_len, set_cell_size
+
+    rows = [("run", "ended", "$", "steps", "issue"), *map(_row, found)]
+    widths = [max(cell_len(row[at]) for row in rows) for at in range(4)]
+    lines = []
+    for run, ended, cost, steps, issue in rows:
+        line = f"{run:<{widths[0]}}  {ended:<{widths[1]}}  {cost:>{widths[2]}}  {steps:>{widths[3]}}  {issue}"
+        lines.append(set_cell_size(line, width).rstrip() if width and cell_len(line) > width else line.rstrip())
+    return lines
+
+
+def _row(line: Line) -> tuple[str, str, str, str, str]:
+    cost = "?" if line.dollars is None else f"{line.dollars:.4f}"
+    state = WORDS.get(line.state, _flat(line.state))
+    return _flat(line.run), state, cost, str(line.steps), _flat(line.issue)
+
+
+def _flat(text: str) -> str:
+    from aci.view import clean
+
+    return " ".join(clean(text).split())

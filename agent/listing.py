@@ -1,0 +1,193 @@
+"""Runs on disk in a line each: which there are, filtered, searched and sorted.
+
+Of a journal only the short records are decoded; what a record is stands at its line's end, so thousands of runs take
+about as long as reading their files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from agent.ledger import Ledger
+from trajectories.journal import decode
+from trajectories.parting import REPLAY
+from trajectories.records import Exit, Hold, Note, Run, Settle, Turn
+
+KIND = re.compile(rb'"type":"(\w+)"}\n?$')
+LONG = frozenset({b"step", b"reply", b"once"})
+"""Records that are counted at most: they hold what was said and seen."""
+FROM = ("forked", REPLAY)
+"""Notes that say of which run this one is."""
+DAMAGED, OPEN = "damaged", "open"
+Sort = Literal["at", "dollars", "steps", "issue", "repository"]
+PATHS = re.compile(rb"^diff --git (.*)$", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Line:
+    """A run. `exit` is the code it ended with and `ended` the kind of that end (None: it has not); of a damaged run
+    both are `damaged`. `dollars` is None where a request had no price. `origin` names the run that this one was forked
+    from, or replays. `asked` is the issue and every request, for a search."""
+
+    run: str
+    at: float
+    issue: str = ""
+    exit: int | str | None = None
+    ended: str | None = None
+    dollars: float | None = None
+    steps: int = 0
+    resumable: bool = False
+    repository: str = ""
+    model: str = ""
+    strategy: str = ""
+    turns: int = 0
+    origin: str = ""
+    asked: str = field(default="", repr=False)
+
+    @property
+    def state(self) -> str:
+        """How it ended, `open` where it can be gone on with, "" where it was not begun."""
+        return OPEN if self.resumable else self.ended or ""
+
+    def as_json(self) -> dict[str, object]:
+        """As `runs --json` lists it."""
+        return {name: value for name, value in asdict(self).items() if name != "asked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a list is of; what is empty does not matter. `ended` are states, `since` seconds since the epoch. `model` is
+    a part of a model's name, `repository` a folder or a part of its path. All `words` stand in the issue, a request or
+    the paths of the patch."""
+
+    ended: Sequence[str] = ()
+    since: float = 0.0
+    model: str = ""
+    strategy: str = ""
+    repository: str = ""
+    resumable: bool = False
+    words: Sequence[str] = ()
+
+    def has(self, line: Line, folder: Path) -> bool:
+        return (
+            (not self.ended or line.state in self.ended)
+            and line.at >= self.since
+            and self.model.casefold() in line.model.casefold()
+            and self.strategy in ("", line.strategy)
+            and (not self.repository or _is_of(line.repository, self.repository))
+            and (line.resumable or not self.resumable)
+            and (not self.words or _holds(f"{line.asked}\n{patched(folder)}", self.words))
+        )
+
+
+def listed(runs: Path, wanted: Wanted | None = None, sort: Sort = "at") -> list[Line]:
+    """The runs in a folder, the newest first, or by `sort`. A damaged run is left out of nobody's
+    sight."""
+    found = [(folder, line_of(folder)) for folder in run_folders(runs)]
+    lines = [line for folder, line in found if wanted is None or wanted.has(line, folder)]
+    lines.sort(key=lambda line: (line.at, line.run), reverse=True)
+    key, largest = SORTS[sort]
+    return sorted(lines, key=key, reverse=largest)
+
+
+def run_folders(runs: Path) -> Iterator[Path]:
+    """Those with a journal; a name that begins with a dot is of one that is being removed."""
+    try:
+        folders = sorted(runs.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    yield from (each for each in folders if each.name[0] != "." and (each / "journal.jsonl").is_file())
+
+
+def line_of(folder: Path) -> Line:
+    journal = folder / "journal.jsonl"
+    line = Line(folder.name, 0.0)
+    try:
+        line.at = journal.stat().st_mtime
+        _read(journal, line)
+    except (OSError, ValueError, KeyError, RecursionError):
+        return Line(folder.name, line.at, exit=DAMAGED, ended=DAMAGED)
+    return line
+
+
+def _read(journal: Path, line: Line) -> None:
+    """Raises ValueError for a journal that is damaged before its end."""
+    holds: list[Hold] = []
+    settles: dict[str, Settle] = {}
+    with journal.open("rb") as file:
+        for raw in file:
+            kind = KIND.search(raw, max(0, len(raw) - 40))
+            if not raw.endswith(b"\n"):
+                break
+            if kind and kind[1] in LONG and raw.startswith(b"{"):
+                line.steps += kind[1] == b"step"
+                continue
+            match decode(raw):
+                case Hold() as hold:
+                    holds.append(hold)
+                case Settle() as settle:
+                    settles[settle.hold] = settle
+                case Run() as run:
+                    _begin(line, run)
+                case Turn() as turn:
+                    _turn(line, turn)
+                case Exit() as exit:
+                    line.exit, line.ended, line.resumable = exit.code, exit.kind, False
+                case Note(kind=kind_of, data={"run": str(name)}) if kind_of in FROM:
+                    line.origin = name
+                case _:
+                    pass
+    ledger = Ledger(None)
+    ledger.replay(holds, settles)
+    line.dollars = ledger.spent.dollars if line.repository else None
+
+
+def _begin(line: Line, run: Run) -> None:
+    line.at, line.issue, line.repository = run.at, run.issue.title, run.repository
+    line.asked = run.issue.text
+
+
+def _turn(line: Line, turn: Turn) -> None:
+    line.turns += 1
+    line.exit = line.ended = None
+    line.resumable = True
+    line.strategy, line.model = turn.strategy, turn.models.get("coder", "") or line.model
+    if line.turns > 1:
+        line.asked += f"\n{turn.request}"
+
+
+def patched(folder: Path) -> str:
+    """The paths that a run's patch changes, a line each."""
+    try:
+        diff = (folder / "patch.diff").read_bytes()
+    except OSError:
+        return ""
+    return b"\n".join(PATHS.findall(diff)).decode("utf-8", "replace")
+
+
+def _is_of(repository: str, asked: str) -> bool:
+    """Whether somebody means this repository by `asked`: it, or a folder in it, or a part of its path."""
+    folder = Path(asked).expanduser()
+    if folder.is_dir():
+        at = folder.resolve()
+        return Path(repository) in (at, *at.parents)
+    return asked.casefold() in repository.casefold()
+
+
+def _holds(text: str, words: Iterable[str]) -> bool:
+    text = text.casefold()
+    return all(word.casefold() in text for word in words)
+
+
+SORTS: dict[Sort, tuple[Callable[[Line], Any], bool]] = {
+    "at": (lambda line: line.at, True),
+    "dollars": (lambda line: -1.0 if line.dollars is None else line.dollars, True),
+    "steps": (lambda line: line.steps, True),
+    "issue": (lambda line: line.issue.casefold(), False),
+    "repository": (lambda line: line.repository, False),
+}
+"""What of a line counts, and whether the largest comes first."""

@@ -1,0 +1,199 @@
+"""Runs in a list: what of them is told, which are wanted, in which order, and how damaged ones are."""
+
+import json
+import os
+
+import pytest
+
+from agent.ages import moment
+from agent.listing import Line, Wanted, line_of, listed
+from agent.run import runs as command
+from trajectories.errors import UsageError
+from trajectories.journal import encode
+from trajectories.records import (
+    Base,
+    Exit,
+    Hold,
+    Issue,
+    Note,
+    Observation,
+    Reply,
+    Run,
+    Settle,
+    Step,
+    Turn,
+    Usage,
+)
+
+NOW = 1_790_000_000.0
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path))
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "none.toml"))
+    return tmp_path
+
+
+def write(state, name, *more, issue="add() subtracts", at=NOW, model="openai/small", repository="/home/ann/shop"):
+    """A run of one turn as a journal has it, with these records after its first two."""
+    folder = state / "runs" / name
+    folder.mkdir(parents=True)
+    run = Run(name, Issue(issue, "It gives -1."), repository, Base("c" * 40, "t" * 40), at=at)
+    records = [run, Turn("fix", "test-then-patch", {"coder": model}), *more]
+    (folder / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
+    return folder
+
+
+def step(n, text="seen"):
+    return Step("main", n, "", "coder", "t" * 40, None, (), (Observation(text),))
+
+
+def asked(n, dollars, settled):
+    """A request held at a dollar and settled at `settled`; None: its end was not seen."""
+    hold = Hold("main", n, 1, "m", dollars, 100)
+    end = [] if settled is None else [Settle(hold.id, Usage(10, 1), settled, "usage")]
+    return [hold, Reply("words", branch="main", ask=n), *end]
+
+
+def test_a_line_tells_what_a_run_came_to(state):
+    folder = write(state, "one", *asked(1, 1.0, 0.25), step(1), *asked(2, 1.0, None), step(2), Exit("verified", 0))
+    line = line_of(folder)
+    assert line.as_json() == {
+        "run": "one", "at": NOW, "issue": "add() subtracts", "exit": 0, "ended": "verified", "dollars": 1.25,
+        "steps": 2, "resumable": False, "repository": "/home/ann/shop", "model": "openai/small",
+        "strategy": "test-then-patch", "turns": 1, "origin": "",
+    }  # fmt: skip
+
+
+def test_a_request_without_price_leaves_the_sum_unknown(state):
+    assert line_of(write(state, "one", *asked(1, None, None))).dollars is None
+
+
+def test_a_later_turn_opens_a_run_again(state):
+    line = line_of(write(state, "one", Exit("done", 0), Turn("and sub()?", "build", {"coder": "other"})))
+    assert (line.resumable, line.exit, line.ended, line.model, line.turns) == (True, None, None, "other", 2)
+    assert "and sub()?" in line.asked
+
+
+@pytest.mark.parametrize("kind", ["forked", "replay"])
+def test_a_run_names_the_one_it_is_from(state, kind):
+    assert (
+        line_of(write(state, "two", Note("main", kind, "From one.", {"run": "one", "step": "main#1"}))).origin == "one"
+    )
+
+
+def test_what_is_written_just_now_is_left_out(state):
+    folder = write(state, "one", step(1))
+    with (folder / "journal.jsonl").open("ab") as file:
+        file.write(encode(step(2))[:-20])
+    assert line_of(folder).steps == 1
+
+
+@pytest.mark.parametrize("damage", [b"\0\0\0\n", b"{}\n", b'"type":"step"}\n', b"[" * 100_000 + b"\n"])
+def test_a_damaged_run_is_named(state, damage):
+    folder = write(state, "one")
+    whole = (folder / "journal.jsonl").read_bytes()
+    (folder / "journal.jsonl").write_bytes(whole + damage + encode(step(1)))
+    assert (line_of(folder).exit, line_of(folder).state, line_of(folder).resumable) == ("damaged", "damaged", False)
+
+
+def test_a_folder_without_journal_and_one_on_its_way_out_are_no_runs(state):
+    write(state, ".gone-one")
+    (state / "runs" / "empty").mkdir()
+    assert listed(state / "runs") == []
+    assert listed(state / "nowhere") == []
+
+
+@pytest.fixture
+def three(state):
+    shop = write(state, "a-verified", *asked(1, 1.0, 0.5), step(1), Exit("verified", 0), at=NOW - 100)
+    (shop / "patch.diff").write_text("diff --git a/src/vat.py b/src/vat.py\n--- a/src/vat.py\n+++ b/src/vat.py\n")
+    write(state, "b-unproven", *asked(1, 1.0, 0.75), Exit("unproven", 1), issue="VAT is wrong", model="big", at=NOW)
+    write(state, "c-open", step(1), step(2), repository="/home/ann/other", at=NOW - 50)
+    return state / "runs"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        (Wanted(), "b c a"),
+        (Wanted(ended=["verified"]), "a"),
+        (Wanted(ended=["verified", "open"]), "c a"),
+        (Wanted(since=NOW - 60), "b c"),
+        (Wanted(model="SMALL"), "c a"),
+        (Wanted(strategy="build"), ""),
+        (Wanted(strategy="test-then-patch", resumable=True), "c"),
+        (Wanted(repository="shop"), "b a"),
+        (Wanted(words=["vat"]), "b a"),
+        (Wanted(words=["vat", "wrong"]), "b"),
+        (Wanted(words=["src/vat.py"]), "a"),
+    ],
+)
+def test_a_list_has_what_is_wanted(three, wanted, names):
+    assert " ".join(line.run[0] for line in listed(three, wanted)) == names
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"), [("at", "b c a"), ("dollars", "b a c"), ("steps", "c a b"), ("issue", "c a b"),
+                        ("repository", "c b a")]
+)  # fmt: skip
+def test_a_list_is_sorted(three, sort, names):
+    assert " ".join(line.run[0] for line in listed(three, None, sort)) == names
+
+
+def test_a_repository_is_meant_by_any_folder_in_it(state, tmp_path):
+    (tmp_path / "shop" / "src").mkdir(parents=True)
+    write(state, "one", repository=str(tmp_path / "shop"))
+    write(state, "two", repository=str(tmp_path / "shop2"))
+    for folder in ("shop", "shop/src"):
+        assert [line.run for line in listed(state / "runs", Wanted(repository=str(tmp_path / folder)))] == ["one"]
+
+
+def test_the_command_tells_lines_and_json(three, capsys):
+    assert command.command(sort="at", limit=2) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[1].split() == ["b-unproven", "not", "verified", "0.7500", "0", "VAT", "is", "wrong"]
+    assert len(told) == 3
+    assert command.command(ended=["verified,unproven"], search="vat", json=True) == 0
+    assert [run["run"] for run in json.loads(capsys.readouterr().out)["runs"]] == ["b-unproven", "a-verified"]
+    command.command(search="nothing has this")
+    assert capsys.readouterr().out == "No run is so.\n"
+
+
+@pytest.mark.parametrize("wrong", [{"ended": ["solved"]}, {"since": "yesterday"}, {"since": "99999999999999d"}])
+def test_what_cannot_be_meant_is_told(three, wrong):
+    with pytest.raises(UsageError) as error:
+        command.command(**wrong)
+    assert error.value.fix
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("12h", 43_200), ("3d", 259_200), ("2w", 1_209_600)])
+def test_an_age_counts_back_from_now(text, seconds):
+    assert moment(text, NOW) == NOW - seconds
+
+
+def test_a_day_is_one_of_this_machines_clock():
+    assert moment("2026-01-31", NOW) == moment("2026-01-31T00:00", NOW) == moment("2026-01-31 12:00", NOW) - 43_200
+
+
+def test_nothing_that_strangers_wrote_drives_the_terminal(state, capsys):
+    evil = "\x1b]0;title\x07\x1b[2Jred\x9b1m\n‮x"
+    write(state, "one", issue=evil, model=evil, repository=evil)
+    write(state, "two", Exit(evil, 1))
+    command.command()
+    told = capsys.readouterr().out
+    assert not set(told) & set("\x1b\x07\x9b‮")
+    assert len(told.splitlines()) == 3
+
+
+def test_a_reader_that_leaves_early_ends_the_list_quietly(three, monkeypatch):
+    read, write_end = os.pipe()
+    os.close(read)
+    with os.fdopen(write_end, "w") as closed:
+        monkeypatch.setattr("sys.stdout", closed)
+        assert command.command() == 0
+
+
+def test_a_line_is_small():
+    assert not hasattr(Line("one", 0.0), "__dict__")
