@@ -119,7 +119,8 @@ class Settings(BaseSettings):
 
     `function`, `workload` and `benchmark` are what `optimize` is to make faster, see docs/optimize.md.
 
-    `subtree` is the folder of the repository that may be changed, all if empty.
+    `subtree` is the folder of the repository that may be changed, all if empty. With `experience` what runs come to is
+    kept, and told to later runs of the repository; never in batches and in the Action: see docs/experience.md.
 
     `image` empty: found, see docs/environments.md. `images` maps a language (`python`, `python3.9`) to an image.
     Set-up reaches the hosts in `registries`, trusts `certificates` (a PEM file), and has the variables of `setup_env`;
@@ -166,6 +167,7 @@ class Settings(BaseSettings):
     patience: float = Field(default=600.0, ge=0)
     model_timeout: float = Field(default=300.0, gt=0)
     update_tests: bool = False
+    experience: bool = True
     subtree: Annotated[str, AfterValidator(lambda value: _folder(value))] = ""
     apply: bool = False
     branch: str = ""

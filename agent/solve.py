@@ -43,6 +43,7 @@ from trajectories.errors import (
 )
 from trajectories.journal import Journal, first_record, read, write_durably
 from trajectories.plugins import find
+from trajectories.plumbing import make_folder, sync_folder
 from trajectories.records import Exit, Issue, Note, Patch, Run, Spent, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
@@ -117,8 +118,10 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
 def new_folder(settings: Settings, name: str = "") -> Iterator[Path]:
     """The folder of a new run; nothing is left of it when what is done with it fails."""
     directory = settings.runs / (name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
+    make_folder(settings.runs)
+    directory.mkdir(mode=0o700)  # one that is there is another run's
     try:
-        directory.mkdir(parents=True, mode=0o700)
+        sync_folder(settings.runs)
         yield directory
     except BaseException:  # also an interrupt; raised again
         shutil.rmtree(directory, ignore_errors=True)
@@ -210,12 +213,15 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
 
     What stops a run for good is its exit; an interrupt or trouble of the machine is raised, and the run is resumable.
     """
+    from agent.learning import keep
+
     if engine.trajectory.exit is not None:
         return result(engine)
     with engine.at_work():
         engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
         engine.settle_late()
         yield from _turn(engine)
+    keep(engine)
     return result(engine)
 
 

@@ -43,6 +43,7 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
     KeyboardInterrupt at a second signal, or one before it is begun.
     """
     given = {name: value for name, value in asked.flags.items() if value is not None}
+    given["experience"] = False  # what an instance comes to depends on no other
     settings = load_settings(**given, state=asked.out)
     model = _checked(settings, asked.total)
     if asked.leaderboard == asked.out:

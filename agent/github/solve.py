@@ -105,7 +105,7 @@ def _opened(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any],
 
     errand = job.errand
     source = Repository.open(repo)
-    given = {**flags, **NOWHERE, "budget": errand.budget}
+    given = {**flags, **NOWHERE, "budget": errand.budget, "experience": False}
     name = f"errand-{job.digest[:20]}"
     if errand.kind == "follow-up":
         from agent.github.followup import opened

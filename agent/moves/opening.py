@@ -15,6 +15,7 @@ from aci.locating import Before, located
 from aci.patch import is_test
 from aci.regression import nearest_tests
 from agent.moves.framing import framed, framed_issue
+from agent.moves.recalling import recalled
 from trajectories.errors import UsageError
 from trajectories.trees import EMPTY_TREE
 
@@ -88,6 +89,7 @@ def opening(task: Task) -> str:
         f"Tests: {_tests(task, found)}",
         _advice(task),
         f"Likeliest places (found without a model, not certain):\n{framed(describe_places(found, SHOWN_PLACES))}",
+        recalled(task, found),
     ]
     return "\n\n".join(filter(None, parts))
 

@@ -1,0 +1,159 @@
+"""What runs in a repository have taught later ones: list it, read it, accept it, forget it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from agent.options import Json, Plain
+from trajectories.errors import UsageError
+
+if TYPE_CHECKING:
+    from trajectories.experience import Bank, Entry
+
+Verb = Literal["list", "show", "forget", "accept"]
+LONGEST_ISSUE, LONGEST_PLACE = 50, 40
+
+
+def command(
+    verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="list|show|forget|accept")] = "list",
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Entries as `list` shows them, or how they begin.", metavar="[ID]...")
+    ] = None,
+    repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
+    search: Annotated[
+        str | None, typer.Option(help="list: with all these words, in issue, places or kind.", metavar="WORDS")
+    ] = None,
+    json: Json = False,
+    plain: Plain = False,
+) -> int:
+    """What runs in a repository have taught later ones: list it, read it, accept it, forget it.
+
+    Entries are small files in your state folder, one for each run that proved something, or whose patch was disproved.
+    A later run of the repository is told of the likest three.
+
+    One that goes back to a stranger's issue waits until you have read it (`show`) and let it in (`accept`).
+    """
+    if (verb == "list") == bool(ids):
+        raise UsageError(
+            f"`experience {verb}` takes {'no entry' if ids else 'an entry'}.", "See `swe-agent experience --help`."
+        )
+    if search is not None and verb != "list":
+        raise UsageError("--search is for `experience list`.", "See `swe-agent experience --help`.")
+    bank = _bank(repo)
+    if verb == "list":
+        _list(bank, search or "", json, plain)
+        return 0
+    entries = list(dict.fromkeys(bank.named(id) for id in ids or ()))
+    if verb == "show":
+        _show(entries, json, plain)
+    else:
+        for entry in entries:
+            bank.forget(entry) if verb == "forget" else bank.accept(entry)
+        _done(verb, entries, json)
+    return 0
+
+
+def _bank(repo: str) -> Bank:
+    """Raises UsageError where a repository has no bank."""
+    from aci.identity import identity
+    from aci.repository import Repository
+    from agent.intake import repository_from
+    from agent.learning import bank_at
+    from agent.settings import load_settings
+
+    source = Repository.open(repository_from(repo))
+    whose = identity(source, source.commit())
+    if whose is None:
+        raise UsageError(
+            f"{source.name} is a shallow clone: nothing is kept where the first commit is not known.",
+            "git fetch --unshallow",
+        )
+    return bank_at(load_settings().state, whose)
+
+
+def _list(bank: Bank, search: str, json: bool, plain: bool) -> None:
+    trouble: list[str] = []
+    words = search.lower().split()
+    found = [entry for entry in bank.entries(trouble) if all(word in _text(entry) for word in words)]
+    if json:
+        _print_json({"folder": str(bank.folder), "entries": [_as_json(entry) for entry in found], "trouble": trouble})
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    from aci.view import clean
+    from agent.terminal import console
+
+    table = Table("id", "issue", "ended", "place", "", box=None, pad_edge=False)
+    for entry in found:
+        place = entry.places[0] if entry.places else ""
+        cells = (entry.id, entry.issue[:LONGEST_ISSUE], entry.ended, place[-LONGEST_PLACE:], _waits(entry))
+        table.add_row(*(escape(clean(" ".join(cell.split()))) for cell in cells))
+    none = "Nothing is alike." if words else "Nothing was learned here yet; `swe-agent fix` does."
+    console(plain).print(table if found else none)
+    for line in trouble:
+        typer.echo(clean(line), err=True)
+
+
+def _text(entry: Entry) -> str:
+    parts = (entry.issue, entry.symptom, *entry.errors, *entry.places, *entry.kinds, entry.outcome, entry.ended)
+    return " ".join(parts).lower()
+
+
+def _waits(entry: Entry) -> str:
+    return "" if entry.accepted else "waits for `accept`"
+
+
+def _show(entries: list[Entry], json: bool, plain: bool) -> None:
+    if json:
+        _print_json({"entries": [_as_json(entry) for entry in entries]})
+        return
+    from aci.view import clean
+    from agent.terminal import console
+
+    out = console(plain)
+    for entry in entries:
+        who = f" by {entry.author}" if entry.author else ""
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.at))
+        lines = [
+            entry.issue,
+            f"  {entry.outcome} ({entry.ended}), run {entry.run} of {when}; an issue{who} of trust {entry.trust}",
+            *([f"  {entry.url}"] if entry.url else []),
+            *([f"  {_waits(entry)}: later runs do not read it yet"] if not entry.accepted else []),
+            *_part("Symptom", entry.symptom.splitlines()),
+            *_part("Places", entry.places),
+            *_part("Kinds of fix", entry.kinds),
+            *_part("Change", entry.change.splitlines()),
+            *_part("Proven by", entry.tests),
+            *_part("The model said", [entry.summary] if entry.summary else []),
+            *_part("Failed before", entry.dead_ends),
+        ]
+        out.print(clean("\n".join(lines)), markup=False, highlight=False)
+
+
+def _part(name: str, lines: Any) -> list[str]:
+    return [f"{name}:", *(f"  {line}" for line in lines)] if lines else []
+
+
+def _done(verb: str, entries: list[Entry], json: bool) -> None:
+    if json:
+        _print_json({"forgotten" if verb == "forget" else "accepted": [entry.id for entry in entries]})
+        return
+    what = "forgotten" if verb == "forget" else "accepted: later runs are told of it"
+    for entry in entries:
+        typer.echo(f"{entry.id} is {what}.", err=True)
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(entry)
+
+
+def _print_json(value: Any) -> None:
+    from json import dumps
+
+    typer.echo(dumps(value))
