@@ -41,7 +41,7 @@ function lane({ one, index, xs, forks }) {
   const line = (x1, y1, x2, y2, name) => picture.append(drawn("line", { x1, y1, x2, y2, class: name }));
   for (const fork of forks) {
     if (fork.above >= fork.below || index < fork.above || index > fork.below) continue;
-    line(fork.x, index === fork.above ? 10 : 0, fork.x, index === fork.below ? 10 : 20, `trunk branch${fork.below % MOST_COLOURS}`);
+    line(fork.x, index === fork.above ? 10 : 0, fork.x, index === fork.below ? 10 : 20, "trunk");
   }
   const name = `branch${index % MOST_COLOURS}`;
   const from = forks[index].above < index ? forks[index].x : xs[0];

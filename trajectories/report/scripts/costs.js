@@ -5,7 +5,7 @@ const HIGH = 150, LEFT = 52, BELOW = 22, ABOVE = 8;
 const KINDS = [["cached", "input from the cache"], ["input", "other input"], ["output", "output"]];
 
 function ticks(most) {
-  const rough = most / 3, unit = 10 ** Math.floor(Math.log10(rough));
+  const rough = most / 4, unit = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((times) => times * unit).find((size) => size >= rough) || unit;
   const made = [];
   for (let value = 0; value <= most * 1.0001; value += step) made.push(value);
@@ -36,7 +36,7 @@ function area(below, above, most, steps, name) {
 
 // Where the pointer is, the figures of that step; a click goes there.
 function asked(picture, at, costs, steps, words) {
-  const line = drawn("line", { y1: ABOVE, y2: HIGH - BELOW, class: "asked" });
+  const line = drawn("line", { y1: ABOVE, y2: HIGH - BELOW, class: "asked", visibility: "hidden" });
   const text = drawn("text", { y: ABOVE + 10, class: "told" });
   picture.append(line, text);
   const index = (event) => {
@@ -46,6 +46,7 @@ function asked(picture, at, costs, steps, words) {
   };
   picture.addEventListener("pointermove", (event) => {
     const number = index(event), where = x(number, steps), right = where > WIDE / 2;
+    line.setAttribute("visibility", "visible");
     line.setAttribute("x1", where);
     line.setAttribute("x2", where);
     text.setAttribute("x", where + (right ? -6 : 6));
@@ -53,8 +54,7 @@ function asked(picture, at, costs, steps, words) {
     text.textContent = `${costs[number].step}  ${words(costs[number])}`;
   });
   picture.addEventListener("pointerleave", () => {
-    line.removeAttribute("x1");
-    line.removeAttribute("x2");
+    line.setAttribute("visibility", "hidden");
     text.textContent = "";
   });
   picture.addEventListener("click", (event) => goTo(place(at, costs[index(event)].step)));

@@ -39,16 +39,18 @@ function tiles(run) {
   return list;
 }
 
+const last = (ended) => [ended.words || ended.message, ended.fix].filter(Boolean).join(" ");
+
 function said(run) {
-  const { message, fix } = run.ended || {};
-  return message || fix ? make("p", "ended", shown([message, fix].filter(Boolean).join(" "), (text) => make("span", "", text))) : null;
+  const words = last(run.ended || {});
+  return words ? make("p", "ended", shown(words, (text) => make("span", "", text))) : null;
 }
 
 const TRUSTS = { user: "the user", member: "a member", stranger: "a stranger" };
 
 function head() {
   const titles = [...new Set(runs.map((run) => run.title || (run.issue && run.issue.title) || run.name || ""))];
-  const made = make("header", "", make("h1", "", titles.join(" / ") || "A run"));
+  const made = make("header", "", shown(titles.join(" / ") || "A run", (text) => make("h1", "", text)));
   for (const [at, run] of runs.entries()) made.append(make("p", "", runs.length > 1 ? flag(at) : null, facts(run)));
   return made;
 }
@@ -62,7 +64,7 @@ function overview() {
 function issueOf(run) {
   const issue = run.issue || {};
   const by = [issue.author, TRUSTS[issue.trust] || ""].filter(Boolean).join(", ");
-  const card = make("div", "card issue", shown(issue.title || run.title || "", (text) => make("h3", "", text)));
+  const card = make("div", "card issue", runs.length > 1 ? make("h3", "", issue.title || run.title || "") : null);
   card.append(make("p", "soft", [by && `by ${by}`, issue.url].filter(Boolean).join(" · ")));
   if ((issue.labels || []).length) card.append(make("p", "", ...issue.labels.map((label) => make("span", "chip", label))));
   if (issue.body) card.append(long(issue.body));

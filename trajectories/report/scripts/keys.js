@@ -46,7 +46,9 @@ function end(which) {
 }
 
 function toggle() {
-  if (here) turnAll([here]);
+  if (!here) return;
+  turnAll([here]);
+  here.scrollIntoView({ block: "nearest" });
 }
 
 function every() {

@@ -1,6 +1,8 @@
 // What was done, in order. A step shows what was thought and what was called; answers and differences are folded.
 
 const colours = runs.map((run) => new Map(ordered(run.branches || []).map((one, index) => [one.name, index % MOST_COLOURS])));
+// Where headings tell the phases, each step need not.
+const phased = runs.map((run) => (run.items || []).some((one) => one.note === "phase"));
 const began = runs.map((run) => Date.parse(run.at));
 
 function address(at, id, words) {
@@ -56,7 +58,7 @@ function step(at, one) {
   const many = (runs[at].branches || []).length > 1;
   const head = make("p", "head", address(at, one.id, many ? one.id : String(one.n ?? one.id)));
   if (one.author && one.author !== "coder") head.append(make("span", "chip", one.author));
-  if (one.phase) head.append(make("span", "soft", one.phase));
+  if (one.phase && !phased[at]) head.append(make("span", "soft", one.phase));
   head.append(figures(at, one));
   const made = make("article", `step branch${colours[at].get(one.branch) ?? 0}`, head);
   made.id = place(at, one.id);
@@ -72,15 +74,19 @@ function step(at, one) {
   for (const action of one.actions || []) made.append(called(at, one, action));
   if (one.said) made.append(long(one.said));
   for (const changed of one.files || []) made.append(file(changed, false));
+  if (one.more_files) made.append(make("p", "soft", `and ${count(one.more_files, "more file")}`));
   return made;
 }
+
+// What says something about the work; the rest is about the machinery.
+const LOUD = ["candidate", "score", "vote", "prune", "summary"];
 
 function note(at, one) {
   const words = shown(one.text || one.note, (text) => make("span", "", text));
   if (one.note === "phase") return make("h3", "phase", words, (runs[at].branches || []).length > 1 ? make("small", "soft", one.branch) : null);
   if (one.note === "message") return make("div", "turn", make("b", "soft", "The user"), long(one.text || ""));
   const more = simple(one.data).join(" · ");
-  return make("p", "event", make("span", `chip ${one.note}`, one.note), words, more ? make("small", "soft", more) : null);
+  return make("p", `event ${LOUD.includes(one.note) ? "" : "soft"}`, make("span", `chip ${one.note}`, one.note), words, more ? make("small", "soft", more) : null);
 }
 
 function turn(at, one) {
@@ -93,7 +99,7 @@ function turn(at, one) {
 
 function left(one) {
   const ended = one.ended || {};
-  const words = [ended.message, ended.fix].filter(Boolean).join(" ");
+  const words = last(ended);
   const made = make("div", "turn exit", make("b", `outcome ${colour(ended.kind)}`, ended.kind || "ended"));
   if (words) made.append(shown(words, (text) => make("span", "", text)));
   return made;

@@ -45,28 +45,33 @@ function output(text, name = "") {
 }
 
 // Words: in what stands between fences the blanks count, and it is set as code.
-const FENCED = /^(```|~~~)[^\n]*\n[\s\S]*?(?:^\1[^\n]*$|$(?![\s\S]))/gm;
+const FENCED = /^ *(```|~~~)[^\n]*\n[\s\S]*?(?:^ *\1[^\n]*(?:\n|$)|$(?![\s\S]))|`[^`\n]+`/gm;
 
-function prose(text) {
-  const made = make("div", "prose");
+function set(text) {
+  const made = [];
   let from = 0;
   for (const found of text.matchAll(FENCED)) {
-    made.append(text.slice(from, found.index), make("code", "fence", found[0]));
+    made.push(text.slice(from, found.index), make("code", found[1] ? "fence" : "", found[0]));
     from = found.index + found[0].length;
   }
-  made.append(text.slice(from));
-  return made;
+  return [...made, text.slice(from)];
 }
 
+const prose = (text) => make("div", "prose", ...set(text));
+
 // A long text shows how it begins; its rest follows when that is unfolded.
-const LONG = 700;
+const LONG = 480;
+
+function cutAt(text) {
+  const cut = [text.lastIndexOf("\n", LONG), text.lastIndexOf(" ", LONG)].find((at) => at > LONG / 2) || LONG;
+  const fences = [...text.slice(0, cut).matchAll(/^ *(```|~~~)/gm)];
+  return fences.length % 2 ? fences[fences.length - 1].index : cut;
+}
 
 function long(text) {
-  if (text.length < LONG * 1.3) return shown(text, prose);
-  let cut = text.lastIndexOf("\n", LONG);
-  if (cut < LONG / 2) cut = text.lastIndexOf(" ", LONG);
-  if (cut < LONG / 2) cut = LONG;
-  const box = fold("long", [text.slice(0, cut)], () => make("div", "prose", text.slice(cut)));
+  const cut = text.length < LONG * 1.4 ? 0 : cutAt(text);
+  if (!cut) return shown(text, prose);
+  const box = fold("long", set(text.slice(0, cut)), () => prose(text.slice(cut)));
   leaf(text, () => {
     unfold(box);
     return box;
@@ -112,9 +117,8 @@ function sums(added, removed) {
 }
 
 function file(one, open) {
-  const heading = [make("b", "status", one.status || ""), make("span", "path", one.path || ""), tally(one.diff || "")];
-  if (one.part === "tests") heading.push(make("span", "chip", "test"));
-  if (one.cut) heading.push(make("span", "chip", "cut"));
+  const chips = [one.part === "tests" && "test", one.cut && "cut"].filter(Boolean).map((word) => make("span", "chip", word));
+  const heading = [one.status ? make("b", "status", one.status) : "", make("span", "path", one.path || ""), ...chips, tally(one.diff || "")].filter(Boolean);
   const box = pocket("file", heading, changes(one.diff || "") || "No difference is recorded.", diff);
   if (open) unfold(box);
   return box;

@@ -1,8 +1,9 @@
 // Two runs: where they part, and their steps beside each other.
 
 const WHAT = {
-  tree: "the files after the step", ok: "whether it worked", exit: "the exit code", text: "what it answered",
-  action: "what was called", reply: "what the model said", missing: "only one of the runs has the step",
+  tree: "the files differ after it", ok: "one worked and the other did not", exit: "the exit codes differ",
+  text: "the answers differ in their words", action: "different things are called", reply: "the replies differ",
+  missing: "only one of the runs has the step",
 };
 
 function twoSides(one) {
@@ -17,7 +18,7 @@ function stepOf(one) {
 function parts(title, rows) {
   if (!rows.length) return null;
   return fold("card parts", [`${title}: ${rows.length.toLocaleString("en")}`], () =>
-    rows.map((one) => make("div", "", make("p", "", link(0, stepOf(one)), ` ${WHAT[one.what] || one.what}`), make("div", "beside", ...twoSides(one)))));
+    rows.map((one) => make("div", "", make("p", "", link(0, stepOf(one)), `: ${WHAT[one.what] || one.what}`), make("div", "beside", ...twoSides(one)))));
 }
 
 function parting() {
@@ -26,61 +27,91 @@ function parting() {
   const { first } = found;
   const card = make("div", "card parting");
   if (first) {
-    const same = found.same ? `${count(found.same, "step")} alike. ` : "";
-    card.append(make("p", "lead", `${same}At `, link(0, stepOf(first)), ` differs ${WHAT[first.what] || first.what}.`));
+    const same = found.same ? `${count(found.same, "step")} alike. Then, at ` : "At ";
+    card.append(make("p", "lead", same, link(0, stepOf(first)), `, ${WHAT[first.what] || first.what}.`));
     card.append(make("div", "beside", ...twoSides(first)));
   } else card.append(make("p", "lead", `They do not part: ${count(found.same || 0, "step")} alike.`));
   const rest = (found.differences || []).slice(first ? 1 : 0);
   return section("parting", "Where they part", card, parts("Further differences", rest), parts("Only the words differ", found.texts || []));
 }
 
+// Each branch of a run as steps, with what is noted before each. What belongs to no branch stands in that of the last step.
 function byBranch(run) {
   const made = new Map();
+  let last = "main";
+  const of = (name) => made.get(name) || made.set(name, [{ before: [], step: null }]).get(name);
   for (const one of run.items || []) {
-    const name = one.branch || "";
-    if (!made.has(name)) made.set(name, []);
-    made.get(name).push(one);
+    last = one.branch || last;
+    const chunks = of(last), open = chunks[chunks.length - 1];
+    if (one.kind !== "step") open.before.push(one);
+    else {
+      open.step = one;
+      chunks.push({ before: [], step: null });
+    }
   }
   return made;
 }
 
 // Rows of [of the first, of the second]: steps of one number stand in one row.
 function rowsOf(left, right) {
-  const key = (one) => (one.kind === "step" ? one.id : `${one.kind} ${one.note || ""} ${one.n ?? ""} ${one.text || ""}`);
-  const there = [new Map(), new Map()];
-  for (const [side, list] of [left, right].entries()) for (const [at, one] of list.entries()) there[side].set(key(one), at);
   const rows = [];
+  const number = (chunk) => (chunk && chunk.step ? chunk.step.n : Infinity);
   let i = 0, j = 0;
   while (i < left.length || j < right.length) {
-    const partner = i < left.length ? there[1].get(key(left[i])) : undefined;
-    if (partner !== undefined && partner >= j) {
-      while (j < partner) rows.push([null, right[j++]]);
-      rows.push([left[i++], right[j++]]);
-    } else if (i < left.length) rows.push([left[i++], null]);
-    else rows.push([null, right[j++]]);
+    const [one, other] = [number(left[i]), number(right[j])];
+    const chunks = [one <= other && i < left.length ? left[i++] : null, other <= one && j < right.length ? right[j++] : null];
+    rows.push(...notes(...chunks.map((chunk) => (chunk ? chunk.before : []))));
+    if (chunks.some((chunk) => chunk && chunk.step)) rows.push(chunks.map((chunk) => (chunk && chunk.step) || null));
   }
   return rows;
+}
+
+const SAID = ["kind", "note", "text", "request", "n", "data"];
+const words = (one) => JSON.stringify([...SAID.map((name) => one[name]), one.ended && one.ended.kind]);
+
+function notes(left, right) {
+  const there = right.map(words);
+  const both = left.map((one) => {
+    const at = there.indexOf(words(one));
+    if (at >= 0) there[at] = null;
+    return [one, at < 0 ? null : right[at]];
+  });
+  return [...both, ...right.filter((_, at) => there[at] !== null).map((one) => [null, one])];
+}
+
+// After a different reply or call the steps of a branch have numbers alike, and nothing else.
+function partedAt() {
+  const made = new Map();
+  for (const one of (told.parting && told.parting.differences) || [])
+    if (["reply", "action", "missing"].includes(one.what)) made.set(one.branch, Math.min(one.n, made.get(one.branch) ?? Infinity));
+  return made;
 }
 
 const FEW = 3;
 
 function together() {
   const [left, right] = runs.map(byBranch);
-  const differing = new Set(((told.parting && told.parting.differences) || []).map(stepOf));
-  const alike = (row) => row[0] && row[1] && (row[0].kind !== "step" || !differing.has(row[0].id));
+  const differing = new Map();
+  for (const one of (told.parting && told.parting.differences) || [])
+    differing.set(stepOf(one), [...(differing.get(stepOf(one)) || []), WHAT[one.what] || one.what]);
+  const until = partedAt();
+  const alike = ([one, other]) => one && other && (one.kind !== "step" || (!differing.has(one.id) && one.n <= (until.get(one.branch) ?? Infinity)));
   const made = section("steps", "Steps");
-  for (const name of new Set([...left.keys(), ...right.keys()])) {
-    if (name) made.append(make("h3", "phase", name));
+  const names = [...new Set([...left.keys(), ...right.keys()])];
+  for (const name of names) {
+    if (names.length > 1) made.append(make("h3", "phase", name));
     let same = [];
     const flush = () => {
       if (same.length >= FEW) made.append(folded(same));
-      else made.append(...same.map(pair));
+      else made.append(...same.map((row) => pair(row)));
       same = [];
     };
     for (const row of rowsOf(left.get(name) || [], right.get(name) || [])) {
       if (told.parting && alike(row)) same.push(row);
       else {
         flush();
+        const what = row[0] && row[1] && differing.get(row[0].id);
+        if (what) made.append(make("p", "event soft", `${row[0].id}: ${what.join(", ")}`));
         made.append(pair(row));
       }
     }
@@ -90,9 +121,10 @@ function together() {
 }
 
 function pair(row) {
-  const differs = row[0] && row[1] ? "" : "lone";
-  const cells = row.map((one, at) => make("div", "side", one ? flag(at) : null, one ? item(at, one) : null));
-  return make("div", `beside ${differs}`, ...cells);
+  const [one, other] = row;
+  if (one && other && one.kind !== "step") return item(0, one);
+  const cells = row.map((each, at) => make("div", "side", ...(each ? [each.note === "phase" ? "" : flag(at), item(at, each)].filter(Boolean) : [])));
+  return make("div", "beside", ...cells);
 }
 
 // Steps that are alike in both are told once.
