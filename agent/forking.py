@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -80,7 +79,6 @@ def origin(name: str, settings: Settings) -> Origin:
     if not at or not run or not step:
         raise UsageError(f"{name!r} names no step of a run.", "Write RUN@STEP, as in 20260101-120000-abcdef@main#7.")
     directory = settings.run_directory(run)
-    _not_newer(directory)
     trajectory = read(directory)
     first = first_record(trajectory, directory)
     found = _step(trajectory, step, directory.name)
@@ -103,26 +101,6 @@ def _step(trajectory: Trajectory, name: str, run: str) -> Step:
         more = " …" if len(branches) > MOST_NAMED else ""
         there = f"its branches with steps are {', '.join(branches[:MOST_NAMED])}{more}" if branches else "it has none"
     raise UsageError(f"The run {run} has no step {branch}#{number}; {there}.", f"`swe-agent show {run}` shows them.")
-
-
-def _not_newer(directory: Path) -> None:
-    """Raises UsageError for a run of a newer version, whose records this one may not know."""
-    from agent.solve import VERSION
-
-    try:
-        with (directory / "journal.jsonl").open("rb") as file:
-            version = json.loads(file.readline())["versions"]["swe-agent"]
-        newer = _parts(version) > _parts(VERSION)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return  # whoever reads the run says what is wrong with it
-    if newer:
-        raise UsageError(
-            f"The run {directory.name} was made by swe-agent {version}, and this is {VERSION}.", "Update swe-agent."
-        )
-
-
-def _parts(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:3])
 
 
 def settings_of(origin: Origin, **flags: Any) -> Settings:
@@ -166,7 +144,6 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
             copy_files(origin.directory, directory)
             records = [run, *_history(origin, settings), *_news(origin, hint)]
             write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
-            sync_folder(settings.runs)
     except OSError as error:
         raise WorkspaceError(
             f"The run cannot be copied to {settings.runs}: {error.strerror or error}"

@@ -4,6 +4,7 @@ What a model gets wrong is an observation. What a user, the machine or we get wr
 
     SweAgentError                   message: what is wrong; fix: what to do; code: the exit code
     ├── UsageError            2     a flag, path, revision or text of the user's that cannot be used
+    │   ├── NewerRun          2     a run that a newer version of this program wrote
     │   └── NoRepository      2     a folder without a git repository, or with one that has no commit
     ├── ConfigError           3     configuration, credentials, price
     ├── WorkspaceError        5     Docker missing or stopped, no image, disk full, container gone
@@ -42,6 +43,10 @@ class SweAgentError(Exception):
 
 class UsageError(SweAgentError):
     code = 2
+
+
+class NewerRun(UsageError):
+    pass
 
 
 class NoRepository(UsageError):

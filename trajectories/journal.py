@@ -5,18 +5,22 @@ Full outputs lie beside it under `out/` and are on disk before the record that n
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import is_dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
-from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
-from trajectories.plumbing import sync_folder
-from trajectories.records import Record, Run
+from trajectories.errors import NewerRun, RunBroken, TryLater, UsageError, WorkspaceError
+from trajectories.migrations import check_not_newer, goes_on, migrated, version_after, version_of
+from trajectories.plumbing import make_folder, sync_folder
+from trajectories.records import VERSION, Note, Record, Run
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -24,65 +28,117 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 
+JOINED = "joined"
+"""Said on disk by a record that was written together with the one before it."""
+_JOINED = re.compile(rb'"joined":true,"type":"[a-z]+"}\n?\Z')
+
+
 @cache
-def _adapter() -> TypeAdapter[Any]:
+def adapter() -> TypeAdapter[Any]:
     from pydantic import Field, TypeAdapter
 
     return TypeAdapter(Annotated[Record, Field(discriminator="type")])
 
 
-def encode(record: Record) -> bytes:
-    """One line of the journal. What is not Unicode (half a surrogate pair from a model) is replaced."""
-    return json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+def _fields(value: object) -> dict[str, Any]:
+    if not is_dataclass(value) or isinstance(value, type):
+        raise TypeError(f"{type(value).__name__} is no JSON")
+    return {field: getattr(value, field) for field in type(value).__dataclass_fields__}
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_fields)
+
+
+def encode(record: Record, joined: bool = False) -> bytes:
+    """One line of the journal. What is not Unicode (half a surrogate pair from a model) is replaced.
+
+    Raises ValueError or TypeError for what is not JSON.
+    """
+    line = _fields(record)
+    if joined:
+        line |= {JOINED: True, "type": line.pop("type")}  # what a record is stands last in every line
+    return _ENCODER.encode(line).encode("utf-8", "replace") + b"\n"
 
 
 def decode(line: bytes) -> Record:
-    """The record of a line. Raises ValueError for anything else."""
-    record: Record = _adapter().validate_python(json.loads(line))
+    """The record of a line of today's version. Raises ValueError for anything else."""
+    record: Record = adapter().validate_json(line)
     return record
 
 
-def _parse(data: bytes, path: Path) -> tuple[list[Record], int]:
-    """The whole records in `data` and how many bytes they take; a torn last line is left out."""
-    records: list[Record] = []
-    end = 0
-    for number, line in enumerate(_lines(data), 1):
-        try:
-            if not line.endswith(b"\n"):
-                raise ValueError("torn")
-            records.append(decode(line))
-        except ValueError as error:
-            if end + len(line) == len(data):
-                break
-            raise RunBroken(
-                f"Line {number} of {path} is damaged, and more follow it.", "Restore the file from a copy."
-            ) from error
-        end += len(line)
-    return records, end
+class _Lines:
+    """Reads a journal line by line. `version` is that of the lines to come, `end` the bytes of the whole records."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.version = 0
+        self.end = 0
+
+    def records(self, file: Iterable[bytes]) -> Iterator[Record]:
+        """The whole records. What a crash left of the last write is left out; damage before it is RunBroken."""
+        lines = iter(file)
+        for number, line in enumerate(lines, 1):
+            try:
+                record = self._record(line)
+            except (ValueError, RecursionError) as error:
+                if _is_unfinished(line, lines):
+                    return
+                raise RunBroken(
+                    f"Line {number} of {self.path} is damaged, and more follow it.", "Restore the file from a copy."
+                ) from error
+            self.end += len(line)
+            yield record
+
+    def _record(self, line: bytes) -> Record:
+        if not line.endswith(b"\n"):
+            raise ValueError("torn")
+        if not self.version:
+            self._set(version_of(json.loads(line)))
+        if self.version == VERSION:
+            record = decode(line)
+        else:
+            record = adapter().validate_python(migrated(json.loads(line), self.version))
+        if isinstance(record, Note):
+            self._set(version_after(record, self.version))
+        return record
+
+    def _set(self, version: int) -> None:
+        check_not_newer(version, self.path.parent.name)
+        self.version = version
 
 
-def _lines(data: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(data):
-        stop = data.find(b"\n", start) + 1 or len(data)
-        yield data[start:stop]
-        start = stop
+def _is_unfinished(damaged: bytes, after: Iterator[bytes]) -> bool:
+    """Whether no record behind the damage was ever reported as written.
+
+    It is the last line, or parts of the last write never reached the disk: they read as zeros, which no line holds,
+    and all that follows was written together with them.
+    """
+    rest = list(after)
+    return not rest or (b"\0" in damaged and all(b"\0" in line or _JOINED.search(line) for line in rest))
+
+
+def records(directory: Path) -> Iterator[Record]:
+    """The records of a run one by one, also while another process writes it. Raises UsageError where there is none,
+    RunBroken for a damaged one, NewerRun."""
+    path = directory / "journal.jsonl"
+    try:
+        with path.open("rb") as file:
+            yield from _Lines(path).records(file)
+    except FileNotFoundError:
+        raise UsageError(f"There is no run in {directory}.", "`swe-agent runs` lists the runs there are.") from None
 
 
 def read(directory: Path) -> Trajectory:
-    """The run as it stands on disk, also while another process writes it. Raises UsageError where there is none."""
-    path = directory / "journal.jsonl"
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UsageError(f"There is no run in {directory}.", "`swe-agent runs` lists the runs there are.") from None
-    return Trajectory(_parse(data, path)[0])
+    """The run as it stands on disk. Raises as `records` does."""
+    return Trajectory(records(directory))
 
 
 def begun(directory: Path) -> bool:
-    """Whether the first records of a run lie there whole."""
+    """Whether the first records of a run lie there whole. Raises RunBroken and NewerRun."""
     try:
         trajectory = read(directory)
+    except NewerRun:
+        raise
     except UsageError:
         return False
     return trajectory.run is not None and bool(trajectory.turns)
@@ -96,41 +152,50 @@ class Journal:
         self.path = directory / "journal.jsonl"
         self.outputs = directory / "out"
         try:
-            self.outputs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(directory, 0o700)
+            make_folder(self.outputs, 0o700)
             directory.chmod(0o700)
+            self._file_lock = locked(directory)
         except OSError as error:
-            raise _no_room(directory, error) from error
-        self._file_lock = locked(directory)
+            raise _unwritten(directory, error) from error
         try:
             self._open()
+        except OSError as error:
+            self._file_lock.release()
+            raise _unwritten(self.path, error) from error
         except BaseException:
             self._file_lock.release()
             raise
 
     def _open(self) -> None:
+        lines = _Lines(self.path)
         data = self.path.read_bytes() if self.path.exists() else b""
-        records, end = _parse(data, self.path)
-        self.trajectory = Trajectory(records)
+        self.trajectory = Trajectory(lines.records(BytesIO(data)))
         self._lock = Lock()
-        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        if end < len(data):
-            os.ftruncate(self._file, end)
-            os.fsync(self._file)
-        sync_folder(self.directory)
+        self._end = lines.end
         self._next_output = 1 + max((int(f.name) for f in self.outputs.iterdir() if f.name.isdigit()), default=0)
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.ftruncate(self._file, self._end)
+        os.fsync(self._file)  # also of what a process wrote that was killed before it did so
+        sync_folder(self.directory)
+        if 0 < lines.version < VERSION:
+            self.append(goes_on())
 
     def append(self, *records: Record) -> None:
         """Write the records, in order, and return when they are on disk.
 
         Raises WorkspaceError when they cannot be; ValueError or TypeError, with nothing written, for what is no record.
         """
-        lines = [encode(record) for record in records]
+        lines = [encode(record, joined=number > 0) for number, record in enumerate(records)]
         read_back = [decode(line) for line in lines]  # what could not be read again is not written
         with self._lock:
             try:
+                if os.fstat(self._file).st_size > self._end:  # of a write that failed, and could not be taken back
+                    os.ftruncate(self._file, self._end)
                 append_durably(self._file, b"".join(lines))
             except OSError as error:
-                raise _no_room(self.path, error) from error
+                raise _unwritten(self.path, error) from error
+            self._end += sum(map(len, lines))
             for record in read_back:
                 self.trajectory.add(record)
 
@@ -143,7 +208,7 @@ class Journal:
         try:
             write_durably(target, output)
         except OSError as error:
-            raise _no_room(target, error) from error
+            raise _unwritten(target, error) from error
         return number
 
     def recall(self, number: int) -> bytes:
@@ -193,24 +258,35 @@ def append_durably(descriptor: int, data: bytes) -> None:
         os.fsync(descriptor)
     except OSError:
         os.ftruncate(descriptor, end)
+        os.fsync(descriptor)
         raise
 
 
 def write_durably(target: Path, data: bytes) -> None:
     """Make `target` hold `data`, whole and on disk when this returns, or as it was before. Raises OSError."""
     beside = target.with_name(f".{target.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        write_whole(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    beside.replace(target)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            write_whole(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        beside.replace(target)
+    except OSError:
+        beside.unlink(missing_ok=True)  # half of it would take the room that is missing
+        raise
     sync_folder(target.parent)
 
 
-def _no_room(path: Path, error: OSError) -> WorkspaceError:
-    return WorkspaceError(f"{path} cannot be written: {error.strerror}.", "Make room, then resume the run.")
+def _unwritten(path: Path, error: OSError) -> WorkspaceError:
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        fix = "Make it writable for you, or set SWE_AGENT_STATE to a folder of yours."
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        fix = "Make room, then resume the run."
+    else:
+        fix = "See what is wrong with that disk, then resume the run."
+    return WorkspaceError(f"{path} cannot be written: {error.strerror}.", fix)
 
 
 def write_whole(descriptor: int, data: bytes) -> None:

@@ -143,6 +143,14 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make a folder, and those above it that are missing; their names are durable when this returns. Raises OSError."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
+    for each in reversed(missing):
+        sync_folder(each.parent)
+
+
 def folders(*paths: Path) -> str:
     """A list of folders as GIT_ALTERNATE_OBJECT_DIRECTORIES takes it: one with a separator or quote in it is quoted."""
     return os.pathsep.join(map(_quoted, map(str, paths)))

@@ -10,6 +10,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+VERSION = 2
+"""Of the journal's form; `trajectories/migrations.py` tells what each changed."""
+
 Trust = Literal["user", "member", "stranger"]
 """Who wrote something: the user of this program, somebody who may write to the repository, anybody on the internet."""
 
@@ -163,7 +166,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The first record of every journal."""
+    """The first record of every journal. `version` is that of the journal's form, 1 where the line names none."""
 
     id: str
     issue: Issue
@@ -173,6 +176,7 @@ class Run:
     versions: dict[str, str] = field(default_factory=dict)
     prompts: dict[str, str] = field(default_factory=dict)
     tools: tuple[dict[str, Any], ...] = ()
+    version: int = VERSION
     at: float = field(default_factory=time.time)
     type: Literal["run"] = "run"
 

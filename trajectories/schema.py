@@ -1,0 +1,48 @@
+"""The JSON Schema of a journal's line, made from the records' types.
+
+`docs/journal.schema.json` is what `python -m trajectories.schema` says.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from typing import Any, get_args
+
+from trajectories import records
+from trajectories.journal import JOINED, adapter
+from trajectories.records import VERSION
+
+
+def schema() -> dict[str, Any]:
+    """Of a line of today's version. What a record may lack has its default there; other fields are ignored."""
+    made = adapter().json_schema(ref_template="#/$defs/{model}")
+    definitions = made.pop("$defs")
+    for name, of in definitions.items():
+        of["description"] = inspect.getdoc(getattr(records, name))
+        for of_field in of["properties"].values():
+            of_field.pop("title", None)  # its name again
+    for record in get_args(records.Record):
+        of = definitions[record.__name__]
+        of["required"] = [*of.get("required", []), "type"]
+        of["properties"][JOINED] = {
+            "const": True,
+            "description": "Written together with the record before it; the first of them does not say so.",
+        }
+    definitions["Run"]["required"].append("version")  # where it is missing the line is of version 1
+    del definitions["Run"]["properties"]["version"]["default"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"A line of a run's journal.jsonl, version {VERSION}",
+        **made,
+        "$defs": definitions,
+    }
+
+
+def text() -> str:
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())
