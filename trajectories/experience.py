@@ -36,8 +36,8 @@ FILE = 0.6
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One run, or one turn of a session. `trust` is that of the least trusted who had a say in the issue; what a
-    stranger had a say in waits until it is `accepted`. `committed` is when the run's base was made, in seconds since the
-    epoch.
+    stranger had a say in waits until it is `accepted`. `committed` is when the run's base was made, in seconds
+    since the epoch.
 
     `places` are `path` or `path:Class.method`, `kinds` those of `aci/fix_kinds.py`, `change` the source diff, cut;
     `dead_ends` what was handed in and not proven before the end, and what then failed.
