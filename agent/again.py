@@ -17,7 +17,7 @@ from trajectories.records import Action, Observation, Reply, Step
 
 NOT_RUN = ("Not run:", "Not changed:", "The user refused this")
 """How what a task answers begins where it runs nothing."""
-PLANNED = "\n[Put back, since in plan mode"
+PUT_BACK = "\n[Put back, since "
 MARK = "/swe-agent-local-"
 WORKSPACE = re.compile(rf"/[^\s'\"`:;|&()<>]{{0,200}}?{MARK}\w+/[0-9a-f]{{8}}/(repo|scratch|harness)\b")
 """Where a workspace on somebody's machine lay."""
@@ -33,7 +33,7 @@ class Again(Task):
         return self._write(step.author, step.tree, self._reply(step), step.actions, step.observations, step.error)
 
     def act_step(self, step: Step) -> Step:
-        if any(PLANNED in seen.text for seen in step.observations):
+        if any(f"{PUT_BACK}{Scope(nothing=True).why}" in seen.text for seen in step.observations):
             self.scope = Scope(nothing=True)
         return self.step(self._reply(step), self.act_again(step), step.actions, step.author, step.error)
 
@@ -59,7 +59,7 @@ class Again(Task):
         for action, seen in zip(step.actions, step.observations, strict=False):
             self.cancel.check()
             if not self.is_run(seen):
-                done.append(seen)
+                done.append(replace(seen, text=seen.text.partition(PUT_BACK)[0]))
                 continue
             self.engine.tell("action", self.branch, describe(action))
             self._wrote |= self.engine.toolbox.writes(action)

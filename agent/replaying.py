@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aci.plain_folder import of_tree
+from aci.trial import some
 from agent.again import Again, is_proof
 from agent.best import verdict_of
 from agent.engine import Engine
@@ -37,6 +38,8 @@ from trajectories.trajectory import Trajectory
 
 SAME = "replayed"
 """How a replay ends in which no step differs; `PARTED` is the other."""
+MOST_FILES = 200
+"""That a note names."""
 ASKED_ABOUT = frozenset({"message", "approval", "overflow", "fallback"})
 """Notes that say how the conversation went; others of those that no strategy writes are of the process, or of what was
 done to the user's files, which a replay leaves alone."""
@@ -88,7 +91,13 @@ def settings_of(material: Material, today: Settings, workspace: str | None) -> S
         )
     given = {} if workspace is None else {"workspace": workspace}
     settings = load_settings(**(recorded | NOWHERE | given))
-    nobody: dict[str, Any] = {"model": f"replay:{material.name}", "models": {}, "max_time": None, "max_tokens": None}
+    nobody: dict[str, Any] = {
+        "model": f"replay:{material.name}",
+        "models": {},
+        "max_time": None,
+        "max_tokens": None,
+        "state": today.state,
+    }
     return settings.model_copy(update=nobody)
 
 
@@ -185,9 +194,12 @@ class Replaying:
         exact, _ = compared(step, made)
         if exact:
             self.parted = True
+            files = [f"{change.status} {change.path}" for change in self.engine.trees.changed(step.tree, made.tree)]
             what = " and ".join(dict.fromkeys(each.what for each in exact))
-            words = f"{step.id} differs in {what}; what follows goes on from the recorded tree."
-            self.engine.journal.append(Note(step.branch, PARTED, words, {"step": step.id, "tree": step.tree}))
+            named = f" ({some(files)})" if files else ""
+            words = f"{step.id} differs in {what}{named}; what follows goes on from the recorded tree."
+            data = {"step": step.id, "tree": step.tree, "files": files[:MOST_FILES]}
+            self.engine.journal.append(Note(step.branch, PARTED, words, data))
             self.engine.tell("say", step.branch, words)
 
     def _next_turn(self, number: int, turn: Turn) -> None:

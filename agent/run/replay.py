@@ -71,7 +71,7 @@ def _watch(replaying: Replaying, console: Console) -> None:
 
 def _tell(replaying: Replaying, material: Material, console: Console, stopped: bool) -> int:
     """What came of it, for a program or a person; the exit code."""
-    from trajectories.parting import parting
+    from trajectories.parting import PARTED, parting
 
     engine = replaying.engine
     code = int(replaying.parted)
@@ -85,7 +85,7 @@ def _tell(replaying: Replaying, material: Material, console: Console, stopped: b
         return code
     for line in in_words(found, ("recorded", "replayed")):
         console.out.print(line, soft_wrap=True)
-    for note in replaying.notes:
+    for note in (*(note.text for note in engine.trajectory.notes if note.kind == PARTED), *replaying.notes):
         console.out.print(f"[dim]{_safe(note)}[/]", soft_wrap=True)
     console.out.print(f"[dim]The replay is the run {engine.run.id}, and cost nothing.[/]", soft_wrap=True)
     return code

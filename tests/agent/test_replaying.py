@@ -1,0 +1,287 @@
+"""A run acted again without its model: what is the same, what differs, and where things stand after a difference."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.engine import Engine
+from agent.material import of_run
+from agent.outcome import Outcome
+from agent.replaying import Replaying, begin, settings_of
+from agent.solve import reopen
+from tests.agent.conftest import act, line
+from tests.agent.talking import UNITTEST
+from trajectories.errors import Cancelled, UsageError
+from trajectories.journal import encode, read
+from trajectories.parting import Parting, parting, replay_of
+from trajectories.records import Exit, Note, Step, Verdict
+from trajectories.trajectory import Trajectory
+
+EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
+
+
+class Replayed:
+    """A replay from its beginning to its end."""
+
+    def __init__(self, directory: Path, settings, workspace: str | None = None, **options) -> None:
+        material = of_run(directory)
+        own = settings_of(material, settings, workspace)
+        self.directory = begin(material, own)
+        replaying = Replaying(Engine(self.directory, own), material.trajectory, **options)
+        try:
+            self.steps = list(replaying.run())
+        finally:
+            replaying.close()
+        self.notes = replaying.notes
+        self.left, self.right = material.trajectory, read(self.directory)
+
+    @property
+    def parting(self) -> Parting:
+        return parting(self.left, self.right)
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        return [(each.id, each.what) for each in self.parting.differences]
+
+
+def again(bench, directory: Path | None = None, **options) -> Replayed:
+    return Replayed(directory or bench.directory, bench.settings, **options)
+
+
+def solved(bench, *lines: dict, **settings):
+    """A run of these replies, without a proof."""
+
+    def strategy(task):
+        for _ in lines:
+            reply = task.ask()
+            yield task.step(reply, task.act(reply.actions))
+        return task.best()
+
+    bench.begin(*lines, **settings)
+    bench.drive(strategy)
+
+
+def test_the_same_run_is_the_same_and_costs_nothing(bench) -> None:
+    look = act("shell", command="date; pwd; mktemp; echo $$; python3 -c 'print(object())'; sleep 0.01")
+    solved(bench, line("", look, EDIT, act("view", path="calc.py"), n=1), line("", act("submit"), n=2))
+    found = again(bench)
+    assert found.told == []
+    assert found.parting.same == 2
+    assert found.right.exit == replace(found.right.exit, kind="replayed", code=0)
+    assert not found.right.holds
+    assert replay_of(found.right) == bench.directory.name
+    assert found.right.steps["main"][0].observations != found.left.steps["main"][0].observations  # it was acted
+
+
+def test_one_difference_does_not_drown_the_rest(bench) -> None:
+    mark = bench.folder / "been-here"
+    once = f"test -e {mark} && echo two > new.txt || echo one > new.txt; touch {mark}"
+    solved(
+        bench,
+        line("", act("shell", command=once), n=1),
+        line("", act("shell", command="cat new.txt; cp new.txt copy.txt"), n=2),
+        line("", act("submit"), n=3),
+    )
+    found = again(bench)
+    assert found.told == [("main#1", "tree")]
+    assert found.parting.first.left == found.left.steps["main"][0].tree
+    assert "one" in found.right.steps["main"][1].observations[0].text  # from the recorded tree
+    note = next(note for note in found.right.notes if note.kind == "parted")
+    assert note.data["files"] == ["M new.txt"]
+    assert (found.right.exit.kind, found.right.exit.code) == ("parted", 1)
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("(exit $(ls | wc -l))", ["exit"]),
+        ("ls", []),
+    ],
+    ids=["code", "text"],
+)
+def test_what_differs(bench, command: str, told: list[str]) -> None:
+    seen = bench.folder / "seen"
+    seen.mkdir()
+    solved(bench, line("", act("shell", command=f"(cd {seen}; {command}; code=$?; touch $code; exit $code)")))
+    found = again(bench)
+    assert [what for _, what in found.told] == told
+    assert [each.what for each in found.parting.texts] == ([] if told else ["text"])
+    assert found.right.exit.code == len(told)
+
+
+def test_a_replay_may_end_at_the_first_difference(bench) -> None:
+    differs = act("shell", command=f"mkdir {bench.folder}/made")
+    solved(bench, line("", differs, n=1), line("", EDIT, n=2))
+    found = again(bench, stop_at_first=True)
+    assert found.told == [("main#1", "exit"), ("main#2", "missing")]
+    assert [step.n for step in found.steps] == [1]
+
+
+def test_attempts_are_acted_each_in_its_own_fork(bench) -> None:
+    def attempt(task):
+        yield from task.phase("try")
+        return Outcome(task.tree, Verdict())
+
+    def strategy(task):
+        first = task.act(actions := (replace_action(task),))
+        yield task.step(None, first, actions, author="task")
+        outcomes = yield from task.map([task.attempt(f"try-{n}", attempt) for n in (1, 2)])
+        task.note("candidate", "the first", tree=outcomes[0].tree)
+        yield task.adopt(outcomes[0].tree, "The first is taken.")
+        yield from task.phase("review", fresh=True)
+        return task.best()
+
+    lines = [
+        line("", act("shell", command=f"echo {n} >> made.pyc; cat made.pyc; echo {n} > mine.txt; cat before.txt"),
+             act("submit"), branch=f"main/try-{n}")
+        for n in (1, 2)
+    ]  # fmt: skip
+    review = line("", act("shell", command="cat mine.txt && echo fine > review.txt"), act("submit"))
+    bench.begin(*lines, review)
+    bench.drive(strategy)
+    found = again(bench)
+    assert found.told == []
+    assert found.parting.texts == ()
+    assert found.parting.same == 5
+    assert [note.text for note in found.right.notes if note.kind == "candidate"] == ["the first"]
+
+
+def replace_action(task):
+    from trajectories.records import Action
+
+    return Action("shell", {"command": "echo x > before.txt; echo main >> made.pyc"})
+
+
+def test_a_session_of_many_turns(talk, bench) -> None:
+    talked = talk(
+        line("", EDIT, n=1),
+        line("I have changed it.", n=2),
+        line("", act("shell", command="echo no > forbidden.txt; ls"), act("edit", path="x", old="", new="y"), n=3),
+        line("It is a plan.", n=4),
+        line("", act("shell", command="cat calc.py theirs.txt; echo more > more.txt"), n=5),
+        line("Done.", n=6),
+    )
+    talked.go()
+    talked.say("plan it", strategy="plan")
+    talked.say("!echo mine > by-hand.txt; exit 2", strategy="by-hand")
+    talked.say("/undo", strategy="undo")
+    talked.say("/redo", strategy="undo")
+    (bench.repository / "theirs.txt").write_text("theirs\n")
+    talked.say("go on")
+    talked.say("/prove", strategy="prove")
+    talked.engine.close()
+    shutil.rmtree(bench.repository)  # what the user changed meanwhile is on the record
+    found = again(bench)
+    assert found.told == []
+    assert found.parting.texts == ()
+    assert {step.author for step in found.steps} >= {"coder", "undo", "host", "proof"}
+    assert [turn.request for turn in found.right.turns] == [turn.request for turn in found.left.turns]
+    assert found.notes
+
+
+def test_an_interrupted_run_is_acted_as_far_as_it_came(bench) -> None:
+    def strategy(task):
+        reply = task.ask()
+        yield task.step(reply, task.act(reply.actions))
+        if stops:
+            task.ask()
+            raise Cancelled("Interrupted.")
+        reply = task.ask()
+        yield task.step(reply, task.act(reply.actions))
+        return task.best()
+
+    stops = True
+    write = act("shell", command="echo a > kept.txt; echo b > lost.pyc")
+    look = act("shell", command="cat kept.txt; test ! -e lost.pyc && echo gone")
+    bench.begin(line("", write, n=1), line("", look, n=2))
+    with pytest.raises(Cancelled):
+        bench.drive(strategy)
+    assert again(bench).parting.same == 1
+    stops = False
+    engine = bench.engine()
+    engine.journal.append(Note("main", "life", "resumed"))  # as `solve` writes it
+    engine.close()
+    bench.drive(strategy)
+    found = again(bench)
+    assert found.told == []
+    assert "gone" in found.right.steps["main"][1].observations[0].text
+
+
+def test_what_a_user_refused_is_not_run_again(bench) -> None:
+    from agent.approvals import Answer
+
+    def strategy(task):
+        task.engine.approve = lambda approval: Answer(False, reason="not that")
+        reply = task.ask()
+        yield task.step(reply, task.act(reply.actions))
+        return task.best()
+
+    bench.begin(line("", act("shell", command="touch refused.txt"), act("view", path="calc.py")))
+    bench.drive(strategy)
+    found = again(bench)
+    assert found.told == []
+    assert "refused" in found.right.steps["main"][0].observations[0].text
+
+
+def test_a_replay_that_is_interrupted_is_over(bench) -> None:
+    solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
+    material = of_run(bench.directory)
+    own = settings_of(material, bench.settings, None)
+    engine = Engine(begin(material, own), own)
+    replaying = Replaying(engine, material.trajectory)
+    steps = replaying.run()
+    next(steps)
+    engine.cancel.set()
+    with pytest.raises(Cancelled):
+        list(steps)
+    replaying.close()
+    assert read(engine.journal.directory).exit.kind == "interrupted"
+
+
+def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path) -> None:
+    solved(bench, line("", EDIT, act("submit")), disk="9g")
+    theirs = tmp_path / "theirs"
+    shutil.copytree(bench.directory, theirs)
+    (theirs / "out" / "9").symlink_to("/etc/hostname")
+    with pytest.raises(UsageError, match="not among your runs"):
+        settings_of(of_run(theirs), bench.settings, None)
+    found = again(bench, theirs, workspace="local")
+    assert found.told == []
+    assert found.right.run.settings["disk"] == "10g"  # the user's, not theirs
+    assert not (found.directory / "out" / "9").exists()
+
+
+def test_a_record_of_an_earlier_version_says_enough_of_a_proof(talk) -> None:
+    talked = talk(line("", EDIT, n=1), line("Done.", n=2))
+    talked.go()
+    talked.engine.close()
+    path = talked.bench.directory / "journal.jsonl"
+    records = [without_asked(record) for record in read(talked.bench.directory).records]
+    path.write_bytes(b"".join(map(encode, records)))
+    found = again(talked.bench)
+    assert found.told == []
+    assert found.right.steps["main"][-1].observations[0].data["asked"]["reproduces"] is False
+
+
+def without_asked(record):
+    if not isinstance(record, Step):
+        return record
+    seen = tuple(
+        replace(each, data={name: value for name, value in each.data.items() if name != "asked"})
+        for each in record.observations
+    )
+    return replace(record, observations=seen)
+
+
+def test_a_replay_can_be_replayed_and_forked(bench) -> None:
+    solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
+    first = again(bench)
+    found = again(bench, first.directory)
+    assert found.told == []
+    assert replay_of(found.right) == first.directory.name
+    reopen(found.directory, bench.settings.state).close()
