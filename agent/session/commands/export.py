@@ -1,0 +1,42 @@
+"""Write the session in another program's format; without a format, tell which there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trajectories.errors import UsageError
+
+if TYPE_CHECKING:
+    from agent.session.session import Session
+
+NOW = True
+USAGE = "[FORMAT] [FILE]"
+GROUP = "session"
+
+
+def run(session: Session, words: str) -> None:
+    from agent.exporting import ending, formats, to_file, written
+    from agent.material import of_run
+
+    name, _, file = words.partition(" ")
+    if not name:
+        session.tell("\n".join(f"`/export {format}`: {what}" for format, what in formats().items()), title="Formats")
+        return
+    if session.engine is None:
+        raise UsageError("There is nothing to export yet.", "Ask something first.")
+    material = of_run(session.engine.journal.directory)
+    target = Path(file.strip()).expanduser() if file.strip() else Path(f"{material.name}.{ending(name)}")
+    if target.exists():
+        raise UsageError(f"{target} is there already.", f"Name another file: /export {name} FILE.")
+    try:
+        to_file(written([material], name, session.engine.secrets), target)
+    finally:
+        material.close()
+    session.tell(f"Written to {target.absolute()}.")
+
+
+def completions(session: Session, words: str) -> list[tuple[str, str]]:
+    from agent.exporting import formats
+
+    return list(formats().items())
