@@ -1,0 +1,105 @@
+"""Runs in other programs' formats: each is a file under `trajectories/exports/`, found by its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trajectories.errors import UsageError
+from trajectories.plugins import find, names
+
+if TYPE_CHECKING:
+    from trajectories.material import Material
+    from trajectories.records import Patch
+
+PACKAGE = "trajectories.exports"
+ENDINGS = {"atif": "json", "swe-agent": "traj", "markdown": "md"}
+"""What the file of a format is called that is not JSONL."""
+
+
+def formats() -> dict[str, str]:
+    """Each format with what it is, in a line."""
+    return {name: _part(name, "WHAT") for name in sorted(names(PACKAGE))}
+
+
+def ending(name: str) -> str:
+    """What the name of such a file ends in."""
+    return ENDINGS.get(name.replace("_", "-"), "jsonl")
+
+
+def written(runs: Sequence[Material], name: str, secrets: Iterable[str] = ()) -> Iterator[str]:
+    """The runs in that format, piece by piece, with the secrets of this process's environment and these masked.
+
+    Raises UsageError for a format that there is not, and for runs that it cannot tell of.
+    """
+    from agent.engine import known_secrets
+
+    export = _part(name, "export")
+    if len(runs) > 1 and not _part(name, "SEVERAL"):
+        raise UsageError(f"{name} tells of one run, and {len(runs)} are given.", "Export them one by one.")
+    hidden = (*known_secrets(os.environ), *secrets)
+    return _begun(export([_masked(run, hidden) for run in runs]))
+
+
+def _part(name: str, attribute: str) -> Any:
+    return find(PACKAGE, name, attribute, "format")
+
+
+def _begun(pieces: Iterator[str]) -> Iterator[str]:
+    """What cannot be told at all is an error before anything is written."""
+    from itertools import chain
+
+    return chain([first for first in [next(pieces, "")] if first], pieces)
+
+
+def _masked(run: Material, secrets: Sequence[str]) -> Material:
+    """The run as whoever reads the export is to see it. Its records were masked when they were written, but a key may
+    have become one since."""
+    from aci.view import mask
+
+    def hide(value: Any) -> Any:
+        if isinstance(value, str):
+            return mask(value, secrets)
+        if isinstance(value, Mapping):
+            return {hide(name): hide(part) for name, part in value.items()}
+        return [hide(part) for part in value] if isinstance(value, list | tuple) else value
+
+    def patch() -> Patch:
+        found = run.patch()
+        return replace(found, source=mask(found.source, secrets), tests=mask(found.tests, secrets))
+
+    def requests(branch: str) -> Iterator[Sequence[dict[str, Any]]]:
+        known: dict[int, tuple[Any, Any]] = {}  # a message is in many requests, and masked once
+        for messages in run.requests(branch):
+            known = {id(each): known.get(id(each)) or (each, hide(each)) for each in messages}
+            yield [known[id(each)][1] for each in messages]
+
+    return replace(run, trajectory=_hidden(run.trajectory, hide), requests=requests, patch=patch)
+
+
+def _hidden(trajectory: Any, hide: Any) -> Any:
+    import json
+
+    from trajectories.journal import decode, encode
+    from trajectories.trajectory import Trajectory
+
+    return Trajectory(decode(json.dumps(hide(json.loads(encode(record)))).encode()) for record in trajectory.records)
+
+
+def to_file(pieces: Iterable[str], target: Path) -> None:
+    """Write it whole, or leave what was there. Raises UsageError for a place that cannot be written."""
+    beside = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        try:
+            with beside.open("x", encoding="utf-8", errors="replace") as file:
+                file.writelines(pieces)
+            beside.replace(target)
+        finally:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}.", "Name another file.") from None

@@ -1,0 +1,56 @@
+"""Write runs in another program's format: a trajectory, predictions, what a model can be trained on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.exporting import formats
+
+
+def _help() -> str:
+    return "; ".join(f"{name}: {what}" for name, what in formats().items())
+
+
+def command(
+    runs: Annotated[list[str], typer.Argument(help="Names as `runs` shows them, or files.", metavar="RUN")],
+    format: Annotated[str, typer.Option(help=f"{_help()}.", metavar="F")],
+    out: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
+) -> int:
+    """Write runs in another program's format, to stdout or a file: docs/exports.md.
+
+    Exit codes: 0 done, 2 usage (no such run or format, nothing to export), 5 a run is damaged.
+    """
+    from contextlib import ExitStack
+
+    from agent.exporting import to_file, written
+    from agent.material import opened
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    with ExitStack() as stack:
+        found = [opened(name, settings) for name in runs]
+        for run in found:
+            stack.callback(run.close)
+        pieces = written(found, format)
+        if out is not None:
+            to_file(pieces, out)
+            typer.echo(f"Written to {out}.", err=True)
+        else:
+            _print(pieces)
+    return 0
+
+
+def _print(pieces: Iterable[str]) -> None:
+    """To stdout, in UTF-8, as long as somebody reads it."""
+    out = typer.get_binary_stream("stdout")
+    try:
+        for piece in pieces:
+            out.write(piece.encode("utf-8", "replace"))
+        out.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())

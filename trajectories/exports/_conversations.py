@@ -1,0 +1,78 @@
+"""The conversations of a run: what a model was sent, and what it answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from trajectories.material import Material, Message
+from trajectories.records import Reply
+
+OURS = frozenset({"blocks"})
+"""Parts of a message that only the provider they came from can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request and its answer."""
+
+    reply: Reply
+    messages: Sequence[Message]
+
+    @property
+    def whole(self) -> list[Message]:
+        """The request, and the reply as its last message."""
+        taken = {call["id"] for message in self.messages for call in message.get("tool_calls", ())}
+        return [*map(plain, self.messages), answer(self.reply, taken)]
+
+
+def answered(run: Material, branch: str) -> Iterator[Asked]:
+    """Every request of a branch with its reply."""
+    replies = (record for record in run.trajectory.records if isinstance(record, Reply) and record.branch == branch)
+    for reply, messages in zip(replies, run.requests(branch), strict=False):
+        yield Asked(reply, messages)
+
+
+def conversations(run: Material) -> Iterator[tuple[Asked, int]]:
+    """The last request of each conversation, and how many of its messages were known before it began.
+
+    A conversation ends where the next request does not begin with all of this one: something was folded or taken back.
+    So each reply stands in exactly one conversation beyond that number, and behind what it was asked with.
+    """
+    for branch in run.trajectory.last_replies:
+        last: Asked | None = None
+        known = 0
+        for asked in answered(run, branch):
+            if last is not None and not _goes_on(last.messages, asked.messages):
+                yield last, known
+                known = len(asked.messages)
+            last = asked
+        if last is not None:
+            yield last, known
+
+
+def _goes_on(before: Sequence[Message], after: Sequence[Message]) -> bool:
+    """Messages that stayed are the same objects, so this is quick."""
+    return len(after) > len(before) and all(map(_same, before, after))
+
+
+def _same(left: Message, right: Message) -> bool:
+    return left is right or left == right
+
+
+def plain(message: Message) -> Message:
+    """A message as any provider reads it."""
+    return {name: value for name, value in message.items() if name not in OURS} if OURS & message.keys() else message
+
+
+def answer(reply: Reply, taken: set[str]) -> Message:
+    """A reply as a message. `taken` are the ids of the calls before it: none is there twice."""
+    said: Message = {"role": "assistant", "content": reply.text}
+    calls = []
+    for number, action in enumerate(reply.actions, 1):
+        id = action.id if action.id and action.id not in taken else f"call_{reply.ask}_{number}"
+        taken.add(id)
+        function = {"name": action.tool, "arguments": json.dumps(action.arguments)}
+        calls.append({"id": id, "type": "function", "function": function})
+    return said | ({"tool_calls": calls} if calls else {})

@@ -1,0 +1,206 @@
+"""Harbor's agent trajectory format, ATIF: https://www.harborframework.com/docs/agents/trajectory-format (RFC 0001).
+
+A branch is a trajectory, and what began from it is embedded in it: attempts side by side, phases with a conversation of
+their own. What a model wrote is an `agent` step; what a person and the strategy told it is `user`, what the harness did
+and told (proofs, what was taken back) is `system`. A user's own action is an `agent` step that no model was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trajectories.material import Material
+from trajectories.records import Action, Exit, Note, Observation, Step, Turn
+from trajectories.report.costs import Costs, costs
+from trajectories.report.words import when
+from trajectories.trajectory import Trajectory
+
+WHAT = "harbor's agent trajectory format (ATIF)"
+SEVERAL = False
+VERSION = "ATIF-v1.7"
+"""The first with all that is used here: embedded trajectories, steps that no model was asked for."""
+SPOKEN = frozenset({"task", "user"})
+"""Authors of what is said to a model by its user, or in place of him."""
+STRUCTURE = frozenset({"phase", "candidate", "score", "vote", "prune", "summary"})
+"""Notes in which a strategy says what it does."""
+ALWAYS = frozenset({"message", "llm_call_count"})
+NOTES = "`extra.step` is a step's name in the run, `extra.author` who took it, `extra.tree` the files after it."
+
+Told = dict[str, Any]
+
+
+@dataclass
+class Branch:
+    """A branch as it grows. `copied`: steps up to it are a run's that this one was forked from."""
+
+    name: str
+    steps: list[Told] = field(default_factory=list)
+    children: list[Branch] = field(default_factory=list)
+    prompt: str = ""
+    ids: set[str] = field(default_factory=set)
+
+    def add(self, step: Told) -> None:
+        self.steps.append({"step_id": len(self.steps) + 1} | _without_empty(step))
+
+
+def export(runs: Sequence[Material]) -> Iterator[str]:
+    """One JSON object, a step a line."""
+    (run,) = runs
+    yield from _document(run, _main(run), whole=True)
+    yield "\n"
+
+
+def _document(run: Material, branch: Branch, whole: bool = False) -> Iterator[str]:
+    """A branch with those inside it; the run's first says what is said once."""
+    about: Told = {"schema_version": VERSION, "session_id": run.name, "trajectory_id": branch.name}
+    about["agent"] = _agent(run)
+    if whole:
+        about |= {"notes": NOTES, "final_metrics": _metrics(run), "extra": _extra(run.trajectory)}
+        about["agent"] |= _tools(run.trajectory)
+    yield json.dumps(_without_empty(about))[:-1] + ', "steps": [\n'
+    for number, step in enumerate(branch.steps):
+        yield (",\n" if number else "") + json.dumps(step)
+    yield "\n]"
+    for number, child in enumerate(branch.children):
+        yield ",\n" if number else ', "subagent_trajectories": [\n'
+        yield from _document(run, child)
+    yield "\n]}" if branch.children else "}"
+
+
+def _agent(run: Material) -> Told:
+    turns, first = run.trajectory.turns, run.trajectory.run
+    versions = first.versions if first else {}
+    strategy = turns[-1].strategy if turns else ""
+    name = "swe-agent" if run.is_ours else strategy
+    models = (reply.model for reply in run.trajectory.replies.values() if reply.model)
+    agent = {"name": name, "version": versions.get(name, "unknown"), "model_name": next(models, None)}
+    return _without_empty(agent) | {"extra": {"strategy": strategy}}
+
+
+def _tools(trajectory: Trajectory) -> Told:
+    tools = [dict(tool) for tool in trajectory.run.tools] if trajectory.run else []
+    return {"tool_definitions": tools} if tools else {}
+
+
+def _extra(trajectory: Trajectory) -> Told:
+    """What the format has no place for: the issue, how it ended, what the strategy said of its attempts."""
+    run, exit = trajectory.run, trajectory.exit
+    notes = [{"branch": note.branch, "kind": note.kind, "text": note.text} for note in trajectory.notes if _tells(note)]
+    about: Told = {"issue": run.issue.title, "url": run.issue.url, "base": run.base.commit} if run else {}
+    return _without_empty(about | {"ended": _ended(exit) if exit else None, "notes": notes})
+
+
+def _tells(note: Note) -> bool:
+    return note.kind in STRUCTURE
+
+
+def _ended(exit: Exit) -> Told:
+    parts = ("red", "green", "red_again", "no_loss")
+    proof = {part: getattr(exit.verdict, part) for part in parts}
+    return {"kind": exit.kind, "verdict": exit.verdict.kind, **proof, "commands": list(exit.verdict.commands)}
+
+
+def _main(run: Material) -> Branch:
+    """The records told in their order, a branch under the one that it began from."""
+    trajectory = run.trajectory
+    main = Branch("main")
+    branches = {main.name: main}
+    paid = costs(run)
+    forked = max((at for at, record in enumerate(trajectory.records) if _is_fork(record)), default=-1)
+    prompt = ""
+    for at, record in enumerate(trajectory.records):
+        if isinstance(record, Turn):
+            prompts = record.prompts or (trajectory.run.prompts if trajectory.run else {})
+            prompt = prompts.get("coder", "")
+        elif isinstance(record, Step):
+            branch = _branch(branches, record)
+            if prompt and prompt != branch.prompt:
+                branch.prompt = prompt
+                branch.add({"source": "system", "message": prompt})
+            copied = {"is_copied_context": True} if at < forked else {}
+            branch.add(_step(record, trajectory, paid, branch.ids) | copied)
+    if not main.steps:
+        main.add({"source": "user", "message": trajectory.run.issue.text if trajectory.run else ""})
+    return main
+
+
+def _is_fork(record: object) -> bool:
+    return isinstance(record, Note) and record.kind == "forked"
+
+
+def _branch(branches: dict[str, Branch], step: Step) -> Branch:
+    """The step's branch; where it is new, the one it began from says so."""
+    if step.branch not in branches:
+        above = step.branch.rpartition("/")[0]
+        while above and above not in branches:
+            above = above.rpartition("/")[0]
+        parent = branches[above or "main"]
+        branches[step.branch] = Branch(step.branch)
+        parent.children.append(branches[step.branch])
+        reference = {"subagent_trajectory_ref": [{"trajectory_id": step.branch}]}
+        message = f"Branch {step.branch} begins here."
+        parent.add({"source": "system", "message": message, "observation": {"results": [reference]}})
+    return branches[step.branch]
+
+
+def _step(step: Step, trajectory: Trajectory, paid: Costs, ids: set[str]) -> Told:
+    reply = trajectory.replies.get((step.branch, step.reply)) if step.reply is not None else None
+    actions = step.actions or (reply.actions if reply else ())
+    about = {"step": step.id, "author": step.author, "tree": step.tree, "error": step.error}
+    told: Told = {"timestamp": when(step.at), "extra": _without_empty(about)}
+    if reply is None and not actions:
+        source = "user" if step.author in SPOKEN else "system"
+        return told | {"source": source, "message": "\n".join(seen.text for seen in step.observations)}
+    calls = [_call(action, f"{step.n}_{number}", ids) for number, action in enumerate(actions, 1)]
+    told |= {"source": "agent", "tool_calls": calls, "observation": _observation(calls, step.observations)}
+    if reply is None:
+        return told | {"message": f"The {step.author} did this.", "llm_call_count": 0}
+    said = {"message": reply.text, "model_name": reply.model, "reasoning_content": reply.reasoning}
+    return told | said | {"llm_call_count": 1, "metrics": _metrics_of(paid, step)}
+
+
+def _metrics_of(paid: Costs, step: Step) -> Told:
+    """Of the step's request, with those that had to be sent again."""
+    sum = paid.asks.get((step.branch, step.reply or 0))
+    if sum is None:
+        return {}
+    tokens = {"prompt_tokens": sum.input, "completion_tokens": sum.output, "cached_tokens": sum.cached}
+    return tokens | ({} if sum.dollars is None else {"cost_usd": sum.dollars})
+
+
+def _call(action: Action, number: str, ids: set[str]) -> Told:
+    id = action.id if action.id and action.id not in ids else f"call_{number}"
+    ids.add(id)
+    call: Told = {"tool_call_id": id, "function_name": action.tool, "arguments": action.arguments}
+    return call | ({"extra": {"error": action.error}} if action.error else {})
+
+
+def _observation(calls: Sequence[Told], seen: Sequence[Observation]) -> Told:
+    results = []
+    for number, each in enumerate(seen):
+        result: Told = {"content": each.text}
+        if number < len(calls):
+            result["source_call_id"] = calls[number]["tool_call_id"]
+        extra: Told = {} if each.ok else {"ok": False}
+        extra |= {} if each.out is None else {"out": each.out}
+        results.append(result | ({"extra": extra} if extra else {}))
+    return {"results": results} if results else {}
+
+
+def _metrics(run: Material) -> Told:
+    spent = run.spent
+    return _without_empty(
+        {
+            "total_prompt_tokens": spent.input_tokens,
+            "total_completion_tokens": spent.output_tokens,
+            "total_cached_tokens": spent.cached_tokens,
+            "total_cost_usd": spent.dollars,
+        }
+    )
+
+
+def _without_empty(told: Told) -> Told:
+    return {name: value for name, value in told.items() if name in ALWAYS or value not in (None, "", [], {})}
