@@ -1,7 +1,7 @@
 // What the steps cost: dollars and tokens, each summed up over the steps.
 
 const WIDE = Math.max(300, Math.min(window.innerWidth - 70, runs.length > 1 ? 1800 : 1130) / Math.max(1, runs.length) - 10);
-const HIGH = 150, LEFT = 52, BELOW = 22, ABOVE = 8;
+const HIGH = 150, LEFT = 62, BELOW = 22, ABOVE = 8;
 const KINDS = [["cached", "input from the cache"], ["input", "other input"], ["output", "output"]];
 
 function ticks(most) {

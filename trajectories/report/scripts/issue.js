@@ -28,7 +28,7 @@ function tiles(run) {
   const branches = (run.branches || []).length;
   const list = make("dl", "tiles", tile("outcome", outcome(run), run.ended && run.ended.seconds ? clock(run.ended.seconds) : ""));
   if (run.spent) {
-    const cached = spent.input ? `${Math.round((100 * (spent.cached || 0)) / spent.input)}% from the cache` : "";
+    const cached = spent.input && spent.cached ? `${Math.round((100 * (spent.cached || 0)) / spent.input)}% from the cache` : "";
     list.append(tile("cost", typeof spent.dollars === "number" ? money(spent.dollars) : "no price", spent.calls ? count(spent.calls, "call") : ""));
     list.append(tile("tokens", `${short(spent.input || 0)} in, ${short(spent.output || 0)} out`, cached));
   }

@@ -32,9 +32,12 @@ function peek(action) {
 
 function called(at, step, action) {
   const size = typeof action.size === "number" ? action.size : (action.text || "").length;
-  const asked = action.arguments && action.arguments !== action.summary ? action.arguments : "";
-  const summary = shown(action.summary || "", (text) => make("span", "summary", text));
-  const heading = [mark(action.ok), make("b", "tool", action.tool || ""), summary, make("span", "size soft", size ? bytes(size) : ""), peek(action)];
+  const tool = action.tool || "", whole = action.summary || "";
+  const did = tool && whole.startsWith(`${tool} `) ? whole.slice(tool.length + 1) : whole;
+  const given = (action.arguments || "").trim();
+  const asked = given.includes("\n") || !did.endsWith(given.replace(/^\w+: /, "")) ? given : "";
+  const summary = shown(did, (text) => make("span", "summary", text));
+  const heading = [mark(action.ok), make("b", "tool", tool), summary, make("span", "size soft", size ? bytes(size) : ""), peek(action)];
   const box = fold("action", heading, () => [
     asked ? output(asked, "arguments") : "",
     action.text ? output(action.text, "answer") : make("p", "soft", "It answered nothing."),
