@@ -15,9 +15,11 @@ import pytest
 from aci.posix import PosixWorkspace
 from aci.repository import Repository
 from aci.workspace import Options, open_workspace
+from aci.workspaces import local
 from trajectories.trees import Trees
 
 IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
+NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 WHEN = "1700000000 +0000"  # equal files give equal commits, so equal base images
 
 MakeRepo = Callable[[Mapping[str, str | bytes]], Path]
@@ -45,7 +47,7 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if found := shutil.which(name):
             asked = subprocess.run([found, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)
             real = asked.stdout.strip() or found
-            (folder / name).write_text(f'#!/bin/sh\nPYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec {real} "$@"\n')
+            (folder / name).write_text(f'#!/bin/sh\n{NO_PLUGINS}=1 exec {real} "$@"\n')
             (folder / name).chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
@@ -98,6 +100,8 @@ def open_ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenWor
     def open(kind: str, repo: Path, rev: str | None = None, **more: Any) -> PosixWorkspace:
         if kind == "local" and not opened:
             monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+            monkeypatch.setenv(NO_PLUGINS, "1")  # ours take a second of each run of a target's tests
+            monkeypatch.setattr(local, "KEPT", (*local.KEPT, NO_PLUGINS))
         trees = Trees(tmp_path / f"trees{len(opened)}.git")
         repository = Repository.open(repo)
         options = Options(repository, repository.base(trees, rev), trees, **{"image": IMAGE, "say": print, **more})
