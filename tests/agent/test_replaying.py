@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +14,10 @@ from agent.outcome import Outcome
 from agent.replaying import Replaying, begin, settings_of
 from agent.solve import reopen
 from tests.agent.conftest import act, line
-from tests.agent.talking import UNITTEST
 from trajectories.errors import Cancelled, UsageError
 from trajectories.journal import encode, read
 from trajectories.parting import Parting, parting, replay_of
-from trajectories.records import Exit, Note, Step, Verdict
-from trajectories.trajectory import Trajectory
+from trajectories.records import Note, Step, Verdict
 
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
 
