@@ -1,0 +1,123 @@
+"""Runs that earlier versions of this program wrote are read, gone on with and forked.
+
+`tests/trajectories/journals/` holds them as they were, but for where they lay: `react` of commit f640bac, `models` of
+ed175f6, `batches` of 168075b, `session` of 3a51697. All are of the same repository, with a scripted model.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent.forking import fork, origin
+from agent.material import of_run
+from agent.settings import Settings
+from agent.solve import Result, reopen
+from tests.agent.talking import finished
+from tests.conftest import committed
+from trajectories.journal import read
+from trajectories.records import VERSION
+from trajectories.trees import Trees
+
+KEPT = Path(__file__).parents[1] / "trajectories" / "journals"
+NAMES = ("react", "models", "batches", "session")
+REPOSITORY = {
+    "calc.py": "def add(a, b):\n    return a - b\n\n\ndef double(a):\n    return a * 2\n",
+    "tests/__init__.py": "",
+    "tests/test_calc.py": "import unittest\n\nfrom calc import double\n\n\nclass TestDouble(unittest.TestCase):\n"
+    "    def test_double(self):\n        self.assertEqual(double(2), 4)\n",
+    ".gitignore": "*.pyc\n",
+}
+
+
+@dataclass
+class Earlier:
+    """A run of an earlier version, where this one finds its runs."""
+
+    state: Path
+    directory: Path
+
+    @property
+    def lines(self) -> list[bytes]:
+        return (self.directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
+
+    def cut(self, kept: int) -> None:
+        (self.directory / "journal.jsonl").write_bytes(b"".join(self.lines[:kept]))
+
+    def go_on(self, directory: Path | None = None) -> Result:
+        engine = reopen(directory or self.directory, self.state)
+        try:
+            return finished(engine)
+        finally:
+            engine.close()
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Callable[[str], Earlier]:
+    def lay_out(name: str) -> Earlier:
+        home = tmp_path / "ada"
+        home.mkdir()
+        committed(home / "calc", REPOSITORY)
+        script = KEPT / name / "script.jsonl"
+        shutil.copy(script if script.exists() else KEPT / "script.jsonl", home / "script.jsonl")
+        journal = (KEPT / name / "journal.jsonl").read_text().replace("/home/ada", str(home))
+        directory = tmp_path / "state" / "runs" / json.loads(journal.partition("\n")[0])["id"]
+        directory.mkdir(parents=True)
+        (directory / "journal.jsonl").write_text(journal)
+        (directory / "out").mkdir()
+        for kept in (KEPT / name).glob("out/*"):
+            shutil.copy(kept, directory / "out")
+        with Trees(directory / "trees.git") as trees:
+            trees.add_pack((KEPT / name / "trees.pack").read_bytes())
+        return Earlier(tmp_path / "state", directory)
+
+    return lay_out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_read(earlier, name):
+    run = earlier(name)
+    assert b'"version":' not in run.lines[0].replace(b'"swe-agent":', b"")
+    before = run.lines
+    material = of_run(run.directory)
+    told = material.trajectory
+    assert told.run.version == VERSION
+    assert len(told.records) == len(before)
+    assert told.exit.kind == ("undone" if name == "session" else "verified")
+    assert material.spent.calls == (4 if name == "session" else 3)
+    assert run.lines == before, "a run that is read stays as it is"
+    for step in told.all_steps():
+        assert material.trees.has(step.tree)
+        for seen in step.observations:
+            assert seen.out is None or material.output(seen.out)
+    material.trees.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_gone_on_with_from_its_last_reply(earlier, name):
+    run = earlier(name)
+    ended = read(run.directory).exit
+    last = max(at for at, line in enumerate(run.lines) if line.endswith(b'"type":"settle"}\n'))
+    run.cut(last + 1)
+    came = run.go_on()
+    assert came.ended
+    assert (came.exit.tree, came.exit.kind) == (ended.tree, "answered" if name == "session" else "verified")
+    again = read(run.directory)
+    assert again.records[last + 1].data == {"version": VERSION}, "from here on lines are of this version"
+    assert sum("version" in note.data for note in again.notes) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_forked(earlier, name):
+    run = earlier(name)
+    settings = Settings(state=run.state)
+    parent = origin(f"{run.directory.name}@3", settings)
+    child = fork(parent, Settings(**parent.run.settings, state=run.state))
+    assert json.loads((child / "journal.jsonl").read_bytes().partition(b"\n")[0])["version"] == VERSION
+    came = run.go_on(child)
+    assert came.exit.kind == ("unproven" if name == "session" else "verified")
