@@ -19,6 +19,7 @@ from trajectories.records import (
     Note,
     Observation,
     Once,
+    Patch,
     Record,
     Reply,
     Run,
@@ -106,6 +107,11 @@ class Recording:
 
     def note(self, kind: str, text: str, **data: Any) -> None:
         self.records.append(Note(self.branch, kind, text, data, at=0.0))
+
+    def patch(self) -> Patch:
+        """The diff that the program gave as its answer, tests and all."""
+        given = (record.value for record in self.records if isinstance(record, Once) and record.name == PATCH)
+        return Patch(source=next(given, ""))
 
     def end(self, status: str, patch: str, message: str = "", at: float = 0.0) -> None:
         """How it ended, in the program's word, with the diff that it gave as its answer."""

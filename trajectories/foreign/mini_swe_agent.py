@@ -58,7 +58,7 @@ def load(data: Any, name: str) -> Material:
         whole = [] if any("output" in said[at] for at in replies) else sent(said)
         return (whole[:at] for at in replies if branch == "main" and whole)
 
-    return Material(name, Trajectory(recording.records), _spent(info, said), requests=requests)
+    return Material(name, Trajectory(recording.records), _spent(info, said), requests=requests, patch=recording.patch)
 
 
 def _begun(name: str, info: Said, opening: Sequence[Said], said: Sequence[Said]) -> Recording:

@@ -72,7 +72,7 @@ def load(data: Any, name: str) -> Material:
     def requests(branch: str) -> Iterator[Sequence[Message]]:
         return _requests(branches.get(branch, {}))
 
-    return Material(name, Trajectory(recording.records), _spent(info), requests=requests)
+    return Material(name, Trajectory(recording.records), _spent(info), requests=requests, patch=recording.patch)
 
 
 def _tell_attempts(recording: Recording, attempts: Sequence[Said], info: Said) -> None:
