@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from trajectories.records import Action, Observation
 
+STRUCTURE = frozenset({"phase", "candidate", "score", "vote", "prune", "summary"})
+"""Notes in which a strategy says what it does."""
+
 
 def unicode(text: str) -> str:
     """Text that every reader takes: what was no UTF-8 in a file is marked."""

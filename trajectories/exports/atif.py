@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from trajectories.exports._telling import STRUCTURE
 from trajectories.material import Material
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.costs import Costs, costs
@@ -24,8 +25,6 @@ VERSION = "ATIF-v1.7"
 """The first with all that is used here: embedded trajectories, steps that no model was asked for."""
 SPOKEN = frozenset({"task", "user"})
 """Authors of what is said to a model by its user, or in place of him."""
-STRUCTURE = frozenset({"phase", "candidate", "score", "vote", "prune", "summary"})
-"""Notes in which a strategy says what it does."""
 ALWAYS = frozenset({"message", "llm_call_count"})
 NOTES = "`extra.step` is a step's name in the run, `extra.author` who took it, `extra.tree` the files after it."
 
@@ -88,13 +87,10 @@ def _tools(trajectory: Trajectory) -> Told:
 def _extra(trajectory: Trajectory) -> Told:
     """What the format has no place for: the issue, how it ended, what the strategy said of its attempts."""
     run, exit = trajectory.run, trajectory.exit
-    notes = [{"branch": note.branch, "kind": note.kind, "text": note.text} for note in trajectory.notes if _tells(note)]
+    told = (note for note in trajectory.notes if note.kind in STRUCTURE)
+    notes = [{"branch": note.branch, "kind": note.kind, "text": note.text} for note in told]
     about: Told = {"issue": run.issue.title, "url": run.issue.url, "base": run.base.commit} if run else {}
     return _without_empty(about | {"ended": _ended(exit) if exit else None, "notes": notes})
-
-
-def _tells(note: Note) -> bool:
-    return note.kind in STRUCTURE
 
 
 def _ended(exit: Exit) -> Told:

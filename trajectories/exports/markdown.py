@@ -1,0 +1,152 @@
+"""A run as a document for people: in a pull request, an issue, a chat.
+
+Nothing that a model, an issue or a tool wrote acts in it: output stands in fences that are longer than any in it,
+words are quotations without HTML, links and pictures, and controls are shown as U+FFFD.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from trajectories.exports._telling import STRUCTURE, as_command, unicode
+from trajectories.material import Material
+from trajectories.records import Action, Exit, Note, Record, Reply, Run, Step, Turn
+from trajectories.report.costs import Costs, costs
+from trajectories.report.words import shortened, when
+
+WHAT = "a document for people, long output shortened"
+SEVERAL = False
+LONGEST, LONGEST_LINE = 4_000, 200
+"""Characters of an output or a patch's file, of a title."""
+PROOF = {
+    "red": "a test fails without the patch",
+    "green": "it passes with the patch",
+    "red_again": "it fails again with the source hunks taken out",
+    "no_loss": "what passed before passes now",
+}
+ANSWERS = {True: "yes", False: "no", None: "not judged"}
+
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_TARGET = re.compile(r"\](?=[(\[:])")
+_TICKS = re.compile(r"`{3,}")
+_MENTION = re.compile(r"(?<!`)(?:(?<!\w)@(?=\w)|#(?=\d))")
+
+
+def export(runs: Sequence[Material]) -> Iterator[str]:
+    """A piece for each of its parts."""
+    (run,) = runs
+    trajectory = run.trajectory
+    first, paid = trajectory.run, costs(run)
+    if first is not None:
+        yield from _beginning(run, first)
+    for record in trajectory.records:
+        yield from _told(run, record, paid)
+    if trajectory.exit is not None:
+        yield from _ending(trajectory.exit)
+    if diff := unicode(run.patch().diff):
+        yield f"## Patch\n\n{_fenced(diff, 'diff', 16 * LONGEST)}"
+
+
+def _beginning(run: Material, first: Run) -> Iterator[str]:
+    spent, turns = run.spent, run.trajectory.turns
+    facts = {
+        "run": run.name,
+        "at": when(first.at),
+        "base": str(first.base) if first.base.commit else "",
+        "strategy": turns[-1].strategy if turns else "",
+        "model": turns[-1].models.get("coder", "") if turns else "",
+        "cost": "unknown" if spent.dollars is None else f"${spent.dollars:.4f}",
+        "tokens": f"{spent.input_tokens:,} in ({spent.cached_tokens:,} cached), {spent.output_tokens:,} out",
+        "steps": str(len(run.trajectory.all_steps())),
+    }
+    yield f"# {_line(first.issue.title) or 'A run'}\n\n| | |\n|---|---|\n"
+    yield "".join(f"| {name} | {_cell(value)} |\n" for name, value in facts.items() if value)
+    yield f"\n## Issue\n\n{_quoted(first.issue.body or first.issue.title)}"
+
+
+def _told(run: Material, record: Record, paid: Costs) -> Iterator[str]:
+    match record:
+        case Turn() if record is not run.trajectory.turns[0]:
+            yield f"## The user asks ({_line(record.strategy)})\n\n{_quoted(record.request)}"
+        case Note() if record.kind in STRUCTURE:
+            yield f"## {_line(record.kind.capitalize())}: {_line(record.text)}\n\n"
+        case Step():
+            asked = record.branch, record.reply or 0
+            yield from _step(record, run.trajectory.replies.get(asked), _cost(paid, asked))
+
+
+def _step(step: Step, reply: Reply | None, cost: str) -> Iterator[str]:
+    yield f"### {_line(step.id)} · {_line(step.author)}{cost}\n\n"
+    if reply and reply.text.strip():
+        yield _quoted(reply.text)
+    for number, action in enumerate(step.actions):
+        yield _fenced(_called(action), "sh" if list(action.arguments) == ["command"] else "")
+        if number < len(step.observations):
+            yield _fenced(step.observations[number].text, "text")
+    for seen in step.observations[len(step.actions) :]:
+        yield _fenced(seen.text, "text")
+
+
+def _called(action: Action) -> str:
+    """A call with what is long of it below its line."""
+    long = {name: value for name, value in action.arguments.items() if isinstance(value, str) and "\n" in value}
+    if not long or list(action.arguments) == ["command"]:
+        return as_command(action)
+    short = {name: value for name, value in action.arguments.items() if name not in long}
+    return "\n".join([as_command(replace(action, arguments=short)), *(f"{name}:\n{long[name]}" for name in long)])
+
+
+def _cost(paid: Costs, asked: tuple[str, int]) -> str:
+    sum = paid.asks.get(asked) if asked[1] else None
+    return f" · ${sum.dollars:.4f}" if sum and sum.dollars else ""
+
+
+def _ending(exit: Exit) -> Iterator[str]:
+    verdict = exit.verdict
+    yield f"## Ended: {_line(exit.kind)}\n\n"
+    if exit.message:
+        yield _quoted(exit.message)
+    if verdict.kind != "none":
+        yield "".join(f"- {words}: {ANSWERS[getattr(verdict, part)]}\n" for part, words in PROOF.items()) + "\n"
+    if verdict.notes:
+        yield "".join(f"- {_line(note)}\n" for note in verdict.notes) + "\n"
+    if verdict.commands:
+        yield "To repeat the proof:\n\n" + _fenced("\n".join(verdict.commands), "sh")
+
+
+def _fenced(text: str, language: str = "", longest: int = LONGEST) -> str:
+    """Text as it stands, in a fence that nothing in it ends."""
+    if not text.strip():
+        return ""
+    text = _plain(shortened(text, longest)).rstrip("\n")
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in _TICKS.findall(text))])
+    return f"{fence}{language}\n{text}\n{fence}\n\n"
+
+
+def _quoted(text: str) -> str:
+    """Words as a quotation, which ends where we end it."""
+    lines = _inert(shortened(text, LONGEST)).strip().split("\n")
+    return "\n".join(f"> {line}".rstrip() for line in lines) + "\n\n"
+
+
+def _line(text: str) -> str:
+    return _inert(" ".join(text.split())[:LONGEST_LINE])
+
+
+def _cell(text: str) -> str:
+    return _line(text).replace("|", "&#124;")
+
+
+def _inert(text: str) -> str:
+    """Without tags, links, pictures and mentions. An entity is never a part of the structure; a backslash may be."""
+    text = _TARGET.sub("&#93;", _TAG.sub("&lt;", _plain(text).replace("&", "&amp;")))
+    return _MENTION.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
+def _plain(text: str) -> str:
+    return _CONTROLS.sub("\ufffd", text.replace("\r\n", "\n"))
