@@ -81,13 +81,14 @@ def origin(name: str, settings: Settings) -> Origin:
     directory = settings.run_directory(run)
     trajectory = read(directory)
     first = first_record(trajectory, directory)
-    found = _step(trajectory, step, directory.name)
+    found = step_of(trajectory, step, directory.name)
     if found.reply is not None and (found.branch, found.reply) not in trajectory.replies:
         raise RunBroken(f"The reply of step {found.id} is not on the record of {directory.name}.", "Fork another step.")
     return Origin(directory, trajectory, first, found)
 
 
-def _step(trajectory: Trajectory, name: str, run: str) -> Step:
+def step_of(trajectory: Trajectory, name: str, run: str) -> Step:
+    """The step called `main#7`, or `7` for that. Raises UsageError that says which there are."""
     branch, _, number = name.rpartition("#")
     branch = branch or "main"
     steps = trajectory.steps.get(branch, [])

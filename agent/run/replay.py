@@ -86,7 +86,7 @@ def _tell(replaying: Replaying, material: Material, console: Console, stopped: b
     for line in in_words(found, ("recorded", "replayed")):
         console.out.print(line, soft_wrap=True)
     for note in (*(note.text for note in engine.trajectory.notes if note.kind == PARTED), *replaying.notes):
-        console.out.print(f"[dim]{_safe(note)}[/]", soft_wrap=True)
+        console.out.print(f"[dim]{safe(note)}[/]", soft_wrap=True)
     console.out.print(f"[dim]The replay is the run {engine.run.id}, and cost nothing.[/]", soft_wrap=True)
     return code
 
@@ -108,14 +108,9 @@ def in_words(found: Parting, sides: tuple[str, str]) -> list[str]:
         if differences and title:
             lines.append(title)
         for each in differences[:SHOWN]:
-            lines.append(f"[cyan]{_safe(each.id)}[/] {each.what}")
-            lines += [
-                f"  [dim]{side}[/] {_safe(_line(words, other))}"
-                for side, words, other in (
-                    (sides[0], each.left, each.right),
-                    (sides[1], each.right, each.left),
-                )
-            ]
+            lines.append(f"[cyan]{safe(each.id)}[/] {each.what}")
+            both = (sides[0], each.left, each.right), (sides[1], each.right, each.left)
+            lines += [f"  [dim]{safe(side)}[/] {safe(_line(words, other))}" for side, words, other in both]
         if len(differences) > SHOWN:
             lines.append(f"… and {len(differences) - SHOWN} more; --json has all.")
     return lines
@@ -130,7 +125,8 @@ def _line(words: str, other: str) -> str:
     return "(nothing)" if not words else "(nothing more)"
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """Somebody's text as Rich's markup."""
     from rich.markup import escape
 
     from aci.view import clean
