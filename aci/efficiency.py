@@ -1,6 +1,6 @@
-"""What efficiency is worth: the rewards of a group, how a cost grows with the size, and which candidate is best.
+"""What efficiency is worth: how a cost grows with the size, and which candidate is best.
 
-The reward is that of "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124).
+What candidates are worth in training is in `trajectories/rewards.py`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trajectories.errors import UsageError
-
-WRONG, MISSING_ENTITY, UNFORMATTED = 0.0, -0.5, -1.5
-"""Rewards of a wrong answer, of one without the function that was asked for, and of one whose form cannot be used."""
 
 LEAST_GAIN = 0.02
 """Share of the workload that a patch has to save, unless its cost grows slower."""
@@ -35,21 +32,6 @@ MOVES_ON = 3.0
 STEEPEST = 64.0
 _F95 = (161.45, 18.51, 10.13, 7.71, 6.61, 5.99, 5.59, 5.32, 5.12, 4.96)
 """The 95 % quantile of F with 1 and as many degrees of freedom; the last stands for more."""
-
-
-def rewards(counts: Sequence[int]) -> list[float]:
-    """The reward of each correct candidate of one group, by its instruction count N, in the order given.
-
-    With C = -log N: F = 1 + (C - min C)(Smax - 1)/(max C - min C), Smax = min(2, 1 + max C - min C). One candidate, or
-    equal ones: 1. Raises UsageError for a count below 1.
-    """
-    if any(count < 1 for count in counts):
-        raise UsageError("An instruction count is at least 1.", "Leave out what could not be counted.")
-    savings = [-math.log(count) for count in counts]
-    if not savings or (spread := max(savings) - (least := min(savings))) == 0:
-        return [1.0] * len(savings)
-    highest = min(1.0, spread)
-    return [1.0 + (saved - least) / spread * highest for saved in savings]
 
 
 # Growth

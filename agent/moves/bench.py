@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from aci.counting import Counts, Workload, comparable, count_calls, count_workload, counting_room
-from aci.efficiency import MISSING_ENTITY, UNFORMATTED, WRONG, Growth, fit
+from aci.efficiency import Growth, fit
 from aci.equivalence import Answer, answers, differences, is_telling
 from aci.guards import doubts
 from aci.inputs import Call, grow, record, widen
@@ -18,6 +18,7 @@ from aci.target import SESSION, Target
 from aci.timing import Timing, compare
 from agent.moves.contract import breach
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG
 
 if TYPE_CHECKING:
     from aci.workspace import Workspace

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from aci.commands import detect_command
 from aci.counting import counting_room
-from aci.efficiency import rewards
 from aci.inputs import benchmark_command
 from aci.profiling import flame, hot_lines, hottest, profile, speedscope
 from aci.target import Target, target_of
@@ -19,6 +18,7 @@ from agent.moves.gain import growth_in_words
 from agent.moves.rewrites import rewrites
 from trajectories.errors import UsageError
 from trajectories.journal import write_durably
+from trajectories.rewards import rewards
 
 if TYPE_CHECKING:
     from agent.task import Task
