@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,9 +13,9 @@ from trajectories.records import Exit, Issue, Run, Verdict
 from trajectories.report.branches import structure
 from trajectories.report.branches import told as branches_told
 from trajectories.report.costs import costs
-from trajectories.report.diffs import FileDiff, Pair, PairDiff, pair_diffs
+from trajectories.report.diffs import FILE_BYTES, FileDiff, Pair, PairDiff, pair_diffs
 from trajectories.report.items import Telling, ended, items, lengths
-from trajectories.report.words import LONGEST, Words, level, masked, when
+from trajectories.report.words import Words, level, masked, when
 
 DIFFS = 12_000_000
 """Bytes of diffs that are told of a run at most."""
@@ -23,8 +24,7 @@ SETTINGS = (
     *("function", "workload", "benchmark", "apply", "branch", "pr"),
 )
 """Those that a reader asks for."""
-PATCH = ("main", "patch")
-"""Under this result a trajectory without trees has its patch."""
+_NAME = re.compile(r"^(?:\+\+\+ b/|--- a/)(.+?)\t?$", re.MULTILINE)
 
 
 def told(material: Material, words: Words) -> dict[str, Any]:
@@ -118,11 +118,19 @@ def _verdict(exit: Exit | None, words: Words) -> dict[str, Any] | None:
 
 
 def _patch(material: Material, patch: PairDiff, words: Words) -> list[dict[str, Any]]:
-    """What the run came to, a file each; of another program's trajectory as it was handed in, in one piece."""
-    handed = material.trajectory.results.get(PATCH)
-    if material.trees is None and handed and isinstance(handed.value, str) and handed.value:
-        return [_one(FileDiff("", "M", handed.value[:LONGEST], cut=len(handed.value) > LONGEST), words)]
-    return [_one(file, words) for file in patch.files]
+    """What the run came to, a file each; of another program's trajectory what it says that it handed in."""
+    files = patch.files if material.is_ours else list(_handed_in(material.patch().diff))
+    return [_one(file, words) for file in files]
+
+
+def _handed_in(diff: str) -> Iterator[FileDiff]:
+    for section in filter(str.strip, re.split(r"(?m)^(?=diff --git )", diff)):
+        names = _NAME.findall(section.partition("\n@@ ")[0])
+        status = "A" if "\nnew file mode" in section else "D" if "\ndeleted file mode" in section else "M"
+        lines = section.partition("\n@@ ")[2].split("\n")[1:]
+        added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
+        kept = section[:FILE_BYTES]
+        yield FileDiff(names[-1] if names else "", status, kept, added, removed, len(kept) < len(section))
 
 
 def _one(file: FileDiff, words: Words) -> dict[str, Any]:

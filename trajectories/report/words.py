@@ -60,7 +60,7 @@ def when(at: float) -> str:
 def masked(value: Any, mask: Callable[[str], str]) -> Any:
     """The value with every text in it masked, and without what is not Unicode."""
     if isinstance(value, str):
-        return mask(value.encode("utf-8", "replace").decode())
+        return mask(value if value.isascii() else value.encode("utf-8", "replace").decode())
     if isinstance(value, Mapping):
         return {masked(str(name), mask): masked(each, mask) for name, each in value.items()}
     return [masked(each, mask) for each in value] if isinstance(value, list | tuple) else value

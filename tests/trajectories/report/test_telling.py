@@ -19,6 +19,7 @@ from trajectories.records import (
     Note,
     Observation,
     Once,
+    Patch,
     Reply,
     Run,
     Settle,
@@ -240,12 +241,18 @@ def test_the_proof_has_a_row_for_each_question():
     assert [row["name"] for row in faster["verdict"]["rows"]] == ["no_loss"]
 
 
-def test_another_programs_patch_is_one_piece():
-    found = told(material(run(), turn(), Once("main", "patch", "diff --git a/x b/x\n")), WORDS)
-    assert [(file["path"], file["part"], file["diff"]) for file in found["patch"]] == [
-        ("", "source", "diff --git a/x b/x\n")
-    ]
-    assert told(material(run(), turn(), Once("main", "patch", ["no", "text"])), WORDS)["patch"] == []
+def test_another_programs_patch_is_told_by_file():
+    section = "diff --git a/{0} b/{0}\n{1}--- a/{0}\n+++ b/{0}\n@@ -1 +1,2 @@\n-1\n+2\n+3\n"
+    diff = section.format("x y.py", "index 1..2\n") + section.format("tests/t.py", "new file mode 100644\n")
+    for patch, files in (
+        (Patch(diff), [("x y.py", "M", "source", 2, 1), ("tests/t.py", "A", "tests", 2, 1)]),
+        (Patch("I changed nothing."), [("", "M", "source", 0, 0)]),
+        (Patch(), []),
+    ):
+        found = told(replace(material(run(), turn()), patch=lambda patch=patch: patch), WORDS)
+        told_of = [[file[name] for name in ("path", "status", "part", "added", "removed")] for file in found["patch"]]
+        assert told_of == [list(file) for file in files]
+        assert "".join(file["diff"] for file in found["patch"]) == patch.source
 
 
 def test_nothing_secret_is_told_wherever_it_stands():
