@@ -89,13 +89,14 @@ def _begun(found: Structure, name: str) -> Branch:
 
 def told(found: Structure, trajectory: Trajectory, spent: Costs) -> list[dict[str, Any]]:
     """The branches as a report has them."""
+    nothing = 0.0 if spent.steps else None
     return [
         {
             "name": branch.name,
             "parent": branch.parent,
             "from": branch.begin.id if branch.begin else "",
             "steps": len(branch.steps),
-            "dollars": spent.branches[branch.name].told()["dollars"] if branch.name in spent.branches else 0.0,
+            "dollars": spent.branches[branch.name].told()["dollars"] if branch.name in spent.branches else nothing,
             "ended": _ended(trajectory, branch.name),
             "scores": [{"kind": note.kind, "text": note.text, "data": note.data} for note in branch.scores],
         }

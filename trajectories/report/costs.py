@@ -33,7 +33,8 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """`asks` by (branch, ask); `steps` has a line a step, with all that was spent until then."""
+    """`asks` by (branch, ask); `steps` has a line a step, with all that was spent until then; none where the record
+    says nothing of costs."""
 
     asks: dict[tuple[str, int], Sum]
     branches: dict[str, Sum]
@@ -60,7 +61,7 @@ def costs(material: Material) -> Costs:
                     branches[record.branch].add(usage_told, usage_told.dollars)
                     total.add(usage_told, usage_told.dollars)
             steps.append({"step": record.id, **total.told()})
-    return Costs(dict(asks), dict(branches), steps)
+    return Costs(dict(asks), dict(branches), steps if asks or not trajectory.replies else [])
 
 
 def _paid(record: object, trajectory: Trajectory) -> tuple[Hold, Usage, float | None] | None:

@@ -24,7 +24,7 @@ SETTINGS = (
     *("function", "workload", "benchmark", "apply", "branch", "pr"),
 )
 """Those that a reader asks for."""
-_NAME = re.compile(r"^(?:\+\+\+ b/|--- a/)(.+?)\t?$", re.MULTILINE)
+_NAME = re.compile(r"^(?:\+\+\+ b/|--- a/)(.+?)[\t\r]*$", re.MULTILINE)
 
 
 def told(material: Material, words: Words) -> dict[str, Any]:

@@ -200,6 +200,9 @@ def test_of_others_trajectories_replies_say_what_they_cost_and_of_forks_only_of_
         "cached": 0,
         "output": 10,
     }
+    silent = told(material(run(), turn(), replace(reply, usage=None), step(1, reply=1)), WORDS)
+    assert silent["costs"] == []
+    assert silent["branches"][0]["dollars"] is None
     forked = told(material(*records, directory=tmp_path), WORDS)
     assert forked["costs"][0]["dollars"] == 0.0
     assert items(forked, "step")[0]["usage"]["dollars"] == 0.125
@@ -243,7 +246,9 @@ def test_the_proof_has_a_row_for_each_question():
 
 def test_another_programs_patch_is_told_by_file():
     section = "diff --git a/{0} b/{0}\n{1}--- a/{0}\n+++ b/{0}\n@@ -1 +1,2 @@\n-1\n+2\n+3\n"
-    diff = section.format("x y.py", "index 1..2\n") + section.format("tests/t.py", "new file mode 100644\n")
+    diff = section.format("x y.py", "index 1..2\n") + section.format("tests/t.py", "new file mode 100644\n").replace(
+        "\n", "\r\n"
+    )
     for patch, files in (
         (Patch(diff), [("x y.py", "M", "source", 2, 1), ("tests/t.py", "A", "tests", 2, 1)]),
         (Patch("I changed nothing."), [("", "M", "source", 0, 0)]),
