@@ -1,9 +1,10 @@
-"""Rules of the house for every test: none reaches the network, and none that needs Docker is skipped unseen."""
+"""Rules of the house for every test: none reaches the network, none that needs Docker or a browser is passed over."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -76,19 +77,30 @@ def docker_trouble() -> str:
     return ""
 
 
+def chromium() -> str:
+    """Where Chromium, or a browser made of it, is; empty if there is none."""
+    names = (os.environ.get("SWE_AGENT_TEST_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if name and (path := shutil.which(name))), "")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("docker") and docker_trouble():
         pytest.skip(docker_trouble())
+    if item.get_closest_marker("browser") and not chromium():
+        pytest.skip("there is no Chromium; SWE_AGENT_TEST_CHROMIUM names one that is not on the PATH")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Where CI says that there is a Docker daemon, a Docker test that is skipped is a failure."""
+    """CI has a Docker daemon and a browser: a test that needs them and is skipped is a failure."""
     report = yield
-    if IN_CI and report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("docker"):
+    if not IN_CI or not report.skipped or hasattr(report, "wasxfail"):
+        return report
+    needs = [name for name in ("docker", "browser") if item.get_closest_marker(name)]
+    if needs:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"A Docker test was skipped in CI. {reason}"
+        report.longrepr = f"A test that needs {needs[0]} was skipped in CI. {reason}"
     return report
 
 

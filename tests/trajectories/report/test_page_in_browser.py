@@ -1,0 +1,300 @@
+"""The page in a real browser: folding, keys, search, two runs, and that hostile text stays text."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from conftest import chromium
+from tests.trajectories.report.made_up import HOSTILE, hostile, run, step, told
+from trajectories.report.page import page
+
+pytestmark = pytest.mark.browser
+SIZES = {"phone": (390, 844), "tablet": (1024, 768), "desk": (1920, 1080)}
+Show = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Of this module alone: while it is open, asyncio belongs to it."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium())
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
+    """Opens a page as a file; it may ask for nothing else, and say nothing in the console."""
+    contexts = []
+    said: list[str] = []
+    asked: set[str] = set()
+
+    def open(telling: dict[str, Any], size: str = "tablet", at: str = "", scheme: Any = "light") -> Page:
+        file = tmp_path / "report.html"
+        file.write_text(page(telling), encoding="utf-8")
+        width, height = SIZES[size]
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("console", lambda message: "TrustedHTML" in message.text or said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("dialog", lambda dialog: said.append("a dialog"))
+        tab.on("request", lambda request: asked.add(request.url.partition("#")[0]))
+        tab.goto(f"{file.as_uri()}{at}")
+        expect(tab.locator("footer")).to_be_attached()
+        return tab
+
+    yield open
+    for context in contexts:
+        context.close()
+    assert not said
+    assert asked == {(tmp_path / "report.html").as_uri()}
+
+
+def current(tab: Page) -> str:
+    return tab.locator("article[aria-current]").get_attribute("aria-label") or ""
+
+
+def press(tab: Page, keys: str) -> str:
+    for key in keys.split():
+        tab.keyboard.press(key)
+    return current(tab)
+
+
+def is_seen(tab: Page, selector: str) -> bool:
+    """Whether a part of it is on the screen, below the bar."""
+    box = tab.locator(selector).bounding_box()
+    height = tab.viewport_size["height"] if tab.viewport_size else 0
+    return bool(box) and box["y"] < height and box["y"] + box["height"] > 40
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_sticks_out(show: Show, size: str) -> None:
+    for telling in (told(run()), told(run(), run(10))):
+        tab = show(telling, size)
+        tab.keyboard.press("E")
+        expect(tab.locator("pre.answer").first).to_be_visible()
+        assert tab.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+
+
+@pytest.mark.parametrize(
+    ("size", "runs", "scheme"), [("phone", 1, "light"), ("tablet", 2, "dark"), ("desk", 1, "dark")]
+)
+def test_everyone_can_use_it(show: Show, size: str, runs: int, scheme: str) -> None:
+    tab = show(told(run(), *([run(10)] if runs == 2 else [])), size, scheme=scheme)
+    tab.keyboard.press("E")
+    expect(tab.locator("pre.answer").first).to_be_visible()
+    found = [one for one in Axe().run(tab).response["violations"] if one["impact"] in ("serious", "critical")]
+    assert not found, [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found]
+
+
+def test_hostile_text_stays_text(show: Show) -> None:
+    wild = hostile(run())
+    parting = {"same": 1, "first": None, "differences": [], "texts": [wild["costs"][0]]}
+    for telling in (told(wild), told(wild, hostile(run(9)), parting=parting)):
+        tab = show(telling)
+        tab.keyboard.press("E")
+        tab.wait_for_function(
+            "() => { const shut = [...document.querySelectorAll('details:not([open])')];"
+            " for (const box of shut) box.open = true; return !shut.length; }"
+        )
+        assert tab.evaluate("typeof hacked") == "undefined"
+        assert tab.evaluate("document.querySelectorAll('script').length") == 2
+        assert tab.evaluate("document.querySelectorAll('img, iframe, object, base, main link, main style').length") == 0
+        unknown = "[...document.querySelectorAll('a')].filter((a) => !a.getAttribute('href').startsWith('#')).length"
+        assert tab.evaluate(unknown) == 0
+        shown = tab.evaluate("document.querySelector('main').textContent")
+        assert "<img src=x onerror='hacked = 1'>" in shown
+        assert not set(shown) & set("\x1b\x07\x00\u202e\u2066\U000e0041")
+
+
+def test_text_cannot_become_html(show: Show) -> None:
+    tab = show(told(run()))
+    refused = "(text) => { try { document.body.innerHTML = text; return false; } catch (e) { return e.name; } }"
+    assert tab.evaluate(refused, HOSTILE.replace("\ud800", "")) == "TypeError"
+
+
+def test_keys_go_from_step_to_step(show: Show) -> None:
+    tab = show(told(run()))
+    assert press(tab, "j") == "Step main#1"
+    assert press(tab, "j j k") == "Step main#2"
+    assert press(tab, "d") == "Step main#5"
+    assert press(tab, "x") == "Step main#6"
+    assert press(tab, "X") == "Step main#3"
+    assert press(tab, "G") == "Step main/try-2#2"
+    assert is_seen(tab, "article[aria-current]")
+    assert press(tab, "j") == "Step main/try-2#2"
+    assert press(tab, "g k") == "Step main#1"
+
+
+def test_keys_are_told_and_leave_the_search_field_alone(show: Show) -> None:
+    tab = show(told(run()))
+    press(tab, "j ?") if tab.locator("article[aria-current]").count() else tab.keyboard.press("?")
+    expect(tab.locator("dialog")).to_be_visible()
+    tab.keyboard.press("Escape")
+    expect(tab.locator("dialog")).to_be_hidden()
+    tab.keyboard.press("/")
+    tab.keyboard.type("jjG?")
+    expect(tab.locator("input")).to_have_value("jjG?")
+    expect(tab.locator("article[aria-current]")).to_have_count(0)
+
+
+def test_what_is_folded_is_made_when_it_is_unfolded(show: Show) -> None:
+    tab = show(told(run()))
+    expect(tab.locator("#steps pre")).to_have_count(0)
+    press(tab, "d Enter")
+    article = tab.locator("article[aria-current]")
+    expect(article.locator("pre.answer")).to_contain_text("needle-main-5")
+    expect(article.locator("pre.diff .plus").last).to_have_text("+        raise UnknownCountry(country)\n")
+    assert article.locator("pre.diff .minus").get_attribute("data-line") == "12"
+    press(tab, "Enter")
+    expect(article.locator("pre.answer")).to_be_hidden()
+    tab.locator("article").first.locator("summary").first.click()
+    expect(tab.locator("article").first.locator("pre.answer")).to_be_visible()
+
+
+def search(tab: Page, words: str) -> str:
+    tab.fill("input", words)
+    tab.locator("input").press("Enter")
+    return tab.locator(".search output").inner_text()
+
+
+def test_search_finds_what_is_folded(show: Show) -> None:
+    tab = show(told(run()))
+    assert search(tab, "NEEDLE-main/try-2") == "1 of 2"
+    expect(tab.locator("article[aria-current] pre.answer")).to_be_visible()
+    assert press(tab, "Escape n") == "Step main/try-2#2"
+    assert press(tab, "n") == "Step main/try-2#1"
+    assert press(tab, "N") == "Step main/try-2#2"
+    lit = "[...CSS.highlights.get('hit')].map(String).join()"
+    assert tab.evaluate(lit) == "needle-main/try-2"
+    assert search(tab, "raise UnknownCountry") == "1 of 2"
+    assert tab.evaluate(lit) == "raise UnknownCountry"
+    assert search(tab, "what would 8 mean") == "1 of 1"
+    assert search(tab, "with 2.675") == "1 of 1"
+    assert search(tab, ".*") == "nothing"
+
+
+def test_a_hit_in_a_step_that_is_sifted_out_is_shown(show: Show) -> None:
+    tab = show(told(run()))
+    tab.get_by_role("button", name="with changes").click()
+    assert tab.locator("article:visible").count() == 1
+    search(tab, "needle-main-4")
+    assert current(tab) == "Step main#4"
+    expect(tab.locator("article[aria-current]")).to_be_visible()
+    tab.get_by_label("Steps of one branch").select_option("main/try-1")
+    assert [one.get_attribute("aria-label") for one in tab.locator("article:visible").all()] == [
+        "Step main/try-1#1",
+        "Step main/try-1#2",
+    ]
+
+
+def test_two_thousand_steps(show: Show) -> None:
+    tab = show(told(run(2000, size=1000)))
+    expect(tab.locator("article")).to_have_count(2000)
+    expect(tab.locator("#steps pre")).to_have_count(0)
+    assert press(tab, "G") == "Step main/try-2#333"
+    assert is_seen(tab, "article[aria-current]")
+    assert search(tab, "needle-main-1234 ") == "1 of 1"
+    assert current(tab) == "Step main#1234"
+    expect(tab.locator("#steps pre")).to_have_count(1)
+    assert is_seen(tab, "article[aria-current]")
+
+
+def test_an_address_names_a_step(show: Show) -> None:
+    tab = show(told(run()), at="#A%2Fmain%237")
+    assert current(tab) == "Step main#7"
+    assert is_seen(tab, "article[aria-current]")
+    tab.locator(".plan a").first.click()
+    tab.wait_for_function("document.querySelector('[aria-current]').id === 'A/main#1'")
+
+
+def test_the_plot_leads_to_its_steps(show: Show) -> None:
+    tab = show(told(run()))
+    plot = tab.locator("svg.plot").first
+    box = plot.bounding_box()
+    assert box
+    plot.hover(position={"x": box["width"] - 12, "y": 60})
+    expect(plot.locator(".told")).to_have_text("main/try-2#2  $0.12")
+    plot.click(position={"x": box["width"] - 12, "y": 60})
+    assert current(tab) == "Step main/try-2#2"
+
+
+def test_light_or_dark_as_the_system_or_as_one_likes(show: Show) -> None:
+    paper = "getComputedStyle(document.body).backgroundColor"
+    tab = show(told(run()), scheme="dark")
+    dark = tab.evaluate(paper)
+    tab.keyboard.press("t")
+    light = tab.evaluate(paper)
+    assert light != dark
+    tab.reload()
+    assert tab.evaluate(paper) == light
+    assert show(told(run())).evaluate(paper) == light
+
+
+def test_print_shows_no_tools_and_cuts_nothing(show: Show) -> None:
+    tab = show(told(run()), scheme="dark")
+    press(tab, "j Enter")
+    tab.emulate_media(media="print")
+    expect(tab.locator(".bar")).to_be_hidden()
+    assert tab.evaluate("getComputedStyle(document.querySelector('pre.answer')).maxHeight") == "none"
+    assert tab.evaluate("getComputedStyle(document.body).color") == "rgb(29, 35, 41)"
+
+
+def diff(n: int, what: str) -> dict[str, Any]:
+    return {"branch": "main", "n": n, "what": what, "left": "left words", "right": "right words"}
+
+
+def test_two_runs_stand_side_by_side_where_they_part(show: Show) -> None:
+    other = run(name="20260101-100000-fedcba")
+    other["items"].insert(-1, step(9))
+    first = diff(5, "exit")
+    parting = {"same": 11, "first": first, "differences": [first, diff(9, "missing")], "texts": [diff(6, "text")]}
+    tab = show(told(run(), other, parting=parting), "desk")
+    lead = tab.locator("#parting .lead")
+    expect(lead).to_have_text("11 steps alike. Then, at main#5, the exit codes differ.")
+    expect(tab.locator("#parting .beside").first).to_contain_text("left words")
+    expect(tab.locator("#steps details.alike > summary").first).to_have_text("4 steps alike")
+    sides = tab.locator("#steps .beside").first.locator("article")
+    assert [one.get_attribute("id") for one in sides.all()] == ["A/main#5", "B/main#5"]
+    left, right = (one.bounding_box() for one in sides.all())
+    assert left
+    assert right
+    assert left["y"] == right["y"]
+    assert left["x"] < right["x"]
+    expect(tab.locator("[id='B/main#9']")).to_be_visible()
+    assert search(tab, "needle-main-2") == "1 of 1"
+    expect(tab.locator("details.alike[open] pre.answer")).to_be_visible()
+
+
+def test_steps_that_only_share_a_number_are_not_alike(show: Show) -> None:
+    parted = diff(2, "reply")
+    parting = {"same": 1, "first": parted, "differences": [parted], "texts": []}
+    tab = show(told(run(), run(), parting=parting), "desk")
+    expect(tab.locator("[id='B/main#3']")).to_be_visible()
+
+
+@pytest.mark.parametrize("telling", [told({}), told({}, {}), told({"name": "a", "items": [], "issue": None})])
+def test_a_run_of_which_little_is_known(show: Show, telling: dict[str, Any]) -> None:
+    expect(show(telling).locator("h1")).to_be_visible()
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.sampled_from("ab` \n~+-@\\"), max_size=60).map(lambda text: text * 15), max_size=20))
+def test_what_is_shown_is_what_is_searched(plain: Page, texts: list[str]) -> None:
+    """A place in a text is a place in what shows it."""
+    for made in ("prose", "diff", "output"):
+        assert plain.evaluate(f"(texts) => texts.map((text) => {made}(text).textContent)", texts) == texts
+    begun = "(texts) => texts.filter(Boolean).map((text) => { long(text); return leaves.pop().open().textContent; })"
+    assert plain.evaluate(begun, texts) == [text for text in texts if text]
+
+
+@pytest.fixture
+def plain(show: Show) -> Page:
+    return show(told(run(3)))
