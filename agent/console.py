@@ -28,7 +28,7 @@ from agent.summary import as_json
 from agent.task import describe
 from agent.terminal import LOG_WIDTH, Rich, moves
 from trajectories.errors import SweAgentError
-from trajectories.records import Exit, Note, Reply, Spent, Step, Turn, Verdict
+from trajectories.records import Exit, Reply, Spent, Step, Verdict
 from trajectories.trajectory import Trajectory
 
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
@@ -161,25 +161,6 @@ class Console:
         line.append(f" {end}" if end else "", style="dim")
         self.progress.print(line, soft_wrap=True)
 
-    def whole_step(self, step: Step, reply: Reply | None) -> None:
-        """A step with everything in it, for `show`."""
-        self.out.print(f"\n[bold cyan]{step.id}[/] [dim]{step.author} · tree {step.tree[:10]}[/]")
-        if reply is not None and reply.text:
-            self.out.print(Text(clean(reply.text)))
-        for number, observation in enumerate(step.observations):
-            if number < len(step.actions):
-                self.out.print(Text(f"$ {clean(describe(step.actions[number]))}", style="bold"))
-            self.out.print(Text(clean(observation.text), style="" if observation.ok else "yellow"))
-        for action in step.actions[len(step.observations) :]:
-            self.out.print(Text(f"$ {clean(describe(action))}", style="bold"))
-
-    def turn(self, turn: Turn) -> None:
-        """What a later turn of a session asked for, and of whom."""
-        self.out.print(f"\n[bold]{escape(clean(turn.request))}[/] [dim]{turn.strategy}[/]", soft_wrap=True)
-
-    def note(self, note: Note) -> None:
-        self.out.print(Text(clean(f"{note.branch} {note.kind}: {note.text}"), style="dim"))
-
     def result(self, result: Result, error: SweAgentError | None = None) -> None:
         """The last word on a run, for a program or a person."""
         if self.json:
@@ -214,12 +195,14 @@ class Console:
         trajectory = self._engine.trajectory
         return sum(hold.tokens for name, hold in trajectory.holds.items() if name not in trajectory.settles)
 
-    def ending(self, exit: Exit, directory: Path) -> None:
+    def ending(self, exit: Exit, directory: Path | None) -> None:
         self.out.print(ENDINGS.get(exit.kind, escape(clean(exit.kind))))
         if exit.message:
             self.out.print(f"{escape(clean(exit.message))} {escape(clean(exit.fix))}", soft_wrap=True)
         if exit.verdict.kind != "none":
             self._proof(exit.verdict)
+        if directory is None:
+            return
         if (directory / "proof.sh").exists():
             self.out.print(
                 f"Repeat the proof in a checkout of the base: sh {escape(str(directory / 'proof.sh'))}", soft_wrap=True

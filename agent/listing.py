@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent.ledger import Ledger
-from trajectories.journal import decode
+from trajectories.errors import NewerRun, RunBroken
+from trajectories.journal import Lines
 from trajectories.parting import REPLAY
 from trajectories.records import Exit, Hold, Note, Run, Settle, Turn
 
-KIND = re.compile(rb'"type":"(\w+)"}\n?$')
+KIND = re.compile(rb'"type":"(\w+)"}\n$')
 LONG = frozenset({b"step", b"reply", b"once"})
 """Records that are counted at most: they hold what was said and seen."""
 FROM = ("forked", REPLAY)
 """Notes that say of which run this one is."""
-DAMAGED, OPEN = "damaged", "open"
+LONGEST_END = 40
+"""Bytes of a line's end in which it says what it is."""
+DAMAGED, NEWER, OPEN = "damaged", "newer", "open"
 Sort = Literal["at", "dollars", "steps", "issue", "repository"]
 PATHS = re.compile(rb"^diff --git (.*)$", re.MULTILINE)
 
@@ -30,8 +33,9 @@ PATHS = re.compile(rb"^diff --git (.*)$", re.MULTILINE)
 @dataclass(slots=True)
 class Line:
     """A run. `exit` is the code it ended with and `ended` the kind of that end (None: it has not); of a damaged run
-    both are `damaged`. `dollars` is None where a request had no price. `origin` names the run that this one was forked
-    from, or replays. `asked` is the issue and every request, for a search."""
+    both are `damaged`, of one that a newer version wrote `newer`. `dollars` is None where a request had no price.
+    `origin` names the run that this one was forked from, or replays. `asked` is the issue and every request, for a
+    search."""
 
     run: str
     at: float
@@ -109,35 +113,39 @@ def line_of(folder: Path) -> Line:
     try:
         line.at = journal.stat().st_mtime
         _read(journal, line)
-    except (OSError, ValueError, KeyError, RecursionError):
+    except NewerRun:
+        return Line(folder.name, line.at, exit=NEWER, ended=NEWER)
+    except (OSError, KeyError, RunBroken):
         return Line(folder.name, line.at, exit=DAMAGED, ended=DAMAGED)
     return line
 
 
 def _read(journal: Path, line: Line) -> None:
-    """Raises ValueError for a journal that is damaged before its end."""
+    """Raises RunBroken for a journal that is damaged before its end, NewerRun for one that is not understood."""
+
+    def is_long(raw: bytes) -> bool:
+        kind = KIND.search(raw, max(0, len(raw) - LONGEST_END))
+        if kind is None or kind[1] not in LONG or raw[:1] != b"{":
+            return False
+        line.steps += kind[1] == b"step"
+        return True
+
     holds: list[Hold] = []
     settles: dict[str, Settle] = {}
     with journal.open("rb") as file:
-        for raw in file:
-            kind = KIND.search(raw, max(0, len(raw) - 40))
-            if not raw.endswith(b"\n"):
-                break
-            if kind and kind[1] in LONG and raw.startswith(b"{"):
-                line.steps += kind[1] == b"step"
-                continue
-            match decode(raw):
-                case Hold() as hold:
-                    holds.append(hold)
-                case Settle() as settle:
-                    settles[settle.hold] = settle
-                case Run() as run:
-                    _begin(line, run)
-                case Turn() as turn:
-                    _turn(line, turn)
-                case Exit() as exit:
-                    line.exit, line.ended, line.resumable = exit.code, exit.kind, False
-                case Note(kind=kind_of, data={"run": str(name)}) if kind_of in FROM:
+        for record in Lines(journal).records(file, is_long):
+            match record:
+                case Hold():
+                    holds.append(record)
+                case Settle():
+                    settles[record.hold] = record
+                case Run():
+                    _begin(line, record)
+                case Turn():
+                    _turn(line, record)
+                case Exit():
+                    line.exit, line.ended, line.resumable = record.code, record.kind, False
+                case Note(kind=kind, data={"run": str(name)}) if kind in FROM:
                     line.origin = name
                 case _:
                     pass

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO
+from typing import IO, Any
 
 from rich.console import COLOR_SYSTEMS
 from rich.style import Style
 
-from agent.terminal import console
+from agent.terminal import LOG_WIDTH, Rich
 
 OF_PAGER = {"LESS": "FRX", "LV": "-c"}
 """What git tells them too: to leave off where all fits a screen, to show colours, to leave the screen as it is."""
@@ -27,8 +27,12 @@ class Lines:
     """
 
     def __init__(self, plain: bool = False) -> None:
-        self.rich = console(plain)
+        colour: dict[str, Any] = {"no_color": True, "color_system": None} if plain else {}
+        self.rich = Rich(highlight=False, emoji=False, **colour)
+        """For what has columns; writes to the same place."""
         self.is_terminal = sys.stdout.isatty()
+        if not self.is_terminal and not os.environ.get("COLUMNS"):
+            self.rich.width = LOG_WIDTH
         self.width = self.rich.width
         self.file: IO[str] = sys.stdout
         self._styles: dict[str, tuple[str, str]] = {"": ("", "")}
@@ -57,7 +61,7 @@ def paged(plain: bool = False) -> Iterator[Lines]:
     lines = Lines(plain)
     pager = _pager() if lines.is_terminal and not lines.rich.is_dumb_terminal else None
     if pager is not None and pager.stdin is not None:
-        lines.file = pager.stdin
+        lines.file = lines.rich.file = pager.stdin
     try:
         yield lines
         lines.file.flush()

@@ -9,7 +9,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import is_dataclass
 from functools import cache
 from io import BytesIO
@@ -66,18 +66,27 @@ def decode(line: bytes) -> Record:
     return record
 
 
-class _Lines:
-    """Reads a journal line by line. `version` is that of the lines to come, `end` the bytes of the whole records."""
+def never(line: bytes) -> bool:
+    return False
+
+
+class Lines:
+    """Reads a journal line by line, also one that grows. `version` is that of the lines to come, `end` the bytes of the
+    whole records."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.version = 0
         self.end = 0
 
-    def records(self, file: Iterable[bytes]) -> Iterator[Record]:
-        """The whole records. What a crash left of the last write is left out; damage before it is RunBroken."""
+    def records(self, file: Iterable[bytes], skip: Callable[[bytes], bool] = never) -> Iterator[Record]:
+        """The whole records, but for lines to `skip`. What a crash left of the last write is left out; damage before
+        it is RunBroken."""
         lines = iter(file)
         for number, line in enumerate(lines, 1):
+            if skip(line):
+                self.end += len(line)
+                continue
             try:
                 record = self._record(line)
             except (ValueError, RecursionError) as error:
@@ -123,7 +132,7 @@ def records(directory: Path) -> Iterator[Record]:
     path = directory / "journal.jsonl"
     try:
         with path.open("rb") as file:
-            yield from _Lines(path).records(file)
+            yield from Lines(path).records(file)
     except FileNotFoundError:
         raise UsageError(f"There is no run in {directory}.", "`swe-agent runs` lists the runs there are.") from None
 
@@ -168,7 +177,7 @@ class Journal:
             raise
 
     def _open(self) -> None:
-        lines = _Lines(self.path)
+        lines = Lines(self.path)
         data = self.path.read_bytes() if self.path.exists() else b""
         self.trajectory = Trajectory(lines.records(BytesIO(data)))
         self._lock = Lock()

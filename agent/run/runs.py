@@ -8,15 +8,21 @@ from typing import Annotated
 import typer
 
 from agent.ages import moment
-from agent.listing import DAMAGED, OPEN, Line, Sort, Wanted, listed
+from agent.listing import DAMAGED, NEWER, OPEN, Line, Sort, Wanted, listed
 from agent.options import Json, Plain
 from agent.settings import load_settings
 from trajectories.errors import UsageError
 
-WORDS = {"": "not begun", OPEN: "resumable", "unproven": "not verified", "not_found": "no fix"}
+WORDS = {
+    "": "not begun",
+    OPEN: "resumable",
+    NEWER: "of a newer version",
+    "unproven": "not verified",
+    "not_found": "no fix",
+}
 STATES = (
     "verified", "faster", "unproven", "not_found", "budget", "limit", "error", "stuck", "interrupted",
-    "answered", "done", "undone", "replayed", "parted", OPEN, DAMAGED,
+    "answered", "done", "undone", "replayed", "parted", OPEN, DAMAGED, NEWER,
 )  # fmt: skip
 """What `--ended` takes."""
 

@@ -1,4 +1,4 @@
-"""Show a run step by step: what was thought, done and seen, and the proof."""
+"""Show a run step by step: what was thought, done and seen, and the proof; or one step whole."""
 
 from __future__ import annotations
 
@@ -6,30 +6,58 @@ from typing import Annotated
 
 import typer
 
-from agent.console import Console
+from agent.material import opened
+from agent.options import Plain
+from agent.paging import Lines, paged
 from agent.settings import load_settings
-from trajectories.journal import first_record, read
-from trajectories.records import Note, Step, Turn
+from agent.showing import Showing
+from trajectories.errors import UsageError
+from trajectories.material import Material
 
 
 def command(
-    run: Annotated[str, typer.Argument(help="Name as `runs` shows it, or its beginning.", metavar="RUN")],
-    plain: Annotated[bool, typer.Option("--plain", help="No colours.")] = False,
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="Name as `runs` shows it, or its beginning; or the file of a trajectory of SWE-agent's.", metavar="RUN"
+        ),
+    ],
+    step: Annotated[
+        str, typer.Argument(help="One step whole, with its diff: main#7, or 7 for that.", metavar="[STEP]")
+    ] = "",
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on showing what another process does, until it is done.")
+    ] = False,
+    plain: Plain = False,
 ) -> int:
-    """Show a run step by step: what was thought, done and seen, and the proof."""
-    directory = load_settings().run_directory(run)
-    trajectory = read(directory)
-    first_record(trajectory, directory)
-    console = Console(plain=plain, out=True)
-    console.heading(trajectory)
-    for record in trajectory.records:
-        if isinstance(record, Step):
-            reply = trajectory.replies.get((record.branch, record.reply)) if record.reply else None
-            console.whole_step(record, reply)
-        elif isinstance(record, Note):
-            console.note(record)
-        elif isinstance(record, Turn) and record is not trajectory.turns[0]:
-            console.turn(record)
-    if trajectory.exit is not None:
-        console.ending(trajectory.exit, directory)
+    """Show a run step by step: what was thought, done and seen, and the proof; or one step whole.
+
+    On a terminal it goes through $PAGER, as git does it. Ctrl-C ends --follow, and not the run.
+    Exit codes: 0 shown, 2 usage, 5 damaged, 130 --follow was interrupted.
+    """
+    if step and follow:
+        raise UsageError("A step that is shown whole is done.", "Leave out --follow, or the step.")
+    if follow:
+        from agent.following import follow as following
+
+        return following(load_settings().run_directory(run), Lines(plain))
+    material = opened(run, load_settings())
+    try:
+        with paged(plain) as out:
+            if step:
+                from agent.forking import step_of
+
+                Showing(material, out).whole(step_of(material.trajectory, step, run))
+            else:
+                _show(material, out)
+    finally:
+        material.close()
     return 0
+
+
+def _show(material: Material, out: Lines) -> None:
+    showing = Showing(material, out)
+    showing.heading()
+    showing.branches()
+    for record in material.trajectory.records:
+        showing.record(record)

@@ -1,0 +1,240 @@
+"""A run as a person reads it in a terminal: its records in order, or one step whole.
+
+Every text is cleaned here, whoever wrote it; of arguments, what is hidden is written out. Lines are as long as they
+are, and the terminal or a pager breaks them.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from aci.cleaning import clean, visible
+from aci.patch import lines_of
+from agent.console import Console
+from agent.paging import Lines
+from agent.task import describe
+from trajectories.errors import RunBroken
+from trajectories.parting import REPLAY
+from trajectories.records import Action, Exit, Note, Observation, Record, Reply, Step, Turn, Usage
+from trajectories.report.branches import SCORES, Structure, structure, told
+from trajectories.report.costs import costs
+from trajectories.report.items import arguments
+
+if TYPE_CHECKING:
+    from trajectories.material import Material
+
+FROM = ("forked", REPLAY)
+INNER = frozenset({"life", "overflow", "message", *FROM})
+"""Notes that are told elsewhere, or only count."""
+LONGEST_DATA = 200
+"""Characters of what a note has beside its text, where a line is made of it."""
+MOST_DIFF = 1_000_000
+"""Characters of a step's diff."""
+COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+class Showing:
+    """Tells a run's records, one after the other. With `live` a reply is told when it comes, before its step is."""
+
+    def __init__(self, material: Material, out: Lines, live: bool = False) -> None:
+        self._material, self._out, self._live = material, out, live
+        self._announced: set[tuple[str, int]] = set()
+        self._turns = 0
+
+    def heading(self) -> None:
+        """What was asked, of whom, where; and the run that this one is from."""
+        trajectory = self._material.trajectory
+        run = trajectory.run
+        if run is None:
+            return
+        turn = trajectory.turns[-1]
+        base = f"at {run.base}" if run.base.commit else ""
+        about = (f"{run.repository} {base}".strip(), turn.strategy, turn.models.get("coder", "no model"))
+        place = run.settings.get("workspace", "")
+        self._line(run.issue.title, "bold")
+        parts = (*map(str, about), str(place), f"run {self._material.name}")
+        self._line(" · ".join(filter(None, map(_flat, parts))), "dim")
+        for note in trajectory.notes:
+            if note.kind in FROM:
+                self._line(note.text, "dim")
+
+    def branches(self) -> None:
+        """The tree of branches, where there is more than one: what each came to, and what was said of it."""
+        found = structure(self._material.trajectory)
+        if len(found.branches) < 2:
+            return
+        spent = costs(self._material)
+        self._out.line()
+        rows = told(found, self._material.trajectory, spent)
+        widest = max(len(_name(row)) for row in rows)
+        for row in rows:
+            steps = f"{row['steps']:>5} step{'s' * (row['steps'] != 1)}"
+            paid = "" if not row["dollars"] else f"${row['dollars']:.4f}"
+            parts = (steps, f"from {row['from']}" if row["from"] else "", paid, row["ended"])
+            self._line(f"{_name(row):<{widest}} {'  '.join(map(_flat, filter(None, parts)))}", "magenta")
+            for score in row["scores"]:
+                self._line(f"{'':<{widest}}   {_flat(score['kind'])}: {_flat(score['text'])}", "dim")
+
+    def record(self, record: Record) -> None:
+        match record:
+            case Turn():
+                self._turns += 1
+                if self._turns > 1:
+                    self._out.line()
+                    self._line(f"{clean(record.request) or record.strategy} ({record.strategy})", "bold")
+            case Reply() if self._live:
+                self._announce(record)
+            case Step():
+                self._step(record)
+            case Note():
+                self._note(record)
+            case Exit() if record is self._material.trajectory.exit:
+                self._ending(record)
+            case Exit():
+                self._line(f"Ended: {_flat(record.kind)}. {_flat(record.message)}", "dim")
+            case _:
+                pass
+
+    def whole(self, step: Step) -> None:
+        """One step with everything in it: arguments, outputs and what became of the files."""
+        found = structure(self._material.trajectory)
+        number = next(at for at, one in enumerate(self._material.trajectory.all_steps()) if one is step)
+        self._line(self._head(step, found.phase_of[number], date=True), "bold cyan")
+        reply = self._reply(step)
+        if reply is not None:
+            for text, style in ((reply.reasoning, "dim italic"), (reply.text, "")):
+                if text:
+                    self._line(text, style)
+        if step.error:
+            self._line(step.error, "yellow")
+        for at, action in enumerate(step.actions):
+            self._out.line()
+            self._line(f"$ {_flat(action.tool)}", "bold")
+            self._out.line(_indented(visible(arguments(action))))
+            if at < len(step.observations):
+                self._output(step.observations[at])
+        for seen in step.observations[len(step.actions) :]:
+            self._out.line()
+            self._output(seen)
+        self._files(found, step, number)
+        if reply is not None and reply.usage is not None:
+            self._out.line()
+            self._line(_used(reply.model, reply.usage), "dim")
+
+    # Parts
+
+    def _line(self, text: str, style: str = "") -> None:
+        self._out.line(clean(text), style)
+
+    def _head(self, step: Step, phase: str = "", date: bool = False) -> str:
+        parts = (step.author, phase, _clock(step.at, date), f"tree {step.tree[:10]}" if step.tree else "")
+        return f"{_flat(step.id)}  {' · '.join(map(_flat, filter(None, parts)))}"
+
+    def _reply(self, step: Step) -> Reply | None:
+        return self._material.trajectory.replies.get((step.branch, step.reply)) if step.reply is not None else None
+
+    def _announce(self, reply: Reply) -> None:
+        self._announced.add((reply.branch, reply.ask))
+        self._out.line()
+        self._line(f"{_flat(reply.branch)}?{reply.ask}  {_flat(reply.model)} · {_clock(reply.at)}", "cyan")
+        self._said(reply.text, reply.actions)
+
+    def _said(self, text: str, actions: tuple[Action, ...]) -> None:
+        if text:
+            self._line(text)
+        for action in actions:
+            self._line(f"… {_flat(describe(action))}", "dim")
+
+    def _step(self, step: Step) -> None:
+        self._out.line()
+        self._line(self._head(step), "bold cyan")
+        reply = self._reply(step)
+        if reply is not None and reply.text and (reply.branch, reply.ask) not in self._announced:
+            self._line(reply.text)
+        for at, seen in enumerate(step.observations):
+            if at < len(step.actions):
+                self._line(f"$ {_flat(describe(step.actions[at]))}", "bold")
+            self._line(seen.text, "" if seen.ok else "yellow")
+        for action in step.actions[len(step.observations) :]:
+            self._line(f"$ {_flat(describe(action))}", "bold")
+
+    def _ending(self, exit: Exit) -> None:
+        console = Console(out=True)
+        console.out = self._out.rich
+        self._out.line()
+        console.ending(exit, self._material.directory)
+
+    def _note(self, note: Note) -> None:
+        if note.kind == "phase":
+            self._out.line()
+            self._line(
+                f"── {_flat(note.text)} ──{f' {_flat(note.branch)}' if note.branch != 'main' else ''}", "magenta"
+            )
+        elif note.kind not in INNER:
+            more = _data(note.data) if note.kind in SCORES else ""
+            about = f"{_flat(note.branch)} {_flat(note.kind)}: "
+            self._out.line(f"{about}{clean(note.text)}{f' ({_flat(more)})' if more else ''}", "dim")
+
+    def _output(self, seen: Observation) -> None:
+        """The whole of it, where it was kept; what the model saw of it is then no news."""
+        self._line("→ ok" if seen.ok else "→ failed", "green" if seen.ok else "yellow")
+        if seen.out is None:
+            self._line(seen.text)
+            return
+        try:
+            self._line(self._material.output(seen.out).decode("utf-8", "replace"))
+        except OSError:
+            self._line(seen.text)
+            self._line(f"[The whole output out:{seen.out} is not there.]", "dim")
+
+    def _files(self, found: Structure, step: Step, number: int) -> None:
+        trees, before = self._material.trees, found.before[number]
+        if trees is None or not step.tree or step.tree == before:
+            return
+        self._out.line()
+        try:
+            diff = trees.diff(before, step.tree)
+        except RunBroken as error:
+            self._line(f"[What it changed cannot be told: {error.message}]", "dim")
+            return
+        for path, added, removed in lines_of(diff):
+            self._line(f"{_flat(path)}  +{added} -{removed}", "bold")
+        shown = clean(diff[:MOST_DIFF])
+        for line in shown.split("\n"):
+            self._out.line(line, COLOURS.get(line[:1], "") if line[:3] not in ("+++", "---") else "bold")
+        if len(diff) > MOST_DIFF:
+            self._line(f"[… {len(diff) - MOST_DIFF:,} more characters of the diff …]", "dim")
+
+
+def _name(row: dict[str, Any]) -> str:
+    name = str(row["name"])
+    return "  " * name.count("/") + _flat(name)
+
+
+def _flat(text: str) -> str:
+    return " ".join(clean(text).split())
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _data(data: dict[str, Any]) -> str:
+    """What is said beside a note's words, if it is short."""
+    simple = {name: value for name, value in data.items() if isinstance(value, str | int | float | bool)}
+    told = ", ".join(f"{name} {value}" for name, value in simple.items())
+    return told if len(told) <= LONGEST_DATA else ""
+
+
+def _clock(at: float, date: bool = False) -> str:
+    """The time of this machine's clock; nothing where nobody knows."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S", time.localtime(at)) if at > 0 else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def _used(model: str, usage: Usage) -> str:
+    cached = f" ({usage.cached_tokens:,} from the cache)" if usage.cached_tokens else ""
+    return f"{_flat(model)}: {usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out"

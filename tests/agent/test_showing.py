@@ -1,0 +1,347 @@
+"""A run as `show` tells it: whole, one step, as it goes on in another process; a page at a time; clean."""
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import following
+from agent.following import Tail, follow, is_held
+from agent.loop import loop, submitted
+from agent.outcome import Outcome
+from agent.paging import Lines
+from agent.run import show as command
+from agent.run.runs import command as list_runs
+from agent.showing import Showing
+from agent.task import Task
+from tests.agent.conftest import Bench, act, line
+from tests.conftest import committed
+from trajectories.errors import RunBroken, UsageError
+from trajectories.journal import Journal, encode, locked, read
+from trajectories.material import Material
+from trajectories.records import (
+    Action,
+    Base,
+    Comment,
+    Exit,
+    Issue,
+    Note,
+    Observation,
+    Once,
+    Reply,
+    Run,
+    Spent,
+    Step,
+    Turn,
+    Usage,
+    Verdict,
+)
+from trajectories.trajectory import Trajectory
+
+EVIL = "gone\r\x1b]0;title\x07\x1b[2J\x1b[31mred\x9b1m\x1bPq\x1b\\‮back\x00\x08\x7f[bold]marked[/]"
+DRIVES = set("\x1b\x07\x9b‮\x00\x08\r\x7f")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run of some steps, of which one writes and one has an output that was cut."""
+    folder = tmp_path_factory.mktemp("made")
+    bench = Bench(folder, committed(folder / "repo", {"calc.py": "def add(a, b):\n    return a - b\n"}))
+    bench.begin(
+        line("I look.", act("view", path="calc.py"), n=1),
+        line("I mend it.", act("edit", path="calc.py", old="a - b", new="a + b"), n=2),
+        line("I print a lot.", act("shell", command="seq 1 20000"), n=3),
+        line("Done.", act("submit", summary="It adds."), n=4),
+    )
+
+    def strategy(task: Task) -> Generator[Step, None, Outcome]:
+        task.note("phase", "mend")
+        yield from loop(task, submitted)
+        return task.best()
+
+    bench.drive(strategy)
+    return bench.directory
+
+
+@pytest.fixture
+def user(tmp_path, monkeypatch):
+    """Somebody's state."""
+    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "none.toml"))
+    return tmp_path / "state" / "runs"
+
+
+@pytest.fixture
+def run(user, made):
+    return shutil.copytree(made, user / made.name)
+
+
+def shown(capsys, *words: str, **flags: Any) -> str:
+    assert command.command(*words, **flags) == 0
+    return capsys.readouterr().out
+
+
+def test_a_run_is_told_step_by_step(run, capsys):
+    told = shown(capsys, run.name)
+    at = [told.index(part) for part in ("add() subtracts", "── mend ──", "I look.", "$ view calc.py", "I mend it.")]
+    assert at == sorted(at)
+    assert f"run {run.name}" in told
+
+
+def test_one_step_is_told_whole_with_its_diff(run, capsys):
+    steps = {step.actions[0].tool: step for step in read(run).steps["main"] if step.actions}
+    told = shown(capsys, run.name, steps["edit"].id)
+    for part in ("  old: a - b", "-    return a - b", "+    return a + b", "calc.py  +1 -1", "50 tokens in"):
+        assert part in told
+    cut = steps["shell"]
+    assert cut.observations[0].out is not None
+    assert "\n10000\n" not in cut.observations[0].text
+    assert "\n10000\n" in shown(capsys, run.name, str(cut.n))
+
+
+def test_an_output_that_is_gone_is_told_as_the_model_saw_it(run, capsys):
+    step = next(step for step in read(run).steps["main"] if any(seen.out for seen in step.observations))
+    for file in (run / "out").iterdir():
+        file.unlink()
+    assert "is not there.]" in shown(capsys, run.name, step.id)
+
+
+@pytest.mark.parametrize("step", ["main#99", "99", "side#1", "main#", "#", "-1"])
+def test_a_step_that_is_not_there_is_told(run, step):
+    with pytest.raises(UsageError) as error:
+        command.command(run.name, step)
+    assert error.value.fix
+
+
+def test_a_step_cannot_be_followed(run):
+    with pytest.raises(UsageError):
+        command.command(run.name, "1", follow=True)
+
+
+def many(folder: Path) -> Path:
+    """A run with attempts on branches, what was said of them, and turns."""
+    run = Run(folder.name, Issue("Slow"), "/home/ann/shop", Base("c" * 40, "t" * 40), {"workspace": "local"})
+    outcome = {"tree": "t" * 40, "verdict": {"kind": "verified"}, "exit": ""}
+    records = [
+        run,
+        Turn("fix", "optimize", {"coder": "m"}),
+        Note("main", "phase", "rewrite"),
+        Step("main", 1, "", "task", "t" * 40, None, (), (Observation("Begin."),)),
+        Step("main/try-1", 1, "", "coder", "t" * 40, None, (), (Observation("One."),)),
+        Step("main/try-2", 1, "", "coder", "t" * 40, None, (), (Observation("Two."),)),
+        Note("main/try-2", "score", "half as fast", {"ratio": 0.5, "group": [1, 2]}),
+        Note("main", "forked", "Forked from other@main#1.", {"run": "other"}),
+        Once("main/try-2", "outcome", outcome),
+        Exit("done", 0),
+        Turn("and faster?", "build"),
+        Exit("unproven", 1, verdict=Verdict("unproven", red=True, notes=("a note",))),
+    ]
+    folder.mkdir(parents=True)
+    (folder / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
+    return folder
+
+
+def test_branches_scores_and_turns_are_told(user, capsys):
+    told = shown(capsys, many(user / "one").name).splitlines()
+    assert told[2] == "Forked from other@main#1."
+    assert [each.split() for each in told[4:8]] == [
+        ["main", "1", "step"],
+        ["main/try-1", "1", "step", "from", "main#1"],
+        ["main/try-2", "1", "step", "from", "main#1", "verified"],
+        ["score:", "half", "as", "fast"],
+    ]
+    assert "main/try-2 score: half as fast (ratio 0.5)" in told
+    assert "Ended: done." in " ".join(told)
+    assert "and faster? (build)" in told
+
+
+def everything(kind: Any, /, **known: Any) -> Any:
+    """A record of this type with text that drives a terminal wherever there is text, but for what is `known`."""
+    texts = {"tuple[str, ...]": (EVIL,), "dict[str, Any]": {EVIL: EVIL}, "dict[str, str]": {"coder": EVIL, EVIL: EVIL}}
+    values = {each.name: texts.get(each.type, EVIL) for each in fields(kind) if each.name != "type"}
+    numbers = ("int", "float", "bool", "Usage", "tuple[", "Issue", "Base", "Verdict", "Any")
+    plain = {each.name for each in fields(kind) if each.type.startswith(numbers) and each.type not in texts}
+    return kind(**{name: value for name, value in values.items() if name not in plain} | known)
+
+
+def hostile() -> list[Any]:
+    """A record of each kind that is told."""
+    actions = (everything(Action), everything(Action, error=""))
+    issue = everything(Issue, comments=(everything(Comment),))
+    kinds = ("phase", "score", "candidate", "vote", "prune", "summary", "forked", "replay", "intent", EVIL)
+    return [
+        everything(Run, issue=issue, base=Base(EVIL, EVIL, 1)),
+        everything(Turn),
+        everything(Reply, ask=1, actions=actions, usage=Usage(1)),
+        everything(Step, n=1, reply=1, actions=actions, observations=(everything(Observation),) * 3),
+        *(everything(Note, kind=kind) for kind in kinds),
+        everything(Exit, code=1, verdict=everything(Verdict, red=True)),
+    ]
+
+
+def test_hostile_text_in_every_field_of_every_record_drives_no_terminal(user, capsys):
+    records = hostile()
+    folder = user / "one"
+    (folder / "out").mkdir(parents=True)
+    whole = Trajectory(records)
+    for live in (False, True):
+        showing = Showing(Material("one", whole, Spent(None, 0, 0, 0, 0), folder), Lines(plain=True), live)
+        showing.heading()
+        showing.branches()
+        for record in [*records, replace(records[-1], kind="other"), records[1]]:
+            showing.record(record)
+        showing.whole(records[3])
+    told = capsys.readouterr().out
+    assert told.count("red") > 20
+    assert not DRIVES & set(told)
+    assert "[bold]marked[/]" in told
+
+
+@pytest.mark.parametrize("hostile_name", ["issue", "ended"])
+def test_lists_are_clean_too(user, capsys, hostile_name):
+    folder = many(user / "one")
+    run = read(folder).run
+    assert run is not None
+    records = [replace(run, issue=Issue(EVIL)), Turn("fix", EVIL), Exit(EVIL, 1)]
+    (folder / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
+    list_runs()
+    assert not DRIVES & set(capsys.readouterr().out)
+
+
+# As it goes on in another process
+
+
+class Heard(Lines):
+    """Lines as they come, for a test that waits for one."""
+
+    def __init__(self) -> None:
+        super().__init__(plain=True)
+        self.said: list[str] = []
+        self.came = threading.Condition()
+
+    def line(self, text: str = "", style: str = "") -> None:
+        with self.came:
+            self.said.append(text)
+            self.came.notify_all()
+
+    def until(self, part: str) -> None:
+        with self.came:
+            assert self.came.wait_for(lambda: any(part in each for each in self.said), timeout=60), self.said
+
+
+def test_a_run_is_followed_until_nobody_works_on_it(user, monkeypatch):
+    monkeypatch.setattr(following, "QUIET", 0.0)
+    monkeypatch.setattr(following, "PAUSE", 0.01)
+    directory = many(user / "one")
+    out = Heard()
+    journal = Journal(directory)
+    codes: list[int] = []
+    watching = threading.Thread(target=lambda: codes.append(follow(directory, out)))
+    watching.start()
+    out.until("Slow")
+    journal.append(
+        Turn("go on", "build"),
+        Reply("I think.", (Action("view", {"path": "calc.py"}),), model="m", branch="main", ask=1),
+    )
+    out.until("… view calc.py")
+    journal.append(Step("main", 1, "", "coder", "t" * 40, 1, (Action("view"),), (Observation("the file"),)))
+    out.until("the file")
+    assert sum("I think." in each for each in out.said) == 1, "a reply is told once"
+    assert watching.is_alive()
+    journal.close()
+    watching.join(60)
+    assert codes == [0]
+    assert f"swe-agent resume {directory.name}" in out.said[-1]
+
+
+def test_a_run_that_ended_is_followed_to_its_end(run, capsys, monkeypatch):
+    monkeypatch.setattr(following, "QUIET", 0.0)
+    journal = Journal(run)
+    journal.append(Exit("done", 0))
+    journal.close()
+    told = shown(capsys, run.name, follow=True)
+    assert str(run) in told.splitlines()[-1]
+
+
+def test_who_leaves_ends_the_looking_only(run, monkeypatch, capsys):
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agent.following.time.sleep", interrupted)
+    with_it = locked(run)
+    assert command.command(run.name, follow=True) == 130
+    with_it.release()
+
+
+def test_half_a_line_waits_for_its_other_half(run):
+    journal = run / "journal.jsonl"
+    whole = journal.read_bytes()
+    cut = whole.rindex(b"\n", 0, -1) + 30
+    journal.write_bytes(whole[:cut])
+    tail = Tail(run)
+    before = len(tail.new())
+    assert tail.new() == []
+    journal.write_bytes(whole)
+    assert len(tail.new()) == 1
+    assert before + 1 == len(read(run).records)
+    with journal.open("ab") as file:
+        file.write(b"no record\n" + encode(Exit("done", 0)))
+    with pytest.raises(RunBroken):
+        tail.new()
+
+
+def test_whether_a_run_is_held_is_seen_without_holding_it(run):
+    assert not is_held(run)
+    lock = locked(run)
+    assert is_held(run)
+    lock.release()
+    Journal(run).close()
+
+
+# A page at a time
+
+
+def on_a_terminal(words: list[str], **environment: str) -> bytes:
+    """What a terminal gets of a command."""
+    there, here = pty.openpty()
+    known = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"} | environment
+    with subprocess.Popen(words, stdin=here, stdout=here, stderr=here, env=known) as process:
+        os.close(here)
+        got = b""
+        while True:
+            try:
+                more = os.read(there, 65_536)
+            except OSError:
+                break
+            if not more:
+                break
+            got += more
+    os.close(there)
+    assert process.returncode == 0, got
+    return got
+
+
+def test_a_terminal_gets_pages_in_colour(run, user):
+    code = "import sys; from swe_agent import main; main()"
+    pager = user / "pager.py"
+    pager.write_text("import sys\nprint('PAGED'); print(repr(sys.stdin.readline())); sys.exit(0)\n")
+    words = [sys.executable, "-c", code, "show", run.name]
+    paged = on_a_terminal(words, PAGER=f"{sys.executable} {pager}", NO_COLOR="")
+    assert b"PAGED" in paged
+    assert b"\\x1b[1madd() subtracts" in paged
+    assert b"PAGED" not in on_a_terminal(words, PAGER="cat")
+
+
+@pytest.mark.parametrize("pager", ["no-such-pager -x", "'", ""])
+def test_without_a_pager_it_is_told_at_once(run, capsys, monkeypatch, pager):
+    monkeypatch.setenv("PAGER", pager)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert "I look." in shown(capsys, run.name)
