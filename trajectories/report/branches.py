@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from trajectories.records import Note, Record, Step
+from trajectories.records import Note, Record, Step, Turn
 from trajectories.report.costs import Costs
 from trajectories.trajectory import Trajectory
 
@@ -15,7 +15,7 @@ SCORES = frozenset({"score", "vote", "candidate", "prune"})
 
 @dataclass(slots=True)
 class Phase:
-    """A named part of a branch; `first` and `last` are ids of steps, empty while it has none."""
+    """A named part of a branch, within a turn; `first` and `last` are ids of steps, empty while it has none."""
 
     branch: str
     name: str
@@ -53,6 +53,8 @@ def structure(trajectory: Trajectory) -> Structure:
     found = Structure()
     present: dict[str, Phase] = {}
     for record in trajectory.records:
+        if isinstance(record, Turn):
+            present.clear()
         name = _branch_of(record)
         if not name:
             continue

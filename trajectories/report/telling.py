@@ -54,7 +54,7 @@ def told(material: Material, words: Words) -> dict[str, Any]:
         "settings": _settings(run),
         "ended": ended(trajectory.exit, words) if trajectory.exit else None,
         "spent": _spent(material),
-        "verdict": _verdict(trajectory.exit, words),
+        "verdict": _verdict(material, words),
         "patch": _patch(material, patch, words),
         "plan": [phase.told() for phase in found.phases],
         "branches": branches_told(found, trajectory, spent),
@@ -104,9 +104,12 @@ def _spent(material: Material) -> dict[str, Any]:
     return {"dollars": spent.dollars, **tokens, "calls": spent.calls}
 
 
-def _verdict(exit: Exit | None, words: Words) -> dict[str, Any] | None:
-    verdict = exit.verdict if exit else Verdict()
-    if verdict == Verdict():
+def _verdict(material: Material, words: Words) -> dict[str, Any] | None:
+    """The last proof of the files that the run has come to: a later turn may have changed none of them."""
+    tree, exits = _last_tree(material), [each for each in material.trajectory.records if isinstance(each, Exit)]
+    proven = (exit.verdict for exit in reversed(exits) if exit.verdict != Verdict() and exit.tree == tree)
+    verdict = next(proven, None)
+    if verdict is None:
         return None
     parts = {part: getattr(verdict, part) for part in words.parts}
     rows = [
@@ -114,7 +117,9 @@ def _verdict(exit: Exit | None, words: Words) -> dict[str, Any] | None:
         for part, value in parts.items()
         if verdict.kind != "faster" or value is not None  # of speed no test is red
     ]
-    return {name: value for name, value in asdict(verdict).items() if name not in parts} | {"rows": rows}
+    told = {name: value for name, value in asdict(verdict).items() if name not in parts}
+    base = material.trajectory.run.base if material.trajectory.run else ""
+    return told | {"rows": rows, "repeat": f"In a checkout of {base}, with this report's patch as patch.diff."}
 
 
 def _patch(material: Material, patch: PairDiff, words: Words) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """The diffs of many pairs of trees through one process: the same as git's own, one pair at a time."""
 
+import subprocess
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -70,6 +72,23 @@ def test_git_is_ended_where_a_step_changed_too_much_and_goes_on_with_the_next(tr
     assert told[0].count == 10
     assert [file.cut for file in told[0].files] == [False, False] + [True] * 8
     assert [(file.path, file.cut) for file in told[1].files] == [("a", False)]
+
+
+def test_one_git_tells_them_all(trees, monkeypatch):
+    began = []
+
+    def counted(*args, **options):
+        began.append(args)
+        return popen(*args, **options)
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(diffs.subprocess, "Popen", counted)
+    made = [tree_of(trees, {"a": b"%d\n" % n}) for n in range(12)]
+    pairs = [(old, new) for old in made for new in made] * 8  # more ids than a pipe holds
+    assert all(
+        told.files for told, (old, new) in zip(pair_diffs(trees, pairs, PLENTY), pairs, strict=True) if old != new
+    )
+    assert len([args for args in began if "diff-tree" in args[0]]) == 1
 
 
 @pytest.mark.parametrize("tree", ["", "HEAD", "--all", "f" * 40, "é" * 40])

@@ -240,8 +240,24 @@ def test_the_proof_has_a_row_for_each_question():
         {"name": "no_loss", "value": None, "words": "what passed passes"},
     ]
     assert (found["kind"], found["commands"], found["tests"]) == ("verified", ["pytest"], ["t::x"])
+    assert found["repeat"] == "In a checkout of cccccccccc, with this report's patch as patch.diff."
     faster = told(material(run(), turn(), Exit("faster", 0, EMPTY_TREE, Verdict("faster", no_loss=True))), WORDS)
     assert [row["name"] for row in faster["verdict"]["rows"]] == ["no_loss"]
+
+
+@pytest.mark.parametrize("tree", [EMPTY_TREE, "f" * 40])
+def test_a_proof_holds_while_the_files_are_the_same(tree):
+    verdict = Verdict("verified", red=True)
+    records = (run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict), turn("why?"), Exit("answered", 0, tree))
+    found = told(material(*records), WORDS)["verdict"]
+    assert (found or {}).get("kind") == ("verified" if tree == EMPTY_TREE else None)
+
+
+def test_a_phase_ends_with_its_turn():
+    records = (run(), turn(), Note("main", "phase", "prove"), step(1), turn("more"), step(2))
+    found = told(material(*records), WORDS)
+    assert [item["phase"] for item in items(found, "step")] == ["prove", ""]
+    assert found["plan"] == [{"branch": "main", "phase": "prove", "from": "main#1", "to": "main#1"}]
 
 
 def test_another_programs_patch_is_told_by_file():
