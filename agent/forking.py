@@ -22,7 +22,8 @@ from trajectories.trajectory import Trajectory
 
 DEEDS = frozenset({"intent", "done"})
 """Notes about what was done to the user's repository."""
-COPIED = ("trees.git/objects", "out")
+STORED = "trees.git/objects"
+COPIED = (STORED, "out")
 NOT_COPIED = shutil.ignore_patterns("new-*", "tmp_*", "*.lock", "multi-pack-index*", "alternates")
 NEVER_CHANGED = re.compile(r"pack-[0-9a-f]+\.\w+|[0-9a-f]{38}|[0-9]+")
 """Packs, loose objects, outputs."""
@@ -190,7 +191,7 @@ def _news(origin: Origin, hint: str) -> Sequence[Note]:
 def copy_files(source: Path, target: Path) -> None:
     """A run's objects and outputs: hard links where they can be, durable copies elsewhere. A link that somebody put
     there leads nowhere, and a store is configured by us."""
-    for name in COPIED:
+    for name in (name for name in COPIED if name == STORED or (source / name).is_dir()):
         shutil.copytree(source / name, target / name, copy_function=_link, ignore=_left)
         for folder in [target / name, *(path for path in (target / name).rglob("*") if path.is_dir())]:
             sync_folder(folder)

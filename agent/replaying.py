@@ -34,7 +34,6 @@ from trajectories.material import Material
 from trajectories.parting import PARTED, REPLAY, compared
 from trajectories.plumbing import sync_folder
 from trajectories.records import Base, Exit, Note, Once, Record, Reply, Step, Turn, Usage, Verdict
-from trajectories.trajectory import Trajectory
 
 SAME = "replayed"
 """How a replay ends in which no step differs; `PARTED` is the other."""
@@ -43,8 +42,10 @@ MOST_FILES = 200
 ASKED_ABOUT = frozenset({"message", "approval", "overflow", "fallback"})
 """Notes that say how the conversation went; others of those that no strategy writes are of the process, or of what was
 done to the user's files, which a replay leaves alone."""
-CHANGED = ("test", "subtree", "update_tests", "test_timeout", "suite_time")
-"""Settings that a turn may change and that matter without a model."""
+OF_NOBODY = frozenset(
+    {"model", "models", "effort", "budget", "max_steps", "max_tokens", "max_time", *NOWHERE, "prompts"}
+)
+"""Settings without a meaning where no model is asked and nothing delivered."""
 OF_STRANGERS = frozenset({"strategy", "workspace", "image", "setup", "test", "reproduce", "subtree", "update_tests"})
 """What of the settings of a run that lies elsewhere is heeded: as much as of a repository's own file, and no more."""
 
@@ -60,7 +61,7 @@ def begin(material: Material, settings: Settings) -> Path:
             versions = run.versions | {"swe-agent": VERSION, "replayed": run.versions.get("swe-agent", "")}
             first = replace(run, id=directory.name, settings=settings.recorded(), versions=versions, at=time.time())
             of = Note(MAIN, REPLAY, f"Replay of {material.name}.", {"run": material.name})
-            records: list[Record] = [first, _turn(trajectory.turns[0], settings), of]
+            records: list[Record] = [first, _turn(trajectory.turns[0], settings, frozenset()), of]
             write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
             sync_folder(settings.runs)
     except OSError as error:
@@ -72,46 +73,48 @@ def begin(material: Material, settings: Settings) -> Path:
     return directory
 
 
-def settings_of(material: Material, today: Settings, workspace: str | None) -> Settings:
+def settings_of(material: Material, today: Settings, workspace: str | None, image: str | None = None) -> Settings:
     """The run's settings, for a replay: no model, no limit of time, nothing delivered.
 
     Raises UsageError where commands that somebody else recorded would be run without a boundary.
     """
-    run, directory = material.trajectory.run, material.directory
+    run = material.trajectory.run
     assert run is not None
-    assert directory is not None
-    ours = directory.resolve().parent == today.runs.resolve()
-    names = Settings.model_fields.keys() if ours else OF_STRANGERS
+    names = _heeded(material, today)
     said = run.settings | material.trajectory.turns[0].settings
     recorded = {name: value for name, value in said.items() if name in names}
-    if not ours and workspace is None and recorded.get("workspace") == "local":
+    if names is OF_STRANGERS and workspace is None and recorded.get("workspace") == "local":
         raise UsageError(
-            f"{directory} is not among your runs, and its commands ran without a boundary.",
+            f"{material.directory} is not among your runs, and its commands ran without a boundary.",
             "Replay it in a container with --workspace docker; --workspace local runs them on this machine as you.",
         )
-    given = {} if workspace is None else {"workspace": workspace}
+    given = {name: value for name, value in (("workspace", workspace), ("image", image)) if value is not None}
     settings = load_settings(**(recorded | NOWHERE | given))
-    nobody: dict[str, Any] = {
-        "model": f"replay:{material.name}",
-        "models": {},
-        "max_time": None,
-        "max_tokens": None,
-        "state": today.state,
-    }
-    return settings.model_copy(update=nobody)
+    nobody: dict[str, Any] = {"model": f"replay:{material.name}", "models": {}, "max_time": None, "max_tokens": None}
+    return settings.model_copy(update=nobody | {"state": today.state})
 
 
-def _turn(turn: Turn, settings: Settings) -> Turn:
+def _heeded(material: Material, today: Settings) -> frozenset[str]:
+    """Names of the settings that are taken from the record."""
+    assert material.directory is not None
+    ours = material.directory.resolve().parent == today.runs.resolve()
+    return frozenset(Settings.model_fields) - OF_NOBODY if ours else OF_STRANGERS
+
+
+def _turn(turn: Turn, settings: Settings, names: frozenset[str]) -> Turn:
     """The recorded turn, by nobody's model."""
-    changed = {name: value for name, value in turn.settings.items() if name in CHANGED}
+    changed = {name: value for name, value in turn.settings.items() if name in names - {"workspace", "state"}}
     return replace(turn, models={"coder": settings.model}, settings=changed, at=time.time())
 
 
 class Replaying:
     """One replay under way, in the new run that `begin` wrote. Close it in the end. Its `notes` are for the user."""
 
-    def __init__(self, engine: Engine, recorded: Trajectory, stop_at_first: bool = False) -> None:
-        self.engine, self.recorded, self._stops = engine, recorded, stop_at_first
+    def __init__(self, engine: Engine, material: Material, stop_at_first: bool = False) -> None:
+        self.engine, self.recorded, self._stops = engine, material.trajectory, stop_at_first
+        self._heeded = _heeded(material, engine.settings)
+        if material.trajectory.run and engine.settings.image != material.trajectory.run.settings.get("image"):
+            self._heeded -= {"image"}  # the user named another
         self.parted = False
         self.notes: list[str] = []
         self._tasks: dict[str, Again] = {}
@@ -122,9 +125,9 @@ class Replaying:
         self._stands: dict[str, str] = {}
         """What lies there."""
         self._begun = True
-        self._last = next((r for r in reversed(recorded.records) if isinstance(r, Exit)), None)
+        self._last = next((r for r in reversed(self.recorded.records) if isinstance(r, Exit)), None)
         self._phases: dict[str, set[str]] = defaultdict(set)
-        for note in recorded.notes:
+        for note in self.recorded.notes:
             if note.kind == "phase":
                 self._phases[note.branch].add(note.text)
         self._find_repository()
@@ -206,8 +209,9 @@ class Replaying:
         """Its files are those the record has, where the turn before ended with others, too."""
         self._leave_places()
         self._tasks.clear()
-        again = _turn(turn, self.engine.settings)
-        self.engine.next_turn(again, self.engine.settings.model_copy(update=again.settings))
+        before = self.engine.settings
+        again = _turn(turn, before, self._heeded)
+        self.engine.next_turn(again, Settings(**(before.recorded() | again.settings), state=before.state))
         self._trees = {MAIN: tree_at(self.recorded, number, self.engine.run.base.tree)}
         self._begun = False
         self._task(MAIN).begin_here()

@@ -57,8 +57,8 @@ MASKS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Of step `n` of `branch`; a side is empty where the run has no such step. Text is as recorded: clean it before a
-    terminal."""
+    """Of step `n` of `branch`; a side is empty where the run has no such step. Of `ok` and `exit` the first line is what
+    was compared, below it is the text. Text is as recorded: clean it before a terminal."""
 
     branch: str
     n: int
@@ -139,7 +139,8 @@ def compared(a: Step, b: Step, one: Reply | None = None, two: Reply | None = Non
         for seen, met in zip_longest(a.observations, b.observations):
             sides = _judged(a, seen), _judged(b, met)
             if sides[0] != sides[1]:
-                differs("exit" if seen and met and "code" in seen.data and "code" in met.data else "ok", *sides)
+                both = seen is not None and met is not None and "code" in seen.data and "code" in met.data
+                differs("exit" if both else "ok", *(_with_text(*side) for side in zip(sides, (seen, met), strict=True)))
             elif seen and met and seen.text != met.text and (text := masked(seen.text)) != (other := masked(met.text)):
                 differs("text", text, other, loose)
     return exact, loose
@@ -174,6 +175,11 @@ def _judged(step: Step, seen: Observation | None) -> str:
         return ", ".join(f"{name.replace('_', ' ')} {_word(verdict.get(name))}" for name in JUDGED)
     code = seen.data.get("code")
     return ("ok" if seen.ok else "not ok") + (f", exit code {code}" if code is not None else "")
+
+
+def _with_text(judged: str, seen: Observation | None) -> str:
+    """What was judged in the first line, the masked text below."""
+    return f"{judged}\n{masked(seen.text)}" if seen else judged
 
 
 def _word(value: Any) -> str:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.options import Json, Kind, Plain
+from agent.options import Image, Json, Kind, Plain
 
 if TYPE_CHECKING:
     from agent.console import Console
     from agent.replaying import Replaying
     from trajectories.material import Material
-    from trajectories.parting import Parting
+    from trajectories.parting import Difference, Parting
 
 SHOWN = 20
 """Differences that a terminal shows, and of each side so many characters."""
@@ -23,6 +23,7 @@ WIDTH = 300
 def command(
     run: Annotated[str, typer.Argument(help="Name as `runs` shows it, or its beginning.", metavar="RUN")],
     workspace: Kind = None,
+    image: Image = None,
     stop_at_first: Annotated[bool, typer.Option("--stop-at-first", help="End at the first step that differs.")] = False,
     json: Json = False,
     plain: Plain = False,
@@ -48,12 +49,12 @@ def command(
     material = opened(run, today)
     if not material.is_ours:
         raise UsageError(f"{material.name} holds no files: only a run of swe-agent can be acted again.")
-    settings = settings_of(material, today, workspace)
+    settings = settings_of(material, today, workspace, image)
     console = Console(json=json, plain=plain)
     engines: list[Engine] = []
     with stopped_by_signals(lambda: stop(engines)):
         engines.append(Engine(begin(material, settings), settings, console.happening))
-        replaying = Replaying(engines[0], material.trajectory, stop_at_first)
+        replaying = Replaying(engines[0], material, stop_at_first)
         try:
             _watch(replaying, console)
         finally:
@@ -110,19 +111,23 @@ def in_words(found: Parting, sides: tuple[str, str]) -> list[str]:
         for each in differences[:SHOWN]:
             lines.append(f"[cyan]{safe(each.id)}[/] {each.what}")
             both = (sides[0], each.left, each.right), (sides[1], each.right, each.left)
-            lines += [f"  [dim]{safe(side)}[/] {safe(_line(words, other))}" for side, words, other in both]
+            lines += [f"  [dim]{safe(side)}[/] {safe(_line(each, words, other))}" for side, words, other in both]
         if len(differences) > SHOWN:
             lines.append(f"… and {len(differences) - SHOWN} more; --json has all.")
     return lines
 
 
-def _line(words: str, other: str) -> str:
-    """The first line that the other side does not have there."""
-    theirs = other.split("\n")
-    for at, line in enumerate(words.split("\n")):
-        if at >= len(theirs) or line != theirs[at]:
-            return line if len(line) <= WIDTH else f"{line[:WIDTH]}…"
-    return "(nothing)" if not words else "(nothing more)"
+def _line(each: Difference, words: str, other: str) -> str:
+    """The first line that the other side does not have there; what was judged, with the first such line of the text."""
+    if each.what == "tree":
+        return words[:10]
+    mine, theirs = words.split("\n"), other.split("\n")
+    judged: list[str] = []
+    if each.what in ("ok", "exit"):
+        judged, _ = [mine.pop(0)], theirs.pop(0)
+    said = next((line for at, line in enumerate(mine) if line != (theirs[at : at + 1] or [None])[0]), "")
+    line = ": ".join([*judged, *([said] if said or not judged else [])]) or "(nothing there)"
+    return line if len(line) <= WIDTH else f"{line[:WIDTH]}…"
 
 
 def safe(text: str) -> str:

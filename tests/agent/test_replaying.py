@@ -29,7 +29,7 @@ class Replayed:
         material = of_run(directory)
         own = settings_of(material, settings, workspace)
         self.directory = begin(material, own)
-        replaying = Replaying(Engine(self.directory, own), material.trajectory, **options)
+        replaying = Replaying(Engine(self.directory, own), material, **options)
         try:
             self.steps = list(replaying.run())
         finally:
@@ -230,7 +230,7 @@ def test_a_replay_that_is_interrupted_is_over(bench) -> None:
     material = of_run(bench.directory)
     own = settings_of(material, bench.settings, None)
     engine = Engine(begin(material, own), own)
-    replaying = Replaying(engine, material.trajectory)
+    replaying = Replaying(engine, material)
     steps = replaying.run()
     next(steps)
     engine.cancel.set()
