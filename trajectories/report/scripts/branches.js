@@ -7,9 +7,10 @@ function ordered(branches) {
   const children = new Map();
   for (const one of branches) {
     const parent = names.has(one.parent) && one.parent !== one.name ? one.parent : "";
-    children.set(parent, [...(children.get(parent) || []), one]);
+    if (!children.has(parent)) children.set(parent, []);
+    children.get(parent).push(one);
   }
-  const rows = [], left = [[...(children.get("") || [])].reverse()].flat();
+  const rows = [], left = [...(children.get("") || [])].reverse();
   const seen = new Set();
   while (left.length) {
     const one = left.pop();
@@ -38,10 +39,13 @@ function lanes(run) {
 
 function lane({ one, index, xs, forks }) {
   const picture = drawn("svg", { viewBox: "0 0 100 20", preserveAspectRatio: "none", class: "lane", "aria-hidden": "true" });
+  const drawnYet = new Set();
   const line = (x1, y1, x2, y2, name) => picture.append(drawn("line", { x1, y1, x2, y2, class: name }));
   for (const fork of forks) {
     if (fork.above >= fork.below || index < fork.above || index > fork.below) continue;
-    line(fork.x, index === fork.above ? 10 : 0, fork.x, index === fork.below ? 10 : 20, "trunk");
+    const [from, to] = [index === fork.above ? 10 : 0, index === fork.below ? 10 : 20];
+    if (!drawnYet.has(`${fork.x} ${from} ${to}`)) line(fork.x, from, fork.x, to, "trunk");
+    drawnYet.add(`${fork.x} ${from} ${to}`);
   }
   const name = `branch${index % MOST_COLOURS}`;
   const from = forks[index].above < index ? forks[index].x : xs[0];

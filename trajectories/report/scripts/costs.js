@@ -27,6 +27,7 @@ function frame(most, steps, words, name) {
   return picture;
 }
 
+const highest = (values) => values.reduce((most, value) => Math.max(most, value || 0), 0);
 const path = (values, most, steps) => values.map((value, index) => `${index ? "L" : "M"}${x(index, steps).toFixed(1)} ${y(value, most).toFixed(1)}`).join("");
 
 function area(below, above, most, steps, name) {
@@ -82,9 +83,9 @@ function tokens(run, at, most, steps) {
 
 function costs() {
   const all = runs.flatMap((run) => run.costs || []);
-  const mostTokens = Math.max(0, ...all.map((one) => (one.input || 0) + (one.output || 0)));
+  const mostTokens = highest(all.map((one) => (one.input || 0) + (one.output || 0)));
   if (!all.length || !mostTokens) return null;
-  const mostDollars = Math.max(0, ...all.map((one) => one.dollars || 0));
+  const mostDollars = highest(all.map((one) => one.dollars));
   const steps = Math.max(...runs.map((run) => (run.costs || []).length));
   const key = make("p", "key soft", ...KINDS.map(([name, words]) => make("span", name, words)));
   const part = (run, at) => {

@@ -16,7 +16,10 @@ const KEYS = [
 const help = make("dialog");
 let here = null;
 
-const walked = () => [...document.querySelectorAll("article.step")].filter((one) => !one.hidden);
+function walked() {
+  finish();
+  return [...document.querySelectorAll("article.step")].filter((one) => !one.hidden);
+}
 
 function stand(article, scroll = true) {
   if (here) here.removeAttribute("aria-current");
@@ -65,6 +68,7 @@ function turnAll(articles) {
 }
 
 function goTo(id) {
+  if (!document.getElementById(id)) finish();
   const target = document.getElementById(id);
   if (!target) return;
   if (target.matches("article.step")) {
@@ -121,4 +125,5 @@ function listen() {
     if (article && article !== here) stand(article, false);
   });
   window.addEventListener("hashchange", arrive);
+  window.addEventListener("beforeprint", finish);
 }

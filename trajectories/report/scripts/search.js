@@ -9,6 +9,7 @@ function look(words) {
   Object.assign(hits, { words, found: [], at: -1 });
   clearHits();
   if (words) {
+    finish();
     const wanted = new RegExp(words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi");
     for (const one of leaves) {
       for (const found of one.text.matchAll(wanted)) {

@@ -33,7 +33,7 @@ function peek(action) {
 function called(at, step, action) {
   const size = typeof action.size === "number" ? action.size : (action.text || "").length;
   const tool = action.tool || "", whole = action.summary || "";
-  const did = tool && whole.startsWith(`${tool} `) ? whole.slice(tool.length + 1) : whole;
+  const did = tool && `${whole} `.startsWith(`${tool} `) ? whole.slice(tool.length + 1) : whole;
   const given = (action.arguments || "").trim();
   const asked = given.includes("\n") || !did.endsWith(given.replace(/^\w+: /, "")) ? given : "";
   const summary = shown(did, (text) => make("span", "summary", text));
@@ -118,6 +118,7 @@ function item(at, one) {
 const seen = { what: "all", branch: "" };
 
 function sift() {
+  finish();
   for (const one of document.querySelectorAll("#steps article")) {
     const wanted = seen.what === "all" || Number(one.dataset[seen.what]);
     one.hidden = !wanted || (seen.branch !== "" && one.dataset.branch !== seen.branch);
@@ -162,7 +163,25 @@ function sieve(run) {
   return made;
 }
 
+// Thousands of steps are made a few at a time, the rest at once when something asks for all of them.
+const MOST_AT_ONCE = 200;
+let unmade = [];
+
+function grow(section, rows) {
+  unmade = rows;
+  const some = () => {
+    for (const one of unmade.splice(0, MOST_AT_ONCE)) section.append(one());
+    if (unmade.length) setTimeout(some);
+  };
+  some();
+  return section;
+}
+
+function finish() {
+  for (const one of unmade.splice(0)) document.getElementById("steps").append(one());
+}
+
 function steps() {
   const [run] = runs;
-  return section("steps", "Steps", sieve(run), ...(run.items || []).map((one) => item(0, one)));
+  return grow(section("steps", "Steps", sieve(run)), (run.items || []).map((one) => () => item(0, one)));
 }

@@ -96,14 +96,15 @@ function together() {
     differing.set(stepOf(one), [...(differing.get(stepOf(one)) || []), WHAT[one.what] || one.what]);
   const until = partedAt();
   const alike = ([one, other]) => one && other && (one.kind !== "step" || (!differing.has(one.id) && one.n <= (until.get(one.branch) ?? Infinity)));
-  const made = section("steps", "Steps");
+  const made = [];
   const names = [...new Set([...left.keys(), ...right.keys()])];
   for (const name of names) {
-    if (names.length > 1) made.append(make("h3", "phase", name));
+    if (names.length > 1) made.push(() => make("h3", "phase", name));
     let same = [];
     const flush = () => {
-      if (same.length >= FEW) made.append(folded(same));
-      else made.append(...same.map((row) => pair(row)));
+      const rows = same;
+      if (rows.length >= FEW) made.push(() => folded(rows));
+      else made.push(...rows.map((row) => () => pair(row)));
       same = [];
     };
     for (const row of rowsOf(left.get(name) || [], right.get(name) || [])) {
@@ -111,13 +112,13 @@ function together() {
       else {
         flush();
         const what = row[0] && row[1] && differing.get(row[0].id);
-        if (what) made.append(make("p", "event soft", `${row[0].id}: ${what.join(", ")}`));
-        made.append(pair(row));
+        if (what) made.push(() => make("p", "event soft", `${row[0].id}: ${what.join(", ")}`));
+        made.push(() => pair(row));
       }
     }
     flush();
   }
-  return made;
+  return grow(section("steps", "Steps"), made);
 }
 
 function pair(row) {
