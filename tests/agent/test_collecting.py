@@ -1,0 +1,196 @@
+"""What `gc` removes, what it never does, and that no tree is lost when trees are packed."""
+
+import json
+import os
+import time
+
+import pytest
+
+from agent.collecting import YOUNG, Going, collect
+from agent.run import gc as command
+from tests.agent.test_listing import state, step, write  # noqa: F401 - `state` is a fixture
+from trajectories.errors import UsageError
+from trajectories.journal import Journal, locked, read
+from trajectories.plumbing import OWN, environment, git
+from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step
+from trajectories.tidying import MANY_PACKS, Weight, outputs_named
+from trajectories.trees import EMPTY_TREE, Trees
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def runs(state):  # noqa: F811
+    """`a` ended 40 days ago, `b` 20, `c` today; `d` is open and old, `e` damaged and old."""
+    ages = {"a": 40, "b": 20, "c": 0, "d": 50, "e": 60}
+    for name, days in ages.items():
+        end = () if name == "d" else (Exit("verified", 0),)
+        folder = write(state, name, step(1), *end, at=time.time() - days * DAY)
+        if name == "e":
+            (folder / "journal.jsonl").write_bytes(b"damage\n" + (folder / "journal.jsonl").read_bytes())
+        at = time.time() - days * DAY
+        os.utime(folder / "journal.jsonl", (at, at))
+    return state / "runs"
+
+
+def names(runs):
+    return "".join(sorted(folder.name for folder in runs.iterdir()))
+
+
+def ago(days):
+    return time.time() - days * DAY
+
+
+@pytest.mark.parametrize(
+    ("days", "keep", "stay"),
+    [
+        (None, None, "abcde"),
+        (30, None, "bcde"),
+        (-1, None, "de"),
+        (None, 1, "cde"),
+        (None, 2, "bcde"),
+        (None, 0, "de"),
+        (30, 1, "bcde"),
+        (1, 3, "abcde"),
+    ],
+)
+def test_ended_runs_go_by_age_and_number(runs, days, keep, stay):
+    going = Going(before=None if days is None else ago(days), keep=keep)
+    told = collect(runs, going, dry_run=True)
+    assert names(runs) == "abcde"
+    found = collect(runs, going)
+    assert names(runs) == stay
+    assert [went.run for went in told.removed] == [went.run for went in found.removed]
+    assert found.bytes >= told.bytes > 0 or stay == "abcde"
+    assert found.kept == len(stay)
+
+
+def test_a_run_that_can_be_resumed_or_is_damaged_goes_by_its_name_only(runs):
+    collect(runs, Going([runs / "d", runs / "e"]))
+    assert names(runs) == "abc"
+
+
+def test_a_run_in_use_stays_whatever_is_asked(runs):
+    lock = locked(runs / "a")
+    found = collect(runs, Going([runs / "a"], before=ago(-1)))
+    assert names(runs) == "ade"
+    assert [(went.run, went.why) for went in found.left] == [("a", "another process is working on it")]
+    lock.release()
+    assert read(runs / "a").exit is not None
+
+
+def test_what_a_killed_removal_or_beginning_left_goes(runs):
+    for name, age in ((".gone-x", 0), ("never", YOUNG + 60), ("now", 0)):
+        (runs / name / "out").mkdir(parents=True)
+        os.utime(runs / name, (time.time() - age,) * 2)
+    collect(runs, Going())
+    assert names(runs) == "abcdenow"
+
+
+def test_outputs_that_a_record_may_name_stay(state):  # noqa: F811
+    folder = write(
+        state,
+        "one",
+        Reply("See out:1.", branch="main", ask=1),
+        Step("main", 1, "", "coder", "t" * 40, 1, (Action("shell"),),
+             (Observation("cut: out:2 has all", out=3, data={"passing": 4, "more": [{"deep": [5]}], "ok": True}),)),
+        Once("main", "calls", {"kept": {"out": 6}}),
+        Note("main", "score", "out:7", {"at": 8, "where": "out:9"}),
+        Exit("verified", 0),
+    )  # fmt: skip
+    outputs = folder / "out"
+    outputs.mkdir()
+    for number in range(1, 13):
+        (outputs / str(number)).write_bytes(b"x" * 5000)
+    (outputs / ".13.new").write_bytes(b"half")
+    (folder / "trees.git" / "new-abc").mkdir(parents=True)
+    assert outputs_named(read(folder).records) >= set(range(1, 10))
+    would = collect(state / "runs", Going(), dry_run=True)
+    found = collect(state / "runs", Going())
+    assert sorted(int(file.name) for file in outputs.iterdir()) == list(range(1, 10))
+    assert not (folder / "trees.git" / "new-abc").exists()
+    assert found.bytes == would.bytes >= 15_000
+    assert collect(state / "runs", Going()).tidied == []
+
+
+def scattered(folder, count=MANY_PACKS + 2):
+    """Trees of as many steps, a pack each."""
+    with Trees(folder / "trees.git") as trees:
+        tree, every = EMPTY_TREE, []
+        for number in range(count):
+            tree = trees.write({"a.txt": b"line\n" * 2000 + str(number).encode(), f"f{number}": b"x"}, tree)
+            every.append(tree)
+    return every
+
+
+def objects(folder):
+    env = environment({**OWN, "GIT_DIR": str(folder / "trees.git")})
+    return set(git("cat-file", "--batch-all-objects", "--batch-check", env=env).splitlines())
+
+
+def test_trees_become_one_pack_and_none_is_lost(state):  # noqa: F811
+    folder = write(state, "one", Exit("verified", 0))
+    every = scattered(folder)
+    before = objects(folder)
+    found = collect(state / "runs", Going())
+    packs = list((folder / "trees.git" / "objects" / "pack").glob("*.pack"))
+    assert len(packs) == 1
+    assert objects(folder) == before
+    with Trees(folder / "trees.git") as trees:
+        assert [trees.read(tree, f"f{number}") for number, tree in enumerate(every)] == [b"x"] * len(every)
+        assert trees.write({"b": b"more"}, every[-1]), "it can be written to as before"
+    assert found.tidied[0].bytes > 0
+
+
+def test_trees_of_open_runs_and_shared_ones_stay_as_they_are(state):  # noqa: F811
+    scattered(write(state, "open"))
+    folder = write(state, "shared", Exit("verified", 0))
+    scattered(folder)
+    pack = next((folder / "trees.git" / "objects" / "pack").glob("*.pack"))
+    os.link(pack, state / "linked")
+    assert collect(state / "runs", Going()).tidied == []
+
+
+def test_what_two_runs_share_is_free_when_both_are_gone(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "one" / "big").write_bytes(b"x" * 100_000)
+    os.link(tmp_path / "one" / "big", tmp_path / "two" / "big")
+    weight = Weight()
+    assert weight.of(tmp_path / "one") == 0
+    assert weight.of(tmp_path / "two") >= 100_000
+
+
+def test_a_run_that_is_tidied_can_be_gone_on_with(state):  # noqa: F811
+    folder = write(state, "one")
+    journal = Journal(folder)
+    journal.keep(b"nobody's")
+    journal.close()
+    collect(state / "runs", Going())
+    journal = Journal(folder)
+    assert journal.keep(b"mine") == 1
+    journal.close()
+
+
+def test_the_command_says_what_it_does(runs, capsys):
+    assert command.command(older_than="30d", dry_run=True) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("would be removed a: ")
+    assert told[-1].startswith("1 run would be removed, 4 kept; ")
+    assert command.command(["a"], json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [went["run"] for went in found["removed"]] == ["a"]
+    assert found["kept"] == 4
+    lock = locked(runs / "b")
+    assert command.command(["b"]) == 75
+    lock.release()
+
+
+def test_a_run_elsewhere_is_not_removed(runs, tmp_path):
+    other = tmp_path / "elsewhere" / "z"
+    (runs / "a").rename(other.parent.mkdir() or other)
+    with pytest.raises(UsageError, match="not among your runs"):
+        command.command([str(other)])
+    with pytest.raises(UsageError):
+        command.command(["nothing"])
+    assert (other / "journal.jsonl").exists()
