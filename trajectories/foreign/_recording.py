@@ -193,6 +193,6 @@ def thoughts(message: Mapping[str, Any]) -> str:
     return "\n".join(filter(None, told)) or text(message.get("reasoning_content") or message.get("reasoning"))
 
 
-def sent(said: Sequence[Mapping[str, Any]]) -> list[Message]:
+def sent(said: Sequence[Any]) -> list[Message]:
     """Messages as a model was sent them, without what a program kept beside them."""
-    return [{key: message[key] for key in SENT if key in message} for message in said]
+    return [{key: message[key] for key in SENT if key in message} for message in map(mapping, said)]

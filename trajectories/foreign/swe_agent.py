@@ -172,4 +172,4 @@ def _spent(info: Said) -> Spent:
 def _requests(data: Said) -> Iterator[Sequence[Message]]:
     """What each step was sent, of files that tell it."""
     steps = messages(data.get("trajectory"), "trajectory")
-    return (sent(messages(step["query"], "query")) for step in steps if step.get("query"))
+    return (sent(step["query"]) for step in steps if isinstance(step.get("query"), list))

@@ -16,33 +16,9 @@ MINI = {"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "
 SWE = {"trajectory": [{"action": "ls"}], "history": [{"role": "user", "content": "Hi."}], "info": {}}
 
 leaf = st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters(), max_size=8)
-keys = st.sampled_from(
-    [
-        "role",
-        "content",
-        "tool_calls",
-        "function",
-        "arguments",
-        "extra",
-        "actions",
-        "command",
-        "usage",
-        "cost",
-        "response",
-        "output",
-        "object",
-        "type",
-        "thought",
-        "action",
-        "observation",
-        "query",
-        "is_demo",
-        "thinking_blocks",
-        "choices",
-        "summary",
-        "call_id",
-    ]
-)
+NAMES = """role content tool_calls function arguments extra actions command usage cost response output object type
+thought action observation query is_demo thinking_blocks choices summary call_id"""
+keys = st.sampled_from(NAMES.split())
 roles = st.sampled_from(["system", "user", "assistant", "tool", "exit", "response", "function_call", "message"])
 anything = st.recursive(
     leaf | roles, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=20

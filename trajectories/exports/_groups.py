@@ -1,0 +1,211 @@
+"""What training sets are made of: candidates for one issue on one base, what each came to, and its conversation.
+
+A candidate is a run of one turn, or an attempt of a run that made several side by side. Left out is what says nothing
+of a model: runs not ended, or ended by the user or the machine, sessions, replays, runs without a model.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from trajectories.exports._conversations import Asked, answered, conversations
+from trajectories.material import Material, Message
+from trajectories.parting import replay_of
+from trajectories.records import Reply, Run
+from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, rewards
+
+PROVEN = ("verified", "faster")
+TRIED = (*PROVEN, "unproven", "not_found", "budget", "limit", "stuck")
+"""How a run ends of which a model is the cause."""
+AS_GOOD = 1.05
+"""What costs so little more is as good."""
+JUDGED = re.compile(r"judge (\S.*) ([0-9a-f]{40})")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One answer to an issue. `branches` are those with replies, the one that began first; `tree` is its last.
+
+    `instructions` are what the rewritten functions cost with it, by the counter `backend`; 0 where nothing was counted.
+    """
+
+    run: Material
+    record: Run
+    branches: tuple[str, ...]
+    proven: bool
+    tree: str
+    tokens: int
+    steps: int
+    instructions: int = 0
+    backend: str = ""
+
+    @property
+    def group(self) -> str:
+        """The same for all candidates for one issue on one base."""
+        issue, base = self.record.issue, self.record.base
+        return sha256("\0".join([issue.title, issue.body, base.tree]).encode("utf-8", "replace")).hexdigest()[:12]
+
+    @property
+    def changed(self) -> bool:
+        return self.tree not in ("", self.record.base.tree)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Columns that say what it is; trainers leave them alone."""
+        return {"run": self.run.name, "branch": self.branches[0], "group": self.group, "issue": self.record.issue.title}
+
+
+def groups(runs: Sequence[Material]) -> list[list[Candidate]]:
+    """Candidates by issue and base, both in the order given."""
+    found: dict[str, list[Candidate]] = {}
+    for run in runs:
+        for candidate in candidates(run):
+            found.setdefault(candidate.group, []).append(candidate)
+    return list(found.values())
+
+
+def candidates(run: Material) -> list[Candidate]:
+    """What a run tells of: its attempts, else itself; nothing where it is not of a model's doing."""
+    trajectory = run.trajectory
+    end = trajectory.exit
+    if trajectory.run is None or end is None or len(trajectory.turns) > 1 or replay_of(trajectory):
+        return []
+    asked = list(dict.fromkeys(branch for branch, _ in trajectory.replies))
+    outcomes = {branch: once.value for (branch, name), once in trajectory.results.items() if name == "outcome"}
+    if not outcomes:
+        return _candidate(run, asked, end.kind, end.tree) if end.kind in TRIED else []
+    found = []
+    for branch, outcome in outcomes.items():
+        under = [each for each in asked if each == branch or each.startswith(f"{branch}/")]
+        kind = outcome["verdict"]["kind"]
+        ended = kind if kind in PROVEN else outcome["exit"] or "unproven"
+        found += _candidate(run, under, ended, outcome["tree"]) if ended in TRIED else []
+    return found
+
+
+def _candidate(run: Material, branches: Sequence[str], ended: str, tree: str) -> list[Candidate]:
+    trajectory = run.trajectory
+    if not branches or trajectory.run is None:
+        return []
+    usages = [reply.usage for (branch, _), reply in trajectory.replies.items() if branch in branches and reply.usage]
+    tokens = sum(usage.input_tokens + usage.output_tokens for usage in usages)
+    steps = sum(len(trajectory.steps[branch]) for branch in branches)
+    counted = _counted(run, {step.tree for branch in branches for step in trajectory.steps[branch]} | {tree})
+    return [Candidate(run, trajectory.run, tuple(branches), ended in PROVEN, tree, tokens, steps, *counted)]
+
+
+def _counted(run: Material, trees: set[str]) -> tuple[int, str]:
+    """What the functions cost that were counted, each as it was left, and the counter; none where these are several."""
+    costs: dict[str, int] = {}
+    backends = set()
+    for (_, name), once in run.trajectory.results.items():
+        judged = JUDGED.search(name)
+        target = judged[1] if judged else name.partition("baseline ")[2]
+        if not target or not isinstance(once.value, dict) or once.value.get("status") != "right":
+            continue
+        backends.add(once.value["backend"])
+        if judged is None or judged[2] in trees:
+            costs[target] = min(costs.get(target, once.value["cost"]), once.value["cost"])
+    return (sum(costs.values()), backends.pop()) if len(backends) == 1 else (0, "")
+
+
+# What it is worth
+
+
+def costs(group: Sequence[Candidate]) -> tuple[str, list[int]]:
+    """What candidates are compared by, and how much of it each took: instructions where all were counted by one
+    counter, else tokens, else steps."""
+    if all(each.instructions for each in group) and len({each.backend for each in group}) == 1:
+        return "instructions", [each.instructions for each in group]
+    if all(each.tokens for each in group):
+        return "tokens", [each.tokens for each in group]
+    return "steps", [each.steps for each in group]
+
+
+def by_cost(group: Sequence[Candidate]) -> list[Candidate]:
+    """Cheapest first."""
+    _, taken = costs(group)
+    return [group[place] for place in sorted(range(len(group)), key=lambda place: taken[place])]
+
+
+def worth(group: Sequence[Candidate]) -> list[float]:
+    """The reward of each: of the proven ones by what they cost, of others by how far they came."""
+    proven = [each for each in group if each.proven]
+    earned = iter(rewards(costs(proven)[1]))
+    return [next(earned) if each.proven else _failed(each) for each in group]
+
+
+def _failed(candidate: Candidate) -> float:
+    if candidate.changed:
+        return WRONG
+    replies = candidate.run.trajectory.replies
+    actions = [a for (branch, _), reply in replies.items() if branch in candidate.branches for a in reply.actions]
+    return MISSING_ENTITY if any(not action.error for action in actions) else UNFORMATTED
+
+
+# What it said
+
+
+def parts(candidate: Candidate) -> Iterator[tuple[list[Message], list[Message]]]:
+    """What was sent and what came of it, each reply once and behind just what it was asked with: a part ends where the
+    conversation was rewritten."""
+    for asked, known in conversations(candidate.run):
+        if asked.reply.branch in candidate.branches:
+            yield _cut([_trainable(message) for message in asked.whole], known)
+
+
+def whole(candidate: Candidate) -> tuple[list[Message], list[Message]]:
+    """How it began, and all that was said from the first reply on, each output as it was when it was new."""
+    told: list[Message] = []
+    last: Asked | None = None
+    for asked in answered(candidate.run, candidate.branches[0]):
+        new = _since_last_reply(asked.messages)
+        told += new if last is None or _is_of(last.reply, new) else ()  # else it was taken back, and not read again
+        last = asked
+    if last is not None:
+        told.append(last.whole[-1])
+    return _cut([_trainable(message) for message in told], 0)
+
+
+def _since_last_reply(messages: Sequence[Message]) -> Sequence[Message]:
+    """The last reply and what follows it; all where there is none."""
+    at = next((at for at in reversed(range(len(messages))) if messages[at]["role"] == "assistant"), 0)
+    return messages[at:]
+
+
+def _is_of(reply: Reply, said: Sequence[Message]) -> bool:
+    return bool(said) and said[0]["role"] == "assistant" and said[0]["content"] == reply.text
+
+
+def _cut(said: list[Message], known: int) -> tuple[list[Message], list[Message]]:
+    """Before and from the first reply at `known` or later."""
+    at = next(at for at, message in enumerate(said) if at >= known and message["role"] == "assistant")
+    return said[:at], said[at:]
+
+
+def _trainable(message: Message) -> Message:
+    """With texts only, and arguments as objects: chat templates write them as their models do."""
+    kept: Message = {key: message[key] for key in ("role", "tool_call_id") if key in message}
+    kept["content"] = _text(message.get("content"))
+    if calls := message.get("tool_calls"):
+        kept["tool_calls"] = [
+            {**call, "function": {**call["function"], "arguments": json.loads(call["function"]["arguments"])}}
+            for call in calls
+        ]
+    return kept
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, list):
+        return "\n".join(part["text"] if part.get("type") == "text" else "[picture]" for part in content)
+    return content or ""
+
+
+def tools(candidate: Candidate) -> str:
+    """The tools' schemas as JSON text, which trainers read: as objects, a table would give each the others' fields."""
+    return json.dumps(candidate.record.tools)
