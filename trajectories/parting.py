@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Literal
 
 from trajectories.records import Action, Observation, Reply, Step
 from trajectories.trajectory import Trajectory
@@ -22,8 +22,9 @@ MOST = 2_000
 """Characters of a side that a difference shows."""
 AROUND = 200
 """Of them, those before the first that differs."""
-JUDGED = ("kind", "red", "green", "red_again", "no_loss")
-"""What of a verdict is compared exactly."""
+PARTS = ("red", "green", "red_again", "no_loss")
+"""Of a verdict they are compared exactly, with its kind."""
+TOLD = {True: "yes", False: "no"}
 PROOF = "proof"
 MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
@@ -57,8 +58,8 @@ MASKS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Of step `n` of `branch`; a side is empty where the run has no such step. Of `ok` and `exit` the first line is what
-    was compared, below it is the text. Text is as recorded: clean it before a terminal."""
+    """Of step `n` of `branch`; a side is empty where the run has no such step. Of `ok` and `exit` the first line is
+    what was compared, below it is the text. Text is as recorded: clean it before a terminal."""
 
     branch: str
     n: int
@@ -121,7 +122,7 @@ def parting(left: Trajectory, right: Trajectory) -> Parting:
 
 
 def compared(a: Step, b: Step, one: Reply | None = None, two: Reply | None = None) -> tuple[list[Difference], ...]:
-    """(what differs, where only text does) of two steps with their replies."""
+    """(what differs, where only text does) of two steps with their replies; of other actions nothing more is told."""
     exact: list[Difference] = []
     loose: list[Difference] = []
 
@@ -131,18 +132,18 @@ def compared(a: Step, b: Step, one: Reply | None = None, two: Reply | None = Non
     words = masked(one.text if one else ""), masked(two.text if two else "")
     if (a.author, _acts(a.actions), a.error) != (b.author, _acts(b.actions), b.error):
         differs("action", _told(a), _told(b))
-    elif words[0] != words[1]:
+        return exact, loose
+    if words[0] != words[1]:
         differs("reply", *words, loose if a.actions else exact)
     if a.tree != b.tree:
         differs("tree", a.tree, b.tree)
-    if not exact or exact[-1].what == "tree":
-        for seen, met in zip_longest(a.observations, b.observations):
-            sides = _judged(a, seen), _judged(b, met)
-            if sides[0] != sides[1]:
-                both = seen is not None and met is not None and "code" in seen.data and "code" in met.data
-                differs("exit" if both else "ok", *(_with_text(*side) for side in zip(sides, (seen, met), strict=True)))
-            elif seen and met and seen.text != met.text and (text := masked(seen.text)) != (other := masked(met.text)):
-                differs("text", text, other, loose)
+    for seen, met in zip_longest(a.observations, b.observations):
+        sides = _judged(a, seen), _judged(b, met)
+        if sides[0] != sides[1]:
+            both = seen is not None and met is not None and "code" in seen.data and "code" in met.data
+            differs("exit" if both else "ok", *(_with_text(*side) for side in zip(sides, (seen, met), strict=True)))
+        elif seen and met and seen.text != met.text and (text := masked(seen.text)) != (other := masked(met.text)):
+            differs("text", text, other, loose)
     return exact, loose
 
 
@@ -172,7 +173,8 @@ def _judged(step: Step, seen: Observation | None) -> str:
         return "not done"
     verdict = seen.data.get("verdict") if step.author == PROOF else None
     if isinstance(verdict, dict):
-        return ", ".join(f"{name.replace('_', ' ')} {_word(verdict.get(name))}" for name in JUDGED)
+        parts = (f"{name.replace('_', ' ')} {TOLD[value]}" for name in PARTS if (value := verdict.get(name)) in TOLD)
+        return f"{verdict.get('kind')}: {', '.join(parts) or 'not judged'}"
     code = seen.data.get("code")
     return ("ok" if seen.ok else "not ok") + (f", exit code {code}" if code is not None else "")
 
@@ -180,10 +182,6 @@ def _judged(step: Step, seen: Observation | None) -> str:
 def _with_text(judged: str, seen: Observation | None) -> str:
     """What was judged in the first line, the masked text below."""
     return f"{judged}\n{masked(seen.text)}" if seen else judged
-
-
-def _word(value: Any) -> str:
-    return {True: "yes", False: "no", None: "not judged"}.get(value, "") if not isinstance(value, str) else value
 
 
 def _acts(actions: Sequence[Action]) -> list[tuple[str, str]]:

@@ -100,7 +100,7 @@ def as_json(found: Parting) -> dict[str, Any]:
 
 def in_words(found: Parting, sides: tuple[str, str]) -> list[str]:
     """The same for a terminal, in Rich's markup."""
-    steps = f"{found.same} step{'s' * (found.same != 1)}"
+    steps = "1 step" if found.same == 1 else f"{found.same} steps"
     if found.first is None:
         lines = [f"[bold green]The same:[/] {steps}."]
     else:
@@ -125,7 +125,7 @@ def _line(each: Difference, words: str, other: str) -> str:
     judged: list[str] = []
     if each.what in ("ok", "exit"):
         judged, _ = [mine.pop(0)], theirs.pop(0)
-    said = next((line for at, line in enumerate(mine) if line != (theirs[at : at + 1] or [None])[0]), "")
+    said = next((line for at, line in enumerate(mine) if [line] != theirs[at : at + 1]), "")
     line = ": ".join([*judged, *([said] if said or not judged else [])]) or "(nothing there)"
     return line if len(line) <= WIDTH else f"{line[:WIDTH]}…"
 

@@ -1,0 +1,168 @@
+"""Two runs compared: what counts exactly, what is masked, and where a comparison ends."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trajectories.parting import MOST, masked, parting
+from trajectories.records import Action, Base, Issue, Note, Observation, Reply, Run, Step, Turn, Verdict
+from trajectories.trajectory import Trajectory
+
+A, B, C = "a" * 40, "b" * 40, "c" * 40
+RUN = Run("r", Issue("title"), "/repo", Base(A, A))
+
+
+def run(*records) -> Trajectory:
+    return Trajectory([RUN, Turn("fix", "react"), *records])
+
+
+def step(n: int, tree: str = A, text: str = "", ok: bool = True, branch: str = "main", command: str = "ls", **data):
+    seen = (Observation(text, ok, data=data),)
+    return Step(branch, n, "", "coder", tree, n, (Action("shell", {"command": command}),), seen)
+
+
+def told(left: Trajectory, right: Trajectory) -> list[tuple[str, str]]:
+    return [(each.id, each.what) for each in parting(left, right).differences]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ran 3 tests in 0.003s", "Ran 3 tests in 12.1s"),
+        ("real\t0m0.003s", "real\t2m1.903s"),
+        ("took 12 ms, then 3 seconds", "took 9 ms, then 4 seconds"),
+        ("2026-11-21 13:16:22,123 INFO", "2027-01-01 00:00:00,000 INFO"),
+        ("at 2026-11-21T13:16:22Z", "at 2026-11-21T13:16:23.5+01:00"),
+        ("Sat Nov 21 13:16:22 UTC 2026", "Sun Nov 22 01:06:02 UTC 2026"),
+        ("Mon, 21 Nov 2026 10:10:10 +0000", "Tue, 1 Dec 2026 10:10:11 +0000"),
+        ("-rw-r--r-- 1 root root 12 Nov 21 13:16 a.py", "-rw-r--r-- 1 root root 12 Dec  1 09:01 a.py"),
+        ("stamp 1763730000.12", "stamp 1763739999"),
+        ("<object at 0x7f3abc12>", "<object at 0x55e1de00ffe0>"),
+        ("/tmp/tmpab12cd34/x.py", "/tmp/tmpzz99zz99/x.py"),
+        (
+            "/tmp/swe-agent-local-ab_c/12345678/repo/calc.py:10:20",
+            "/var/tmp/swe-agent-local-xy12/87654321/repo/calc.py:10:20",
+        ),
+        ("pid 123, listening on 127.0.0.1:4000", "pid 98765, listening on 127.0.0.1:40001"),
+        ("http://localhost:8080/x port=8080", "http://localhost:9090/x port=9090"),
+        ("[1] 4242", "[1] 77"),
+        ("the whole is out:7", "the whole is out:12"),
+    ],
+)
+def test_what_no_two_runs_share_is_masked(one: str, other: str) -> None:
+    assert masked(one) == masked(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("3 passed", "4 passed"),
+        ("calc.py:10:20: E1", "calc.py:11:20: E1"),
+        ("lines 1-20 of 200", "lines 1-20 of 201"),
+        ("0x1f", "0x2f"),
+        ("version 3.11.7", "version 3.11.8"),
+        ("exit code 1", "exit code 2"),
+        ("/tmp/a/x.py", "/tmp/a/y.py"),
+    ],
+)
+def test_other_numbers_and_names_count(one: str, other: str) -> None:
+    assert masked(one) != masked(other)
+
+
+def test_trees_success_and_exit_codes_count_exactly() -> None:
+    left = run(step(1), step(2, code=0), step(3, text="x"), step(4, text="took 3 s"))
+    right = run(step(1, B), step(2, B, code=1), step(3, B, ok=False, text="x"), step(4, B, text="took 4 s"))
+    assert told(left, right) == [("main#1", "tree"), ("main#2", "exit"), ("main#3", "ok")]  # the tree is told once
+    assert parting(left, right).same == 1
+
+
+def test_each_step_of_a_replay_begins_at_the_recorded_tree() -> None:
+    left, right = run(step(1), step(2)), [step(1, B), step(2, B)]
+    assert told(left, run(*right)) == [("main#1", "tree")]
+    of = Note("main", "replay", "Replay of r.", {"run": "r"})
+    assert told(left, run(of, *right)) == [("main#1", "tree"), ("main#2", "tree")]
+
+
+def test_where_only_text_differs_is_apart() -> None:
+    found = parting(run(step(1, text="one")), run(step(1, text="two")))
+    assert (found.same, found.first, [each.what for each in found.texts]) == (1, None, ["text"])
+
+
+def test_behind_another_action_nothing_of_a_branch_is_compared() -> None:
+    left = run(step(1), step(2, command="ls -a"), step(3, C), step(1, B, branch="main/try-1"))
+    right = run(step(1), step(2, command="pwd"), step(3, B), step(1, C, branch="main/try-1"))
+    assert told(left, right) == [("main#2", "action"), ("main/try-1#1", "tree")]
+
+
+def test_a_step_that_only_one_has_is_missing() -> None:
+    long, short = run(step(1), step(2), step(3)), run(step(1))
+    assert told(long, short) == [("main#2", "missing")]
+    found = parting(short, long)
+    assert (found.first.left, found.first.right) == ("", "coder: shell {'command': 'ls'}")
+
+
+def test_words_count_where_nothing_is_done() -> None:
+    def talks(text: str, *actions: Action) -> Trajectory:
+        return run(
+            Reply(text, actions, branch="main", ask=1),
+            Step("main", 1, "", "coder", A, 1, actions, tuple(Observation("") for _ in actions)),
+        )
+
+    assert told(talks("yes"), talks("no")) == [("main#1", "reply")]
+    found = parting(talks("so", Action("submit")), talks("or so", Action("submit")))
+    assert (found.first, [each.what for each in found.texts]) == (None, ["reply"])
+
+
+def test_of_a_proof_its_verdict_counts() -> None:
+    def proven(verdict: Verdict) -> Trajectory:
+        seen = Observation("Proof.", verdict.verified, data={"verdict": asdict(verdict)})
+        return run(Step("main", 1, "", "proof", A, None, (), (seen,)))
+
+    one, other = Verdict("verified", red=True, green=True), Verdict("unproven", red=True, green=False)
+    assert told(proven(one), proven(one)) == []
+    found = parting(proven(one), proven(other)).first
+    assert found.left.split("\n")[0] == "verified: red yes, green yes"
+    assert found.right.split("\n")[0] == "unproven: red yes, green no"
+
+
+def test_a_long_text_is_shown_from_where_it_differs() -> None:
+    left, right = "x" * 10_000 + "one", "x" * 10_000 + "two"
+    (found,) = parting(run(step(1, text=left)), run(step(1, text=right))).texts
+    assert len(found.left) <= MOST + 2
+    assert (found.left[-3:], found.right[-3:]) == ("one", "two")
+
+
+@st.composite
+def trajectories(draw: st.DrawFn) -> Trajectory:
+    """Runs with steps as they are numbered: from 1 on, in each branch."""
+    found: list[Step] = []
+    for branch in draw(st.lists(st.sampled_from(["main", "main/a", "main/b"]), max_size=8)):
+        n = 1 + sum(each.branch == branch for each in found)
+        tree, text, ok = draw(st.sampled_from([A, B])), draw(st.text(max_size=5)), draw(st.booleans())
+        found.append(step(n, tree, text, ok, branch, draw(st.sampled_from(["ls", "pwd"]))))
+    return run(*found)
+
+
+@settings(max_examples=40)
+@given(trajectories())
+def test_a_run_is_the_same_as_itself(trajectory: Trajectory) -> None:
+    found = parting(trajectory, trajectory)
+    assert (found.same, found.first, found.texts) == (len(trajectory.all_steps()), None, ())
+
+
+@settings(max_examples=40)
+@given(trajectories(), trajectories())
+def test_either_way_the_same_steps_differ(left: Trajectory, right: Trajectory) -> None:
+    there, back = parting(left, right), parting(right, left)
+    assert {(each.id, each.what) for each in there.differences} == {(each.id, each.what) for each in back.differences}
+    assert there.same == back.same
+
+
+@settings(max_examples=40)
+@given(st.text(), st.text())
+def test_masking_takes_any_text(one: str, other: str) -> None:
+    assert isinstance(masked(f"{one} 13:16:22 0x7f3abc12 {other}"), str)
