@@ -24,7 +24,8 @@ TRIED = (*PROVEN, "unproven", "not_found", "budget", "limit", "stuck")
 """How a run ends of which a model is the cause."""
 AS_GOOD = 1.05
 """What costs so little more is as good."""
-JUDGED = re.compile(r"judge (\S.*) ([0-9a-f]{40})")
+JUDGED = re.compile(r"(?:baseline (?P<before>\S.*)|judge (?P<after>\S.*) [0-9a-f]{40})$")
+"""Results that tell what a function costs in a tree."""
 
 
 @dataclass(frozen=True)
@@ -95,23 +96,26 @@ def _candidate(run: Material, branches: Sequence[str], ended: str, tree: str) ->
     usages = [reply.usage for (branch, _), reply in trajectory.replies.items() if branch in branches and reply.usage]
     tokens = sum(usage.input_tokens + usage.output_tokens for usage in usages)
     steps = sum(len(trajectory.steps[branch]) for branch in branches)
-    counted = _counted(run, {step.tree for branch in branches for step in trajectory.steps[branch]} | {tree})
+    left = [
+        step.tree for step in reversed(trajectory.steps[branches[0]]) if step.author == trajectory.turns[0].strategy
+    ]
+    counted = _counted(run, [tree, *left, trajectory.run.base.tree])
     return [Candidate(run, trajectory.run, tuple(branches), ended in PROVEN, tree, tokens, steps, *counted)]
 
 
-def _counted(run: Material, trees: set[str]) -> tuple[int, str]:
-    """What the functions cost that were counted, each as it was left, and the counter; none where these are several."""
-    costs: dict[str, int] = {}
+def _counted(run: Material, left: Sequence[str]) -> tuple[int, str]:
+    """What the functions cost that were counted, each as the latest of these trees has it, and the counter; none where
+    these are several."""
+    costs: dict[str, dict[str, int]] = {}
     backends = set()
     for (_, name), once in run.trajectory.results.items():
-        judged = JUDGED.search(name)
-        target = judged[1] if judged else name.partition("baseline ")[2]
-        if not target or not isinstance(once.value, dict) or once.value.get("status") != "right":
-            continue
-        backends.add(once.value["backend"])
-        if judged is None or judged[2] in trees:
-            costs[target] = min(costs.get(target, once.value["cost"]), once.value["cost"])
-    return (sum(costs.values()), backends.pop()) if len(backends) == 1 else (0, "")
+        found = JUDGED.search(name)
+        if found and isinstance(once.value, dict) and once.value.get("status") == "right":
+            costs.setdefault(found["before"] or found["after"], {})[once.value["tree"]] = once.value["cost"]
+            backends.add(once.value["backend"])
+    if len(backends) != 1 or not all(set(known) & set(left) for known in costs.values()):
+        return 0, ""
+    return sum(next(known[tree] for tree in left if tree in known) for known in costs.values()), backends.pop()
 
 
 # What it is worth
