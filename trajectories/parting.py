@@ -141,7 +141,7 @@ def compared(a: Step, b: Step, one: Reply | None = None, two: Reply | None = Non
         sides = _judged(a, seen), _judged(b, met)
         if sides[0] != sides[1]:
             both = seen is not None and met is not None and "code" in seen.data and "code" in met.data
-            differs("exit" if both else "ok", *(_with_text(*side) for side in zip(sides, (seen, met), strict=True)))
+            differs("exit" if both else "ok", _with_text(sides[0], seen), _with_text(sides[1], met))
         elif seen and met and seen.text != met.text and (text := masked(seen.text)) != (other := masked(met.text)):
             differs("text", text, other, loose)
     return exact, loose

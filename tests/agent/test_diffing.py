@@ -69,7 +69,7 @@ def test_where_two_runs_part(runs, capsys) -> None:
     found = json.loads(told(capsys, *runs, json=True))
     assert (found["same"], found["first"]["n"], found["first"]["what"]) == (1, 2, "action")
     shown = told(capsys, *runs)
-    assert "They part at main#2 (action); 1 step is the same." in shown
+    assert "They part at main#2 (action); 1 step alike." in shown
     assert "[bold]x[/bold]" in shown  # text is no markup
     assert "\x1b" not in shown
 
