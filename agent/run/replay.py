@@ -104,7 +104,7 @@ def in_words(found: Parting, sides: tuple[str, str]) -> list[str]:
     if found.first is None:
         lines = [f"[bold green]The same:[/] {steps}."]
     else:
-        lines = [f"[bold yellow]They part at {found.first.id}[/] ({found.first.what}); {steps} are the same."]
+        lines = [f"[bold yellow]They part at {found.first.id}[/] ({found.first.what}); {steps} alike."]
     for title, differences in (("", found.differences), ("Only text differs:", found.texts)):
         if differences and title:
             lines.append(title)
