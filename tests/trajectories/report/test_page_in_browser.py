@@ -76,7 +76,7 @@ def is_seen(tab: Page, selector: str) -> bool:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_nothing_sticks_out(show: Show, size: str) -> None:
-    for telling in (told(run()), told(run(), run(10))):
+    for telling in (told(run()), told(run(), run(10)), told(hostile(run()))):
         tab = show(telling, size)
         tab.keyboard.press("E")
         expect(tab.locator("pre.answer").first).to_be_visible()
