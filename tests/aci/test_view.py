@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.view import CAPS, Kind, clean, cut_lines, fold, mask, numbered, shorten, show, unpadded
+from aci.view import _KEYS, CAPS, Kind, clean, cut_lines, fold, mask, numbered, shorten, show, unpadded
 
 CONTROL = [
     "\r",
@@ -240,6 +240,11 @@ def test_what_looks_like_a_key_is_masked(key: str) -> None:
 )
 def test_what_only_begins_like_a_key_stays(text: str) -> None:
     assert mask(text) == text
+
+
+@given(st.from_regex(_KEYS, fullmatch=True))
+def test_nothing_with_a_keys_shape_is_passed_over(key: str) -> None:
+    assert "[masked]" in mask(f"KEY={key}")
 
 
 def test_known_secrets_are_masked_longest_first() -> None:

@@ -6,6 +6,7 @@ files and bytes are bounded: what is too much is named and left out.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,9 +24,9 @@ FILES = 200
 """Of a pair that are named; the others are counted."""
 FILE_BYTES = 100_000
 """Of a file's diff that are kept."""
-READ_BYTES = 50_000_000
+READ_BYTES = 20_000_000
 """Of a pair that are read: then git is ended, and begun anew with the next pair."""
-PIECE = 1 << 16
+CHUNK = 1 << 18
 _COMMAND = (
     *("git", "diff-tree", "--stdin", "-r", "--raw", "-p", "--full-index"),
     *("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"),
@@ -74,8 +75,8 @@ def _answers(env: Mapping[str, str], pairs: Sequence[Pair], room: int) -> Iterat
     while at < len(pairs):
         began = at
         with _running(env, pairs[at:]) as out:
-            for told in _pairs(out, pairs[at:]):
-                answer = told.finished(room)
+            for said, whole in _said(out, pairs[at:]):
+                answer = _told(said, whole, room)
                 room -= sum(len(file.diff) for file in answer.files)
                 yield answer
                 at += 1
@@ -110,87 +111,49 @@ def _running(env: Mapping[str, str], pairs: Sequence[Pair]) -> Iterator[IO[bytes
         process.wait()
 
 
-def _pairs(out: IO[bytes], pairs: Sequence[Pair]) -> Iterator[_Telling]:
-    """git says the two ids, a line a file, and the diffs. No line of content looks like the ids, nor like a header."""
+def _said(out: IO[bytes], pairs: Sequence[Pair]) -> Iterator[tuple[bytes, bool]]:
+    """What git says of each pair, and whether that is all of it. It begins with a line of both ids; no line of content
+    looks like one."""
     heads = [f"{old} {new}\n".encode() for old, new in pairs]
-    number, telling, begins, size = 0, None, True, 0
-    while line := out.readline(PIECE):
-        if begins and number < len(heads) and line == heads[number]:
-            if telling:
-                yield telling
-            number, telling, size = number + 1, _Telling(), 0
-        elif telling:
-            telling.take(line, begins)
-        begins = line.endswith(b"\n")
-        size += len(line)
-        if telling and size > READ_BYTES:
-            telling.end_early()
-            break
-    if telling:
-        yield telling
+    text, number, seen = b"", 0, 0
+    while chunk := out.read(CHUNK):
+        text += chunk
+        while number + 1 < len(heads) and (end := text.find(b"\n" + heads[number + 1], seen) + 1):
+            yield text[:end], True
+            text, number, seen = text[end:], number + 1, 0
+        seen = max(0, len(text) - len(heads[0]))
+        if len(text) > READ_BYTES:
+            yield text, False
+            return
+    if text:
+        yield text, True
 
 
-class _Telling:
-    """A pair's diff while git tells it."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._files: dict[bytes, _File] = {}
-        self._at: _File | None = None
-        """Of the file that is told just now, if it is one of the first."""
-
-    def take(self, line: bytes, begins: bool) -> None:
-        if begins and line.startswith(b":"):
-            about, _, name = line.rstrip(b"\n").partition(b"\t")
-            self.count += 1
-            if self.count <= FILES:
-                self._files[_header(name)] = _File(name, about[-1:])
-        elif begins and line.startswith(b"diff --git "):
-            self._at = self._files.get(line)
-            if self._at:
-                self._at.begin(line)
-        elif self._at:
-            self._at.take(line, begins)
-
-    def end_early(self) -> None:
-        """Nothing more will be read."""
-        if self._at:
-            self._at.cut = True
-
-    def finished(self, room: int) -> PairDiff:
-        """With no more than `room` bytes of diffs: those of the first files."""
-        files = []
-        for file in self._files.values():
-            fits = file.size <= room
-            diff = decode(b"".join(file.lines)) if fits else ""
-            room -= len(diff)
-            cut = file.cut or not fits or not file.lines
-            files.append(FileDiff(_unquoted(file.name), decode(file.status), diff, file.added, file.removed, cut))
-        return PairDiff(files, self.count)
+def _told(said: bytes, whole: bool, room: int) -> PairDiff:
+    """A line for each file, then the diffs, of which `room` bytes are kept: those of the first files."""
+    starts = [match.start() for match in re.finditer(rb"(?m)^diff --git ", said)]
+    named = [line for line in said[: starts[0] if starts else None].split(b"\n") if line.startswith(b":")]
+    sections: dict[bytes, list[bytes]] = {}
+    ends = [*starts[1:], len(said)] if whole else starts[1:]  # the last one may go on
+    for start, end in zip(starts, ends, strict=False):
+        header = said[start : said.find(b"\n", start) + 1]
+        sections.setdefault(header, []).append(said[start:end])
+    files = []
+    for line in named[:FILES]:
+        about, _, name = line.partition(b"\t")
+        files.append(_file(name, about[-1:], sections.get(_header(name), []), room))
+        room -= len(files[-1].diff)
+    return PairDiff(files, len(named))
 
 
-class _File:
-    def __init__(self, name: bytes, status: bytes) -> None:
-        self.name, self.status = name, status
-        self.lines: list[bytes] = []
-        self.size = self.added = self.removed = 0
-        self.cut = self._hunks = False
-
-    def begin(self, header: bytes) -> None:
-        """A diff of the file; one that becomes a link has two."""
-        self._hunks = False
-        self.take(header, begins=True)
-
-    def take(self, line: bytes, begins: bool) -> None:
-        """A line, or what follows of a long one (not `begins`)."""
-        self._hunks = self._hunks or (begins and line.startswith(b"@@ "))
-        if begins and self._hunks:
-            self.added += line.startswith(b"+")
-            self.removed += line.startswith(b"-")
-        self.cut = self.cut or self.size + len(line) > FILE_BYTES
-        if not self.cut:
-            self.lines.append(line)
-            self.size += len(line)
+def _file(name: bytes, status: bytes, sections: Sequence[bytes], room: int) -> FileDiff:
+    """One file, of which git has a section; one that becomes a link has two."""
+    text = b"".join(sections)
+    bodies = [section[section.find(b"\n@@ ") :] for section in sections if b"\n@@ " in section]
+    kept = text if len(text) <= FILE_BYTES else text[: text.rfind(b"\n", 0, FILE_BYTES) + 1]
+    kept = kept if len(kept) <= room else b""
+    added, removed = (sum(body.count(mark) for body in bodies) for mark in (b"\n+", b"\n-"))
+    return FileDiff(_unquoted(name), decode(status), decode(kept), added, removed, not text or kept != text)
 
 
 def _header(name: bytes) -> bytes:

@@ -66,6 +66,7 @@ def test_what_is_too_much_is_named_and_left_out(trees, monkeypatch):
 
 def test_git_is_ended_where_a_step_changed_too_much_and_goes_on_with_the_next(trees, monkeypatch):
     monkeypatch.setattr(diffs, "READ_BYTES", 200_000)
+    monkeypatch.setattr(diffs, "CHUNK", 1000)
     large = tree_of(trees, {f"f{n}": b"%d\n" % n * 30_000 for n in range(10)})
     small = tree_of(trees, {"a": b"a\n"})
     told = list(pair_diffs(trees, [(EMPTY_TREE, large), (EMPTY_TREE, small)], PLENTY))
