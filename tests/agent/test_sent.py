@@ -1,0 +1,126 @@
+"""What was sent can be told again, ask by ask, after all that may happen to a conversation."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from agent.forking import fork, origin, settings_of
+from agent.material import of_run
+from agent.models.scripted import Scripted
+from agent.solve import reopen
+from agent.turns import go_on
+from tests.agent.conftest import Bench, act, line
+from tests.agent.talking import Talk, finished
+from trajectories.errors import ModelError
+from trajectories.journal import read
+from trajectories.records import Note, Reply
+from trajectories.trajectory import Trajectory
+
+MEND = act("edit", path="calc.py", old="a - b", new="a + b")
+
+
+def look(n: int) -> dict[str, Any]:
+    """Something long, and nothing twice."""
+    return act("shell", command=f"for i in $(seq {n} {n + 40}); do echo $i | md5sum; done")
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str, int], Any]:
+    """By model, branch and ask what was sent last; kept as it was then."""
+    kept: dict[tuple[str, str, int], Any] = {}
+    reply = Scripted.reply
+
+    def listened(model: Scripted, messages: Any, tools: Any, asking: Any) -> Any:
+        kept[model.name, asking.branch, asking.ask] = copy.deepcopy(messages)
+        return reply(model, messages, tools, asking)
+
+    monkeypatch.setattr(Scripted, "reply", listened)
+    return kept
+
+
+def agree(bench: Bench, sent: dict[tuple[str, str, int], Any]) -> Trajectory:
+    run = of_run(bench.directory)
+    trajectory = run.trajectory
+    replies = [record for record in trajectory.records if isinstance(record, Reply)]
+    assert replies
+    for branch in trajectory.last_replies:
+        asked = [(reply.model, branch, reply.ask) for reply in replies if reply.branch == branch]
+        for which, messages in zip(asked, run.requests(branch), strict=True):
+            assert messages == sent[which], which
+    run.close()
+    return trajectory
+
+
+def test_turns_that_are_taken_back_and_brought_again(talk, sent):
+    it: Talk = talk(
+        *(line(f"Answer {n}.", *([MEND] if n == 2 else [look(n)] if n == 4 else []), n=n) for n in range(1, 10))
+    )
+    it.go()
+    it.say("Mend it.")
+    it.say("What is in it?", "plan")
+    it.say("/undo", "undo")
+    it.say("And now?")
+    it.say("/undo", "undo")
+    it.say("/redo", "undo")
+    it.say("Once more.")
+    agree(it.bench, sent)
+
+
+def test_a_conversation_made_short_and_one_in_a_small_window(talk, sent):
+    table = {"context": 5000, "max_output": 300, "price_in": 1.0, "price_cached": 0.5, "price_out": 5.0}
+    looks = [line("Look.", look(n), n=n, usage={"input_tokens": 1000 * n}) for n in range(1, 9)]
+    it: Talk = talk(
+        *looks, line("That is all.", n=9), line("A summary.", n=10), line("Yes.", n=11), models={"scripted": table}
+    )
+    it.go()
+    it.say("/compact", "compact")
+    it.say("Is it right?")
+    trajectory = agree(it.bench, sent)
+    assert len(sent) == 11
+    assert any("[folded:" in str(each) for each in sent.values())
+    assert len(trajectory.turns) == 3
+
+
+def test_a_reply_that_is_too_long_for_the_provider_and_one_that_nobody_acted_on(talk, sent, monkeypatch):
+    looks = [line("Look.", look(n), n=n) for n in range(1, 6)]
+    it: Talk = talk(*looks, line("Done.", n=6), line("Then not.", n=7), line("Well.", n=8))
+    refused: list[int] = []
+    reply = Scripted.reply
+
+    def refuses(model: Scripted, messages: Any, tools: Any, asking: Any) -> Any:
+        if asking.ask == 5 and not refused:
+            refused.append(asking.ask)
+            raise ModelError("The context window is full.", billed=False, overflow=True)
+        return reply(model, messages, tools, asking)
+
+    monkeypatch.setattr(Scripted, "reply", refuses)
+    it.go()
+    assert refused
+    it.engine.journal.append(Note("main", "message", "Wait."))
+    it.say("Go on.")
+    agree(it.bench, sent)
+
+
+def test_a_fork_with_another_model(bench: Bench, sent):
+    bench.begin(
+        line("Look.", look(1), n=1), line("Mend.", MEND, n=2), line("In words.", n=3), strategy="react", max_steps=3
+    )
+    engine = bench.engine()
+    finished(engine)
+    engine.close()
+    agree(bench, sent)
+    other = bench.folder / "other.jsonl"
+    other.write_text('{"reply": {"text": "It is mended.", "actions": [{"tool": "submit", "arguments": {}}]}}\n')
+    begun = origin(f"{bench.directory}@main#2", bench.settings)
+    settings = settings_of(begun, model=f"scripted:{other}", state=bench.settings.state)
+    bench.directory = fork(begun, settings, "Look again.")
+    engine = reopen(bench.directory, bench.settings.state)
+    go_on(engine)
+    finished(engine)
+    engine.close()
+    models = {reply.model for reply in read(bench.directory).replies.values()}
+    assert len(models) == 2
+    agree(bench, sent)
