@@ -48,6 +48,8 @@ ENDINGS = {
     "answered": "[bold]Answered.[/]",
     "done": "[bold]Done.[/]",
     "undone": "[bold]Taken back, or brought again.[/]",
+    "replayed": "[bold green]Acted again:[/] nothing differs but text.",
+    "parted": "[bold yellow]Acted again:[/] it parts from what was recorded.",
 }
 
 
@@ -92,10 +94,10 @@ class Console:
             return
         turn = trajectory.turns[-1]
         model = turn.models.get("coder", "no model")
-        self.progress.print(f"[bold]{escape(clean(run.issue.title))}[/]", soft_wrap=True)
+        self.progress.print(f"[bold]{told(run.issue.title)}[/]", soft_wrap=True)
         self.progress.print(
-            f"[dim]{escape(clean(run.repository))} at {run.base} · {turn.strategy} · {escape(clean(model))} · "
-            f"{run.settings['workspace']} · run {run.id}[/]",
+            f"[dim]{told(run.repository)} at {told(run.base)} · {told(turn.strategy)} · {told(model)} · "
+            f"{told(run.settings['workspace'])} · run {told(run.id)}[/]",
             soft_wrap=True,
         )
 
@@ -119,9 +121,9 @@ class Console:
         """A step as a terminal shows it: a heading with the cost so far, the thought, a line an action."""
         width = self.progress.width
         head = Text.assemble(
-            (f"{time.monotonic() - self.started:7.1f}s ", "dim"), (numbered(step.branch, step.n), "cyan")
+            (f"{time.monotonic() - self.started:7.1f}s ", "dim"), (numbered(clean(step.branch), step.n), "cyan")
         )
-        head.append(f" {step.author}" if step.author != "coder" else "")
+        head.append(f" {clean(step.author)}" if step.author != "coder" else "")
         paid = self._cost(step)
         if paid and head.cell_len + len(paid) < width:
             head.append(f"{paid:>{width - head.cell_len}}", style="dim")
@@ -153,8 +155,8 @@ class Console:
     def _line(self, branch: str, who: str, text: str, end: str = "") -> None:
         line = Text()
         line.append(f"{time.monotonic() - self.started:7.1f}s ", style="dim")
-        line.append(f"{branch} " if branch != "main" else "", style="magenta")
-        line.append(f"{who} " if who else "", style="cyan")
+        line.append(f"{clean(branch)} " if branch != "main" else "", style="magenta")
+        line.append(f"{clean(who)} " if who else "", style="cyan")
         line.append(" ".join(clean(text).split()))
         width = max(40, self.progress.width) if self.progress.is_terminal else LOG_WIDTH
         line.truncate(max(20, width - len(end) - 1), overflow="ellipsis")
@@ -166,8 +168,8 @@ class Console:
         if self.json:
             from json import dumps
 
-            told = as_json(result, error) | ({"effects": list(result.effects)} if result.effects else {})
-            sys.stdout.write(dumps(told) + "\n")
+            answer = as_json(result, error) | ({"effects": list(result.effects)} if result.effects else {})
+            sys.stdout.write(dumps(answer) + "\n")
             return
         if result.patch:
             shown = FULL_INDEX.sub(r"index \1..\2", clean(result.patch.diff))
@@ -176,11 +178,11 @@ class Console:
             self.out.print(Text(clean(result.word)))
         self.ending(result.exit, result.directory)
         for effect in result.effects:
-            self.out.print(escape(clean(effect)), soft_wrap=True)
+            self.out.print(told(effect), soft_wrap=True)
         if result.spent.calls:
             self.out.print(f"[dim]{self._bill(result.spent)}[/]")
         if error is not None:
-            self.out.print(f"[red]{escape(clean(error.message))}[/] {escape(clean(error.fix))}", soft_wrap=True)
+            self.out.print(f"[red]{told(error.message)}[/] {told(error.fix)}", soft_wrap=True)
 
     def _bill(self, spent: Spent) -> str:
         """What the run came to. What is held for requests whose end nobody saw counts as spent."""
@@ -196,18 +198,18 @@ class Console:
         return sum(hold.tokens for name, hold in trajectory.holds.items() if name not in trajectory.settles)
 
     def ending(self, exit: Exit, directory: Path | None) -> None:
-        self.out.print(ENDINGS.get(exit.kind, escape(clean(exit.kind))))
+        self.out.print(ENDINGS.get(exit.kind, told(exit.kind)))
         if exit.message:
-            self.out.print(f"{escape(clean(exit.message))} {escape(clean(exit.fix))}", soft_wrap=True)
+            self.out.print(f"{told(exit.message)} {told(exit.fix)}", soft_wrap=True)
         if exit.verdict.kind != "none":
             self._proof(exit.verdict)
         if directory is None:
             return
         if (directory / "proof.sh").exists():
             self.out.print(
-                f"Repeat the proof in a checkout of the base: sh {escape(str(directory / 'proof.sh'))}", soft_wrap=True
+                f"Repeat the proof in a checkout of the base: sh {told(directory / 'proof.sh')}", soft_wrap=True
             )
-        self.out.print(f"[dim]The run lies in {escape(str(directory))} ({exit.seconds:.1f} s).[/]", soft_wrap=True)
+        self.out.print(f"[dim]The run lies in {told(directory)} ({exit.seconds:.1f} s).[/]", soft_wrap=True)
 
     def _proof(self, verdict: Verdict) -> None:
         if any(getattr(verdict, part) is not None for part in PARTS):
@@ -221,10 +223,15 @@ class Console:
         for title, names in (("shown by", shown), ("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
             if names:
                 self.out.print(
-                    f"{title}: {escape(clean(', '.join(names[:10])))}{' …' if len(names) > 10 else ''}", soft_wrap=True
+                    f"{title}: {told(', '.join(names[:10]))}{' …' if len(names) > 10 else ''}", soft_wrap=True
                 )
         for note in verdict.notes:
-            self.out.print(f"[dim]· {escape(clean(note))}[/]", soft_wrap=True)
+            self.out.print(f"[dim]· {told(note)}[/]", soft_wrap=True)
+
+
+def told(text: object) -> str:
+    """Somebody's text in a line of markup."""
+    return escape(clean(str(text)))
 
 
 def _came_of(step: Step) -> str:

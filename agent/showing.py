@@ -50,7 +50,8 @@ class Showing:
             return
         turn = trajectory.turns[-1]
         base = f"at {run.base}" if run.base.commit else ""
-        about = (f"{run.repository} {base}".strip(), turn.strategy, turn.models.get("coder", "no model"))
+        model = turn.models.get("coder") or ("no model" if self._material.is_ours else run.settings.get("model", ""))
+        about = (f"{run.repository} {base}".strip(), turn.strategy, model)
         place = run.settings.get("workspace", "")
         self._line(run.issue.title, "bold")
         parts = (*map(str, about), str(place), f"run {self._material.name}")

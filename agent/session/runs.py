@@ -57,7 +57,7 @@ def runs_here(session: Session) -> list[Found]:
 
 def runs_in(folder: Path) -> list[Found]:
     """Those of all repositories, also the damaged ones."""
-    found = [run for each in folder.glob("*") if (run := _found(each / "journal.jsonl"))]
+    found = [run for each in folder.glob("[!.]*") if (run := _found(each / "journal.jsonl"))]
     return sorted(found, key=lambda run: run.at, reverse=True)
 
 

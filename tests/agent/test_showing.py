@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,14 @@ from agent.loop import loop, submitted
 from agent.outcome import Outcome
 from agent.paging import Lines
 from agent.run import show as command
-from agent.run.runs import command as list_runs
-from agent.showing import Showing
 from agent.task import Task
 from tests.agent.conftest import Bench, act, line
 from tests.conftest import committed
 from trajectories.errors import RunBroken, UsageError
 from trajectories.journal import Journal, encode, locked, read
-from trajectories.material import Material
 from trajectories.records import (
     Action,
     Base,
-    Comment,
     Exit,
     Issue,
     Note,
@@ -38,16 +33,10 @@ from trajectories.records import (
     Once,
     Reply,
     Run,
-    Spent,
     Step,
     Turn,
-    Usage,
     Verdict,
 )
-from trajectories.trajectory import Trajectory
-
-EVIL = "gone\r\x1b]0;title\x07\x1b[2J\x1b[31mred\x9b1m\x1bPq\x1b\\‮back\x00\x08\x7f[bold]marked[/]"
-DRIVES = set("\x1b\x07\x9b‮\x00\x08\r\x7f")
 
 
 @pytest.fixture(scope="module")
@@ -161,59 +150,6 @@ def test_branches_scores_and_turns_are_told(user, capsys):
     assert "main/try-2 score: half as fast (ratio 0.5)" in told
     assert "Ended: done." in " ".join(told)
     assert "and faster? (build)" in told
-
-
-def everything(kind: Any, /, **known: Any) -> Any:
-    """A record of this type with text that drives a terminal wherever there is text, but for what is `known`."""
-    texts = {"tuple[str, ...]": (EVIL,), "dict[str, Any]": {EVIL: EVIL}, "dict[str, str]": {"coder": EVIL, EVIL: EVIL}}
-    values = {each.name: texts.get(each.type, EVIL) for each in fields(kind) if each.name != "type"}
-    numbers = ("int", "float", "bool", "Usage", "tuple[", "Issue", "Base", "Verdict", "Any")
-    plain = {each.name for each in fields(kind) if each.type.startswith(numbers) and each.type not in texts}
-    return kind(**{name: value for name, value in values.items() if name not in plain} | known)
-
-
-def hostile() -> list[Any]:
-    """A record of each kind that is told."""
-    actions = (everything(Action), everything(Action, error=""))
-    issue = everything(Issue, comments=(everything(Comment),))
-    kinds = ("phase", "score", "candidate", "vote", "prune", "summary", "forked", "replay", "intent", EVIL)
-    return [
-        everything(Run, issue=issue, base=Base(EVIL, EVIL, 1)),
-        everything(Turn),
-        everything(Reply, ask=1, actions=actions, usage=Usage(1)),
-        everything(Step, n=1, reply=1, actions=actions, observations=(everything(Observation),) * 3),
-        *(everything(Note, kind=kind) for kind in kinds),
-        everything(Exit, code=1, verdict=everything(Verdict, red=True)),
-    ]
-
-
-def test_hostile_text_in_every_field_of_every_record_drives_no_terminal(user, capsys):
-    records = hostile()
-    folder = user / "one"
-    (folder / "out").mkdir(parents=True)
-    whole = Trajectory(records)
-    for live in (False, True):
-        showing = Showing(Material("one", whole, Spent(None, 0, 0, 0, 0), folder), Lines(plain=True), live)
-        showing.heading()
-        showing.branches()
-        for record in [*records, replace(records[-1], kind="other"), records[1]]:
-            showing.record(record)
-        showing.whole(records[3])
-    told = capsys.readouterr().out
-    assert told.count("red") > 20
-    assert not DRIVES & set(told)
-    assert "[bold]marked[/]" in told
-
-
-@pytest.mark.parametrize("hostile_name", ["issue", "ended"])
-def test_lists_are_clean_too(user, capsys, hostile_name):
-    folder = many(user / "one")
-    run = read(folder).run
-    assert run is not None
-    records = [replace(run, issue=Issue(EVIL)), Turn("fix", EVIL), Exit(EVIL, 1)]
-    (folder / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
-    list_runs()
-    assert not DRIVES & set(capsys.readouterr().out)
 
 
 # As it goes on in another process
