@@ -31,7 +31,10 @@ class Identity:
     @property
     def key(self) -> str:
         """A file name: readable, and different for each repository."""
-        name = re.sub(r"[^\w.-]", "-", self.origin.rstrip("/").rpartition("/")[2]).strip(".-")[:40] or "repository"
+        name = (
+            re.sub(r"[^\w.-]", "-", self.origin.removesuffix(".git").rpartition("/")[2]).strip(".-")[:40]
+            or "repository"
+        )
         return f"{name}-{hashlib.sha256(f'{self.root} {self.origin}'.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
 

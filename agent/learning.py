@@ -17,8 +17,9 @@ from aci.graph.edits import Edit
 from aci.graph.parse import load
 from aci.mentions import mentions
 from aci.patch import is_test, split
-from aci.view import clean, mask, shorten
+from aci.view import clean, cut_lines, mask, shorten
 from agent.best import verdict_of
+from agent.moves.recalling import cut
 from agent.standing import began_at, in_words_of
 from agent.traits import is_by_hand, stays
 from trajectories.errors import SweAgentError
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 MOST_WORDS, MOST_PLACES, MOST_TESTS, MOST_ENDS = 60, 12, 5, 4
 LONGEST_CHANGE, LONGEST_SYMPTOM, LONGEST_LINE = 1_500, 600, 300
-TITLE, PROSE, CODE, TRACE = 3, 1, 1, 1
-"""What a word of an issue counts by where it stands."""
+TITLE, PROSE, CODE = 3, 1, 1
+"""What a word of an issue counts by where it stands. Frames of tracebacks are much the same in all."""
 RANKS: tuple[Trust, ...] = ("stranger", "member", "user")
 FROM_ELSEWHERE = ('trust="stranger"', "/issues/", "<issue")
 """In a request of a session: what shows that it quotes somebody."""
@@ -107,12 +108,12 @@ def learned(trajectory: Trajectory, trees: Trees, committed: int, secrets: Seque
         base=run.base.commit,
         committed=committed,
         ended=exit.verdict.kind if worked else exit.kind,
-        symptom=shorten(issue.text, LONGEST_SYMPTOM),
+        symptom=shorten(cut_lines(issue.text, LONGEST_LINE), LONGEST_SYMPTOM),
         errors=tuple(_line(error, secrets) for error in _errors(issue)),
         words=tuple(sorted(words, key=lambda word: (-words[word], word))[:MOST_WORDS]),
         places=_places(trees, base, exit.tree),
         kinds=kinds_of(change),
-        change=shorten(_safe(_hunks(change), secrets), LONGEST_CHANGE),
+        change=shorten(cut_lines(_safe(_hunks(change), secrets), LONGEST_LINE), LONGEST_CHANGE),
         tests=tuple(_line(test, secrets) for test in exit.verdict.tests[:MOST_TESTS]),
         summary=_line(_summary(trajectory), secrets) if worked else "",
         dead_ends=tuple(_line(end, secrets) for end in ends[-MOST_ENDS:]),
@@ -135,7 +136,7 @@ def asked(issue: Issue, likely: Sequence[str], committed: int | None) -> Questio
 
 def _words(issue: Issue) -> dict[str, float]:
     said = mentions(replace(issue, comments=()))
-    return by_words((said.title, said.prose, said.code, said.trace), (TITLE, PROSE, CODE, TRACE))
+    return by_words((said.title, said.prose, said.code), (TITLE, PROSE, CODE))
 
 
 def _trust(issue: Issue, requests: Iterable[str]) -> Trust:
@@ -222,4 +223,4 @@ def _safe(text: str, secrets: Sequence[str]) -> str:
 
 
 def _line(text: str, secrets: Sequence[str]) -> str:
-    return shorten(" ".join(_safe(text, secrets).split()), LONGEST_LINE)
+    return cut(" ".join(_safe(text, secrets).split()), LONGEST_LINE)

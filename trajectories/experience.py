@@ -24,10 +24,12 @@ from trajectories.records import Trust
 Outcome = Literal["worked", "failed"]
 MOST, LARGEST = 300, 50_000
 """Entries of a repository that are kept, the newest; bytes of one that is read."""
+SHORT = 40
+"""Characters of texts that stand beside each other in a line of a file, however many."""
 NAME = re.compile(r"[\w.-]{1,100}")
 TEXT, PLACE, KIND, ERROR = 0.45, 0.35, 0.10, 0.10
 """What each likeness counts."""
-LEAST = 0.22
+LEAST = 0.35
 """Below it nothing is told: an entry that has nothing to do with the issue costs tokens and misleads."""
 FILE = 0.6
 """What the same file counts, where the same definition counts 1."""
@@ -235,7 +237,7 @@ def _value(value: Any) -> str:
         whole = ", ".join(parts)
         return (
             f"[{whole}]"
-            if len(whole) < 100 or not any(" " in part for part in value)
+            if len(whole) < 100 or max(map(len, value)) < SHORT
             else "[\n" + "".join(f"  {part},\n" for part in parts) + "]"
         )
     if isinstance(value, str):

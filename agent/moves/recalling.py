@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from aci.view import clean, mask, shorten
+from aci.view import clean, mask
 from agent.frames import guard
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def framed_entry(entry: Entry, by: tuple[str, ...] = ()) -> str:
     marks = {"run": entry.run, "outcome": entry.ended if worked else "failed", "trust": entry.trust}
     marks |= {"alike": ", ".join(by)} if by else {}
     head = " ".join(f'{name}="{_name(value)}"' for name, value in marks.items())
-    kinds = f" ({'; '.join(entry.kinds[:2])})" if entry.kinds else ""
+    kinds = f" ({_line('; '.join(entry.kinds[:2]))})" if entry.kinds else ""
     lines = [
         f"Issue: {_line(entry.issue)}",
         *(f"Raised: {_line(error)}" for error in entry.errors[:1]),
@@ -90,7 +90,9 @@ def framed_entry(entry: Entry, by: tuple[str, ...] = ()) -> str:
 
 def _changed_lines(change: str) -> str:
     """A diff without what it leaves as it was."""
-    return shorten("\n".join(line for line in change.split("\n") if re.match(r"[-+]", line)), LONGEST_CHANGE)
+    lines = [cut(line, LONGEST) for line in change.split("\n") if re.match(r"[-+]", line)]
+    shown = [line for n, line in enumerate(lines) if sum(map(len, lines[: n + 1])) <= LONGEST_CHANGE]
+    return "\n".join([*shown, *(["…"] if len(shown) < len(lines) else [])])
 
 
 def _framed(text: str) -> str:
@@ -98,7 +100,12 @@ def _framed(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    return shorten(" ".join(text.split()), LONGEST)
+    return cut(" ".join(text.split()), LONGEST)
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _name(text: str) -> str:

@@ -1,0 +1,138 @@
+"""What the experience bank finds: precision of its first three on related bugs that are planted one after the other.
+
+    python -m benchmarks.experience [--json]
+
+For each bug in turn, places are located in the repository as it then is, the bank is asked as a run would ask it, and
+the bug's fix becomes an entry as if a run had proven it. Found is what an entry of the same family is. Beside the bank
+stand the three newest entries, and each part of the bank's likeness alone. No model has a part in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from aci.graph.blobs import TreeBlobs
+from aci.locating import Before, located
+from agent.learning import asked, learned
+from benchmarks._planted import BUGS, FILES, Bug
+from trajectories.experience import Bank, Entry, Question
+from trajectories.plumbing import QUIET, decode, environment, git
+from trajectories.records import Base, Exit, Issue, Run, Turn, Verdict
+from trajectories.trajectory import Trajectory
+from trajectories.trees import EMPTY_TREE, Trees
+
+Way = Callable[[Bank, Question], list[Entry]]
+TOP = 3
+
+
+def found(bank: Bank, question: Question) -> list[Entry]:
+    return [one.entry for one in bank.find(question, TOP)]
+
+
+WAYS: dict[str, Way] = {
+    "bank": found,
+    "words alone": lambda bank, q: found(bank, Question(q.words, issue=q.issue)),
+    "places alone": lambda bank, q: found(bank, Question(places=q.places, issue=q.issue)),
+    "newest three": lambda bank, _: bank.entries()[:TOP],
+}
+
+
+def measured(folder: Path, bugs: Sequence[Bug] = BUGS) -> dict[str, dict[str, float]]:
+    """By way: `precision` of what is told, the share of what could be told that is (`recall`, of the relevant ones or
+    three of them), and how often something is told of a bug that nothing is like (`false`)."""
+    told: dict[str, list[tuple[int, int, int, bool]]] = {name: [] for name in WAYS}
+    families: dict[str, str] = {}
+    bank = Bank(folder / "bank")
+    repository = folder / "shop"
+    with Trees(folder / "trees.git") as trees:
+        tree = trees.write({path: text.encode() for path, text in FILES.items()}, EMPTY_TREE)
+        commit = _committed(repository, FILES, "The shop")
+        for number, bug in enumerate(bugs):
+            issue = Issue(bug.title, bug.body)
+            question = asked(issue, _places(trees, tree, issue, Before(repository / ".git", commit)), number)
+            relevant = sum(family == bug.family for family in families.values()) if bug.family else 0
+            for name, way in WAYS.items():
+                first = way(bank, question)
+                right = sum(bool(bug.family) and families[entry.id] == bug.family for entry in first)
+                told[name].append((right, len(first), min(relevant, TOP), bool(bug.family)))
+            tree, entry = _solved(trees, tree, bug, issue, number)
+            commit = _committed(repository, {bug.path: trees.read(tree, bug.path).decode()}, f"Change {bug.path}")
+            families[entry.id] = bug.family
+            bank.add(entry)
+    return {name: _figures(rows) for name, rows in told.items()}
+
+
+def _committed(folder: Path, files: Mapping[str, str], message: str) -> str:
+    """The commit that these files make, in a repository of their own."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    who = ("-c", "user.name=Shop", "-c", "user.email=shop@example.org", "-c", "commit.gpgSign=false")
+    for words in (("init", "-q"), ("add", "-A"), (*who, "commit", "-qm", message)):
+        git("-C", str(folder), *words, env=environment(QUIET))
+    return decode(git("-C", str(folder), "rev-parse", "HEAD", env=environment(QUIET))).strip()
+
+
+def _places(trees: Trees, tree: str, issue: Issue, before: Before) -> list[str]:
+    hits = located(TreeBlobs(trees, tree), issue, before, 10).places
+    return [f"{hit.path}:{hit.name}" for hit in hits.functions] + [hit.path for hit in hits.files]
+
+
+def _solved(trees: Trees, tree: str, bug: Bug, issue: Issue, number: int) -> tuple[str, Entry]:
+    """The tree with the bug mended, and what a run that proved it leaves."""
+    text = trees.read(tree, bug.path).decode()
+    assert text.count(bug.old) == 1, bug.title
+    mended = trees.write({bug.path: text.replace(bug.old, bug.new).encode()}, tree)
+    run = Run(f"run-{number:02}", issue, "/shop", Base(f"{number:040x}", tree), at=number)
+    end = Exit(
+        "verified", 0, mended, Verdict("verified", red=True, green=True, red_again=True, no_loss=True), at=number
+    )
+    entry = learned(Trajectory([run, Turn("fix", "test-then-patch"), end]), trees, number)
+    assert entry is not None
+    return mended, replace(entry, accepted=True)
+
+
+def _figures(rows: Sequence[tuple[int, int, int, bool]]) -> dict[str, float]:
+    related = [row for row in rows if row[3] and row[2]]
+    alone = [row for row in rows if not row[2]]
+    right, shown, could = (sum(row[n] for row in related) for n in range(3))
+    return {
+        "precision": round(right / shown, 3) if shown else 0.0,
+        "recall": round(right / could, 3) if could else 0.0,
+        "full": round(_mean([row[0] / TOP for row in related if row[2] == TOP]), 3),
+        "false": round(_mean([float(row[1] > 0) for row in alone]), 3),
+        "bugs": len(rows),
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    asked_for = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="swe-agent-experience-") as folder:
+        figures = measured(Path(folder))
+    if asked_for.json:
+        print(json.dumps(figures))
+        return 0
+    print(f"{len(BUGS)} bugs. precision: of what was told; full: precision@3 where three entries are relevant;")
+    print("recall: of what could be told; false: bugs that nothing is like, of which something was told.\n")
+    for name, row in figures.items():
+        print(
+            f"{name:13}",
+            "  ".join(f"{figure} {row[figure]:.2f}" for figure in ("precision", "full", "recall", "false")),
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

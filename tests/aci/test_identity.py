@@ -1,0 +1,83 @@
+"""A repository is known again in a clone, and none is taken for another."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aci.identity import Identity, identity, normal
+from aci.repository import Repository
+from tests.conftest import committed, git
+
+
+def of(folder: Path) -> Identity | None:
+    source = Repository.open(folder)
+    return identity(source, source.commit())
+
+
+def cloned(folder: Path, to: Path, *flags: str) -> Path:
+    subprocess.run(["git", "clone", "-q", *flags, f"file://{folder}", str(to)], check=True)
+    return to
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://github.com/Owner/Name",
+        "https://github.com/owner/name.git",
+        "https://user:secret@github.com/owner/name.git/",
+        "git@github.com:owner/name.git",
+        "ssh://git@github.com:22/owner/name",
+        "git://www.github.com/owner/name.git",
+    ],
+)
+def test_all_ways_to_write_an_address(url: str) -> None:
+    assert normal(url) == "github.com/owner/name"
+
+
+def test_a_clone_of_a_clone_is_the_same_wherever_it_lies(make_repo: Callable[..., Path], tmp_path: Path) -> None:
+    first = make_repo({"a.py": "x = 1\n"})
+    again = cloned(cloned(first, tmp_path / "b"), tmp_path / "c")
+    git(again, "commit", "-q", "--allow-empty", "-m", "More")
+    assert of(again) == of(first)
+    git(first, "remote", "add", "origin", "git@github.com:owner/name.git")
+    assert (
+        of(again)
+        == of(first)
+        == Identity(git(first, "rev-list", "--max-parents=0", "HEAD").strip(), "github.com/owner/name")
+    )
+
+
+def test_neither_a_fork_nor_another_with_its_address_is_the_same(tmp_path: Path) -> None:
+    one = committed(tmp_path / "one", {"a.py": "x = 1\n"})
+    other = committed(tmp_path / "other", {"a.py": "x = 2\n"})
+    fork = cloned(one, tmp_path / "fork")
+    for folder, owner in ((one, "owner"), (other, "owner"), (fork, "somebody")):
+        git(folder, "remote", *(("set-url",) if folder == fork else ("add",)), "origin", f"https://h.org/{owner}/name")
+    keys = {found.key for folder in (one, other, fork) if (found := of(folder))}
+    assert len(keys) == 3
+    assert all(key.startswith("name-") for key in keys)
+
+
+def test_a_shallow_clone_has_no_identity(make_repo: Callable[..., Path], tmp_path: Path) -> None:
+    first = make_repo({"a.py": "x = 1\n"})
+    git(first, "commit", "-q", "--allow-empty", "-m", "More")
+    assert of(cloned(first, tmp_path / "shallow", "--depth=1")) is None
+
+
+def test_an_origin_in_a_circle_or_gone_ends(make_repo: Callable[..., Path], tmp_path: Path) -> None:
+    first = make_repo({"a.py": "x = 1\n"})
+    git(first, "remote", "add", "origin", str(first))
+    assert of(first) is not None
+    git(first, "remote", "set-url", "origin", str(tmp_path / "gone"))
+    assert (found := of(first)) is not None
+    assert found.origin == str(tmp_path / "gone")
+
+
+def test_a_key_is_a_file_name() -> None:
+    assert Identity("0" * 40, "/home/x/../my repo é/.git").key.count("/") == 0
+    assert Identity("0" * 40, "").key.startswith("repository-")
+    assert Identity("0" * 40, "x/" + "n" * 500).key < "n" * 60

@@ -1,0 +1,171 @@
+"""What a run teaches is read off its records: only a proof makes a success, only a proof's evidence a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.learning import asked, learned
+from trajectories.experience import Bank, Entry
+from trajectories.records import Base, Comment, Exit, Issue, Observation, Record, Run, Step, Turn, Verdict
+from trajectories.trajectory import Trajectory
+from trajectories.trees import EMPTY_TREE, Trees
+
+KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
+CALC = "class Calc:\n    def add(self, a, b):\n        return a - b\n\n\ndef twice(a):\n    return a * 2\n"
+ISSUE = Issue("add() subtracts", "add(2, 3) gives -1.\n\n```\nTypeError: unsupported operand\n```", author="ann")
+PROVEN = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, tests=("tests/test_add.py::test",))
+LOSS = Verdict("unproven", red=True, green=True, red_again=True, no_loss=False, lost=("tests/test_calc.py::test_old",))
+UNJUDGED = Verdict("unproven", notes=("No test was found.",))
+
+
+class Runs:
+    """`of(verdict, …)`: a run that handed in a change for each of these proofs, and ended with the last."""
+
+    def __init__(self, trees: Trees) -> None:
+        self.trees = trees
+        self.base = trees.write({"calc.py": CALC.encode(), "README.md": b"Words.\n"}, EMPTY_TREE)
+
+    def change(self, number: int, old: str = "a - b", new: str = "a + b") -> str:
+        test = f"def test():\n    assert {number}\n".encode()
+        text = CALC.replace(old, f"{new}  # {number}")
+        return self.trees.write({"calc.py": text.encode(), "tests/test_add.py": test}, self.base)
+
+    def of(
+        self, *verdicts: Verdict, issue: Issue = ISSUE, kind: str = "", strategy: str = "react", summary: str = "Added."
+    ) -> Trajectory:
+        records: list[Record] = [
+            Run("run-1", issue, "/calc", Base("c" * 40, self.base), at=1.0),
+            Turn("fix", strategy, at=1.0),
+        ]
+        trees = [self.change(number) for number, _ in enumerate(verdicts)]
+        for n, (verdict, tree) in enumerate(zip(verdicts, trees, strict=True)):
+            handed = Observation("Submitted.", data={"submitted": True, "summary": summary})
+            shown = Observation("Proof.", data={"verdict": asdict(verdict)})
+            records.append(Step("main", 2 * n + 1, "", "coder", tree, observations=(handed,), at=2.0))
+            records.append(Step("main", 2 * n + 2, "", "proof", tree, observations=(shown,), at=2.0))
+        last = verdicts[-1] if verdicts else Verdict()
+        ended = kind or (last.kind if verdicts else "not_found")
+        records.append(Exit(ended, 0, trees[-1] if trees else self.base, last, at=3.0))
+        return Trajectory(records)
+
+    def entry(self, *verdicts: Verdict, secrets: tuple[str, ...] = (), **more: Any) -> Entry | None:
+        return learned(self.of(*verdicts, **more), self.trees, 1_700_000_000, secrets)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    with Trees(tmp_path / "trees.git") as trees:
+        yield Runs(trees)
+
+
+def test_a_proven_patch_is_a_success(runs: Runs) -> None:
+    entry = runs.entry(PROVEN)
+    assert entry is not None
+    assert (entry.outcome, entry.ended, entry.accepted, entry.trust) == ("worked", "verified", True, "user")
+    assert entry.places == ("calc.py:Calc.add",)
+    assert entry.kinds == ("what is returned is changed",)
+    assert "-        return a - b\n+        return a + b  # 0" in entry.change
+    assert "test_add" not in entry.change
+    assert entry.tests == PROVEN.tests
+    assert entry.errors == ("TypeError: unsupported operand",)
+    assert entry.words[0] in ("add", "subtracts")
+    assert (entry.committed, entry.base) == (1_700_000_000, "c" * 40)
+    assert entry.summary == "Added."
+
+
+def test_what_failed_before_the_proof_stays_with_it(runs: Runs) -> None:
+    entry = runs.entry(LOSS, PROVEN)
+    assert entry is not None
+    assert entry.outcome == "worked"
+    assert len(entry.dead_ends) == 1
+    assert "calc.py:Calc.add" in entry.dead_ends[0]
+    assert "what passed before no longer does: tests/test_calc.py::test_old" in entry.dead_ends[0]
+
+
+def test_an_unproven_patch_is_a_failure_with_its_evidence(runs: Runs) -> None:
+    entry = runs.entry(LOSS)
+    assert entry is not None
+    assert (entry.outcome, entry.ended) == ("failed", "unproven")
+    assert entry.summary == ""
+    assert "no longer does" in entry.dead_ends[0]
+
+
+@pytest.mark.parametrize("kind", ["budget", "limit", "stuck", "not_found"])
+def test_an_end_without_evidence_teaches_nothing(runs: Runs, kind: str) -> None:
+    assert runs.entry(kind=kind) is None
+    assert runs.entry(UNJUDGED, kind=kind) is None
+
+
+@pytest.mark.parametrize("strategy", ["build", "plan", "by-hand", "undo", "compact"])
+def test_talk_that_proved_nothing_teaches_nothing(runs: Runs, strategy: str) -> None:
+    assert runs.entry(LOSS, strategy=strategy) is None
+
+
+def test_a_run_that_has_not_ended_teaches_nothing(runs: Runs) -> None:
+    whole = runs.of(PROVEN)
+    assert learned(Trajectory(whole.records[:-1]), runs.trees, 0) is None
+
+
+def test_a_later_turn_is_learned_with_its_own_words(runs: Runs) -> None:
+    first = runs.of(PROVEN)
+    tree = runs.change(7, "a * 2", "a + a")
+    more = [Turn("twice() is slow\nPlease.", "react", at=4.0), Exit("verified", 0, tree, PROVEN, at=5.0)]
+    entry = learned(Trajectory([*first.records, *more]), runs.trees, 0)
+    assert entry is not None
+    assert (entry.id, entry.run, entry.issue, entry.author) == ("run-1.2", "run-1", "twice() is slow", "")
+    assert "calc.py:twice" in entry.places
+
+
+@pytest.mark.parametrize(
+    ("issue", "trust"),
+    [
+        (replace(ISSUE, trust="stranger"), "stranger"),
+        (replace(ISSUE, trust="member"), "member"),
+        (replace(ISSUE, comments=(Comment("bob", "Try this."),)), "stranger"),
+        (replace(ISSUE, comments=(Comment("bob", "Try this.", trust="member"),)), "member"),
+    ],
+)
+def test_it_has_the_least_trust_of_who_had_a_say(runs: Runs, issue: Issue, trust: str) -> None:
+    entry = runs.entry(PROVEN, issue=issue)
+    assert entry is not None
+    assert (entry.trust, entry.accepted) == (trust, trust != "stranger")
+
+
+@pytest.mark.parametrize("quoted", ['<issue trust="stranger">', "https://github.com/a/b/issues/7"])
+def test_a_turn_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
+    tree = runs.change(7, "a * 2", "a + a")
+    more = [Turn(f"Solve this\n{quoted}", "react", at=4.0), Exit("verified", 0, tree, PROVEN, at=5.0)]
+    entry = learned(Trajectory([*runs.of(PROVEN).records, *more]), runs.trees, 0)
+    assert entry is not None
+    assert not entry.accepted
+
+
+def test_no_secret_and_no_escape_goes_into_it(runs: Runs, tmp_path: Path) -> None:
+    own = "hunter2-hunter2"
+    bad = f"\x1b[31m{KEY} {own}"
+    issue = replace(ISSUE, title=f"add() {bad}", body=f"{bad}\n\nTypeError: {bad}\n", author=bad)
+    loss = replace(LOSS, lost=(f"t::{bad}",))
+    entry = runs.entry(loss, replace(PROVEN, tests=(bad,)), secrets=(own,), issue=issue, summary=bad)
+    assert entry is not None
+    bank = Bank(tmp_path / "bank")
+    bank.add(entry)
+    kept = next(bank.folder.glob("worked/*")).read_text()
+    for part in (KEY, own, "\x1b", "\\u001b", "hunter2"):
+        assert part not in kept
+
+
+def test_whoever_asks_the_same_finds_it(runs: Runs, tmp_path: Path) -> None:
+    bank = Bank(tmp_path / "bank")
+    entry = runs.entry(PROVEN)
+    assert entry is not None
+    bank.add(entry)
+    other = replace(ISSUE, title="add() of negative numbers subtracts")
+    question = asked(other, ["calc.py:Calc.add"], 1_800_000_000)
+    assert [one.entry.id for one in bank.find(question)] == ["run-1"]
+    assert bank.find(asked(ISSUE, ["calc.py:Calc.add"], 1_800_000_000)) == [], "it would be the answer"
+    assert bank.find(asked(other, ["calc.py:Calc.add"], 1_600_000_000)) == [], "it is of a later base"

@@ -1,0 +1,193 @@
+"""The bank keeps entries as files that people can read and spoil, and finds those that are like a question."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trajectories.errors import UsageError, WorkspaceError
+from trajectories.experience import MOST, Bank, Entry, Question
+
+CRASH = Entry(
+    id="run-1",
+    outcome="worked",
+    run="run-1",
+    issue="Letters without a title crash",
+    trust="user",
+    accepted=True,
+    at=10.0,
+    committed=100,
+    words=("letters", "title", "crash", "customer"),
+    errors=("AttributeError: 'NoneType' object has no attribute 'capitalize'",),
+    places=("shop/customers.py:greeting",),
+    kinds=("a missing value is handled",),
+)
+LIKE = Question(
+    words={"letters": 2.0, "title": 1.0, "customer": 1.0},
+    errors=("AttributeError: 'NoneType' object has no attribute 'strip'",),
+    places=("shop/customers.py:greeting", "shop/sheets.py"),
+    kinds=("a missing value is handled",),
+    committed=200,
+)
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Bank:
+    return Bank(tmp_path / "shop-1")
+
+
+def found(bank: Bank, question: Question = LIKE) -> list[str]:
+    return [one.entry.id for one in bank.find(question)]
+
+
+TEXTS = st.text(max_size=60)
+LISTS = st.lists(TEXTS, max_size=4).map(tuple)
+ENTRIES = st.builds(
+    Entry,
+    id=st.just("run-1"),
+    outcome=st.sampled_from(["worked", "failed"]),
+    run=TEXTS,
+    issue=TEXTS,
+    trust=st.sampled_from(["user", "member", "stranger"]),
+    accepted=st.booleans(),
+    at=st.floats(0, 4e9),
+    committed=st.integers(0, 2**33),
+    symptom=st.one_of(TEXTS, st.just("a\r\nb'''\n\"\"\"\\u0000\x7f'")),
+    errors=LISTS,
+    places=LISTS,
+    dead_ends=LISTS,
+)
+
+
+@given(ENTRIES)
+@settings(max_examples=60, deadline=None)
+def test_what_is_kept_is_what_is_read(entry: Entry) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        bank = Bank(Path(folder))
+        bank.add(entry)
+        assert bank.entries() == [entry]
+
+
+def test_a_file_is_one_that_people_read(bank: Bank) -> None:
+    bank.add(replace(CRASH, change="-    a\n+    b"))
+    text = (bank.folder / "worked" / "run-1.toml").read_text()
+    assert 'places = ["shop/customers.py:greeting"]' in text
+    assert "change = '''\n-    a\n+    b'''" in text
+    assert (bank.folder / "worked" / "run-1.toml").stat().st_mode & 0o077 == 0
+    assert (bank.folder / "worked").stat().st_mode & 0o077 == 0
+
+
+def test_success_and_failure_lie_apart(bank: Bank) -> None:
+    bank.add(CRASH)
+    bank.add(replace(CRASH, id="run-2", outcome="failed"))
+    assert sorted(file.relative_to(bank.folder).as_posix() for file in bank.folder.glob("*/*.toml")) == [
+        "failed/run-2.toml",
+        "worked/run-1.toml",
+    ]
+    bank.add(replace(CRASH, outcome="failed"))  # the run was gone on with, and ended otherwise
+    assert [entry.outcome for entry in bank.entries()] == ["failed", "failed"]
+
+
+SPOILT = (
+    "no toml",
+    'id = "run-1"',
+    'id = "run-1"\noutcome = "worked"\nrun = 1\nissue = "x"',
+    'id = "run-1"\noutcome = "worked"\nrun = "x"\nissue = "x"\naccepted = 1',
+    'id = "run-1"\noutcome = "worked"\nrun = "x"\nissue = "x"\nplaces = "a"',
+    'id = "run-1"\noutcome = "worked"\nrun = "x"\nissue = "x"\ntrust = "root"',
+    'id = "run-2"\noutcome = "worked"\nrun = "x"\nissue = "x"',
+    'id = "run-1"\noutcome = "failed"\nrun = "x"\nissue = "x"',
+    'id = "run-1"\noutcome = "worked"\nrun = "x"\nissue = "x"\nmore = "x"',
+    "a = [" * 5000,
+    "x" * 60_000,
+)
+
+
+@pytest.mark.parametrize("text", SPOILT, ids=range(len(SPOILT)))
+def test_a_spoilt_file_is_named_and_passed_over(bank: Bank, text: str) -> None:
+    bank.add(replace(CRASH, id="run-0"))
+    file = bank.folder / "worked" / "run-1.toml"
+    file.write_text(text)
+    trouble: list[str] = []
+    assert [entry.id for entry in bank.entries(trouble)] == ["run-0"]
+    assert len(trouble) == 1
+    assert str(file) in trouble[0]
+
+
+def test_the_like_is_found_and_the_unlike_is_not(bank: Bank) -> None:
+    bank.add(CRASH)
+    assert found(bank) == ["run-1"]
+    assert bank.find(LIKE)[0].by == ("symptom", "place", "kind")
+    assert found(bank, Question(words={"invoice": 1.0}, places=("shop/days.py:last_day",))) == []
+    assert found(bank, Question()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"accepted": False}, "it waits"),
+        ({"committed": 201}, "it is of a later base"),
+        ({"issue": " Letters  WITHOUT a title"}, "it solved this very issue"),
+        ({"url": "https://github.com/a/b/issues/1"}, "it solved this very issue"),
+    ],
+)
+def test_what_must_not_be_told_is_not(bank: Bank, change: dict, why: str) -> None:
+    asked = replace(LIKE, issue="Letters without a title", url="https://github.com/a/b/issues/1")
+    bank.add(CRASH)
+    assert found(bank, asked) == ["run-1"]
+    bank.add(replace(CRASH, **change))
+    assert found(bank, asked) == [], why
+
+
+def test_a_failure_of_the_same_issue_is_told(bank: Bank) -> None:
+    bank.add(replace(CRASH, outcome="failed"))
+    assert found(bank, replace(LIKE, issue=CRASH.issue)) == ["run-1"]
+
+
+def test_accepted_and_forgotten(bank: Bank) -> None:
+    bank.add(replace(CRASH, accepted=False))
+    assert found(bank) == []
+    bank.accept(bank.named("run"))
+    assert found(bank) == ["run-1"]
+    bank.forget(bank.named("run-1"))
+    assert not bank
+
+
+def test_a_name_that_is_none_or_several(bank: Bank) -> None:
+    with pytest.raises(UsageError, match="There is no entry named 'x'"):
+        bank.named("x")
+    bank.add(CRASH)
+    bank.add(replace(CRASH, id="run-12"))
+    with pytest.raises(UsageError, match="2 entries begin with 'run'"):
+        bank.named("run")
+    assert bank.named("run-1").id == "run-1"
+
+
+def test_the_newest_are_kept(bank: Bank) -> None:
+    for number in range(3):
+        (bank.folder / "worked").mkdir(parents=True, exist_ok=True)
+        bank.add(replace(CRASH, id=f"run-{number}", at=float(number)))
+    for number in range(3, MOST + 2):
+        text = (bank.folder / "worked" / "run-2.toml").read_text().replace("run-2", f"run-{number}")
+        (bank.folder / "worked" / f"run-{number}.toml").write_text(text.replace("at = 2.0", f"at = {number}.0"))
+    bank.add(replace(CRASH, id="last", at=9e9))
+    kept = [entry.id for entry in bank.entries()]
+    assert len(kept) == MOST
+    assert kept[0] == "last"
+    assert not {"run-0", "run-1", "run-2"} & set(kept)
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "shop").write_text("a file")
+    with pytest.raises(WorkspaceError, match="cannot be written"):
+        Bank(tmp_path / "shop").add(CRASH)
+
+
+def test_each_part_of_an_entry_is_of_a_kind_that_is_checked() -> None:
+    known = {"str", "Outcome", "Trust", "bool", "float", "int", "tuple[str, ...]"}
+    assert {str(each.type) for each in fields(Entry)} <= known
