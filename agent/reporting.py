@@ -49,7 +49,7 @@ def document(runs: Sequence[Material], secrets: Sequence[str] = ()) -> dict[str,
     return {
         "made": when(time.time()),
         "by": f"swe-agent {VERSION}",
-        "runs": [told(run, words) for run in runs],
+        "runs": [told(run, words, len(runs)) for run in runs],
         "parting": masked(_parting(*runs), words.mask) if len(runs) == 2 else None,
     }
 

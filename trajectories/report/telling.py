@@ -15,10 +15,10 @@ from trajectories.report.branches import told as branches_told
 from trajectories.report.costs import costs
 from trajectories.report.diffs import FILE_BYTES, FileDiff, Pair, PairDiff, pair_diffs
 from trajectories.report.items import Telling, ended, items, lengths
-from trajectories.report.words import Words, level, masked, when
+from trajectories.report.words import ROOM, Words, level, masked, when
 
 DIFFS = 12_000_000
-"""Bytes of diffs that are told of a run at most."""
+"""Bytes of diffs that a report tells at most."""
 SETTINGS = (
     *("workspace", "image", "test", "budget", "max_steps", "max_tokens", "max_time", "rounds", "effort", "subtree"),
     *("function", "workload", "benchmark", "apply", "branch", "pr"),
@@ -27,9 +27,9 @@ SETTINGS = (
 _NAME = re.compile(r"^(?:\+\+\+ b/|--- a/)(.+?)[\t\r]*$", re.MULTILINE)
 
 
-def told(material: Material, words: Words) -> dict[str, Any]:
-    """The run for a report; only files of the run are read. Texts and diffs are bounded, and `cut` says in sentences
-    what is not in it. Every text is masked. Raises RunBroken for a run that was not begun."""
+def told(material: Material, words: Words, share: int = 1) -> dict[str, Any]:
+    """The run for a report of `share` runs; only files of the run are read. Texts and diffs are bounded, and `cut` says
+    in sentences what is not in it. Every text is masked. Raises RunBroken for a run that was not begun."""
     trajectory = material.trajectory
     run = trajectory.run
     if run is None or not trajectory.turns:
@@ -37,8 +37,8 @@ def told(material: Material, words: Words) -> dict[str, Any]:
     found, spent = structure(trajectory), costs(material)
     steps = trajectory.all_steps()
     pairs = [(run.base.tree, _last_tree(material)), *zip(found.before, (step.tree for step in steps), strict=True)]
-    patch, *diffs = _diffs(material, pairs)
-    limit = level(lengths(trajectory))
+    patch, *diffs = _diffs(material, pairs, DIFFS // share)
+    limit = level(lengths(trajectory), ROOM // share)
     telling = Telling(material, words, found, spent, diffs, limit)
     turn = trajectory.turns[-1]
     everything = {
@@ -75,10 +75,10 @@ def _last_tree(material: Material) -> str:
     return next((step.tree for step in reversed(trajectory.steps.get("main", ())) if step.tree), base)
 
 
-def _diffs(material: Material, pairs: Sequence[Pair]) -> list[PairDiff]:
+def _diffs(material: Material, pairs: Sequence[Pair], room: int) -> list[PairDiff]:
     if material.trees is None:
         return [PairDiff() for _ in pairs]
-    return list(pair_diffs(material.trees, pairs, DIFFS))
+    return list(pair_diffs(material.trees, pairs, room))
 
 
 def _issue(issue: Issue) -> dict[str, Any]:

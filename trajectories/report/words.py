@@ -13,7 +13,7 @@ from trajectories.records import Action
 LONGEST = 100_000
 """Characters of a text that are told at most."""
 ROOM = 24_000_000
-"""Characters of all texts of a run that are told at most."""
+"""Characters of all texts of a report that are told at most."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Words:
     endings: Mapping[str, str]
 
 
-def level(lengths: Iterable[int], room: int = ROOM, most: int = LONGEST) -> int:
+def level(lengths: Iterable[int], room: int, most: int = LONGEST) -> int:
     """The most characters that each text may have so that all fit into `room`: the short ones stay whole."""
     known = sorted(lengths)
     for at, length in enumerate(known):

@@ -297,7 +297,7 @@ def test_nothing_secret_is_told_wherever_it_stands():
 
 def test_long_texts_lose_their_middle_and_no_half_of_a_secret_stays(monkeypatch):
     long = "x" * 74 + SECRET + "y" * 500
-    monkeypatch.setattr(telling, "level", lambda lengths: 100)
+    monkeypatch.setattr(telling, "level", lambda lengths, room: 100)
     found = told(material(run(), turn(), step(1, observations=(Observation(long),))), WORDS)
     said = items(found, "step")[0]["said"]
     assert "hunter" not in said
