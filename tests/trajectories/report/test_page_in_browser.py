@@ -1,5 +1,6 @@
 """The page in a real browser: folding, keys, search, two runs, and that hostile text stays text."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from conftest import chromium
+from tests.conftest import MakeRepo, git
 from tests.trajectories.report.made_up import HOSTILE, hostile, run, step, told
 from trajectories.report.page import page
 
@@ -245,6 +247,35 @@ def test_print_shows_no_tools_and_cuts_nothing(show: Show) -> None:
     expect(tab.locator(".bar")).to_be_hidden()
     assert tab.evaluate("getComputedStyle(document.querySelector('pre.answer')).maxHeight") == "none"
     assert tab.evaluate("getComputedStyle(document.body).color") == "rgb(29, 35, 41)"
+
+
+def test_the_patch_can_be_saved_and_applied(show: Show, make_repo: MakeRepo, tmp_path: Path) -> None:
+    repo = make_repo({"a.py": "x = 1\r\ny = '\x0c\u202e'\n"})
+    (repo / "a.py").write_bytes("x = 2\r\ny = '\x1b[31m\x0c\u202e'\n".encode())
+    changed = subprocess.run(["git", "-C", repo, "diff"], capture_output=True, check=True).stdout.decode()
+    patch = [{"path": "a.py", "part": "source", "added": 2, "removed": 2, "diff": changed}]
+    tab = show(told(run() | {"patch": patch}))
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="save as patch.diff").click()
+    git(repo, "checkout", "a.py")
+    git(repo, "apply", str(download.value.path()))
+    assert (repo / "a.py").read_bytes() == "x = 2\r\ny = '\x1b[31m\x0c\u202e'\n".encode()
+
+
+def test_candidates_are_compared_in_a_table(show: Show) -> None:
+    group = [
+        {"what": "a set beside it", "instructions": 380328, "reward": 1.0},
+        {"what": "a heap", "instructions": None},
+    ]
+    telling = told(run())
+    telling["runs"][0]["branches"][1]["scores"][0]["data"] = {"group": group, "more": [1, 2]}
+    tab = show(telling)
+    assert [row.inner_text().split("\t") for row in tab.locator("table tr").all()] == [
+        ["what", "instructions", "reward"],
+        ["a set beside it", "380,328", "1"],
+        ["a heap", "", ""],
+    ]
+    assert search(tab, "a heap") == "1 of 1"
 
 
 def diff(n: int, what: str) -> dict[str, Any]:

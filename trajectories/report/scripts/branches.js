@@ -72,11 +72,30 @@ function simple(data) {
   return rows.map(([name, value]) => `${plain(name)} ${typeof value === "number" ? Number(value.toPrecision(6)) : String(value).slice(0, 80)}`);
 }
 
+// What is compared in a score: a table of the candidates and their figures.
+const MOST_ROWS = 50, MOST_COLUMNS = 8;
+
+function cell(value) {
+  if (typeof value === "number") return make("td", "number", Number.isInteger(value) ? value.toLocaleString("en") : String(Number(value.toPrecision(4))));
+  return shown(value === null || value === undefined || typeof value === "object" ? "" : String(value), (text) => make("td", "", text));
+}
+
+function tables(data) {
+  const lists = Object.values(data || {}).filter((rows) => Array.isArray(rows) && rows.length && rows.every((row) => row && typeof row === "object" && !Array.isArray(row)));
+  return lists.map((rows) => {
+    const names = [...new Set(rows.flatMap((row) => Object.keys(row)))].slice(0, MOST_COLUMNS);
+    const first = make("tr", "", ...names.map((name) => make("th", rows.some((row) => typeof row[name] === "number") ? "number" : "", plain(name))));
+    const body = rows.slice(0, MOST_ROWS).map((row) => make("tr", "", ...names.map((name) => cell(row[name]))));
+    return make("table", "", make("thead", "", first), make("tbody", "", ...body));
+  });
+}
+
 function scored({ one, index }) {
   return (one.scores || []).map((given) => {
     const words = [given.text, ...simple(given.data)].filter(Boolean).join(" · ");
+    const inside = make("div", "", shown(words, (text) => make("span", "", text)), ...tables(given.data));
     const name = make("span", `name branch${index % MOST_COLOURS}`, one.name);
-    return make("li", "", name, make("span", `chip ${given.kind}`, given.kind), shown(words, (text) => make("span", "", text)));
+    return make("li", "", name, make("span", `chip ${given.kind}`, given.kind), inside);
   });
 }
 

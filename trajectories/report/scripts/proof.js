@@ -42,7 +42,7 @@ function proofOf(run) {
   const failures = (verdict.failures || []).join("\n\n");
   if (failures) card.append(pocket("", ["What failed with the patch"], failures, output));
   const commands = verdict.commands || [];
-  if (commands.length) card.append(make("h3", "", "Commands that repeat it"), make("ol", "commands", ...commands.map(copied)));
+  if (commands.length) card.append(make("h3", "", "Commands that repeat it"), verdict.repeat ? shown(verdict.repeat, (text) => make("p", "soft", text)) : "", make("ol", "commands", ...commands.map(copied)));
   return card;
 }
 
@@ -57,12 +57,24 @@ function proof() {
 
 const SHORT_PATCH = 200;
 
+// The patch as it is, not as it is shown: signs for what no one sees would not apply.
+function save(at) {
+  const { patch: files } = JSON.parse(document.getElementById("told").textContent).runs[at];
+  const link = make("a");
+  link.download = "patch.diff";
+  link.href = URL.createObjectURL(new Blob([files.map((one) => one.diff).join("")], { type: "text/x-diff" }));
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
 function patch() {
-  const part = (run) => {
+  const part = (run, at) => {
     const files = run.patch || [];
     if (!files.length) return null;
     const lines = files.reduce((all, one) => all + (one.added || 0) + (one.removed || 0), 0);
-    return make("div", "files", ...files.map((one) => file(one, lines <= SHORT_PATCH)));
+    const made = make("div", "files", ...files.map((one) => file(one, lines <= SHORT_PATCH)));
+    if (!files.some((one) => one.cut)) made.append(button("save as patch.diff", "", () => save(at)));
+    return made;
   };
   const made = beside(part);
   return made && section("patch", "Patch", made);

@@ -7,7 +7,7 @@ const began = runs.map((run) => Date.parse(run.at));
 
 function address(at, id, words) {
   const made = link(at, id, words);
-  made.classList.add("number");
+  made.classList.add("address");
   return made;
 }
 
