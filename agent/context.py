@@ -12,6 +12,7 @@ from typing import Any
 from agent.backtrack import goes_back, in_short, is_rewritten
 from agent.folding import IMAGE_TOKENS, Folding, characters
 from agent.models.base import Message
+from trajectories.material import call_id
 from trajectories.records import Reply, Step
 from trajectories.trajectory import Trajectory
 
@@ -128,7 +129,7 @@ def add(
     taken: set[str],
 ) -> None:
     """Let a conversation grow by a step; what its ask was sent has been decided. `taken` are the ids of the calls so
-    far: some servers begin anew with each reply, and others refuse an id twice."""
+    far."""
     if step.reply is None:
         pictures = images.get(step.n, ()) if step.tree else ()  # a line in place of others has no tree
         talk.say({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
@@ -141,8 +142,7 @@ def add(
 def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Message]:
     ids = []
     for number, action in enumerate(reply.actions, 1):
-        ids.append(action.id if action.id and action.id not in taken else f"call_{step.n}_{number}")
-        taken.add(ids[-1])
+        ids.append(call_id(action.id, f"call_{step.n}_{number}", taken))
     calls = [
         {"id": id, "type": "function", "function": {"name": action.tool, "arguments": json.dumps(action.arguments)}}
         for id, action in zip(ids, reply.actions, strict=True)

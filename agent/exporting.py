@@ -63,7 +63,7 @@ def _masked(run: Material, secrets: Sequence[str]) -> Material:
 
     def hide(value: Any) -> Any:
         if isinstance(value, str):
-            return mask(value, secrets)
+            return mask(value, secrets).encode("utf-8", "replace").decode()
         if isinstance(value, Mapping):
             return {hide(name): hide(part) for name, part in value.items()}
         return [hide(part) for part in value] if isinstance(value, list | tuple) else value

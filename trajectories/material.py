@@ -23,6 +23,16 @@ def nothing_sent(branch: str) -> Iterator[Sequence[Message]]:
     return iter(())
 
 
+def call_id(given: str, other: str, taken: set[str]) -> str:
+    """What a call is known by, added to what is `taken`: the provider's own id, or the `other` where that is none or
+    names another call (some servers begin anew with each reply, and others refuse an id twice)."""
+    name = given if given and given not in taken else other
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
 def nothing_changed() -> Patch:
     return Patch()
 

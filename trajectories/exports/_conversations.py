@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from trajectories.material import Material, Message
+from trajectories.material import Material, Message, call_id
 from trajectories.records import Reply
 
 OURS = frozenset({"blocks"})
@@ -44,7 +44,7 @@ def conversations(run: Material) -> Iterator[tuple[Asked, int]]:
         last: Asked | None = None
         known = 0
         for asked in answered(run, branch):
-            if last is not None and not _goes_on(last.messages, asked.messages):
+            if last is not None and not _goes_on(last, asked.messages):
                 yield last, known
                 known = len(asked.messages)
             last = asked
@@ -52,9 +52,14 @@ def conversations(run: Material) -> Iterator[tuple[Asked, int]]:
             yield last, known
 
 
-def _goes_on(before: Sequence[Message], after: Sequence[Message]) -> bool:
-    """Messages that stayed are the same objects, so this is quick."""
-    return len(after) > len(before) and all(map(_same, before, after))
+def _goes_on(before: Asked, after: Sequence[Message]) -> bool:
+    """Whether a request begins with an earlier one and its reply. What stayed is the same object, so this is quick."""
+    sent, reply = before.messages, before.reply
+    if len(after) <= len(sent) or not all(map(_same, sent, after)):
+        return False
+    said = after[len(sent)]
+    calls = [call["function"]["name"] for call in said.get("tool_calls", ())]
+    return said["role"] == "assistant" and said["content"] == reply.text and calls == [a.tool for a in reply.actions]
 
 
 def _same(left: Message, right: Message) -> bool:
@@ -71,8 +76,7 @@ def answer(reply: Reply, taken: set[str]) -> Message:
     said: Message = {"role": "assistant", "content": reply.text}
     calls = []
     for number, action in enumerate(reply.actions, 1):
-        id = action.id if action.id and action.id not in taken else f"call_{reply.ask}_{number}"
-        taken.add(id)
+        id = call_id(action.id, f"call_{reply.ask}_{number}", taken)
         function = {"name": action.tool, "arguments": json.dumps(action.arguments)}
         calls.append({"id": id, "type": "function", "function": function})
     return said | ({"tool_calls": calls} if calls else {})

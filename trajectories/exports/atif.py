@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trajectories.exports._telling import STRUCTURE
-from trajectories.material import Material
+from trajectories.material import Material, call_id
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.costs import Costs, costs
 from trajectories.report.words import when
@@ -168,9 +168,11 @@ def _metrics_of(paid: Costs, step: Step) -> Told:
 
 
 def _call(action: Action, number: str, ids: set[str]) -> Told:
-    id = action.id if action.id and action.id not in ids else f"call_{number}"
-    ids.add(id)
-    call: Told = {"tool_call_id": id, "function_name": action.tool, "arguments": action.arguments}
+    call: Told = {
+        "tool_call_id": call_id(action.id, f"call_{number}", ids),
+        "function_name": action.tool,
+        "arguments": action.arguments,
+    }
     return call | ({"extra": {"error": action.error}} if action.error else {})
 
 

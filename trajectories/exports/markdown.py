@@ -29,7 +29,7 @@ PROOF = {
 ANSWERS = {True: "yes", False: "no", None: "not judged"}
 
 _CONTROLS = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
 )
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _TARGET = re.compile(r"\](?=[(\[:])")
