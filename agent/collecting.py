@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.listing import DAMAGED, NEWER, Line, listed
-from trajectories.errors import SweAgentError, TryLater
+from trajectories.errors import SweAgentError, TryLater, UsageError
 from trajectories.journal import locked, records
 from trajectories.tidying import Weight, is_scattered, pack, remove, unneeded
 
@@ -20,6 +20,8 @@ GONE = ".gone-"
 """How the name of a folder begins that is being removed."""
 YOUNG = 86_400.0
 """Seconds in which a folder without a record may be a run that begins just now."""
+OF_BATCH = "results.jsonl"
+"""What lies beside a batch's runs."""
 BUSY = "another process is working on it"
 
 
@@ -77,7 +79,10 @@ class Going:
 def collect(
     runs: Path, going: Going, dry_run: bool = False, tell: Callable[[str], object] = lambda _: None
 ) -> Collected:
-    """Remove what goes, and tidy the rest; with `dry_run` only say so. What cannot be touched is `left`."""
+    """Remove what goes, and tidy the rest; with `dry_run` only say so. What cannot be touched is `left`.
+    Raises UsageError for the runs of a batch."""
+    if (runs.parent / OF_BATCH).exists():
+        raise UsageError(f"{runs} holds the runs of a batch, which counts on them.", "Remove the batch's folder whole.")
     found = Collected(dry_run)
     weight = Weight()
     for folder in _leftovers(runs):

@@ -56,10 +56,10 @@ class Lines:
 
 
 @contextmanager
-def paged(plain: bool = False) -> Iterator[Lines]:
+def paged(plain: bool = False, pages: bool = True) -> Iterator[Lines]:
     """Lines that go through a pager if they go to a terminal; who leaves it early, or a pipe, wants no more."""
     lines = Lines(plain)
-    pager = _pager() if lines.is_terminal and not lines.rich.is_dumb_terminal else None
+    pager = _pager() if pages and lines.is_terminal and not lines.rich.is_dumb_terminal else None
     if pager is not None and pager.stdin is not None:
         lines.file = lines.rich.file = pager.stdin
     try:

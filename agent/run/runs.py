@@ -52,7 +52,7 @@ def command(
         strategy=strategy,
         repository=repo,
         resumable=resumable,
-        words=search.split(),
+        words=tuple(search.split()),
     )
     found = listed(load_settings().runs, wanted, sort)[:limit]
     if json:
@@ -72,12 +72,12 @@ def command(
     return 0
 
 
-def _states(asked: list[str]) -> list[str]:
+def _states(asked: list[str]) -> tuple[str, ...]:
     """`verified,faster` is two. Raises UsageError for what is no end of a run."""
     names = [name.strip().replace("-", "_") for each in asked for name in each.split(",")]
     if wrong := next((name for name in names if name not in STATES), None):
         raise UsageError(f"No run ends as {wrong!r}.", f"Choose of: {', '.join(STATES)}.")
-    return names
+    return tuple(names)
 
 
 def _table(found: list[Line], width: int | None) -> list[str]:

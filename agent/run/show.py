@@ -40,7 +40,9 @@ def command(
     if follow:
         from agent.following import follow as following
 
-        return following(load_settings().run_directory(run), Lines(plain))
+        with paged(plain, pages=False) as out:
+            return following(load_settings().run_directory(run), out)
+        return 0
     material = opened(run, load_settings())
     try:
         with paged(plain) as out:

@@ -194,3 +194,10 @@ def test_a_run_elsewhere_is_not_removed(runs, tmp_path):
     with pytest.raises(UsageError):
         command.command(["nothing"])
     assert (other / "journal.jsonl").exists()
+
+
+def test_the_runs_of_a_batch_stay(runs):
+    (runs.parent / "results.jsonl").write_text("")
+    with pytest.raises(UsageError, match="batch"):
+        collect(runs, Going(keep=0))
+    assert names(runs) == "abcde"

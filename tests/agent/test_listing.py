@@ -161,6 +161,11 @@ def test_the_command_tells_lines_and_json(three, capsys):
     assert capsys.readouterr().out == "No run is so.\n"
 
 
+def test_where_there_are_no_runs_it_is_told_how_to_make_one(state, capsys):
+    assert command.command() == 0
+    assert "`swe-agent fix` makes one" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("wrong", [{"ended": ["solved"]}, {"since": "yesterday"}, {"since": "99999999999999d"}])
 def test_what_cannot_be_meant_is_told(three, wrong):
     with pytest.raises(UsageError) as error:

@@ -217,6 +217,17 @@ def test_who_leaves_ends_the_looking_only(run, monkeypatch, capsys):
     with_it.release()
 
 
+def test_a_reader_that_leaves_early_ends_the_looking_quietly(run, monkeypatch):
+    there, here = os.pipe()
+    os.close(there)
+    lock = locked(run)
+    with os.fdopen(here, "w") as closed:
+        monkeypatch.setattr("sys.stdout", closed)
+        assert command.command(run.name, follow=True) == 0
+        assert command.command(run.name) == 0
+    lock.release()
+
+
 def test_half_a_line_waits_for_its_other_half(run):
     journal = run / "journal.jsonl"
     whole = journal.read_bytes()
