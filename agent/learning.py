@@ -6,6 +6,7 @@ proof makes a success, and only a proof's evidence a failure: an end for want of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -169,12 +170,14 @@ def _against(verdict: Verdict) -> str:
 
 
 def _places(trees: Trees, old: str, new: str) -> tuple[str, ...]:
-    """The definitions whose lines the source part of a patch changes, the innermost; else the file."""
+    """The definitions whose lines the source part of a patch changes, the innermost; else the file. Files that are no
+    code, such as a changelog, count only if there is no other."""
     found: list[str] = []
     for change in trees.changed(old, new):
         if not is_test(change.path) and change.path.isprintable():
             found += _definitions(trees, old, new, change.path) or [change.path]
-    return tuple(dict.fromkeys(found))[:MOST_PLACES]
+    code = [place for place in found if language_of(place.partition(":")[0])]
+    return tuple(dict.fromkeys(code or found))[:MOST_PLACES]
 
 
 def _definitions(trees: Trees, old: str, new: str, path: str) -> list[str]:
@@ -206,9 +209,12 @@ def _errors(issue: Issue) -> list[str]:
 
 
 def _hunks(diff: str) -> str:
-    """Without the lines that only git reads."""
+    """Without the lines that only git reads; with files that are no code only if there is no other."""
+    files = re.split(r"(?m)^(?=diff --git )", diff)[1:]
+    code = [file for file in files if (path := re.search(r"(?m)^\+\+\+ b/(.+)", file)) and language_of(path[1])]
     left = ("diff --git", "index ", "--- ", "new file mode", "deleted file mode")
-    return "\n".join(line for line in diff.split("\n") if not line.startswith(left)).strip("\n")
+    lines = "".join(code or files).split("\n")
+    return "\n".join(line for line in lines if not line.startswith(left)).strip("\n")
 
 
 def _summary(trajectory: Trajectory) -> str:
