@@ -16,9 +16,8 @@ from trajectories.errors import UsageError
 from trajectories.material import Material
 from trajectories.plugins import names
 
-LARGEST = 256 * 1024 * 1024
-"""Bytes of a file that is read."""
-DEEPEST = 100
+LARGEST, MOST_VALUES = 256 << 20, 20_000_000
+"""Bytes of a file that is read, and what may be separate values in it: each takes memory of its own."""
 ENDINGS = (".traj", ".json")
 
 
@@ -29,7 +28,7 @@ def is_file_name(name: str) -> bool:
 
 def load(path: Path) -> Material:
     """The trajectory in a file. Raises UsageError for a file that cannot be read, or is of no form that we know."""
-    data = _sound(_parsed(path), path)
+    data = _parsed(path)
     modules = (import_module(module) for module in names(__name__).values())
     for module in modules:
         if module.reads(data):
@@ -48,27 +47,15 @@ def _parsed(path: Path) -> Any:
             raise UsageError(f"There is no file {path}.", "Name a trajectory's file, or a run as `runs` shows it.")
         if path.stat().st_size > LARGEST:
             raise UsageError(f"{path} is larger than {LARGEST >> 20} MB.", "Read a smaller one.")
-        return json.loads(path.read_bytes().decode("utf-8", "replace"))
+        data = path.read_bytes()
+        if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
+            raise UsageError(
+                f"{path} holds more than {MOST_VALUES:,} values.", "No trajectory does; read another file."
+            )
+        return json.loads(data.decode("utf-8", "replace"))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.", "Name another file.") from None
     except RecursionError:
-        raise _too_deep(path) from None
+        raise UsageError(f"{path} is nested too deep.", "No trajectory is; read another file.") from None
     except ValueError:
         raise UsageError(f"{path} is not JSON.", f"Known are {_known()}.") from None
-
-
-def _sound(data: Any, path: Path, depth: int = 0) -> Any:
-    """The same with text that can be written: half a surrogate pair is replaced. Raises UsageError past DEEPEST."""
-    if isinstance(data, str):
-        return data if data.isascii() else data.encode("utf-8", "replace").decode()
-    if isinstance(data, list | dict) and depth >= DEEPEST:
-        raise _too_deep(path)
-    if isinstance(data, list):
-        return [_sound(each, path, depth + 1) for each in data]
-    if isinstance(data, dict):
-        return {_sound(key, path): _sound(value, path, depth + 1) for key, value in data.items()}
-    return data
-
-
-def _too_deep(path: Path) -> UsageError:
-    return UsageError(f"{path} is nested deeper than {DEEPEST} levels.", "No trajectory is; read another file.")

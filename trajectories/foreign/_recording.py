@@ -33,6 +33,8 @@ PATCH = "patch"
 """Name of the result that holds the diff which the other program gave as its answer."""
 UNPROVEN = 6
 LONGEST_TITLE = 200
+DEEPEST = 100
+"""Levels of a value that is kept."""
 ISSUES = (
     re.compile(r"<(pr_description|issue_description|issue|uploaded_issue)>(?P<issue>.*?)</\1>", re.DOTALL),
     re.compile(r"\nISSUE:\s*\n(?P<issue>.*?)(?:\nINSTRUCTIONS:|\Z)", re.DOTALL),
@@ -131,20 +133,32 @@ def issue_in(task: str, name: str) -> Issue:
 # Values
 
 
+def sound(value: Any, depth: int = 0) -> Any:
+    """The same with text that can be written: half a surrogate pair is replaced. Raises UsageError past DEEPEST."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, list | dict) and depth >= DEEPEST:
+        raise UsageError(f"A value is nested deeper than {DEEPEST} levels.", "The file is no trajectory; read another.")
+    if isinstance(value, list):
+        return [sound(each, depth + 1) for each in value]
+    if isinstance(value, dict):
+        return {sound(key): sound(each, depth + 1) for key, each in value.items()}
+    return value
+
+
 def text(value: Any) -> str:
     """What a message says: a text, or the texts of its parts, with a word for each that is none."""
-    if isinstance(value, str):
-        return value
+    value = sound(value)
     if isinstance(value, list):
-        return "\n".join(_part(each) for each in value)
-    return "" if value is None else json.dumps(value)
+        return "\n".join(map(_part, value))
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
 
 
 def _part(part: Any) -> str:
     if not isinstance(part, dict):
         return text(part)
     said = next((part[key] for key in ("text", "content", "thinking") if isinstance(part.get(key), str)), None)
-    return said if said is not None else f"[{part.get('type', 'something')}]"
+    return said if said is not None else f"[{text(part.get('type', 'something'))}]"
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -182,7 +196,7 @@ def _called(call: Mapping[str, Any]) -> Action:
         read = json.loads(given) if isinstance(given, str) else given
     except (ValueError, RecursionError):
         read = None
-    arguments = read if isinstance(read, dict) else {"unread": text(given)}
+    arguments = sound(read) if isinstance(read, dict) else {"unread": text(given)}
     return Action(text(function.get("name")), arguments, id)
 
 
@@ -195,4 +209,4 @@ def thoughts(message: Mapping[str, Any]) -> str:
 
 def sent(said: Sequence[Any]) -> list[Message]:
     """Messages as a model was sent them, without what a program kept beside them."""
-    return [{key: message[key] for key in SENT if key in message} for message in map(mapping, said)]
+    return [{key: sound(message[key]) for key in SENT if key in message} for message in map(mapping, said)]

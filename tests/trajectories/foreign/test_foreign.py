@@ -71,8 +71,8 @@ def test_the_name_is_the_files(tmp_path: Path) -> None:
         ("{}", "of a kind that we know"),
         ('{"messages": [{"role": "user"}, 3]}', "Entry 2 of the messages is no object"),
         ('{"trajectory": [3], "history": [], "info": {}}', "Entry 1 of the trajectory is no object"),
-        ("[" * 200 + "]" * 200, "nested deeper than 100"),
-        ("[" * 200_000 + "]" * 200_000, "nested deeper than 100"),
+        ('{"messages": [{"role": "assistant", "content": ' + "[" * 200 + "]" * 200 + "}]}", "nested deeper than 100"),
+        ("[" * 200_000 + "]" * 200_000, "nested too deep"),
         ("9" * 10_000, "is not JSON"),
     ],
     ids=["text", "empty", "none", "message", "step", "deep", "deeper", "number"],
@@ -94,10 +94,19 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         foreign.load(written(tmp_path, MINI))
 
 
+def test_too_many_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three bytes of JSON are an object of sixty in memory."""
+    monkeypatch.setattr(foreign, "MOST_VALUES", 100)
+    with pytest.raises(UsageError, match="holds more than 100 values"):
+        foreign.load(written(tmp_path, [[] for _ in range(100)]))
+
+
 def test_half_a_character(tmp_path: Path) -> None:
     """What cannot be written anywhere is replaced on reading."""
-    material = foreign.load(written(tmp_path, '{"messages": [{"role": "assistant", "content": "a\\ud800"}]}'))
-    assert material.trajectory.replies["main", 1].text == "a?"
+    call = '{"function": {"name": "bash\\ud800", "arguments": "{\\"b\\": \\"c\\\\ud800\\"}"}}'
+    said = '{"messages": [{"role": "assistant", "content": "a\\ud800", "tool_calls": [' + call + "]}]}"
+    reply = foreign.load(written(tmp_path, said)).trajectory.replies["main", 1]
+    assert (reply.text, reply.actions[0].tool, reply.actions[0].arguments) == ("a?", "bash?", {"b": "c?"})
 
 
 def test_what_a_user_means(tmp_path: Path) -> None:
