@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.best import REFUSED
+from agent.consent import REFUSED
 from agent.moves.opening import likely_sources
 from agent.scope import Scope
 from agent.task import Task, describe

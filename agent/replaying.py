@@ -28,7 +28,7 @@ from agent.solve import MAKE_ROOM, VERSION, new_folder
 from agent.standing import FIRST, MAIN, tree_at
 from agent.task import EFFECTS
 from agent.traits import is_by_hand
-from trajectories.errors import Cancelled, UsageError, WorkspaceError
+from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import encode, write_durably
 from trajectories.material import Material
 from trajectories.parting import PARTED, REPLAY, compared
@@ -140,10 +140,12 @@ class Replaying:
                 yield from self._take(number, record)
                 if self.parted and self._stops:
                     break
-        except Cancelled:
-            self._end("interrupted", Cancelled.code)
+        except SweAgentError as error:
+            kind = "interrupted" if isinstance(error, Cancelled) else "error"
+            self._end(Exit(kind, error.code, message=error.message, fix=error.fix), whole=False)
             raise
-        self._end(PARTED if self.parted else SAME, int(self.parted))
+        kind = PARTED if self.parted else SAME
+        self._end(Exit(kind, int(self.parted)), whole=not (self.parted and self._stops))
 
     def close(self) -> None:
         try:
@@ -279,7 +281,7 @@ class Replaying:
         steps = [record for record in self.engine.trajectory.of_turn if isinstance(record, Step) and is_proof(record)]
         return verdict_of(steps[-1]) if steps else Verdict()
 
-    def _end(self, kind: str, code: int) -> None:
-        whole = kind != "interrupted" and not (self.parted and self._stops)
+    def _end(self, exit: Exit, whole: bool) -> None:
         tree = self._last.tree if self._last and whole else self._trees[MAIN]
-        self.engine.journal.append(Exit(kind, code, tree, self._verdict(), seconds=self.engine.seconds))
+        seconds = self.engine.seconds
+        self.engine.journal.append(replace(exit, tree=tree, verdict=self._verdict(), seconds=seconds, at=time.time()))

@@ -141,7 +141,7 @@ def _style(line: str) -> str:
 
 def _parting(left: Material, right: Material, json: bool, plain: bool) -> None:
     from agent.console import Console
-    from agent.run.replay import as_json, in_words, safe
+    from agent.parted import as_json, in_words, safe
     from trajectories.parting import parting
 
     found = parting(left.trajectory, right.trajectory)

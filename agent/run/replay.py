@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,11 +12,6 @@ if TYPE_CHECKING:
     from agent.console import Console
     from agent.replaying import Replaying
     from trajectories.material import Material
-    from trajectories.parting import Difference, Parting
-
-SHOWN = 20
-"""Differences that a terminal shows, and of each side so many characters."""
-WIDTH = 300
 
 
 def command(
@@ -59,7 +53,7 @@ def command(
             _watch(replaying, console)
         finally:
             replaying.close()
-    return _tell(replaying, material, console, stop_at_first)
+    return _tell(replaying, material, console)
 
 
 def _watch(replaying: Replaying, console: Console) -> None:
@@ -70,8 +64,9 @@ def _watch(replaying: Replaying, console: Console) -> None:
             console.step(step)
 
 
-def _tell(replaying: Replaying, material: Material, console: Console, stopped: bool) -> int:
+def _tell(replaying: Replaying, material: Material, console: Console) -> int:
     """What came of it, for a program or a person; the exit code."""
+    from agent.parted import as_json, in_words, safe
     from trajectories.parting import PARTED, parting
 
     engine = replaying.engine
@@ -90,50 +85,3 @@ def _tell(replaying: Replaying, material: Material, console: Console, stopped: b
         console.out.print(f"[dim]{safe(note)}[/]", soft_wrap=True)
     console.out.print(f"[dim]The replay is the run {engine.run.id}, and cost nothing.[/]", soft_wrap=True)
     return code
-
-
-def as_json(found: Parting) -> dict[str, Any]:
-    """Where two runs part, as programs and reports read it."""
-    told = asdict(found)
-    return {name: told[name] for name in ("same", "first", "differences", "texts")}
-
-
-def in_words(found: Parting, sides: tuple[str, str]) -> list[str]:
-    """The same for a terminal, in Rich's markup."""
-    steps = "1 step" if found.same == 1 else f"{found.same} steps"
-    if found.first is None:
-        lines = [f"[bold green]The same:[/] {steps}."]
-    else:
-        lines = [f"[bold yellow]They part at {found.first.id}[/] ({found.first.what}); {steps} alike."]
-    for title, differences in (("", found.differences), ("Only text differs:", found.texts)):
-        if differences and title:
-            lines.append(title)
-        for each in differences[:SHOWN]:
-            lines.append(f"[cyan]{safe(each.id)}[/] {each.what}")
-            both = (sides[0], each.left, each.right), (sides[1], each.right, each.left)
-            lines += [f"  [dim]{safe(side)}[/] {safe(_line(each, words, other))}" for side, words, other in both]
-        if len(differences) > SHOWN:
-            lines.append(f"… and {len(differences) - SHOWN} more; --json has all.")
-    return lines
-
-
-def _line(each: Difference, words: str, other: str) -> str:
-    """The first line that the other side does not have there; what was judged, with the first such line of the text."""
-    if each.what == "tree":
-        return words[:10]
-    mine, theirs = words.split("\n"), other.split("\n")
-    judged: list[str] = []
-    if each.what in ("ok", "exit"):
-        judged, _ = [mine.pop(0)], theirs.pop(0)
-    said = next((line for at, line in enumerate(mine) if [line] != theirs[at : at + 1]), "")
-    line = ": ".join([*judged, *([said] if said or not judged else [])]) or "(nothing there)"
-    return line if len(line) <= WIDTH else f"{line[:WIDTH]}…"
-
-
-def safe(text: str) -> str:
-    """Somebody's text as Rich's markup."""
-    from rich.markup import escape
-
-    from aci.view import clean
-
-    return escape(clean(text))

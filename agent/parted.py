@@ -1,0 +1,59 @@
+"""Where two runs part, for a program and for a person."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.markup import escape
+
+from aci.view import clean
+from trajectories.parting import Difference, Parting
+
+SHOWN = 20
+"""Differences that a terminal shows."""
+WIDTH = 300
+"""Characters of each side."""
+
+
+def as_json(found: Parting) -> dict[str, Any]:
+    """Where two runs part, as programs and reports read it."""
+    told = asdict(found)
+    return {name: told[name] for name in ("same", "first", "differences", "texts")}
+
+
+def in_words(found: Parting, sides: tuple[str, str]) -> list[str]:
+    """The same for a terminal, in Rich's markup."""
+    steps = "1 step" if found.same == 1 else f"{found.same} steps"
+    if found.first is None:
+        lines = [f"[bold green]The same:[/] {steps}."]
+    else:
+        lines = [f"[bold yellow]They part at {found.first.id}[/] ({found.first.what}); {steps} alike."]
+    for title, differences in (("", found.differences), ("Only text differs:", found.texts)):
+        if differences and title:
+            lines.append(title)
+        for each in differences[:SHOWN]:
+            lines.append(f"[cyan]{safe(each.id)}[/] {each.what}")
+            both = (sides[0], each.left, each.right), (sides[1], each.right, each.left)
+            lines += [f"  [dim]{safe(side)}[/] {safe(_line(each, words, other))}" for side, words, other in both]
+        if len(differences) > SHOWN:
+            lines.append(f"… and {len(differences) - SHOWN} more; --json has all.")
+    return lines
+
+
+def _line(each: Difference, words: str, other: str) -> str:
+    """The first line that the other side does not have there; what was judged, with the first such line of the text."""
+    if each.what == "tree":
+        return words[:10]
+    mine, theirs = words.split("\n"), other.split("\n")
+    judged: list[str] = []
+    if each.what in ("ok", "exit"):
+        judged, _ = [mine.pop(0)], theirs.pop(0)
+    said = next((line for at, line in enumerate(mine) if [line] != theirs[at : at + 1]), "")
+    line = ": ".join([*judged, *([said] if said or not judged else [])]) or "(nothing there)"
+    return line if len(line) <= WIDTH else f"{line[:WIDTH]}…"
+
+
+def safe(text: str) -> str:
+    """Somebody's text as Rich's markup."""
+    return escape(clean(text))
