@@ -81,7 +81,6 @@ def _list(bank: Bank, search: str, json: bool, plain: bool) -> None:
     if json:
         _print_json({"folder": str(bank.folder), "entries": [_as_json(entry) for entry in found], "trouble": trouble})
         return
-    from rich.markup import escape
     from rich.table import Table
 
     from aci.view import clean
@@ -91,7 +90,7 @@ def _list(bank: Bank, search: str, json: bool, plain: bool) -> None:
     for entry in found:
         place = entry.places[0] if entry.places else ""
         cells = (entry.id, entry.issue[:LONGEST_ISSUE], entry.ended, place[-LONGEST_PLACE:], _waits(entry))
-        table.add_row(*(escape(clean(" ".join(cell.split()))) for cell in cells))
+        table.add_row(*(clean(" ".join(cell.split())) for cell in cells))
     none = "Nothing is alike." if words else "Nothing was learned here yet; `swe-agent fix` does."
     console(plain).print(table if found else none)
     for line in trouble:
