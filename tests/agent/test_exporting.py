@@ -1,0 +1,161 @@
+"""`export`: which formats there are, what they may be asked, what is never in a file, and how it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.exporting import ending, formats, to_file, written
+from agent.material import of_run
+from agent.run.export import command
+from tests.agent.conftest import act, line
+from tests.agent.talking import finished
+from tests.trajectories.exports.made_up import SOURCE, Made
+from trajectories.errors import RunBroken, UsageError
+from trajectories.exports.predictions import instance_of
+from trajectories.material import Material
+from trajectories.records import Action, Issue, Patch
+
+SINGLE = ("atif", "markdown", "swe-agent")
+KEY = "sesame-opens-the-door-7"
+
+
+@pytest.fixture(scope="module")
+def run() -> Material:
+    made = Made()
+    made.say("Mend it.")
+    made.ask("It is in calc.py.", [Action("shell", {"command": "cat calc.py"})], ["return a - b"])
+    made.end()
+    return made.material()
+
+
+def test_every_format_says_what_it_is_and_how_its_file_is_called() -> None:
+    assert {*SINGLE, "chat", "predictions"} <= formats().keys()
+    assert all(what and "\n" not in what for what in formats().values())
+    assert [ending(name) for name in ("atif", "swe_agent", "markdown", "chat")] == ["json", "traj", "md", "jsonl"]
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_format_of_one_run_takes_one(name: str, run: Material) -> None:
+    assert "".join(written([run], name))
+    with pytest.raises(UsageError, match=f"{name} tells of one run, and 2 are given."):
+        written([run, run], name)
+
+
+def test_a_format_that_there_is_not(run: Material) -> None:
+    with pytest.raises(UsageError) as error:
+        written([run], "parquet")
+    assert "swe-agent" in error.value.fix
+
+
+@pytest.mark.parametrize("name", [*SINGLE, "chat", "predictions"])
+def test_no_secret_is_in_what_is_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOOR_API_KEY", KEY)
+    made = Made(issue=Issue(f"Open with {KEY}", KEY), system=f"The key is {KEY}.")
+    made.say(f"Use {KEY}.")
+    made.ask(KEY, [Action("shell", {"command": f"echo {KEY}", KEY: [KEY]})], [f"{KEY}\n"], reasoning=KEY)
+    made.note("phase", KEY)
+    made.turn(KEY, system=KEY)
+    made.ask("Done.", ())
+    made.patch = Patch(SOURCE.replace("a + b", KEY), SOURCE.replace("a + b", KEY))
+    text = "".join(written([made.material()], name, secrets=["another-secret-of-a-model"]))
+    assert KEY not in text
+    assert "[masked]" in text
+
+
+def test_predictions_have_the_source_alone_and_an_instance_once() -> None:
+    issue = Issue("add() subtracts", url="https://github.com/octo/calc/issues/7")
+    runs = [Made(issue=issue), Made("octo__calc-8", issue), Made("octo__calc-9.2", issue), Made("mine", Issue("x"))]
+    runs[0].ask(model="some/model")
+    rows = [json.loads(row) for row in written([made.material() for made in runs], "predictions")]
+    assert [row["instance_id"] for row in rows] == ["octo__calc-7", "octo__calc-8", "octo__calc-9", "mine"]
+    assert [row["model_name_or_path"] for row in rows] == ["some/model", "react", "react", "react"]
+    assert {row["model_patch"] for row in rows} == {SOURCE}
+    with pytest.raises(UsageError, match=r"octo__calc-8\.2 are both of octo__calc-8"):
+        list(written([Made(name).material() for name in ("octo__calc-8", "octo__calc-8.2")], "predictions"))
+    assert instance_of(Made("20260101-120000-abcdef").material()) == "20260101-120000-abcdef"
+
+
+def test_predictions_are_read_by_the_harness(run: Material, tmp_path: Path) -> None:
+    utils = pytest.importorskip("swebench.harness.utils", reason="the package swebench is not installed")
+    to_file(written([run], "predictions"), tmp_path / "preds.jsonl")
+    (read,) = utils.get_predictions_from_file(str(tmp_path / "preds.jsonl"), "", "")
+    assert read["model_patch"] == SOURCE
+
+
+def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    target.write_text("before")
+
+    def breaks() -> Iterator[str]:
+        yield "half"
+        raise RunBroken("The trees are gone.")
+
+    with pytest.raises(RunBroken):
+        to_file(breaks(), target)
+    assert target.read_text() == "before"
+    with pytest.raises(UsageError, match="cannot be written: No such file"):
+        to_file(iter("x"), tmp_path / "no" / "such")
+    to_file(iter(["a", "\ud800b"]), target)
+    assert target.read_text() == "a?b"
+    assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+@pytest.fixture(scope="module")
+def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from aci.repository import Repository
+    from agent.settings import Settings
+    from agent.solve import begin, reopen
+    from tests.conftest import git
+
+    folder = tmp_path_factory.mktemp("exporting")
+    (folder / "repo").mkdir()
+    (folder / "repo" / "calc.py").write_text("def add(a, b):\n    return a - b\n")
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+        git(folder / "repo", *words)
+    mend, test = (
+        act("edit", path=path, old=old, new=new)
+        for path, old, new in [("calc.py", "a - b", "a + b"), ("test_calc.py", "", "def test_add():\n    assert 1\n")]
+    )
+    script = folder / "script.jsonl"
+    script.write_text(json.dumps(line("Mend.", mend, test, act("submit"))) + "\n")
+    settings = Settings(model=f"scripted:{script}", workspace="local", state=folder / "state", strategy="react")
+    directory = begin(Issue("add() subtracts"), Repository.open(folder / "repo"), settings)
+    engine = reopen(directory, settings.state)
+    finished(engine)
+    engine.close()
+    return directory
+
+
+def test_a_run_on_disk_is_told_in_every_form(on_disk: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture) -> None:
+    for name in (*SINGLE, "chat", "predictions"):
+        assert command([str(on_disk)], name) == 0
+        text = capfdbinary.readouterr().out.decode()
+        assert command([str(on_disk)], name, tmp_path / "out") == 0
+        assert (tmp_path / "out").read_text() == text
+        assert f"Written to {tmp_path / 'out'}." in capfdbinary.readouterr().err.decode()
+        assert ("test_calc.py" in text) == (name != "predictions")
+        assert "a + b" in text
+
+
+def test_a_run_without_its_trees_says_so(on_disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_bytes((on_disk / "journal.jsonl").read_bytes())
+    with pytest.raises(RunBroken, match="The trees of the run are not there"):
+        written([of_run(tmp_path)], "predictions")
+    assert "".join(written([of_run(tmp_path)], "chat"))
+
+
+def test_who_stops_reading_gets_no_traceback(on_disk: Path) -> None:
+    program = f"import sys; sys.path.insert(0, {str(Path.cwd())!r}); from swe_agent import main; main()"
+    export = [sys.executable, "-c", program, "export", str(on_disk), "--format", "markdown"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(export, stdout=writer, stderr=subprocess.PIPE, check=False, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
