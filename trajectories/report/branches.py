@@ -56,7 +56,7 @@ def structure(trajectory: Trajectory) -> Structure:
         if isinstance(record, Turn):
             present.clear()
         name = _branch_of(record)
-        if not name:
+        if name is None:
             continue
         branch = found.branches.get(name) or _begun(found, name)
         if isinstance(record, Note):
@@ -75,15 +75,16 @@ def structure(trajectory: Trajectory) -> Structure:
     return found
 
 
-def _branch_of(record: Record) -> str:
-    return str(getattr(record, "branch", ""))
+def _branch_of(record: Record) -> str | None:
+    name: str | None = getattr(record, "branch", None)
+    return name
 
 
 def _begun(found: Structure, name: str) -> Branch:
     parent = name.rpartition("/")[0]
     while parent and parent not in found.branches:
         parent = parent.rpartition("/")[0]
-    above = found.branches.get(parent)
+    above = found.branches.get(parent) if parent else None
     begin = (above.steps[-1] if above.steps else above.begin) if above else None
     found.branches[name] = Branch(name, parent, begin)
     return found.branches[name]
