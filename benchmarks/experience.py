@@ -4,7 +4,8 @@
 
 For each bug in turn, places are located in the repository as it then is, the bank is asked as a run would ask it, and
 the bug's fix becomes an entry as if a run had proven it. Found is what an entry of the same family is. Beside the bank
-stand the three newest entries, and each part of the bank's likeness alone. No model has a part in it.
+stand its likest three however little they are like, each part of its likeness alone, and the three newest. No model
+has a part in it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from aci.graph.blobs import TreeBlobs
 from aci.locating import Before, located
 from agent.learning import asked, learned
 from benchmarks._planted import BUGS, FILES, Bug
-from trajectories.experience import Bank, Entry, Question
+from trajectories.experience import Bank, Entry, Question, found_in
 from trajectories.plumbing import QUIET, decode, environment, git
 from trajectories.records import Base, Exit, Issue, Run, Turn, Verdict
 from trajectories.trajectory import Trajectory
@@ -31,14 +32,16 @@ Way = Callable[[Bank, Question], list[Entry]]
 TOP = 3
 
 
-def found(bank: Bank, question: Question) -> list[Entry]:
-    return [one.entry for one in bank.find(question, TOP)]
+def ranked(bank: Bank, question: Question) -> list[Entry]:
+    """The likest three, however little."""
+    return [one.entry for one in found_in(bank.entries(), question, TOP, 0.001)]
 
 
 WAYS: dict[str, Way] = {
-    "bank": found,
-    "words alone": lambda bank, q: found(bank, Question(q.words, issue=q.issue)),
-    "places alone": lambda bank, q: found(bank, Question(places=q.places, issue=q.issue)),
+    "bank": lambda bank, q: [one.entry for one in bank.find(q, TOP)],
+    "always three": ranked,
+    "words alone": lambda bank, q: ranked(bank, Question(q.words)),
+    "places alone": lambda bank, q: ranked(bank, Question(places=q.places)),
     "newest three": lambda bank, _: bank.entries()[:TOP],
 }
 

@@ -171,8 +171,8 @@ def is_open(entry: Entry, question: Question) -> bool:
     return entry.accepted and not later and not (same and entry.outcome == "worked")
 
 
-def found_in(entries: Sequence[Entry], question: Question, most: int = 3) -> list[Found]:
-    """The likest of these entries. Words are weighed by how few entries have them."""
+def found_in(entries: Sequence[Entry], question: Question, most: int = 3, least: float = LEAST) -> list[Found]:
+    """The likest of these entries, from a score of `least` on. Words are weighed by how few entries have them."""
     have = Counter(word for entry in entries for word in set(entry.words))
     rare = {word: math.log(1 + len(entries) / count) for word, count in have.items()}
     unknown = math.log(1 + len(entries))
@@ -180,7 +180,7 @@ def found_in(entries: Sequence[Entry], question: Question, most: int = 3) -> lis
     length = math.sqrt(sum(weight * weight for weight in asked.values()))
     found = [_compared(entry, question, asked, length, rare) for entry in entries]
     likest = sorted(found, key=lambda one: (-one.score, -one.entry.at, one.entry.id))
-    return [one for one in likest[:most] if one.score >= LEAST]
+    return [one for one in likest[:most] if one.score >= least]
 
 
 def _compared(
