@@ -16,7 +16,7 @@ from agent.ledger import Ledger
 from trajectories.errors import NewerRun, RunBroken
 from trajectories.journal import Lines
 from trajectories.parting import REPLAY
-from trajectories.records import Exit, Hold, Note, Run, Settle, Turn
+from trajectories.records import Exit, Hold, Note, Run, Settle, Step, Turn
 
 KIND = re.compile(rb'"type":"(\w+)"}\n$')
 LONG = frozenset({b"step", b"reply", b"once"})
@@ -135,6 +135,8 @@ def _read(journal: Path, line: Line) -> None:
     with journal.open("rb") as file:
         for record in Lines(journal).records(file, is_long):
             match record:
+                case Step():  # of a line that somebody wrote anew
+                    line.steps += 1
                 case Hold():
                     holds.append(record)
                 case Settle():

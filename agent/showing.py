@@ -75,7 +75,9 @@ class Showing:
             parts = (steps, f"from {row['from']}" if row["from"] else "", paid, row["ended"])
             self._line(f"{_name(row):<{widest}} {'  '.join(map(_flat, filter(None, parts)))}", "magenta")
             for score in row["scores"]:
-                self._line(f"{'':<{widest}}   {_flat(score['kind'])}: {_flat(score['text'])}", "dim")
+                more = _data(score["data"])
+                told_of = f"{_flat(score['kind'])}: {_flat(score['text'])}{f' ({_flat(more)})' if more else ''}"
+                self._out.line(f"{'':<{widest}}   {told_of}", "dim")
 
     def record(self, record: Record) -> None:
         match record:

@@ -21,7 +21,14 @@ from trajectories.records import Note, Observation, Once, Record, Reply, Step
 MANY_PACKS, MANY_LOOSE = 8, 64
 """More of them are made one pack: each git command opens them all."""
 ADDRESS = re.compile(r"\bout:(\d{1,12})\b")
-HALF_DONE = ("out/.*.new", ".*.new", "trees.git/new-*", "trees.git/objects/pack/tmp_*", "trees.git/objects/??/tmp_*")
+HALF_DONE = (
+    "out/.*.new",
+    ".*.new",
+    "trees.git/new-*",
+    "trees.git/objects/pack/tmp_*",
+    "trees.git/objects/pack/.tmp-*",
+    "trees.git/objects/??/tmp_*",
+)
 """What is renamed once it is whole, or removed at its end."""
 
 

@@ -96,7 +96,8 @@ def _table(found: list[Line], width: int | None) -> list[str]:
 def _row(line: Line) -> tuple[str, str, str, str, str]:
     cost = "?" if line.dollars is None else f"{line.dollars:.4f}"
     state = WORDS.get(line.state, _flat(line.state))
-    return _flat(line.run), state, cost, str(line.steps), _flat(line.issue)
+    origin = f" (from {_flat(line.origin)})" if line.origin else ""
+    return _flat(line.run), state, cost, str(line.steps), f"{_flat(line.issue)}{origin}"
 
 
 def _flat(text: str) -> str:

@@ -14,7 +14,7 @@ from trajectories.journal import Journal, locked, read
 from trajectories.plumbing import OWN, environment, git
 from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step
 from trajectories.tidying import MANY_PACKS, Weight, outputs_named
-from trajectories.trees import EMPTY_TREE, Trees
+from trajectories.trees import EMPTY_TREE, PACKS_PER_INDEX, Trees
 
 DAY = 86_400.0
 
@@ -130,7 +130,8 @@ def objects(folder):
 
 def test_trees_become_one_pack_and_none_is_lost(state):  # noqa: F811
     folder = write(state, "one", Exit("verified", 0))
-    every = scattered(folder)
+    every = scattered(folder, PACKS_PER_INDEX + 2)
+    assert (folder / "trees.git" / "objects" / "pack" / "multi-pack-index").exists()
     before = objects(folder)
     found = collect(state / "runs", Going())
     packs = list((folder / "trees.git" / "objects" / "pack").glob("*.pack"))
@@ -139,6 +140,7 @@ def test_trees_become_one_pack_and_none_is_lost(state):  # noqa: F811
     with Trees(folder / "trees.git") as trees:
         assert [trees.read(tree, f"f{number}") for number, tree in enumerate(every)] == [b"x"] * len(every)
         assert trees.write({"b": b"more"}, every[-1]), "it can be written to as before"
+    git("fsck", "--full", env=environment({**OWN, "GIT_DIR": str(folder / "trees.git")}))
     assert found.tidied[0].bytes > 0
 
 

@@ -66,6 +66,14 @@ def test_a_line_tells_what_a_run_came_to(state):
     }  # fmt: skip
 
 
+def test_a_journal_that_was_formatted_anew_reads_the_same(state):
+    folder = write(state, "one", *asked(1, 1.0, 0.25), step(1), Exit("verified", 0))
+    before = line_of(folder)
+    lines = (folder / "journal.jsonl").read_text().splitlines()
+    (folder / "journal.jsonl").write_text("".join(json.dumps(json.loads(each)) + "\n" for each in lines))
+    assert line_of(folder) == before
+
+
 def test_a_request_without_price_leaves_the_sum_unknown(state):
     assert line_of(write(state, "one", *asked(1, None, None))).dollars is None
 

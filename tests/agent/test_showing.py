@@ -145,7 +145,7 @@ def test_branches_scores_and_turns_are_told(user, capsys):
         ["main", "1", "step"],
         ["main/try-1", "1", "step", "from", "main#1"],
         ["main/try-2", "1", "step", "from", "main#1", "verified"],
-        ["score:", "half", "as", "fast"],
+        ["score:", "half", "as", "fast", "(ratio", "0.5)"],
     ]
     assert "main/try-2 score: half as fast (ratio 0.5)" in told
     assert "Ended: done." in " ".join(told)
