@@ -52,7 +52,7 @@ function lane({ one, index, xs, forks }) {
   if (xs.length) line(from, 10, xs[xs.length - 1], 10, `trunk ${name}`);
   const apart = Math.ceil(xs.length / 200);
   for (const x of xs.filter((_, number) => number % apart === 0)) line(x, 10, x, 10, `dot ${name}`);
-  if (xs.length) line(xs[xs.length - 1], 10, xs[xs.length - 1], 10, `dot end ${one.ended ? colour(one.ended) : name}`);
+  if (xs.length) line(xs[xs.length - 1], 10, xs[xs.length - 1], 10, `dot end ${one.ended && colour(one.ended) !== "plain" ? colour(one.ended) : name}`);
   return picture;
 }
 
@@ -63,7 +63,7 @@ function laned(at, row) {
   steps.addEventListener("click", () => only(one.name));
   const from = one.from ? make("small", "soft", "from ", link(at, one.from)) : null;
   const facts = make("span", "figures", steps, typeof one.dollars === "number" ? make("span", "", money(one.dollars)) : null);
-  if (one.ended) facts.append(make("b", colour(one.ended), one.ended));
+  if (one.ended) facts.append(make("b", colour(one.ended), one.ended.replace(/_/g, " ")));
   return make("li", "", make("span", `name branch${index % MOST_COLOURS}`, one.name, from), lane(row), facts);
 }
 

@@ -1,11 +1,11 @@
 // What stands above: the issue, how the run ended, what it came to.
 
-const GOOD = ["verified", "faster"], BAD = ["error", "infrastructure", "interrupted"];
-const colour = (kind) => (GOOD.includes(kind) ? "good" : BAD.includes(kind) ? "bad" : "fair");
+const COLOURED = { verified: "good", faster: "good", replayed: "good", error: "bad", infrastructure: "bad", answered: "plain", done: "plain", undone: "plain" };
+const colour = (kind) => (Object.hasOwn(COLOURED, kind) ? COLOURED[kind] : "fair");
 
 function outcome(run) {
   const kind = (run.ended && run.ended.kind) || "";
-  return kind ? make("b", `outcome ${colour(kind)}`, kind) : make("b", "outcome soft", "not ended");
+  return kind ? make("b", `outcome ${colour(kind)}`, kind.replace(/_/g, " ")) : make("b", "outcome soft", "not ended");
 }
 
 function based(base) {

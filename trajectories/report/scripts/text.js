@@ -63,15 +63,23 @@ const prose = (text) => make("div", "prose", ...set(text));
 const LONG = 480;
 
 function cutAt(text) {
-  const cut = [text.lastIndexOf("\n", LONG), text.lastIndexOf(" ", LONG)].find((at) => at > LONG / 2) || LONG;
+  return [text.lastIndexOf("\n", LONG) + 1, text.lastIndexOf(" ", LONG)].find((at) => at > LONG / 2) || LONG;
+}
+
+// What follows a cut, which may have gone through a fence.
+function following(text, cut) {
   const fences = [...text.slice(0, cut).matchAll(/^ *(```|~~~)/gm)];
-  return fences.length % 2 ? fences[fences.length - 1].index : cut;
+  const rest = text.slice(cut);
+  if (fences.length % 2 === 0) return prose(rest);
+  const end = new RegExp(`^ *${fences[fences.length - 1][1]}[^\\n]*(?:\\n|$)`, "m").exec(rest);
+  const inside = end ? end.index + end[0].length : rest.length;
+  return make("div", "prose", make("code", "fence", rest.slice(0, inside)), ...set(rest.slice(inside)));
 }
 
 function long(text) {
-  const cut = text.length < LONG * 1.4 ? 0 : cutAt(text);
-  if (!cut) return shown(text, prose);
-  const box = fold("long", set(text.slice(0, cut)), () => prose(text.slice(cut)));
+  if (text.length < LONG * 1.4) return shown(text, prose);
+  const cut = cutAt(text);
+  const box = fold("long", set(text.slice(0, cut)), () => following(text, cut));
   leaf(text, () => {
     unfold(box);
     return box;
