@@ -9,88 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.trajectories.exports.making import BASE, OPENING, PATCHED, SYSTEM, TOOLS, Making
 from trajectories.errors import UsageError
 from trajectories.exports import dpo, rloo, sft
 from trajectories.material import Material, Message
-from trajectories.records import (
-    Action,
-    Base,
-    Exit,
-    Issue,
-    Note,
-    Observation,
-    Once,
-    Record,
-    Reply,
-    Run,
-    Spent,
-    Step,
-    Turn,
-    Usage,
-    Verdict,
-)
-from trajectories.trajectory import Trajectory
-
-BASE, PATCHED = "b" * 40, "d" * 40
-SYSTEM, OPENING = {"role": "system", "content": "You mend."}, {"role": "user", "content": "Add is wrong."}
-TOOLS = ({"type": "function", "function": {"name": "shell", "parameters": {"type": "object"}}},)
-
-
-class Making:
-    """A run in the making, with what was sent beside it."""
-
-    def __init__(self, name: str, issue: str = "Add is wrong.", **of: Any) -> None:
-        prompts = {"coder": of.pop("prompt", "You mend.")}
-        run = Run(name, Issue(issue), "r", Base("c", BASE), prompts=prompts, tools=of.pop("tools", TOOLS), **of)
-        self.records: list[Record] = [run, Turn(issue, "test-then-patch")]
-        self.name = name
-        self.talks: dict[str, list[Message]] = {}
-        self.requests: dict[str, list[list[Message]]] = {}
-        self.steps = 0
-
-    def asks(self, said: str, *commands: str, tokens: int = 100, branch: str = "main", error: str = "") -> Making:
-        """One reply, its calls and what they answered."""
-        talk = self.talks.setdefault(branch, [SYSTEM, OPENING])
-        sent = self.requests.setdefault(branch, [])
-        sent.append(list(talk))
-        ask = len(sent)
-        actions = tuple(Action("shell", {"command": command}, f"{ask}.{command}", error) for command in commands)
-        calls = [
-            {"id": a.id, "type": "function", "function": {"name": a.tool, "arguments": json.dumps(a.arguments)}}
-            for a in actions
-        ]
-        talk.append({"role": "assistant", "content": said} | ({"tool_calls": calls} if calls else {}))
-        talk += [{"role": "tool", "tool_call_id": a.id, "content": f"did {a.arguments['command']}"} for a in actions]
-        seen = tuple(Observation(f"did {command}") for command in commands)
-        self.steps += 1
-        usage = Usage(tokens, 0)
-        self.records += [
-            Reply(said, actions, usage=usage, branch=branch, ask=ask),
-            Step(branch, ask, "", "coder", PATCHED, ask, actions, seen),
-        ]
-        return self
-
-    def folds(self, branch: str = "main") -> Making:
-        """From here on the first output is told in short."""
-        talk = self.talks[branch]
-        at = next(at for at, message in enumerate(talk) if message["role"] == "tool")
-        talk[at] = {**talk[at], "content": "[folded]"}
-        return self
-
-    def adds(self, *records: Record) -> Making:
-        self.records += records
-        return self
-
-    def ends(self, kind: str = "verified", tree: str = PATCHED) -> Material:
-        proven = kind in ("verified", "faster")
-        verdict = Verdict("verified" if kind == "verified" else "faster") if proven else Verdict()
-        return self.adds(Exit(kind, 0 if proven else 1, tree, verdict)).open()
-
-    def open(self) -> Material:
-        def requests(branch: str) -> Iterator[Sequence[Message]]:
-            return iter(self.requests.get(branch, ()))
-
-        return Material(self.name, Trajectory(self.records), Spent(None, 0, 0, 0, 0), requests=requests)
+from trajectories.records import Note, Once, Turn, Verdict
 
 
 def rows(export: Callable[[Sequence[Material]], Iterator[str]], *runs: Material) -> list[dict[str, Any]]:

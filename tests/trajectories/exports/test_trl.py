@@ -1,0 +1,116 @@
+"""Training sets in the hands of who reads them: `datasets` and TRL's trainers, where these are installed.
+
+pip install trl; python -m pytest --no-cov tests/trajectories/exports/test_trl.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.trajectories.exports.making import BASE, Making
+from trajectories.exports import dpo, rloo, sft
+from trajectories.material import Material
+
+os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")  # which they read when they are imported
+datasets = pytest.importorskip("datasets", reason="training sets are read by `datasets`, which is not installed")
+trl = pytest.importorskip("trl", reason="training sets are read by TRL, which is not installed")
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+SETS = {"sft": sft.export, "dpo": dpo.export, "rloo": rloo.export}
+TEMPLATES = ("qwen3", "qwen2_5", "qwen3_5_think", "glm4moe", "gptoss")
+
+
+def runs() -> Sequence[Material]:
+    """Calls with arguments of several kinds, replies without any, a conversation that was folded."""
+    good = Making("good").asks("One.", "a").asks("Two.", "b").folds().asks("Three.", tokens=50).ends()
+    slow = Making("slow").asks("Long.", "c", "d", tokens=9000).asks("").ends()
+    bad = Making("bad").asks("No.").ends("not_found", BASE)
+    return good, slow, bad
+
+
+@pytest.fixture(params=SETS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def loaded(name: str, folder: Path) -> tuple[Any, list[dict[str, Any]]]:
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(SETS[name](runs())))
+    table = datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=str(folder / "cache"))
+    return table, [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def without_nothing(value: Any) -> Any:
+    """A table has every column in every row; what is not there is None."""
+    if isinstance(value, dict):
+        return {key: without_nothing(each) for key, each in value.items() if each is not None}
+    return [without_nothing(each) for each in value] if isinstance(value, list) else value
+
+
+def tokenizer(template: str) -> Any:
+    """One of bytes, with a chat template of a model that TRL knows."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bytewise = Tokenizer(models.BPE())
+    bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytewise.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    bytewise.train_from_iterator(["x"], trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=special))
+    made = PreTrainedTokenizerFast(tokenizer_object=bytewise, eos_token=special[2], pad_token=special[0])
+    made.chat_template = (Path(trl.__file__).parent / "chat_templates" / f"{template}.jinja").read_text()
+    return made
+
+
+def model(folder: Path, words: Any) -> str:
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
+    Qwen2ForCausalLM(Qwen2Config(vocab_size=len(words), **small, **heads)).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return str(folder)
+
+
+def test_what_was_written_is_what_is_read(name: str, tmp_path: Path) -> None:
+    table, written = loaded(name, tmp_path)
+    assert without_nothing(list(table)) == written
+    assert all(trl.is_conversational(row) for row in table)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_chat_templates_take_it(name: str, template: str, tmp_path: Path) -> None:
+    from trl.data_utils import maybe_apply_chat_template
+
+    words = tokenizer(template)
+    for row in loaded(name, tmp_path)[0]:
+        said = {part: row[part] for part in ("prompt", "completion", "chosen", "rejected") if part in row}
+        told = maybe_apply_chat_template(said, words, tools=json.loads(row["tools"]))
+        assert "Add is wrong." in told["prompt"]
+        assert "shell" in told["prompt"], "the tools are told of"
+        assert "null" not in "".join(told.values()), "no argument was made up"
+
+
+def trained(trainer: Any, config: Any, name: str, folder: Path) -> float:
+    words = tokenizer("qwen3_training")
+    table, _ = loaded(name, folder)
+    plain = {"output_dir": str(folder / "out"), "report_to": [], "use_cpu": True, "save_strategy": "no", "bf16": False}
+    args = config(max_steps=1, per_device_train_batch_size=2, max_length=2048, **plain)
+    made = trainer(model=model(folder / "model", words), args=args, train_dataset=table, processing_class=words)
+    return float(made.train().training_loss)
+
+
+def test_it_is_trained_on(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    datasets.disable_progress_bars()
+    assert trained(trl.SFTTrainer, trl.SFTConfig, "sft", tmp_path / "sft") > 0
+    assert trained(trl.DPOTrainer, trl.DPOConfig, "dpo", tmp_path / "dpo") > 0
