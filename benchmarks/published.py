@@ -1,0 +1,55 @@
+"""Published trajectories of SWE-agent's and mini-swe-agent's, read and rendered: which are not, and how long it takes.
+
+git clone --depth 1 https://github.com/SWE-agent/SWE-agent
+python -m benchmarks.published SWE-agent/trajectories
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from agent.reporting import document
+from agent.run.show import command as show
+from trajectories.errors import SweAgentError
+from trajectories.foreign import ENDINGS, load
+from trajectories.report.page import page
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="with .traj and .traj.json files")
+    found: Counter[str] = Counter()
+    slowest, failed = (0.0, ""), []
+    for path in _files(parser.parse_args().folders):
+        started = time.perf_counter()
+        try:
+            found[_rendered(path)] += 1
+        except SweAgentError as error:
+            failed.append(error.message)
+        slowest = max(slowest, (time.perf_counter() - started, str(path)))
+    print(", ".join(f"{count} of {program}" for program, count in sorted(found.items())), "read and rendered")
+    print(f"slowest: {slowest[0]:.2f} s, {slowest[1]}")
+    print("\n".join([f"{len(failed)} refused", *failed]))
+
+
+def _files(folders: list[Path]) -> Iterator[Path]:
+    return (path for folder in folders for path in sorted(folder.rglob("*.traj*")) if path.name.endswith(ENDINGS))
+
+
+def _rendered(path: Path) -> str:
+    """The program that recorded it, once there is a page of it and it was shown on a terminal."""
+    run = load(path)
+    page(document([run]))
+    with redirect_stdout(io.StringIO()):
+        show(str(path))
+    return run.trajectory.turns[0].strategy
+
+
+if __name__ == "__main__":
+    main()
