@@ -2,9 +2,10 @@
 
 First a step's journaling (a hold, a reply with its settle, a whole output, the step) beside the same writes and fsyncs
 done bare, turn about in one process on one disk; once with an output of the size that the run's have, once without.
-Then a real run of so many steps, whose commands print so many megabytes together: memory of the process, and seconds a
-step, in its first, second, … tenth; and how long it takes to read its journal. Exits with 1 if journaling takes more
-than 1.5 times the bare writes, or memory grows by more than half the journal's own size from the first tenth on.
+Then a real run of so many steps, whose commands print so many megabytes together: memory of the process, and what a
+step costs it, in its first, second, … tenth; and how long it takes to read its journal. Exits with 1 if journaling
+takes more than 1.5 times the bare writes, or memory grows by more than 2 % of what was printed: what stays is the
+records, as objects, and each holds what a model was shown.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from trajectories.journal import Journal, encode, read
 from trajectories.records import Action, Hold, Issue, Observation, Record, Reply, Settle, Step, Usage
 
 MOST = 1.5
+MOST_KEPT = 0.02
 TIMED = 200
 """Steps of the comparison."""
 
@@ -173,22 +175,22 @@ def _run(folder: Path, steps: int, size: int) -> bool:
     outputs = sum(file.stat().st_size for file in (directory / "out").iterdir())
     print(f"{steps:,} steps with {outputs / 1e6:,.0f} MB of outputs and {journal / 1e6:.1f} MB of records")
     for tenth, (memory, seconds) in enumerate(seen, 1):
-        print(f"  {10 * tenth:3} %: {memory / 1e6:6.0f} MB of memory, {1000 * seconds:6.0f} ms a step")
+        print(f"  {10 * tenth:3} %: {memory / 1e6:6.0f} MB of memory, {1000 * seconds:6.0f} ms of CPU a step")
     began = time.perf_counter()
     read(directory)
     print(f"the journal is read in {time.perf_counter() - began:.2f} s")
-    return seen[-1][0] - seen[0][0] <= journal / 2
+    return seen[-1][0] - seen[0][0] <= MOST_KEPT * outputs
 
 
 def _watched(directory: Path, settings: Settings, tenth: int) -> Iterator[tuple[int, float]]:
-    """Of each tenth of the run: bytes of memory at its end, and seconds a step."""
+    """Of each tenth of the run: bytes of memory at its end, and this process's CPU seconds a step."""
     engine = reopen(directory, settings.state)
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         for number, _ in enumerate(solve(engine), 1):
             if number % tenth == 0:
-                yield _memory(), (time.perf_counter() - began) / tenth
-                began = time.perf_counter()
+                yield _memory(), (time.process_time() - began) / tenth
+                began = time.process_time()
     finally:
         engine.close()
 

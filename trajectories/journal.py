@@ -127,14 +127,19 @@ def _is_unfinished(damaged: bytes, after: Iterator[bytes]) -> bool:
 
 
 def records(directory: Path) -> Iterator[Record]:
-    """The records of a run one by one, also while another process writes it. Raises UsageError where there is none,
-    RunBroken for a damaged one, NewerRun."""
+    """The records of a run one by one, also while another process writes it.
+
+    Raises UsageError where there is none, RunBroken for a damaged one, WorkspaceError for one that cannot be read,
+    NewerRun.
+    """
     path = directory / "journal.jsonl"
     try:
         with path.open("rb") as file:
             yield from Lines(path).records(file)
     except FileNotFoundError:
         raise UsageError(f"There is no run in {directory}.", "`swe-agent runs` lists the runs there are.") from None
+    except OSError as error:
+        raise _unread(path, error) from error
 
 
 def read(directory: Path) -> Trajectory:
@@ -178,7 +183,12 @@ class Journal:
 
     def _open(self) -> None:
         lines = Lines(self.path)
-        data = self.path.read_bytes() if self.path.exists() else b""
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            data = b""
+        except OSError as error:
+            raise _unread(self.path, error) from error
         self.trajectory = Trajectory(lines.records(BytesIO(data)))
         self._lock = Lock()
         self._end = lines.end
@@ -286,6 +296,10 @@ def write_durably(target: Path, data: bytes) -> None:
         beside.unlink(missing_ok=True)  # half of it would take the room that is missing
         raise
     sync_folder(target.parent)
+
+
+def _unread(path: Path, error: OSError) -> WorkspaceError:
+    return WorkspaceError(f"{path} cannot be read: {error.strerror}.", "See that it is a file that you may read.")
 
 
 def _unwritten(path: Path, error: OSError) -> WorkspaceError:

@@ -122,20 +122,29 @@ def no_git() -> WorkspaceError:
     return WorkspaceError("git is not installed or not on PATH.", "Install git 2.36 or later.")
 
 
-def create_store(path: Path, config: str = CONFIG, branch: str = "main") -> None:
-    """Make `path` an empty bare repository of exact bytes; one that is there already stays as it is."""
+def create_store(path: Path, config: str = CONFIG, branch: str = "main", durable: bool = False) -> None:
+    """Make `path` an empty bare repository of exact bytes; one that is there already stays as it is.
+
+    A `durable` one is on disk when this returns; after a crash it is there whole, or made again.
+    """
     if (path / "HEAD").exists():
         return
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path, 0o700) if durable else path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in ("objects/pack", "objects/info", "refs/heads", "info"):
         (path / folder).mkdir(parents=True, exist_ok=True)
     (path / "config").write_text(config)
     (path / "info" / "attributes").write_text(EXACT)
+    if durable:
+        for name in ("config", "info/attributes", "info", "objects", "refs", "."):
+            sync_folder(path / name)
     (path / "HEAD").write_text(f"ref: refs/heads/{branch}\n")  # last: without it the store does not exist
+    if durable:
+        sync_folder(path / "HEAD")
+        sync_folder(path)
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable; git syncs the files it writes, not their folders."""
+    """Make the names in a folder durable; git syncs the files it writes, not their folders. Of a file: its bytes."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -50,7 +50,7 @@ class Trees:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        create_store(self.path)
+        create_store(self.path, durable=True)
         self.env = environment({**OWN, "GIT_DIR": str(self.path)})
         self._reader = Reader(self.env)
         self._sound: dict[str, tuple[int, int]] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.batch.appended import no_room
 from agent.ledger import Ledger
-from trajectories.errors import RunBroken, UsageError, WorkspaceError
+from trajectories.errors import NewerRun, RunBroken, UsageError, WorkspaceError
 from trajectories.journal import read
 
 BROKEN = "broken"
@@ -50,9 +50,8 @@ def account(runs: Path, done: Container[str]) -> Account:
                 begun = begun_in(folder)
             except RunBroken:
                 set_aside(folder)
-            except OSError as error:
-                what = f"The journal in {folder} cannot be read: {error.strerror}."
-                raise WorkspaceError(what, "Mend it, then start the batch again.") from error
+            except WorkspaceError as error:
+                raise WorkspaceError(error.message, f"{error.fix} Then start the batch again.") from error
             else:
                 if begun is not None:
                     found.begun[folder.name] = begun
@@ -62,9 +61,12 @@ def account(runs: Path, done: Container[str]) -> Account:
 
 
 def begun_in(directory: Path) -> Begun | None:
-    """The run in this folder; None where its first records are not whole. Raises RunBroken."""
+    """The run in this folder; None where its first records are not whole. Raises RunBroken, NewerRun, and
+    WorkspaceError where it cannot be read now."""
     try:
         trajectory = read(directory)
+    except NewerRun:
+        raise
     except UsageError:
         return None
     if trajectory.run is None or not trajectory.turns:
@@ -81,7 +83,7 @@ def spent_in(directory: Path, unreadable: float | None) -> float | None:
         begun = begun_in(directory)
     except RunBroken:
         return unreadable
-    except OSError:
+    except WorkspaceError:
         return None
     return begun.spent if begun else 0.0
 

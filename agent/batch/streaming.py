@@ -107,7 +107,7 @@ class Receiver:
         self.directory = directory
         (directory / "out").mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
-        create_store(directory / "trees.git")
+        create_store(directory / "trees.git", durable=True)
         self._changed: set[Path] = {directory}
 
     def take(self, parts: Iterable[Part]) -> None:
