@@ -124,6 +124,9 @@ def test_what_is_wrong_with_an_instance_is_what_it_comes_to(batcher, machine):
     assert "no commit" in errors["people__calc-1"]
     assert "nowhere" in errors["nowhere"]
     assert [one["instance_id"] for one in batcher.predictions()] == ["people__calc-0"]
+    first = (batcher.out / "runs" / "people__calc-0" / "journal.jsonl").read_text().partition("\n")[0]
+    assert json.loads(first)["settings"]["experience"] is False, "what one comes to depends on no other"
+    assert not (batcher.out / "experience").exists()
     again = batcher.run(model, "--retries", 0)
     assert (again["returncode"], len(batcher.results())) == (0, 5), "they are tried again"
 

@@ -112,10 +112,13 @@ def test_the_errands_budget_holds_whatever_the_settings_say(job, own_config, mon
     monkeypatch.setenv("SWE_AGENT_BUDGET", "50")
     monkeypatch.setenv("SWE_AGENT_APPLY", "1")
     monkeypatch.setenv("SWE_AGENT_PR", "1")
+    monkeypatch.setenv("SWE_AGENT_EXPERIENCE", "1")
     assert job.run(job.errand(budget=0.000001), line("Red.", SHOW, MEND, SUBMIT)) == 0
     outcome, _ = job.told
     assert (outcome.exit, outcome.result["error"]["code"]) == (4, 4)
     assert not (job.repository / "tests" / "test_calc.py").exists()
+    with Path(job.outputs["folder"], "journal.jsonl").open() as journal:
+        assert json.loads(next(journal))["settings"]["experience"] is False
 
 
 @pytest.mark.parametrize(
