@@ -81,7 +81,7 @@ def framed_entry(entry: Entry, by: tuple[str, ...] = ()) -> str:
         f"Issue: {_line(entry.issue)}",
         *(f"Raised: {_line(error)}" for error in entry.errors[:1]),
         f"{'Mended' if worked else 'Tried'}: {_line(', '.join(entry.places[:4]))}{kinds}" if entry.places else "",
-        _changed_lines(entry.change) if worked else "",
+        _changed_lines(entry.change),
         f"Proven by: {_line(', '.join(entry.tests[:2]))}" if worked and entry.tests else "",
         *(f"Failed: {_line(end)}" for end in entry.dead_ends),
     ]
