@@ -316,6 +316,16 @@ def test_a_run_of_which_little_is_known(show: Show, telling: dict[str, Any]) -> 
     expect(show(telling).locator("h1")).to_be_visible()
 
 
+def test_columns_stand_below_each_other(show: Show) -> None:
+    telling = told(run())
+    telling["runs"][0]["items"][1]["said"] = table = (
+        "        before     after\nsteps     120        12\nbytes   1,000     2,000"
+    )
+    tab = show(telling)
+    assert tab.locator("article").first.locator("pre").text_content() == table
+    expect(tab.locator("article pre")).to_have_count(1)
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.sampled_from("ab` \n~+-@\\"), max_size=60).map(lambda text: text * 15), max_size=20))
 def test_what_is_shown_is_what_is_searched(plain: Page, texts: list[str]) -> None:

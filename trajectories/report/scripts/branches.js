@@ -86,7 +86,9 @@ function tables(data) {
     const names = [...new Set(rows.flatMap((row) => Object.keys(row)))].slice(0, MOST_COLUMNS);
     const first = make("tr", "", ...names.map((name) => make("th", rows.some((row) => typeof row[name] === "number") ? "number" : "", plain(name))));
     const body = rows.slice(0, MOST_ROWS).map((row) => make("tr", "", ...names.map((name) => cell(row[name]))));
-    return make("table", "", make("thead", "", first), make("tbody", "", ...body));
+    const made = make("div", "scroll", make("table", "", make("thead", "", first), make("tbody", "", ...body)));
+    made.tabIndex = 0;
+    return made;
   });
 }
 

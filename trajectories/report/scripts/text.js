@@ -57,10 +57,19 @@ function set(text) {
   return [...made, text.slice(from)];
 }
 
-const prose = (text) => make("div", "prose", ...set(text));
+// Words, or columns of them, which stand below each other only in letters of one width.
+const COLUMNS = /\S {3,}\S/;
+
+function prose(text) {
+  const aligned = text.length < MOST_ALIGNED && text.split("\n").filter((line) => COLUMNS.test(line)).length >= 3;
+  if (!aligned) return make("div", "prose", ...set(text));
+  const made = make("pre", "aligned", text);
+  made.tabIndex = 0;
+  return made;
+}
 
 // A long text shows how it begins; its rest follows when that is unfolded.
-const LONG = 480;
+const LONG = 480, MOST_ALIGNED = 3000;
 
 function cutAt(text) {
   return [text.lastIndexOf("\n", LONG) + 1, text.lastIndexOf(" ", LONG)].find((at) => at > LONG / 2) || LONG;
@@ -78,6 +87,8 @@ function following(text, cut) {
 
 function long(text) {
   if (text.length < LONG * 1.4) return shown(text, prose);
+  const whole = prose(text);
+  if (whole.tagName === "PRE") return shown(text, () => whole);
   const cut = cutAt(text);
   const box = fold("long", set(text.slice(0, cut)), () => following(text, cut));
   leaf(text, () => {
