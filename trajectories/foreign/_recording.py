@@ -181,7 +181,9 @@ def number(value: Any) -> float:
 
 
 def dollars(value: Any) -> float | None:
-    return None if value is None else number(value)
+    """An amount; None for what is none, as nobody then knows it."""
+    known = isinstance(value, int | float) and math.isfinite(value) and value >= 0
+    return float(value) if known else None
 
 
 def called(calls: Any) -> list[Action]:
