@@ -22,6 +22,8 @@ MOST = 2_000
 """Characters of a side that a difference shows."""
 AROUND = 200
 """Of them, those before the first that differs."""
+BEFORE, AFTER = 3, 40
+"""Lines of a long text that are looked at for that."""
 PARTS = ("red", "green", "red_again", "no_loss")
 """Of a verdict they are compared exactly, with its kind."""
 TOLD = {True: "yes", False: "no"}
@@ -129,11 +131,11 @@ def compared(a: Step, b: Step, one: Reply | None = None, two: Reply | None = Non
     def differs(what: What, left: str, right: str, into: list[Difference] | None = None) -> None:
         (exact if into is None else into).append(Difference(a.branch, a.n, what, *_short(left, right)))
 
-    words = masked(one.text if one else ""), masked(two.text if two else "")
+    words = _unlike(one.text if one else "", two.text if two else "")
     if (a.author, _acts(a.actions), a.error) != (b.author, _acts(b.actions), b.error):
         differs("action", _told(a), _told(b))
         return exact, loose
-    if words[0] != words[1]:
+    if words:
         differs("reply", *words, loose if a.actions else exact)
     if a.tree != b.tree:
         differs("tree", a.tree, b.tree)
@@ -142,9 +144,28 @@ def compared(a: Step, b: Step, one: Reply | None = None, two: Reply | None = Non
         if sides[0] != sides[1]:
             both = seen is not None and met is not None and "code" in seen.data and "code" in met.data
             differs("exit" if both else "ok", _with_text(sides[0], seen), _with_text(sides[1], met))
-        elif seen and met and seen.text != met.text and (text := masked(seen.text)) != (other := masked(met.text)):
-            differs("text", text, other, loose)
+        elif seen and met and (texts := _unlike(seen.text, met.text)):
+            differs("text", *texts, loose)
     return exact, loose
+
+
+def _unlike(left: str, right: str) -> tuple[str, str] | None:
+    """Both texts masked, if they differ then. Of long ones only lines that are not the same are masked, as a mask is
+    within a line, and what is returned begins shortly before the first that differs."""
+    if left == right:
+        return None
+    lines, others = left.split("\n"), right.split("\n")
+    begin = ""
+    if len(lines) == len(others) and max(len(left), len(right)) > MOST:
+        pairs = enumerate(zip(lines, others, strict=True))
+        at = next((n for n, (a, b) in pairs if a != b and masked(a) != masked(b)), None)
+        if at is None:
+            return None
+        shown = slice(max(0, at - BEFORE), at + AFTER)
+        left, right = "\n".join(lines[shown]), "\n".join(others[shown])
+        begin = "…\n" if shown.start else ""
+    one, two = masked(left), masked(right)
+    return None if one == two else (begin + one, begin + two)
 
 
 def masked(text: str) -> str:

@@ -136,6 +136,20 @@ def test_a_long_text_is_shown_from_where_it_differs() -> None:
     assert (found.left[-3:], found.right[-3:]) == ("one", "two")
 
 
+LINES = st.sampled_from(
+    ["ok", "", "ran 1.2s", "ran 3s", "at 0x7f001234", "at 0x7f", "10:11:12", "pid 5", "pid 77", "FAIL", "1s"]
+)
+
+
+@given(st.lists(st.tuples(LINES, LINES) | LINES.map(lambda line: (line, line)), max_size=12), st.booleans())
+def test_the_lines_of_a_long_text_differ_where_the_whole_does(lines, long) -> None:
+    filled = [("same line", "same line")] * (400 * long) + lines
+    left, right = ("\n".join(side) for side in zip(*filled, strict=True)) if filled else ("", "")
+    found = parting(run(step(1, text=left)), run(step(1, text=right))).texts
+    assert bool(found) == (masked(left) != masked(right))
+    assert not found or found[0].left != found[0].right
+
+
 @st.composite
 def trajectories(draw: st.DrawFn) -> Trajectory:
     """Runs with steps as they are numbered: from 1 on, in each branch."""
