@@ -257,9 +257,12 @@ class Repository:
 
     def _write_history(self, commit: str, into: Path) -> None:
         create_store(into, HISTORY_CONFIG)
-        pack = into / "objects" / "pack" / "pack"
+        objects = into / "objects"
+        command = ("pack-objects", "-q", "--revs", "--no-use-bitmap-index", str(objects / "pack" / "pack"))
+        # git makes the pack in its own store first, and the user's may be on another file system
+        env = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self._path("objects"))}
         with self._whole():
-            self._git("pack-objects", "-q", "--revs", "--no-use-bitmap-index", str(pack), input=f"{commit}\n".encode())
+            self._git(*command, env=env, input=f"{commit}\n".encode())
         (into / "refs" / "heads" / "main").write_text(f"{commit}\n")
         (into / "info" / "exclude").write_bytes(self._excludes())
         shallow = self._path("shallow")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 
@@ -98,3 +101,15 @@ def test_history_is_made_once_and_whole(user: User, trees: Trees, tmp_path: Path
     with pytest.raises(UsageError):
         repository.history(Base("1" * 40, EMPTY_TREE), tmp_path / "cache" / "none")
     assert [path.name for path in into.parent.iterdir()] == ["history"]
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no other file system at hand")
+def test_history_of_a_repository_on_another_file_system(user: User, trees: Trees, tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        root = shutil.copytree(user.root, Path(other, "repository"))
+        repository = Repository.open(root)
+        before = sorted(root.rglob("*"))
+        repository.history(base := repository.base(trees), tmp_path / "history")
+        assert sorted(root.rglob("*")) == before
+    assert run(tmp_path / "history", "rev-parse", "main") == base.commit
+    assert run(tmp_path / "history", "fsck", "--full") == ""
