@@ -79,17 +79,17 @@ def candidates(run: Material) -> list[Candidate]:
     asked = list(dict.fromkeys(branch for branch, _ in trajectory.replies))
     outcomes = {branch: once.value for (branch, name), once in trajectory.results.items() if name == "outcome"}
     if not outcomes:
-        return _candidate(run, asked, end.kind, end.tree) if end.kind in TRIED else []
+        return _candidate(run, asked, end.verdict.kind, end.tree) if end.kind in TRIED else []
     found = []
     for branch, outcome in outcomes.items():
         under = [each for each in asked if each == branch or each.startswith(f"{branch}/")]
         kind = outcome["verdict"]["kind"]
-        ended = kind if kind in PROVEN else outcome["exit"] or "unproven"
-        found += _candidate(run, under, ended, outcome["tree"]) if ended in TRIED else []
+        if kind in PROVEN or (outcome["exit"] or "unproven") in TRIED:
+            found += _candidate(run, under, kind, outcome["tree"])
     return found
 
 
-def _candidate(run: Material, branches: Sequence[str], ended: str, tree: str) -> list[Candidate]:
+def _candidate(run: Material, branches: Sequence[str], verdict: str, tree: str) -> list[Candidate]:
     trajectory = run.trajectory
     if not branches or trajectory.run is None:
         return []
@@ -100,7 +100,7 @@ def _candidate(run: Material, branches: Sequence[str], ended: str, tree: str) ->
         step.tree for step in reversed(trajectory.steps[branches[0]]) if step.author == trajectory.turns[0].strategy
     ]
     counted = _counted(run, [tree, *left, trajectory.run.base.tree])
-    return [Candidate(run, trajectory.run, tuple(branches), ended in PROVEN, tree, tokens, steps, *counted)]
+    return [Candidate(run, trajectory.run, tuple(branches), verdict in PROVEN, tree, tokens, steps, *counted)]
 
 
 def _counted(run: Material, left: Sequence[str]) -> tuple[int, str]:

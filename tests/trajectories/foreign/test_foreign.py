@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trajectories import foreign
 from trajectories.errors import UsageError
+from trajectories.exports import rloo, sft
 from trajectories.journal import decode, encode
 
 MINI = {"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Ho."}]}
@@ -57,6 +58,16 @@ def test_whatever_a_file_holds(tmp_path_factory: pytest.TempPathFactory, data: A
 def test_the_format_is_told_by_its_form(tmp_path: Path, data: dict[str, Any]) -> None:
     program = "mini-swe-agent" if data is MINI else "swe-agent"
     assert foreign.load(written(tmp_path, data)).trajectory.turns[0].strategy == program
+
+
+@pytest.mark.parametrize("claim", ["Verified", "faster", "stuck"])
+def test_nobody_says_that_it_was_proven_here(tmp_path: Path, claim: str) -> None:
+    material = foreign.load(written(tmp_path, {**MINI, "info": {"exit_status": claim, "submission": "diff"}}))
+    assert material.trajectory.exit is not None
+    assert material.trajectory.exit.kind == f"called {claim.lower()}"
+    for export in (sft.export, rloo.export):
+        with pytest.raises(UsageError):
+            list(export([material, material]))
 
 
 def test_the_name_is_the_files(tmp_path: Path) -> None:
