@@ -18,7 +18,7 @@ from tests.agent.conftest import act, line
 from tests.agent.talking import finished
 from tests.trajectories.exports.made_up import SOURCE, Made
 from trajectories.errors import RunBroken, UsageError
-from trajectories.exports.predictions import instance_of
+from trajectories.exports._telling import instance_of
 from trajectories.material import Material
 from trajectories.records import Action, Issue, Patch
 

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from trajectories.exports._conversations import Asked, answer, answered, plain
-from trajectories.exports._telling import as_command, seen, unicode
-from trajectories.exports.predictions import instance_of
+from trajectories.exports._telling import as_command, instance_of, seen, unicode
 from trajectories.material import Material, Message
 from trajectories.records import Step
 
