@@ -180,3 +180,15 @@ def test_either_way_the_same_steps_differ(left: Trajectory, right: Trajectory) -
 @given(st.text(), st.text())
 def test_masking_takes_any_text(one: str, other: str) -> None:
     assert isinstance(masked(f"{one} 13:16:22 0x7f3abc12 {other}"), str)
+
+
+@pytest.mark.parametrize(
+    ("end", "texts"), [("one\n", 0), ("two\n", 1), ("one\nmore\n", 1)], ids=["same", "line", "more"]
+)
+def test_of_a_long_text_each_line_is_compared(end: str, texts: int) -> None:
+    def long(end: str, seconds: int) -> Trajectory:
+        return run(step(1, text=f"took {seconds} s\n" * 1_000 + end))
+
+    found = parting(long("one\n", 3), long(end, 4)).texts
+    assert len(found) == texts
+    assert not found or ("one" in found[0].left and end.split("\n")[-2] in found[0].right)
