@@ -13,9 +13,10 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from trajectories.plumbing import OWN, environment, git
+from trajectories.plumbing import OWN, create_store, environment, git, sync_folder
 from trajectories.records import Note, Observation, Once, Record, Reply, Step
 
 MANY_PACKS, MANY_LOOSE = 8, 64
@@ -58,13 +59,18 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def unneeded(directory: Path, records: Iterable[Record]) -> list[Path]:
-    """What may go: what a crash left, and outputs whose number stands in no record."""
+    """What may go: what a crash left, and outputs whose number stands in no record. Nothing that lies elsewhere, where
+    a folder that somebody sent has links."""
     found = [path for pattern in HALF_DONE for path in directory.glob(pattern)]
     needed = {str(number) for number in outputs_named(records)}
     outputs = directory / "out"
     if outputs.is_dir():
         found += [file for file in outputs.iterdir() if file.name.isdecimal() and file.name not in needed]
-    return sorted(found)
+    return sorted(path for path in found if _is_in(path.parent, directory))
+
+
+def _is_in(path: Path, directory: Path) -> bool:
+    return path.resolve().is_relative_to(directory.resolve())
 
 
 def outputs_named(records: Iterable[Record]) -> set[int]:
@@ -124,12 +130,28 @@ def remove(paths: Iterable[Path]) -> None:
 def is_scattered(store: Path) -> bool:
     """Whether a run's trees lie in so many files that one pack is worth it. Packs that another run has too stay: a copy
     of its own would take more room."""
-    packs = list((store / "objects" / "pack").glob("*.pack"))
+    folder = store / "objects" / "pack"
+    packs = list(folder.glob("*.pack"))
     loose = sum(1 for _ in (store / "objects").glob("[0-9a-f][0-9a-f]/*"))
-    shared = any(pack.stat().st_nlink > 1 for pack in packs)
-    return (len(packs) > MANY_PACKS or loose > MANY_LOOSE) and not shared
+    shared = any(pack.stat().st_nlink > 1 for pack in packs) or (store / "objects" / "info" / "alternates").exists()
+    return (len(packs) > MANY_PACKS or loose > MANY_LOOSE) and not shared and _is_in(folder, store)
 
 
 def pack(store: Path) -> None:
-    """All objects in one pack, none of them lost. Raises GitFailed."""
-    git("repack", "-a", "-d", "--keep-unreachable", "-q", env=environment({**OWN, "GIT_DIR": str(store)}))
+    """All objects in one pack, none of them lost, whenever the machine stops. Raises GitFailed, OSError.
+
+    git reads a configuration of ours, since that of a store which somebody sent may name commands. What is packed anew
+    goes only when the new pack and its name are on the disk, which `git repack` does not wait for.
+    """
+    folder = store / "objects" / "pack"
+    with TemporaryDirectory(prefix="swe-agent-") as own:
+        create_store(Path(own) / "git")
+        where = {"GIT_DIR": f"{own}/git", "GIT_OBJECT_DIRECTORY": str(store / "objects")}
+        env = environment({**OWN, **where})
+        old = [file for file in folder.iterdir() if file.name.startswith("pack-")]
+        objects = git("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)", env=env)
+        name = f"pack-{git('pack-objects', '-q', str(folder / 'pack'), env=env, input=objects).decode().strip()}"
+        sync_folder(folder)
+        remove(folder.glob("multi-pack-index*"))
+        remove(file for file in sorted(old) if file.stem != name)  # an index goes before its pack
+        git("prune-packed", "-q", env=env)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -151,6 +152,35 @@ def test_trees_of_open_runs_and_shared_ones_stay_as_they_are(state):  # noqa: F8
     pack = next((folder / "trees.git" / "objects" / "pack").glob("*.pack"))
     os.link(pack, state / "linked")
     assert collect(state / "runs", Going()).tidied == []
+
+
+def test_a_run_that_somebody_sent_reaches_nothing_outside_itself(state, tmp_path):  # noqa: F811
+    """Its store names a command that git would run, and its folders are links to somebody's files."""
+    folder = write(state, "one", Exit("verified", 0))
+    scattered(folder)
+    ran = tmp_path / "ran"
+    with (folder / "trees.git" / "config").open("a") as config:
+        config.write(f"[gc]\n\trecentObjectsHook = touch {ran}\n[core]\n\tfsmonitor = touch {ran}\n")
+    linked = write(state, "two", Exit("verified", 0))
+    scattered(linked)
+    mine = tmp_path / "mine"
+    (mine / "objects" / "ab").mkdir(parents=True)
+    for file in (mine / "1", mine / "objects" / "ab" / "tmp_1"):
+        file.write_bytes(b"mine")
+    (linked / "out").symlink_to(mine)
+    shutil.rmtree(linked / "trees.git" / "objects" / "ab", ignore_errors=True)
+    (linked / "trees.git" / "objects" / "ab").symlink_to(mine / "objects" / "ab")
+    packs = linked / "trees.git" / "objects" / "pack"
+    packs.rename(mine / "pack")
+    packs.symlink_to(mine / "pack")
+    before = sorted(mine.rglob("*"))
+    collect(state / "runs", Going())
+    assert sorted(mine.rglob("*")) == before
+    assert not ran.exists()
+    assert len(list((folder / "trees.git" / "objects" / "pack").glob("*.pack"))) == 1
+    collect(state / "runs", Going([linked]))
+    assert sorted(mine.rglob("*")) == before
+    assert names(state / "runs") == "one"
 
 
 def test_what_two_runs_share_is_free_when_both_are_gone(tmp_path):
