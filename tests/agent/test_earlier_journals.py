@@ -16,6 +16,7 @@ import pytest
 
 from agent.forking import fork, origin
 from agent.material import of_run
+from agent.run import runs, show
 from agent.settings import Settings
 from agent.solve import Result, reopen
 from tests.agent.talking import finished
@@ -95,7 +96,23 @@ def test_it_is_read(earlier, name):
         assert material.trees.has(step.tree)
         for seen in step.observations:
             assert seen.out is None or material.output(seen.out)
-    material.trees.close()
+    material.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_shown_and_listed(earlier, name, monkeypatch, capsys):
+    run = earlier(name)
+    monkeypatch.setenv("SWE_AGENT_STATE", str(run.state))
+    assert show.command(run.directory.name, plain=True) == 0
+    shown = capsys.readouterr().out
+    assert "add() subtracts" in shown
+    assert "edit calc.py return a - b return a + b" in shown
+    assert show.command(run.directory.name, "3", plain=True) == 0
+    assert "+    return a + b" in capsys.readouterr().out
+    assert runs.command(json=True) == 0
+    (line,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (line["run"], line["resumable"]) == (run.directory.name, False)
+    assert line["ended"] == ("undone" if name == "session" else "verified")
 
 
 @pytest.mark.parametrize("name", NAMES)
