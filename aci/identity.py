@@ -72,10 +72,13 @@ def _origin(source: Repository, clones: int) -> str:
 
 def _folder(url: str, root: Path) -> Path | None:
     """The folder that an address names; None for one on the network."""
-    if url.startswith("file://"):
-        return Path(url.removeprefix("file://")).resolve()
-    if url.startswith(("/", "./", "../", "~")) or (root / url).is_dir():
-        return (root / Path(url).expanduser()).resolve()
+    try:
+        if url.startswith("file://"):
+            return Path(url.removeprefix("file://")).resolve()
+        if url.startswith(("/", "./", "../", "~")) or (root / url).is_dir():
+            return (root / Path(url).expanduser()).resolve()
+    except (OSError, ValueError, RuntimeError):  # too long for a path, links in a circle, nobody's home
+        pass
     return None
 
 

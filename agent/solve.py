@@ -201,6 +201,7 @@ def reopen(
     settings = Settings(**(first_record(trajectory, directory).settings | changed), state=state)
     today = load_settings()
     mended: dict[str, Any] = {name: getattr(today, name) for name in MENDED & today.model_fields_set}
+    mended["experience"] = settings.experience and today.experience
     models = dict(settings.models)
     for name, table in today.models.items():
         own = table.model_dump(include=set(MENDED_OF_MODEL), exclude_unset=True)

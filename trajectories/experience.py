@@ -14,6 +14,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from glob import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -114,19 +115,20 @@ class Bank:
         return sorted(found, key=lambda entry: (-entry.at, entry.id))
 
     def add(self, entry: Entry, about: Mapping[str, str] | None = None) -> None:
-        """Keep an entry, in the place of an earlier one of this id; `about` says to readers what repository it is.
-        Raises WorkspaceError where it cannot be written."""
+        """Keep an entry, in the place of an earlier one of this id; `about` says to readers what repository it is. What
+        says the same as one that may be read already is not kept. Raises WorkspaceError where it cannot be written."""
+        same = [other for other in self.entries() if other.id != entry.id and _says(other) == _says(entry)]
+        known = any(other.accepted or not entry.accepted for other in same)
         file = self._file(entry)
         try:
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if about:
-                write_durably(self.folder / "repository.toml", _written(about).encode("utf-8", "replace"))
-            write_durably(file, _written(asdict(entry)).encode("utf-8", "replace"))
-            for other in self._files(entry.id):
-                if other != file:
-                    other.unlink(missing_ok=True)
-            for entry in self.entries()[MOST:]:
-                self._file(entry).unlink(missing_ok=True)
+            if not known:
+                file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                write_durably(file, _written(asdict(entry)).encode("utf-8", "replace"))
+                if about:
+                    write_durably(self.folder / "repository.toml", _written(about).encode("utf-8", "replace"))
+            gone = [other for other in self._files(entry.id) if known or other != file]
+            for other in (*gone, *map(self._file, self.entries()[MOST:])):
+                other.unlink(missing_ok=True)
         except OSError as error:
             raise WorkspaceError(f"{file} cannot be written: {error.strerror}.", "Nothing was kept of it.") from None
 
@@ -159,9 +161,10 @@ class Bank:
     def _file(self, entry: Entry) -> Path:
         return self.folder / entry.outcome / f"{entry.id}.toml"
 
-    def _files(self, id: str = "*") -> Iterator[Path]:
+    def _files(self, id: str = "") -> Iterator[Path]:
+        """Those of an id, or all."""
         for outcome in ("worked", "failed"):
-            yield from self.folder.glob(f"{outcome}/{id}.toml")
+            yield from self.folder.glob(f"{outcome}/{escape(id) or '*'}.toml")
 
 
 def is_open(entry: Entry, question: Question) -> bool:
@@ -219,6 +222,10 @@ def _alike(error: str, other: str) -> float:
 
 def _plain(title: str) -> str:
     return " ".join(title.lower().split())
+
+
+def _says(entry: Entry) -> tuple[object, ...]:
+    return entry.outcome, entry.issue, entry.url, entry.places, entry.change, entry.dead_ends
 
 
 # An entry as a file

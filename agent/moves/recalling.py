@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.view import clean, mask
 from agent.frames import guard
+from trajectories.plumbing import GitFailed
 
 if TYPE_CHECKING:
     from agent.task import Task
@@ -24,9 +25,15 @@ _FRAME = guard("issue", "advice", "comment", "experience")
 def recalled(task: Task, places: dict[str, Any]) -> str:
     """What is told of earlier runs, "" where nothing is alike; then nothing of it is on the record either, so a run
     without experience is the same to the byte. `places` are the likeliest ones, as `opening.places` has them."""
-    if not task.settings.experience or not (bank := _bank(task)):
+    if not task.settings.experience:
         return ""
-    found: list[dict[str, Any]] = task.once("experience", lambda: _found(task, bank, places))
+    try:
+        if not (bank := _bank(task)):
+            return ""
+        found: list[dict[str, Any]] = task.once("experience", lambda: _found(task, bank, places))
+    except (GitFailed, OSError) as error:
+        task.notify(f"Nothing is told of earlier runs: {error}")
+        return ""
     return "\n".join([HEAD, *(each["text"] for each in found)]) if found else ""
 
 

@@ -81,3 +81,11 @@ def test_a_key_is_a_file_name() -> None:
     assert Identity("0" * 40, "/home/x/../my repo é/.git").key.count("/") == 0
     assert Identity("0" * 40, "").key.startswith("repository-")
     assert Identity("0" * 40, "x/" + "n" * 500).key < "n" * 60
+
+
+@pytest.mark.parametrize("url", ["~nobody-at-all/x", "x" * 5000, "a b\tc", ":", "://", "file://", "ext::sh -c date"])
+def test_any_address_will_do(url: str, make_repo: Callable[..., Path]) -> None:
+    first = make_repo({"a.py": "x = 1\n"})
+    git(first, "config", "remote.origin.url", url)
+    assert (found := of(first)) is not None
+    assert "/" not in found.key

@@ -89,7 +89,7 @@ def test_success_and_failure_lie_apart(bank: Bank) -> None:
         "failed/run-2.toml",
         "worked/run-1.toml",
     ]
-    bank.add(replace(CRASH, outcome="failed"))  # the run was gone on with, and ended otherwise
+    bank.add(replace(CRASH, outcome="failed", change="+b"))  # the run was gone on with, and ended otherwise
     assert [entry.outcome for entry in bank.entries()] == ["failed", "failed"]
 
 
@@ -162,7 +162,7 @@ def test_a_name_that_is_none_or_several(bank: Bank) -> None:
     with pytest.raises(UsageError, match="There is no entry named 'x'"):
         bank.named("x")
     bank.add(CRASH)
-    bank.add(replace(CRASH, id="run-12"))
+    bank.add(replace(CRASH, id="run-12", issue="Another"))
     with pytest.raises(UsageError, match="2 entries begin with 'run'"):
         bank.named("run")
     assert bank.named("run-1").id == "run-1"
@@ -171,11 +171,11 @@ def test_a_name_that_is_none_or_several(bank: Bank) -> None:
 def test_the_newest_are_kept(bank: Bank) -> None:
     for number in range(3):
         (bank.folder / "worked").mkdir(parents=True, exist_ok=True)
-        bank.add(replace(CRASH, id=f"run-{number}", at=float(number)))
+        bank.add(replace(CRASH, id=f"run-{number}", issue=f"Number {number}", at=float(number)))
     for number in range(3, MOST + 2):
         text = (bank.folder / "worked" / "run-2.toml").read_text().replace("run-2", f"run-{number}")
         (bank.folder / "worked" / f"run-{number}.toml").write_text(text.replace("at = 2.0", f"at = {number}.0"))
-    bank.add(replace(CRASH, id="last", at=9e9))
+    bank.add(replace(CRASH, id="last", issue="Another", at=9e9))
     kept = [entry.id for entry in bank.entries()]
     assert len(kept) == MOST
     assert kept[0] == "last"
@@ -191,3 +191,13 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 def test_each_part_of_an_entry_is_of_a_kind_that_is_checked() -> None:
     known = {"str", "Outcome", "Trust", "bool", "float", "int", "tuple[str, ...]"}
     assert {str(each.type) for each in fields(Entry)} <= known
+
+
+def test_what_is_known_is_not_kept_twice(bank: Bank) -> None:
+    bank.add(replace(CRASH, id="run-2", accepted=False, trust="stranger"))
+    bank.add(CRASH)
+    bank.add(replace(CRASH, id="run-3", accepted=False, trust="stranger"))
+    bank.add(replace(CRASH, id="run-4"))
+    assert [entry.id for entry in bank.entries()] == ["run-1", "run-2"]
+    bank.add(replace(CRASH, id="run-5", change="+another"))
+    assert len(bank.entries()) == 3
