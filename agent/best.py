@@ -40,15 +40,24 @@ def proof_step(
     reproduces: bool = True,
     whole: bool = False,
 ) -> Observation:
-    """Prove `tree` against what the turn began with, or the whole run, as an observation that carries the verdict."""
+    """Prove `tree` against what the turn began with, or the whole run, as an observation that carries the verdict, and
+    what was asked, so that it can be asked again."""
     from aci.proof import prove
 
     engine = task.engine
     base = engine.run.base if whole else task.base
+    asked = {
+        "reproduction": list(reproduction),
+        "places": list(places),
+        "reproduces": reproduces,
+        "whole": whole,
+    }
     if tree == base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
     elif not may_test(task):
-        return Observation(REFUSED, ok=False, data={"verdict": asdict(Verdict("unproven", notes=(REFUSED,)))})
+        return Observation(
+            REFUSED, ok=False, data={"verdict": asdict(Verdict("unproven", notes=(REFUSED,))), "asked": asked}
+        )
     else:
         verdict = prove(
             lambda at: engine.fork(at, task.cancel),
@@ -70,7 +79,8 @@ def proof_step(
         verdict = replace(verdict, commands=())  # they begin with a checkout of the run's base
     verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))  # a run on either side may say the same
     words = in_words(verdict) if reproduces else of_loss(verdict)
-    return Observation(words, verdict.verified, data={"verdict": asdict(verdict)})
+    asked = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
+    return Observation(words, verdict.verified, data={"verdict": asdict(verdict), "asked": asked})
 
 
 def wishes(task: Task) -> Issue:

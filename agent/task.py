@@ -51,9 +51,7 @@ if TYPE_CHECKING:
 
 INSERTED = frozenset({"user", "resume"})
 """Authors of steps that come between a strategy's own: a user's message, the note after a resume."""
-EFFECTS = frozenset(
-    {"message", "approval", "intent", "done", "life", "overflow", "fallback", "forked", "replay", "parted"}
-)
+EFFECTS = {"message", "approval", "intent", "done", "life", "overflow", "fallback", "forked", "replay", "parted"}
 """Notes that strategies do not write."""
 MOST_ACTIONS = 32
 RESUMED = (
@@ -346,14 +344,7 @@ class Task:
             tree = self.workspace.snapshot(exact=True).tree if self.place.opened else self.tree
             self.tree = tree
             observation = proof_step(self, tree, reproduction, places, reproduces, whole)
-            asked = {
-                "reproduction": list(reproduction),
-                "places": list(places),
-                "reproduces": reproduces,
-                "whole": whole,
-            }
-            proof = replace(observation, data={**observation.data, "asked": asked})
-            self._write("proof", tree, None, (), (proof,), "")
+            self._write("proof", tree, None, (), (observation,), "")
         else:
             self._advance()
         step = self.steps[-1]
