@@ -1,6 +1,7 @@
 """What efficiency is worth: how a cost grows with the size, and which candidate is best.
 
-What candidates are worth in training is in `trajectories/rewards.py`.
+What candidates are worth in training is told a floor below, where training sets are made; `rewards` goes by this address
+too, as a public name.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trajectories.errors import UsageError
+from trajectories.rewards import rewards as rewards
 
 LEAST_GAIN = 0.02
 """Share of the workload that a patch has to save, unless its cost grows slower."""

@@ -108,3 +108,9 @@ def test_a_group_gains_nothing_over_itself(earned: list[float]) -> None:
 def test_alone_there_is_no_advantage() -> None:
     with pytest.raises(UsageError):
         advantages([1.0])
+
+
+def test_rewards_go_by_their_public_address_too():
+    from aci import efficiency
+
+    assert efficiency.rewards([100, 50]) == rewards([100, 50])
