@@ -1,7 +1,7 @@
 """What efficiency is worth: how a cost grows with the size, and which candidate is best.
 
-What candidates are worth in training is told a floor below, where training sets are made; `rewards` goes by this address
-too, as a public name.
+What candidates are worth in training is told a floor below, where training sets are made; `rewards` goes by this
+address too, as a public name.
 """
 
 from __future__ import annotations

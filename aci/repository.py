@@ -258,11 +258,11 @@ class Repository:
     def _write_history(self, commit: str, into: Path) -> None:
         create_store(into, HISTORY_CONFIG)
         objects = into / "objects"
-        command = ("pack-objects", "-q", "--revs", "--no-use-bitmap-index", str(objects / "pack" / "pack"))
         # git makes the pack in its own store first, and the user's may be on another file system
         env = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self._path("objects"))}
         with self._whole():
-            self._git(*command, env=env, input=f"{commit}\n".encode())
+            asked = ("-q", "--revs", "--no-use-bitmap-index", str(objects / "pack" / "pack"))
+            self._git("pack-objects", *asked, env=env, input=f"{commit}\n".encode())
         (into / "refs" / "heads" / "main").write_text(f"{commit}\n")
         (into / "info" / "exclude").write_bytes(self._excludes())
         shallow = self._path("shallow")
@@ -424,10 +424,8 @@ class Repository:
         """The id of a commit, or '' if there is none of that name."""
         if not rev.strip() or rev.startswith("-") or "\0" in rev:
             return ""
-        try:
-            return self._git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").decode().strip()
-        except GitFailed:
-            return ""
+        said = self._git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}", ok=(0, 1, 128))
+        return said.decode().strip()
 
     def _path(self, name: str) -> Path:
         """Where a file of the git directory lies; linked worktrees share all that is asked for here but the index."""
