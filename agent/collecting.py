@@ -73,7 +73,7 @@ class Going:
             return ""
         if self.keep is not None and number < self.keep:
             return ""
-        return "ended" if line.ended else "never begun"
+        return "ended" if line.state else "never begun"
 
 
 def collect(

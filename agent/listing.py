@@ -54,8 +54,9 @@ class Line:
 
     @property
     def state(self) -> str:
-        """How it ended, `open` where it can be gone on with, "" where it was not begun."""
-        return OPEN if self.resumable else self.ended or ""
+        """How it ended, `open` where it can be gone on with, "" where it was not begun. A replay that was cut off stays
+        so."""
+        return OPEN if self.resumable else self.ended or ("interrupted" if self.turns else "")
 
     def as_json(self) -> dict[str, object]:
         """As `runs --json` lists it."""
@@ -132,6 +133,7 @@ def _read(journal: Path, line: Line) -> None:
 
     holds: list[Hold] = []
     settles: dict[str, Settle] = {}
+    replays = False
     with journal.open("rb") as file:
         for record in Lines(journal).records(file, is_long):
             match record:
@@ -148,12 +150,13 @@ def _read(journal: Path, line: Line) -> None:
                 case Exit():
                     line.exit, line.ended, line.resumable = record.code, record.kind, False
                 case Note(kind=kind, data={"run": str(name)}) if kind in FROM:
-                    line.origin = name
+                    line.origin, replays = name, replays or kind == REPLAY
                 case _:
                     pass
     ledger = Ledger(None)
     ledger.replay(holds, settles)
     line.dollars = ledger.spent.dollars if line.repository else None
+    line.resumable = line.resumable and not replays
 
 
 def _begin(line: Line, run: Run) -> None:

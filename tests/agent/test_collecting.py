@@ -42,6 +42,11 @@ def ago(days):
     return time.time() - days * DAY
 
 
+def test_a_replay_that_was_cut_off_goes_as_ended_runs_do(state):  # noqa: F811
+    write(state, "again", Note("main", "replay", "Replay of a.", {"run": "a"}))
+    assert [went.why for went in collect(state / "runs", Going(keep=0)).removed] == ["ended"]
+
+
 @pytest.mark.parametrize(
     ("days", "keep", "stay"),
     [

@@ -74,6 +74,12 @@ def test_a_journal_that_was_formatted_anew_reads_the_same(state):
     assert line_of(folder) == before
 
 
+def test_a_replay_that_was_cut_off_is_not_gone_on_with(state):
+    begun = Note("main", "replay", "Replay of one.", {"run": "one"})
+    line = line_of(write(state, "two", begun, step(1), Turn("more", "build")))
+    assert (line.resumable, line.exit, line.ended, line.state) == (False, None, None, "interrupted")
+
+
 def test_a_request_without_price_leaves_the_sum_unknown(state):
     assert line_of(write(state, "one", *asked(1, None, None))).dollars is None
 
