@@ -12,12 +12,12 @@ from typing import Any
 from agent.backtrack import goes_back, in_short, is_rewritten
 from agent.folding import IMAGE_TOKENS, Folding, characters
 from agent.models.base import Message
-from trajectories.material import call_id
+from trajectories.material import call_id, told
 from trajectories.records import Reply, Step
 from trajectories.trajectory import Trajectory
 
-ASKING, HAND = "task", "hand"
-"""Authors: of what a strategy says to its model, of what the user does by hand."""
+ASKING = "task"
+"""The author of what a strategy says to its model."""
 Pictures = Mapping[int, Sequence[str]]
 """data: URLs by the number of the step with whose words they are shown."""
 NONE: Pictures = MappingProxyType({})
@@ -170,13 +170,6 @@ def illustrated(trajectory: Trajectory, branch: str) -> dict[int, Sequence[str]]
                 found[step.n] = pictures
                 break
     return found
-
-
-def told(step: Step) -> str:
-    """What a step without a model's actions says to the next ask."""
-    who = "The user" if step.author == HAND else step.author
-    done = [f"{who} called {action.tool}({json.dumps(action.arguments)})" for action in step.actions]
-    return "\n".join([*done, *(observation.text for observation in step.observations)])
 
 
 def _illustrated(text: str, images: Sequence[str], shown: bool) -> str | list[dict[str, Any]]:

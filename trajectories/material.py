@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trajectories.records import Patch, Spent
+from trajectories.records import Patch, Spent, Step
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 Message = dict[str, Any]
 """One of a conversation, in OpenAI's chat form."""
+HAND = "hand"
+"""The author of what the user does by hand."""
 Requests = Callable[[str], Iterator[Sequence[Message]]]
 
 
@@ -31,6 +34,13 @@ def call_id(given: str, other: str, taken: set[str]) -> str:
         name += "_"
     taken.add(name)
     return name
+
+
+def told(step: Step) -> str:
+    """What a step without a model's actions says to the next ask."""
+    who = "The user" if step.author == HAND else step.author
+    done = [f"{who} called {action.tool}({json.dumps(action.arguments)})" for action in step.actions]
+    return "\n".join([*done, *(observation.text for observation in step.observations)])
 
 
 def nothing_changed() -> Patch:

@@ -17,12 +17,12 @@ from rich.text import Text
 from aci.cleaning import visible
 from aci.view import clean
 from agent.console import Console
-from agent.context import HAND
 from agent.session import events
 from agent.session.asking import NOBODY
 from agent.session.session import Session, Start
 from agent.solve import Result
 from trajectories.errors import Cancelled
+from trajectories.material import HAND
 
 if TYPE_CHECKING:
     from agent.session.events import Event

@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.context import HAND
 from agent.outcome import Outcome
 from agent.scope import Scope
 from trajectories.errors import UsageError
+from trajectories.material import HAND
 from trajectories.records import Action, Verdict
 
 if TYPE_CHECKING:
