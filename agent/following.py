@@ -11,7 +11,8 @@ from trajectories.errors import Cancelled, TryLater
 from trajectories.journal import Lines as Records
 from trajectories.journal import first_record, locked
 from trajectories.material import Material
-from trajectories.records import Record, Spent
+from trajectories.parting import replay_of
+from trajectories.records import Spent
 from trajectories.trajectory import Trajectory
 
 PAUSE = 0.2
@@ -20,21 +21,10 @@ QUIET = 1.0
 """Seconds without news after which it is asked whether anybody still works on the run."""
 
 
-class Tail:
-    """What a journal has got since the last look: whole records only. Raises RunBroken for one that is damaged."""
-
-    def __init__(self, directory: Path) -> None:
-        self._lines = Records(directory / "journal.jsonl")
-
-    def new(self) -> list[Record]:
-        with self._lines.path.open("rb") as file:
-            file.seek(self._lines.end)
-            return list(self._lines.records(file))
-
-
 def follow(directory: Path, out: Lines) -> int:
-    """Tell the run until nobody works on it any more; 130 for who leaves it first."""
-    tail = Tail(directory)
+    """Tell the run until nobody works on it any more; 130 for who leaves it first. Raises UsageError where there is
+    none, or none any more, RunBroken and WorkspaceError."""
+    tail = Records(directory / "journal.jsonl")
     trajectory = Trajectory(tail.new())
     first_record(trajectory, directory)
     showing = Showing(Material(directory.name, trajectory, Spent(None, 0, 0, 0, 0), directory), out, live=True)
@@ -46,19 +36,21 @@ def follow(directory: Path, out: Lines) -> int:
     except KeyboardInterrupt:
         return Cancelled.code
     if trajectory.exit is None:
-        out.line(f"Nobody works on it now; `swe-agent resume {directory.name}` goes on with it.")
+        goes_on = "" if replay_of(trajectory) else f"; `swe-agent resume {directory.name}` goes on with it"
+        out.line(f"Nobody works on it now{goes_on}.")
     return 0
 
 
-def _follow(tail: Tail, showing: Showing, trajectory: Trajectory, out: Lines, directory: Path) -> None:
+def _follow(tail: Records, showing: Showing, trajectory: Trajectory, out: Lines, directory: Path) -> None:
     since = time.monotonic()
     while True:
         out.file.flush()
-        if news := tail.new():
-            since = time.monotonic()
-        elif time.monotonic() - since > QUIET:
-            if not is_held(directory) and not tail.new():
-                return
+        asks = time.monotonic() - since > QUIET
+        left = asks and not is_held(directory)
+        news = list(tail.new())  # behind that question: what was written before the end is told
+        if left and not news:
+            return
+        if news or asks:
             since = time.monotonic()
         for record in news:
             trajectory.add(record)
@@ -72,6 +64,6 @@ def is_held(directory: Path) -> bool:
         locked(directory).release()
     except TryLater:
         return True
-    except OSError:  # of a folder that we may not write nobody knows
+    except OSError:  # of a folder that we may not write, or that is gone, nobody knows
         return False
     return False

@@ -71,36 +71,53 @@ def never(line: bytes) -> bool:
 
 
 class Lines:
-    """Reads a journal line by line, also one that grows. `version` is that of the lines to come, `end` the bytes of the
-    whole records."""
+    """Reads a journal line by line, also one that grows. `version` is that of the lines to come, `end` the bytes and
+    `count` the number of the whole records."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.version = 0
         self.end = 0
+        self.count = 0
+
+    def new(self, skip: Callable[[bytes], bool] = never) -> Iterator[Record]:
+        """Those that the file has got since the last look. Raises UsageError where there is no file, WorkspaceError for
+        one that cannot be read, and as `records` does."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.end)
+                yield from self.records(file, skip)
+        except FileNotFoundError:
+            what = f"There is no run in {self.path.parent}."
+            raise UsageError(what, "`swe-agent runs` lists the runs there are.") from None
+        except OSError as error:
+            raise _unread(self.path, error) from error
 
     def records(self, file: Iterable[bytes], skip: Callable[[bytes], bool] = never) -> Iterator[Record]:
         """The whole records, but for lines to `skip`. What a crash left of the last write is left out; damage before
         it is RunBroken."""
         lines = iter(file)
-        for number, line in enumerate(lines, 1):
+        for line in lines:
+            if not line.endswith(b"\n"):
+                return  # torn, or being written: what the file gives behind it came since
             if skip(line):
-                self.end += len(line)
+                self._have(line)
                 continue
             try:
                 record = self._record(line)
             except (ValueError, RecursionError) as error:
                 if _is_unfinished(line, lines):
                     return
-                raise RunBroken(
-                    f"Line {number} of {self.path} is damaged, and more follow it.", "Restore the file from a copy."
-                ) from error
-            self.end += len(line)
+                what = f"Line {self.count + 1} of {self.path} is damaged, and more follow it."
+                raise RunBroken(what, "Restore the file from a copy.") from error
+            self._have(line)
             yield record
 
+    def _have(self, line: bytes) -> None:
+        self.count += 1
+        self.end += len(line)
+
     def _record(self, line: bytes) -> Record:
-        if not line.endswith(b"\n"):
-            raise ValueError("torn")
         if not self.version:
             self._set(version_of(json.loads(line)))
         if self.version == VERSION:
@@ -132,14 +149,7 @@ def records(directory: Path) -> Iterator[Record]:
     Raises UsageError where there is none, RunBroken for a damaged one, WorkspaceError for one that cannot be read,
     NewerRun.
     """
-    path = directory / "journal.jsonl"
-    try:
-        with path.open("rb") as file:
-            yield from Lines(path).records(file)
-    except FileNotFoundError:
-        raise UsageError(f"There is no run in {directory}.", "`swe-agent runs` lists the runs there are.") from None
-    except OSError as error:
-        raise _unread(path, error) from error
+    yield from Lines(directory / "journal.jsonl").new()
 
 
 def read(directory: Path) -> Trajectory:
@@ -242,7 +252,10 @@ class Journal:
 
 
 def locked(directory: Path) -> FileLock:
-    """The lock of a run's folder, held until it is released. Raises TryLater when another process has it."""
+    """The lock of a run's folder, held until it is released. Raises TryLater when another process has it, OSError
+    where there is no such folder."""
+    if not directory.is_dir():  # removed meanwhile; a lock makes the folder it lies in
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(directory))
     what = f"Another process is working on the run {directory.name}."
     return hold(directory / "lock", what, "Wait for it, or stop it, then try again.")
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent import following
-from agent.following import Tail, follow, is_held
+from agent.following import follow, is_held
 from agent.loop import loop, submitted
 from agent.outcome import Outcome
 from agent.paging import Lines
@@ -23,6 +23,7 @@ from tests.agent.conftest import Bench, act, line
 from tests.conftest import committed
 from trajectories.errors import RunBroken, UsageError
 from trajectories.journal import Journal, encode, locked, read
+from trajectories.journal import Lines as Records
 from trajectories.records import (
     Action,
     Base,
@@ -233,16 +234,34 @@ def test_half_a_line_waits_for_its_other_half(run):
     whole = journal.read_bytes()
     cut = whole.rindex(b"\n", 0, -1) + 30
     journal.write_bytes(whole[:cut])
-    tail = Tail(run)
-    before = len(tail.new())
-    assert tail.new() == []
+    tail = Records(journal)
+    before = len(list(tail.new()))
+    assert list(tail.new()) == []
     journal.write_bytes(whole)
-    assert len(tail.new()) == 1
+    assert len(list(tail.new())) == 1
     assert before + 1 == len(read(run).records)
     with journal.open("ab") as file:
         file.write(b"no record\n" + encode(Exit("done", 0)))
-    with pytest.raises(RunBroken):
-        tail.new()
+    with pytest.raises(RunBroken, match=f"Line {before + 2} "):
+        list(tail.new())
+
+
+def test_what_is_no_run_or_none_any_more_is_told(run, user, monkeypatch):
+    (run.parent / "empty").mkdir()
+    with pytest.raises(UsageError, match="no run"):
+        command.command("empty", follow=True)
+
+    def removed(seconds: float) -> None:
+        if run.exists():
+            run.rename(run.with_name(".gone-one"))
+
+    monkeypatch.setattr(following, "QUIET", -1.0)
+    monkeypatch.setattr("agent.following.time.sleep", removed)
+    lock = locked(run)
+    with pytest.raises(UsageError, match="no run"):
+        command.command(run.name, follow=True)
+    lock.release()
+    assert not run.exists(), "who looks makes no folder"
 
 
 def test_whether_a_run_is_held_is_seen_without_holding_it(run):

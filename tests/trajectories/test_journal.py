@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trajectories.errors import RunBroken, TryLater, UsageError
-from trajectories.journal import Journal, decode, encode, read
+from trajectories.journal import Journal, Lines, decode, encode, read
 from trajectories.records import (
     Action,
     Base,
@@ -99,6 +99,16 @@ def test_damage_before_the_end_is_said_and_nothing_is_cut(tmp_path):
     with pytest.raises(RunBroken, match="Line 1"):
         Journal(tmp_path)
     assert len(journal.path.read_bytes().splitlines()) == 2
+
+
+def test_what_is_being_written_is_no_damage(tmp_path):
+    """A file gives what was there, and at its next look what came since."""
+    first, second, third = (encode(Note("main", "phase", word)) for word in ("one", "two", "three"))
+    lines = Lines(tmp_path / "journal.jsonl")
+    assert [note.text for note in lines.records([first, second[:30], second[30:], third])] == ["one"]
+    assert [note.text for note in lines.records([second, third])] == ["two", "three"]
+    with pytest.raises(RunBroken, match="Line 4 "):
+        list(lines.records([b"no record\n", third]))
 
 
 def test_half_a_surrogate_pair_does_not_stop_the_journal(tmp_path):
