@@ -1,7 +1,8 @@
 """What training sets are made of: candidates for one issue on one base, what each came to, and its conversation.
 
 A candidate is a run of one turn, or an attempt of a run that made several side by side. Left out is what says nothing
-of a model: runs not ended, or ended by the user or the machine, sessions, replays, runs without a model.
+of a model: runs not ended, or ended by the user or the machine, sessions, replays, forks (whose beginning is another
+run's, and which may have been told more), runs without a model.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import dropwhile
 from typing import Any
 
-from trajectories.exports._conversations import Asked, answered, conversations
-from trajectories.material import Material, Message
+from trajectories.exports._conversations import answer, answered, conversations
+from trajectories.material import Material, Message, told
 from trajectories.parting import replay_of
-from trajectories.records import Reply, Run
+from trajectories.records import Reply, Run, Step
 from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, rewards
 
 PROVEN = ("verified", "faster")
@@ -26,13 +28,16 @@ AS_GOOD = 1.05
 """What costs so little more is as good."""
 JUDGED = re.compile(r"(?:baseline (?P<before>\S.*)|judge (?P<after>\S.*) [0-9a-f]{40})$")
 """Results that tell what a function costs in a tree."""
+FOLDERS = ("root", "scratch")
+"""Results that name a workspace's folders: in an opening they are no difference."""
 
 
 @dataclass(frozen=True)
 class Candidate:
     """One answer to an issue. `branches` are those with replies, the one that began first; `tree` is its last.
 
-    `instructions` are what the rewritten functions cost with it, by the counter `backend`; 0 where nothing was counted.
+    `tokens` is 0 where a provider did not tell those of each reply. `instructions` are what the rewritten functions
+    cost with it, by the counter `backend`; 0 where nothing was counted.
     """
 
     run: Material
@@ -62,11 +67,20 @@ class Candidate:
 
 
 def groups(runs: Sequence[Material]) -> list[list[Candidate]]:
-    """Candidates by issue and base, both in the order given."""
+    """Candidates by issue and base, both in the order given; a run that is given twice counts once."""
+    once = {(record.id, record.at): run for run in runs if (record := run.trajectory.run)}
     found: dict[str, list[Candidate]] = {}
-    for run in runs:
+    for run in once.values():
         for candidate in candidates(run):
             found.setdefault(candidate.group, []).append(candidate)
+    return list(found.values())
+
+
+def told_alike(group: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Those of a group that had the same opening and tools: what they did is an answer to the same prompt."""
+    found: dict[tuple[str, str], list[Candidate]] = {}
+    for candidate in group:
+        found.setdefault((tools(candidate), _opening(candidate)), []).append(candidate)
     return list(found.values())
 
 
@@ -75,6 +89,8 @@ def candidates(run: Material) -> list[Candidate]:
     trajectory = run.trajectory
     end = trajectory.exit
     if trajectory.run is None or end is None or len(trajectory.turns) > 1 or replay_of(trajectory):
+        return []
+    if any(note.kind == "forked" for note in trajectory.notes):
         return []
     asked = list(dict.fromkeys(branch for branch, _ in trajectory.replies))
     outcomes = {branch: once.value for (branch, name), once in trajectory.results.items() if name == "outcome"}
@@ -93,8 +109,9 @@ def _candidate(run: Material, branches: Sequence[str], verdict: str, tree: str) 
     trajectory = run.trajectory
     if not branches or trajectory.run is None:
         return []
-    usages = [reply.usage for (branch, _), reply in trajectory.replies.items() if branch in branches and reply.usage]
-    tokens = sum(usage.input_tokens + usage.output_tokens for usage in usages)
+    usages = [reply.usage for (branch, _), reply in trajectory.replies.items() if branch in branches]
+    known = [usage.input_tokens + usage.output_tokens for usage in usages if usage]
+    tokens = sum(known) if len(known) == len(usages) else 0
     steps = sum(len(trajectory.steps[branch]) for branch in branches)
     left = [
         step.tree for step in reversed(trajectory.steps[branches[0]]) if step.author == trajectory.turns[0].strategy
@@ -164,26 +181,56 @@ def parts(candidate: Candidate) -> Iterator[tuple[list[Message], list[Message]]]
 
 
 def whole(candidate: Candidate) -> tuple[list[Message], list[Message]]:
-    """How it began, and all that was said from the first reply on, each output as it was when it was new."""
-    told: list[Message] = []
-    last: Asked | None = None
-    for asked in answered(candidate.run, candidate.branches[0]):
-        new = _since_last_reply(asked.messages)
-        told += new if last is None or _is_of(last.reply, new) else ()  # else it was taken back, and not read again
-        last = asked
-    if last is not None:
-        told.append(last.whole[-1])
-    return _cut([_trainable(message) for message in told], 0)
+    """How it began, and all that was said from the first reply to the last, each output as it was when it was new, also
+    where it was taken back later. A reply that was never acted on is left out, as the model did not read it again."""
+    run, branch = candidate.run.trajectory, candidate.branches[0]
+    begun, acted, last = _begun(candidate), _acted(candidate), run.last_replies[branch]
+    said: list[Message] = []
+    taken: set[str] = set()
+    for step in acted:
+        if step.reply == last.ask:
+            break
+        said += _exchange(step, run.replies[branch, step.reply], taken) if step.reply is not None else [_words(step)]
+    return begun, [_trainable(message) for message in [*said, answer(last, taken)]]
 
 
-def _since_last_reply(messages: Sequence[Message]) -> Sequence[Message]:
-    """The last reply and what follows it; all where there is none."""
-    at = next((at for at in reversed(range(len(messages))) if messages[at]["role"] == "assistant"), 0)
-    return messages[at:]
+def _begun(candidate: Candidate) -> list[Message]:
+    """What its first reply was asked with."""
+    branch, acted = candidate.branches[0], _acted(candidate)
+    first = acted[0].reply if acted else candidate.run.trajectory.last_replies[branch].ask
+    return next(
+        [_trainable(message) for message in asked.messages]
+        for asked in answered(candidate.run, branch)
+        if asked.reply.ask == first
+    )
 
 
-def _is_of(reply: Reply, said: Sequence[Message]) -> bool:
-    return bool(said) and said[0]["role"] == "assistant" and said[0]["content"] == reply.text
+def _opening(candidate: Candidate) -> str:
+    text = json.dumps(_begun(candidate))
+    results = candidate.run.trajectory.results
+    for name in FOLDERS:
+        if once := results.get((candidate.branches[0], name)):
+            text = text.replace(json.dumps(once.value)[1:-1], f"[{name}]")
+    return text
+
+
+def _acted(candidate: Candidate) -> list[Step]:
+    """The steps from the model's first on."""
+    return list(dropwhile(lambda step: step.reply is None, candidate.run.trajectory.steps[candidate.branches[0]]))
+
+
+def _exchange(step: Step, reply: Reply, taken: set[str]) -> list[Message]:
+    """A reply, and what came of each call."""
+    said = answer(reply, taken)
+    calls = said.get("tool_calls")
+    if not calls:
+        return [said, _words(step)] if step.observations else [said]
+    answers = (observation.text for observation in step.observations)
+    return [said, *({"role": "tool", "tool_call_id": call["id"], "content": next(answers, "")} for call in calls)]
+
+
+def _words(step: Step) -> Message:
+    return {"role": "user", "content": told(step)}
 
 
 def _cut(said: list[Message], known: int) -> tuple[list[Message], list[Message]]:
@@ -198,10 +245,15 @@ def _trainable(message: Message) -> Message:
     kept["content"] = _text(message.get("content"))
     if calls := message.get("tool_calls"):
         kept["tool_calls"] = [
-            {**call, "function": {**call["function"], "arguments": json.loads(call["function"]["arguments"])}}
+            {**call, "function": {**call["function"], "arguments": _arguments(call["function"]["arguments"])}}
             for call in calls
         ]
     return kept
+
+
+def _arguments(text: str) -> Any:
+    """Numbers that JSON does not have become text."""
+    return json.loads(text, parse_constant=str)
 
 
 def _text(content: Any) -> str:
@@ -213,3 +265,7 @@ def _text(content: Any) -> str:
 def tools(candidate: Candidate) -> str:
     """The tools' schemas as JSON text, which trainers read: as objects, a table would give each the others' fields."""
     return json.dumps(candidate.record.tools)
+
+
+def as_line(row: dict[str, Any]) -> str:
+    return json.dumps(row, allow_nan=False) + "\n"

@@ -5,18 +5,18 @@ After "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from trajectories.errors import UsageError
-from trajectories.exports._groups import AS_GOOD, Candidate, by_cost, costs, groups, tools, whole
+from trajectories.exports._groups import AS_GOOD, Candidate, as_line, by_cost, costs, groups, told_alike, tools, whole
 from trajectories.material import Material, Message
 
 WHAT = "pairs of a better and a worse run of one issue, for TRL's DPOTrainer"
+ENDING = "jsonl"
 SEVERAL = True
 RIGHT_TO_FAST = 9
-"""Pairs for correctness to each for efficiency."""
+"""Pairs for correctness to each for efficiency; where there are none for correctness, all for efficiency are told."""
 
 Pair = tuple[Candidate, Candidate]
 
@@ -25,23 +25,25 @@ def export(runs: Sequence[Material]) -> Iterator[str]:
     """Raises UsageError where no two runs of one issue can be told apart."""
     right: list[Pair] = []
     fast: list[tuple[float, Pair]] = []
-    for group in groups(runs):
-        proven = by_cost([candidate for candidate in group if candidate.proven])
-        failed = [candidate for candidate in group if not candidate.proven]
+    for alike in chain.from_iterable(map(told_alike, groups(runs))):
+        proven = by_cost([candidate for candidate in alike if candidate.proven])
+        failed = [candidate for candidate in alike if not candidate.proven]
         right += _of_correctness(proven, failed)
         fast += _of_efficiency(proven)
-    fast.sort(key=lambda pair: -pair[0])
-    chosen = islice((pair for _, pair in fast), max(1, round(len(right) / RIGHT_TO_FAST)) if right else 0)
-    if not right:
+    if not right and not fast:
         raise UsageError(
-            "No issue has both a proven run and one that failed, told alike.",
+            "No issue has a proven run, and one told alike that failed or cost more.",
             "Export several runs of the same issues, with the same strategy and base.",
         )
+    fast.sort(key=lambda pair: -pair[0])
+    faster = iter([pair for _, pair in fast])
     for number, pair in enumerate(right, 1):
         yield _row(pair, "correctness")
-        if number % RIGHT_TO_FAST == 0 or number == len(right):
-            for other in islice(chosen, 1):
+        if number % RIGHT_TO_FAST == 0:
+            for other in islice(faster, 1):
                 yield _row(other, "efficiency")
+    for other in faster if not right else ():
+        yield _row(other, "efficiency")
 
 
 def _of_correctness(proven: Sequence[Candidate], failed: Sequence[Candidate]) -> list[Pair]:
@@ -49,8 +51,7 @@ def _of_correctness(proven: Sequence[Candidate], failed: Sequence[Candidate]) ->
     if not proven or not failed:
         return []
     most = max(len(proven), len(failed))
-    pairs = [(proven[number % len(proven)], failed[number % len(failed)]) for number in range(most)]
-    return [pair for pair in pairs if _are_alike(*pair)]
+    return [(proven[number % len(proven)], failed[number % len(failed)]) for number in range(most)]
 
 
 def _of_efficiency(proven: Sequence[Candidate]) -> list[tuple[float, Pair]]:
@@ -60,17 +61,7 @@ def _of_efficiency(proven: Sequence[Candidate]) -> list[tuple[float, Pair]]:
     _, taken = costs(proven)
     others = zip(proven[1:], taken[1:], strict=True)
     found = ((cost / max(taken[0], 1), (proven[0], other)) for other, cost in others)
-    return [(times, pair) for times, pair in found if times > AS_GOOD and _are_alike(*pair)]
-
-
-def _are_alike(one: Candidate, other: Candidate) -> bool:
-    """Whether both were asked in the same way: prompts of the same words, and the same tools."""
-    return one.record.tools == other.record.tools and _asked(one) == _asked(other)
-
-
-def _asked(candidate: Candidate) -> str:
-    prompts = candidate.run.trajectory.turns[0].prompts or candidate.record.prompts
-    return prompts.get("coder", "")
+    return [(times, pair) for times, pair in found if times > AS_GOOD]
 
 
 def _row(pair: Pair, kind: str) -> str:
@@ -81,4 +72,4 @@ def _row(pair: Pair, kind: str) -> str:
     row: dict[str, str | int | list[Message]] = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
     row |= {"tools": tools(better), "kind": kind, **better.about, "rejected_run": worse.run.name}
     row |= {"chosen_cost": chosen_cost, "rejected_cost": rejected_cost, "cost_in": unit}
-    return json.dumps(row) + "\n"
+    return as_line(row)

@@ -7,15 +7,15 @@ Rewards after "Towards Better Correctness and Efficiency in Code Generation" (ar
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from trajectories.errors import UsageError
-from trajectories.exports._groups import costs, groups, tools, whole, worth
+from trajectories.exports._groups import as_line, costs, groups, tools, whole, worth
 from trajectories.material import Material
 from trajectories.rewards import advantages
 
 WHAT = "groups of runs of one issue with rewards and leave-one-out advantages (RLOO)"
+ENDING = "jsonl"
 SEVERAL = True
 
 
@@ -33,7 +33,7 @@ def export(runs: Sequence[Material]) -> Iterator[str]:
             prompt, completion = whole(candidate)
             row = {"prompt": prompt, "completion": completion, "tools": tools(candidate), **candidate.about}
             row |= {"reward": round(reward, 6), "advantage": round(advantage, 6), "proven": candidate.proven}
-            yield json.dumps(row | {"cost": getattr(candidate, unit), "cost_in": unit}) + "\n"
+            yield as_line(row | {"cost": getattr(candidate, unit), "cost_in": unit})
     if not told:
         raise UsageError(
             "No issue has two runs that a model brought to an end.",

@@ -6,14 +6,14 @@ Execution-filtered (rejection sampling) fine-tuning: only what tests proved is l
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from trajectories.errors import UsageError
-from trajectories.exports._groups import by_cost, costs, groups, parts, tools
+from trajectories.exports._groups import as_line, by_cost, costs, groups, parts, tools
 from trajectories.material import Material
 
 WHAT = "fine-tuning on the fastest proven run of each issue, for TRL's SFTTrainer"
+ENDING = "jsonl"
 SEVERAL = True
 
 
@@ -27,7 +27,7 @@ def export(runs: Sequence[Material]) -> Iterator[str]:
             for prompt, completion in parts(candidate):
                 told = True
                 row = {"prompt": prompt, "completion": completion, "tools": tools(candidate)}
-                yield json.dumps(row | candidate.about | {"cost": cost, "cost_in": unit}) + "\n"
+                yield as_line(row | candidate.about | {"cost": cost, "cost_in": unit})
     if not told:
         raise UsageError(
             "None of these runs of a model is proven.", "Export runs of one turn that ended verified, or faster."

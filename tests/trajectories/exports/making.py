@@ -38,13 +38,16 @@ class Making:
         run = Run(name, Issue(issue), "r", Base("c", BASE), prompts=prompts, tools=of.pop("tools", TOOLS), **of)
         self.records: list[Record] = [run, Turn(issue, "test-then-patch")]
         self.name = name
+        self.system = {"role": "system", "content": prompts["coder"]}
         self.talks: dict[str, list[Message]] = {}
         self.requests: dict[str, list[list[Message]]] = {}
         self.steps = 0
 
-    def asks(self, said: str, *commands: str, tokens: int = 100, branch: str = "main", error: str = "") -> Making:
-        """One reply, its calls and what they answered."""
-        talk = self.talks.setdefault(branch, [SYSTEM, OPENING])
+    def asks(
+        self, said: str, *commands: str, tokens: int | None = 100, branch: str = "main", error: str = ""
+    ) -> Making:
+        """One reply, its calls and what they answered; `tokens` is None where its provider does not tell."""
+        talk = self.talks.setdefault(branch, [self.system, OPENING])
         sent = self.requests.setdefault(branch, [])
         sent.append(list(talk))
         ask = len(sent)
@@ -57,11 +60,16 @@ class Making:
         talk += [{"role": "tool", "tool_call_id": a.id, "content": f"did {a.arguments['command']}"} for a in actions]
         seen = tuple(Observation(f"did {command}") for command in commands)
         self.steps += 1
-        usage = Usage(tokens, 0)
+        usage = None if tokens is None else Usage(tokens, 0)
         self.records += [
             Reply(said, actions, usage=usage, branch=branch, ask=ask),
             Step(branch, ask, "", "coder", PATCHED, ask, actions, seen),
         ]
+        return self
+
+    def opens(self, words: str) -> Making:
+        """What its first reply is asked with."""
+        self.talks["main"] = [self.system, {"role": "user", "content": words}]
         return self
 
     def folds(self, branch: str = "main") -> Making:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.trajectories.exports.made_up import Made
 from tests.trajectories.exports.making import BASE, OPENING, PATCHED, SYSTEM, TOOLS, Making
 from trajectories.errors import UsageError
 from trajectories.exports import dpo, rloo, sft
 from trajectories.material import Material, Message
-from trajectories.records import Note, Once, Turn, Verdict
+from trajectories.records import Action, Note, Once, Turn, Verdict
 
 
 def rows(export: Callable[[Sequence[Material]], Iterator[str]], *runs: Material) -> list[dict[str, Any]]:
@@ -74,7 +75,19 @@ def test_what_two_counters_say_is_not_compared() -> None:
     assert [row["cost_in"] for row in rows(rloo.export, one, two)] == ["tokens", "tokens"]
 
 
+def test_tokens_that_are_not_all_known_are_not_compared() -> None:
+    """A run of three replies with the usage of one of them is not the cheapest."""
+    partly = (
+        Making("unknown").asks("One.", "a", tokens=None).asks("Two.", "b", tokens=None).asks("So.", tokens=15).ends()
+    )
+    known = Making("known").asks("One.", "a", tokens=900).asks("So.", tokens=900).ends()
+    (row,) = rows(sft.export, partly, known)
+    assert (row["run"], row["cost"], row["cost_in"]) == ("known", 1800, "tokens")
+    assert [(row["cost"], row["cost_in"]) for row in rows(rloo.export, partly, known)] == [(3, "steps"), (2, "steps")]
+
+
 REPLAYED = Note("main", "replay", "Replay of r.", {"run": "r"})
+FORKED = Note("main", "forked", "Forked from r@main#1.", {"run": "r", "step": "main#1"})
 
 
 @pytest.mark.parametrize(
@@ -86,6 +99,7 @@ REPLAYED = Note("main", "replay", "Replay of r.", {"run": "r"})
         Making("no model").ends(),
         Making("session").asks("One.").adds(Turn("More.", "build")).ends(),
         Making("replay").asks("One.").adds(REPLAYED).ends(),
+        Making("fork").asks("One.").adds(FORKED).asks("Two.").ends(),
     ],
     ids=lambda run: str(run.name),
 )
@@ -123,6 +137,57 @@ def test_a_pair_has_one_beginning_and_two_ends() -> None:
     assert (row["kind"], row["run"], row["rejected_run"]) == ("correctness", "good", "bad")
 
 
+def test_what_the_safety_net_took_back_is_told_as_it_was() -> None:
+    made = Made()
+    made.say("Solve it.")
+    for command in ("look", "rm -rf tests"):
+        made.ask("", [Action("shell", {"command": command}, command)], [f"did {command}"])
+    made.say("The tests were gone: what you did was taken back.", author="safety", back_to=2)
+    made.ask("", [Action("shell", {"command": "mend"}, "mend")], ["did mend"])
+    made.ask("Done.", [])
+    made.end("verified", verdict=Verdict("verified"))
+    other = Made("other")
+    other.say("Solve it.")
+    other.ask("No.", [])
+    other.end("unproven", 6)
+    row, _ = rows(rloo.export, made.material(), other.material())
+    told = [message.get("tool_call_id") or message["content"] for message in row["completion"]]
+    back = "The tests were gone: what you did was taken back."
+    assert told == ["", "look", "", "rm -rf tests", back, "", "mend", "Done."]
+    calls = [call["id"] for message in row["completion"] for call in message.get("tool_calls", ())]
+    assert calls == ["look", "rm -rf tests", "mend"]
+    assert texts(row["prompt"]) == ["You mend.", "Solve it."]
+
+
+def test_both_of_a_pair_had_the_same_opening() -> None:
+    """The better one was told what an earlier run had come to; folders of a workspace are no difference."""
+
+    def run(name: str, kind: str, folder: str, told: str = "") -> Material:
+        making = Making(name).opens(f"Mend {folder}/calc.py.{told}").adds(Once("main", "root", folder))
+        return making.asks("So.").ends(kind)
+
+    helped, good = run("helped", "verified", "/tmp/1", " Line 3 was wrong."), run("good", "verified", "/tmp/2")
+    bad = run("bad", "unproven", "/tmp/3")
+    (row,) = rows(dpo.export, helped, good, bad)
+    assert (row["run"], row["rejected_run"], texts(row["prompt"])[1]) == ("good", "bad", "Mend /tmp/2/calc.py.")
+    with pytest.raises(UsageError):
+        rows(dpo.export, helped, bad)
+
+
+def test_pairs_are_made_among_those_told_alike() -> None:
+    good = [Making(f"g{n}").opens(f"Prompt {n}.").asks("Yes.").ends() for n in (1, 2)]
+    bad = [Making(f"b{n}").opens(f"Prompt {n}.").asks("No.").ends("unproven") for n in (2, 1)]
+    assert [(row["run"], row["rejected_run"]) for row in rows(dpo.export, *good, *bad)] == [("g1", "b1"), ("g2", "b2")]
+
+
+def test_pairs_for_being_fast_where_nothing_failed() -> None:
+    runs = [Making(str(n)).asks("Yes.", tokens=n).ends() for n in (100, 200, 300)]
+    pairs = [(row["kind"], row["run"], row["rejected_run"]) for row in rows(dpo.export, *runs)]
+    assert pairs == [("efficiency", "100", "300"), ("efficiency", "100", "200")]
+    kinds = [row["kind"] for row in rows(dpo.export, *runs, Making("bad").asks("No.").ends("unproven"))]
+    assert kinds == ["correctness"] * 3, "fewer than nine have no tenth"
+
+
 def test_nine_pairs_for_being_right_to_one_for_being_fast() -> None:
     runs = []
     for number in range(20):
@@ -158,13 +223,13 @@ def test_each_is_in_a_pair_and_no_more_than_that() -> None:
         Making("prompt", prompt="You guess.").asks("No.").ends("unproven"),
         Making("tools", tools=()).asks("No.").ends("unproven"),
         Making("issue", "Else.").asks("No.").ends("unproven"),
-        Making("proven").asks("Yes.", tokens=1).ends(),
+        Making("proven").asks("Yes.", tokens=101).ends(),
         Making("error").asks("No.").ends("error"),
     ],
     ids=lambda run: str(run.name),
 )
 def test_what_is_no_pair(other: Material) -> None:
-    with pytest.raises(UsageError, match="both a proven run and one that failed"):
+    with pytest.raises(UsageError, match="a proven run, and one told alike that failed or cost more"):
         rows(dpo.export, Making("good").asks("Yes.").ends(), other)
 
 
@@ -194,7 +259,29 @@ def test_a_group_of_one_has_no_advantage() -> None:
         rows(rloo.export, *alone)
 
 
+def test_a_run_that_is_named_twice_counts_once() -> None:
+    good, bad = Making("good").asks("Yes.").ends(), Making("bad").asks("No.", "a").ends("unproven")
+    assert [(row["run"], row["advantage"]) for row in rows(rloo.export, good, bad, good)] == [("good", 1), ("bad", -1)]
+
+
 # What a table can hold
+
+
+@pytest.mark.parametrize("export", [sft.export, rloo.export, dpo.export], ids=["sft", "rloo", "dpo"])
+def test_numbers_that_json_does_not_have_are_text(export: Callable[[Sequence[Material]], Iterator[str]]) -> None:
+    made = Made("strange")
+    made.say("Solve it.")
+    made.ask("", [Action("shell", {"command": float("nan"), "most": [float("-inf"), 1.5]}, "1")])
+    made.ask("Done.", [])
+    made.end("verified", verdict=Verdict("verified"))
+    other = Made("other")
+    other.say("Solve it.")
+    other.ask("No.", [])
+    other.end("unproven", 6)
+    line = next(export([made.material(), other.material()]))
+    row = json.loads(line, parse_constant=pytest.fail)
+    reply = row.get("completion", row.get("chosen"))[0]
+    assert reply["tool_calls"][0]["function"]["arguments"] == {"command": "NaN", "most": ["-Infinity", 1.5]}
 
 
 def test_pictures_are_told_of() -> None:
