@@ -7,6 +7,7 @@ from typing import Any
 
 from trajectories.records import Note, Record, Step, Turn
 from trajectories.report.costs import Costs
+from trajectories.report.words import fits
 from trajectories.trajectory import Trajectory
 
 SCORES = frozenset({"score", "vote", "candidate", "prune"})
@@ -101,7 +102,10 @@ def told(found: Structure, trajectory: Trajectory, spent: Costs) -> list[dict[st
             "steps": len(branch.steps),
             "dollars": spent.branches[branch.name].told()["dollars"] if branch.name in spent.branches else nothing,
             "ended": _ended(trajectory, branch.name),
-            "scores": [{"kind": note.kind, "text": note.text, "data": note.data} for note in branch.scores],
+            "scores": [
+                {"kind": note.kind, "text": note.text, "data": note.data if fits(note.data) else {}}
+                for note in branch.scores
+            ],
         }
         for branch in found.branches.values()
     ]

@@ -35,15 +35,15 @@ _COMMAND = (
 
 @dataclass(slots=True)
 class FileDiff:
-    """A file that differs: `A`dded, `M`odified, `D`eleted, or of another `T`ype. Of one that is `cut` the diff does not
-    hold all, and the lines are counted as far as they were read."""
+    """A file that differs: `A`dded, `M`odified, `D`eleted, or of another `T`ype. `cut` says in a word or two why the
+    diff is not one that can be applied; of a long one the lines are counted as far as they were read."""
 
     path: str
     status: str
     diff: str = ""
     added: int = 0
     removed: int = 0
-    cut: bool = False
+    cut: str = ""
 
 
 @dataclass(slots=True)
@@ -153,7 +153,19 @@ def _file(name: bytes, status: bytes, sections: Sequence[bytes], room: int) -> F
     kept = text if len(text) <= FILE_BYTES else text[: text.rfind(b"\n", 0, FILE_BYTES) + 1]
     kept = kept if len(kept) <= room else b""
     added, removed = (sum(body.count(mark) for body in bodies) for mark in (b"\n+", b"\n-"))
-    return FileDiff(_unquoted(name), decode(status), decode(kept), added, removed, not text or kept != text)
+    return FileDiff(_unquoted(name), decode(status), decode(kept), added, removed, _cut(sections, kept))
+
+
+def _cut(sections: Sequence[bytes], kept: bytes) -> str:
+    if not sections or len(kept) < sum(map(len, sections)):
+        return "too long"
+    if any(b"\nBinary files " in section and b"\n@@ " not in section for section in sections):
+        return "binary"
+    try:
+        kept.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    return ""
 
 
 def _header(name: bytes) -> bytes:

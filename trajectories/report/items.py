@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,28 +13,18 @@ from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.branches import Structure
 from trajectories.report.costs import Costs
 from trajectories.report.diffs import PairDiff
-from trajectories.report.words import Words, shortened, when
-from trajectories.trajectory import Trajectory
-
-DATA = 10_000
-"""Characters of a note's data, written as JSON, that are told."""
+from trajectories.report.words import Words, fits, when
 
 
 @dataclass(frozen=True)
 class Telling:
-    """A run with all that is known of it, for telling its items. `limit` is how long a text may be, `diffs` what each
-    step changed."""
+    """A run with all that is known of it, for telling its items. `diffs` is what each step changed."""
 
     material: Material
     words: Words
     structure: Structure
     spent: Costs
     diffs: Sequence[PairDiff]
-    limit: int
-
-    def text(self, text: str) -> str:
-        """Shortened where it is long; what would be cut through is masked before."""
-        return text if len(text) <= self.limit else shortened(self.words.mask(text), self.limit)
 
 
 def items(telling: Telling) -> Iterator[dict[str, Any]]:
@@ -50,7 +40,7 @@ def items(telling: Telling) -> Iterator[dict[str, Any]]:
             if record.kind == "message" and read[record.branch] > 0:
                 read[record.branch] -= 1
             else:
-                yield _note(telling, record)
+                yield _note(record)
         elif isinstance(record, Turn):
             turns += 1
             if len(trajectory.turns) > 1:
@@ -74,14 +64,13 @@ def ended(exit: Exit, words: Words) -> dict[str, Any]:
 def _turn(telling: Telling, turn: Turn, number: int) -> dict[str, Any]:
     first = telling.material.trajectory.run if number == 1 else None
     request = turn.request or (first.issue.text if first else "")
-    told = {"n": number, "request": telling.text(request), "strategy": turn.strategy}
+    told = {"n": number, "request": request, "strategy": turn.strategy}
     return {"kind": "turn", **told, "model": turn.models.get("coder", ""), "at": when(turn.at)}
 
 
-def _note(telling: Telling, note: Note) -> dict[str, Any]:
-    data = note.data if len(json.dumps(note.data)) <= DATA else {}
-    text = telling.text(note.text)
-    return {"kind": "note", "branch": note.branch, "note": note.kind, "text": text, "data": data, "at": when(note.at)}
+def _note(note: Note) -> dict[str, Any]:
+    told = {"branch": note.branch, "note": note.kind, "text": note.text, "data": note.data if fits(note.data) else {}}
+    return {"kind": "note", **told, "at": when(note.at)}
 
 
 def _step(telling: Telling, step: Step, number: int) -> dict[str, Any]:
@@ -98,11 +87,11 @@ def _step(telling: Telling, step: Step, number: int) -> dict[str, Any]:
         "author": step.author,
         "at": when(step.at),
         "phase": telling.structure.phase_of[number],
-        "text": telling.text(reply.text) if reply else "",
-        "reasoning": telling.text(reply.reasoning) if reply else "",
+        "text": reply.text if reply else "",
+        "reasoning": reply.reasoning if reply else "",
         "error": step.error,
         "actions": [_action(telling, step, at) for at in range(acted)],
-        "said": telling.text("\n".join(seen.text for seen in step.observations[acted:])),
+        "said": "\n".join(seen.text for seen in step.observations[acted:]),
         "files": [
             {"path": file.path, "status": file.status, "diff": file.diff, "cut": file.cut} for file in diff.files
         ],
@@ -117,9 +106,9 @@ def _action(telling: Telling, step: Step, at: int) -> dict[str, Any]:
     return {
         "tool": action.tool,
         "summary": telling.words.describe(action),
-        "arguments": telling.text(arguments(action)),
+        "arguments": arguments(action),
         "ok": seen.ok,
-        "text": telling.text(seen.text),
+        "text": seen.text,
         "out": seen.out,
         "size": _size(telling.material, seen.out),
     }
@@ -144,19 +133,3 @@ def _size(material: Material, number: int | None) -> int | None:
         return (material.directory / "out" / str(number)).stat().st_size
     except OSError:
         return None
-
-
-def lengths(trajectory: Trajectory) -> Iterator[int]:
-    """Of each text that items are made of."""
-    for record in trajectory.records:
-        if isinstance(record, Step):
-            yield from (len(seen.text) for seen in record.observations)
-            yield from (_length(action.arguments) for action in record.actions)
-        elif isinstance(record, Note):
-            yield len(record.text)
-    for reply in trajectory.replies.values():
-        yield from (len(reply.text), len(reply.reasoning))
-
-
-def _length(arguments: Mapping[str, Any]) -> int:
-    return sum(len(value) if isinstance(value, str) else 20 for value in arguments.values())

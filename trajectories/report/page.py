@@ -13,17 +13,20 @@ from json import dumps
 from math import isfinite
 from typing import Any
 
-from trajectories.pages import beginning
+from trajectories.pages import beginning, generator
 
 SCRIPTS = ("base", "text", "issue", "proof", "branches", "costs", "steps", "together", "search", "keys", "whole")
 """One after the other they are the page's script."""
 MOST_OF_TITLE = 120
+KIND = "report"
+MARK = generator(KIND)
+"""Stands near the beginning of each report: such a file may be written anew."""
 
 
 def page(told: Mapping[str, Any]) -> str:
     """The page of a report on one run, or on two beside each other."""
     script = "".join(_own("scripts", f"{name}.js") for name in SCRIPTS)
-    head = beginning(_title(told), _own("report.style.css"), script)
+    head = beginning(_title(told), _own("report.style.css"), script, KIND)
     return (
         f"{head}<body>\n<noscript><p>This page shows its data with a script of its own; it loads nothing. Let it run, "
         f"or read the run with <code>swe-agent show</code>.</p></noscript>\n"

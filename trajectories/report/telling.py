@@ -9,13 +9,13 @@ from typing import Any
 
 from trajectories.errors import RunBroken
 from trajectories.material import Material
-from trajectories.records import Exit, Issue, Run, Verdict
+from trajectories.records import Exit, Issue, Run, Step, Verdict
 from trajectories.report.branches import structure
 from trajectories.report.branches import told as branches_told
 from trajectories.report.costs import costs
-from trajectories.report.diffs import FILE_BYTES, FileDiff, Pair, PairDiff, pair_diffs
-from trajectories.report.items import Telling, ended, items, lengths
-from trajectories.report.words import ROOM, Words, level, masked, when
+from trajectories.report.diffs import FILE_BYTES, FILES, FileDiff, Pair, PairDiff, pair_diffs
+from trajectories.report.items import Telling, ended, items
+from trajectories.report.words import DATA, ROOM, Diff, Words, fits, lengths, level, masked, unicode, when
 
 DIFFS = 12_000_000
 """Bytes of diffs that a report tells at most."""
@@ -24,7 +24,10 @@ SETTINGS = (
     *("function", "workload", "benchmark", "apply", "branch", "pr"),
 )
 """Those that a reader asks for."""
-_NAME = re.compile(r"^(?:\+\+\+ b/|--- a/)(.+?)[\t\r]*$", re.MULTILINE)
+_NAME = re.compile(r"^(?:\+\+\+ (?:b/)?|--- (?:a/)?)(?!/dev/null)([^\t\r\n]+)", re.MULTILINE)
+_OF_GIT = re.compile(r"^(?=diff --git )", re.MULTILINE)
+_BARE = re.compile(r"^(?=--- .*\n\+\+\+ .*\n@@ -)", re.MULTILINE)
+"""What begins a file's part of a patch; the second where git did not make it."""
 
 
 def told(material: Material, words: Words, share: int = 1) -> dict[str, Any]:
@@ -38,8 +41,11 @@ def told(material: Material, words: Words, share: int = 1) -> dict[str, Any]:
     steps = trajectory.all_steps()
     pairs = [(run.base.tree, _last_tree(material)), *zip(found.before, (step.tree for step in steps), strict=True)]
     patch, *diffs = _diffs(material, pairs, DIFFS // share)
-    limit = level(lengths(trajectory), ROOM // share)
-    telling = Telling(material, words, found, spent, diffs, limit)
+    if not material.is_ours:
+        patch = _handed_in(material.patch().diff, DIFFS // share)
+    for diff in (patch, *diffs):
+        _hide(diff, words)
+    telling = Telling(material, words, found, spent, diffs)
     turn = trajectory.turns[-1]
     everything = {
         "name": material.name,
@@ -55,24 +61,25 @@ def told(material: Material, words: Words, share: int = 1) -> dict[str, Any]:
         "ended": ended(trajectory.exit, words) if trajectory.exit else None,
         "spent": _spent(material),
         "verdict": _verdict(material, words),
-        "patch": _patch(material, patch, words),
+        "patch": [_one(file, words) for file in patch.files],
         "plan": [phase.told() for phase in found.phases],
         "branches": branches_told(found, trajectory, spent),
         "items": list(items(telling)),
         "costs": spent.steps,
-        "cut": list(_cut(telling, patch)),
     }
-    hidden: dict[str, Any] = masked(everything, words.mask)
-    return hidden
+    limit = level(lengths(everything), ROOM // share)
+    long = sum(length > limit for length in lengths(everything))
+    hidden: dict[str, Any] = masked(everything, words.mask, limit)
+    return hidden | {"cut": [*_shortened(long, limit), *_cut(telling, patch)]}
 
 
 def _last_tree(material: Material) -> str:
-    """The best tree where the run has ended, else what it has come to."""
+    """What the run has come to, as a session stands (`agent.standing.tree_at`, a floor above): the best tree where a
+    turn has ended, else that of the main branch's last step."""
     trajectory = material.trajectory
-    if trajectory.exit and trajectory.exit.tree:
-        return trajectory.exit.tree
     base = trajectory.run.base.tree if trajectory.run else ""
-    return next((step.tree for step in reversed(trajectory.steps.get("main", ())) if step.tree), base)
+    ends = (each for each in reversed(trajectory.records) if isinstance(each, Exit | Step))
+    return next((each.tree for each in ends if each.tree and getattr(each, "branch", "main") == "main"), base)
 
 
 def _diffs(material: Material, pairs: Sequence[Pair], room: int) -> list[PairDiff]:
@@ -122,20 +129,33 @@ def _verdict(material: Material, words: Words) -> dict[str, Any] | None:
     return told | {"rows": rows, "repeat": f"In a checkout of {base}, with this report's patch as patch.diff."}
 
 
-def _patch(material: Material, patch: PairDiff, words: Words) -> list[dict[str, Any]]:
-    """What the run came to, a file each; of another program's trajectory what it says that it handed in."""
-    files = patch.files if material.is_ours else list(_handed_in(material.patch().diff))
-    return [_one(file, words) for file in files]
-
-
-def _handed_in(diff: str) -> Iterator[FileDiff]:
-    for section in filter(str.strip, re.split(r"(?m)^(?=diff --git )", diff)):
-        names = _NAME.findall(section.partition("\n@@ ")[0])
-        status = "A" if "\nnew file mode" in section else "D" if "\ndeleted file mode" in section else "M"
-        lines = section.partition("\n@@ ")[2].split("\n")[1:]
+def _handed_in(diff: str, room: int) -> PairDiff:
+    """What another program's trajectory says that it handed in."""
+    begins = _OF_GIT if _OF_GIT.search(diff) else _BARE
+    sections = [section for section in begins.split(diff) if section.strip()]
+    told = PairDiff(count=len(sections))
+    for section in sections[:FILES]:
+        header, _, body = section.partition("\n@@ ")
+        names = _NAME.findall(header)
+        is_new = "\nnew file mode" in header or "--- /dev/null" in header
+        is_gone = "\ndeleted file mode" in header or "\n+++ /dev/null" in header
+        lines = body.split("\n")[1:]
         added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
-        kept = section[:FILE_BYTES]
-        yield FileDiff(names[-1] if names else "", status, kept, added, removed, len(kept) < len(section))
+        kept = section[: min(FILE_BYTES, room)]
+        room -= len(kept)
+        cut = "too long" if len(kept) < len(section) else ""
+        status = "A" if is_new else "D" if is_gone else "M"
+        told.files.append(FileDiff(names[-1] if names else "", status, kept, added, removed, cut))
+    return told
+
+
+def _hide(diff: PairDiff, words: Words) -> None:
+    """Mask what is secret in the diffs: such a patch is not the one that was made."""
+    for file in diff.files:
+        text = unicode(file.diff)
+        hidden = Diff(words.mask(text))
+        file.cut = file.cut or ("not UTF-8" if text != file.diff else "masked" if hidden != text else "")
+        file.diff = hidden
 
 
 def _one(file: FileDiff, words: Words) -> dict[str, Any]:
@@ -144,14 +164,18 @@ def _one(file: FileDiff, words: Words) -> dict[str, Any]:
     return about | {"added": file.added, "removed": file.removed, "diff": file.diff}
 
 
-def _cut(telling: Telling, patch: PairDiff) -> Iterator[str]:
-    """What is left out, in sentences."""
-    diffs = [patch, *telling.diffs]
-    long = sum(length > telling.limit for length in lengths(telling.material.trajectory))
+def _shortened(long: int, limit: int) -> Iterator[str]:
     if long:
-        yield f"Of {_counted(long, 'text')} of more than {telling.limit:,} characters the middle is left out."
-    if cut := sum(file.cut for diff in diffs for file in diff.files):
-        yield f"The diffs of {_counted(cut, 'file')} are left out or end early: they are long, or not text."
+        yield f"Of {_counted(long, 'text')} of more than {limit:,} characters the middle is left out."
+
+
+def _cut(telling: Telling, patch: PairDiff) -> Iterator[str]:
+    """What is left out beside the middle of texts, in sentences."""
+    diffs = [patch, *telling.diffs]
+    if more := sum(not fits(note.data) for note in telling.material.trajectory.notes):
+        yield f"The data of {_counted(more, 'note')} is left out: it has more than {DATA:,} characters."
+    if cut := sum(bool(file.cut) for diff in diffs for file in diff.files):
+        yield f"The diffs of {_counted(cut, 'file')} are not whole: they are long, not text, or something is masked."
     if more := sum(diff.count - len(diff.files) for diff in diffs):
         yield f"{_counted(more, 'changed file')} of steps that changed very many are not named."
     if missing := sum(diff.missing for diff in diffs):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,14 @@ LONGEST = 100_000
 """Characters of a text that are told at most."""
 ROOM = 24_000_000
 """Characters of all texts of a report that are told at most."""
+DATA = 10_000
+"""Characters of a note's data, written as JSON, that are told at most."""
+
+
+class Diff(str):
+    """A text that was masked and made short already, and stays as it is: a patch loses no middle."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -57,10 +66,32 @@ def when(at: float) -> str:
         return ""
 
 
-def masked(value: Any, mask: Callable[[str], str]) -> Any:
-    """The value with every text in it masked, and without what is not Unicode."""
+def fits(data: Mapping[str, Any]) -> bool:
+    return len(json.dumps(data)) <= DATA
+
+
+def lengths(value: Any) -> Iterator[int]:
+    """Of each text in it that may be made short."""
     if isinstance(value, str):
-        return mask(value if value.isascii() else value.encode("utf-8", "replace").decode())
+        if not isinstance(value, Diff):
+            yield len(value)
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from lengths(each)
+
+
+def masked(value: Any, mask: Callable[[str], str], limit: int = LONGEST) -> Any:
+    """The value with every text in it masked, without what is not Unicode, and then no longer than `limit`."""
+    if isinstance(value, Diff):
+        return value
+    if isinstance(value, str):
+        hidden = mask(unicode(value))
+        return hidden if len(value) <= limit else shortened(hidden, limit)
     if isinstance(value, Mapping):
-        return {masked(str(name), mask): masked(each, mask) for name, each in value.items()}
-    return [masked(each, mask) for each in value] if isinstance(value, list | tuple) else value
+        return {mask(unicode(str(name))): masked(each, mask, limit) for name, each in value.items()}
+    return [masked(each, mask, limit) for each in value] if isinstance(value, list | tuple) else value
+
+
+def unicode(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

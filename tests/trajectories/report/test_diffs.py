@@ -34,9 +34,14 @@ def test_they_are_what_git_says_of_each_pair(trees, states):
             alone = trees.diff(old, new, [file.path])
             if "GIT binary patch" in alone:
                 assert "Binary files" in file.diff
+                assert file.cut == "binary"
             else:
                 assert file.diff == alone
-            assert not file.cut
+                assert file.cut == ("" if is_unicode(alone) else "not UTF-8")
+
+
+def is_unicode(text):
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def tree_of(trees, files):
@@ -58,10 +63,10 @@ def test_what_is_too_much_is_named_and_left_out(trees, monkeypatch):
     monkeypatch.setattr(diffs, "FILE_BYTES", 1000)
     one = tree_of(trees, {"a": b"x\n", "b": b"y\n" * 2000, "c": b"z\n"})
     first, again = pair_diffs(trees, [(EMPTY_TREE, one), (one, EMPTY_TREE)], 300)
-    assert [(file.path, file.cut, file.added) for file in first.files] == [("a", False, 1), ("b", True, 2000)]
+    assert [(file.path, file.cut, file.added) for file in first.files] == [("a", "", 1), ("b", "too long", 2000)]
     assert first.count == 3
     assert first.files[1].diff == ""
-    assert [file.cut for file in again.files] == [True, True]
+    assert [file.cut for file in again.files] == ["too long"] * 2
 
 
 def test_git_is_ended_where_a_step_changed_too_much_and_goes_on_with_the_next(trees, monkeypatch):
@@ -71,8 +76,8 @@ def test_git_is_ended_where_a_step_changed_too_much_and_goes_on_with_the_next(tr
     small = tree_of(trees, {"a": b"a\n"})
     told = list(pair_diffs(trees, [(EMPTY_TREE, large), (EMPTY_TREE, small)], PLENTY))
     assert told[0].count == 10
-    assert [file.cut for file in told[0].files] == [False, False] + [True] * 8
-    assert [(file.path, file.cut) for file in told[1].files] == [("a", False)]
+    assert [file.cut for file in told[0].files] == ["", ""] + ["too long"] * 8
+    assert [(file.path, file.cut) for file in told[1].files] == [("a", "")]
 
 
 def test_one_git_tells_them_all(trees, monkeypatch):

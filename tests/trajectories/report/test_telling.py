@@ -276,6 +276,44 @@ def test_another_programs_patch_is_told_by_file():
         assert "".join(file["diff"] for file in found["patch"]) == patch.source
 
 
+def test_a_patch_that_git_did_not_make_is_told_by_file():
+    diff = "I did:\n--- a/x.py\t2024-01-01\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n"
+    diff += "--- /dev/null\n+++ y.py\n@@ -0,0 +1,2 @@\n+b\n+c\n--- a/z.py\n+++ /dev/null\n@@ -1 +0,0 @@\n--- z\n"
+    patch = told(replace(material(run(), turn()), patch=lambda: Patch(diff)), WORDS)["patch"]
+    figures = [(file["path"], file["status"], file["added"], file["removed"]) for file in patch[1:]]
+    assert figures == [("x.py", "M", 1, 1), ("y.py", "A", 2, 0), ("z.py", "D", 0, 1)]
+    assert "".join(file["diff"] for file in patch) == diff
+
+
+def test_another_programs_patch_is_no_longer_than_ours(monkeypatch):
+    monkeypatch.setattr(telling, "FILES", 2)
+    monkeypatch.setattr(telling, "DIFFS", 30)
+    diff = "diff --git a/x b/x\n" * 3
+    found = told(replace(material(run(), turn()), patch=lambda: Patch(diff)), WORDS)
+    assert [(len(file["diff"]), file["cut"]) for file in found["patch"]] == [(19, ""), (11, "too long")]
+    assert "1 changed file" in found["cut"][1]
+
+
+def test_of_a_patch_that_is_not_the_one_that_was_made_it_is_said_why(trees):
+    made = {"a": b"1\n", "bin": b"\0", "latin": b"caf\xe9\n", "secret": f"key = {SECRET}\n".encode()}
+    tree = trees.write(made, EMPTY_TREE)
+    found = told(material(run(), turn(), step(1, tree), directory=trees.path, trees=trees), WORDS)
+    for files in (found["patch"], items(found, "step")[0]["files"]):
+        assert {file["path"]: file["cut"] for file in files} == {
+            "a": "",
+            "bin": "binary",
+            "latin": "not UTF-8",
+            "secret": "masked",
+        }
+
+
+def test_a_turn_that_has_done_nothing_yet_stands_at_the_best_tree_of_the_last(trees):
+    best, later = (trees.write({"a": data}, EMPTY_TREE) for data in (b"1\n", b"2\n"))
+    records = (run(), turn(), step(1, best), step(2, later), Exit("unproven", 1, best), turn("more"))
+    found = told(material(*records, directory=trees.path, trees=trees), WORDS)
+    assert found["patch"][0]["diff"].endswith("+1\n")
+
+
 def test_nothing_secret_is_told_wherever_it_stands():
     secret = f"key {SECRET} \ud800"
     verdict = Verdict("unproven", notes=(secret,), commands=(secret,))
@@ -305,15 +343,36 @@ def test_long_texts_lose_their_middle_and_no_half_of_a_secret_stays(monkeypatch)
     assert found["cut"] == ["Of 1 text of more than 100 characters the middle is left out."]
 
 
+def test_every_text_has_its_share_of_the_room(monkeypatch):
+    monkeypatch.setattr(telling, "ROOM", 30_000)
+    long = "x" * 50_000
+    issue = Issue(long, long, author=long, labels=(long,), comments=(Comment(long, long),))
+    verdict = Verdict("unproven", failures=(long,), notes=(long,))
+    records = [
+        replace(run(test=long, budget={"a": [long]}), issue=issue, versions={"a": long}),
+        turn(),
+        Note("main", "score", long, {"rows": [{"a": 1}] * 5000}),
+        step(1, error=long, actions=(Action("bash", {"l": [long]}), Action("bash", error=long))),
+        Exit("error", 1, EMPTY_TREE, verdict, long, long),
+    ]
+    found = told(replace(material(*records), patch=lambda: Patch(f"--- a/x\n+++ b/x\n@@ -1 +1 @@\n+{long}\n")), WORDS)
+    assert found["patch"][0]["diff"].count("x") > len(long)
+    assert len(json.dumps(found | {"patch": []})) < 40_000
+    assert found["cut"] == [
+        "Of 21 texts of more than 1,412 characters the middle is left out.",
+        "The data of 1 note is left out: it has more than 10,000 characters.",
+    ]
+
+
 def test_what_is_gone_or_too_much_is_said(trees, monkeypatch):
     monkeypatch.setattr("trajectories.report.diffs.FILES", 1)
     monkeypatch.setattr("trajectories.report.telling.DIFFS", 10)
     many = trees.write({"a": b"1\n", "b": b"2\n" * 100}, EMPTY_TREE)
     records = (run(), turn(), step(1, many), step(2, "f" * 40), step(3, many))
-    found = told(material(*records, trees=trees), WORDS)
+    found = told(material(*records, directory=trees.path, trees=trees), WORDS)
     assert items(found, "step")[0]["more_files"] == 1
     assert found["cut"] == [
-        "The diffs of 2 files are left out or end early: they are long, or not text.",
+        "The diffs of 2 files are not whole: they are long, not text, or something is masked.",
         "2 changed files of steps that changed very many are not named.",
         "The files of 2 steps are not in the run's folder: what they changed is unknown.",
     ]
