@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trajectories.errors import UsageError
-from trajectories.pages import GENERATOR
 
 if TYPE_CHECKING:
     from trajectories.material import Material
@@ -29,7 +28,7 @@ def report(runs: Sequence[Material], target: Path, secrets: Sequence[str] = ()) 
     from trajectories.journal import write_durably
     from trajectories.report.page import page
 
-    again = _is_page(target)
+    again = _is_report(target)
     told = page(document(runs, secrets))
     try:
         write_durably(target, told.encode())
@@ -84,8 +83,10 @@ def target_of(runs: Sequence[Material], named: Path | None) -> Path:
     return (named or Path()) / f"report-{'-'.join(names)}.html"
 
 
-def _is_page(target: Path) -> bool:
-    """Whether a page of ours is there already. Raises UsageError for anything else that is."""
+def _is_report(target: Path) -> bool:
+    """Whether a report is there already. Raises UsageError for anything else that is and holds something."""
+    from trajectories.report.page import MARK
+
     try:
         if target.exists() and not target.is_file():
             raise UsageError(f"{target} is no file.", "Name another one.")
@@ -95,6 +96,6 @@ def _is_page(target: Path) -> bool:
         return False
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}.", "Name another file.") from None
-    if beginning and GENERATOR.encode() not in beginning:
+    if beginning and MARK.encode() not in beginning:
         raise UsageError(f"{target} is there already, and is no report.", "Name another file.")
     return bool(beginning)

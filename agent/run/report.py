@@ -20,15 +20,20 @@ def command(
     """Write a run as a page for a browser, or two runs and where they part.
 
     The page is one file that loads nothing: issue, plan, steps with what they saw and changed, branches, proof, costs.
-    Secrets are masked. An earlier report is written over, any other file is not.
+    Secrets are masked. An earlier report is written over, any other file that holds something is not.
     Exit codes: 0 done, 2 usage, 5 the run cannot be read.
     """
+    from contextlib import ExitStack
+
     from agent.engine import secrets_of_services
     from agent.material import opened
     from agent.reporting import report, target_of
     from agent.settings import load_settings
 
     settings = load_settings()
-    runs = [opened(name, settings) for name in (run, other) if name]
-    typer.echo(report(runs, target_of(runs, out), secrets_of_services(settings)))
+    with ExitStack() as stack:
+        runs = [opened(name, settings) for name in (run, other) if name]
+        for each in runs:
+            stack.callback(each.close)
+        typer.echo(report(runs, target_of(runs, out), secrets_of_services(settings)))
     return 0

@@ -16,6 +16,8 @@ from agent.reporting import document, report, target_of
 from tests.agent.conftest import Bench, act, line
 from trajectories.errors import UsageError
 from trajectories.journal import encode
+from trajectories.material import Material
+from trajectories.pages import beginning
 from trajectories.records import Base, Exit, Issue, Run, Turn, Verdict
 
 SECRET = "hunter2hunter2hunter2"
@@ -110,10 +112,20 @@ def test_a_report_is_written_over_and_nothing_else(run, tmp_path, capsys):
     for word in ("Written to", "Written over"):
         assert swe_agent("report", run, "--out", page) == 0
         assert capsys.readouterr().out.startswith(word)
-    page.write_text("<html>mine</html>")
-    assert swe_agent("report", run, "--out", page) == 2
-    assert capsys.readouterr().err == f"swe-agent: {page} is there already, and is no report. Name another file.\n"
-    assert page.read_text() == "<html>mine</html>"
+    for mine in ("<html>mine</html>", beginning("Failures", "")):
+        page.write_text(mine)
+        assert swe_agent("report", run, "--out", page) == 2
+        assert capsys.readouterr().err == f"swe-agent: {page} is there already, and is no report. Name another file.\n"
+        assert page.read_text() == mine
+
+
+def test_what_reads_the_trees_is_ended(run, tmp_path, monkeypatch):
+    closed = []
+    monkeypatch.setattr(Material, "close", lambda material: closed.append(material.name))
+    assert swe_agent("report", run, run, "--out", tmp_path / "r.html") == 0
+    (tmp_path / "r.html").write_text("mine")
+    assert swe_agent("report", run, "--out", tmp_path / "r.html") == 2
+    assert len(closed) == 3
 
 
 @pytest.mark.parametrize("name", ["no/such/folder/r.html", "/dev/null"])

@@ -11,17 +11,14 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
-GENERATOR = '<meta name="generator" content="swe-agent">'
-"""Stands near the beginning of each page: such a file may be written anew."""
-
 
 def part(name: str) -> str:
     """A file that lies here."""
     return files("trajectories.pages").joinpath(name).read_text("utf-8")
 
 
-def beginning(title: str, style: str, script: str = "") -> str:
-    """A page up to its body, with the style of all pages and its own."""
+def beginning(title: str, style: str, script: str = "", kind: str = "") -> str:
+    """A page up to its body, with the style of all pages and its own; near its beginning stands the `generator`."""
     style = part("page.style.css") + style
     allowed = f"script-src '{_hash(script)}'; require-trusted-types-for 'script'; " if script else ""
     policy = f"default-src 'none'; style-src '{_hash(style)}'; {allowed}base-uri 'none'; form-action 'none'"
@@ -29,7 +26,7 @@ def beginning(title: str, style: str, script: str = "") -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
-{GENERATOR}
+{generator(kind)}
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
@@ -37,6 +34,11 @@ def beginning(title: str, style: str, script: str = "") -> str:
 <style>{style}</style>
 </head>
 """
+
+
+def generator(kind: str = "") -> str:
+    """Whose page it is, and of which kind."""
+    return f'<meta name="generator" content="{f"swe-agent {kind}".strip()}">'
 
 
 def _hash(text: str) -> str:
