@@ -173,7 +173,10 @@ class Console:
             return
         if result.patch:
             shown = FULL_INDEX.sub(r"index \1..\2", clean(result.patch.diff))
-            self.out.print(Syntax(shown, "diff", background_color="default", word_wrap=True))
+            if self.out.is_terminal:
+                self.out.print(Syntax(shown, "diff", background_color="default", word_wrap=True))
+            else:  # a file or a pipe, from which it may be applied
+                self.out.out(shown, highlight=False, end="")
         if result.word:
             self.out.print(Text(clean(result.word)))
         self.ending(result.exit, result.directory)

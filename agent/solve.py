@@ -42,6 +42,7 @@ from trajectories.errors import (
     WorkspaceError,
 )
 from trajectories.journal import Journal, first_record, read, write_durably
+from trajectories.parting import replay_of
 from trajectories.plugins import find
 from trajectories.plumbing import make_folder, sync_folder
 from trajectories.records import Exit, Issue, Note, Patch, Run, Spent, Step, Turn, Verdict
@@ -51,7 +52,7 @@ from trajectories.trees import Trees
 VERSION = "0.1.0"
 DONE = {"answered", "done", "undone"}
 """Ends of turns that were to show nothing more: a question is answered, a command was run, something was undone."""
-MAKE_ROOM = "Make room, or set SWE_AGENT_STATE to a folder of yours."
+MAKE_ROOM = "Make room there and see that you may write there, or set SWE_AGENT_STATE to another folder."
 MENDED = {"model_timeout", "retry_wait", "permissions"}
 MENDED_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
 """Settings that a resumed run takes as they are today. None of them shapes what a model is sent."""
@@ -194,9 +195,14 @@ def reopen(
     """The engine of a run on disk, under the settings it began with, but for what a user may have mended since: where a
     model is, its key and price, how long it may be silent. What stops `parent` stops it.
 
-    Raises TryLater if another process has it.
+    Raises TryLater if another process has it, UsageError for a replay.
     """
     trajectory = read(directory)
+    if of := replay_of(trajectory):
+        raise UsageError(
+            f"{directory.name} is a replay of {of}: it cannot be gone on with.",
+            f"Replay it again: `swe-agent replay {of}`.",
+        )
     changed = {name: value for turn in trajectory.turns for name, value in turn.settings.items()}
     settings = Settings(**(first_record(trajectory, directory).settings | changed), state=state)
     today = load_settings()

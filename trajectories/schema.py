@@ -16,7 +16,8 @@ from trajectories.records import VERSION
 
 
 def schema() -> dict[str, Any]:
-    """Of a line of today's version. What a record may lack has its default there; other fields are ignored."""
+    """Of a line of today's version or an earlier one. What a record may lack has its default there; other fields are
+    ignored."""
     made = adapter().json_schema(ref_template="#/$defs/{model}")
     definitions = made.pop("$defs")
     for name, of in definitions.items():
@@ -30,8 +31,9 @@ def schema() -> dict[str, Any]:
             "const": True,
             "description": "Written together with the record before it; the first of them does not say so.",
         }
-    definitions["Run"]["required"].append("version")  # where it is missing the line is of version 1
-    del definitions["Run"]["properties"]["version"]["default"]
+    version = definitions["Run"]["properties"]["version"]
+    version["default"] = 1
+    version["description"] = "Of this line and those after it; a line without one is of version 1."
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"A line of a run's journal.jsonl, version {VERSION}",

@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
 from trajectories.errors import Cancelled, SweAgentError
 from trajectories.journal import Journal
-from trajectories.records import Action, Exit, Observation, Spent, Step, Usage, Verdict
+from trajectories.records import Action, Exit, Observation, Patch, Spent, Step, Usage, Verdict
 
 ESCAPE = "\x1b[31mred\x1b]0;title\x07\x1b[2J\x9b1m‮"
 USAGE = {"input_tokens": 1200, "output_tokens": 30, "cached_tokens": 600}
@@ -195,6 +196,12 @@ def test_an_interrupted_run_says_what_is_held_and_judges_nothing(engine):
     assert "not judged" not in said
     assert "2 calls, 1,200 tokens in, 30 out, +14.8k held, $" in said
     assert "Interrupted. Go on with [b]resume." in said
+
+
+def test_a_diff_in_a_pipe_has_its_own_lines(engine, capsys):
+    diff = f"--- a/calc.py\n+++ b/calc.py\n@@ -1 +1 @@\n-{'a' * 200}\n+\t{'b ' * 200}\n"
+    Console(plain=True).result(replace(result(engine), patch=Patch(diff)))
+    assert diff in capsys.readouterr().out
 
 
 def test_an_error_carries_nothing_that_a_terminal_obeys(capsys):
