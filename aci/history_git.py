@@ -103,6 +103,13 @@ class Commits:
         answers = self._git("cat-file", "--batch-check", input=_lines(commits)).splitlines()
         return next((id for id, said in zip(commits, answers, strict=True) if b" commit " in said), None)
 
+    def root(self, commit: str) -> str:
+        """The first of a commit's ancestors, by first parents; "" where it is not here."""
+        try:
+            return self._git("rev-list", "--first-parent", "--max-parents=0", commit).decode().strip()
+        except GitFailed:
+            return ""
+
     def ancestors(self, commit: str) -> list[str]:
         """The newest of a commit's ancestors, itself included, newest first."""
         return self._git("rev-list", f"--max-count={MOST_COMMITS}", commit).decode().split()

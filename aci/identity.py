@@ -10,15 +10,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from aci.history_git import Commits
 from aci.repository import Repository
 from trajectories.errors import SweAgentError
-from trajectories.plumbing import GitFailed, decode
+from trajectories.plumbing import GitFailed
 
 MOST_CLONES = 5
 """Clones of clones that are followed to where the first is from."""
-_HOST = re.compile(
-    r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@\s]*@)?(?P<host>\[[^\]\s]+\]|[\w.-]+)(?::\d+/|[:/])(?P<path>.+)", re.I
-)
+_USER = re.compile(r"(?<=://)(?:[^/]*@|[^/:\[]*:(?!\d*(?:/|$)).*@)|^(?!\w[\w+.-]*://)[^/@]*@")
+"""User and password, also one with signs that should have been written otherwise."""
+_HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?P<host>\[[^\]\s]+\]|[\w.-]+)(?::\d+/|[:/])(?P<path>.+)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +45,15 @@ def identity(source: Repository, commit: str) -> Identity | None:
     None where it has no lasting one: for a folder without git, and a history that was cut off (a shallow clone), whose
     first commit here is any.
     """
-    if source.plain or source._path("shallow").exists():
-        return None
-    try:
-        first = decode(source._git("rev-list", "--first-parent", "--max-parents=0", commit)).split()
-    except GitFailed:
-        return None
-    return Identity(first[-1], _origin(source, MOST_CLONES)) if first else None
+    commits = Commits(source.git_dir)
+    root = "" if source.plain or commits.boundary else commits.root(commit)
+    return Identity(root, _origin(source, MOST_CLONES)) if root else None
 
 
 def _origin(source: Repository, clones: int) -> str:
     """A clone of a folder here is from where that is from."""
     try:
-        url = decode(source._git("config", "--get", "remote.origin.url", ok=(0, 1))).strip()
+        url = source.configured("remote.origin.url")
     except GitFailed:
         url = ""
     if not url:
@@ -83,7 +80,9 @@ def _folder(url: str, root: Path) -> Path | None:
 
 
 def normal(url: str) -> str:
-    """The same for all ways to write an address: without scheme, user, port, `www.` and `.git`, in small letters."""
+    """The same for all ways to write an address: without scheme, user, port, `www.`, `.git` and what follows a
+    `?`, in small letters."""
+    url = re.split(r"[?#]", _USER.sub("", url, count=1), maxsplit=1)[0]
     match = _HOST.fullmatch(url)
     written = f"{match['host']}/{match['path'].lstrip('/')}" if match else url
     return written.rstrip("/").removesuffix(".git").rstrip("/").lower().removeprefix("www.")

@@ -150,6 +150,10 @@ class Repository:
         version = re.search(r"\d+(?:\.\d+)+(?:(?:a|b|rc|\.?dev|\.?post)\d+)?", tag)
         return version.group() if version else ""
 
+    def configured(self, name: str, *how: str) -> str:
+        """What git's configuration says of a setting; "" where it says nothing."""
+        return decode(self._git("config", *how, name, ok=(0, 1)).strip())
+
     def told(self, rev: str | None = None) -> str:
         """What `blobs` reads, in words."""
         return rev or ("HEAD" if self.bare or not self._path("index").exists() else "the working tree")
@@ -275,8 +279,8 @@ class Repository:
     def _excludes(self) -> bytes:
         """What the user ignores besides the repository's own .gitignore files."""
         default = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git" / "ignore"
-        configured = decode(self._git("config", "--type=path", "core.excludesFile", ok=(0, 1)).strip())
-        files = [Path(configured) if configured else default, self._path("info/exclude")]
+        own = self.configured("core.excludesFile", "--type=path")
+        files = [Path(own) if own else default, self._path("info/exclude")]
         return b"\n".join(file.read_bytes() for file in files if file.is_file())
 
     # How a patch comes back
@@ -379,15 +383,11 @@ class Repository:
 
     def _identity(self) -> dict[str, str]:
         """Nothing if git knows who the user is, else ours."""
-        known = {field: self._git("config", f"user.{field}", ok=(0, 1)).strip() for field in ("name", "email")}
-        if all(known.values()):
+        if self.configured("user.name") and self.configured("user.email"):
             return {}
-        ours = {
-            f"GIT_{who}_{what}": value
-            for who in ("AUTHOR", "COMMITTER")
-            for what, value in zip(("NAME", "EMAIL"), IDENTITY, strict=True)
-        }
-        return {key: value for key, value in ours.items() if key not in os.environ}
+        ours = dict(zip(("NAME", "EMAIL"), IDENTITY, strict=True))
+        named = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in ours.items()}
+        return {key: value for key, value in named.items() if key not in os.environ}
 
     @contextmanager
     def _saved(self, paths: list[bytes]) -> Iterator[None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,16 @@ from aci.graph.parse import load
 from aci.mentions import mentions
 from aci.patch import is_test, split
 from aci.view import clean, cut_lines, mask, shorten
+from agent.backtrack import rewinds
 from agent.best import verdict_of
+from agent.keys import without_userinfo
 from agent.moves.recalling import cut
-from agent.standing import began_at, in_words_of
-from agent.traits import is_by_hand, stays
+from agent.standing import MAIN, began_at, in_words_of
+from agent.traits import stays
+from agent.undoing import AUTHOR as UNDO
 from trajectories.errors import SweAgentError
 from trajectories.experience import Bank, Entry, Question, by_words
-from trajectories.records import Issue, Step, Trust, Verdict
+from trajectories.records import Issue, Record, Step, Trust, Verdict
 
 if TYPE_CHECKING:
     from aci.identity import Identity
@@ -35,17 +39,15 @@ if TYPE_CHECKING:
 
 MOST_WORDS, MOST_PLACES, MOST_TESTS, MOST_ENDS = 60, 12, 5, 4
 LONGEST_CHANGE, LONGEST_SYMPTOM, LONGEST_LINE = 1_500, 600, 300
+LARGEST = 200_000
+"""Bytes of a file whose definitions are told."""
 TITLE, PROSE, CODE = 3, 1, 1
 """What a word of an issue counts by where it stands. Frames of tracebacks are much the same in all."""
 RANKS: tuple[Trust, ...] = ("stranger", "member", "user")
 FROM_ELSEWHERE = ('trust="stranger"', "/issues/", "<issue")
-"""In a request of a session: what shows that it quotes somebody."""
-WRONG = {
-    "green": "its test still fails with it",
-    "no_loss": "what passed before no longer does",
-    "red": "its test passes without it, so it shows nothing",
-    "red_again": "its test passes also without the source part",
-}
+"""In what was asked for: what shows that it quotes somebody."""
+WRONG = {"green": "its test still fails with it", "no_loss": "what passed before no longer does"}
+"""A test that passes without the patch is no word against the patch."""
 
 
 def bank_at(state: Path, identity: Identity) -> Bank:
@@ -55,25 +57,53 @@ def bank_at(state: Path, identity: Identity) -> Bank:
 
 def keep(engine: Engine) -> None:
     """Put what the run's last turn teaches into the user's state, if it teaches anything. Trouble is told, and no more:
-    the run has ended well without it."""
+    the run has ended well without it. What was undone is forgotten."""
     from aci.history_git import Commits
     from aci.identity import identity
 
     if not engine.settings.experience:
         return
     try:
-        committed = Commits(engine.repository.git_dir).time(engine.run.base.commit) or 0
-        entry = learned(engine.trajectory, engine.trees, committed, engine.secrets)
-        whose = identity(engine.repository, engine.run.base.commit) if entry else None
-        if entry is None or whose is None:
+        committed = Commits(engine.repository.git_dir).time(engine.run.base.commit)
+        entry = learned(engine.trajectory, engine.trees, committed, engine.secrets) if committed is not None else None
+        gone = undone(engine.trajectory)
+        whose = identity(engine.repository, engine.run.base.commit) if entry or gone else None
+        if whose is None:
             return
         bank = bank_at(engine.settings.state, whose)
+        for other in bank.entries() if gone else ():
+            if other.id in gone:
+                bank.forget(other)
+        if entry is None:
+            return
         bank.add(entry, {"root": whose.root, "origin": mask(whose.origin, engine.secrets)})
     except (SweAgentError, OSError) as error:
         engine.tell("say", "main", f"Nothing was kept for later runs: {error}")
         return
     if not entry.accepted:
         engine.tell("say", "main", f"Later runs read of this one after `swe-agent experience accept {entry.id}`.")
+
+
+def undone(trajectory: Trajectory) -> set[str]:
+    """The entries of what the last turn takes back: of turns with steps after the one that it goes back to."""
+    if trajectory.run is None or not trajectory.turns or trajectory.turns[-1].strategy != UNDO:
+        return set()
+    steps = (record for record in trajectory.of_turn if isinstance(record, Step))
+    target = next((number for step in steps if (number := rewinds(step)) is not None), None)
+    spans = zip(trajectory.turns_at[:-1], trajectory.turns_at[1:], strict=True)
+    return {
+        _id(trajectory.run.id, number)
+        for number, (first, end) in enumerate(spans, 1)
+        if target is not None and any(_is_after(record, target) for record in trajectory.records[first:end])
+    }
+
+
+def _is_after(record: Record, number: int) -> bool:
+    return isinstance(record, Step) and record.branch == MAIN and record.n > number
+
+
+def _id(run: str, turn: int) -> str:
+    return run if turn == 1 else f"{run}.{turn}"
 
 
 def learned(trajectory: Trajectory, trees: Trees, committed: int, secrets: Sequence[str] = ()) -> Entry | None:
@@ -83,25 +113,25 @@ def learned(trajectory: Trajectory, trees: Trees, committed: int, secrets: Seque
     if run is None or exit is None or not trajectory.turns:
         return None
     turn = trajectory.turns[-1]
-    if is_by_hand(turn.strategy) or (stays(turn.strategy) and not exit.verdict.verified):
+    if stays(turn.strategy):  # talk, or what a user did by hand
         return None
-    whole = len(trajectory.turns) == 1 or turn.strategy == "prove"  # which proves all that the session did
+    whole = len(trajectory.turns) == 1
     base = run.base.tree if whole else began_at(trajectory, run.base.tree)
     issue = run.issue if whole else in_words_of(turn)
     issue = replace(issue, title=_safe(issue.title, secrets), body=_safe(issue.body, secrets))
     worked = exit.verdict.verified
-    ends = tuple(_dead_ends(trajectory, trees, base, exit.tree if worked else ""))
+    ends = tuple(islice(_dead_ends(trajectory, trees, base, exit.tree if worked else ""), MOST_ENDS))[::-1]
     change = split(trees, base, exit.tree).source
     if not (change if worked else ends):
         return None
     words = _words(issue)
-    trust = _trust(run.issue, () if whole else (turn.request,))
+    trust = _trust(run.issue, (each.request for each in trajectory.turns))
     return Entry(
-        id=run.id if len(trajectory.turns) == 1 else f"{run.id}.{len(trajectory.turns)}",
+        id=_id(run.id, len(trajectory.turns)),
         outcome="worked" if worked else "failed",
         run=run.id,
         issue=_line(issue.title, secrets),
-        url=run.issue.url if whole else "",
+        url=_line(without_userinfo(run.issue.url), secrets) if whole else "",
         author=_line(run.issue.author, secrets) if whole else "",
         trust=trust,
         accepted=trust != "stranger",
@@ -117,7 +147,7 @@ def learned(trajectory: Trajectory, trees: Trees, committed: int, secrets: Seque
         change=shorten(cut_lines(_safe(_hunks(change), secrets), LONGEST_LINE), LONGEST_CHANGE),
         tests=tuple(_line(test, secrets) for test in exit.verdict.tests[:MOST_TESTS]),
         summary=_line(_summary(trajectory), secrets) if worked else "",
-        dead_ends=tuple(_line(end, secrets) for end in ends[-MOST_ENDS:]),
+        dead_ends=tuple(_line(end, secrets) for end in ends),
     )
 
 
@@ -130,7 +160,7 @@ def asked(issue: Issue, likely: Sequence[str], committed: int | None) -> Questio
         places=tuple(likely),
         kinds=kinds_asked(issue.text),
         issue=issue.title,
-        url=issue.url,
+        url=_line(without_userinfo(issue.url), ()),
         committed=committed,
     )
 
@@ -141,16 +171,16 @@ def _words(issue: Issue) -> dict[str, float]:
 
 
 def _trust(issue: Issue, requests: Iterable[str]) -> Trust:
-    """The least of those who had a say."""
+    """The least of those who had a say, also in words that a user has taken over."""
     who = {issue.trust, *(comment.trust for comment in issue.comments)}
-    if any(mark in request for request in requests for mark in FROM_ELSEWHERE):
+    if any(mark in request for request in (issue.text, *requests) for mark in FROM_ELSEWHERE):
         who.add("stranger")
     return min(who, key=RANKS.index)
 
 
 def _dead_ends(trajectory: Trajectory, trees: Trees, base: str, proven: str) -> Iterator[str]:
-    """What a proof of this turn has spoken against, and with what, oldest first."""
-    for record in trajectory.of_turn:
+    """What a proof of this turn has spoken against, and with what, newest first."""
+    for record in reversed(trajectory.of_turn):
         if isinstance(record, Step) and record.author == "proof" and record.tree not in (base, proven):
             verdict = verdict_of(record)
             if verdict.verified or not (why := _against(verdict)):
@@ -172,33 +202,35 @@ def _against(verdict: Verdict) -> str:
 def _places(trees: Trees, old: str, new: str) -> tuple[str, ...]:
     """The definitions whose lines the source part of a patch changes, the innermost; else the file. Files that are no
     code, such as a changelog, count only if there is no other."""
-    found: list[str] = []
-    for change in trees.changed(old, new):
-        if not is_test(change.path) and change.path.isprintable():
-            found += _definitions(trees, old, new, change.path) or [change.path]
-    code = [place for place in found if language_of(place.partition(":")[0])]
-    return tuple(dict.fromkeys(code or found))[:MOST_PLACES]
+    paths = [change.path for change in trees.changed(old, new)]
+    named = [path for path in paths if not is_test(path) and path.isprintable()]
+    code = (place for path in named if language_of(path) for place in _definitions(trees, old, new, path))
+    return tuple(islice(code, MOST_PLACES)) or tuple(named[:MOST_PLACES])
 
 
 def _definitions(trees: Trees, old: str, new: str, path: str) -> list[str]:
-    if not (language := language_of(path)):
-        return []
+    """The path itself where there is no definition, or the file is too large."""
     before, after = (_read(trees, tree, path) for tree in (old, new))
+    if before is None or after is None:
+        return [path]
     edit = Edit(path, before.decode("utf-8", "replace"), after.decode("utf-8", "replace"))
-    symbols = load(language).parse(before).outline.symbols
+    symbols = load(language_of(path)).parse(before).outline.symbols
     found: list[str] = []
     for first, last in edit.lines:
         inside = [n for n, one in enumerate(symbols) if one.line <= last and first <= one.end]
         around = {symbols[n].parent for n in inside}
         found += [f"{path}:{symbols[n].name}" for n in inside if n not in around]
-    return found
+    return list(dict.fromkeys(found)) or [path]
 
 
-def _read(trees: Trees, tree: str, path: str) -> bytes:
+def _read(trees: Trees, tree: str, path: str) -> bytes | None:
+    """A file's bytes, none where it is not there; None for one that is too large."""
     try:
-        return trees.read(tree, path, 1_000_000)
-    except (SweAgentError, OSError):  # it is not there, or too large to be code
+        return trees.read(tree, path, LARGEST)
+    except OSError:
         return b""
+    except SweAgentError:
+        return None
 
 
 def _errors(issue: Issue) -> list[str]:

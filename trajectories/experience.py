@@ -24,12 +24,14 @@ from trajectories.records import Trust
 
 Outcome = Literal["worked", "failed"]
 MOST, LARGEST = 300, 50_000
-"""Entries of a repository that are kept, the newest; bytes of one that is read."""
+"""Entries of a repository that are kept, the newest, and as many that wait for `accept`; bytes of one that is read."""
 SHORT = 40
 """Characters of texts that stand beside each other in a line of a file, however many."""
 NAME = re.compile(r"[\w.-]{1,100}")
 TEXT, PLACE, KIND, ERROR = 0.45, 0.35, 0.10, 0.10
 """What each likeness counts."""
+LATEST = 1 << 36
+"""Seconds since the epoch; later is no time that a calendar has."""
 LEAST = 0.36
 """Below it nothing is told: an entry that has nothing to do with the issue costs tokens and misleads."""
 FILE = 0.6
@@ -73,7 +75,7 @@ class Entry:
 class Question:
     """What is looked for: the words of a symptom and how often each is said, what was raised, the likeliest places (the
     likeliest first) and kinds of fix. Nothing is found of a base that is later than `committed`, nor what solved the
-    issue itself (`issue`, `url`): that would be the answer."""
+    issue itself (`issue`, `url`): that would be the answer. Nor of the run that asks, which knows it."""
 
     words: Mapping[str, float] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
@@ -82,6 +84,7 @@ class Question:
     issue: str = ""
     url: str = ""
     committed: int | None = None
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,9 @@ class Bank:
                 if about:
                     write_durably(self.folder / "repository.toml", _written(about).encode("utf-8", "replace"))
             gone = [other for other in self._files(entry.id) if known or other != file]
-            for other in (*gone, *map(self._file, self.entries()[MOST:])):
+            kept = self.entries()
+            old = [each for open in (True, False) for each in [one for one in kept if one.accepted == open][MOST:]]
+            for other in (*gone, *map(self._file, old)):
                 other.unlink(missing_ok=True)
         except OSError as error:
             raise WorkspaceError(f"{file} cannot be written: {error.strerror}.", "Nothing was kept of it.") from None
@@ -168,10 +173,11 @@ class Bank:
 
 
 def is_open(entry: Entry, question: Question) -> bool:
-    """Whether a run may read it: accepted, of no later base, and no solution of the very issue."""
+    """Whether a run may read it: accepted, another's, of no later base, and no solution of the very issue."""
     later = question.committed is not None and entry.committed > question.committed
     same = bool(entry.url and entry.url == question.url) or _plain(entry.issue) == _plain(question.issue)
-    return entry.accepted and not later and not (same and entry.outcome == "worked")
+    own = bool(question.run) and entry.run == question.run
+    return entry.accepted and not own and not later and not (same and entry.outcome == "worked")
 
 
 def found_in(entries: Sequence[Entry], question: Question, most: int = 3, least: float = LEAST) -> list[Found]:
@@ -271,6 +277,8 @@ def _read(file: Path) -> Entry:
     entry = Entry(**{name: _checked(name, value) for name, value in table.items()})
     if entry.id != file.stem or not NAME.fullmatch(entry.id) or entry.outcome != file.parent.name:
         raise ValueError("it is not where an entry of its id and outcome lies")
+    if not 0 <= entry.at <= LATEST:
+        raise ValueError("at is no time")
     return entry
 
 

@@ -25,6 +25,7 @@ def solve_job(job: Job, watch: Watch) -> Done:
         watch.happening(job, event)
 
     engine = reopen(job.directory, job.settings.state, notify, limiter=watch.limiter, parent=watch.cancel)
+    engine.settings = engine.settings.model_copy(update={"experience": False})  # a policy might say otherwise
     try:
         if str(job.repository.resolve()) != engine.run.repository:  # begun on another machine, or moved since
             engine.repository = Repository.open(job.repository)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aci.view import clean, mask
@@ -23,8 +24,8 @@ _FRAME = guard("issue", "advice", "comment", "experience")
 
 
 def recalled(task: Task, places: dict[str, Any]) -> str:
-    """What is told of earlier runs, "" where nothing is alike; then nothing of it is on the record either, so a run
-    without experience is the same to the byte. `places` are the likeliest ones, as `opening.places` has them."""
+    """What is told of earlier runs, "" where nothing is alike. What was found is on the record, nothing too, so a run
+    that goes on is told the same. `places` are the likeliest ones, as `opening.places` has them."""
     if not task.settings.experience:
         return ""
     try:
@@ -45,7 +46,7 @@ def question(task: Task, places: dict[str, Any]) -> Question:
     committed = Commits(task.engine.repository.git_dir).time(task.base.commit)
     likely = [f"{hit['path']}:{hit['name']}" for hit in places["functions"]]
     likely += [hit["path"] for hit in places["files"]]
-    return asked(task.issue, likely, committed)
+    return replace(asked(task.issue, likely, committed), run=task.engine.run.id)
 
 
 def _bank(task: Task) -> Bank | None:

@@ -68,8 +68,8 @@ def _bank(repo: str) -> Bank:
     whose = identity(source, source.commit())
     if whose is None:
         raise UsageError(
-            f"{source.name} is a shallow clone: nothing is kept where the first commit is not known.",
-            "git fetch --unshallow",
+            f"The first commit of {source.name} is not here, so nothing is kept of it.",
+            "If it is a shallow clone: git fetch --unshallow",
         )
     return bank_at(load_settings().state, whose)
 
