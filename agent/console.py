@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
+from rich.segment import Segment, Segments
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
@@ -172,11 +173,11 @@ class Console:
             sys.stdout.write(dumps(answer) + "\n")
             return
         if result.patch:
-            shown = FULL_INDEX.sub(r"index \1..\2", clean(result.patch.diff))
+            shown = FULL_INDEX.sub(r"index \1..\2", clean(f"{result.patch.diff}.")[:-1])
             if self.out.is_terminal:
-                self.out.print(Syntax(shown, "diff", background_color="default", word_wrap=True))
-            else:  # a file or a pipe, from which it may be applied
-                self.out.out(shown, highlight=False, end="")
+                self.out.print(Syntax(shown.rstrip(), "diff", background_color="default", word_wrap=True))
+            else:  # a file or a pipe, from which it may be applied: no line is broken, no tab and no blank end goes
+                self.out.print(Segments([Segment(shown)]), soft_wrap=True, end="")
         if result.word:
             self.out.print(Text(clean(result.word)))
         self.ending(result.exit, result.directory)
