@@ -3,23 +3,28 @@ unless it is named."""
 
 from __future__ import annotations
 
-import shutil
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from agent.listing import DAMAGED, NEWER, Line, listed
+from agent.listing import DAMAGED, NEWER, Line, line_of, listed
 from trajectories.errors import SweAgentError, TryLater, UsageError
 from trajectories.journal import locked, records
 from trajectories.tidying import Weight, is_scattered, pack, remove, unneeded
 
 GONE = ".gone-"
 """How the name of a folder begins that is being removed."""
+NAME = re.compile(r"(\d{8}-\d{6})-[0-9a-f]{6}")
+"""Of a run: when its folder was made."""
 YOUNG = 86_400.0
 """Seconds in which a folder without a record may be a run that begins just now."""
+OF_BEGINNING = frozenset({"lock", "out", "trees.git"})
+"""What a run has before its first record."""
+CRASHED = "left by a crash"
 OF_BATCH = "results.jsonl"
 """What lies beside a batch's runs."""
 BUSY = "another process is working on it"
@@ -85,24 +90,43 @@ def collect(
         raise UsageError(f"{runs} holds the runs of a batch, which counts on them.", "Remove the batch's folder whole.")
     found = Collected(dry_run)
     weight = Weight()
-    for folder in _leftovers(runs):
-        _remove(folder, Went(folder.name, why="left by a crash"), found, weight)
-    for number, line in enumerate(listed(runs)):
+    for folder in _beginning_with(GONE, runs):
+        with _said(folder, found):
+            _remove(folder, Went(folder.name, why=CRASHED), found, weight)
+    for folder in _beginning_with("", runs):
+        with _said(folder, found):
+            if _is_unbegun(folder):
+                with _alone(folder):
+                    if _is_unbegun(folder):
+                        _remove(folder, Went(folder.name, why=CRASHED), found, weight)
+    before = len(found.removed)
+    lines = listed(runs)
+    for number, line in enumerate(lines):
         folder = runs / line.run
         tell(line.run)
-        try:
-            with _alone(folder):
-                if why := going.why(folder, line, number):
-                    _remove(folder, Went(line.run, why=why, issue=line.issue), found, weight)
-                else:
-                    found.kept += 1
-                    _tidy(folder, line, found, weight)
-        except TryLater:
-            found.kept += 1
-            found.left.append(Went(line.run, why=BUSY))
-        except (OSError, SweAgentError) as error:
-            found.left.append(Went(line.run, why=str(error)))
+        with _said(folder, found), _alone(folder):
+            _collect(folder, going, number, found, weight)
+    found.kept = len(lines) - (len(found.removed) - before)
     return found
+
+
+def _collect(folder: Path, going: Going, number: int, found: Collected, weight: Weight) -> None:
+    line = line_of(folder)  # as it stands now that nobody can go on with it
+    if why := going.why(folder, line, number):
+        _remove(folder, Went(line.run, why=why, issue=line.issue), found, weight)
+    else:
+        _tidy(folder, line, found, weight)
+
+
+@contextmanager
+def _said(folder: Path, found: Collected) -> Iterator[None]:
+    """Why it could not be touched, if so."""
+    try:
+        yield
+    except TryLater:
+        found.left.append(Went(folder.name, why=BUSY))
+    except (OSError, SweAgentError) as error:
+        found.left.append(Went(folder.name, why=str(error)))
 
 
 @contextmanager
@@ -115,31 +139,31 @@ def _alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _leftovers(runs: Path) -> list[Path]:
-    """Folders that a removal or a beginning left behind when it was killed."""
-    if not runs.is_dir():
-        return []
-    gone = [folder for folder in runs.iterdir() if folder.name.startswith(GONE)]
-    old = time.time() - YOUNG
-    begun = [
-        folder
-        for folder in runs.iterdir()
-        if folder.is_dir()
-        and not folder.name.startswith(".")
-        and not (folder / "journal.jsonl").exists()
-        and folder.stat().st_mtime < old
-    ]
-    return sorted([*gone, *begun])
+def _beginning_with(name: str, runs: Path) -> list[Path]:
+    return sorted(each for each in runs.iterdir() if each.name.startswith(name)) if runs.is_dir() else []
+
+
+def _is_unbegun(folder: Path) -> bool:
+    """Whether it was made for a run, more than a day ago, and nothing has come into it: neither record nor file of
+    anybody's."""
+    if (name := NAME.fullmatch(folder.name)) is None or folder.is_symlink() or not folder.is_dir():
+        return False
+    try:
+        made = time.mktime(time.strptime(name[1], "%Y%m%d-%H%M%S"))
+    except (ValueError, OverflowError):
+        return False
+    kept = [path for part in ("out", "trees.git/objects") for path in (folder / part).rglob("*") if not path.is_dir()]
+    return made < time.time() - YOUNG and not kept and {path.name for path in folder.iterdir()} <= OF_BEGINNING
 
 
 def _remove(folder: Path, went: Went, found: Collected, weight: Weight) -> None:
     """At once for whoever looks: the folder has another name before the first of its files goes."""
-    found.removed.append(Went(went.run, weight.of(folder), went.why, went.issue))
-    if found.dry_run:
-        return
-    if not folder.name.startswith(GONE):
-        folder = folder.rename(folder.with_name(f"{GONE}{folder.name}"))
-    shutil.rmtree(folder)
+    free = weight.of(folder)
+    if not found.dry_run:
+        if not folder.name.startswith(GONE):
+            folder = folder.rename(folder.with_name(f"{GONE}{folder.name}"))
+        remove([folder])
+    found.removed.append(replace(went, bytes=free))
 
 
 def _tidy(folder: Path, line: Line, found: Collected, weight: Weight) -> None:

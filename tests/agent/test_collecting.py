@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from agent.collecting import YOUNG, Going, collect
+from agent.collecting import Going, collect
 from agent.run import gc as command
 from tests.agent.test_listing import state, step, write  # noqa: F401 - `state` is a fixture
 from trajectories.errors import UsageError
 from trajectories.journal import Journal, locked, read
-from trajectories.plumbing import OWN, environment, git
-from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step
+from trajectories.plumbing import OWN, create_store, environment, git
+from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step, Turn
 from trajectories.tidying import MANY_PACKS, Weight, outputs_named
 from trajectories.trees import EMPTY_TREE, PACKS_PER_INDEX, Trees
 
@@ -85,12 +85,67 @@ def test_a_run_in_use_stays_whatever_is_asked(runs):
     assert read(runs / "a").exit is not None
 
 
+OLD = "20200101-120000-00000"
+
+
 def test_what_a_killed_removal_or_beginning_left_goes(runs):
-    for name, age in ((".gone-x", 0), ("never", YOUNG + 60), ("now", 0)):
+    now = time.strftime("%Y%m%d-%H%M%S-abcdef")
+    for name in (".gone-x", OLD + "1", now):
         (runs / name / "out").mkdir(parents=True)
-        os.utime(runs / name, (time.time() - age,) * 2)
-    collect(runs, Going())
-    assert names(runs) == "abcdenow"
+        create_store(runs / name / "trees.git")
+    would = collect(runs, Going(), dry_run=True)
+    found = collect(runs, Going())
+    assert names(runs) == f"{now}abcde"
+    assert [went.run for went in found.removed] == [went.run for went in would.removed] == [".gone-x", OLD + "1"]
+
+
+def test_what_else_lies_among_the_runs_stays(runs):
+    """Runs that somebody put away, a run whose journal was, one in use, and what is no folder."""
+    (runs / "archive").mkdir()
+    (runs / "a").rename(runs / "archive" / "a")
+    for number, file in enumerate(("journal.jsonl.bad", "out/1", "trees.git/objects/ab/cdef")):
+        kept = runs / f"{OLD}{number}" / file
+        kept.parent.mkdir(parents=True)
+        kept.write_text("mine")
+    (runs / f"{OLD}4").symlink_to(runs / "archive")
+    (runs / f"{OLD}5").write_text("mine")
+    (runs / f"{OLD}6").mkdir()
+    before = sorted(path for path in runs.rglob("*") if path.name != "lock")
+    lock = locked(runs / f"{OLD}6")
+    found = collect(runs, Going())
+    lock.release()
+    assert sorted(path for path in runs.rglob("*") if path.name != "lock") == before
+    assert [(went.run, went.why) for went in found.left] == [(f"{OLD}6", "another process is working on it")]
+
+
+def test_a_run_that_is_gone_on_with_after_the_list_was_made_stays(runs):
+    def goes_on(name):
+        journal = Journal(runs / name)
+        journal.append(Turn("more", "build"))
+        journal.close()
+
+    found = collect(runs, Going(keep=0), tell=lambda name: name == "a" and goes_on(name))
+    assert names(runs) == "ade"
+    assert found.kept == 3
+
+
+def test_what_cannot_be_removed_is_told_and_the_rest_goes(runs, monkeypatch):
+    (runs / ".gone-file").write_text("")
+    (runs / ".gone-link").symlink_to("/nowhere")
+    for name in (".gone-x", ".gone-y"):
+        (runs / name).mkdir()
+    real = shutil.rmtree
+
+    def stuck(folder):
+        if folder.name in (".gone-x", ".gone-a"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        real(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", stuck)
+    found = collect(runs, Going([runs / "a", runs / "b"]))
+    assert sorted(went.run for went in found.left) == [".gone-x", "a"]
+    assert sorted(went.run for went in found.removed) == [".gone-file", ".gone-link", ".gone-y", "b"]
+    assert names(runs) == ".gone-a.gone-xcde"
 
 
 def test_outputs_that_a_record_may_name_stay(state):  # noqa: F811
