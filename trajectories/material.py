@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,16 @@ Message = dict[str, Any]
 HAND = "hand"
 """The author of what the user does by hand."""
 Requests = Callable[[str], Iterator[Sequence[Message]]]
+Answers = Callable[[str], Iterator[Message | None]]
 
 
 def nothing_sent(branch: str) -> Iterator[Sequence[Message]]:
-    """Of a run that somebody else recorded nobody knows what was sent."""
+    """Of a run in which no model was asked."""
     return iter(())
+
+
+def by_the_record(branch: str) -> Iterator[None]:
+    return repeat(None)
 
 
 def call_id(given: str, other: str, taken: set[str]) -> str:
@@ -52,9 +58,10 @@ class Material:
     """A run to be read, never written to. `name` is the run's, or the file's of a trajectory of another program's,
     which has neither `directory` nor `trees`.
 
-    `requests(branch)` gives what each ask of the branch was sent, in the order of its replies; the last reply is not in
-    them. The messages are shared between them: nobody changes one. `patch()` is what was handed in, or what a run that
-    has not ended has come to.
+    `requests(branch)` gives what each ask of the branch was sent, in the order of its replies, no message where nobody
+    knows it; the last reply is not in them. The messages are shared between them: nobody changes one.
+    `answers(branch)` gives each reply as another program sent it later, None where the record says all of it.
+    `patch()` is what was handed in, or what a run that has not ended has come to.
     """
 
     name: str
@@ -63,6 +70,7 @@ class Material:
     directory: Path | None = None
     trees: Trees | None = None
     requests: Requests = nothing_sent
+    answers: Answers = by_the_record
     patch: Callable[[], Patch] = nothing_changed
 
     @property

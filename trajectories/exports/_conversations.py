@@ -15,23 +15,27 @@ OURS = frozenset({"blocks"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request and its answer."""
+    """A request and its answer. `said` is the answer as it was sent later, where another program did that its way."""
 
     reply: Reply
     messages: Sequence[Message]
+    said: Message | None = None
 
     @property
     def whole(self) -> list[Message]:
         """The request, and the reply as its last message."""
+        if self.said is not None:
+            return [*self.messages, self.said]
         taken = {call["id"] for message in self.messages for call in message.get("tool_calls", ())}
         return [*map(plain, self.messages), answer(self.reply, taken)]
 
 
 def answered(run: Material, branch: str) -> Iterator[Asked]:
-    """Every request of a branch with its reply."""
+    """Every reply of a branch with its request, which has no messages where nobody knows them."""
     replies = (record for record in run.trajectory.records if isinstance(record, Reply) and record.branch == branch)
-    for reply, messages in zip(replies, run.requests(branch), strict=False):
-        yield Asked(reply, messages)
+    asked = zip(replies, run.requests(branch), strict=True)
+    for (reply, messages), said in zip(asked, run.answers(branch), strict=False):
+        yield Asked(reply, messages, said)
 
 
 def conversations(run: Material) -> Iterator[tuple[Asked, int]]:
@@ -43,7 +47,7 @@ def conversations(run: Material) -> Iterator[tuple[Asked, int]]:
     for branch in run.trajectory.last_replies:
         last: Asked | None = None
         known = 0
-        for asked in answered(run, branch):
+        for asked in (each for each in answered(run, branch) if each.messages):
             if last is not None and not _goes_on(last, asked.messages):
                 yield last, known
                 known = len(asked.messages)
@@ -58,6 +62,8 @@ def _goes_on(before: Asked, after: Sequence[Message]) -> bool:
     if len(after) <= len(sent) or not all(map(_same, sent, after)):
         return False
     said = after[len(sent)]
+    if before.said is not None:
+        return _same(said, before.said)
     calls = [call["function"]["name"] for call in said.get("tool_calls", ())]
     return said["role"] == "assistant" and said["content"] == reply.text and calls == [a.tool for a in reply.actions]
 

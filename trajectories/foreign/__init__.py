@@ -23,7 +23,14 @@ ENDINGS = (".traj", ".json")
 
 def is_file_name(name: str) -> bool:
     """Whether a user means a file by this name, not a run or its folder."""
-    return name.endswith(ENDINGS) or ("/" in name and Path(name).is_file())
+    return name.endswith(ENDINGS) or ("/" in name and _is_file(name))
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # a name too long
+        return False
 
 
 def load(path: Path) -> Material:

@@ -32,21 +32,17 @@ from trajectories.records import (
 PATCH = "patch"
 """Name of the result that holds the diff which the other program gave as its answer."""
 UNPROVEN = 6
-OURS = re.compile(
-    r"verified|faster|unproven|not_found|budget|limit|error|open|stuck|interrupted|answered|done|undone|replayed|parted"
-)
-"""Words for an ending that say something of ours, so nobody else's file says them: nothing of it was proven here."""
 LONGEST_TITLE = 200
+LONGEST_WORD = 100
+"""Characters of what a program calls its run's end."""
 DEEPEST = 100
 """Levels of a value that is kept."""
-ISSUES = (
-    re.compile(r"<(pr_description|issue_description|issue|uploaded_issue)>(?P<issue>.*?)</\1>", re.DOTALL),
-    re.compile(r"\nISSUE:\s*\n(?P<issue>.*?)(?:\nINSTRUCTIONS:|\Z)", re.DOTALL),
-    re.compile(r"\bPlease solve this issue:(?P<issue>.*?)(?:\n\s*You can execute|\Z)", re.DOTALL),
-)
-LEAD = re.compile(r"\s*Consider the following PR description:")
+TAGS = ("pr_description", "issue_description", "issue", "uploaded_issue")
+MARKS = (("\nISSUE:", "\nINSTRUCTIONS:"), ("Please solve this issue:", "\nYou can execute"))
+"""What stands before an issue, and behind it."""
+LEAD = "Consider the following PR description:"
 INSTANCE = re.compile(r"((?:(?!__)[\w.-])+)__((?:(?!__)[\w.-])+)-\d+")
-SENT = ("role", "content", "tool_calls", "tool_call_id", "name")
+ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
 class Recording:
@@ -124,24 +120,45 @@ class Recording:
         if patch:
             self.records.append(Once("main", PATCH, patch, at))
         if status or patch:
-            kind = f"called {status.lower()}" if OURS.fullmatch(status.lower()) else status.lower() or "submitted"
+            kind = so_called(status) if status else "handed in"
             self.records.append(Exit(kind, UNPROVEN if patch else 1, message=message, at=at))
 
 
 def issue_in(task: str, name: str) -> Issue:
     """The issue that a first message holds, without the instructions around it where they can be told apart."""
-    found = next((match["issue"] for pattern in ISSUES if (match := pattern.search(task))), task)
-    title, _, body = LEAD.sub("", found).strip().partition("\n")
+    title, _, body = _told_apart(task).strip().removeprefix(LEAD).strip().partition("\n")
     return Issue(title.strip()[:LONGEST_TITLE] or name, body.strip(), trust="stranger")
+
+
+def _told_apart(task: str) -> str:
+    """Without patterns: a stranger's text may make those take hours."""
+    for tag in sorted(TAGS, key=lambda tag: task.find(f"<{tag}>")):
+        _, begun, rest = task.partition(f"<{tag}>")
+        found, ended, _ = rest.partition(f"</{tag}>")
+        if begun and ended:
+            return found
+    for before, behind in MARKS:
+        _, begun, rest = task.partition(before)
+        if begun:
+            return rest.partition(behind)[0]
+    return task
+
+
+def so_called(status: str) -> str:
+    """How another program says that its run ended, never to be taken for a word of ours: nothing was proven here."""
+    return f"called {' '.join(status.lower().split())[:LONGEST_WORD]}"
 
 
 # Values
 
 
 def sound(value: Any, depth: int = 0) -> Any:
-    """The same with text that can be written: half a surrogate pair is replaced. Raises UsageError past DEEPEST."""
+    """The same with what can be written: half a surrogate pair is replaced, a figure that is none becomes text. Raises
+    UsageError past DEEPEST."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, list | dict) and depth >= DEEPEST:
         raise UsageError(f"A value is nested deeper than {DEEPEST} levels.", "The file is no trajectory; read another.")
     if isinstance(value, list):
@@ -181,13 +198,15 @@ def messages(value: Any, what: str) -> list[Mapping[str, Any]]:
 
 def number(value: Any) -> float:
     """A figure, 0 for what is none."""
-    known = isinstance(value, int | float) and math.isfinite(value) and value > 0
-    return float(value) if known else 0.0
+    return dollars(value) or 0.0
 
 
 def dollars(value: Any) -> float | None:
     """An amount; None for what is none, as nobody then knows it."""
-    known = isinstance(value, int | float) and math.isfinite(value) and value >= 0
+    try:
+        known = isinstance(value, int | float) and math.isfinite(value) and value >= 0
+    except OverflowError:  # an integer of hundreds of digits
+        known = False
     return float(value) if known else None
 
 
@@ -215,5 +234,43 @@ def thoughts(message: Mapping[str, Any]) -> str:
 
 
 def sent(said: Sequence[Any]) -> list[Message]:
-    """Messages as a model was sent them, without what a program kept beside them."""
-    return [{key: sound(message[key]) for key in SENT if key in message} for message in map(mapping, said)]
+    """Messages as a model was sent them, without what a program kept beside them; none where one of them is of no form
+    that a model could have read, as then nobody knows what was sent."""
+    told = [_sent(mapping(message)) for message in said]
+    return [message for message in told if message] if all(told) else []
+
+
+def _sent(message: Mapping[str, Any]) -> Message:
+    """Empty for what is no message."""
+    role, content, ids = message.get("role"), message.get("content"), message.get("tool_call_ids")
+    calls = message.get("tool_calls") or []
+    parts = content if isinstance(content, list) else []
+    if role not in ROLES or not isinstance(calls, list) or not all(map(_is_call, calls)):
+        return {}
+    if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
+        return {}
+    if isinstance(content, list):
+        shown: Any = [{key: sound(value) for key, value in part.items() if key != "cache_control"} for part in parts]
+        if len(shown) == 1 and shown[0].keys() == {"type", "text"}:  # as it was sent before it was to be cached
+            shown = shown[0]["text"]
+    elif isinstance(content, str) or (content is None and role == "assistant"):
+        shown = text(content)
+    else:
+        return {}
+    told: Message = {"role": role, "content": shown}
+    if role == "assistant" and calls:
+        told["tool_calls"] = [_call(call) for call in calls]
+    if role == "tool":
+        told["tool_call_id"] = text(message.get("tool_call_id") or (ids[0] if isinstance(ids, list) and ids else ""))
+    return told if role != "tool" or told["tool_call_id"] else {}
+
+
+def _is_call(call: Any) -> bool:
+    function = mapping(mapping(call).get("function"))
+    values = (mapping(call).get("id"), function.get("name"), function.get("arguments"))
+    return all(isinstance(value, str) for value in values) and bool(values[0])
+
+
+def _call(call: Mapping[str, Any]) -> Message:
+    function = {"name": text(call["function"]["name"]), "arguments": text(call["function"]["arguments"])}
+    return {"id": text(call["id"]), "type": "function", "function": function}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, pairwise
+from itertools import islice, pairwise, repeat
 from typing import Any
 
 from trajectories.foreign._recording import (
@@ -26,7 +26,7 @@ from trajectories.records import Action, Observation, Spent, Usage
 from trajectories.trajectory import Trajectory
 
 WHAT = "mini-swe-agent's .traj.json"
-FENCED = re.compile(r"```(?:bash|sh|mswea_bash_command)[ \t]*\n(.*?)\n```", re.DOTALL)
+FENCE = re.compile(r"```(?:bash|sh|mswea_bash_command)[ \t]*\n")
 FAILED = re.compile(r"\s*<returncode>(?!0<)")
 
 SYSTEM = ("system", "developer")
@@ -54,11 +54,26 @@ def load(data: Any, name: str) -> Material:
         _tell(recording, said[at], [each for each in said[at + 1 : until] if not _is_end(each, patch)])
     _end(recording, info, said[-1] if said else {})
 
-    def requests(branch: str) -> Iterator[Sequence[Message]]:
-        whole = [] if any("output" in said[at] for at in replies) else sent(said)
-        return (whole[:at] for at in replies if branch == "main" and whole)
+    def conversation(branch: str) -> list[Message]:
+        known = branch == "main" and bool(replies) and not any("output" in said[at] for at in replies)
+        return sent(said[: replies[-1] + 1]) if known else []
 
-    return Material(name, Trajectory(recording.records), _spent(info, said), requests=requests, patch=recording.patch)
+    def requests(branch: str) -> Iterator[Sequence[Message]]:
+        whole = conversation(branch)
+        return (whole[:at] for at in replies if branch == "main")
+
+    def answers(branch: str) -> Iterator[Message | None]:
+        whole = conversation(branch)
+        return (whole[at] for at in replies) if whole else repeat(None, len(replies))
+
+    return Material(
+        name,
+        Trajectory(recording.records),
+        _spent(info, said),
+        requests=requests,
+        answers=answers,
+        patch=recording.patch,
+    )
 
 
 def _begun(name: str, info: Said, opening: Sequence[Said], said: Sequence[Said]) -> Recording:
@@ -96,16 +111,28 @@ def _is_end(message: Said, patch: str) -> bool:
 
 
 def _tell(recording: Recording, reply: Said, answers: Sequence[Said]) -> None:
-    """A reply, the answers to its calls, and what else was said before the next one."""
+    """A reply, the answers to its calls (by their ids, else in order), and what else was said before the next one."""
     said, actions = _actions(reply)
-    waiting, observations, rest = list(actions), [], []
-    for message in answers:
-        if waiting and (len(actions) == 1 or message.get("role") != "user" or message.get("type") == "message"):
-            waiting.pop(0)
-            observations.append(_observation(message))
-        else:
+    places = {action.id: at for at, action in enumerate(actions) if action.id}
+    seen: dict[int, Said] = {}
+    named: set[int] = set()
+    """Answers that say to which call."""
+    for number_of, message in enumerate(answers):
+        at = places.get(text(message.get("tool_call_id") or message.get("call_id")))
+        if at is not None and at not in seen:
+            seen[at] = message
+            named.add(number_of)
+    waiting = (at for at in range(len(actions)) if at not in seen)
+    rest = []
+    for message in (each for number_of, each in enumerate(answers) if number_of not in named):
+        answering = len(actions) == 1 or message.get("role") != "user" or message.get("type") == "message"
+        at = next(waiting, None) if answering else None
+        if at is None:
             rest.append(message)
-    done = _at(answers[len(observations) - 1]) if observations else _at(reply)
+        else:
+            seen[at] = message
+    observations = [_observation(seen.get(at, {})) for at in range(max(seen, default=-1) + 1)]
+    done = max(map(_at, seen.values()), default=0.0) or _at(reply)
     recording.answer(said, actions, observations, _thought(reply), _usage(reply), (_at(reply), done))
     for message in rest:
         recording.say(text(message.get("content")), _at(message))
@@ -120,11 +147,23 @@ def _actions(reply: Said) -> tuple[str, list[Action]]:
         return said, calls
     kept = mapping(reply.get("extra")).get("actions")
     commands = [text(mapping(each).get("command")) for each in (kept if isinstance(kept, list) else [])]
-    found = list(islice(FENCED.finditer(said), 2))
+    found = list(islice(_fenced(said), 2))
     if len(found) == 1:  # of several fences none was run
-        said = f"{said[: found[0].start()].rstrip()}\n{said[found[0].end() :].lstrip()}".strip()
-        commands = commands or [found[0][1]]
+        said, command = found[0]
+        commands = commands or [command]
     return said, [Action("bash", {"command": command}) for command in commands]
+
+
+def _fenced(said: str) -> Iterator[tuple[str, str]]:
+    """Each command that stands fenced in the words, behind the words without it."""
+    end = 0
+    while begun := FENCE.search(said, end):
+        closed = said.find("\n```", begun.end())
+        if closed < 0:
+            return
+        end = closed + 4
+        words = f"{said[: begun.start()].rstrip()}\n{said[end:].lstrip()}".strip()
+        yield words, said[begun.end() : closed]
 
 
 def _thought(reply: Said) -> str:

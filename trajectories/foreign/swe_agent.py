@@ -7,6 +7,7 @@ with 1.1. A demonstration has the `history` alone.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from trajectories.foreign._recording import (
     messages,
     number,
     sent,
+    so_called,
     text,
     thoughts,
 )
@@ -72,7 +74,17 @@ def load(data: Any, name: str) -> Material:
     def requests(branch: str) -> Iterator[Sequence[Message]]:
         return _requests(branches.get(branch, {}))
 
-    return Material(name, Trajectory(recording.records), _spent(info), requests=requests, patch=recording.patch)
+    def answers(branch: str) -> Iterator[Message | None]:
+        return (_answer(step, exchange) for step, exchange in _steps(branches.get(branch, {})))
+
+    return Material(
+        name,
+        Trajectory(recording.records),
+        _spent(info),
+        requests=requests,
+        answers=answers,
+        patch=recording.patch,
+    )
 
 
 def _tell_attempts(recording: Recording, attempts: Sequence[Said], info: Said) -> None:
@@ -80,7 +92,8 @@ def _tell_attempts(recording: Recording, attempts: Sequence[Said], info: Said) -
         recording.on(f"main/attempt-{number_of}")
         _tell(recording, attempt)
         its = mapping(attempt.get("info"))
-        recording.note("candidate", text(its.get("exit_status")) or "not finished")
+        status = text(its.get("exit_status")).strip()
+        recording.note("candidate", so_called(status) if status else "not finished")
         if review := mapping(its.get("review")):
             recording.note("score", f"{number(review.get('accept')):g}", accept=number(review.get("accept")))
     recording.on("main")
@@ -90,17 +103,23 @@ def _tell_attempts(recording: Recording, attempts: Sequence[Said], info: Said) -
 
 def _tell(recording: Recording, data: Said) -> None:
     """What one agent was told and did, in order."""
-    opening, exchanges = _told(data)
-    for message in opening:
+    for message in _told(data)[0]:
         if message.get("role") != "system":
             author = "demonstration" if message.get("is_demo") else "task"
             recording.say(text(message.get("content")), author=author)
+    for step, exchange in _steps(data):
+        _tell_step(recording, step, exchange)
+
+
+def _steps(data: Said) -> Iterator[tuple[Said, Exchange]]:
+    """Each step with its reply in the history, an empty one where it has none there."""
+    _, exchanges = _told(data)
     steps = messages(data.get("trajectory"), "trajectory")
     if not steps:
         steps = [{**each.reply, "observation": text([a.get("content") for a in each.answers])} for each in exchanges]
+    left = deque(exchanges)
     for step in steps:
-        exchange = exchanges.pop(0) if exchanges and _is_of(exchanges[0].reply, step) else Exchange({})
-        _tell_step(recording, step, exchange)
+        yield step, left.popleft() if left and _is_of(left[0].reply, step) else Exchange({})
 
 
 def _tell_step(recording: Recording, step: Said, exchange: Exchange) -> None:
@@ -170,6 +189,11 @@ def _spent(info: Said) -> Spent:
 
 
 def _requests(data: Said) -> Iterator[Sequence[Message]]:
-    """What each step was sent, of files that tell it."""
-    steps = messages(data.get("trajectory"), "trajectory")
-    return (sent(step["query"]) for step in steps if isinstance(step.get("query"), list))
+    """What each step was sent, nothing where a file does not tell it."""
+    return (sent(step["query"]) if isinstance(step.get("query"), list) else [] for step, _ in _steps(data))
+
+
+def _answer(step: Said, exchange: Exchange) -> Message | None:
+    """A step's reply as the next ones were sent it."""
+    said = sent([exchange.reply or {"role": "assistant", "content": step.get("response")}])
+    return said[0] if said else None

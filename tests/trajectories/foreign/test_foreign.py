@@ -1,6 +1,7 @@
 """Files of strangers: each is read, or refused in a sentence."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from trajectories import foreign
 from trajectories.errors import UsageError
-from trajectories.exports import rloo, sft
+from trajectories.exports import atif, chat, markdown, rloo, sft, swe_agent
 from trajectories.journal import decode, encode
 
 MINI = {"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Ho."}]}
@@ -50,7 +51,15 @@ def test_whatever_a_file_holds(tmp_path_factory: pytest.TempPathFactory, data: A
     for record in material.trajectory.records:
         assert decode(encode(record)) == record  # NaN would not be
     for branch in material.trajectory.steps:
+        replies = sum(branch == of for of, _ in material.trajectory.replies)
         assert all(isinstance(sent, list) for sent in material.requests(branch))
+        assert len(list(material.requests(branch))) == len(list(material.answers(branch))) == replies
+    for export in (chat.export, atif.export, swe_agent.export, markdown.export):
+        with suppress(UsageError):
+            told = "".join(export([material]))
+            assert export is not chat.export or [
+                json.loads(row, parse_constant=pytest.fail) for row in told.splitlines()
+            ]
     assert min(material.spent.input_tokens, material.spent.calls, material.spent.dollars or 0) >= 0
 
 
@@ -60,11 +69,11 @@ def test_the_format_is_told_by_its_form(tmp_path: Path, data: dict[str, Any]) ->
     assert foreign.load(written(tmp_path, data)).trajectory.turns[0].strategy == program
 
 
-@pytest.mark.parametrize("claim", ["Verified", "faster", "stuck"])
+@pytest.mark.parametrize("claim", ["Verified", "verified ", "Verified.", "faster", "stuck"])
 def test_nobody_says_that_it_was_proven_here(tmp_path: Path, claim: str) -> None:
     material = foreign.load(written(tmp_path, {**MINI, "info": {"exit_status": claim, "submission": "diff"}}))
     assert material.trajectory.exit is not None
-    assert material.trajectory.exit.kind == f"called {claim.lower()}"
+    assert material.trajectory.exit.kind == f"called {claim.lower().strip()}"
     for export in (sft.export, rloo.export):
         with pytest.raises(UsageError):
             list(export([material, material]))
@@ -120,6 +129,24 @@ def test_half_a_character(tmp_path: Path) -> None:
     assert (reply.text, reply.actions[0].tool, reply.actions[0].arguments) == ("a?", "bash?", {"b": "c?"})
 
 
+@pytest.mark.parametrize("figure", ["9" * 400, "1e400", "-1", "NaN"])
+def test_a_figure_that_is_none(tmp_path: Path, figure: str) -> None:
+    said = f'{{"messages": [{{"role": "assistant"}}], "info": {{"model_stats": {{"instance_cost": {figure}}}}}}}'
+    assert foreign.load(written(tmp_path, said)).spent.dollars is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<issue>", "\nISSUE:\n", "Please solve this issue:\n\n\n", " ", "\n", "```bash\nx", "\nYou can"],
+    ids=["tag", "mark", "please", "spaces", "lines", "fence", "can"],
+)
+def test_no_text_takes_long(tmp_path: Path, text: str) -> None:
+    """A pattern that looks again at all the rest from each of these would take hours."""
+    words = "Please solve this issue:" + text * 300_000 + "x"
+    said = [{"role": "user", "content": words}, {"role": "assistant", "content": words}]
+    assert foreign.load(written(tmp_path, {"messages": said})).trajectory.run is not None
+
+
 def test_what_a_user_means(tmp_path: Path) -> None:
     path = written(tmp_path, MINI, "odd")
     assert foreign.is_file_name("a.traj")
@@ -127,3 +154,6 @@ def test_what_a_user_means(tmp_path: Path) -> None:
     assert foreign.is_file_name(str(path))
     assert not foreign.is_file_name("20260101-120000-abcdef")
     assert not foreign.is_file_name(str(tmp_path))
+    assert not foreign.is_file_name("/" + "a" * 5000)
+    with pytest.raises(UsageError, match="cannot be read: File name too long"):
+        foreign.load(tmp_path / f"{'a' * 5000}.traj")

@@ -1,7 +1,12 @@
 """mini-swe-agent's trajectories in each form that it has written."""
 
+import json
 from typing import Any
 
+import pytest
+
+from trajectories.errors import UsageError
+from trajectories.exports import chat
 from trajectories.foreign import mini_swe_agent
 from trajectories.material import Material
 from trajectories.records import Step
@@ -67,7 +72,7 @@ def test_of_calls() -> None:
     assert material.trajectory.results["main", "patch"].value == PATCH
     ended = material.trajectory.exit
     assert ended is not None
-    assert (ended.kind, ended.code, ended.verdict.verified) == ("submitted", 6, False)
+    assert (ended.kind, ended.code, ended.verdict.verified) == ("called submitted", 6, False)
     assert [len(sent) for sent in material.requests("main")] == [2, 6]
     assert all(
         set(each) <= {"role", "content", "tool_calls", "tool_call_id"} for each in next(material.requests("main"))
@@ -117,4 +122,44 @@ def test_how_it_ended() -> None:
     end = {"role": "exit", "content": "Out of money.", "extra": {"exit_status": "LimitsExceeded", "submission": ""}}
     ended = load([*OPENING, end], exit_status="LimitsExceeded").trajectory.exit
     assert ended is not None
-    assert (ended.kind, ended.code, ended.message) == ("limitsexceeded", 1, "Out of money.")
+    assert (ended.kind, ended.code, ended.message) == ("called limitsexceeded", 1, "Out of money.")
+
+
+def test_answers_find_their_calls() -> None:
+    reply = {"role": "assistant", "content": "", "tool_calls": [call("a", "A"), call("b", "B"), call("c", "C")]}
+    seen = [
+        {"role": "tool", "tool_call_id": "C", "content": "of c", "extra": {"returncode": 1}},
+        {"role": "tool", "content": "of a"},
+        {"role": "tool", "tool_call_id": "B", "content": "of b"},
+    ]
+    (step,) = coded(load([*OPENING, reply, *seen]))
+    assert [(each.text, each.ok) for each in step.observations] == [("of a", True), ("of b", True), ("of c", False)]
+
+
+def test_what_is_learned_is_what_was_said() -> None:
+    """One conversation, with each command where the model wrote it."""
+    talk = list(OPENING)
+    for number in range(3):
+        talk.append({"role": "assistant", "content": f"Look.\n\n```bash\nls {number}\n```", "tool_calls": None})
+        talk.append({"role": "user", "content": f"<returncode>0</returncode>{number}"})
+    (row,) = chat.export([load([*talk, {"role": "exit", "content": ""}])])
+    expected = [{"role": each["role"], "content": each["content"]} for each in talk[:-1]]
+    assert json.loads(row)["messages"] == expected
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"role": "assistant", "tool_calls": [{"function": {"name": "bash", "arguments": "{}"}}]},
+        {"role": "user"},
+        {"role": "user", "content": [3]},
+        {"role": "tool", "content": "of no call"},
+        {"role": "friend", "content": "Hi."},
+    ],
+    ids=["call", "content", "part", "answer", "role"],
+)
+def test_of_what_no_model_could_read_nothing_was_sent(odd: dict[str, Any]) -> None:
+    material = load([*OPENING, odd, {"role": "assistant", "content": "Hi."}])
+    assert not any(material.requests("main"))
+    with pytest.raises(UsageError, match="is not known"):
+        list(chat.export([material]))

@@ -1,7 +1,10 @@
 """SWE-agent's trajectories in each form that it has written."""
 
+import json
 from typing import Any
 
+from trajectories.exports import chat
+from trajectories.exports import swe_agent as swe_agent_file
 from trajectories.foreign import swe_agent
 from trajectories.material import Material
 
@@ -52,8 +55,8 @@ def test_of_words() -> None:
     assert material.trajectory.replies["main", 1].text == "Look."
     assert (material.spent.dollars, material.spent.input_tokens, material.spent.calls) == (0.5, 1000, 2)
     assert material.trajectory.exit is not None
-    assert (material.trajectory.exit.kind, material.trajectory.exit.code) == ("submitted (exit_cost)", 6)
-    assert list(material.requests("main")) == []
+    assert (material.trajectory.exit.kind, material.trajectory.exit.code) == ("called submitted (exit_cost)", 6)
+    assert list(material.requests("main")) == [[], []]
 
 
 def test_of_calls() -> None:
@@ -117,3 +120,30 @@ def test_steps_beside_the_history() -> None:
     look, auto = acted("ls", "Look.", "calc.py"), acted("submit", "", "", response="Exit due to cost limit")
     material = load(trajectory=[look, auto], history=[SYSTEM, USER, said(look)], info={})
     assert [step.actions[0].arguments["command"] for step in material.trajectory.all_steps()[1:]] == ["ls", "submit"]
+
+
+def test_what_was_sent_belongs_to_its_step() -> None:
+    """Steps that do not tell it are among them; the answer is as the next ones were sent it, fence and all."""
+    first, second, third = (acted(f"ls {number}", "Look.", "calc.py") for number in range(3))
+    second["query"] = [SYSTEM, {"role": "user", "content": [{"type": "text", "text": TASK, "cache_control": {}}]}]
+    third["query"] = [
+        *second["query"],
+        {"role": "assistant", "content": second["response"]},
+        {**USER, "content": "calc.py"},
+    ]
+    material = load(trajectory=[first, second, third], history=[SYSTEM, USER, said(first), said(second)], info={})
+    assert [len(sent) for sent in material.requests("main")] == [0, 2, 4]
+    (row,) = chat.export([material])
+    assert [message["content"] for message in json.loads(row)["messages"]][2:] == [
+        second["response"],
+        "calc.py",
+        third["response"],
+    ]
+    queries = json.loads("".join(swe_agent_file.export([material])))["trajectory"]
+    assert [len(step["query"]) for step in queries] == [0, 2, 4]
+
+
+def test_a_stranger_has_verified_nothing() -> None:
+    attempt = {"trajectory": [acted("ls", "", "")], "history": [USER], "info": {"exit_status": "verified"}}
+    (note,) = load(attempts=[attempt], info={}).trajectory.notes
+    assert note.text == "called verified"
