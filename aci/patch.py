@@ -21,6 +21,7 @@ _CONFIG = re.compile(
     r"conftest\.py|\.?pytest\.(?:ini|toml)|tox\.ini|tox\.toml|noxfile\.py|\.coveragerc"
     r"|(?:jest|vitest|playwright|cypress|karma|ava)\.conf(?:ig)?\.\w+|\.mocharc(?:\.\w+)?|phpunit\.xml(?:\.dist)?|\.rspec"
 )
+_BEGINNING = re.compile(r"(?m)^(?=diff --git )")
 _MIXED = {"setup.cfg", "pyproject.toml"}
 
 
@@ -63,6 +64,15 @@ def split(trees: Trees, base_tree: str, tree: str) -> Patch:
     return Patch(source=parts[False], tests=parts[True], tree=tree)
 
 
+def split_text(diff: str) -> Patch:
+    """As `split`, of a diff that another program made: by the names that its own lines give."""
+    parts = {True: "", False: ""}
+    for section in filter(None, _BEGINNING.split(diff)):
+        names = re.findall(r"(?m)^(?:\+\+\+ b|--- a)/(.+)$", section.partition("\n@@ ")[0])
+        parts[bool(names) and in_tests(names[-1].rstrip("\t\r"))] += section
+    return Patch(source=parts[False], tests=parts[True])
+
+
 def lines_of(diff: str) -> list[tuple[str, int, int]]:
     """Of each file of a diff its header, and the lines added and removed (none of a binary file)."""
     found = []
@@ -76,4 +86,4 @@ def lines_of(diff: str) -> list[tuple[str, int, int]]:
 
 def _sections(diff: str) -> list[str]:
     """A diff's files, one each (a file that becomes a link has two). No line of content starts like a header."""
-    return re.split(r"(?m)^(?=diff --git )", diff)[1:]
+    return _BEGINNING.split(diff)[1:]

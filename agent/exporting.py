@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from trajectories.records import Patch
 
 PACKAGE = "trajectories.exports"
-ENDINGS = {"atif": "json", "swe-agent": "traj", "markdown": "md"}
-"""What the file of a format is called that is not JSONL."""
 
 
 def formats() -> dict[str, str]:
@@ -28,10 +28,11 @@ def formats() -> dict[str, str]:
 
 def ending(name: str) -> str:
     """What the name of such a file ends in."""
-    return ENDINGS.get(name.replace("_", "-"), "jsonl")
+    found: str = _part(name, "ENDING")
+    return found
 
 
-def written(runs: Sequence[Material], name: str, secrets: Iterable[str] = ()) -> Iterator[str]:
+def written(runs: Sequence[Material], name: str, secrets: Iterable[str]) -> Iterator[str]:
     """The runs in that format, piece by piece, with the secrets of this process's environment and these masked.
 
     Raises UsageError for a format that there is not, and for runs that it cannot tell of.
@@ -64,6 +65,8 @@ def _masked(run: Material, secrets: Sequence[str]) -> Material:
     def hide(value: Any) -> Any:
         if isinstance(value, str):
             return mask(value, secrets).encode("utf-8", "replace").decode()
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)  # JSON has none
         if isinstance(value, Mapping):
             return {hide(name): hide(part) for name, part in value.items()}
         return [hide(part) for part in value] if isinstance(value, list | tuple) else value
@@ -78,7 +81,13 @@ def _masked(run: Material, secrets: Sequence[str]) -> Material:
             known = {id(each): known.get(id(each)) or (each, hide(each)) for each in messages}
             yield [known[id(each)][1] for each in messages]
 
-    return replace(run, trajectory=_hidden(run.trajectory, hide), requests=requests, patch=patch)
+    return replace(
+        run,
+        trajectory=_hidden(run.trajectory, hide),
+        requests=requests,
+        answers=lambda branch: map(hide, run.answers(branch)),
+        patch=patch,
+    )
 
 
 def _hidden(trajectory: Any, hide: Any) -> Any:
@@ -90,16 +99,32 @@ def _hidden(trajectory: Any, hide: Any) -> Any:
     return Trajectory(decode(json.dumps(hide(json.loads(encode(record)))).encode()) for record in trajectory.records)
 
 
-def to_file(pieces: Iterable[str], target: Path) -> None:
-    """Write it whole, or leave what was there. Raises UsageError for a place that cannot be written."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}.new")
+def to_file(pieces: Iterable[str], target: Path) -> str:
+    """Write it whole, or leave what was there; what was done, in a sentence. Raises UsageError for a place that cannot
+    be written.
+
+    A file that was there keeps its mode, a link its place; what is no file (a pipe, a device) is written into.
+    """
     try:
-        try:
-            with beside.open("x", encoding="utf-8", errors="replace") as file:
+        found = target.stat() if target.exists() else None
+        if found and not stat.S_ISREG(found.st_mode):
+            with target.open("w", encoding="utf-8", errors="replace") as file:
                 file.writelines(pieces)
-            beside.replace(target)
-        finally:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
+        else:
+            _replace(target.resolve(), pieces, found)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}.", "Name another file.") from None
+    return f"{'Written over' if found and found.st_size else 'Written to'} {target}."
+
+
+def _replace(target: Path, pieces: Iterable[str], found: os.stat_result | None) -> None:
+    beside = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        with beside.open("x", encoding="utf-8", errors="replace") as file:
+            if found:
+                os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode))
+            file.writelines(pieces)
+        beside.replace(target)
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from aci.patch import split, split_text
 from agent.ledger import Ledger
 from agent.sent import readers, sent
 from agent.settings import Settings
@@ -21,7 +23,8 @@ def opened(name: str, settings: Settings) -> Material:
     """The run that a user names, or the trajectory in a file. Raises UsageError where there is none that can be read,
     RunBroken for a run that was not begun."""
     if foreign.is_file_name(name):
-        return foreign.load(Path(name))
+        theirs = foreign.load(Path(name))
+        return replace(theirs, patch=lambda: split_text(theirs.patch().diff))
     return of_run(settings.run_directory(name))
 
 
@@ -47,8 +50,6 @@ def of_run(directory: Path) -> Material:
 
 def _patch(trajectory: Trajectory, trees: Trees | None) -> Patch:
     """What was handed in, or what there is by now. Raises RunBroken where the run's trees are not there."""
-    from aci.patch import split
-
     base = trajectory.run.base.tree if trajectory.run else ""
     tree = (trajectory.exit.tree if trajectory.exit else "") or stands_at(trajectory, base)
     if trees is None:

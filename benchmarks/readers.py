@@ -79,7 +79,7 @@ def _exported(runs: Sequence[Material], form: str, place: Path) -> list[Path]:
     groups = [[run] for run in runs] if form in SINGLE else [runs]
     files = [place / f"{number}.{ending(form)}" for number, _ in enumerate(groups)]
     for file, group in zip(files, groups, strict=True):
-        to_file(written(group, form), file)
+        to_file(written(group, form, ()), file)
     return files
 
 

@@ -27,6 +27,7 @@ def command(
     """
     from contextlib import ExitStack
 
+    from agent.engine import secrets_of_services
     from agent.exporting import to_file, written
     from agent.material import opened
     from agent.settings import load_settings
@@ -36,10 +37,9 @@ def command(
         found = [opened(name, settings) for name in runs]
         for run in found:
             stack.callback(run.close)
-        pieces = written(found, format)
+        pieces = written(found, format, secrets_of_services(settings))
         if out is not None:
-            to_file(pieces, out)
-            typer.echo(f"Written to {out}.", err=True)
+            typer.echo(to_file(pieces, out), err=True)
         else:
             _print(pieces)
     return 0

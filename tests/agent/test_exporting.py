@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ from agent.material import of_run
 from agent.run.export import command
 from tests.agent.conftest import act, line
 from tests.agent.talking import finished
-from tests.trajectories.exports.made_up import SOURCE, Made
+from tests.trajectories.exports.made_up import SOURCE, TESTS, Made
 from trajectories.errors import RunBroken, UsageError
+from trajectories.exports import swe_agent
 from trajectories.exports._telling import instance_of
 from trajectories.material import Material
 from trajectories.records import Action, Issue, Patch
@@ -43,14 +45,14 @@ def test_every_format_says_what_it_is_and_how_its_file_is_called() -> None:
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_format_of_one_run_takes_one(name: str, run: Material) -> None:
-    assert "".join(written([run], name))
+    assert "".join(written([run], name, ()))
     with pytest.raises(UsageError, match=f"{name} tells of one run, and 2 are given."):
-        written([run, run], name)
+        written([run, run], name, ())
 
 
 def test_a_format_that_there_is_not(run: Material) -> None:
     with pytest.raises(UsageError) as error:
-        written([run], "parquet")
+        written([run], "parquet", ())
     assert "swe-agent" in error.value.fix
 
 
@@ -73,18 +75,18 @@ def test_predictions_have_the_source_alone_and_an_instance_once() -> None:
     issue = Issue("add() subtracts", url="https://github.com/octo/calc/issues/7")
     runs = [Made(issue=issue), Made("octo__calc-8", issue), Made("octo__calc-9.2", issue), Made("mine", Issue("x"))]
     runs[0].ask(model="some/model")
-    rows = [json.loads(row) for row in written([made.material() for made in runs], "predictions")]
+    rows = [json.loads(row) for row in written([made.material() for made in runs], "predictions", ())]
     assert [row["instance_id"] for row in rows] == ["octo__calc-7", "octo__calc-8", "octo__calc-9", "mine"]
     assert [row["model_name_or_path"] for row in rows] == ["some/model", "react", "react", "react"]
     assert {row["model_patch"] for row in rows} == {SOURCE}
     with pytest.raises(UsageError, match=r"octo__calc-8\.2 are both of octo__calc-8"):
-        list(written([Made(name).material() for name in ("octo__calc-8", "octo__calc-8.2")], "predictions"))
+        list(written([Made(name).material() for name in ("octo__calc-8", "octo__calc-8.2")], "predictions", ()))
     assert instance_of(Made("20260101-120000-abcdef").material()) == "20260101-120000-abcdef"
 
 
 def test_predictions_are_read_by_the_harness(run: Material, tmp_path: Path) -> None:
     utils = pytest.importorskip("swebench.harness.utils", reason="the package swebench is not installed")
-    to_file(written([run], "predictions"), tmp_path / "preds.jsonl")
+    to_file(written([run], "predictions", ()), tmp_path / "preds.jsonl")
     (read,) = utils.get_predictions_from_file(str(tmp_path / "preds.jsonl"), "", "")
     assert read["model_patch"] == SOURCE
 
@@ -105,6 +107,27 @@ def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path) -> None:
     to_file(iter(["a", "\ud800b"]), target)
     assert target.read_text() == "a?b"
     assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+def test_a_file_keeps_its_mode_and_a_link_its_place(tmp_path: Path) -> None:
+    target, link = tmp_path / "mine", tmp_path / "link"
+    target.write_text("before")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    assert to_file(iter("a"), link) == f"Written over {link}."
+    assert (target.read_text(), stat.S_IMODE(target.stat().st_mode), link.is_symlink()) == ("a", 0o600, True)
+    assert to_file(iter("a"), tmp_path / "new") == f"Written to {tmp_path / 'new'}."
+
+
+def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    to_file(iter("told"), pipe)
+    assert (os.read(reader, 10), pipe.is_fifo()) == (b"told", True)
+    os.close(reader)
+    with pytest.raises(UsageError, match="cannot be written: Is a directory"):
+        to_file(iter("a"), tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -139,16 +162,75 @@ def test_a_run_on_disk_is_told_in_every_form(on_disk: Path, tmp_path: Path, capf
         text = capfdbinary.readouterr().out.decode()
         assert command([str(on_disk)], name, tmp_path / "out") == 0
         assert (tmp_path / "out").read_text() == text
-        assert f"Written to {tmp_path / 'out'}." in capfdbinary.readouterr().err.decode()
+        word = "over" if name != SINGLE[0] else "to"
+        assert f"Written {word} {tmp_path / 'out'}." in capfdbinary.readouterr().err.decode()
         assert ("test_calc.py" in text) == (name != "predictions")
         assert "a + b" in text
+
+
+def test_the_password_of_a_service_is_masked_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "swe-agent.toml").write_text(
+        f'[services.db]\nimage = "postgres"\nenv = {{ POSTGRES_PASSWORD = "{KEY}" }}\n'
+    )
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "swe-agent.toml"))
+    file = tmp_path / "a.traj.json"
+    said = [{"role": "user", "content": f"Use {KEY}."}, {"role": "assistant", "content": KEY}]
+    file.write_text(json.dumps({"messages": said}))
+    for name in ("atif", "chat", "markdown", "swe-agent"):
+        command([str(file)], name)
+        text = capfdbinary.readouterr().out.decode()
+        assert "[masked]" in text
+        assert KEY not in text
+
+
+def test_predictions_of_others_leave_out_their_tests(tmp_path: Path, capfdbinary: pytest.CaptureFixture) -> None:
+    file = tmp_path / "a.traj.json"
+    said = [{"role": "user", "content": "Mend."}, {"role": "assistant", "content": "Done."}]
+    file.write_text(json.dumps({"messages": said, "info": {"submission": TESTS + SOURCE}}))
+    command([str(file)], "predictions")
+    assert json.loads(capfdbinary.readouterr().out)["model_patch"] == SOURCE
+
+
+def test_no_export_has_numbers_that_json_has_not() -> None:
+    made = Made()
+    made.ask("x", [Action("shell", {"n": float("nan"), "m": [float("-inf")]})])
+    for name in ("atif", "swe-agent", "chat"):
+        json.loads("".join(written([made.material()], name, ())), parse_constant=pytest.fail)
+
+
+def test_a_reply_that_was_never_acted_on_is_told() -> None:
+    made = Made()
+    made.ask("Acted on.")
+    made.ask("The last words.")
+    made.records.pop()
+    for name in ("atif", "swe-agent", "markdown", "chat"):
+        text = "".join(written([made.material()], name, ()))
+        assert text.count("The last words.") == text.count("Acted on.") - (name == "swe-agent")
+    document = json.loads("".join(written([made.material()], "atif", ())))
+    assert document["steps"][-1]["extra"]["error"].startswith("The run ended before")
+    assert document["steps"][-1]["metrics"]["prompt_tokens"] == 20
+
+
+def test_queries_of_a_long_run_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swe_agent, "QUERIES", 500)
+    made = Made()
+    for number in range(10):
+        made.ask(f"Look {number}.")
+    steps = json.loads("".join(written([made.material()], "swe-agent", ())))["trajectory"]
+    told = [bool(step["query"]) for step in steps]
+    assert told == sorted(told, reverse=True)
+    assert 0 < sum(told) < 10
+    assert [bool(step["query"]) != ("query" in step["extra_info"]) for step in steps] == [True] * 10
+    assert [step["response"] for step in steps] == [f"Look {number}." for number in range(10)]
 
 
 def test_a_run_without_its_trees_says_so(on_disk: Path, tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_bytes((on_disk / "journal.jsonl").read_bytes())
     with pytest.raises(RunBroken, match="The trees of the run are not there"):
-        written([of_run(tmp_path)], "predictions")
-    assert "".join(written([of_run(tmp_path)], "chat"))
+        written([of_run(tmp_path)], "predictions", ())
+    assert "".join(written([of_run(tmp_path)], "chat", ()))
 
 
 def test_who_stops_reading_gets_no_traceback(on_disk: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from trajectories.material import Material
-from trajectories.records import Action, Observation
+from trajectories.records import Action, Observation, Record, Reply, Step
+from trajectories.trajectory import Trajectory
 
 STRUCTURE = frozenset({"phase", "candidate", "score", "vote", "prune", "summary"})
 """Notes in which a strategy says what it does."""
@@ -16,6 +18,27 @@ OURS = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}|errand-[0-9a-f]+")
 ADDRESS = re.compile(r"https?://[^/]+/([^/]+)/([^/]+)/(?:issues|pull)/(\d+)")
 REPEATED = re.compile(r"(.+__.+-\d+)\.\d+")
 """The name of a later run of one instance."""
+
+
+LEFT = "The run ended before this was acted on."
+
+
+def records_of(trajectory: Trajectory) -> Iterator[Record]:
+    """The records, with a step for each reply that none was written for: whoever wrote it was killed."""
+    acted = {(step.branch, step.reply) for step in trajectory.all_steps()}
+    steps: Counter[str] = Counter()
+    for record in trajectory.records:
+        yield record
+        if isinstance(record, Step):
+            steps[record.branch] = record.n
+        elif isinstance(record, Reply) and (record.branch, record.ask) not in acted:
+            number, at = steps[record.branch] + 1, record.at
+            yield Step(record.branch, number, "", "coder", "", record.ask, record.actions, error=LEFT, at=at)
+
+
+def steps_of(trajectory: Trajectory) -> Iterator[Step]:
+    """Those of `records_of`."""
+    return (record for record in records_of(trajectory) if isinstance(record, Step))
 
 
 def unicode(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trajectories.exports._telling import STRUCTURE
+from trajectories.exports._telling import STRUCTURE, records_of
 from trajectories.material import Material, call_id
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.costs import Costs, costs
@@ -20,6 +20,7 @@ from trajectories.report.words import when
 from trajectories.trajectory import Trajectory
 
 WHAT = "harbor's agent trajectory format (ATIF)"
+ENDING = "json"
 SEVERAL = False
 VERSION = "ATIF-v1.7"
 """The first with all that is used here: embedded trajectories, steps that no model was asked for."""
@@ -105,9 +106,9 @@ def _main(run: Material) -> Branch:
     main = Branch("main")
     branches = {main.name: main}
     paid = costs(run)
-    forked = max((at for at, record in enumerate(trajectory.records) if _is_fork(record)), default=-1)
+    forks = sum(map(_is_fork, trajectory.records))
     prompt = ""
-    for at, record in enumerate(trajectory.records):
+    for record in records_of(trajectory):
         if isinstance(record, Turn):
             prompts = record.prompts or (trajectory.run.prompts if trajectory.run else {})
             prompt = prompts.get("coder", "")
@@ -116,8 +117,9 @@ def _main(run: Material) -> Branch:
             if prompt and prompt != branch.prompt:
                 branch.prompt = prompt
                 branch.add({"source": "system", "message": prompt})
-            copied = {"is_copied_context": True} if at < forked else {}
+            copied = {"is_copied_context": True} if forks else {}
             branch.add(_step(record, trajectory, paid, branch.ids) | copied)
+        forks -= _is_fork(record)
     if not main.steps:
         main.add({"source": "user", "message": trajectory.run.issue.text if trajectory.run else ""})
     return main

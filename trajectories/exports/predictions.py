@@ -11,6 +11,7 @@ from trajectories.material import Material
 from trajectories.records import Reply
 
 WHAT = "SWE-bench's predictions, a patch a line, its source part only"
+ENDING = "jsonl"
 SEVERAL = True
 
 

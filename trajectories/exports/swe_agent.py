@@ -11,12 +11,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from trajectories.exports._conversations import Asked, answer, answered, plain
-from trajectories.exports._telling import as_command, instance_of, seen, unicode
+from trajectories.exports._telling import as_command, instance_of, seen, steps_of, unicode
 from trajectories.material import Material, Message
-from trajectories.records import Step
+from trajectories.records import Reply, Step
 
 WHAT = "SWE-agent's .traj"
+ENDING = "traj"
 SEVERAL = False
+QUERIES = 64_000_000
+"""Characters of all queries that a file tells: each holds the ones before it, so they grow with a run's square."""
 ASKING = "task"
 """Author of what a strategy says to its model, which is in the history alone."""
 
@@ -31,9 +34,9 @@ def export(runs: Sequence[Material]) -> Iterator[str]:
     yield json.dumps(about)[:-1] + ', "trajectory": [\n'
     requests = _Requests(run)
     comma = ""
-    for step in run.trajectory.all_steps():
+    for step in steps_of(run.trajectory):
         if step.author != ASKING or step.actions:
-            yield comma + json.dumps(_step(step, requests.of(step)))
+            yield comma + json.dumps(_step(step, run.trajectory.replies.get((step.branch, step.reply or 0)), requests))
             comma = ",\n"
     yield '\n], "history": [\n'
     comma = ""
@@ -50,10 +53,17 @@ class _Requests:
     def __init__(self, run: Material) -> None:
         self._run = run
         self._branches: dict[str, Iterator[Asked]] = {}
+        self._room = QUERIES
 
-    def of(self, step: Step) -> Asked | None:
-        if step.reply is None:
+    def of(self, step: Step) -> list[Message] | None:
+        """None where there is no room for it any more."""
+        if self._room < 0:
             return None
+        query = [*map(plain, asked.messages)] if (asked := self._asked(step)) else []
+        self._room -= len(json.dumps(query))
+        return query if self._room >= 0 else None
+
+    def _asked(self, step: Step) -> Asked | None:
         if step.branch not in self._branches:
             self._branches[step.branch] = answered(self._run, step.branch)
         for asked in self._branches[step.branch]:
@@ -62,8 +72,9 @@ class _Requests:
         return None
 
 
-def _step(step: Step, asked: Asked | None) -> Told:
-    reply = asked.reply if asked else None
+def _step(step: Step, reply: Reply | None, requests: _Requests) -> Told:
+    query = requests.of(step) if reply else []
+    cut = {"query": "left out, as the queries before are long enough"} if query is None else {}
     said = reply.text if reply else ""
     thinking = {"reasoning": reply.reasoning} if reply and reply.reasoning else {}
     return {
@@ -73,8 +84,8 @@ def _step(step: Step, asked: Asked | None) -> Told:
         "thought": said,
         "state": {"tree": step.tree} if step.tree else {},
         "execution_time": max(0.0, round(step.at - reply.at, 3)) if reply else 0.0,
-        "query": [*map(plain, asked.messages)] if asked else [],
-        "extra_info": {"step": step.id, "author": step.author, **thinking},
+        "query": query or [],
+        "extra_info": {"step": step.id, "author": step.author, **thinking, **cut},
     }
 
 
@@ -87,7 +98,7 @@ def _history(run: Material, prompt: str) -> Iterator[Told]:
         yield {"role": "system", "content": prompt, "agent": "main", "message_type": "system_prompt"}
     replies = run.trajectory.replies
     taken: dict[str, set[str]] = {}
-    for step in run.trajectory.all_steps():
+    for step in steps_of(run.trajectory):
         where = {"agent": step.branch}
         reply = replies.get((step.branch, step.reply)) if step.reply is not None else None
         if reply is None:
