@@ -1,7 +1,7 @@
 """A run as a document for people: in a pull request, an issue, a chat.
 
 Nothing that a model, an issue or a tool wrote acts in it: output stands in fences that are longer than any in it,
-words are quotations without HTML, links and pictures, and controls are shown as U+FFFD.
+words are quotations without HTML, pictures and links that hide where they go, and controls are shown as U+FFFD.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from trajectories.exports._telling import STRUCTURE, as_command, unicode
+from trajectories.exports._telling import STRUCTURE, as_command, records_of, unicode
 from trajectories.material import Material
 from trajectories.records import Action, Exit, Note, Record, Reply, Run, Step, Turn
 from trajectories.report.costs import Costs, costs
 from trajectories.report.words import shortened, when
 
 WHAT = "a document for people, long output shortened"
+ENDING = "md"
 SEVERAL = False
 LONGEST, LONGEST_LINE = 4_000, 200
 """Characters of an output or a patch's file, of a title."""
@@ -31,10 +32,9 @@ ANSWERS = {True: "yes", False: "no", None: "not judged"}
 _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
 )
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
-_TARGET = re.compile(r"\](?=[(\[:])")
 _TICKS = re.compile(r"`{3,}")
-_MENTION = re.compile(r"(?<!`)(?:(?<!\w)@(?=\w)|#(?=\d))")
+_ACTIVE = re.compile(r"&(?=[#\w])|<(?=[A-Za-z/!?])|\](?=[(\[:])|(?<!`)(?:(?<!\w)@(?=\w)|#(?=\d))")
+"""What begins an entity or a tag, what ends the text of a link or picture, what begins a mention."""
 
 
 def export(runs: Sequence[Material]) -> Iterator[str]:
@@ -44,7 +44,7 @@ def export(runs: Sequence[Material]) -> Iterator[str]:
     first, paid = trajectory.run, costs(run)
     if first is not None:
         yield from _beginning(run, first)
-    for record in trajectory.records:
+    for record in records_of(trajectory):
         yield from _told(run, record, paid)
     if trajectory.exit is not None:
         yield from _ending(trajectory.exit)
@@ -88,6 +88,8 @@ def _step(step: Step, reply: Reply | None, cost: str) -> Iterator[str]:
         yield _fenced(_called(action), "sh" if list(action.arguments) == ["command"] else "")
         if number < len(step.observations):
             yield _fenced(step.observations[number].text, "text")
+    if step.error:
+        yield _quoted(step.error)
     for seen in step.observations[len(step.actions) :]:
         yield _fenced(seen.text, "text")
 
@@ -143,9 +145,9 @@ def _cell(text: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """Without tags, links, pictures and mentions. An entity is never a part of the structure; a backslash may be."""
-    text = _TARGET.sub("&#93;", _TAG.sub("&lt;", _plain(text).replace("&", "&amp;")))
-    return _MENTION.sub(lambda found: f"&#{ord(found[0])};", text)
+    """Without tags, links with a text, pictures and mentions; of a bare address a viewer may make a link, as of any.
+    An entity is never a part of the structure; a backslash may be."""
+    return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", _plain(text))
 
 
 def _plain(text: str) -> str:

@@ -70,3 +70,13 @@ def test_what_is_long_is_shortened_and_what_a_fence_holds_stays_in_it() -> None:
     fences = [token for token in tokens(text) if token.type == "fence"]
     assert any("characters …]" in token.content for token in fences)
     assert any(token.content.startswith('edit {"path": "a.py"}\nold:\na\nb\nnew:\nc\n```\nd') for token in fences)
+
+
+def test_words_stay_as_they_are() -> None:
+    """What is made inert is read as it was written."""
+    words = "see a](b), x]: 1, &#60;b&#62; &amp; <b> AT&T #12 @you [c] a & b"
+    made = Made()
+    made.ask(words, ())
+    text = "".join(export([made.material()]))
+    inline = next(token for token in tokens(text) if token.type == "inline" and token.content.startswith("see"))
+    assert "".join(child.content for child in inline.children or ()) == words
