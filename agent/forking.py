@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,21 @@ from typing import Any
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.standing import MAIN
 from agent.synced import EFFECT
-from trajectories.errors import RunBroken, UsageError, WorkspaceError
-from trajectories.journal import encode, first_record, read, write_durably
+from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
+from trajectories.journal import encode, first_record, locked, read, write_durably
+from trajectories.migrations import is_goes_on
+from trajectories.parting import REPLAY, replay_of
 from trajectories.plumbing import create_store, sync_folder
 from trajectories.records import Hold, Note, Record, Run, Settle, Step, Turn
+from trajectories.tidying import is_in
 from trajectories.trajectory import Trajectory
 
 DEEDS = frozenset({"intent", "done"})
 """Notes about what was done to the user's repository."""
 STORED = "trees.git/objects"
-COPIED = (STORED, "out")
+PACKS = f"{STORED}/pack"
+COPIED = (STORED, PACKS, "out")
+"""In this order: what `gc` puts into a pack meanwhile is in one by the time that packs are copied."""
 NOT_COPIED = shutil.ignore_patterns("new-*", "tmp_*", "*.lock", "multi-pack-index*", "alternates")
 NEVER_CHANGED = re.compile(r"pack-[0-9a-f]+\.\w+|[0-9a-f]{38}|[0-9]+")
 """Packs, loose objects, outputs."""
@@ -111,6 +117,10 @@ def settings_of(origin: Origin, **flags: Any) -> Settings:
     What the parent was to deliver (`apply`, `branch`, `pr`) the fork is not, unless it is asked for again. Raises
     UsageError and ConfigError.
     """
+    if (of := replay_of(origin.trajectory)) and not flags.get("model"):
+        raise UsageError(
+            f"{origin.run.id} is a replay of {of} and has no model.", f"Name one with --model, or fork a step of {of}."
+        )
     said = origin.run.settings | origin.overrides()
     recorded = {name: value for name, value in said.items() if name in Settings.model_fields}
     given = {name: value for name, value in flags.items() if value is not None}
@@ -123,35 +133,27 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
     """Write the new run, of that name or a new one, and return its directory; nothing is left behind when that fails.
 
     It has the parent's records up to and with the step, none of its costs, and objects of its own (hard links). With
-    a hint the model reads that next on the step's branch. Raises ConfigError, UsageError and WorkspaceError.
+    a hint the model reads that next on the step's branch. Raises ConfigError, UsageError, RunBroken and WorkspaceError.
     """
     from aci.plain_folder import reopened
     from agent.engine import check_models
-    from agent.solve import MAKE_ROOM, VERSION, new_folder
+    from agent.solve import VERSION
     from trajectories.plugins import find
 
     if find("agent.strategies", origin.turn.strategy, "ROLES", "strategy") or settings.model:
         settings = settings.model_copy(update={"model": check_models(settings).name})
     source = reopened(origin.run.repository, settings.state, origin.run.base.commit)
     source.check_delivery(settings.apply, settings.branch)
-    try:
-        with new_folder(settings, name) as directory:
-            run = replace(
-                origin.run,
-                id=directory.name,
-                settings=settings.recorded(),
-                versions=origin.run.versions | {"swe-agent": VERSION},
-                at=time.time(),
-            )
-            copy_files(origin.directory, directory)
-            records = [run, *_history(origin, settings), *_news(origin, hint)]
-            write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
-    except OSError as error:
-        raise WorkspaceError(
-            f"The run cannot be copied to {settings.runs}: {error.strerror or error}"
-            f"{f' ({error.filename})' if error.filename else ''}.",
-            MAKE_ROOM,
-        ) from error
+    with copied(origin.directory, settings, name) as directory:
+        run = replace(
+            origin.run,
+            id=directory.name,
+            settings=settings.recorded(),
+            versions=origin.run.versions | {"swe-agent": VERSION},
+            at=time.time(),
+        )
+        records = [run, *_history(origin, settings), *_news(origin, hint)]
+        write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
     return directory
 
 
@@ -163,7 +165,7 @@ def _history(origin: Origin, settings: Settings) -> Iterator[Record]:
         match record:
             case Run() | Hold() | Settle():
                 pass
-            case Note() if record.kind in DEEDS and record not in deeds:
+            case Note() if record.kind == REPLAY or is_goes_on(record) or (record.kind in DEEDS and record not in deeds):
                 pass
             case Turn() if record is origin.turn:
                 changed = _changed(origin, settings)
@@ -188,10 +190,34 @@ def _news(origin: Origin, hint: str) -> Sequence[Note]:
     return (forked, Note(step.branch, "message", hint)) if hint else (forked,)
 
 
+@contextmanager
+def copied(source: Path, settings: Settings, name: str = "") -> Iterator[Path]:
+    """The folder of a new run with another's objects and outputs; nothing is left of it when what is done with it
+    fails. Raises RunBroken where there are no objects, WorkspaceError where they cannot be copied."""
+    from agent.solve import MAKE_ROOM, new_folder
+
+    try:
+        with new_folder(settings, name) as directory, ExitStack() as held:
+            with suppress(TryLater, OSError):  # whoever else works on it only adds to it
+                held.callback(locked(source).release)
+            copy_files(source, directory)
+            held.close()
+            yield directory
+    except OSError as error:
+        why = error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror or error
+        named = f" ({error.filename})" if error.filename else ""
+        raise WorkspaceError(f"The run cannot be copied to {settings.runs}: {why}{named}.", MAKE_ROOM) from error
+
+
 def copy_files(source: Path, target: Path) -> None:
     """A run's objects and outputs: hard links where they can be, durable copies elsewhere. A link that somebody put
-    there leads nowhere, and a store is configured by us."""
-    for name in (name for name in COPIED if name == STORED or (source / name).is_dir()):
+    there leads nowhere, and a store is configured by us. Raises OSError, and RunBroken where there are no objects."""
+    there = [name for name in COPIED if (source / name).is_dir() and is_in(source / name, source)]
+    if STORED not in there:
+        raise RunBroken(
+            f"The files of {source.name} are not there.", "Copy the whole folder of the run, trees.git too."
+        )
+    for name in there:
         shutil.copytree(source / name, target / name, copy_function=_link, ignore=_left)
         for folder in [target / name, *(path for path in (target / name).rglob("*") if path.is_dir())]:
             sync_folder(folder)
@@ -200,7 +226,8 @@ def copy_files(source: Path, target: Path) -> None:
 
 def _left(folder: str, names: list[str]) -> set[str]:
     links = {name for name in names if Path(folder, name).is_symlink()}
-    return links | NOT_COPIED(folder, names)
+    packs = {"pack"} if folder.endswith(STORED) else set()
+    return links | packs | NOT_COPIED(folder, names)
 
 
 def _link(source: str, target: str) -> None:

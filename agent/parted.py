@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from rich.markup import escape
-
-from aci.view import clean
+from agent.console import told
 from trajectories.parting import Difference, Parting
 
 SHOWN = 20
@@ -18,8 +16,8 @@ WIDTH = 300
 
 def as_json(found: Parting) -> dict[str, Any]:
     """Where two runs part, as programs and reports read it."""
-    told = asdict(found)
-    return {name: told[name] for name in ("same", "first", "differences", "texts")}
+    values = asdict(found)
+    return {name: values[name] for name in ("same", "first", "differences", "texts")}
 
 
 def in_words(found: Parting, sides: tuple[str, str]) -> list[str]:
@@ -33,9 +31,9 @@ def in_words(found: Parting, sides: tuple[str, str]) -> list[str]:
         if differences and title:
             lines.append(title)
         for each in differences[:SHOWN]:
-            lines.append(f"[cyan]{safe(each.id)}[/] {each.what}")
+            lines.append(f"[cyan]{told(each.id)}[/] {each.what}")
             both = (sides[0], each.left, each.right), (sides[1], each.right, each.left)
-            lines += [f"  [dim]{safe(side)}[/] {safe(_line(each, words, other))}" for side, words, other in both]
+            lines += [f"  [dim]{told(side)}[/] {told(_line(each, words, other))}" for side, words, other in both]
         if len(differences) > SHOWN:
             lines.append(f"… and {len(differences) - SHOWN} more; --json has all.")
     return lines
@@ -52,8 +50,3 @@ def _line(each: Difference, words: str, other: str) -> str:
     said = next((line for at, line in enumerate(mine) if [line] != theirs[at : at + 1]), "")
     line = ": ".join([*judged, *([said] if said or not judged else [])]) or "(nothing there)"
     return line if len(line) <= WIDTH else f"{line[:WIDTH]}…"
-
-
-def safe(text: str) -> str:
-    """Somebody's text as Rich's markup."""
-    return escape(clean(text))

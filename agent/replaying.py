@@ -11,11 +11,12 @@ import re
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from aci.environments.devcontainer import image_of_strangers
 from aci.plain_folder import of_tree
 from aci.trial import some
 from agent.again import Again, is_proof
@@ -28,7 +29,7 @@ from agent.solve import MAKE_ROOM, VERSION, new_folder
 from agent.standing import FIRST, MAIN, tree_at
 from agent.task import EFFECTS
 from agent.traits import is_by_hand
-from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
+from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import encode, write_durably
 from trajectories.material import Material
 from trajectories.parting import PARTED, REPLAY, compared
@@ -51,10 +52,11 @@ OF_STRANGERS = frozenset({"strategy", "workspace", "image", "setup", "test", "re
 
 
 def begin(material: Material, settings: Settings) -> Path:
-    """Write the first records of a replay and return its directory. Raises UsageError and WorkspaceError."""
+    """Write the first records of a replay and return its directory. Raises RunBroken and WorkspaceError."""
     run, trajectory = material.trajectory.run, material.trajectory
     assert run is not None
     assert material.directory is not None
+    _check_files(material, run.base.tree)
     try:
         with new_folder(settings) as directory:
             copy_files(material.directory, directory)
@@ -73,25 +75,44 @@ def begin(material: Material, settings: Settings) -> Path:
     return directory
 
 
+def _check_files(material: Material, base: str) -> None:
+    """Raises RunBroken where files that a step begins at or left are not there."""
+    steps = {step.tree: step.id for step in material.trajectory.all_steps() if step.tree != base}
+    for tree, step in ({base: f"{MAIN}#0"} | steps).items():
+        if material.trees is None or not material.trees.has(tree):
+            what = f"The files of {material.name}@{step} are not there."
+            raise RunBroken(what, "Copy the whole folder of the run, trees.git too.")
+
+
 def settings_of(material: Material, today: Settings, workspace: str | None, image: str | None = None) -> Settings:
     """The run's settings, for a replay: no model, no limit of time, nothing delivered.
 
-    Raises UsageError where commands that somebody else recorded would be run without a boundary.
+    Raises UsageError where commands that somebody else recorded would be run without a boundary, whatever says so, or
+    in an image that a repository's own file may not name.
     """
     run = material.trajectory.run
     assert run is not None
     names = _heeded(material, today)
     said = run.settings | material.trajectory.turns[0].settings
     recorded = {name: value for name, value in said.items() if name in names}
-    if names is OF_STRANGERS and workspace is None and recorded.get("workspace") == "local":
-        raise UsageError(
-            f"{material.directory} is not among your runs, and its commands ran without a boundary.",
-            "Replay it in a container with --workspace docker; --workspace local runs them on this machine as you.",
-        )
     given = {name: value for name, value in (("workspace", workspace), ("image", image)) if value is not None}
     settings = load_settings(**(recorded | NOWHERE | given))
+    if names is OF_STRANGERS and settings.workspace == "local" and workspace != "local":
+        raise UsageError(
+            f"{material.directory} is not among your runs, and its commands would run without a boundary.",
+            "Replay it in a container with --workspace docker; --workspace local runs them on this machine as you.",
+        )
+    if names is OF_STRANGERS and image is None:
+        _check_images([said, *(turn.settings for turn in material.trajectory.turns)])
     nobody: dict[str, Any] = {"model": f"replay:{material.name}", "models": {}, "max_time": None, "max_tokens": None}
     return settings.model_copy(update=nobody | {"state": today.state})
+
+
+def _check_images(settings: Sequence[Mapping[str, Any]]) -> None:
+    for image in (each["image"] for each in settings if each.get("image")):
+        if why := image_of_strangers(str(image)):
+            what = f"The run's image {str(image)[:80]!r} is not taken: {why}"
+            raise UsageError(f"{what}.", "If you trust it, name it with --image.")
 
 
 def _heeded(material: Material, today: Settings) -> frozenset[str]:
@@ -130,18 +151,20 @@ class Replaying:
         for note in self.recorded.notes:
             if note.kind == "phase":
                 self._phases[note.branch].add(note.text)
-        self._find_repository()
 
     def run(self) -> Iterator[Step]:
         """The steps as they are taken again. The run has its exit in the end, also where it is interrupted."""
         self.engine.journal.append(Note(MAIN, "life", "begun"))
         try:
+            self._find_repository()
             for number, record in enumerate(self.recorded.records):
                 yield from self._take(number, record)
                 if self.parted and self._stops:
                     break
         except SweAgentError as error:
             kind = "interrupted" if isinstance(error, Cancelled) else "error"
+            if "resume" in error.fix.casefold():
+                error.fix = "Then replay the run again." if kind == "error" else "Replay the run again."
             self._end(Exit(kind, error.code, message=error.message, fix=error.fix), whole=False)
             raise
         kind = PARTED if self.parted else SAME
@@ -213,7 +236,8 @@ class Replaying:
         self._tasks.clear()
         before = self.engine.settings
         again = _turn(turn, before, self._heeded)
-        self.engine.next_turn(again, Settings(**(before.recorded() | again.settings), state=before.state))
+        settings = load_settings(**(before.recorded() | again.settings))
+        self.engine.next_turn(again, settings.model_copy(update={"state": before.state}))
         self._trees = {MAIN: tree_at(self.recorded, number, self.engine.run.base.tree)}
         self._begun = False
         self._task(MAIN).begin_here()

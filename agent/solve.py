@@ -204,7 +204,7 @@ def reopen(
             f"Replay it again: `swe-agent replay {of}`.",
         )
     changed = {name: value for turn in trajectory.turns for name, value in turn.settings.items()}
-    recorded = {"experience": False} | first_record(trajectory, directory).settings  # there was none in earlier versions
+    recorded = {"experience": False} | first_record(trajectory, directory).settings  # earlier versions had none
     settings = Settings(**(recorded | changed), state=state)
     today = load_settings()
     mended: dict[str, Any] = {name: getattr(today, name) for name in MENDED & today.model_fields_set}

@@ -22,10 +22,8 @@ MOST = 2_000
 """Characters of a side that a difference shows."""
 AROUND = 200
 """Of them, those before the first that differs."""
-BEFORE, AFTER = 3, 100
-"""Lines of a long text that are looked at around the first that differs."""
 BEFORE, AFTER = 3, 40
-"""Lines of a long text that are looked at for that."""
+"""Lines of a long text that are looked at around the first that differs."""
 PARTS = ("red", "green", "red_again", "no_loss")
 """Of a verdict they are compared exactly, with its kind."""
 TOLD = {True: "yes", False: "no"}

@@ -116,7 +116,9 @@ def _between(left: Side, right: Side) -> str:
     for side in (left, right):
         trees = side.material.trees
         if trees is None or not trees.has(side.tree):
-            raise RunBroken(f"The files of {side.name} are not there.", "Copy the whole folder of the run.")
+            raise RunBroken(
+                f"The files of {side.name} are not there.", "Copy the whole folder of the run, trees.git too."
+            )
         stores.append(trees.path / "objects")
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
         create_store(Path(name))
@@ -140,8 +142,8 @@ def _style(line: str) -> str:
 
 
 def _parting(left: Material, right: Material, json: bool, plain: bool) -> None:
-    from agent.console import Console
-    from agent.parted import as_json, in_words, safe
+    from agent.console import Console, told
+    from agent.parted import as_json, in_words
     from trajectories.parting import parting
 
     found = parting(left.trajectory, right.trajectory)
@@ -155,4 +157,4 @@ def _parting(left: Material, right: Material, json: bool, plain: bool) -> None:
         console.out.print(line, soft_wrap=True)
     if found.first is not None and found.first.what == "tree":
         there = " ".join(f"{side.name}@{found.first.id}" for side in (left, right))
-        console.out.print(f"[dim]Their files: swe-agent diff {safe(there)}[/]", soft_wrap=True)
+        console.out.print(f"[dim]Their files: swe-agent diff {told(there)}[/]", soft_wrap=True)

@@ -66,22 +66,23 @@ def _watch(replaying: Replaying, console: Console) -> None:
 
 def _tell(replaying: Replaying, material: Material, console: Console) -> int:
     """What came of it, for a program or a person; the exit code."""
-    from agent.parted import as_json, in_words, safe
+    from agent.console import told
+    from agent.parted import as_json, in_words
     from trajectories.parting import PARTED, parting
 
     engine = replaying.engine
     code = int(replaying.parted)
     found = parting(material.trajectory, engine.trajectory)
     if console.json:
-        told: dict[str, Any] = {"run": engine.run.id, "of": material.name, "exit": code}
-        told |= {"steps": len(engine.trajectory.all_steps()), **as_json(found), "notes": replaying.notes}
+        answer: dict[str, Any] = {"run": engine.run.id, "of": material.name, "exit": code}
+        answer |= {"steps": len(engine.trajectory.all_steps()), **as_json(found), "notes": replaying.notes}
         from json import dumps
 
-        typer.echo(dumps(told | {"directory": str(engine.journal.directory)}))
+        typer.echo(dumps(answer | {"directory": str(engine.journal.directory)}))
         return code
     for line in in_words(found, ("recorded", "replayed")):
         console.out.print(line, soft_wrap=True)
     for note in (*(note.text for note in engine.trajectory.notes if note.kind == PARTED), *replaying.notes):
-        console.out.print(f"[dim]{safe(note)}[/]", soft_wrap=True)
+        console.out.print(f"[dim]{told(note)}[/]", soft_wrap=True)
     console.out.print(f"[dim]The replay is the run {engine.run.id}, and cost nothing.[/]", soft_wrap=True)
     return code

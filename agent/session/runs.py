@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.ledger import Ledger
 from trajectories.journal import first_record, read
+from trajectories.parting import REPLAY
 from trajectories.records import Exit, Reply, Spent
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 TAIL = 16_000
 """Bytes of a journal's end, in which the end of its last turn lies unless much was noted since."""
+
+BEGINNING = 3
+"""Records that are written at once when a run begins; of a replay the last says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def runs_here(session: Session) -> list[Found]:
 
 
 def runs_in(folder: Path) -> list[Found]:
-    """Those of all repositories, also the damaged ones."""
+    """Those of all repositories, also the damaged ones; not a replay, which has no model to go on with."""
     found = [run for each in folder.glob("[!.]*") if (run := _found(each / "journal.jsonl"))]
     return sorted(found, key=lambda run: run.at, reverse=True)
 
@@ -83,7 +87,7 @@ def _found(journal: Path) -> Found | None:
     try:
         with journal.open("rb") as file:
             at = os.fstat(file.fileno()).st_mtime
-            line = file.readline()
+            line, *begun = (file.readline() for _ in range(BEGINNING))
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
             tail = file.read().splitlines()
     except OSError:
@@ -91,9 +95,20 @@ def _found(journal: Path) -> Found | None:
     try:
         first = json.loads(line)
         title, repository = str(first["issue"]["title"]), str(first["repository"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Found(journal.parent.name, "", at, ended=False)
+    if _is_replay(begun[-1]):
+        return None
     return Found(journal.parent.name, title, at, _ended(tail), repository)
+
+
+def _is_replay(line: bytes) -> bool:
+    """Whether this record says that its run is one."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and (record.get("type"), record.get("kind")) == ("note", REPLAY)
 
 
 def _ended(lines: list[bytes]) -> bool:

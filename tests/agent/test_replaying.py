@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from agent.engine import Engine
+from agent.forking import fork, origin
+from agent.forking import settings_of as fork_settings
+from agent.listing import line_of
 from agent.material import of_run
 from agent.outcome import Outcome
 from agent.replaying import Replaying, begin, settings_of
+from agent.session.runs import runs_in
 from agent.solve import reopen
 from tests.agent.conftest import act, line
-from trajectories.errors import Cancelled, UsageError
+from trajectories.errors import Cancelled, RunBroken, UsageError
 from trajectories.journal import encode, read
 from trajectories.parting import Parting, parting, replay_of
 from trajectories.records import Note, Step, Verdict
@@ -253,6 +257,40 @@ def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path) -> None:
     assert not (found.directory / "out" / "9").exists()
 
 
+@pytest.mark.parametrize(
+    ("recorded", "why"),
+    [({}, "without a boundary"), ({"workspace": "docker", "image": "127.0.0.1:5000/theirs"}, "no public one")],
+    ids=["nothing", "image"],
+)
+def test_what_a_stranger_leaves_out_or_names_opens_no_door(bench, monkeypatch, recorded, why) -> None:
+    monkeypatch.setenv("SWE_AGENT_WORKSPACE", "local")
+    solved(bench, line("", EDIT, act("submit")))
+    theirs = bench.folder / "theirs"
+    shutil.copytree(bench.directory, theirs)
+    first, *rest = read(theirs).records
+    said = {name: value for name, value in first.settings.items() if name not in ("workspace", "image")}
+    records = [replace(first, settings=said | recorded), *rest]
+    (theirs / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
+    with pytest.raises(UsageError, match=why):
+        settings_of(of_run(theirs), bench.settings, None)
+
+
+def test_a_run_without_its_files_cannot_be_acted_again(bench) -> None:
+    solved(bench, line("", EDIT, act("submit")))
+    for_good = bench.folder / "moved"
+    (bench.directory / "trees.git").rename(for_good)
+    with pytest.raises(RunBroken, match=r"^The files of \S+@main#0 are not there\.$"):
+        again(bench)
+    assert [folder.name for folder in bench.settings.runs.iterdir()] == [bench.directory.name]
+    with pytest.raises(RunBroken, match="are not there"):
+        fork(origin(f"{bench.directory}@1", bench.settings), bench.settings)
+    (bench.directory / "trees.git" / "objects").mkdir(parents=True)
+    shutil.rmtree(bench.repository)
+    with pytest.raises(RunBroken, match="@main#0 are not there"):
+        again(bench)
+    assert [folder.name for folder in bench.settings.runs.iterdir()] == [bench.directory.name]
+
+
 def test_a_record_of_an_earlier_version_says_enough_of_a_proof(talk) -> None:
     talked = talk(line("", EDIT, n=1), line("Done.", n=2))
     talked.go()
@@ -275,10 +313,32 @@ def without_asked(record):
     return replace(record, observations=seen)
 
 
-def test_a_replay_can_be_replayed_and_forked(bench) -> None:
+def test_a_replay_can_be_replayed(bench) -> None:
     solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
     first = again(bench)
     found = again(bench, first.directory)
     assert found.told == []
     assert replay_of(found.right) == first.directory.name
-    reopen(found.directory, bench.settings.state).close()
+
+
+def test_a_replay_is_not_gone_on_with(talk, bench) -> None:
+    talked = talk(line("", EDIT, n=1), line("I have changed it.", n=2))
+    talked.go()
+    talked.engine.close()
+    found = again(bench)
+    assert [run.name for run in runs_in(bench.settings.runs)] == [bench.directory.name]
+    with pytest.raises(UsageError, match="is a replay of") as refused:
+        reopen(found.directory, bench.settings.state)
+    assert refused.value.fix == f"Replay it again: `swe-agent replay {bench.directory.name}`."
+
+
+def test_a_fork_of_a_replay_is_a_run_like_others(bench) -> None:
+    solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
+    begun = origin(f"{again(bench).directory}@1", bench.settings)
+    with pytest.raises(UsageError, match="has no model"):
+        fork_settings(begun)
+    settings = fork_settings(begun, model=bench.settings.model).model_copy(update={"state": bench.settings.state})
+    forked = fork(begun, settings)
+    assert replay_of(read(forked)) == ""
+    assert line_of(forked).resumable
+    reopen(forked, bench.settings.state).close()
