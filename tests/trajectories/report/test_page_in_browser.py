@@ -262,6 +262,36 @@ def test_the_patch_can_be_saved_and_applied(show: Show, make_repo: MakeRepo, tmp
     assert (repo / "a.py").read_bytes() == "x = 2\r\ny = '\x1b[31m\x0c\u202e'\n".encode()
 
 
+def test_a_patch_that_cannot_be_saved_says_why(show: Show) -> None:
+    files = [
+        {"path": f"{n}.png", "part": "source", "added": 0, "removed": 0, "diff": "", "cut": "binary"} for n in "abcd"
+    ]
+    tab = show(told(run() | {"patch": [*run()["patch"], *files]}))
+    expect(tab.get_by_role("button", name="save as patch.diff")).to_have_count(0)
+    words = "of what is shown here: a.png (binary), b.png (binary), c.png (binary) and 1 more file."
+    expect(tab.locator("#patch .files > p")).to_have_text(f"No patch.diff can be made {words}")
+    expect(tab.locator("#patch .chip").first).to_have_text("binary")
+
+
+@pytest.mark.parametrize("size", [1, 40], ids=["short", "cut"])
+def test_a_block_shows_its_language_and_no_marks(show: Show, size: int) -> None:
+    telling = told(run())
+    code = "rate('XX')\n" * size
+    telling["runs"][0]["issue"]["body"] = f"Do `this`:\n\n```python\n{code}```\n\n~~~\nand\n~~~\n"
+    tab = show(telling)
+    if size > 1:
+        tab.locator("#issue summary").first.click()
+    shown = tab.locator("#issue .long, #issue .prose").first
+    heights = (
+        "(all) => all.filter((one) => !one.querySelector('small')).map((one) => one.getBoundingClientRect().height)"
+    )
+    assert set(shown.locator(".tick").evaluate_all(heights)) == {0}
+    expect(shown.locator(".rail small")).to_have_text("python\n")
+    height = shown.locator("code.fence").last.evaluate("(one) => one.clientHeight")
+    assert height < 45, "a line and what is around it"
+    assert search(tab, "```python") == "1 of 1"
+
+
 def test_candidates_are_compared_in_a_table(show: Show) -> None:
     group = [
         {"what": "a set beside it", "instructions": 380328, "reward": 1.0},
@@ -302,6 +332,40 @@ def test_two_runs_stand_side_by_side_where_they_part(show: Show) -> None:
     expect(tab.locator("[id='B/main#9']")).to_be_visible()
     assert search(tab, "needle-main-2") == "1 of 1"
     expect(tab.locator("details.alike[open] pre.answer")).to_be_visible()
+
+
+DEAD = (
+    "[...document.querySelectorAll('a.to')].map((a) => decodeURIComponent(a.hash.slice(1)))"
+    ".filter((id) => !document.getElementById(id))"
+)
+
+
+def test_of_two_runs_each_address_leads_somewhere(show: Show) -> None:
+    other = run()
+    other["items"].append(step(3, "main/try-2"))
+    parting = {"same": 12, "first": None, "differences": [], "texts": [diff(3, "missing") | {"left": ""}]}
+    parting["texts"][0]["branch"] = "main/try-2"
+    tab = show(told(run(), other, parting=parting), "desk", at="#B%2Fmain%237")
+    assert current(tab) == "Step main#7"
+    assert is_seen(tab, "article[aria-current]")
+    tab.locator("#parting summary").click()
+    assert tab.evaluate(DEAD) == []
+    tab.locator("#parting details a").click()
+    tab.wait_for_function("document.querySelector('[aria-current]').id === 'B/main/try-2#3'")
+
+
+def test_of_two_runs_the_steps_of_a_branch_are_seen_and_all_again(show: Show) -> None:
+    parting = {"same": 9, "first": None, "differences": [diff(5, "exit")], "texts": []}
+    tab = show(told(run(), run(), parting=parting), "desk")
+    every = tab.locator("article:visible, summary:visible, #steps .event:visible").count()
+    tab.locator(".lanes button").nth(1).click()
+    assert {one.get_attribute("data-branch") for one in tab.locator("article:visible").all()} == {"main/try-1"}
+    expect(tab.locator("#steps .flag:visible")).to_have_count(4)
+    assert tab.locator("#steps .alike:visible, #steps .event:visible").count() == 0
+    tab.get_by_label("Steps of one branch").select_option("every branch")
+    assert tab.locator("article:visible, summary:visible, #steps .event:visible").count() == every
+    tab.get_by_role("button", name="with failures").click()
+    assert tab.locator("#steps .beside:visible article:not(:visible)").count() == 0
 
 
 def test_steps_that_only_share_a_number_are_not_alike(show: Show) -> None:

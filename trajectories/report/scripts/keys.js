@@ -71,11 +71,9 @@ function goTo(id) {
   if (!document.getElementById(id)) finish();
   const target = document.getElementById(id);
   if (!target) return;
-  if (target.matches("article.step")) {
-    if (target.hidden) all();
-    stand(target);
-    target.scrollIntoView({ block: "start" });
-  } else target.scrollIntoView();
+  const step = target.closest("article.step");
+  if (step) stand(step);
+  (step || target).scrollIntoView({ block: "start" });
 }
 
 function arrive() {

@@ -67,13 +67,21 @@ function save(at) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+function saving(at, files) {
+  const cut = files.filter((one) => one.cut);
+  if (!cut.length) return button("save as patch.diff", "", () => save(at));
+  const names = cut.slice(0, 3).map((one) => `${one.path} (${one.cut})`).join(", ");
+  const more = cut.length > 3 ? ` and ${count(cut.length - 3, "more file")}` : "";
+  return make("p", "soft", `No patch.diff can be made of what is shown here: ${names}${more}.`);
+}
+
 function patch() {
   const part = (run, at) => {
     const files = run.patch || [];
     if (!files.length) return null;
     const lines = files.reduce((all, one) => all + (one.added || 0) + (one.removed || 0), 0);
     const made = make("div", "files", ...files.map((one) => file(one, lines <= SHORT_PATCH)));
-    if (!files.some((one) => one.cut)) made.append(button("save as patch.diff", "", () => save(at)));
+    made.append(saving(at, files));
     return made;
   };
   const made = beside(part);

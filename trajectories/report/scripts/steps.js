@@ -117,13 +117,21 @@ function item(at, one) {
 
 const seen = { what: "all", branch: "" };
 
+function isWanted(one) {
+  return (seen.what === "all" || Number(one.dataset[seen.what])) && (seen.branch === "" || one.dataset.branch === seen.branch);
+}
+
+// Of two runs the steps of a row are seen together or not at all.
 function sift() {
   finish();
-  for (const one of document.querySelectorAll("#steps article")) {
-    const wanted = seen.what === "all" || Number(one.dataset[seen.what]);
-    one.hidden = !wanted || (seen.branch !== "" && one.dataset.branch !== seen.branch);
+  for (const one of document.querySelectorAll("#steps article")) one.hidden = !isWanted(one);
+  for (const row of document.querySelectorAll("#steps .beside, #steps .alike")) {
+    const inside = [...row.querySelectorAll("article")], some = inside.some((one) => !one.hidden);
+    row.hidden = inside.length ? !some : seen.what !== "all" && !row.querySelector(".turn");
+    if (row.matches(".beside")) for (const one of inside) one.hidden = !some;
   }
-  for (const one of document.querySelectorAll("#steps .event, #steps .phase")) one.hidden = seen.what !== "all";
+  for (const one of document.querySelectorAll("#steps .event, #steps .phase"))
+    one.hidden = seen.what !== "all" || (seen.branch !== "" && (one.dataset.branch || seen.branch) !== seen.branch);
   for (const one of document.querySelectorAll(".sieve button")) one.setAttribute("aria-pressed", one.dataset.what === seen.what);
   const chosen = document.querySelector(".sieve select");
   if (chosen) chosen.value = seen.branch;
@@ -140,7 +148,7 @@ function only(branch) {
   document.getElementById("steps").scrollIntoView();
 }
 
-function sieve(run) {
+function sieve() {
   const made = make("div", "sieve");
   for (const [what, words] of [["all", "all"], ["changes", "with changes"], ["failed", "with failures"]]) {
     const one = button(words, "", () => {
@@ -151,7 +159,7 @@ function sieve(run) {
     one.setAttribute("aria-pressed", what === "all");
     made.append(one);
   }
-  const names = (run.branches || []).map((one) => one.name);
+  const names = [...new Set(runs.flatMap((run) => (run.branches || []).map((one) => one.name)))];
   if (names.length < 2) return made;
   const choice = make("select", "", new Option("every branch", ""), ...names.map((name) => new Option(name, name)));
   choice.setAttribute("aria-label", "Steps of one branch");
@@ -183,5 +191,5 @@ function finish() {
 
 function steps() {
   const [run] = runs;
-  return grow(section("steps", "Steps", sieve(run)), (run.items || []).map((one) => () => item(0, one)));
+  return grow(section("steps", "Steps", sieve()), (run.items || []).map((one) => () => item(0, one)));
 }

@@ -47,11 +47,29 @@ function output(text, name = "") {
 // Words: in what stands between fences the blanks count, and it is set as code.
 const FENCED = /^ *(```|~~~)[^\n]*\n[\s\S]*?(?:^ *\1[^\n]*(?:\n|$)|$(?![\s\S]))|`[^`\n]+`/gm;
 
+// The marks themselves are there for who copies or searches, and take no room.
+const tick = (mark) => make("span", "tick", mark);
+
+function rail(line) {
+  const [mark, words] = [/^ *(?:`+|~+)/.exec(line)[0], line.replace(/^ *(?:`+|~+)/, "")];
+  return make("span", "tick rail", mark, words.trim() ? make("small", "", words) : words);
+}
+
+// A block from its first line on, or from within: its last line may be missing.
+function fence(text, mark, isBegun) {
+  const first = isBegun ? "" : /^[^\n]*\n/.exec(text)[0];
+  const rest = text.slice(first.length);
+  const end = new RegExp(`^ *${mark}[^\\n]*\\n?(?![\\s\\S])`, "m").exec(rest);
+  const to = end ? end.index : rest.length;
+  return make("code", "fence", first && rail(first), rest.slice(0, to), end && rail(end[0]));
+}
+
 function set(text) {
   const made = [];
   let from = 0;
   for (const found of text.matchAll(FENCED)) {
-    made.push(text.slice(from, found.index), make("code", found[1] ? "fence" : "", found[0]));
+    const [whole, mark] = found;
+    made.push(text.slice(from, found.index), mark ? fence(whole, mark) : make("code", "", tick("`"), whole.slice(1, -1), tick("`")));
     from = found.index + found[0].length;
   }
   return [...made, text.slice(from)];
@@ -82,7 +100,7 @@ function following(text, cut) {
   if (fences.length % 2 === 0) return prose(rest);
   const end = new RegExp(`^ *${fences[fences.length - 1][1]}[^\\n]*(?:\\n|$)`, "m").exec(rest);
   const inside = end ? end.index + end[0].length : rest.length;
-  return make("div", "prose", make("code", "fence", rest.slice(0, inside)), ...set(rest.slice(inside)));
+  return make("div", "prose", fence(rest.slice(0, inside), fences[fences.length - 1][1], true), ...set(rest.slice(inside)));
 }
 
 function long(text) {
@@ -136,7 +154,7 @@ function sums(added, removed) {
 }
 
 function file(one, open) {
-  const chips = [one.part === "tests" && "test", one.cut && "cut"].filter(Boolean).map((word) => make("span", "chip", word));
+  const chips = [one.part === "tests" && "test", one.cut].filter(Boolean).map((word) => make("span", "chip", word));
   const heading = [one.status ? make("b", "status", one.status) : "", make("span", "path", one.path || ""), ...chips, tally(one.diff || "")].filter(Boolean);
   const box = pocket("file", heading, changes(one.diff || "") || "No difference is recorded.", diff);
   if (open) unfold(box);

@@ -15,10 +15,13 @@ function stepOf(one) {
   return `${one.branch}#${one.n}`;
 }
 
+// One that only the second run has is there.
+const linked = (one) => link(one.what === "missing" && !one.left ? 1 : 0, stepOf(one));
+
 function parts(title, rows) {
   if (!rows.length) return null;
   return fold("card parts", [`${title}: ${rows.length.toLocaleString("en")}`], () =>
-    rows.map((one) => make("div", "", make("p", "", link(0, stepOf(one)), `: ${WHAT[one.what] || one.what}`), make("div", "beside", ...twoSides(one)))));
+    rows.map((one) => make("div", "", make("p", "", linked(one), `: ${WHAT[one.what] || one.what}`), make("div", "beside", ...twoSides(one)))));
 }
 
 function parting() {
@@ -28,7 +31,7 @@ function parting() {
   const card = make("div", "card parting");
   if (first) {
     const same = found.same ? `${count(found.same, "step")} alike. Then, at ` : "At ";
-    card.append(make("p", "lead", same, link(0, stepOf(first)), `, ${WHAT[first.what] || first.what}.`));
+    card.append(make("p", "lead", same, linked(first), `, ${WHAT[first.what] || first.what}.`));
     card.append(make("div", "beside", ...twoSides(first)));
   } else card.append(make("p", "lead", `They do not part: ${count(found.same || 0, "step")} alike.`));
   const rest = (found.differences || []).slice(first ? 1 : 0);
@@ -99,7 +102,7 @@ function together() {
   const made = [];
   const names = [...new Set([...left.keys(), ...right.keys()])];
   for (const name of names) {
-    if (names.length > 1) made.push(() => make("h3", "phase", name));
+    if (names.length > 1) made.push(() => of(name, make("h3", "phase", name)));
     let same = [];
     const flush = () => {
       const rows = same;
@@ -112,13 +115,18 @@ function together() {
       else {
         flush();
         const what = row[0] && row[1] && differing.get(row[0].id);
-        if (what) made.push(() => make("p", "event soft", `${row[0].id}: ${what.join(", ")}`));
+        if (what) made.push(() => of(name, make("p", "event soft", `${row[0].id}: ${what.join(", ")}`)));
         made.push(() => pair(row));
       }
     }
     flush();
   }
-  return grow(section("steps", "Steps"), made);
+  return grow(section("steps", "Steps", sieve()), made);
+}
+
+function of(branch, made) {
+  made.dataset.branch = branch;
+  return made;
 }
 
 function pair(row) {
@@ -128,9 +136,19 @@ function pair(row) {
   return make("div", "beside", ...cells);
 }
 
-// Steps that are alike in both are told once.
+function anchor(id) {
+  const made = make("span");
+  made.id = id;
+  return made;
+}
+
+// Steps that are alike in both are told once, and found by the address of either.
 function folded(rows) {
   const steps = rows.filter(([one]) => one.kind === "step").length;
-  const inside = rows.map(([one]) => item(0, one));
+  const inside = rows.map(([one, other]) => {
+    const made = item(0, one);
+    if (one.kind === "step") made.prepend(anchor(place(1, other.id)));
+    return made;
+  });
   return make("details", "alike", make("summary", "", steps ? `${count(steps, "step")} alike` : "alike"), ...inside);
 }
