@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -87,37 +87,14 @@ def conversation(
 ) -> Folding:
     """The conversation as `messages` has it, before it is decided what the next request folds."""
     talk = Folding(reader.window, reader.cached, limits)
-    for _ in _grown(talk, system, steps, replies, reader, images):
-        pass
-    return talk
-
-
-def requests(
-    system: str, steps: Sequence[Step], replies: Mapping[tuple[str, int], Reply], reader: Reader
-) -> Iterator[list[Message]]:
-    """What each ask of a branch so far was sent, in order."""
-    talk = Folding(reader.window, reader.cached)
-    for _ in _grown(talk, system, steps, replies, reader):
-        yield talk.messages
-
-
-def _grown(
-    talk: Folding,
-    system: str,
-    steps: Sequence[Step],
-    replies: Mapping[tuple[str, int], Reply],
-    reader: Reader,
-    images: Pictures = NONE,
-) -> Iterator[int]:
-    """Let a conversation grow by its steps; yields the number of each ask as it was decided, before its answer."""
     taken: set[str] = set()
     if system:
         talk.say({"role": "system", "content": system})
     for step in in_short(steps):
         if step.reply is not None:
             talk.decide(step.reply)
-            yield step.reply
         add(talk, step, replies, reader, images, taken)
+    return talk
 
 
 def add(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,10 +14,16 @@ import agent.strategies
 from aci.kinds import kind_of
 from aci.view import show
 from aci.workspace import Workspace
+from agent.context import Reader
+from agent.models.base import Message
+from agent.sent import sent
 from tools.base import Context, Toolbox
 from tools.edit import _diff as edit_diff
-from trajectories.records import Action, Base, Observation, Step
+from trajectories.records import Action, Base, Observation, Record, Reply, Step, Turn
+from trajectories.trajectory import Trajectory
 
+CACHED = 0.1
+"""What a token costs that the request before began with, relative to others."""
 FACTS = 2_200
 """Characters that our first message adds to an issue: layout, how tests are run, ten places with reasons. As many as in
 two recorded runs on pylint's issues (1,977 and 2,317)."""
@@ -31,6 +37,14 @@ def system() -> str:
     """The prompt of the default strategy."""
     folder = Path(next(iter(agent.strategies.__path__)))
     return (folder / "test_then_patch.coder.txt").read_text("utf-8")
+
+
+def requests(system: str, steps: Sequence[Step], replies: Mapping[tuple[str, int], Reply]) -> Iterator[list[Message]]:
+    """What each ask of a branch would have been sent, in order."""
+    records: list[Record] = [Turn("", "", prompts={"coder": system})]
+    for step in steps:
+        records += [step] if step.reply is None else [replies[step.branch, step.reply], step]
+    return sent(Trajectory(records), steps[0].branch, lambda *_: Reader("", cached=CACHED))
 
 
 @cache

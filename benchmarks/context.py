@@ -27,16 +27,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from agent.context import Reader, conversation, requests
+from agent.context import Reader, conversation
 from agent.folding import Observed, Part, characters
 from agent.models.base import Message
 from agent.settings import load_settings
+from benchmarks._ours import CACHED, requests
 from benchmarks._recorded import Recorded, as_steps, read_run
 from trajectories.errors import SweAgentError
 from trajectories.journal import read
 from trajectories.records import Observation, Reply, Step
 
-CACHED, FRESH, OUTPUT = 0.1, 1.0, 5.0
+FRESH, OUTPUT = 1.0, 5.0
 WINDOW = 5
 """Observations that the sliding window and the blocks keep."""
 NOTHING = """There is no recorded run with a model in it. Make one with `swe-agent fix --model …`, or name a folder
@@ -105,7 +106,7 @@ def blocks(talk: Talk) -> Iterator[Request]:
 
 def ours(talk: Talk) -> Iterator[Request]:
     """Break-even, as the program does it."""
-    return requests(talk.system, talk.steps, talk.replies, Reader("", cached=CACHED))
+    return requests(talk.system, talk.steps, talk.replies)
 
 
 RULES: dict[str, Callable[[Talk], Iterator[Request]]] = {

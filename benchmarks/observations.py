@@ -27,15 +27,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from agent.context import Reader, requests
 from agent.folding import characters
 from agent.models.base import Message
 from benchmarks._needs import Seen, missed
-from benchmarks._ours import facts, seen, system, tools
+from benchmarks._ours import CACHED, facts, requests, seen, system, tools
 from benchmarks._recorded import Recorded, Turn, as_steps, read_run
 from trajectories.records import Observation, Step
 
-CACHED, FRESH, OUTPUT = 0.1, 1.0, 5.0
+FRESH, OUTPUT = 1.0, 5.0
 TOKEN = 4
 MOST_NAMED = 6
 
@@ -80,7 +79,7 @@ class Compared:
 def compare(run: Recorded) -> Compared:
     """A run under its own harness and under ours."""
     steps, replies = as_steps(run, facts(run.issue), _shown)
-    sent = requests(system(), steps, replies, Reader("", cached=CACHED))
+    sent = requests(system(), steps, replies)
     theirs, ours = _Counter(), _Counter(tools())
     result = Compared(runs=1, calls=len(run.turns))
     told = Seen()
