@@ -29,6 +29,11 @@ def cloned(folder: Path, to: Path, *flags: str) -> Path:
         "https://github.com/Owner/Name",
         "https://github.com/owner/name.git",
         "https://user:secret@github.com/owner/name.git/",
+        "https://user:p@ss@github.com/owner/name.git",
+        "https://user:p ss@github.com/owner/name",
+        "https://x-access-token:se/cret?@github.com/owner/name",
+        "https://github.com:443/owner/name?token=secret#secret",
+        "user:secret@github.com:owner/name",
         "git@github.com:owner/name.git",
         "ssh://git@github.com:22/owner/name",
         "git://www.github.com/owner/name.git",
@@ -36,6 +41,18 @@ def cloned(folder: Path, to: Path, *flags: str) -> Path:
 )
 def test_all_ways_to_write_an_address(url: str) -> None:
     assert normal(url) == "github.com/owner/name"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://h.org/@scope/name", "h.org/@scope/name"),
+        ("ssh://git@[::1]:22/owner/n@me", "[::1]/owner/n@me"),
+        ("git@h.org:own@r/name", "h.org/own@r/name"),
+    ],
+)
+def test_no_more_of_an_address_is_left_out_than_the_user(url: str, origin: str) -> None:
+    assert normal(url) == origin
 
 
 def test_a_clone_of_a_clone_is_the_same_wherever_it_lies(make_repo: Callable[..., Path], tmp_path: Path) -> None:

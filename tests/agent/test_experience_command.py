@@ -120,6 +120,14 @@ def test_a_spoilt_file_is_named(bank: Bank, capsys: pytest.CaptureFixture[str]) 
     assert "run-0.toml cannot be read" in err
 
 
+def test_a_time_that_is_none_ends_nothing(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+    bank.add(OURS)
+    file = bank.folder / "worked" / "run-1.toml"
+    file.write_text(file.read_text().replace("at = 9.0", "at = 1e300"))
+    assert "run-1.toml cannot be read: at is no time." in told(capsys, "--plain")[1]
+    assert "There is no entry" in told(capsys, "show", "run-1", code=2)[1]
+
+
 def test_a_shallow_clone_says_what_to_do(bank: Bank, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shallow = tmp_path / "shallow"
     subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "More"], check=True)

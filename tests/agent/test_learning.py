@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.learning import asked, learned
+from agent.learning import LARGEST, MOST_PLACES, _definitions, asked, learned
 from trajectories.experience import Bank, Entry
 from trajectories.records import Base, Comment, Exit, Issue, Observation, Record, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
@@ -19,6 +19,8 @@ KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
 CALC = "class Calc:\n    def add(self, a, b):\n        return a - b\n\n\ndef twice(a):\n    return a * 2\n"
 ISSUE = Issue("add() subtracts", "add(2, 3) gives -1.\n\n```\nTypeError: unsupported operand\n```", author="ann")
 PROVEN = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, tests=("tests/test_add.py::test",))
+STILL = Verdict("unproven", red=True, green=False)
+WEAK = Verdict("unproven", red=False, green=True, red_again=False, no_loss=True)
 LOSS = Verdict("unproven", red=True, green=True, red_again=True, no_loss=False, lost=("tests/test_calc.py::test_old",))
 UNJUDGED = Verdict("unproven", notes=("No test was found.",))
 
@@ -101,9 +103,33 @@ def test_an_end_without_evidence_teaches_nothing(runs: Runs, kind: str) -> None:
     assert runs.entry(UNJUDGED, kind=kind) is None
 
 
-@pytest.mark.parametrize("strategy", ["build", "plan", "by-hand", "undo", "compact"])
-def test_talk_that_proved_nothing_teaches_nothing(runs: Runs, strategy: str) -> None:
+def test_a_weak_test_is_no_word_against_a_patch(runs: Runs) -> None:
+    assert runs.entry(WEAK) is None
+    entry = runs.entry(WEAK, STILL, PROVEN)
+    assert entry is not None
+    assert [end.rpartition(": ")[2] for end in entry.dead_ends] == ["its test still fails with it"]
+
+
+@pytest.mark.parametrize("strategy", ["build", "plan", "by-hand", "undo", "compact", "prove"])
+def test_talk_teaches_nothing(runs: Runs, strategy: str) -> None:
     assert runs.entry(LOSS, strategy=strategy) is None
+    assert runs.entry(PROVEN, strategy=strategy) is None
+
+
+def test_a_large_patch_is_told_by_its_first_places(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"m/f{number:03}.py": b"def a():\n    return 1\n" for number in range(50)}
+    files["m/f000.py"] += b"# long\n" * LARGEST
+    runs.base = runs.trees.write(files, EMPTY_TREE)
+    changed = {path: text.replace(b"1", b"2") for path, text in files.items()}
+    tree = runs.trees.write(changed, runs.base)
+    monkeypatch.setattr(runs, "change", lambda number: tree)
+    read: list[str] = []
+    monkeypatch.setattr("agent.learning._definitions", lambda *given: read.append(given[3]) or _definitions(*given))
+    entry = runs.entry(LOSS)
+    assert entry is not None
+    assert len(entry.places) == MOST_PLACES
+    assert entry.places[:2] == ("m/f000.py", "m/f001.py:a")
+    assert len(read) == 2 * MOST_PLACES, "for the patch, and for its dead end"
 
 
 def test_a_run_that_has_not_ended_teaches_nothing(runs: Runs) -> None:
@@ -145,17 +171,29 @@ def test_a_turn_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
     assert not entry.accepted
 
 
+@pytest.mark.parametrize("quoted", ['<issue trust="stranger">', "https://github.com/a/b/issues/7"])
+def test_a_first_request_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
+    first = runs.of(PROVEN, issue=replace(ISSUE, body=f"Solve this\n{quoted}"))
+    more = [Turn("twice() is slow", "react", at=4.0), Exit("verified", 0, runs.change(7), PROVEN, at=5.0)]
+    for records in (first.records, [*first.records, *more]):
+        entry = learned(Trajectory(records), runs.trees, 0)
+        assert entry is not None
+        assert (entry.trust, entry.accepted) == ("stranger", False)
+
+
 def test_no_secret_and_no_escape_goes_into_it(runs: Runs, tmp_path: Path) -> None:
     own = "hunter2-hunter2"
     bad = f"\x1b[31m{KEY} {own}"
     issue = replace(ISSUE, title=f"add() {bad}", body=f"{bad}\n\nTypeError: {bad}\n", author=bad)
+    issue = replace(issue, url=f"https://ann:passphrase@h.org/1?token={own}\x1b")
     loss = replace(LOSS, lost=(f"t::{bad}",))
     entry = runs.entry(loss, replace(PROVEN, tests=(bad,)), secrets=(own,), issue=issue, summary=bad)
     assert entry is not None
     bank = Bank(tmp_path / "bank")
     bank.add(entry)
     kept = next(bank.folder.glob("worked/*")).read_text()
-    for part in (KEY, own, "\x1b", "\\u001b", "hunter2"):
+    assert "https://h.org/1?token=" in kept
+    for part in (KEY, own, "\x1b", "\\u001b", "hunter2", "passphrase"):
         assert part not in kept
 
 

@@ -103,6 +103,8 @@ SPOILT = (
     'id = "run-2"\noutcome = "worked"\nrun = "x"\nissue = "x"',
     'id = "run-1"\noutcome = "failed"\nrun = "x"\nissue = "x"',
     'id = "run-1"\noutcome = "worked"\nrun = "x"\nissue = "x"\nmore = "x"',
+    'id = "run-1"\noutcome = "worked"\nrun = "x"\nissue = "x"\nat = 1e300',
+    'id = "run-1"\noutcome = "worked"\nrun = "x"\nissue = "x"\nat = nan',
     "a = [" * 5000,
     "x" * 60_000,
 )
@@ -134,10 +136,11 @@ def test_the_like_is_found_and_the_unlike_is_not(bank: Bank) -> None:
         ({"committed": 201}, "it is of a later base"),
         ({"issue": " Letters  WITHOUT a title"}, "it solved this very issue"),
         ({"url": "https://github.com/a/b/issues/1"}, "it solved this very issue"),
+        ({"run": "run-9"}, "it is the run's own"),
     ],
 )
 def test_what_must_not_be_told_is_not(bank: Bank, change: dict, why: str) -> None:
-    asked = replace(LIKE, issue="Letters without a title", url="https://github.com/a/b/issues/1")
+    asked = replace(LIKE, issue="Letters without a title", url="https://github.com/a/b/issues/1", run="run-9")
     bank.add(CRASH)
     assert found(bank, asked) == ["run-1"]
     bank.add(replace(CRASH, **change))
@@ -180,6 +183,13 @@ def test_the_newest_are_kept(bank: Bank) -> None:
     assert len(kept) == MOST
     assert kept[0] == "last"
     assert not {"run-0", "run-1", "run-2"} & set(kept)
+
+
+def test_what_waits_pushes_out_nothing_that_is_read(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trajectories.experience.MOST", 2)
+    for number in range(6):
+        bank.add(replace(CRASH, id=f"run-{number}", issue=f"Number {number}", at=number, accepted=number < 3))
+    assert [entry.id for entry in bank.entries()] == ["run-5", "run-4", "run-2", "run-1"]
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

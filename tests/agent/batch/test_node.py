@@ -123,6 +123,8 @@ def test_a_run_elsewhere_is_as_one_here(driver: Driver, tmp_path: Path) -> None:
     same = {"at": 0.0, "seconds": 0.0}
     assert replace(away, **same) == replace(here, **same)
     assert (away.kind, away.calls, exits(driver.job.directory)) == ("verified", 3, 1)
+    assert driver.job.settings.experience
+    assert not [*tmp_path.rglob("experience")], "what one instance comes to must not depend on another"
     for name in ("patch.diff", "proof.sh"):
         text = (driver.job.directory / name).read_text()
         assert text == (local.directory / name).read_text().replace(str(local.directory), str(driver.job.directory))

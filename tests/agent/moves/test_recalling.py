@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import sys
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from aci.history_git import Commits
 from aci.identity import identity
 from aci.repository import Repository
 from agent.learning import bank_at
 from agent.moves.opening import opening
 from agent.moves.recalling import HEAD, framed_entry
 from agent.settings import load_settings
-from agent.solve import solve
 from agent.task import Task
 from tests.agent.conftest import Bench, act, line
+from tests.agent.talking import UNITTEST, Talk, finished
 from tests.conftest import git
 from trajectories.errors import ConfigError
 from trajectories.experience import Bank, Entry
@@ -123,22 +125,32 @@ def test_an_entry_is_short() -> None:
     assert len(framed_entry(entry)) < 2_500
 
 
-def test_a_proven_run_is_kept_and_told_to_the_next(bench: Bench) -> None:
-    test = "import unittest\n\nfrom calc import add\n\n\nclass T(unittest.TestCase):\n    def test(self):\n"
-    test += "        self.assertEqual(add(2, 3), 5)\n        self.assertEqual(add(40, 2), 42)\n"
+TEST = (
+    "import unittest\n\nfrom calc import add\n\n\nclass T(unittest.TestCase):\n    def test(self):\n"
+    "        self.assertEqual(add(2, 3), 5)\n        self.assertEqual(add(40, 2), 42)\n"
+)
+NODES = act("run_tests", nodes=["tests.test_add"])
+MEND = act("edit", path="calc.py", old="a - b", new="a + b")
+WRITE = act("edit", path="tests/test_add.py", old="", new=TEST)
+PROVES = line("Both.", WRITE, NODES, MEND, NODES, act("submit", summary="It subtracted."))
+
+
+@pytest.fixture
+def tested(bench: Bench) -> Bench:
+    """With room for tests."""
     (bench.repository / "tests").mkdir()
     (bench.repository / "tests" / "__init__.py").touch()
     git(bench.repository, "add", "-A")
     git(bench.repository, "commit", "-qm", "Room for tests")
-    write = act("edit", path="tests/test_add.py", old="", new=test)
-    nodes = act("run_tests", nodes=["tests.test_add"])
-    mend = act("edit", path="calc.py", old="a - b", new="a + b")
-    reply = line("Both.", write, nodes, mend, nodes, act("submit", summary="It subtracted."))
-    bench.begin(reply, test=f"{sys.executable} -m unittest discover -s tests -t .", strategy="test-then-patch")
+    return bench
+
+
+def test_a_proven_run_is_kept_and_told_to_the_next(tested: Bench) -> None:
+    bench = tested
+    bench.begin(PROVES, test=UNITTEST, strategy="test-then-patch")
     engine = bench.engine()
     try:
-        for _ in solve(engine):
-            pass
+        finished(engine)
     finally:
         engine.close()
     (entry,) = bank_of(bench).entries()
@@ -148,6 +160,41 @@ def test_a_proven_run_is_kept_and_told_to_the_next(bench: Bench) -> None:
     assert HEAD not in said, "the same issue: that would be the answer"
     bank_of(bench).add(replace(entry, issue="add() of floats subtracts"))
     assert HEAD in first_message(bench)[0]
+
+
+def test_what_is_undone_is_forgotten(tested: Bench, talk: Callable[..., Talk]) -> None:
+    it = talk(PROVES, strategy="test-then-patch")
+    assert it.go().exit.kind == "verified"
+    bank_of(tested).add(TOLD)
+    it.say("!echo mine > mine.txt", "by-hand")
+    it.say("/undo", "undo")
+    name = tested.directory.name
+    assert [entry.id for entry in bank_of(tested).entries()] == [name, "run-1"], "the first turn stands"
+    it.say("/undo", "undo")
+    assert [entry.id for entry in bank_of(tested).entries()] == ["run-1"]
+
+
+def test_of_a_base_of_unknown_age_nothing_is_kept(
+    tested: Bench, talk: Callable[..., Talk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Commits, "time", lambda self, commit, *paths: None)
+    it = talk(PROVES, strategy="test-then-patch")
+    assert it.go().exit.kind == "verified"
+    assert not bank_of(tested)
+
+
+@pytest.mark.parametrize("recorded", [True, None], ids=["on", "before"])
+def test_a_run_begun_before_there_was_experience_goes_on_without(bench: Bench, recorded: bool | None) -> None:
+    bench.begin(line("x"))
+    journal = bench.directory / "journal.jsonl"
+    first, *rest = journal.read_text().splitlines()
+    run = json.loads(first)
+    assert run["settings"].pop("experience") is True
+    run["settings"] |= {} if recorded is None else {"experience": recorded}
+    journal.write_text("\n".join([json.dumps(run), *rest, ""]))
+    engine = bench.engine()
+    engine.close()
+    assert engine.settings.experience is bool(recorded)
 
 
 def test_a_bank_that_cannot_be_written_ends_no_run(bench: Bench) -> None:
