@@ -129,7 +129,7 @@ def test_half_a_character(tmp_path: Path) -> None:
     assert (reply.text, reply.actions[0].tool, reply.actions[0].arguments) == ("a?", "bash?", {"b": "c?"})
 
 
-@pytest.mark.parametrize("figure", ["9" * 400, "1e400", "-1", "NaN"])
+@pytest.mark.parametrize("figure", ["9" * 400, "1e400", "-1", "NaN"], ids=["digits", "power", "minus", "nan"])
 def test_a_figure_that_is_none(tmp_path: Path, figure: str) -> None:
     said = f'{{"messages": [{{"role": "assistant"}}], "info": {{"model_stats": {{"instance_cost": {figure}}}}}}}'
     assert foreign.load(written(tmp_path, said)).spent.dollars is None
