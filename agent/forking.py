@@ -165,7 +165,9 @@ def _history(origin: Origin, settings: Settings) -> Iterator[Record]:
         match record:
             case Run() | Hold() | Settle():
                 pass
-            case Note() if record.kind == REPLAY or is_goes_on(record) or (record.kind in DEEDS and record not in deeds):
+            case Note() if record.kind == REPLAY or is_goes_on(record):
+                pass
+            case Note() if record.kind in DEEDS and record not in deeds:
                 pass
             case Turn() if record is origin.turn:
                 changed = _changed(origin, settings)
@@ -200,7 +202,7 @@ def copied(source: Path, settings: Settings, name: str = "") -> Iterator[Path]:
         with new_folder(settings, name) as directory, ExitStack() as held:
             with suppress(TryLater, OSError):  # whoever else works on it only adds to it
                 held.callback(locked(source).release)
-            copy_files(source, directory)
+            _copy_files(source, directory)
             held.close()
             yield directory
     except OSError as error:
@@ -209,7 +211,7 @@ def copied(source: Path, settings: Settings, name: str = "") -> Iterator[Path]:
         raise WorkspaceError(f"The run cannot be copied to {settings.runs}: {why}{named}.", MAKE_ROOM) from error
 
 
-def copy_files(source: Path, target: Path) -> None:
+def _copy_files(source: Path, target: Path) -> None:
     """A run's objects and outputs: hard links where they can be, durable copies elsewhere. A link that somebody put
     there leads nowhere, and a store is configured by us. Raises OSError, and RunBroken where there are no objects."""
     there = [name for name in COPIED if (source / name).is_dir() and is_in(source / name, source)]
@@ -219,8 +221,8 @@ def copy_files(source: Path, target: Path) -> None:
         )
     for name in there:
         shutil.copytree(source / name, target / name, copy_function=_link, ignore=_left)
-        for folder in [target / name, *(path for path in (target / name).rglob("*") if path.is_dir())]:
-            sync_folder(folder)
+    for folder in filter(Path.is_dir, target.rglob("*")):
+        sync_folder(folder)
     create_store(target / "trees.git")
 
 

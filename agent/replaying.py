@@ -22,18 +22,17 @@ from aci.trial import some
 from agent.again import Again, is_proof
 from agent.best import verdict_of
 from agent.engine import Engine
-from agent.forking import copy_files
+from agent.forking import copied
 from agent.root import Place
 from agent.settings import NOWHERE, Settings, load_settings
-from agent.solve import MAKE_ROOM, VERSION, new_folder
+from agent.solve import VERSION
 from agent.standing import FIRST, MAIN, tree_at
 from agent.task import EFFECTS
 from agent.traits import is_by_hand
-from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
+from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError
 from trajectories.journal import encode, write_durably
 from trajectories.material import Material
 from trajectories.parting import PARTED, REPLAY, compared
-from trajectories.plumbing import sync_folder
 from trajectories.records import Base, Exit, Note, Once, Record, Reply, Step, Turn, Usage, Verdict
 
 SAME = "replayed"
@@ -57,21 +56,12 @@ def begin(material: Material, settings: Settings) -> Path:
     assert run is not None
     assert material.directory is not None
     _check_files(material, run.base.tree)
-    try:
-        with new_folder(settings) as directory:
-            copy_files(material.directory, directory)
-            versions = run.versions | {"swe-agent": VERSION, "replayed": run.versions.get("swe-agent", "")}
-            first = replace(run, id=directory.name, settings=settings.recorded(), versions=versions, at=time.time())
-            of = Note(MAIN, REPLAY, f"Replay of {material.name}.", {"run": material.name})
-            records: list[Record] = [first, _turn(trajectory.turns[0], settings, frozenset()), of]
-            write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
-            sync_folder(settings.runs)
-    except OSError as error:
-        raise WorkspaceError(
-            f"The run cannot be copied to {settings.runs}: {error.strerror or error}"
-            f"{f' ({error.filename})' if error.filename else ''}.",
-            MAKE_ROOM,
-        ) from error
+    with copied(material.directory, settings) as directory:
+        versions = run.versions | {"swe-agent": VERSION, "replayed": run.versions.get("swe-agent", "")}
+        first = replace(run, id=directory.name, settings=settings.recorded(), versions=versions, at=time.time())
+        of = Note(MAIN, REPLAY, f"Replay of {material.name}.", {"run": material.name})
+        records: list[Record] = [first, _turn(trajectory.turns[0], settings, frozenset()), of]
+        write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
     return directory
 
 

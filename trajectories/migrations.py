@@ -40,7 +40,12 @@ def version_of(line: object) -> int:
 
 def version_after(note: Note, version: int) -> int:
     """The version of the lines after a note. Raises ValueError."""
-    return _number(note.data[GOES_ON]) if note.kind == "life" and GOES_ON in note.data else version
+    return _number(note.data[GOES_ON]) if is_goes_on(note) else version
+
+
+def is_goes_on(note: Note) -> bool:
+    """Whether it says so; in another journal, whose first line does, it would be wrong."""
+    return note.kind == "life" and GOES_ON in note.data
 
 
 def goes_on() -> Note:

@@ -66,10 +66,11 @@ def unneeded(directory: Path, records: Iterable[Record]) -> list[Path]:
     outputs = directory / "out"
     if outputs.is_dir():
         found += [file for file in outputs.iterdir() if file.name.isdecimal() and file.name not in needed]
-    return sorted(path for path in found if _is_in(path.parent, directory))
+    return sorted(path for path in found if is_in(path.parent, directory))
 
 
-def _is_in(path: Path, directory: Path) -> bool:
+def is_in(path: Path, directory: Path) -> bool:
+    """Whether it lies there once links are followed."""
     return path.resolve().is_relative_to(directory.resolve())
 
 
@@ -81,8 +82,9 @@ def outputs_named(records: Iterable[Record]) -> set[int]:
             case Step():
                 for seen in record.observations:
                     found |= _named(seen)
+                found |= set(_numbers([action.arguments for action in record.actions]))
             case Reply():
-                found |= _addresses(record.text)
+                found |= {*_addresses(record.text), *_numbers([action.arguments for action in record.actions])}
             case Note():
                 found |= _addresses(record.text) | set(_numbers(record.data))
             case Once():
@@ -134,7 +136,7 @@ def is_scattered(store: Path) -> bool:
     packs = list(folder.glob("*.pack"))
     loose = sum(1 for _ in (store / "objects").glob("[0-9a-f][0-9a-f]/*"))
     shared = any(pack.stat().st_nlink > 1 for pack in packs) or (store / "objects" / "info" / "alternates").exists()
-    return (len(packs) > MANY_PACKS or loose > MANY_LOOSE) and not shared and _is_in(folder, store)
+    return (len(packs) > MANY_PACKS or loose > MANY_LOOSE) and not shared and is_in(folder, store)
 
 
 def pack(store: Path) -> None:

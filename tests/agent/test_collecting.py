@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+from agent import forking
 from agent.collecting import Going, collect
 from agent.run import gc as command
+from agent.settings import Settings
 from tests.agent.test_listing import state, step, write  # noqa: F401 - `state` is a fixture
 from trajectories.errors import UsageError
 from trajectories.journal import Journal, locked, read
@@ -152,8 +154,8 @@ def test_outputs_that_a_record_may_name_stay(state):  # noqa: F811
     folder = write(
         state,
         "one",
-        Reply("See out:1.", branch="main", ask=1),
-        Step("main", 1, "", "coder", "t" * 40, 1, (Action("shell"),),
+        Reply("See out:1.", (Action("output", {"address": "out:10"}),), branch="main", ask=1),
+        Step("main", 1, "", "coder", "t" * 40, 1, (Action("output", {"of": ["out:11"]}),),
              (Observation("cut: out:2 has all", out=3, data={"passing": 4, "more": [{"deep": [5]}], "ok": True}),)),
         Once("main", "calls", {"kept": {"out": 6}}),
         Note("main", "score", "out:7", {"at": 8, "where": "out:9"}),
@@ -161,14 +163,14 @@ def test_outputs_that_a_record_may_name_stay(state):  # noqa: F811
     )  # fmt: skip
     outputs = folder / "out"
     outputs.mkdir()
-    for number in range(1, 13):
+    for number in range(1, 15):
         (outputs / str(number)).write_bytes(b"x" * 5000)
-    (outputs / ".13.new").write_bytes(b"half")
+    (outputs / ".15.new").write_bytes(b"half")
     (folder / "trees.git" / "new-abc").mkdir(parents=True)
-    assert outputs_named(read(folder).records) >= set(range(1, 10))
+    assert outputs_named(read(folder).records) >= set(range(1, 12))
     would = collect(state / "runs", Going(), dry_run=True)
     found = collect(state / "runs", Going())
-    assert sorted(int(file.name) for file in outputs.iterdir()) == list(range(1, 10))
+    assert sorted(int(file.name) for file in outputs.iterdir()) == list(range(1, 12))
     assert not (folder / "trees.git" / "new-abc").exists()
     assert found.bytes == would.bytes >= 15_000
     assert collect(state / "runs", Going()).tidied == []
@@ -212,6 +214,28 @@ def test_trees_of_open_runs_and_shared_ones_stay_as_they_are(state):  # noqa: F8
     pack = next((folder / "trees.git" / "objects" / "pack").glob("*.pack"))
     os.link(pack, state / "linked")
     assert collect(state / "runs", Going()).tidied == []
+
+
+def test_a_fork_has_all_trees_whenever_they_are_packed(state, monkeypatch):  # noqa: F811
+    """`gc` waits while one is copied; and of one that it packs just then, what it moves is copied before its packs."""
+    folder = write(state, "one", Exit("verified", 0))
+    scattered(folder)
+    env = environment({**OWN, "GIT_DIR": str(folder / "trees.git")})
+    for number in range(20):
+        git("hash-object", "-w", "--stdin", env=env, input=str(number).encode())
+    copied_files, seen, link = [], [], forking._link
+
+    def watched(source, target):
+        copied_files.append(source)
+        seen.append(collect(state / "runs", Going()))
+        link(source, target)
+
+    monkeypatch.setattr(forking, "_link", watched)
+    with forking.copied(folder, Settings(state=state)) as fork:
+        assert objects(fork) == objects(folder)
+    assert {went.why for found in seen for went in found.left} == {"another process is working on it"}
+    assert copied_files == sorted(copied_files, key=lambda name: "/pack/" in name)
+    assert collect(state / "runs", Going()).left == []
 
 
 def test_a_run_that_somebody_sent_reaches_nothing_outside_itself(state, tmp_path):  # noqa: F811

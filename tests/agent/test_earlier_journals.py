@@ -22,6 +22,7 @@ from agent.solve import Result, reopen
 from tests.agent.talking import finished
 from tests.conftest import committed
 from trajectories.journal import read
+from trajectories.migrations import is_goes_on
 from trajectories.records import VERSION
 from trajectories.trees import Trees
 
@@ -138,3 +139,16 @@ def test_it_is_forked(earlier, name):
     assert json.loads((child / "journal.jsonl").read_bytes().partition(b"\n")[0])["version"] == VERSION
     came = run.go_on(child)
     assert came.exit.kind == ("unproven" if name == "session" else "verified")
+
+
+def test_a_fork_of_what_a_later_version_went_on_with_does_not_say_so_too(earlier):
+    """Its own first line has the version of all its lines."""
+    run = earlier("react")
+    run.cut(max(at for at, line in enumerate(run.lines) if line.endswith(b'"type":"settle"}\n')) + 1)
+    run.go_on()
+    settings = Settings(state=run.state)
+    last = read(run.directory).steps["main"][-1]
+    parent = origin(f"{run.directory.name}@{last.id}", settings)
+    assert any(map(is_goes_on, parent.trajectory.notes))
+    child = fork(parent, Settings(**parent.run.settings, state=run.state))
+    assert not any(map(is_goes_on, read(child).notes))
