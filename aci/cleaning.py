@@ -33,6 +33,11 @@ def clean(data: bytes | str) -> str:
     return _CONTROLS.sub("", text).rstrip()
 
 
+def one_line(text: str) -> str:
+    """Such a text in one line, its white space folded."""
+    return " ".join(clean(text).split())
+
+
 def visible(text: str) -> str:
     """The whole text, with what a screen would obey or not show written out: `\\r`, `^[`, `U+202E`. Nothing of it is
     dropped or overwritten, so that what is approved of is what is shown. Tabs and newlines stay."""

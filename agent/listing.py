@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -184,10 +185,10 @@ def patched(folder: Path) -> str:
 
 def _is_of(repository: str, asked: str) -> bool:
     """Whether somebody means this repository by `asked`: it, or a folder in it, or a part of its path."""
-    folder = Path(asked).expanduser()
-    if folder.is_dir():
-        at = folder.resolve()
-        return Path(repository) in (at, *at.parents)
+    with suppress(OSError, RuntimeError):  # a name that is too long, the home of nobody
+        if (folder := Path(asked).expanduser()).is_dir():
+            at = folder.resolve()
+            return Path(repository) in (at, *at.parents)
     return asked.casefold() in repository.casefold()
 
 

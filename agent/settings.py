@@ -11,6 +11,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -216,8 +217,9 @@ class Settings(BaseSettings):
 
     def run_directory(self, name: str) -> Path:
         """Where the run called `name` lies: a name as `runs` shows it, its unambiguous beginning, or a directory."""
-        if "/" in name and (Path(name) / "journal.jsonl").exists():
-            return Path(name)
+        with suppress(OSError):  # of a name that is too long
+            if "/" in name and (Path(name) / "journal.jsonl").exists():
+                return Path(name)
         known = [folder for folder in sorted(self.runs.glob("*")) if folder.name.startswith(name)] if name else []
         exact = [folder for folder in known if folder.name == name]
         if len(exact or known) != 1:

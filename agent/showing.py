@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from aci.cleaning import clean, visible
+from aci.cleaning import clean, one_line, visible
 from aci.patch import lines_of
 from agent.console import Console
+from agent.listing import FROM
 from agent.paging import Lines
 from agent.task import describe
 from trajectories.errors import RunBroken
-from trajectories.parting import REPLAY
 from trajectories.records import Action, Exit, Note, Observation, Record, Reply, Step, Turn, Usage
 from trajectories.report.branches import SCORES, Structure, structure, told
 from trajectories.report.costs import costs
@@ -24,7 +24,6 @@ from trajectories.report.items import arguments
 if TYPE_CHECKING:
     from trajectories.material import Material
 
-FROM = ("forked", REPLAY)
 INNER = frozenset({"life", "overflow", "message", *FROM})
 """Notes that are told elsewhere, or only count."""
 LONGEST_DATA = 200
@@ -55,7 +54,7 @@ class Showing:
         place = run.settings.get("workspace", "")
         self._line(run.issue.title, "bold")
         parts = (*map(str, about), str(place), f"run {self._material.name}")
-        self._line(" · ".join(filter(None, map(_flat, parts))), "dim")
+        self._line(" · ".join(filter(None, map(one_line, parts))), "dim")
         for note in trajectory.notes:
             if note.kind in FROM:
                 self._line(note.text, "dim")
@@ -73,10 +72,12 @@ class Showing:
             steps = f"{row['steps']:>5} step{'s' * (row['steps'] != 1)}"
             paid = "" if not row["dollars"] else f"${row['dollars']:.4f}"
             parts = (steps, f"from {row['from']}" if row["from"] else "", paid, row["ended"])
-            self._line(f"{_name(row):<{widest}} {'  '.join(map(_flat, filter(None, parts)))}", "magenta")
+            self._line(f"{_name(row):<{widest}} {'  '.join(map(one_line, filter(None, parts)))}", "magenta")
             for score in row["scores"]:
                 more = _data(score["data"])
-                told_of = f"{_flat(score['kind'])}: {_flat(score['text'])}{f' ({_flat(more)})' if more else ''}"
+                told_of = (
+                    f"{one_line(score['kind'])}: {one_line(score['text'])}{f' ({one_line(more)})' if more else ''}"
+                )
                 self._out.line(f"{'':<{widest}}   {told_of}", "dim")
 
     def record(self, record: Record) -> None:
@@ -95,7 +96,7 @@ class Showing:
             case Exit() if record is self._material.trajectory.exit:
                 self._ending(record)
             case Exit():
-                self._line(f"Ended: {_flat(record.kind)}. {_flat(record.message)}", "dim")
+                self._line(f"Ended: {one_line(record.kind)}. {one_line(record.message)}", "dim")
             case _:
                 pass
 
@@ -113,7 +114,7 @@ class Showing:
             self._line(step.error, "yellow")
         for at, action in enumerate(step.actions):
             self._out.line()
-            self._line(f"$ {_flat(action.tool)}", "bold")
+            self._line(f"$ {one_line(action.tool)}", "bold")
             self._out.line(_indented(visible(arguments(action))))
             if at < len(step.observations):
                 self._output(step.observations[at])
@@ -132,7 +133,7 @@ class Showing:
 
     def _head(self, step: Step, phase: str = "", date: bool = False) -> str:
         parts = (step.author, phase, _clock(step.at, date), f"tree {step.tree[:10]}" if step.tree else "")
-        return f"{_flat(step.id)}  {' · '.join(map(_flat, filter(None, parts)))}"
+        return f"{one_line(step.id)}  {' · '.join(map(one_line, filter(None, parts)))}"
 
     def _reply(self, step: Step) -> Reply | None:
         return self._material.trajectory.replies.get((step.branch, step.reply)) if step.reply is not None else None
@@ -140,14 +141,14 @@ class Showing:
     def _announce(self, reply: Reply) -> None:
         self._announced.add((reply.branch, reply.ask))
         self._out.line()
-        self._line(f"{_flat(reply.branch)}?{reply.ask}  {_flat(reply.model)} · {_clock(reply.at)}", "cyan")
+        self._line(f"{one_line(reply.branch)}?{reply.ask}  {one_line(reply.model)} · {_clock(reply.at)}", "cyan")
         self._said(reply.text, reply.actions)
 
     def _said(self, text: str, actions: tuple[Action, ...]) -> None:
         if text:
             self._line(text)
         for action in actions:
-            self._line(f"… {_flat(describe(action))}", "dim")
+            self._line(f"… {one_line(describe(action))}", "dim")
 
     def _step(self, step: Step) -> None:
         self._out.line()
@@ -157,10 +158,10 @@ class Showing:
             self._line(reply.text)
         for at, seen in enumerate(step.observations):
             if at < len(step.actions):
-                self._line(f"$ {_flat(describe(step.actions[at]))}", "bold")
+                self._line(f"$ {one_line(describe(step.actions[at]))}", "bold")
             self._line(seen.text, "" if seen.ok else "yellow")
         for action in step.actions[len(step.observations) :]:
-            self._line(f"$ {_flat(describe(action))}", "bold")
+            self._line(f"$ {one_line(describe(action))}", "bold")
 
     def _ending(self, exit: Exit) -> None:
         console = Console(out=True)
@@ -172,12 +173,12 @@ class Showing:
         if note.kind == "phase":
             self._out.line()
             self._line(
-                f"── {_flat(note.text)} ──{f' {_flat(note.branch)}' if note.branch != 'main' else ''}", "magenta"
+                f"── {one_line(note.text)} ──{f' {one_line(note.branch)}' if note.branch != 'main' else ''}", "magenta"
             )
         elif note.kind not in INNER:
             more = _data(note.data) if note.kind in SCORES else ""
-            about = f"{_flat(note.branch)} {_flat(note.kind)}: "
-            self._out.line(f"{about}{clean(note.text)}{f' ({_flat(more)})' if more else ''}", "dim")
+            about = f"{one_line(note.branch)} {one_line(note.kind)}: "
+            self._out.line(f"{about}{clean(note.text)}{f' ({one_line(more)})' if more else ''}", "dim")
 
     def _output(self, seen: Observation) -> None:
         """The whole of it, where it was kept; what the model saw of it is then no news."""
@@ -202,7 +203,7 @@ class Showing:
             self._line(f"[What it changed cannot be told: {error.message}]", "dim")
             return
         for path, added, removed in lines_of(diff):
-            self._line(f"{_flat(path)}  +{added} -{removed}", "bold")
+            self._line(f"{one_line(path)}  +{added} -{removed}", "bold")
         shown = clean(diff[:MOST_DIFF])
         for line in shown.split("\n"):
             self._out.line(line, COLOURS.get(line[:1], "") if line[:3] not in ("+++", "---") else "bold")
@@ -212,11 +213,7 @@ class Showing:
 
 def _name(row: dict[str, Any]) -> str:
     name = str(row["name"])
-    return "  " * name.count("/") + _flat(name)
-
-
-def _flat(text: str) -> str:
-    return " ".join(clean(text).split())
+    return "  " * name.count("/") + one_line(name)
 
 
 def _indented(text: str) -> str:
@@ -240,4 +237,4 @@ def _clock(at: float, date: bool = False) -> str:
 
 def _used(model: str, usage: Usage) -> str:
     cached = f" ({usage.cached_tokens:,} from the cache)" if usage.cached_tokens else ""
-    return f"{_flat(model)}: {usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out"
+    return f"{one_line(model)}: {usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out"

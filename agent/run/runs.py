@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aci.cleaning import one_line
 from agent.ages import moment
 from agent.listing import DAMAGED, NEWER, OPEN, Line, Sort, Wanted, listed
 from agent.options import Json, Plain
@@ -95,12 +96,6 @@ def _table(found: list[Line], width: int | None) -> list[str]:
 
 def _row(line: Line) -> tuple[str, str, str, str, str]:
     cost = "?" if line.dollars is None else f"{line.dollars:.4f}"
-    state = WORDS.get(line.state, _flat(line.state))
-    origin = f" (from {_flat(line.origin)})" if line.origin else ""
-    return _flat(line.run), state, cost, str(line.steps), f"{_flat(line.issue)}{origin}"
-
-
-def _flat(text: str) -> str:
-    from aci.view import clean
-
-    return " ".join(clean(text).split())
+    state = WORDS.get(line.state, one_line(line.state))
+    origin = f" (from {one_line(line.origin)})" if line.origin else ""
+    return one_line(line.run), state, cost, str(line.steps), f"{one_line(line.issue)}{origin}"

@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from aci.cleaning import one_line
 from agent.tui.entry import plain
-from agent.tui.plain import one_line
 
 NARROW = 60
 """Columns below which choices stand there without their help."""

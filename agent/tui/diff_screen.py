@@ -13,11 +13,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from aci.cleaning import one_line
 from agent.session.status import ChangedFile
 from agent.tui.diff_lines import FileDiff, read
 from agent.tui.diff_view import DiffView
 from agent.tui.panel import file_line
-from agent.tui.plain import one_line
 
 WIDE = 100
 """Columns from which on the files are listed at the side."""

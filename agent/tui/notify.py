@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from agent.tui.plain import one_line
+from aci.cleaning import one_line
 from agent.tui.sequences import MUTE, Write, osc
 
 Way = Literal["off", "bell", "osc9", "osc777"]

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from aci.cleaning import clean, visible
-
-
-def one_line(text: str) -> str:
-    """A text in one line, its white space folded."""
-    return " ".join(clean(text).split())
+from aci.cleaning import visible
 
 
 def whole_line(text: str) -> str:
-    """The same of a diff, of which nothing may hide."""
+    """A text in one line, its white space folded; of a diff, of which nothing may hide."""
     return " ".join(visible(text).split())
 
 

@@ -11,10 +11,10 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
+from aci.cleaning import one_line
 from agent.session.status import Status
 from agent.tui.completing import Complete, Completions
 from agent.tui.entry import Entry
-from agent.tui.plain import one_line
 from agent.tui.recalling import History, Recalling, Recent
 from agent.tui.wording import LEAVE, placeholder, waiting
 

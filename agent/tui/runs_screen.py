@@ -16,8 +16,8 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
+from aci.cleaning import one_line
 from agent.session.runs import Found, look, runs_in
-from agent.tui.plain import one_line
 from agent.tui.run_preview import age, told
 from trajectories.errors import SweAgentError
 

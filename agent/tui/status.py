@@ -8,9 +8,9 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
 
+from aci.cleaning import one_line
 from agent.live import FRAMES, thousands
 from agent.session.status import Status
-from agent.tui.plain import one_line
 
 STATES = {"idle": "ready", "working": "working", "asking": "asks you", "paused": "paused"}
 STYLES = {

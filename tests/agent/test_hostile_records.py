@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aci.cleaning import one_line
 from agent.console import Console
 from agent.engine import Happening
 from agent.paging import Lines
@@ -16,7 +17,6 @@ from agent.session.runs import look, runs_in
 from agent.showing import Showing
 from agent.solve import Result
 from agent.tui.history import items
-from agent.tui.plain import one_line
 from agent.tui.run_preview import told as preview
 from tests.agent.hostile import DRIVES, EVIL, hostile
 from trajectories.errors import SweAgentError

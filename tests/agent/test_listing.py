@@ -8,6 +8,7 @@ import pytest
 from agent.ages import moment
 from agent.listing import Line, Wanted, line_of, listed
 from agent.run import runs as command
+from agent.settings import load_settings
 from trajectories.errors import UsageError
 from trajectories.journal import encode
 from trajectories.records import (
@@ -162,6 +163,14 @@ def test_a_repository_is_meant_by_any_folder_in_it(state, tmp_path):
     write(state, "two", repository=str(tmp_path / "shop2"))
     for folder in ("shop", "shop/src"):
         assert [line.run for line in listed(state / "runs", Wanted(repository=str(tmp_path / folder)))] == ["one"]
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "n" * 300], ids=["home", "long"])
+def test_what_can_be_no_folder_is_a_part_of_a_path(state, name):
+    write(state, "one", repository=f"/home/{name}")
+    assert [line.run for line in listed(state / "runs", Wanted(repository=name))] == ["one"]
+    with pytest.raises(UsageError, match="no run named"):
+        load_settings().run_directory(f"{name}/one")
 
 
 def test_the_command_tells_lines_and_json(three, capsys):
