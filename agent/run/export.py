@@ -37,6 +37,8 @@ def command(
         found = [opened(name, settings) for name in runs]
         for run in found:
             stack.callback(run.close)
+            if run.is_ours and run.trajectory.exit is None:
+                typer.echo(f"{run.name} has not ended: exported is what it has come to.", err=True)
         pieces = written(found, format, secrets_of_services(settings))
         if out is not None:
             typer.echo(to_file(pieces, out), err=True)

@@ -233,6 +233,14 @@ def test_a_run_without_its_trees_says_so(on_disk: Path, tmp_path: Path) -> None:
     assert "".join(written([of_run(tmp_path)], "chat", ()))
 
 
+def test_a_run_that_goes_on_is_told_to_be_unfinished(on_disk: Path, capfdbinary: pytest.CaptureFixture) -> None:
+    journal = on_disk / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(line for line in lines if b'"type":"exit"' not in line))
+    assert command([str(on_disk)], "predictions") == 0
+    assert b"has not ended" in capfdbinary.readouterr().err
+
+
 def test_who_stops_reading_gets_no_traceback(on_disk: Path) -> None:
     program = f"import sys; sys.path.insert(0, {str(Path.cwd())!r}); from swe_agent import main; main()"
     export = [sys.executable, "-c", program, "export", str(on_disk), "--format", "markdown"]
