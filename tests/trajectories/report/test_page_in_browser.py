@@ -135,6 +135,16 @@ def test_keys_go_from_step_to_step(show: Show) -> None:
     assert press(tab, "g k") == "Step main#1"
 
 
+@pytest.mark.parametrize("keys", ["G", "x", "j j j j j j", "d d"])
+def test_where_keys_lead_is_on_the_screen(show: Show, keys: str) -> None:
+    tall = run(12)
+    for item in tall["items"]:
+        item["text"] = "So much was thought.\n\n" * 12
+    tab = show(told(tall), "phone")
+    press(tab, keys)
+    expect(tab.locator("article[aria-current] .head")).to_be_in_viewport()
+
+
 def test_keys_are_told_and_leave_the_search_field_alone(show: Show) -> None:
     tab = show(told(run()))
     press(tab, "j ?") if tab.locator("article[aria-current]").count() else tab.keyboard.press("?")

@@ -15,6 +15,7 @@ const KEYS = [
 ];
 const help = make("dialog");
 let here = null;
+let brought = null;
 
 function walked() {
   finish();
@@ -28,7 +29,14 @@ function stand(article, scroll = true) {
   if (!scroll) return;
   reveal(article);
   article.focus({ preventScroll: true });
-  article.scrollIntoView({ block: "nearest" });
+  bring(article, "nearest");
+}
+
+// What comes into sight has its true height only then, and moves what stands below it.
+function bring(element, block, frames = 4) {
+  brought = element;
+  element.scrollIntoView({ block });
+  if (frames) requestAnimationFrame(() => brought === element && bring(element, block, frames - 1));
 }
 
 // Where nobody stands yet, the walk begins at what is on the screen.
@@ -51,7 +59,7 @@ function end(which) {
 function toggle() {
   if (!here) return;
   turnAll([here]);
-  here.scrollIntoView({ block: "nearest" });
+  bring(here, "nearest");
 }
 
 function every() {
@@ -73,7 +81,7 @@ function goTo(id) {
   if (!target) return;
   const step = target.closest("article.step");
   if (step) stand(step);
-  (step || target).scrollIntoView({ block: "start" });
+  bring(step || target, "start");
 }
 
 function arrive() {
