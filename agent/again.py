@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from agent.consent import REFUSED
 from agent.moves.opening import likely_sources
@@ -17,6 +17,8 @@ from trajectories.records import Action, Observation, Reply, Step
 
 NOT_RUN = ("Not run:", "Not changed:", "The user refused this")
 """How what a task answers begins where it runs nothing."""
+ASKED = {"reproduction": list, "places": list, "reproduces": bool, "whole": bool}
+"""Of a proof, on its record."""
 PUT_BACK = "\n[Put back, since "
 MARK = "/swe-agent-local-"
 WORKSPACE = re.compile(rf"/[^\s'\"`:;|&()<>]{{0,200}}?{MARK}\w+/[0-9a-f]{{8}}/(repo|scratch|harness)\b")
@@ -38,9 +40,9 @@ class Again(Task):
         return self.step(self._reply(step), self.act_again(step), step.actions, step.author, step.error)
 
     def prove_again(self, step: Step) -> Iterator[Step]:
-        """The proof of such a step; of what it was asked, older records say only a part."""
+        """The proof of such a step; of what it was asked, older records say only a part, and a stranger's anything."""
         asked = step.observations[0].data.get("asked")
-        if asked is None:
+        if not _is_asked(asked):
             given = self.settings.reproduce
             asked = {
                 "reproduction": [given] if given and not given.startswith("/") else [],
@@ -101,6 +103,15 @@ class Again(Task):
             return value
 
         return replace(action, arguments={name: moved(value) for name, value in action.arguments.items()})
+
+
+def _is_asked(asked: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether this is what `prove` is asked."""
+    return (
+        isinstance(asked, dict)
+        and {name: type(value) for name, value in asked.items()} == ASKED
+        and all(isinstance(each, str) for each in (*asked["reproduction"], *asked["places"]))
+    )
 
 
 def is_proof(step: Step) -> bool:

@@ -29,7 +29,7 @@ from agent.solve import VERSION
 from agent.standing import FIRST, MAIN, tree_at
 from agent.task import EFFECTS
 from agent.traits import is_by_hand
-from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError
+from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import encode, write_durably
 from trajectories.material import Material
 from trajectories.parting import PARTED, REPLAY, compared
@@ -37,6 +37,7 @@ from trajectories.records import Base, Exit, Note, Once, Record, Reply, Step, Tu
 
 SAME = "replayed"
 """How a replay ends in which no step differs; `PARTED` is the other."""
+AGAIN = "Replay the run again."
 MOST_FILES = 200
 """That a note names."""
 ASKED_ABOUT = frozenset({"message", "approval", "overflow", "fallback"})
@@ -152,11 +153,15 @@ class Replaying:
                 if self.parted and self._stops:
                     break
         except SweAgentError as error:
-            kind = "interrupted" if isinstance(error, Cancelled) else "error"
             if "resume" in error.fix.casefold():
-                error.fix = "Then replay the run again." if kind == "error" else "Replay the run again."
-            self._end(Exit(kind, error.code, message=error.message, fix=error.fix), whole=False)
+                error.fix = AGAIN
+            self._stopped(error)
             raise
+        except OSError as error:
+            of = f" ({error.filename})" if error.filename else ""
+            failed = WorkspaceError(f"This machine failed: {error.strerror or error}{of}.", AGAIN)
+            self._stopped(failed)
+            raise failed from error
         kind = PARTED if self.parted else SAME
         self._end(Exit(kind, int(self.parted)), whole=not (self.parted and self._stops))
 
@@ -294,6 +299,10 @@ class Replaying:
         """Of the turn's last proof."""
         steps = [record for record in self.engine.trajectory.of_turn if isinstance(record, Step) and is_proof(record)]
         return verdict_of(steps[-1]) if steps else Verdict()
+
+    def _stopped(self, error: SweAgentError) -> None:
+        kind = "interrupted" if isinstance(error, Cancelled) else "error"
+        self._end(Exit(kind, error.code, message=error.message, fix=error.fix), whole=False)
 
     def _end(self, exit: Exit, whole: bool) -> None:
         tree = self._last.tree if self._last and whole else self._trees[MAIN]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from dataclasses import dataclass
+from os.path import lexists  # not Path's, which raises for what is too long
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,8 +73,10 @@ def _side(name: str, settings: Settings) -> Side:
     from trajectories.errors import UsageError
 
     run, at, step = name.rpartition("@")
-    if not at or Path(name).exists():
+    if not at or lexists(name):
         return Side(opened(name, settings))
+    if not run or not step:
+        raise UsageError(f"{name!r} names no step of a run.", "Write RUN@STEP, as in 20260101-120000-abcdef@main#7.")
     material = opened(run, settings)
     if material.trees is None:
         raise UsageError(f"{material.name} holds no files, only what was said and seen.", "Name two runs, no steps.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import lexists  # not Path's, which raises for what is too long
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -40,6 +41,9 @@ def command(
     from trajectories.errors import UsageError
 
     today = load_settings()
+    name, at, step = run.rpartition("@")
+    if at and name and "/" not in step and not lexists(run):
+        raise UsageError(f"{run!r} names a step, but a run is acted whole.", f"`swe-agent replay {name}` does it.")
     material = opened(run, today)
     if not material.is_ours:
         raise UsageError(f"{material.name} holds no files: only a run of swe-agent can be acted again.")

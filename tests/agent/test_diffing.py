@@ -81,9 +81,11 @@ def test_where_two_runs_part(runs, capsys) -> None:
         ("{0}@9", "{0}@1", "main has the steps 1 to 2"),
         ("{0}@main/x#1", "{0}@1", "its branches with steps are main"),
         ("nothing@1", "{0}@1", "no run named 'nothing'"),
-        ("{0}@", "{0}@1", "no step"),
+        ("{0}@", "{0}@1", "names no step"),
+        ("{0}@1", "@1", "names no step"),
+        ("x" * 5000 + "@1", "{0}@1", "no run named"),
     ],
-    ids=["one-side", "number", "branch", "run", "empty"],
+    ids=["one-side", "number", "branch", "run", "no-step", "no-run", "long"],
 )
 def test_what_is_not_there_is_said(runs, capsys, left: str, right: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):

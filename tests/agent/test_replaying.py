@@ -15,10 +15,11 @@ from agent.listing import line_of
 from agent.material import of_run
 from agent.outcome import Outcome
 from agent.replaying import Replaying, begin, settings_of
+from agent.run.replay import command
 from agent.session.runs import runs_in
 from agent.solve import reopen
 from tests.agent.conftest import act, line
-from trajectories.errors import Cancelled, RunBroken, UsageError
+from trajectories.errors import Cancelled, RunBroken, UsageError, WorkspaceError
 from trajectories.journal import encode, read
 from trajectories.parting import Parting, parting, replay_of
 from trajectories.records import Note, Step, Verdict
@@ -241,7 +242,30 @@ def test_a_replay_that_is_interrupted_is_over(bench) -> None:
     with pytest.raises(Cancelled):
         list(steps)
     replaying.close()
-    assert read(engine.journal.directory).exit.kind == "interrupted"
+    ended = read(engine.journal.directory).exit
+    assert (ended.kind, ended.fix) == ("interrupted", "Replay the run again.")
+
+
+def test_a_replay_that_cannot_begin_is_over(bench) -> None:
+    solved(bench, line("", EDIT, act("submit")))
+    shutil.rmtree(bench.repository)
+    material = of_run(bench.directory)
+    own = settings_of(material, bench.settings, None)
+    engine = Engine(begin(material, own), own)
+    (engine.journal.directory / "base").write_text("in the way")
+    replaying = Replaying(engine, material)
+    with pytest.raises(WorkspaceError, match="This machine failed"):
+        list(replaying.run())
+    replaying.close()
+    ended = read(engine.journal.directory).exit
+    assert (ended.kind, ended.code, ended.fix) == ("error", 5, "Replay the run again.")
+
+
+def test_a_run_is_acted_whole(bench, monkeypatch) -> None:
+    monkeypatch.setenv("SWE_AGENT_STATE", str(bench.folder / "state"))
+    with pytest.raises(UsageError, match="but a run is acted whole") as refused:
+        command("some-run@main#1")
+    assert refused.value.fix == "`swe-agent replay some-run` does it."
 
 
 def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path) -> None:
@@ -291,26 +315,24 @@ def test_a_run_without_its_files_cannot_be_acted_again(bench) -> None:
     assert [folder.name for folder in bench.settings.runs.iterdir()] == [bench.directory.name]
 
 
-def test_a_record_of_an_earlier_version_says_enough_of_a_proof(talk) -> None:
+@pytest.mark.parametrize("asked", [None, {"command": "x"}], ids=["earlier", "strange"])
+def test_what_a_record_does_not_say_of_a_proof_is_found(talk, asked) -> None:
     talked = talk(line("", EDIT, n=1), line("Done.", n=2))
     talked.go()
     talked.engine.close()
     path = talked.bench.directory / "journal.jsonl"
-    records = [without_asked(record) for record in read(talked.bench.directory).records]
+    records = [with_asked(record, asked) for record in read(talked.bench.directory).records]
     path.write_bytes(b"".join(map(encode, records)))
     found = again(talked.bench)
     assert found.told == []
     assert found.right.steps["main"][-1].observations[0].data["asked"]["reproduces"] is False
 
 
-def without_asked(record):
+def with_asked(record, asked):
     if not isinstance(record, Step):
         return record
-    seen = tuple(
-        replace(each, data={name: value for name, value in each.data.items() if name != "asked"})
-        for each in record.observations
-    )
-    return replace(record, observations=seen)
+    seen = [replace(each, data=each.data | {"asked": asked}) for each in record.observations]
+    return replace(record, observations=tuple(seen))
 
 
 def test_a_replay_can_be_replayed(bench) -> None:
