@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import takewhile
 from typing import Any
 
+from aci.cleaning import visible
 from agent.console import told
 from trajectories.parting import Difference, Parting
 
@@ -12,6 +15,8 @@ SHOWN = 20
 """Differences that a terminal shows."""
 WIDTH = 300
 """Characters of each side."""
+AROUND = 100
+"""Of them, those before the first that differs."""
 
 
 def as_json(found: Parting) -> dict[str, Any]:
@@ -40,13 +45,31 @@ def in_words(found: Parting, sides: tuple[str, str]) -> list[str]:
 
 
 def _line(each: Difference, words: str, other: str) -> str:
-    """The first line that the other side does not have there; what was judged, with the first such line of the text."""
+    """The first line that the other side does not have there, from shortly before where it differs; what was judged,
+    with such a line of the text."""
     if each.what == "tree":
         return words[:10]
     mine, theirs = words.split("\n"), other.split("\n")
     judged: list[str] = []
     if each.what in ("ok", "exit"):
         judged, _ = [mine.pop(0)], theirs.pop(0)
-    said = next((line for at, line in enumerate(mine) if [line] != theirs[at : at + 1]), "")
-    line = ": ".join([*judged, *([said] if said or not judged else [])]) or "(nothing there)"
-    return line if len(line) <= WIDTH else f"{line[:WIDTH]}…"
+    said = "" if judged and mine == theirs else _first_unlike(mine, theirs)
+    return ": ".join([*judged, *filter(None, [said])])
+
+
+def _first_unlike(mine: list[str], theirs: list[str]) -> str:
+    if mine in ([""], []):
+        return "(nothing there)"
+    at = _alike(mine, theirs)
+    if at == len(mine):
+        return "(it ends here)"
+    line, there = mine[at], theirs[at] if at < len(theirs) else ""
+    start = max(0, _alike(line, there) - AROUND) if len(line) > WIDTH else 0
+    shown = line[start : start + WIDTH]
+    shown = repr(shown) if line.split() in ([], there.split()) else visible(shown)  # blanks count, and are not seen
+    return f"{'…' * (start > 0)}{shown}{'…' * (start + WIDTH < len(line))}"
+
+
+def _alike(left: Sequence[str], right: Sequence[str]) -> int:
+    """How many of the first are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

@@ -1,0 +1,32 @@
+"""Of two texts that differ it is shown where: in a long line, at an end, in blanks."""
+
+import pytest
+
+from agent.parted import in_words
+from trajectories.parting import Difference, Parting
+
+LONG = "x" * 500
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "shown"),
+    [
+        ("a\nb", "a\nc", ("b", "c")),
+        ("a\n", "a", ("''", "(it ends here)")),
+        ("a\n\nb", "a\nb", ("''", "b")),
+        ("a ", "a", ("'a '", "'a'")),
+        ("a\x00", "a", ("a^@", "a")),
+        (f"{LONG}1", f"{LONG}2", (f"…{'x' * 100}1", f"…{'x' * 100}2")),
+        ("", "a", ("(nothing there)", "a")),
+    ],
+    ids=["line", "end", "empty", "blank", "hidden", "long", "nothing"],
+)
+def test_what_differs_is_shown(left: str, right: str, shown: tuple[str, str]) -> None:
+    lines = in_words(Parting(1, None, (), (Difference("main", 1, "text", left, right),)), ("A", "B"))
+    assert lines[-2:] == [f"  [dim]{side}[/] {words}" for side, words in zip("AB", shown, strict=True)]
+
+
+def test_of_an_exit_code_the_text_is_shown_only_where_it_differs() -> None:
+    code = Difference("main", 1, "exit", "ok, exit code 0\nsame", "not ok, exit code 1\nsame")
+    lines = in_words(Parting(0, code, (code,), ()), ("A", "B"))
+    assert lines[-2:] == ["  [dim]A[/] ok, exit code 0", "  [dim]B[/] not ok, exit code 1"]
