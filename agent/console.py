@@ -33,7 +33,7 @@ from trajectories.records import Exit, Reply, Spent, Step, Verdict
 from trajectories.trajectory import Trajectory
 
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
-"""What an issue stands in for a model: its title follows."""
+FLAG = re.compile(r"--[a-z][a-z-]+")
 MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]not judged[/]"}
 ENDINGS = {
     "verified": "[bold green]Verified:[/] the patch solves the issue, and a test proves it.",
@@ -177,10 +177,12 @@ class Console:
             if self.out.is_terminal:
                 self.out.print(Syntax(shown.rstrip(), "diff", background_color="default", word_wrap=True))
             else:  # a file or a pipe, from which it may be applied: no line is broken, no tab and no blank end goes
-                self.out.print(Segments([Segment(shown)]), soft_wrap=True, end="")
+                ended = shown if shown.endswith("\n") else f"{shown}\n"
+                self.out.print(Segments([Segment(ended)]), soft_wrap=True, end="")
         if result.word:
             self.out.print(Text(clean(result.word)))
-        self.ending(result.exit, result.directory)
+        steps = self._engine.trajectory.all_steps() if self._engine else []
+        self.ending(result.exit, result.directory, steps[-1].id if steps else "")
         for effect in result.effects:
             self.out.print(told(effect), soft_wrap=True)
         if result.spent.calls:
@@ -201,10 +203,15 @@ class Console:
         trajectory = self._engine.trajectory
         return sum(hold.tokens for name, hold in trajectory.holds.items() if name not in trajectory.settles)
 
-    def ending(self, exit: Exit, directory: Path | None) -> None:
+    def ending(self, exit: Exit, directory: Path | None, last: str = "") -> None:
+        """How it ended; with its `last` step, from where more than a limit gave can be had."""
         self.out.print(ENDINGS.get(exit.kind, told(exit.kind)))
         if exit.message:
-            self.out.print(f"{told(exit.message)} {told(exit.fix)}", soft_wrap=True)
+            flag = FLAG.search(exit.fix) if exit.kind in ("limit", "budget") and last else None
+            fix = exit.fix
+            if flag is not None and directory is not None:  # an ended run has no more of it, a fork has
+                fix = f"`swe-agent fork {directory.name}@{last} {flag[0]} N` goes on with more."
+            self.out.print(f"{told(exit.message)} {told(fix)}", soft_wrap=True)
         if exit.verdict.kind != "none":
             self._proof(exit.verdict)
         if directory is None:

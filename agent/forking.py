@@ -95,7 +95,18 @@ def origin(name: str, settings: Settings) -> Origin:
 
 
 def step_of(trajectory: Trajectory, name: str, run: str) -> Step:
-    """The step called `main#7`, or `7` for that. Raises UsageError that says which there are."""
+    """The step called `main#7`, or `7` for that; of `main?3`, a request to the model, the step that acted its reply.
+    Raises UsageError that says which there are."""
+    asked, mark, ask = name.rpartition("?")
+    if mark:
+        branch = asked or "main"
+        for step in trajectory.steps.get(branch, []):
+            if str(step.reply) == ask:
+                return step
+        raise UsageError(
+            f"{name} names a request to the model, and no step of {run} acted its reply.",
+            f"Steps are named as {branch}#7; `swe-agent show {run}` shows them.",
+        )
     branch, _, number = name.rpartition("#")
     branch = branch or "main"
     steps = trajectory.steps.get(branch, [])

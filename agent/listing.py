@@ -7,9 +7,10 @@ about as long as reading their files.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from os import makedev
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +27,10 @@ FROM = ("forked", REPLAY)
 """Notes that say of which run this one is."""
 LONGEST_END = 40
 """Bytes of a line's end in which it says what it is."""
-DAMAGED, NEWER, OPEN = "damaged", "newer", "open"
+DAMAGED, NEWER, OPEN, RUNNING = "damaged", "newer", "open", "running"
+LOCKS = Path("/proc/locks")
+"""Where Linux tells which files are locked, so that nobody must try it with a lock of their own."""
+LOCK = re.compile(r"(?m)^\d+: FLOCK .* ([0-9a-f]+):([0-9a-f]+):(\d+) 0 EOF$")
 Sort = Literal["at", "dollars", "steps", "issue", "repository"]
 PATHS = re.compile(rb"^diff --git (.*)$", re.MULTILINE)
 
@@ -35,8 +39,8 @@ PATHS = re.compile(rb"^diff --git (.*)$", re.MULTILINE)
 class Line:
     """A run. `exit` is the code it ended with and `ended` the kind of that end (None: it has not); of a damaged run
     both are `damaged`, of one that a newer version wrote `newer`. `dollars` is None where a request had no price.
-    `origin` names the run that this one was forked from, or replays. `asked` is the issue and every request, for a
-    search."""
+    `running`: it has not, and a process works on it, as far as that can be seen. `origin` names the run that this one
+    was forked from, or replays. `asked` is the issue and every request, for a search."""
 
     run: str
     at: float
@@ -46,6 +50,7 @@ class Line:
     dollars: float | None = None
     steps: int = 0
     resumable: bool = False
+    running: bool = False
     repository: str = ""
     model: str = ""
     strategy: str = ""
@@ -55,8 +60,10 @@ class Line:
 
     @property
     def state(self) -> str:
-        """How it ended, `open` where it can be gone on with, "" where it was not begun. A replay that was cut off stays
-        so."""
+        """How it ended; `running`, or `open` where it can be gone on with; "" where it was not begun. A replay that was
+        cut off stays so."""
+        if self.running:
+            return RUNNING
         return OPEN if self.resumable else self.ended or ("interrupted" if self.turns else "")
 
     def as_json(self) -> dict[str, object]:
@@ -93,7 +100,8 @@ class Wanted:
 def listed(runs: Path, wanted: Wanted | None = None, sort: Sort = "at") -> list[Line]:
     """The runs in a folder, the newest first, or by `sort`. A damaged run is left out of nobody's
     sight."""
-    found = [(folder, line_of(folder)) for folder in run_folders(runs)]
+    held = held_files()
+    found = [(folder, line_of(folder, held)) for folder in run_folders(runs)]
     lines = [line for folder, line in found if wanted is None or wanted.has(line, folder)]
     lines.sort(key=lambda line: (line.at, line.run), reverse=True)
     key, largest = SORTS[sort]
@@ -109,7 +117,26 @@ def run_folders(runs: Path) -> Iterator[Path]:
     yield from (each for each in folders if each.name[0] != "." and (each / "journal.jsonl").is_file())
 
 
-def line_of(folder: Path) -> Line:
+def held_files() -> frozenset[tuple[int, int]]:
+    """Device and inode of each file that a process has locked; none where the system does not tell."""
+    try:
+        told = LOCKS.read_text("ascii", "replace")
+    except OSError:
+        return frozenset()
+    return frozenset((makedev(int(major, 16), int(minor, 16)), int(node)) for major, minor, node in LOCK.findall(told))
+
+
+def is_held(folder: Path, held: Set[tuple[int, int]]) -> bool:
+    """Whether the lock of a run's folder is one of these files."""
+    try:
+        found = (folder / "lock").stat()
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) in held
+
+
+def line_of(folder: Path, held: Set[tuple[int, int]] = frozenset()) -> Line:
+    """Of a run on disk; `held` is what is locked."""
     journal = folder / "journal.jsonl"
     line = Line(folder.name, 0.0)
     try:
@@ -119,6 +146,7 @@ def line_of(folder: Path) -> Line:
         return Line(folder.name, line.at, exit=NEWER, ended=NEWER)
     except (OSError, KeyError, RunBroken):
         return Line(folder.name, line.at, exit=DAMAGED, ended=DAMAGED)
+    line.running = bool(held) and line.ended is None and is_held(folder, held)
     return line
 
 

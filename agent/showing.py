@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from aci.cleaning import clean, one_line, visible
 from aci.patch import lines_of
 from agent.console import Console
-from agent.listing import FROM
+from agent.listing import FROM, held_files, is_held
 from agent.paging import Lines
 from agent.task import describe
 from trajectories.errors import RunBroken
+from trajectories.parting import replay_of
 from trajectories.records import Action, Exit, Note, Observation, Record, Reply, Step, Turn, Usage
 from trajectories.report.branches import SCORES, Structure, structure, told
 from trajectories.report.costs import costs
@@ -100,6 +101,16 @@ class Showing:
             case _:
                 pass
 
+    def open_end(self) -> None:
+        """Of a run that has not ended, whether somebody works on it, and what goes on with it if nobody does."""
+        material = self._material
+        if material.directory is None or material.trajectory.exit is not None:
+            return
+        goes_on = "the replay was cut off." if replay_of(material.trajectory) else ""
+        goes_on = goes_on or f"`swe-agent resume {material.name}` goes on with it."
+        self._out.line()
+        self._line("Still running." if is_held(material.directory, held_files()) else f"Not ended: {goes_on}", "bold")
+
     def whole(self, step: Step) -> None:
         """One step with everything in it: arguments, outputs and what became of the files."""
         found = structure(self._material.trajectory)
@@ -167,7 +178,8 @@ class Showing:
         console = Console(out=True)
         console.out = self._out.rich
         self._out.line()
-        console.ending(exit, self._material.directory)
+        steps = self._material.trajectory.all_steps()
+        console.ending(exit, self._material.directory, steps[-1].id if steps else "")
 
     def _note(self, note: Note) -> None:
         if note.kind == "phase":
@@ -198,11 +210,12 @@ class Showing:
             return
         self._out.line()
         try:
-            diff = trees.diff(before, step.tree)
+            diff, changes = trees.diff(before, step.tree), trees.changed(before, step.tree)
         except RunBroken as error:
             self._line(f"[What it changed cannot be told: {error.message}]", "dim")
             return
-        for path, added, removed in lines_of(diff):
+        paths = [change.path for change in changes for _ in range(1 + (change.status == "T"))]
+        for path, (_, added, removed) in zip(paths, lines_of(diff), strict=True):
             self._line(f"{one_line(path)}  +{added} -{removed}", "bold")
         shown = clean(diff[:MOST_DIFF])
         for line in shown.split("\n"):

@@ -441,10 +441,10 @@ class Task:
 
 
 def describe(action: Action) -> str:
-    """An action as one short line."""
-    values = (" ".join(_plain(value).split()) for name, value in action.arguments.items() if name != "timeout")
-    return " ".join([action.tool, *(value if len(value) <= 60 else f"{value[:59]}…" for value in values)])[:200].strip()
-
-
-def _plain(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    """An action as one short line; between a text and what is put for it stands an arrow."""
+    arrow = {"new": "→ "} if "old" in action.arguments else {}
+    words = [action.tool]
+    for name, value in ((name, value) for name, value in action.arguments.items() if name != "timeout"):
+        word = " ".join((" ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)).split())
+        words.append(arrow.get(name, "") + (word if len(word) <= 60 else f"{word[:59]}…"))
+    return " ".join(words)[:200].strip()

@@ -9,7 +9,7 @@ import typer
 
 from aci.cleaning import one_line
 from agent.ages import moment
-from agent.listing import DAMAGED, NEWER, OPEN, Line, Sort, Wanted, listed
+from agent.listing import DAMAGED, NEWER, OPEN, RUNNING, Line, Sort, Wanted, listed
 from agent.options import Json, Plain
 from agent.settings import load_settings
 from trajectories.errors import UsageError
@@ -23,15 +23,18 @@ WORDS = {
 }
 STATES = (
     "verified", "faster", "unproven", "not_found", "budget", "limit", "error", "stuck", "interrupted",
-    "answered", "done", "undone", "replayed", "parted", OPEN, DAMAGED, NEWER,
+    "answered", "done", "undone", "replayed", "parted", OPEN, RUNNING, DAMAGED, NEWER,
 )  # fmt: skip
-"""What `--ended` takes."""
+"""What `--ended` takes, beside the words of the column."""
+NARROW = 16
+"""Columns for an issue below which it is only marked that a run is from another."""
+MARK = " (from …)"
 
 
 def command(
     repo: Annotated[str, typer.Option(help="Of this repository: a folder, or a part of its path.", metavar="R")] = "",
     ended: Annotated[
-        list[str] | None, typer.Option(help="That ended so: verified, unproven, open …; may be repeated.", metavar="E")
+        list[str] | None, typer.Option(help="That ended so: verified, unproven, running …; may be repeated.", metavar="E")
     ] = None,
     since: Annotated[str, typer.Option(help="Begun since: 3d, 12h, 2w, or 2026-01-31.", metavar="T")] = "",
     model: Annotated[str, typer.Option(help="With a model whose name holds this.", metavar="M")] = "",
@@ -63,7 +66,7 @@ def command(
         return 0
     if not found:
         narrowed = wanted != Wanted()
-        typer.echo("No run is so." if narrowed else "There are no runs yet; `swe-agent fix` makes one.")
+        typer.echo("No run matches." if narrowed else "There are no runs yet; `swe-agent fix` makes one.")
         return 0
     from agent.paging import paged
 
@@ -75,27 +78,39 @@ def command(
 
 def _states(asked: list[str]) -> tuple[str, ...]:
     """`verified,faster` is two. Raises UsageError for what is no end of a run."""
-    names = [name.strip().replace("-", "_") for each in asked for name in each.split(",")]
-    if wrong := next((name for name in names if name not in STATES), None):
+    meant = {"_".join(words.split()): state for state, words in WORDS.items()} | {state: state for state in STATES}
+    given = ["_".join(name.replace("-", " ").split()) for each in asked for name in each.split(",")]
+    if (wrong := next((name for name in given if name not in meant), None)) is not None:
         raise UsageError(f"No run ends as {wrong!r}.", f"Choose of: {', '.join(STATES)}.")
-    return tuple(names)
+    return tuple(meant[name] for name in given)
 
 
 def _table(found: list[Line], width: int | None) -> list[str]:
     """A line a run, the issue last, which is cut where a terminal is so wide."""
-    from rich.cells import cell_len, set_cell_size
+    from rich.cells import cell_len
 
-    rows = [("run", "ended", "$", "steps", "issue"), *map(_row, found)]
+    rows = [("run", "ended", "$", "steps", "issue", ""), *map(_row, found)]
     widths = [max(cell_len(row[at]) for row in rows) for at in range(4)]
     lines = []
-    for run, ended, cost, steps, issue in rows:
-        line = f"{run:<{widths[0]}}  {ended:<{widths[1]}}  {cost:>{widths[2]}}  {steps:>{widths[3]}}  {issue}"
-        lines.append(set_cell_size(line, width).rstrip() if width and cell_len(line) > width else line.rstrip())
+    room = width - sum(widths) - 2 * len(widths) if width else None
+    for run, ended, cost, steps, issue, origin in rows:
+        if room is not None:
+            origin = origin if room - cell_len(origin) >= NARROW else MARK if origin else ""
+            issue = _cut(issue, room - cell_len(origin))
+        line = f"{run:<{widths[0]}}  {ended:<{widths[1]}}  {cost:>{widths[2]}}  {steps:>{widths[3]}}  {issue}{origin}"
+        lines.append(_cut(line.rstrip(), width) if width else line.rstrip())
     return lines
 
 
-def _row(line: Line) -> tuple[str, str, str, str, str]:
+def _cut(text: str, width: int) -> str:
+    """So much of it as fits, with a mark where something is left out."""
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= width else f"{set_cell_size(text, max(0, width - 1)).rstrip()}…"
+
+
+def _row(line: Line) -> tuple[str, str, str, str, str, str]:
     cost = "?" if line.dollars is None else f"{line.dollars:.4f}"
     state = WORDS.get(line.state, one_line(line.state))
     origin = f" (from {one_line(line.origin)})" if line.origin else ""
-    return one_line(line.run), state, cost, str(line.steps), f"{one_line(line.issue)}{origin}"
+    return one_line(line.run), state, cost, str(line.steps), one_line(line.issue), origin

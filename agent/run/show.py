@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import lexists  # not Path's, which raises for what is too long
 from typing import Annotated
 
 import typer
@@ -23,7 +24,10 @@ def command(
         ),
     ],
     step: Annotated[
-        str, typer.Argument(help="One step whole, with its diff: main#7, or 7 for that.", metavar="[STEP]")
+        str,
+        typer.Argument(
+            help="One step whole, with its diff: main#7, or 7 for that; RUN@7 says so too.", metavar="[STEP]"
+        ),
     ] = "",
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on showing what another process does, until it is done.")
@@ -43,6 +47,9 @@ def command(
         with paged(plain, pages=False) as out:
             return following(load_settings().run_directory(run), out)
         return 0
+    name, at, named = run.rpartition("@")
+    if at and name and named and not step and not lexists(run):  # as `fork` and `diff` take it
+        run, step = name, named
     material = opened(run, load_settings())
     try:
         with paged(plain) as out:
@@ -63,3 +70,4 @@ def _show(material: Material, out: Lines) -> None:
     showing.branches()
     for record in material.trajectory.records:
         showing.record(record)
+    showing.open_end()

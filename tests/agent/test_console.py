@@ -204,6 +204,29 @@ def test_a_diff_in_a_pipe_has_its_own_lines(engine, capsys):
     assert diff in capsys.readouterr().out
 
 
+def test_what_follows_a_diff_begins_on_its_own_line(engine, capsys):
+    Console(plain=True).result(
+        replace(result(engine), patch=Patch("--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+b"), word="So.")
+    )
+    assert "\n+b\nSo.\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kind", "fix", "said"),
+    [
+        ("limit", "Give more with --max-steps.", "@main#1 --max-steps N` goes on with more."),
+        ("budget", "Give more with --budget or --max-tokens.", "@main#1 --budget N` goes on with more."),
+        ("stuck", "Try another --model.", "It ended. Try another --model."),
+    ],
+)
+def test_a_run_at_its_limit_says_what_goes_on_with_it(bench, capsys, kind, fix, said):
+    run = bench.begin(line("x"))
+    Console(plain=True, out=True).ending(Exit(kind, 4, message="It ended.", fix=fix), run, "main#1")
+    told = capsys.readouterr().out
+    assert said in told
+    assert (f"`swe-agent fork {run.name}@" in told) == (kind != "stuck")
+
+
 def test_an_error_carries_nothing_that_a_terminal_obeys(capsys):
     assert fail(["fix"], 3, f"The server said {ESCAPE}.", "Mend it.") == 3
     assert capsys.readouterr().err == "swe-agent: The server said red. Mend it.\n"

@@ -6,11 +6,11 @@ import os
 import pytest
 
 from agent.ages import moment
-from agent.listing import Line, Wanted, line_of, listed
+from agent.listing import LOCKS, Line, Wanted, line_of, listed
 from agent.run import runs as command
 from agent.settings import load_settings
 from trajectories.errors import UsageError
-from trajectories.journal import encode
+from trajectories.journal import encode, locked
 from trajectories.records import (
     Base,
     Exit,
@@ -63,7 +63,7 @@ def test_a_line_tells_what_a_run_came_to(state):
     assert line.as_json() == {
         "run": "one", "at": NOW, "issue": "add() subtracts", "exit": 0, "ended": "verified", "dollars": 1.25,
         "steps": 2, "resumable": False, "repository": "/home/ann/shop", "model": "openai/small",
-        "strategy": "test-then-patch", "turns": 1, "origin": "",
+        "strategy": "test-then-patch", "turns": 1, "origin": "", "running": False,
     }  # fmt: skip
 
 
@@ -181,7 +181,58 @@ def test_the_command_tells_lines_and_json(three, capsys):
     assert command.command(ended=["verified,unproven"], search="vat", json=True) == 0
     assert [run["run"] for run in json.loads(capsys.readouterr().out)["runs"]] == ["b-unproven", "a-verified"]
     command.command(search="nothing has this")
-    assert capsys.readouterr().out == "No run is so.\n"
+    assert capsys.readouterr().out == "No run matches.\n"
+
+
+def test_ends_are_wanted_in_the_words_of_the_column_too(three, capsys):
+    write(three.parent, "d-open")
+    journal = write(three.parent, "e-not-begun") / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
+    for words, runs in (
+        ("not verified", ["b-unproven"]),
+        ("not-begun", ["e-not-begun"]),
+        ("resumable", ["d-open", "c-open"]),
+    ):
+        command.command(ended=[words], json=True, sort="at")
+        assert [line["run"] for line in json.loads(capsys.readouterr().out)["runs"]] == runs
+
+
+@pytest.mark.skipif(not LOCKS.exists(), reason="the system does not tell of locks")
+def test_a_run_that_is_worked_on_is_running(state, capsys):
+    worked_on, other = write(state, "one"), write(state, "two")
+    ended = write(state, "three", Exit("verified", 0))
+    locks = [locked(folder) for folder in (worked_on, ended)]
+    command.command(ended=["running"], json=True)
+    (found,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (found["run"], found["running"], found["resumable"]) == ("one", True, True)
+    assert "running" in row(capsys, "one")
+    assert "resumable" in row(capsys, "two")
+    for lock in locks:
+        lock.release()
+    assert "resumable" in row(capsys, "one")
+    assert not (other / "lock").exists(), "who looks takes no lock"
+
+
+def row(capsys, run: str) -> str:
+    command.command()
+    return next(line for line in capsys.readouterr().out.splitlines() if line.startswith(run))
+
+
+@pytest.mark.parametrize(
+    ("width", "end"),
+    [
+        (120, "add() subtracts what it (from one)"),
+        (56, "add() subtracts… (from one)"),
+        (48, "add() sub… (from …)"),
+        (20, "…"),
+    ],
+    ids=["wide", "cut", "narrow", "tiny"],
+)
+def test_a_line_is_cut_where_the_issue_is(width, end):
+    line = Line("two", NOW, "add() subtracts what it", ended="unproven", origin="one")
+    told = command._table([line], width)[1]
+    assert told.endswith(end)
+    assert len(told) <= width
 
 
 def test_where_there_are_no_runs_it_is_told_how_to_make_one(state, capsys):

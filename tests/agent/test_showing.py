@@ -14,6 +14,7 @@ import pytest
 
 from agent import following
 from agent.following import follow, is_held
+from agent.listing import LOCKS
 from agent.loop import loop, submitted
 from agent.outcome import Outcome
 from agent.paging import Lines
@@ -104,7 +105,31 @@ def test_an_output_that_is_gone_is_told_as_the_model_saw_it(run, capsys):
     assert "is not there.]" in shown(capsys, run.name, step.id)
 
 
-@pytest.mark.parametrize("step", ["main#99", "99", "side#1", "main#", "#", "-1"])
+def test_a_changed_file_is_told_by_its_path(run, capsys):
+    (edit,) = (step for step in read(run).steps["main"] if step.actions and step.actions[0].tool == "edit")
+    assert "\n\ncalc.py  +1 -1\ndiff --git " in shown(capsys, run.name, edit.id)
+
+
+def test_a_step_is_named_as_elsewhere_and_by_its_request(run, capsys):
+    told = shown(capsys, run.name, "2")
+    assert told == shown(capsys, f"{run.name}@2") == shown(capsys, f"{run.name}@main#2")
+    assert told == shown(capsys, run.name, "main?2")
+
+
+def test_an_edit_has_an_arrow_between_old_and_new(run, capsys):
+    assert "$ edit calc.py a - b → a + b\n" in shown(capsys, run.name)
+
+
+def test_a_run_without_end_says_who_goes_on_with_it(run, capsys):
+    lock = locked(run)
+    assert "Not ended" not in shown(capsys, run.name)
+    if LOCKS.exists():
+        assert shown(capsys, run.name).endswith("\nStill running.\n")
+    lock.release()
+    assert shown(capsys, run.name).endswith(f"\nNot ended: `swe-agent resume {run.name}` goes on with it.\n")
+
+
+@pytest.mark.parametrize("step", ["main#99", "99", "side#1", "main#", "#", "-1", "main?99", "?"])
 def test_a_step_that_is_not_there_is_told(run, step):
     with pytest.raises(UsageError) as error:
         command.command(run.name, step)
