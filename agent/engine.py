@@ -242,9 +242,8 @@ class Engine:
         """Count one more reply. Raises LimitStop when the turn has had all it may have, in whatever branch."""
         with self._lock:
             if self._asked >= self.settings.max_steps:
-                raise LimitStop(
-                    f"The run has taken its {self.settings.max_steps} steps.", "Give more with --max-steps."
-                )
+                steps = "one step" if self.settings.max_steps == 1 else f"{self.settings.max_steps} steps"
+                raise LimitStop(f"The run has taken its {steps}.", "Give more with --max-steps.")
             self._asked += 1
 
     @property

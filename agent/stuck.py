@@ -43,7 +43,8 @@ def circling(steps: Sequence[Step]) -> str:
     replied = [step for step in steps if step.reply is not None]
     handed_in = [_handed_in_nothing(step) for step in replied[-2:]]
     if len(handed_in) == 2 and handed_in[0] is not None and handed_in[1]:
-        raise GivenUp(f"The model says: {handed_in[1][:LONGEST_WORD]}", ADVICE)
+        word = handed_in[1] if len(handed_in[1]) <= LONGEST_WORD else f"{handed_in[1][:LONGEST_WORD]}…"
+        raise GivenUp(f"The model says: {word}{'' if word.endswith(('.', '!', '?', '…')) else '.'}", ADVICE)
     if len(replied) >= IDLE and not any(step.actions for step in replied[-IDLE:]):
         raise Stuck(TALKING, ADVICE)
     states = [_state(step) for step in replied[-ROUNDS * LONGEST_CYCLE :]]

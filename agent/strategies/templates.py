@@ -136,7 +136,7 @@ def _change(edit: dict[str, Any], found: dict[str, Any], tests: dict[str, Any]) 
 def _told(found: dict[str, Any], tests: dict[str, Any]) -> str:
     if found["why"]:
         return str(found["why"])
-    text = f"{found['tried']} edits tried in {found['seconds']:.0f} s, {found['plausible']} pass the tests."
+    text = f"{found['tried']:,} edits tried in {found['seconds']:.0f} s, {found['plausible']} pass the tests."
     return text + _doubt(tests) if found["edits"] else text
 
 

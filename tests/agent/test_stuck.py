@@ -96,3 +96,13 @@ def test_a_model_that_hands_in_nothing_and_says_why_has_given_up(said: tuple[str
         circling(steps)
     assert (stop.value.kind, stop.value.code, stop.value.message) == ("not_found", 1, "The model says: Why.")
     assert not circling([*steps[:1], *conversation((LOOK, "1")), *steps[1:]])
+
+
+@pytest.mark.parametrize(
+    ("why", "said"), [("done", "done."), ("Is it so?", "Is it so?"), ("a" * 2_000, "a" * 1_000 + "…")]
+)
+def test_what_a_model_says_ends_as_a_sentence(why: str, said: str) -> None:
+    seen = (Observation("No", data={"unchanged": why}),)
+    with pytest.raises(GivenUp) as stop:
+        circling([Step("main", n, "", "coder", "t", n, (Action("submit"),), seen) for n in (1, 2)])
+    assert stop.value.message == f"The model says: {said}"
