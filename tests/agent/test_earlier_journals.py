@@ -107,7 +107,7 @@ def test_it_is_shown_and_listed(earlier, name, monkeypatch, capsys):
     assert show.command(run.directory.name, plain=True) == 0
     shown = capsys.readouterr().out
     assert "add() subtracts" in shown
-    assert "edit calc.py return a - b return a + b" in shown
+    assert "edit calc.py return a - b → return a + b" in shown
     assert show.command(run.directory.name, "3", plain=True) == 0
     assert "+    return a + b" in capsys.readouterr().out
     assert runs.command(json=True) == 0
