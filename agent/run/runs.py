@@ -34,7 +34,7 @@ MARK = " (from …)"
 def command(
     repo: Annotated[str, typer.Option(help="Of this repository: a folder, or a part of its path.", metavar="R")] = "",
     ended: Annotated[
-        list[str] | None, typer.Option(help="That ended so: verified, unproven, running …; may be repeated.", metavar="E")
+        list[str] | None, typer.Option(help="As it ended: verified, unproven, running …; may be repeated.", metavar="E")
     ] = None,
     since: Annotated[str, typer.Option(help="Begun since: 3d, 12h, 2w, or 2026-01-31.", metavar="T")] = "",
     model: Annotated[str, typer.Option(help="With a model whose name holds this.", metavar="M")] = "",
