@@ -149,7 +149,7 @@ def test_of_an_earlier_run_nothing_but_records_and_objects_is_taken(pulled):
     (parent / "elsewhere").symlink_to("/etc")
     assert follow(pulled, line("Because.", n=2)) == 0
     taken = next((pulled.folder / "state" / "parents").iterdir())
-    assert {path.name for path in taken.iterdir()} == {"journal.jsonl", "out", "trees.git"}
+    assert {path.name for path in taken.iterdir()} == {"journal.jsonl", "lock", "out", "trees.git"}, "the lock is ours"
     assert not (taken / "out" / "77").exists()
     assert not (taken / "trees.git" / "objects" / "info" / "alternates").exists()
     assert "fsmonitor" not in (taken / "trees.git" / "config").read_text()
