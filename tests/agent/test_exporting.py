@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -233,11 +234,13 @@ def test_a_run_without_its_trees_says_so(on_disk: Path, tmp_path: Path) -> None:
     assert "".join(written([of_run(tmp_path)], "chat", ()))
 
 
-def test_a_run_that_goes_on_is_told_to_be_unfinished(on_disk: Path, capfdbinary: pytest.CaptureFixture) -> None:
-    journal = on_disk / "journal.jsonl"
-    lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(b"".join(line for line in lines if b'"type":"exit"' not in line))
-    assert command([str(on_disk)], "predictions") == 0
+def test_a_run_that_goes_on_is_told_to_be_unfinished(
+    on_disk: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture
+) -> None:
+    going_on = shutil.copytree(on_disk, tmp_path / "going-on")
+    lines = (on_disk / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (going_on / "journal.jsonl").write_bytes(b"".join(line for line in lines if b'"type":"exit"' not in line))
+    assert command([str(going_on)], "predictions") == 0
     assert b"has not ended" in capfdbinary.readouterr().err
 
 
