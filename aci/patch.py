@@ -59,7 +59,7 @@ def split(trees: Trees, base_tree: str, tree: str) -> Patch:
     """The patch from one tree to another: tests and what only configures them in one part, all else in the other."""
     owners = [change.path for change in trees.changed(base_tree, tree) for _ in range(1 + (change.status == "T"))]
     parts = {True: "", False: ""}
-    for path, section in zip(owners, _sections(trees.diff(base_tree, tree)), strict=True):
+    for path, section in zip(owners, sections(trees.diff(base_tree, tree)), strict=True):
         parts[in_tests(path)] += section
     return Patch(source=parts[False], tests=parts[True], tree=tree)
 
@@ -76,7 +76,7 @@ def split_text(diff: str) -> Patch:
 def lines_of(diff: str) -> list[tuple[str, int, int]]:
     """Of each file of a diff its header, and the lines added and removed (none of a binary file)."""
     found = []
-    for section in _sections(diff):
+    for section in sections(diff):
         header, _, hunks = section.partition("\n@@ ")
         lines = hunks.split("\n")[1:]
         added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
@@ -84,6 +84,6 @@ def lines_of(diff: str) -> list[tuple[str, int, int]]:
     return found
 
 
-def _sections(diff: str) -> list[str]:
+def sections(diff: str) -> list[str]:
     """A diff's files, one each (a file that becomes a link has two). No line of content starts like a header."""
     return _BEGINNING.split(diff)[1:]

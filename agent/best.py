@@ -46,12 +46,7 @@ def proof_step(
 
     engine = task.engine
     base = engine.run.base if whole else task.base
-    asked = {
-        "reproduction": list(reproduction),
-        "places": list(places),
-        "reproduces": reproduces,
-        "whole": whole,
-    }
+    asked = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
     if tree == base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
     elif not may_test(task):
@@ -79,7 +74,6 @@ def proof_step(
         verdict = replace(verdict, commands=())  # they begin with a checkout of the run's base
     verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))  # a run on either side may say the same
     words = in_words(verdict) if reproduces else of_loss(verdict)
-    asked = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
     return Observation(words, verdict.verified, data={"verdict": asdict(verdict), "asked": asked})
 
 

@@ -18,7 +18,7 @@ from aci.graph.choice import language_of
 from aci.graph.edits import Edit
 from aci.graph.parse import load
 from aci.mentions import mentions
-from aci.patch import is_test, split
+from aci.patch import is_test, sections, split
 from aci.view import clean, cut_lines, mask, shorten
 from agent.backtrack import rewinds
 from agent.best import verdict_of
@@ -242,7 +242,7 @@ def _errors(issue: Issue) -> list[str]:
 
 def _hunks(diff: str) -> str:
     """Without the lines that only git reads; with files that are no code only if there is no other."""
-    files = re.split(r"(?m)^(?=diff --git )", diff)[1:]
+    files = sections(diff)
     code = [file for file in files if (path := re.search(r"(?m)^\+\+\+ b/(.+)", file)) and language_of(path[1])]
     left = ("diff --git", "index ", "--- ", "new file mode", "deleted file mode")
     lines = "".join(code or files).split("\n")

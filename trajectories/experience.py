@@ -208,7 +208,7 @@ def _compared(
 
 def _same_place(places: Sequence[str], likely: Sequence[str]) -> float:
     """1 where the likeliest definition is the same; less the further down it stands, or if only the file is."""
-    own, files = set(places), {place.partition(":")[0] for place in places}
+    own, files = set(places), {_file(place) for place in places}
     best = 0.0
     for rank, place in enumerate(likely):
         worth = 1 / math.sqrt(1 + rank / 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from aci.cleaning import one_line
 from aci.discussion import chosen
 from aci.view import clean, shorten
 from agent.frames import guard
@@ -27,10 +28,10 @@ def framed_issue(issue: Issue) -> str:
     """The issue, its labels in a line, and what matters most of the discussion, each with who says it."""
     if not (issue.author or issue.labels or issue.comments):
         return f"<issue>\n{framed(issue.text)}\n</issue>"
-    who = f' author="{_name(issue.author)}" trust="{issue.trust}"' if issue.author else ""
-    labels = ", ".join(_name(label) for label in issue.labels[:MOST_LABELS])
+    who = f' author="{in_mark(issue.author)}" trust="{issue.trust}"' if issue.author else ""
+    labels = ", ".join(in_mark(label) for label in issue.labels[:MOST_LABELS])
     parts = [
-        f"<issue{who}>\n{_framed_whole(issue.text)}\n</issue>",
+        f"<issue{who}>\n{framed_whole(issue.text)}\n</issue>",
         f"Labels: {labels}" if labels else "",
         discussion(issue.comments),
     ]
@@ -48,18 +49,18 @@ def discussion(comments: Sequence[Comment]) -> str:
 
 
 def _comment(comment: Comment) -> str:
-    about = f' about="{_name(comment.about)}"' if comment.about else ""
-    role = f' role="{_name(comment.role)}"' if comment.role and comment.role != "NONE" else ""
-    at = f' at="{_name(comment.at[:10])}"' if comment.at else ""
-    who = f'author="{_name(comment.author)}"{role} trust="{comment.trust}"'
-    return f"<comment{about} {who}{at}>\n{_framed_whole(shorten(comment.body, LONGEST))}\n</comment>"
+    about = f' about="{in_mark(comment.about)}"' if comment.about else ""
+    role = f' role="{in_mark(comment.role)}"' if comment.role and comment.role != "NONE" else ""
+    at = f' at="{in_mark(comment.at[:10])}"' if comment.at else ""
+    who = f'author="{in_mark(comment.author)}"{role} trust="{comment.trust}"'
+    return f"<comment{about} {who}{at}>\n{framed_whole(shorten(comment.body, LONGEST))}\n</comment>"
 
 
-def _framed_whole(text: str) -> str:
+def framed_whole(text: str) -> str:
     """As `framed`, where a text beside others might also begin a frame that says it is somebody else's."""
     return FRAME.sub(r"<\\", clean(text))
 
 
-def _name(text: str) -> str:
+def in_mark(text: str, most: int = LONGEST_NAME) -> str:
     """What may stand in a mark: one line, without what would end it."""
-    return re.sub(r"[<>\"]", "'", " ".join(clean(text).split()))[:LONGEST_NAME]
+    return re.sub(r"[<>\"]", "'", one_line(text))[:most]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from dataclasses import dataclass
 from os.path import lexists  # not Path's, which raises for what is too long
@@ -21,7 +20,6 @@ FLAGS = (
     *("-r", "-p", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"),
     *("--src-prefix=a/", "--dst-prefix=b/"),
 )
-SECTION = re.compile(r"(?m)^(?=diff --git )")
 STATUS = {"new file": "A", "deleted file": "D"}
 
 
@@ -89,11 +87,12 @@ def _side(name: str, settings: Settings) -> Side:
 
 def _files(left: Side, right: Side, stat: bool, json: bool, plain: bool) -> None:
     """Which files differ, and how."""
+    from aci.patch import sections
     from aci.view import clean
     from agent.paging import paged
 
     diff = _between(left, right)
-    rows = [_row(section) for section in SECTION.split(diff)[1:]]
+    rows = [_row(section) for section in sections(diff)]
     if json:
         from json import dumps
 

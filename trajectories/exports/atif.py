@@ -14,6 +14,7 @@ from typing import Any
 
 from trajectories.exports._telling import STRUCTURE, records_of
 from trajectories.material import Material, call_id
+from trajectories.parting import PARTS
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.costs import Costs, costs
 from trajectories.report.words import when
@@ -95,8 +96,7 @@ def _extra(trajectory: Trajectory) -> Told:
 
 
 def _ended(exit: Exit) -> Told:
-    parts = ("red", "green", "red_again", "no_loss")
-    proof = {part: getattr(exit.verdict, part) for part in parts}
+    proof = {part: getattr(exit.verdict, part) for part in PARTS}
     return {"kind": exit.kind, "verdict": exit.verdict.kind, **proof, "commands": list(exit.verdict.commands)}
 
 

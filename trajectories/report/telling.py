@@ -67,8 +67,9 @@ def told(material: Material, words: Words, share: int = 1) -> dict[str, Any]:
         "items": list(items(telling)),
         "costs": spent.steps,
     }
-    limit = level(lengths(everything), ROOM // share)
-    long = sum(length > limit for length in lengths(everything))
+    sizes = list(lengths(everything))
+    limit = level(sizes, ROOM // share)
+    long = sum(size > limit for size in sizes)
     hidden: dict[str, Any] = masked(everything, words.mask, limit)
     return hidden | {"cut": [*_shortened(long, limit), *_cut(telling, patch)]}
 
