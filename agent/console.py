@@ -19,7 +19,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from aci.view import clean
+from aci.cleaning import clean, one_line
 from agent.best import PARTS, TOLD, verdict_of
 from agent.engine import Engine, Happening
 from agent.frames import unframed
@@ -139,7 +139,7 @@ class Console:
     def _thought(self, reply: Reply | None) -> list[Text]:
         """The beginning of what the model said, in lines that fit."""
         width = self.progress.width - 2
-        said = " ".join(clean(reply.text).split()) if reply else ""
+        said = one_line(reply.text) if reply else ""
         lines = Text(said[: (THOUGHT_LINES + 1) * width]).wrap(self.progress, width)
         shown = [Text(f"  {line.plain.rstrip()}", style="dim") for line in lines[:THOUGHT_LINES]]
         if len(lines) > THOUGHT_LINES:
@@ -158,7 +158,7 @@ class Console:
         line.append(f"{time.monotonic() - self.started:7.1f}s ", style="dim")
         line.append(f"{clean(branch)} " if branch != "main" else "", style="magenta")
         line.append(f"{clean(who)} " if who else "", style="cyan")
-        line.append(" ".join(clean(text).split()))
+        line.append(one_line(text))
         width = max(40, self.progress.width) if self.progress.is_terminal else LOG_WIDTH
         line.truncate(max(20, width - len(end) - 1), overflow="ellipsis")
         line.append(f" {end}" if end else "", style="dim")

@@ -86,14 +86,14 @@ class Status:
         return 0.0 if spent.dollars is None else spent.dollars - sum(settle.dollars or 0.0 for settle in settles)
 
     def _line(self, branch: str, doing: Doing, frames: str, width: int) -> Text:
-        from aci.view import clean
+        from aci.cleaning import one_line
 
         now = self._clock()
         line = Text()
         line.append(f"{frames[int(now * FRAMES_PER_SECOND) % len(frames)]} ", style="green")
         line.append(f"{now - doing.since:.0f}s ", style="dim")
         line.append(f"{numbered(branch, len(self._engine.trajectory.steps.get(branch, ())) + 1)} ", style="cyan")
-        line.append(f"{' '.join(clean(doing.what).split())} ")
+        line.append(f"{one_line(doing.what)} ")
         room = width - line.cell_len
         line.append(tail(masked(doing.said, self._engine.secrets), room), style="dim italic")
         return _fitted(line, width)
@@ -118,9 +118,9 @@ def numbered(branch: str, n: int) -> str:
 
 def tail(said: str, room: int) -> str:
     """The end of a text that fits into so many columns, in one line and without what a terminal would obey."""
-    from aci.view import clean
+    from aci.cleaning import one_line
 
-    text = Text(" ".join(clean(said).split()))
+    text = Text(one_line(said))
     if text.cell_len <= room:
         return text.plain
     if room < 2:
