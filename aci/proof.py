@@ -114,18 +114,18 @@ def _fork(fork: Callable[[str], Workspace], tree: str) -> Workspace:
 
 def _suites(trial: Trial, before: Workspace, after: Workspace, known: Baselines) -> tuple[Report | None, Report | None]:
     """What the suite does without the patch and with it: at the same time where the machine has room for two."""
-    with known.alone(_key(trial)):
-        if _key(trial) not in known and has_room():
-            trial.say("Running the tests without and with the patch")
-            with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
+        ahead = None
+        with known.alone(_key(trial)):
+            if _key(trial) not in known and has_room():
                 ahead = pool.submit(trial.suite, after, (), SLACK)
-                baseline = _baseline(trial, before, known)
-                suite = ahead.result()
+            baseline = _baseline(trial, before, known)
+        trial.say("Running the tests with the patch")
+        if ahead is not None:
+            suite = ahead.result()
             if not _is_partial(baseline):
                 return baseline, suite
             after.restore(trial.shipped)
-        baseline = _baseline(trial, before, known)
-    trial.say("Running the tests with the patch")
     return baseline, trial.suite(after, baseline.passed if baseline and _is_partial(baseline) else (), SLACK)
 
 

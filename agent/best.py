@@ -13,7 +13,7 @@ from agent.consent import REFUSED, may_test
 from agent.outcome import Outcome, load_verdict
 from agent.standing import stands_at
 from agent.traits import is_by_hand, stays
-from trajectories.records import Issue, Observation, Step, Verdict
+from trajectories.records import Issue, Note, Observation, Step, Verdict
 
 if TYPE_CHECKING:
     from agent.task import Task
@@ -72,8 +72,7 @@ def proof_step(
             reproduces=reproduces,
             changed_tests=engine.settings.update_tests and not reproduces,
         )
-    if doubt and verdict.verified:
-        verdict = replace(verdict, kind="unproven", notes=(doubt, *verdict.notes))
+    verdict = doubted(verdict, doubt)
     if base.tree != engine.run.base.tree:
         verdict = replace(verdict, commands=())  # they begin with a checkout of the run's base
     verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))  # a run on either side may say the same
@@ -117,14 +116,19 @@ def _told(verdict: Verdict) -> list[str]:
 
 def best(task: Task) -> Outcome:
     """The best tree of a branch and those under it, in this turn: verified > green > no loss > parses; the later of
-    equals. A turn that is a part of a conversation ends with the tree that the conversation has come to."""
+    equals. What the last note on a tree is `against` is not verified. A turn that is a part of a conversation ends with
+    the tree that the conversation has come to."""
     trajectory = task.engine.trajectory
     if stays(trajectory.turns[-1].strategy) and task.branch == "main":
         tree = stands_at(trajectory, task.base.tree)
         return Outcome(tree, Verdict("none" if tree == task.base.tree else "unproven"))
     steps = (record for record in trajectory.of_turn if isinstance(record, Step))
     under = [step for step in steps if f"{step.branch}/".startswith(f"{task.branch}/")]
-    proven = [(verdict_of(step), step.tree) for step in under if step.author == "proof"]
+    notes = [note.data for note in trajectory.of_turn if isinstance(note, Note) and "against" in note.data]
+    doubts = {str(data.get("tree", "")): str(data["against"]) for data in notes}
+    proven = [
+        (doubted(verdict_of(step), doubts.get(step.tree, "")), step.tree) for step in under if step.author == "proof"
+    ]
     if proven:
         verdict, tree = max(enumerate(proven), key=lambda item: (item[1][0].rank, item[0]))[1]
         if verdict.rank:
@@ -136,6 +140,13 @@ def best(task: Task) -> Outcome:
     tree = next((tree for tree in changed if _parses(task, tree)), changed[0])
     verdict = next((verdict for verdict, proven_tree in reversed(proven) if proven_tree == tree), Verdict("unproven"))
     return Outcome(tree, verdict)
+
+
+def doubted(verdict: Verdict, why: str) -> Verdict:
+    """A verdict with what speaks against it, if anything does: it is not verified then."""
+    if not why or not verdict.verified:
+        return verdict
+    return replace(verdict, kind="unproven", notes=(why, *verdict.notes))
 
 
 def _parses(task: Task, tree: str) -> bool:

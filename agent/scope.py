@@ -30,7 +30,12 @@ class Scope:
 
     @property
     def is_limited(self) -> bool:
-        return self.nothing or self.folder != "" or self.tools != ()
+        return self.keeps or self.tools != ()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether there are files that may not be changed."""
+        return self.nothing or self.folder != ""
 
     @property
     def why(self) -> str:
@@ -71,7 +76,7 @@ def taken(workspace: Workspace, observations: tuple[Observation, ...]) -> tuple[
 
 def put_back(task: Task, tree: str, observations: tuple[Observation, ...]) -> tuple[str, tuple[Observation, ...]]:
     """The files without what a step may not change; what was put back is told."""
-    paths = [change.path for change in task.trees.changed(task.tree, tree)] if task.scope.is_limited else []
+    paths = [change.path for change in task.trees.changed(task.tree, tree)] if task.scope.keeps else []
     outside = task.scope.outside(paths)
     if not outside or not observations:
         return tree, observations

@@ -20,7 +20,7 @@ from aci.injection import attempts
 from aci.patch import is_test, split
 from aci.repository import Repository
 from aci.view import mask
-from agent.casting import cast, checked
+from agent.casting import cast, checked, roles_of
 from agent.engine import Engine, Happening, Token, known_secrets
 from agent.host_edits import taken_over
 from agent.limiter import Limiter
@@ -155,7 +155,8 @@ def _placed(settings: Settings, source: Repository, known: set[str]) -> Settings
 def prompts_of(strategy: str, own: Path | None = None) -> dict[str, str]:
     """The strategy's prompts by name (a role's is its system prompt): the text files `<strategy>.<name>.txt` beside
     its module, or those of the strategies that it names in `PROMPTS` (of ours too), of which the later go before; each
-    replaced by the file of that name in `own`, if there is one. Raises UsageError for bad files."""
+    replaced by the file of that name in `own`, if there is one. Raises UsageError for bad files, ConfigError for a bad
+    graph of phases."""
     module = sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__]
     file = Path(module.__file__ or "")
     stems = getattr(module, "PROMPTS", file.stem)
@@ -166,9 +167,14 @@ def prompts_of(strategy: str, own: Path | None = None) -> dict[str, str]:
     if own is not None:
         files |= _own_prompts(own, set(files))
     try:
-        return {name.split(".")[1]: file.read_text("utf-8").strip() for name, file in files.items()}
+        prompts = {name.split(".")[1]: file.read_text("utf-8").strip() for name, file in files.items()}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"A prompt cannot be read: {error}.", "Mend the file.") from None
+    if "graph" in prompts:
+        from agent.moves.phases import read_graph
+
+        read_graph(prompts["graph"], roles_of(strategy))
+    return prompts
 
 
 def _own_prompts(folder: Path, known: set[str]) -> dict[str, Path]:

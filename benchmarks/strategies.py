@@ -99,6 +99,8 @@ class Player:
             return _said(case, kind, asking), ()
         if "answer in words, without a tool call" in words:
             return f"{case.function} in {case.path} is wrong: it has `{case.old}`.", ()
+        if asking.branch == "main/tests":
+            return _tested(case, asking)
         if asking.branch in READERS and asking.ask % 2 == 0:
             return f"{case.function} in {case.path} is what it is about.\nyes", ()
         if asking.branch in READERS or asking.ask == 1 or (asking.ask == 2 and "understand" in asking.branch):
@@ -117,11 +119,21 @@ class Player:
         )
 
 
-FIRST = {"main", "main/try-1", "main/born-1-1", "main/patch-1", "main/patch", "main/develop"}
+FIRST = {"main", "main/try-1", "main/born-1-1", "main/patch-1", "main/mend", "main/develop"}
 """Conversations whose first patch is wrong, in a task that is not solved at once."""
 READERS = {"main/intent", "main/explore", "main/test"}
 """Conversations that look first, and then answer in words."""
 TEST = "tests/test_issue.py"
+
+
+def _tested(case: Case, asking: Asking) -> tuple[str, tuple[Action, ...]]:
+    """Only the test, and then words on it."""
+    if asking.ask % 2 == 0:
+        return f"{TEST} fails now, for the rule that the issue names.", ()
+    return "The test first.", (
+        Action("edit", {"path": TEST, "old": "", "new": case.test}, id="w"),
+        Action("run_tests", {"nodes": [TEST]}, id="r"),
+    )
 
 
 def _said(case: Case, kind: str, asking: Asking) -> str:
@@ -334,6 +346,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name:16} {cost:5.1f} times react   {told}")
     if asked.json:
         asked.json.write_text(json.dumps({"costs": costs, "rows": [asdict(row) for row in found]}))
+    if unproven := sorted({row.strategy for row in found if row.ended != "verified"}):
+        print(f"Without a verified patch, so not comparable: {', '.join(unproven)}", file=sys.stderr)
+        return 1
     if asked.keep:
         COSTS.write_text(json.dumps({name: round(cost, 1) for name, cost in sorted(costs.items())}, indent=2) + "\n")
     return 0

@@ -81,17 +81,18 @@ def attempt(
     words: str = "",
     role: str = CODER,
     tree: str = "",
+    left: str = AS_LEFT,
     until: Callable[[Step], bool] = submitted,
 ) -> Attempt:
     """An attempt on a branch of its own: asked until it submits, or `until` something else, then proven. `words` are
-    told after the issue, `tree` holds the files that it begins with, if not the task's."""
+    told after the issue, `tree` holds the files that it begins with, if not the task's, as `left` says."""
     likely = likely_sources(task)
     known = task.once(f"facts {how.located}", lambda: facts(task, how.located))
 
     def solve(own: Task) -> Generator[Step, None, Outcome]:
         own.temperature, own.role = how.temperature, role
         if tree:
-            yield own.adopt(tree, AS_BEFORE if tree == task.start else AS_LEFT)
+            yield own.adopt(tree, left)
         parts = framed_issue(own.issue), whereabouts(own), known, how.hint, words
         yield own.say("\n\n".join(filter(None, parts)))
         yield from loop(own, until, NUDGED if until is submitted else ())

@@ -93,8 +93,9 @@ def _crossed(
                 missing = {name: source for name, source in sources.items() if name not in known}
                 if not missing:
                     continue
-                tree = task.trees.overlay(task.base.tree, author.tree, files)
-                green |= _outcomes(task, workspace, tree, files, author.name)[0]
+                if not known:
+                    tree = task.trees.overlay(task.base.tree, author.tree, files)
+                    green |= _outcomes(task, workspace, tree, files, author.name)[0]
                 for name, source in missing.items():
                     tree = task.trees.overlay(source, author.tree, files)
                     ok, reasons = _outcomes(task, workspace, tree, files, author.name)

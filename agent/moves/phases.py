@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from string import Template
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from aci.workspace import OURS
 from agent.best import in_words
-from agent.casting import CODER
-from agent.loop import answered, loop
+from agent.casting import CODER, roles_of
+from agent.loop import answered, loop, submitted
+from agent.moves.crossing import new_tests, ran
 from agent.moves.framing import framed, framed_issue
 from agent.moves.opening import describe_places, likely_sources, opening, places
 from agent.moves.querying import queried
@@ -26,6 +29,7 @@ from agent.moves.telling import cut
 from agent.moves.voices import Question, says_yes, share_of, voices
 from agent.outcome import Outcome
 from agent.scope import Scope
+from tools.base import Toolbox
 from trajectories.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,6 +41,15 @@ MOST_SAID, MOST_PATCH = 6_000, 12_000
 """Characters that are told of an answer, and of a patch."""
 
 
+NAME = r"^[a-z][a-z0-9_]{0,40}$"
+TOLD = "issue", "places", "proof", "failed"
+"""What prompts may name besides phases and the patch."""
+BROKEN = (
+    "These tests of yours passed before, and no longer do:\n{tests}\n"
+    "The files are put back to when they did. Go on so that all of them pass."
+)
+
+
 class Phase(BaseModel):
     """What happens in a phase, and where it goes on.
 
@@ -46,6 +59,9 @@ class Phase(BaseModel):
     run with, without a change, none if empty. Without tools, `samples` are asked for words at the same time; of them
     those are kept that `weigher` gives at least `sure`, from 0 to 1.
 
+    Work goes on `until` it is handed in, or until words end it. Where it is `anchored`, what breaks one of its own
+    tests that passed before is put back.
+
     Where a judgement is no, or a patch not proven, the phase `failed` comes next, if it was begun fewer than `visits`
     times; else the end.
     """
@@ -53,7 +69,7 @@ class Phase(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     asks: Literal["words", "judgement", "query", "work", "proof"]
-    role: str = CODER
+    role: str = Field(default=CODER, pattern=NAME)
     prompt: str = ""
     tools: tuple[str, ...] = ()
     samples: int = Field(default=1, ge=1, le=26)
@@ -61,6 +77,8 @@ class Phase(BaseModel):
     weigh: str = ""
     sure: float = Field(default=0.7, ge=0, le=1)
     rounds: int = Field(default=5, ge=1, le=15)
+    until: Literal["submit", "words"] = "submit"
+    anchored: bool = False
     next: str = END
     failed: str = ""
     visits: int = Field(default=3, ge=1, le=20)
@@ -71,11 +89,12 @@ class Graph(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    phase: dict[str, Phase] = Field(min_length=1)
+    phase: dict[Annotated[str, Field(pattern=NAME)], Phase] = Field(min_length=1)
 
 
-def read_graph(text: str) -> Graph:
-    """Raises ConfigError for what is no graph, or leads to a phase that there is none of."""
+def read_graph(text: str, roles: Sequence[str]) -> Graph:
+    """Raises ConfigError for what is no graph, leads to a phase that there is none of, or names a role or a tool that
+    nobody knows."""
     fix = "docs/strategies.md says what a graph looks like."
     try:
         graph = Graph.model_validate(tomllib.loads(text))
@@ -85,10 +104,19 @@ def read_graph(text: str) -> Graph:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"The graph's {where or 'text'} cannot be used: {first['msg']}.", fix) from None
+    tools = tuple(Toolbox().tools)
     for name, phase in graph.phase.items():
-        for way in (phase.next, phase.failed):
-            if way and way != END and way not in graph.phase:
-                raise ConfigError(f"The graph's phase {name} leads to {way}, which is none.", fix)
+        if name in (*TOLD, "patch", END):
+            raise ConfigError(f"No phase of a graph can be called {name}: it means something else.", fix)
+        for what, said, known in (
+            ("leads to", (phase.next, *filter(None, [phase.failed])), (*graph.phase, END)),
+            ("has the tool", phase.tools, tools),
+            ("has the role", (phase.role, *filter(None, [phase.weigher])), roles),
+        ):
+            if strange := [one for one in said if one not in known]:
+                raise ConfigError(f"The graph's phase {name} {what} {strange[0]!r}.", f"Known are {', '.join(known)}.")
+        if phase.tools and phase.samples > 1:
+            raise ConfigError(f"The graph's phase {name} has samples and tools.", "Leave one of them out.")
     return graph
 
 
@@ -101,8 +129,8 @@ class _Course:
     said: dict[str, str]
     begun: dict[str, int] = field(default_factory=dict)
     workers: dict[str, Task] = field(default_factory=dict)
-    against: str = ""
-    """Why the last judgement was no."""
+    anchors: tuple[str, Sequence[str]] = "", ()
+    """The files to go back to, and the tests of the work that pass with them."""
 
     def words(self, prompt: str) -> str:
         """A prompt with what was said so far, and the patch as it is now."""
@@ -114,15 +142,10 @@ class _Course:
 def follow(task: Task) -> Generator[Step, None, Outcome]:
     """Go through the phases of the strategy's graph, the prompt `graph`, to the end. What a judgement was against last
     is not called verified. Raises ConfigError for a graph that cannot be used."""
-    graph = read_graph(task.prompts["graph"])
+    graph = read_graph(task.prompts["graph"], roles_of(task.turn.strategy))
     given = yield from given_tests(task)
-    facts = {
-        "issue": framed_issue(task.issue),
-        "places": framed(describe_places(places(task))),
-        "proof": "",
-        "failed": "",
-    }
-    course = _Course(task, given, facts | dict.fromkeys(graph.phase, ""))
+    told = framed_issue(task.issue), framed(describe_places(places(task))), "", ""
+    course = _Course(task, given, dict(zip(TOLD, told, strict=True)) | dict.fromkeys(graph.phase, ""))
     name = next(iter(graph.phase))
     while name != END:
         phase = graph.phase[name]
@@ -134,10 +157,8 @@ def follow(task: Task) -> Generator[Step, None, Outcome]:
             task.note("summary", f"{name} was begun {graph.phase[name].visits} times: it is left at that")
             break
     best = task.best()
-    if course.against and best.verdict.verified:
-        return replace(
-            best, verdict=replace(best.verdict, kind="unproven", notes=(course.against, *best.verdict.notes))
-        )
+    if best.tree != task.tree:
+        yield task.adopt(best.tree, "Of what was made, this is proven best.")
     return best
 
 
@@ -155,9 +176,8 @@ def _answers(course: _Course, name: str, phase: Phase) -> Generator[Step, None, 
     """What the phase's role says; "" of nobody."""
     task, number, words = course.task, course.begun[name], course.words(phase.prompt)
     if phase.tools:
-        worker, first = _worker(course, name, phase)
-        worker.scope = Scope(nothing=True, because=f"the {phase.role} changes nothing", tools=phase.tools)
-        yield worker.say("\n\n".join([opening(task), words]) if first else words)
+        scope = Scope(nothing=True, because=f"the {phase.role} changes nothing", tools=phase.tools)
+        worker = yield from _worker(course, name, phase, scope)
         step = yield from loop(worker, answered, nudge=())
         return [task.engine.trajectory.replies[worker.branch, step.reply or 0].text]
     asked = [
@@ -166,11 +186,17 @@ def _answers(course: _Course, name: str, phase: Phase) -> Generator[Step, None, 
     return [said for said in (yield from voices(task, asked)) if said]
 
 
-def _worker(course: _Course, name: str, phase: Phase) -> tuple[Task, bool]:
-    """The conversation of a phase, and whether it begins."""
-    if known := course.workers.get(name):
-        return known, False
-    return course.workers.setdefault(name, course.task.beside(name, phase.role)), True
+def _worker(course: _Course, name: str, phase: Phase, scope: Scope) -> Generator[Step, None, Task]:
+    """The conversation of a phase, told what it is to do, with the files as they are now."""
+    task, first = course.task, name not in course.workers
+    worker = course.workers.setdefault(name, task.beside(name, phase.role)) if first else course.workers[name]
+    worker.scope = scope
+    if worker.tree != task.tree:
+        yield worker.adopt(task.tree, "The files are as others have left them.")
+    words = course.words(phase.prompt)
+    known = task.once("opening", lambda: opening(task)) if first else ""
+    yield worker.say("\n\n".join(filter(None, [known, words])))
+    return worker
 
 
 def _sure_ones(course: _Course, name: str, phase: Phase, answers: Sequence[str]) -> Generator[Step, None, list[str]]:
@@ -189,29 +215,61 @@ def _sure_ones(course: _Course, name: str, phase: Phase, answers: Sequence[str])
 
 def _judgement(course: _Course, name: str, phase: Phase) -> Generator[Step, None, bool]:
     """Whether the judge says yes. One that cannot be had is against nothing."""
-    said = next(iter((yield from _answers(course, name, phase))), "")
-    good = says_yes(said)
-    course.task.note(
-        "vote", f"{phase.role} says {'yes' if good else 'no'}: {_in_a_line(said)}" if said else "no answer"
-    )
+    task, said = course.task, next(iter((yield from _answers(course, name, phase))), "")
+    if not said:
+        task.note("vote", f"{phase.role} says nothing")
+        return True
+    good, why = says_yes(said), f"The {phase.role} is against it: {_in_a_line(said)}"
+    told = f"{phase.role} says {'yes' if good else 'no'}: {_in_a_line(said)}"
+    task.note("vote", told, tree=task.tree, against="" if good else why)
     course.said[name] = course.said["failed"] = framed(cut(said, MOST_SAID))
-    course.against = "" if good else f"The {phase.role} is against it: {_in_a_line(said)}"
     return good
 
 
 def _work(course: _Course, name: str, phase: Phase) -> Generator[Step, None, bool]:
     """A conversation with tools, until it hands something in."""
     task = course.task
-    worker, first = _worker(course, name, phase)
-    worker.scope = replace(task.scope, tools=phase.tools)
-    if worker.tree != task.tree:
-        yield worker.adopt(task.tree, "The files are as others have left them.")
-    words = course.words(phase.prompt)
-    yield worker.say("\n\n".join([opening(task), words]) if first else words)
-    last = yield from loop(worker)
+    tools = (*phase.tools, "submit") if phase.tools and phase.until == "submit" else phase.tools
+    worker = yield from _worker(course, name, phase, replace(task.scope, tools=tools))
+    for number in range(phase.visits):
+        last = yield from (loop(worker) if phase.until == "submit" else loop(worker, _ended, nudge=()))
+        if not phase.anchored or not (broken := _broken(course, worker)):
+            break
+        task.note("gate", f"{', '.join(broken[:5])} passed before: put back")
+        yield worker.adopt(course.anchors[0], framed(BROKEN.format(tests="\n".join(broken))), author="anchors")
+        if number + 1 == phase.visits:
+            break
     task.tree = worker.tree
-    course.said[name] = framed(next((str(seen.data.get("summary", "")) for seen in reversed(last.observations)), ""))
+    summary = next((str(seen.data.get("summary", "")) for seen in reversed(last.observations)), "")
+    reply = task.engine.trajectory.replies[worker.branch, last.reply or 0].text
+    course.said[name] = framed(cut(summary or reply, MOST_SAID))
     return True
+
+
+def _ended(step: Step) -> bool:
+    return submitted(step) or answered(step)
+
+
+def _broken(course: _Course, worker: Task) -> list[str]:
+    """Tests of the work that passed with its last anchored files and do not now; if there are none, these files are
+    its anchor."""
+    tree = worker.tree
+    passing = worker.once(f"anchors {len(worker.steps)}", lambda: _passing(worker, tree))
+    broken = [test for test in course.anchors[1] if test not in passing]
+    if not broken:
+        course.anchors = tree, passing
+    return broken
+
+
+def _passing(task: Task, tree: str) -> list[str]:
+    """Tests in new files that pass."""
+    files = new_tests(task, tree)
+    if not files:
+        return []
+    with closing(task.engine.fork(tree, task.cancel)) as workspace:
+        workspace.expect(OURS)
+        report = ran(task, workspace, tree, files)
+    return list(report.passed) if report else []
 
 
 def _query(course: _Course, name: str, phase: Phase) -> Generator[Step, None, bool]:

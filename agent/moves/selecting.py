@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from aci.trial import some
+from agent.best import doubted
 from agent.moves.attempting import in_short
 from agent.moves.crossing import Matrix, new_tests
 from agent.moves.framing import framed, framed_issue
@@ -29,6 +31,8 @@ SHOWN = 8
 """Patches that the selector is shown at most."""
 MOST_DIFF, MOST_TEST = 6_000, 3_000
 """Characters that the selector is shown of each patch, and of the tests of each."""
+MOST_TELLING, LONGEST_ID = 30, 200
+"""Tests that it is told of, and characters of a test's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ def selected(
     it: another candidate passes one that it fails."""
     standings = ranked(candidates, matrix)
     for standing in standings:
-        task.note("score", str(standing), share=standing.share)
+        against = _against(matrix, standing.candidate)
+        task.note("score", str(standing), share=standing.share, tree=standing.candidate.tree, against=against)
     best = standings[0].candidate
     if not matrix.failed(best.name):
         return best, True
@@ -79,9 +84,10 @@ def selected(
         likely = likely[:SHOWN]
         [said] = yield from voices(task, [Question(name, ROLE, _asked(task, likely, matrix))])
         place = letter_of(said, len(likely))
-        task.note("vote", f"The selector takes {'none' if place is None else likely[place].name}.")
         if place is not None:
+            task.note("vote", f"The selector takes {likely[place].name}.", tree=likely[place].tree, against="")
             return likely[place], True
+        task.note("vote", "The selector takes none.")
     return best, False
 
 
@@ -91,12 +97,15 @@ def taken(
     """End with a candidate: its files, and what its proof said. Where it is not `sure`, the tests of others that it
     fails are a doubt, and it is not called verified."""
     yield task.adopt(one.tree, f"Taken: {one.name}, {in_short(one)}.", author=ROLE)
-    failed = matrix.failed(one.name) if matrix else []
-    note = f"Tests that another attempt wrote, and passes, fail with it: {some(failed)}." if failed else ""
-    verdict = replace(one.verdict, notes=(note, *one.verdict.notes)) if note else one.verdict
-    if note and not sure and verdict.verified:
-        verdict = replace(verdict, kind="unproven")
-    return Outcome(one.tree, verdict, one.end)
+    note = _against(matrix, one) if matrix else ""
+    if note and sure:
+        return Outcome(one.tree, replace(one.verdict, notes=(note, *one.verdict.notes)), one.end)
+    return Outcome(one.tree, doubted(one.verdict, note), one.end)
+
+
+def _against(matrix: Matrix, one: Candidate) -> str:
+    failed = matrix.failed(one.name)
+    return f"Tests that another attempt wrote, and passes, fail with it: {some(failed)}." if failed else ""
 
 
 def _asked(task: Task, candidates: Sequence[Candidate], matrix: Matrix) -> str:
@@ -108,7 +117,7 @@ def _asked(task: Task, candidates: Sequence[Candidate], matrix: Matrix) -> str:
         tests = "\n".join(task.trees.read(one.tree, path).decode("utf-8", "replace") for path in files)
         parts.append(f"Patch {letters[one.name]}:\n{framed(cut(one.patch.source, MOST_DIFF))}")
         parts.append(f"The tests that came with it:\n{framed(cut(tests, MOST_TEST))}" if tests else "")
-    for test in matrix.telling:
+    for test in _in_turn(matrix.telling)[:MOST_TELLING]:
         author, _, id = test.partition(": ")
         whose = "".join(f" (of {letters[one.name]})" for one in candidates if author in one.alike)
         passes = [letters[one.name] for one in candidates if test in matrix.passed[one.name]]
@@ -116,9 +125,19 @@ def _asked(task: Task, candidates: Sequence[Candidate], matrix: Matrix) -> str:
             f"{letters[one.name]}{_because(matrix, one, test)}" for one in candidates if letters[one.name] not in passes
         ]
         before = ", without a patch too" if test in matrix.green else ""
-        parts.append(f"{framed(id)}{whose}: passes with {_and(passes)}{before}, fails with {_and(fails)}.")
+        parts.append(f"{framed(id[:LONGEST_ID])}{whose}: passes with {_and(passes)}{before}, fails with {_and(fails)}.")
+    if len(matrix.telling) > MOST_TELLING:
+        parts.append(f"… and {len(matrix.telling) - MOST_TELLING} tests more.")
     parts.append("Which patch solves the issue?")
     return "\n\n".join(filter(None, parts))
+
+
+def _in_turn(tests: Sequence[str]) -> list[str]:
+    """One test of each writer, then another of each."""
+    of_writer: dict[str, list[str]] = {}
+    for test in tests:
+        of_writer.setdefault(test.partition(": ")[0], []).append(test)
+    return [test for turn in zip_longest(*of_writer.values()) for test in turn if test is not None]
 
 
 def _because(matrix: Matrix, one: Candidate, test: str) -> str:

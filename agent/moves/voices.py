@@ -57,8 +57,9 @@ def letter_of(said: str, count: int) -> int | None:
 
 
 def says_yes(said: str) -> bool:
-    """Whether an answer's last line is a yes; an answer without a no there is none."""
-    return not re.fullmatch(r"\W*no\b.*", (said.strip().splitlines() or [""])[-1], re.IGNORECASE)
+    """Whether an answer's last line says yes, and no no with it."""
+    words = re.findall(r"[a-z]+", (said.strip().splitlines() or [""])[-1].lower())
+    return "yes" in words and not {"no", "not"} & set(words)
 
 
 SHARE = re.compile(r"(?<![\d.-])(\d*\.?\d+)\s*(?:(%)|(?:/|out of|of)\s*(\d+))?[^\d\w]*$")

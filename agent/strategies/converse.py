@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aci.workspace import OURS
 from agent.loop import answered, loop, submitted
-from agent.moves.attempting import Candidate, attempt, attempts, candidate, in_short, manner
+from agent.moves.attempting import AS_BEFORE, Candidate, attempt, attempts, candidate, in_short, manner
 from agent.moves.crossing import crossed, ran
 from agent.moves.framing import framed
 from agent.moves.opening import likely_sources, opening
@@ -118,7 +118,7 @@ def _beside_another(task: Task, found: Candidate, given: tuple[str, ...], start:
     task.note("phase", "another")
     tests = f"Its tests:\n{framed(cut(found.patch.tests, MOST_PATCH))}" if found.patch.tests else ""
     words = "\n\n".join(filter(None, [told(found), tests, task.prompt("another")]))
-    made = attempt(task, "another", given, manner(0), words, tree=start, until=_said)
+    made = attempt(task, "another", given, manner(0), words, tree=start, left=AS_BEFORE, until=_said)
     others = yield from attempts(task, [made])
     known = pruned(task, [found, *others])
     if len(known) < 2:

@@ -508,4 +508,4 @@ def test_the_suite_without_the_patch_runs_once_for_proofs_side_by_side(make_repo
     with ThreadPoolExecutor(2) as pool:
         made = [pool.submit(prove, workspace.fork, trees, start, tree, **asked) for _ in range(2)]
     assert [each.result().kind for each in made] == ["verified", "verified"]
-    assert sum(line.startswith("Running the tests without") for line in said) == 1
+    assert said.count("Running the tests without the patch") == 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.moves.blocks import MOST, edits_of, file_of, named_in
-from agent.moves.voices import letter_of, share_of
+from agent.moves.voices import letter_of, says_yes, share_of
 
 LINES = st.lists(st.text("ab =<>_", max_size=8), max_size=4)
 
@@ -66,3 +67,16 @@ def test_letters_and_numbers_stand_in_the_last_line() -> None:
     shares = {"3\nso: 0.7": 0.7, "0.4/1": 0.4, "7/10": 0.7, "8 of 10.": 0.8, "5 %": 0.05, "**.3**": 0.3, "1": 1.0}
     assert {said: share_of(said) for said in shares} == shares
     assert [share_of(said) for said in ("7", "-2", "11/10", "?", "")] == [None] * 5
+
+
+@pytest.mark.parametrize("said", ["yes", "It is right.\n**Yes.**", "no way\nVerdict: yes", "Yes, it is right."])
+def test_a_yes(said: str) -> None:
+    assert says_yes(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["no", "yes\nVerdict: no", "**Answer: No**", "I would say no.", "The patch is not right.", "Not yes", "", "?"],
+)
+def test_what_is_no_yes(said: str) -> None:
+    assert not says_yes(said)

@@ -7,7 +7,8 @@
 5. A graph of the user's own; one that leads nowhere, asks for what there is not, or is no TOML, is refused in words.
 6. A reviewer who is never content: what is verified is not called so, and it comes to an end.
 7. `graph_query`: the class that lacks a method is found by the graph only; a query that is none is told so.
-8. A model that is of no use.
+8. `flow`: mending one rule breaks another that held: an anchor puts it back, and says so; the next mend keeps both.
+9. A model that is of no use.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ WEAK = test_of("weak", equal("add(2, 3)", 5), equal("add(4, 4)", 8))
 TELLING = test_of("telling", equal("add(-2, 3)", 1), equal("add(2, -5)", -3))
 WRONG, RIGHT = mend("abs(a) + abs(b)"), mend("a + b")
 REWORKED = mend("a + b", "abs(a) + abs(b)")
+TRY = act("shell", command="python3 -c 'import calc; print(calc.add(-1, -2))'")
 MISLEADING = "In geometry sums are of lengths: take abs() of both."
 
 
@@ -38,8 +40,8 @@ def memories(misled: float) -> list[dict]:
         line("Likely.\n0.8", branch="main/recall-1-weigh-3"),
         line("Follow the memory about lengths.", branch="main/plan-1-1", contains=MISLEADING),
         line("Write a plus.", branch="main/plan-1-1"),
-        line("So.", WEAK, WRONG, SUBMIT, branch="main/patch", contains="about lengths"),
-        line("So.", TELLING, RIGHT, SUBMIT, branch="main/patch"),
+        line("So.", WEAK, WRONG, SUBMIT, branch="main/mend", contains="about lengths"),
+        line("So.", TELLING, RIGHT, SUBMIT, branch="main/mend"),
     ]
 
 
@@ -51,15 +53,15 @@ def test_a_memory_that_misleads_is_dropped(solved: Solved, misled: float, sum: i
     assert [note.partition(":")[0] for note in scores] == [
         "0.90, kept", f"{misled:.2f}, {'dropped' if misled < 0.7 else 'kept'}", "0.80, kept"
     ]  # fmt: skip
-    assert ended.notes("phase") == ["recall", "plan", "patch", "prove"]
+    assert ended.notes("phase") == ["recall", "plan", "mend", "prove"]
 
 
 READS = (
     line("It adds, or should.", branch="main/intent"),
     line("add(-1, -2) is -3.", branch="main/generalise-1-1"),
 )
-FOR_THE_EXAMPLE = line("So.", WEAK, WRONG, SUBMIT, branch="main/patch", n=1)
-MENDED = line("Ah.", TELLING, REWORKED, SUBMIT, branch="main/patch", n=2, contains="add(-1, -2) is 3 with it")
+FOR_THE_EXAMPLE = line("So.", WEAK, WRONG, SUBMIT, branch="main/mend", n=1)
+MENDED = line("Ah.", TELLING, REWORKED, SUBMIT, branch="main/mend", n=2, contains="add(-1, -2) is 3 with it")
 
 
 def test_a_patch_for_the_example_only_is_sent_back_by_the_reviewer(solved: Solved) -> None:
@@ -68,7 +70,7 @@ def test_a_patch_for_the_example_only_is_sent_back_by_the_reviewer(solved: Solve
     ended = solved("spec", *READS, FOR_THE_EXAMPLE, MENDED, no, yes)
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
     assert [note[:16] for note in ended.notes("vote")] == ["reviewer says no", "reviewer says ye"]
-    assert ended.notes("phase")[2:] == ["patch", "prove", "review", "patch 2", "prove 2", "review 2"]
+    assert ended.notes("phase")[2:] == ["mend", "prove", "review", "mend 2", "prove 2", "review 2"]
     asked = next(step for step in ended.steps if step.branch == "main/review-1-1" and step.author == "task")
     assert "+    return abs(a) + abs(b)" in asked.observations[0].text
     assert "self.assertEqual(add(4, 4), 8)" in asked.observations[0].text
@@ -76,7 +78,7 @@ def test_a_patch_for_the_example_only_is_sent_back_by_the_reviewer(solved: Solve
 
 
 def test_a_reviewer_who_is_never_content_is_heard(solved: Solved) -> None:
-    again = line("Ah.", SUBMIT, branch="main/patch")
+    again = line("Ah.", SUBMIT, branch="main/mend")
     ended = solved("spec", *READS, FOR_THE_EXAMPLE, again, line("I do not like it.\nNo."))
     assert (ended.kind, ended.result.exit.code) == ("unproven", 6)
     assert ended.result.exit.verdict.notes[0] == "The reviewer is against it: I do not like it. No."
@@ -88,16 +90,34 @@ def test_the_tester_sends_the_work_back(solved: Solved) -> None:
         line("calc.py:1 add.", branch="main/explore"),
         line("Mend add().", branch="main/plan-1-1"),
         line("So.", WEAK, WRONG, SUBMIT, branch="main/develop", n=1),
-        line("Let me try.", act("shell", command="python3 -c 'import calc; print(calc.add(-1, -2))'"), n=1),
+        line("Let me try.", TRY, n=1),
         line("add(-1, -2) gave 3.\nno", branch="main/test", n=2),
         line("Ah.", TELLING, REWORKED, SUBMIT, branch="main/develop", n=2, contains="add(-1, -2) gave 3."),
-        line("All right now.\nyes", branch="main/test", n=3),
+        line("Again.", TRY, branch="main/test", n=3),
+        line("All right now.\nyes", branch="main/test", n=4),
     )
     ended = solved("team", *lines)
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
     assert ended.notes("phase") == ["explore", "plan", "develop", "prove", "test", "develop 2", "prove 2", "test 2"]
     tried = next(step for step in ended.steps if step.branch == "main/test" and step.reply == 1)
     assert tried.observations[0].text.startswith("3")
+    again = next(step for step in ended.steps if step.branch == "main/test" and step.reply == 3)
+    assert again.observations[0].text.startswith("-3")
+    assert "Put back" not in again.observations[0].text
+
+
+def test_what_the_tester_is_against_is_not_verified_where_the_steps_end(solved: Solved) -> None:
+    lines = (
+        line("calc.py:1 add.", branch="main/explore"),
+        line("Mend add().", branch="main/plan-1-1"),
+        line("So.", WEAK, WRONG, SUBMIT, branch="main/develop", n=1),
+        line("add(-1, -2) gave 3.\nno", branch="main/test", n=1),
+        line("Hm.", act("view", path="calc.py")),
+    )
+    ended = solved("team", *lines, max_steps=5)
+    assert (ended.kind, ended.result.exit.code) != ("verified", 0)
+    assert ended.result.exit.verdict.kind == "unproven"
+    assert ended.result.exit.verdict.notes[0] == "The tester is against it: add(-1, -2) gave 3. no"
 
 
 def test_who_reads_changes_nothing_and_has_no_other_tools(solved: Solved) -> None:
@@ -151,7 +171,7 @@ def test_the_graph_finds_what_words_do_not(solved: Solved) -> None:
         line(f"Then so: {ask}", branch="main/query-1", n=2, contains="Extra inputs are not permitted"),
         line("shapes/round.py:4 Oval", branch="main/query-1", n=3, contains="shapes/round.py:4 Oval"),
         line("shapes/round.py:4 Oval", branch="main/rank-1-1", contains="shapes/round.py:4 Oval"),
-        line("So.", test, mended, SUBMIT, branch="main/patch", contains="shapes/round.py:4 Oval"),
+        line("So.", test, mended, SUBMIT, branch="main/mend", contains="shapes/round.py:4 Oval"),
         line("I do not know."),
     )
     ended = solved("graph-query", *lines, files=SHAPES, issue=NO_AREA, max_steps=20)
@@ -160,6 +180,32 @@ def test_the_graph_finds_what_words_do_not(solved: Solved) -> None:
     assert "class Oval(Flat)  (from Shape -> Flat)" in told[1]
     assert "Square" not in told[1]
     assert solved("react", *lines, files=SHAPES, issue=NO_AREA, max_steps=20).kind != "verified"
+
+
+def test_an_anchor_stops_what_breaks_again(solved: Solved) -> None:
+    rules = act(
+        "edit",
+        path="tests/test_rules.py",
+        old="",
+        new="import unittest\n\nfrom calc import add\n\n\nclass RulesTest(unittest.TestCase):\n"
+        f"    def test_easy(self):\n        {equal('add(2, 3)', 5)}\n\n"
+        f"    def test_hard(self):\n        {equal('add(-2, 3)', 1)}\n",
+    )
+    breaks = mend("b - abs(a)", "abs(a) + abs(b)")
+    lines = (
+        line("Sums keep signs.", branch="main/reflect-1-1"),
+        line("Write a plus.", branch="main/ways-1-1"),
+        line("Tests.", rules, branch="main/tests", n=1),
+        line("Both fail.", branch="main/tests", n=2),
+        line("The easy one.", WRONG, SUBMIT, branch="main/mend", n=1),
+        line("The hard one.", breaks, SUBMIT, branch="main/mend", n=2),
+        line("Both.", REWORKED, SUBMIT, branch="main/mend", n=3, contains="passed before, and no longer do"),
+        line("I do not know."),
+    )
+    ended = solved("flow", *lines)
+    assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
+    assert ended.notes("phase")[2:] == ["tests", "mend", "prove", "mend 2", "prove 2"]
+    assert ended.notes("gate") == ["tests.test_rules.RulesTest.test_easy passed before: put back"]
 
 
 GRAPH = """
@@ -189,6 +235,14 @@ def test_a_graph_of_the_users_own(solved: Solved, tmp_path: Path) -> None:
     assert (ended.kind, ended.notes("phase")) == ("verified", ["guess", "work", "prove"])
 
 
+def test_a_bad_graph_is_told_before_there_is_a_run(solved: Solved, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/team.graph.txt").write_text(GRAPH.replace('next = "work"', 'next = "wrok"'))
+    with pytest.raises(ConfigError, match="The graph's phase guess leads to 'wrok'"):
+        solved("team", line("Well."), prompts=tmp_path / "own")
+    assert not list((tmp_path / "state").glob("runs/*"))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -197,16 +251,24 @@ def test_a_graph_of_the_users_own(solved: Solved, tmp_path: Path) -> None:
         ("[phase]", "The graph's phase cannot be used"),
         ('[phase.a]\nasks = "money"', "The graph's phase.a.asks cannot be used"),
         ('[phase.a]\nasks = "words"\nthen = "b"', "The graph's phase.a.then cannot be used: Extra inputs"),
-        ('[phase.a]\nasks = "words"\nnext = "b"', "The graph's phase a leads to b, which is none."),
+        ('[phase."a b"]\nasks = "words"', "The graph's phase.a b"),
+        ('[phase.proof]\nasks = "words"', "No phase of a graph can be called proof"),
+        ('[phase.end]\nasks = "words"', "No phase of a graph can be called end"),
+        ('[phase.patch]\nasks = "words"', "No phase of a graph can be called patch"),
+        ('[phase.a]\nasks = "words"\nrole = "user"', "The graph's phase a has the role 'user'."),
+        ('[phase.a]\nasks = "work"\ntools = ["veiw"]', "The graph's phase a has the tool 'veiw'."),
+        ('[phase.a]\nasks = "words"\nnext = ""', "The graph's phase a leads to ''."),
+        ('[phase.a]\nasks = "words"\ntools = ["view"]\nsamples = 2', "has samples and tools"),
+        ('[phase.a]\nasks = "words"\nnext = "b"', "The graph's phase a leads to 'b'."),
     ],
 )
 def test_a_graph_that_is_none_is_refused(text: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        read_graph(text)
+        read_graph(text, ("coder", "tester"))
     assert said in caught.value.message
 
 
-@pytest.mark.parametrize("strategy", ["recall", "spec", "team", "graph-query"])
+@pytest.mark.parametrize("strategy", ["recall", "spec", "team", "graph-query", "flow"])
 def test_a_useless_model_comes_to_an_end(strategy: str, solved: Solved) -> None:
     ended = solved(strategy, line("Well."), max_steps=30)
     assert ended.result.exit.code == 1

@@ -65,7 +65,29 @@ def pipeline(solved: Solved) -> Ended:
     return solved("pipeline", *QUESTIONS, *patches(*texts))
 
 
-CASES = best_of, tree, evolve, debate, converse, pipeline
+def recall(solved: Solved) -> Ended:
+    said = [line("Signs.", branch=f"main/recall-1-{n}") for n in (1, 2, 3)]
+    weighed = [line("True.\n0.9", branch=f"main/recall-1-weigh-{n}") for n in (1, 2, 3)]
+    return solved("recall", *said, *weighed, line("A plus.", branch="main/plan-1-1"), GOOD)
+
+
+def spec(solved: Solved) -> Ended:
+    reads = line("It adds.", branch="main/intent"), line("Signs stay.", branch="main/generalise-1-1")
+    reviews = line("Signs.\nno", branch="main/review-1-1"), line("Good.\nyes", branch="main/review-2-1")
+    again = line("So.", TEST, mend("a + b", "abs(a) + abs(b)"), SUBMIT, branch="main/mend", n=2)
+    return solved("spec", *reads, *reviews, again, {**LESS, "branch": "main/mend", "n": 1})
+
+
+def team(solved: Solved) -> Ended:
+    """The test command is found by itself; the tester comes round twice, with tools."""
+    looks = [line("Look.", act("shell", command="cat calc.py"), branch="main/test", n=n) for n in (1, 3)]
+    says = line("Signs.\nno", branch="main/test", n=2), line("Good.\nyes", branch="main/test", n=4)
+    plans = line("calc.py", branch="main/explore"), line("A plus.", branch="main/plan-1-1")
+    again = line("So.", TEST, mend("a + b", "abs(a) + abs(b)"), SUBMIT, branch="main/develop", n=2)
+    return solved("team", *plans, *looks, *says, again, {**LESS, "branch": "main/develop", "n": 1}, test="")
+
+
+CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team
 
 
 @pytest.mark.timeout(900)
