@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 MOST_TOLD = 5
 _PATIENCE = 20.0
 _NOT_PACKAGES = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "benchmarks", "scripts", "tools"})
-_READ = {"shell": ("command",), "session": ("input",), "view": ("path",), "search": ("path", "glob")}
+_READ = {
+    "shell": ("command",),
+    "session": ("input",),
+    "python": ("code",),
+    "view": ("path",),
+    "search": ("path", "glob"),
+}
 _PYTHON = frozenset({"download", "install", "add", "index", "wheel"})
 _NODE = frozenset({"pack", "view", "install", "add", "i"})
 _FETCH = {

@@ -102,6 +102,8 @@ def _of_action(action: Action, seen: Observation) -> Text:
         case "shell":
             command = _name(str(named.get("command") or "").strip().partition("\n")[0])
             return Text(f"The output of `{command.replace('`', chr(39))}`", seen.text, command)
+        case "python":
+            return Text("The output of Python", seen.text)
         case "run_tests":
             return Text("The output of the tests", seen.text)
         case "search":

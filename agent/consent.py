@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trajectories.records import Action
 
 TYPED = "what is typed into a terminal goes to whatever runs there"
+PROGRAM = "a program can do whatever a command can"
 TESTS = "Run the tests of this repository, and those of this change, on this machine?"
 TESTED = "Also what of it is imported or checked to see whether the change breaks it. One answer is for the whole turn."
 REFUSED = "Not tested: you refused."
@@ -40,7 +41,7 @@ def refusal(task: Task, tool: Tool, action: Action) -> str:
 
 def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
     """None where there is nothing to ask, or the tool will refuse its arguments itself."""
-    if task.settings.workspace != "local" or tool.name not in ("shell", "session", "run_tests"):
+    if task.settings.workspace != "local" or tool.name not in ("shell", "session", "run_tests", "python"):
         return None
     try:
         given: dict[str, Any] = tool.arguments(action.arguments)
@@ -50,6 +51,8 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
     match tool.name:
         case "shell":
             title, subject, why = "Run this command on this machine?", given["command"], ""
+        case "python":
+            title, subject, why = "Run this Python on this machine?", given["code"], PROGRAM
         case "session":
             title, subject, why = f"Type this into the terminal {given['name']}?", given["input"], TYPED
         case _:

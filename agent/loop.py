@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.backtrack import of_line
 from agent.stuck import HINT, circling
-from trajectories.records import Observation, Step
+from trajectories.records import Action, Observation, Step
 
 if TYPE_CHECKING:
     from agent.task import Task
@@ -30,18 +30,23 @@ def answered(step: Step) -> bool:
 
 
 def loop(
-    task: Task, until: Callable[[Step], bool] = submitted, nudge: Sequence[Observation] = NUDGED
+    task: Task,
+    until: Callable[[Step], bool] = submitted,
+    nudge: Sequence[Observation] = NUDGED,
+    written: Callable[[str], Sequence[Action]] | None = None,
 ) -> Generator[Step, None, Step]:
     """Go on until a step satisfies `until`; that step is the result. A reply without an action is answered by `nudge`.
-    A model that ends with words reads first what the user has said meanwhile; what it hands in is proven first.
+    A model that ends with words reads first what the user has said meanwhile; what it hands in is proven first. Where
+    `written` reads actions off the words of a reply, the model is not told of tools.
 
     Raises Stuck when the model goes round in circles, GivenUp when it says that no fix is to be made; what the task's
     limits raise passes through.
     """
     while True:
-        reply = task.ask()
-        observations = task.act(reply.actions) if reply.actions else nudge
-        step = task.step(reply, observations)
+        reply = task.ask(tools=written is None)
+        actions = written(reply.text) if written else reply.actions
+        observations = task.act(actions) if actions else nudge
+        step = task.step(reply, observations, actions)
         yield step
         if not submitted(step):
             yield from task.net.watch()

@@ -95,6 +95,8 @@ class Player:
     def _answer(self, messages: Sequence[Message], tools: bool, asking: Asking) -> tuple[str, tuple[Action, ...]]:
         words, case = last_words(messages), self.case
         kind = asking.branch.rpartition("/")[2].partition("-")[0]
+        if asking.branch == "main" and not tools:
+            return self._written(messages, asking.ask), ()
         if not tools:
             return _said(case, kind, asking), ()
         if "answer in words, without a tool call" in words:
@@ -108,20 +110,33 @@ class Player:
                 Action("view", {"path": case.path}, id="a"),
                 Action("symbols", {"name": case.function}, id="b"),
             )
-        is_first = asking.branch in FIRST and case.wrong not in json.dumps(list(messages))
-        new = case.wrong if is_first and not case.at_once else case.right
-        bare = case.function.rpartition(".")[2]
-        change = f"sed -i '/^def {bare}/,/return/ s|return .*|return {new}|' {case.path}"
         return "Test, patch, submit.", (
-            Action("shell", {"command": f"cat > {TEST} <<'END'\n{case.test}END\n{change}"}, id="w"),
+            Action("shell", {"command": self._change(messages, asking.branch in FIRST)}, id="w"),
             Action("run_tests", {"nodes": [TEST]}, id="r"),
             Action("submit", {"summary": "done"}, id="s"),
         )
 
+    def _change(self, messages: Sequence[Message], is_first: bool) -> str:
+        """The command that writes the test and a patch."""
+        case = self.case
+        errs = is_first and not case.at_once and case.wrong not in json.dumps(list(messages))
+        new, bare = case.wrong if errs else case.right, case.function.rpartition(".")[2]
+        change = f"sed -i '/^def {bare}/,/return/ s|return .*|return {new}|' {case.path}"
+        return f"cat > {TEST} <<'END'\n{case.test}END\n{change}"
+
+    def _written(self, messages: Sequence[Message], ask: int) -> str:
+        """What who has no tools writes: it looks, changes and tries, and hands in."""
+        if ask == 1:
+            return f"I look first.\n```bash\ncat {self.case.path}\n```"
+        if "Ran " in last_words(messages) and "FAILED" not in last_words(messages):
+            return "Good.\n```submit\ndone\n```"
+        run = f"{sys.executable} -m unittest {TEST.removesuffix('.py').replace('/', '.')}"
+        return f"Test and patch.\n```bash\n{self._change(messages, True)}\n{run}\n```"
+
 
 FIRST = {"main", "main/try-1", "main/born-1-1", "main/patch-1", "main/mend", "main/develop"}
 """Conversations whose first patch is wrong, in a task that is not solved at once."""
-READERS = {"main/intent", "main/explore", "main/test"}
+READERS = {"main/intent", "main/explore", "main/test", "main/search"}
 """Conversations that look first, and then answer in words."""
 TEST = "tests/test_issue.py"
 

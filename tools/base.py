@@ -92,12 +92,14 @@ class Context:
 
 @dataclass(frozen=True)
 class Tool:
-    """A function a model may call. `writes`: it may change files, so a snapshot is due after it."""
+    """A function a model may call. `writes`: it may change files, so a snapshot is due after it. `asked_for`: models
+    are not told of it, it is for strategies that have a use for it."""
 
     name: str
     function: Function
     writes: bool = True
     kind: view.Kind = "other"
+    asked_for: bool = False
 
     @property
     def description(self) -> str:
@@ -165,14 +167,14 @@ class Tool:
 @overload
 def tool(function: Function) -> Tool: ...
 @overload
-def tool(*, writes: bool = True, kind: view.Kind = "other") -> Callable[[Function], Tool]: ...
+def tool(*, writes: bool = True, kind: view.Kind = "other", asked_for: bool = False) -> Callable[[Function], Tool]: ...
 def tool(
-    function: Function | None = None, *, writes: bool = True, kind: view.Kind = "other"
+    function: Function | None = None, *, writes: bool = True, kind: view.Kind = "other", asked_for: bool = False
 ) -> Tool | Callable[[Function], Tool]:
     """Make a function a tool. `kind` names the cap on its answer (see `aci.view.CAPS`)."""
 
     def make(function: Function) -> Tool:
-        return Tool(function.__name__, function, writes, kind)
+        return Tool(function.__name__, function, writes, kind, asked_for)
 
     return make if function is None else make(function)
 
@@ -189,8 +191,8 @@ class Toolbox:
             self.tools[made.name] = made
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
-        """Every tool in OpenAI's function format."""
-        return tuple(made.schema for made in self.tools.values())
+        """Every tool that models are told of, in OpenAI's function format."""
+        return tuple(made.schema for made in self.tools.values() if not made.asked_for)
 
     def writes(self, action: Action) -> bool:
         """Whether an action may change files; one that cannot run does not."""
@@ -205,7 +207,7 @@ class Toolbox:
         """Do one action. WorkspaceError and Stop pass through; all that a model can get wrong is an observation."""
         made = self.get(action.tool)
         if made is None:
-            known = ", ".join(self.tools)
+            known = ", ".join(name for name, each in self.tools.items() if not each.asked_for)
             hint = _nearest(action.tool, self.tools)
             return Observation(f"There is no tool {_brief(action.tool)}{hint}. Tools: {known}.", ok=False)
         if action.error:

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from string import Template
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,17 +21,20 @@ from aci.workspace import OURS
 from agent.best import in_words
 from agent.casting import CODER, roles_of
 from agent.loop import answered, loop, submitted
+from agent.moves.checking import checked
 from agent.moves.crossing import new_tests, ran
 from agent.moves.framing import framed, framed_issue
 from agent.moves.opening import describe_places, likely_sources, opening, places
 from agent.moves.querying import queried
 from agent.moves.reproduction import given_tests
+from agent.moves.suspecting import suspicious
 from agent.moves.telling import cut
 from agent.moves.voices import Question, says_yes, share_of, voices
 from agent.outcome import Outcome
 from agent.scope import Scope
 from tools.base import Toolbox
 from trajectories.errors import ConfigError
+from trajectories.records import Observation
 
 if TYPE_CHECKING:
     from agent.task import Task
@@ -44,6 +48,10 @@ MOST_SAID, MOST_PATCH = 6_000, 12_000
 NAME = r"^[a-z][a-z0-9_]{0,40}$"
 TOLD = "issue", "places", "proof", "failed"
 """What prompts may name besides phases and the patch."""
+SOUGHT: Mapping[str, Callable[[Task, Sequence[str]], str]] = {"suspects": suspicious}
+"""What takes time to be had, so it is looked for only where a prompt names it."""
+NO_ROUND = Observation("Not run: no round is left.", ok=False)
+ANSWER = "That was the last round. Answer now, in words, without a tool call."
 BROKEN = (
     "These tests of yours passed before, and no longer do:\n{tests}\n"
     "The files are put back to when they did. Go on so that all of them pass."
@@ -53,14 +61,15 @@ BROKEN = (
 class Phase(BaseModel):
     """What happens in a phase, and where it goes on.
 
-    `asks` for `words`; for a `judgement`, whose last line is yes or no; for a `query` of the code graph, refined
-    `rounds` times at most, and then words; for `work`, in one conversation however often the phase comes round; for a
-    `proof`, which asks nobody. `tools` are those of the work, all if empty; for words and judgements those to read and
-    run with, without a change, none if empty. Without tools, `samples` are asked for words at the same time; of them
-    those are kept that `weigher` gives at least `sure`, from 0 to 1.
+    `asks` for `words`; for a `judgement`, whose last line is yes or no; for a `query` of the code graph, and then
+    words; for `work`, in one conversation however often the phase comes round; for a `proof`, which asks nobody.
+    `tools` are those of the work, all if empty; for words and judgements those to read and run with, without a change,
+    none if empty. Queries, and replies with tools to read with, may be `rounds`; then words are asked for. Without
+    tools, `samples` are asked for words at the same time; of them those are kept that `weigher` gives at least `sure`,
+    from 0 to 1.
 
     Work goes on `until` it is handed in, or until words end it. Where it is `anchored`, what breaks one of its own
-    tests that passed before is put back.
+    tests that passed before is put back; where it is `checked`, each edit is answered by what no longer fits together.
 
     Where a judgement is no, or a patch not proven, the phase `failed` comes next, if it was begun fewer than `visits`
     times; else the end.
@@ -76,9 +85,10 @@ class Phase(BaseModel):
     weigher: str = ""
     weigh: str = ""
     sure: float = Field(default=0.7, ge=0, le=1)
-    rounds: int = Field(default=5, ge=1, le=15)
+    rounds: int = Field(default=15, ge=1, le=50)
     until: Literal["submit", "words"] = "submit"
     anchored: bool = False
+    checked: bool = False
     next: str = END
     failed: str = ""
     visits: int = Field(default=3, ge=1, le=20)
@@ -106,7 +116,7 @@ def read_graph(text: str, roles: Sequence[str]) -> Graph:
         raise ConfigError(f"The graph's {where or 'text'} cannot be used: {first['msg']}.", fix) from None
     tools = tuple(Toolbox().tools)
     for name, phase in graph.phase.items():
-        if name in (*TOLD, "patch", END):
+        if name in (*TOLD, *SOUGHT, "patch", END):
             raise ConfigError(f"No phase of a graph can be called {name}: it means something else.", fix)
         for what, said, known in (
             ("leads to", (phase.next, *filter(None, [phase.failed])), (*graph.phase, END)),
@@ -136,7 +146,9 @@ class _Course:
         """A prompt with what was said so far, and the patch as it is now."""
         task = self.task
         patch = cut(task.trees.diff(task.base.tree, task.tree), MOST_PATCH)
-        return Template(prompt).safe_substitute(self.said, patch=framed(patch) or "(none yet)")
+        wanted = SOUGHT.keys() & Template(prompt).get_identifiers()
+        sought = {name: SOUGHT[name](task, self.given) for name in sorted(wanted)}
+        return Template(prompt).safe_substitute(self.said, **sought, patch=framed(patch) or "(none yet)")
 
 
 def follow(task: Task) -> Generator[Step, None, Outcome]:
@@ -178,12 +190,29 @@ def _answers(course: _Course, name: str, phase: Phase) -> Generator[Step, None, 
     if phase.tools:
         scope = Scope(nothing=True, because=f"the {phase.role} changes nothing", tools=phase.tools)
         worker = yield from _worker(course, name, phase, scope)
-        step = yield from loop(worker, answered, nudge=())
-        return [task.engine.trajectory.replies[worker.branch, step.reply or 0].text]
+        return [(yield from _read_up(worker, phase.rounds))]
     asked = [
         Question(f"{name}-{number}-{at + 1}", phase.role, words, 0.8 if at else None) for at in range(phase.samples)
     ]
     return [said for said in (yield from voices(task, asked)) if said]
+
+
+def _read_up(worker: Task, rounds: int) -> Generator[Step, None, str]:
+    """What is said in the end by who may look at things in so many replies."""
+    replies = 0
+
+    def until(step: Step) -> bool:
+        nonlocal replies
+        replies += step.reply is not None
+        return answered(step) or replies >= rounds
+
+    last = yield from loop(worker, until, nudge=())
+    if answered(last):
+        return worker.engine.trajectory.replies[worker.branch, last.reply or 0].text
+    yield worker.say(ANSWER)
+    reply = worker.ask()
+    yield worker.step(reply, [NO_ROUND] * len(reply.actions))
+    return reply.text
 
 
 def _worker(course: _Course, name: str, phase: Phase, scope: Scope) -> Generator[Step, None, Task]:
@@ -232,7 +261,8 @@ def _work(course: _Course, name: str, phase: Phase) -> Generator[Step, None, boo
     tools = (*phase.tools, "submit") if phase.tools and phase.until == "submit" else phase.tools
     worker = yield from _worker(course, name, phase, replace(task.scope, tools=tools))
     for number in range(phase.visits):
-        last = yield from (loop(worker) if phase.until == "submit" else loop(worker, _ended, nudge=()))
+        running = partial(loop, worker) if phase.until == "submit" else partial(loop, worker, _ended, nudge=())
+        last = yield from (checked(worker, running) if phase.checked else running())
         if not phase.anchored or not (broken := _broken(course, worker)):
             break
         task.note("gate", f"{', '.join(broken[:5])} passed before: put back")

@@ -1,0 +1,80 @@
+"""What does not fit together: told where it is sure, never where it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from aci.diagnostics import only_new
+from aci.misfits import Misfit, misfits
+
+OTHER = "def total(prices, discount=0, *, rounded):\n    return 0\n\n\nLIMIT = 3\n"
+FILES = {
+    "shop/__init__.py": "",
+    "shop/totals.py": OTHER,
+    "shop/lazy.py": "def __getattr__(name):\n    return name\n",
+    "src/deep/inner.py": "class Box:\n    def __init__(self, size):\n        self.size = size\n",
+}
+
+
+def said(source: str, path: str = "shop/view.py") -> list[str]:
+    files = FILES | {path: source}
+    return [str(one) for one in misfits(path, lambda name: files[name].encode() if name in files else None)]
+
+
+FROM = "from shop.totals import total\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("from shop.totals import totals\n", "shop/view.py:1: shop/totals.py defines no totals"),
+        ("from .totals import totals\n", "shop/view.py:1: shop/totals.py defines no totals"),
+        ("from . import totls\n", "shop/view.py:1: shop/__init__.py defines no totls"),
+        (f"{FROM}total([], 1, 2, rounded=True)\n", "shop/view.py:2: total() takes 2 positional arguments, not 3"),
+        (f"{FROM}total([], round=True)\n", "shop/view.py:2: total() has no parameter round"),
+        (f"{FROM}total([], prices=[], rounded=1)\n", "shop/view.py:2: total() is given prices twice"),
+        (f"{FROM}total([])\n", "shop/view.py:2: total() lacks rounded"),
+        (f"{FROM}total(rounded=1)\n", "shop/view.py:2: total() lacks prices"),
+        ("from deep.inner import Box as B\nB()\n", "shop/view.py:2: B() lacks size"),
+        (
+            "class A:\n    def f(self, x):\n        return x\n\n    def g(self):\n        return self.f()\n",
+            "shop/view.py:6: self.f() lacks x",
+        ),
+        ("def f():\n    return missing\n", "shop/view.py:2: missing is not defined"),
+    ],
+)
+def test_what_is_sure_is_told(source: str, text: str) -> None:
+    assert said(source) == [text]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"{FROM}total([], rounded=True)\ntotal([], *more, **rest)\nmore = rest = []\n",
+        f"{FROM}total([], 1, 2, 3, **{{}})\n",
+        f"{FROM}def f(total):\n    return total(1, 2, 3, 4)\n",
+        f"{FROM}total = print\ntotal(1, 2, 3, 4)\n",
+        "from shop.totals import LIMIT\nfrom shop import totals\nfrom shop.lazy import anything\n",
+        "from unknown.totals import totals\nimport os.path\n",
+        "from shop.totals import *\n",
+        "import functools\n\n\n@functools.cache\ndef f(a):\n    return a\n\n\nf()\n",
+        "class A(dict):\n    def __init__(self, a):\n        self.a = a\n\n\nA()\n",
+        "class A:\n    def __new__(cls):\n        return 1\n\n    def __init__(self, a):\n        self.a = a\n\nA()\n",
+        "class A:\n    def f(self, a):\n        return a\n\n    def g(self):\n        self.f = int\n        self.f()\n",
+        "class A:\n    @staticmethod\n    def f(a):\n        return a\n\n    def g(self):\n        return self.f(1)\n",
+        "if True:\n    def f(a):\n        return a\nelse:\n    def f():\n        return 1\n\nf()\n",
+        "def f(:\n",
+    ],
+)
+def test_what_is_not_sure_is_not(source: str) -> None:
+    assert said(source) == []
+
+
+def test_a_file_without_a_name_for_it() -> None:
+    assert misfits("nowhere.py", lambda path: None) == []
+
+
+def test_news_is_what_was_not_said_before_wherever_it_stands() -> None:
+    before = [Misfit("a.py", 3, "x is not defined")]
+    now = [Misfit("a.py", 9, "x is not defined"), Misfit("a.py", 12, "x is not defined"), Misfit("b.py", 1, "y")]
+    assert only_new(now, before) == now[1:]

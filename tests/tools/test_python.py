@@ -1,0 +1,71 @@
+"""A Python interpreter that stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tools.conftest import Bench, MakeBench
+from tools.base import Toolbox
+
+FILES = {"calc.py": "def add(a, b):\n    return a - b\n", "user.py": "from calc import add\n"}
+
+
+@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.docker)])
+def bench(request: pytest.FixtureRequest, make_bench: MakeBench) -> Bench:
+    return make_bench(FILES, request.param)
+
+
+def test_names_last_and_the_last_value_is_shown(bench: Bench) -> None:
+    assert bench("python", code="x = 20\nprint('so')").text == "so"
+    assert bench("python", code="x + 1").text == "21"
+    assert bench("python", code="None").text == "(no output)"
+    assert bench("python", code="import subprocess\nsubprocess.call(['echo', 'child'])").text == "child\n0"
+    assert bench("python", code="def f():\n    return x\n\nf()").text == "20"
+
+
+def test_what_goes_wrong_is_shown_with_its_lines(bench: Bench) -> None:
+    seen = bench("python", code="def f(a):\n    return 1 / a\n\nf(0)")
+    assert not seen.ok
+    assert seen.text.startswith('Traceback (most recent call last):\n  File "<block 1>", line 4, in <module>\n    f(0)')
+    assert "return 1 / a" in seen.text
+    assert "interpreter.py" not in seen.text
+    assert "SyntaxError" in bench("python", code="f(").text
+    assert "EOF" in bench("python", code="input()").text
+    assert bench("python", code="f(1)").text == "1.0"
+
+
+def test_what_was_edited_is_imported_anew(bench: Bench) -> None:
+    assert bench("python", code="import user\nuser.add(2, 3)").text == "-1"
+    bench("edit", path="calc.py", old="a - b", new="a + b")
+    seen = bench("python", code="import user\nuser.add(2, 3)").text
+    assert seen.startswith("[files have changed")
+    assert seen.endswith("\n5")
+    assert bench("python", code="user.add(2, 3)").text == "5"
+
+
+def test_a_block_that_takes_too_long_is_ended(bench: Bench) -> None:
+    bench("python", code="x = 1")
+    seen = bench("python", code="import time\nprint('begun')\ntime.sleep(60)", timeout=1)
+    assert not seen.ok
+    assert seen.text.startswith("begun\nTraceback")
+    assert "\n[ended after 1 s" in seen.text
+    after = bench("python", code="x")
+    assert after.text == "1" or after.text.startswith("[a new interpreter")
+
+
+def test_an_interpreter_that_ends_is_begun_anew(bench: Bench) -> None:
+    bench("python", code="x = 1")
+    assert "[the interpreter has ended]" in bench("python", code="import os\nos._exit(3)").text
+    seen = bench("python", code="'x' in globals()").text
+    assert seen == "[a new interpreter: what blocks before have defined is gone]\nFalse"
+
+
+def test_what_a_block_writes_is_in_the_tree_and_nothing_else_is(bench: Bench) -> None:
+    bench("python", code="open('new.txt', 'w').write('x')")
+    changed = bench.trees.changed(bench.base.tree, bench.tree)
+    assert [one.path for one in changed] == ["new.txt"]
+
+
+def test_models_are_not_told_of_it() -> None:
+    assert "python" in Toolbox().tools
+    assert "python" not in {schema["function"]["name"] for schema in Toolbox().schemas()}
