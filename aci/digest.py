@@ -34,6 +34,8 @@ def digest(failed: Sequence[TestResult]) -> list[str]:
             continue
         shown += [f"  at {frame}" for frame in results[0].trace[-MOST_FRAMES:]]
         shown += _message(message)
+    if (untold := min(len(groups), MOST_FAILURES) - MOST_TOLD) > 0:
+        shown.append(f"… {untold} more reasons")
     rest = list(groups.values())[MOST_FAILURES:]
     if rest:
         shown.append(f"… {sum(map(len, rest))} more failures")

@@ -101,17 +101,17 @@ def verdict_of(step: Step) -> Verdict:
     return load_verdict(step.observations[0].data["verdict"])
 
 
-def in_words(verdict: Verdict) -> str:
-    """The verdict as a model reads it, that is to mend what it names."""
+def in_words(verdict: Verdict, whole: bool = False) -> str:
+    """The verdict as a model reads it, that is to mend what it names; with the `whole` of it also how much was run."""
     lines = [f"Proof: {verdict.kind}."]
     lines += [f"- {meaning}: {TOLD[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
     if verdict.lost:
         lines.append(f"- lost: {', '.join(verdict.lost[:20])}{' …' if len(verdict.lost) > 20 else ''}")
-    return "\n".join([*lines, *_told(verdict)])
+    return "\n".join([*lines, *_told(verdict, whole)])
 
 
-def _told(verdict: Verdict) -> list[str]:
-    return [*(f"- {note}" for note in verdict.notes if not UNTOLD.match(note)), *verdict.failures]
+def _told(verdict: Verdict, whole: bool) -> list[str]:
+    return [*(f"- {note}" for note in verdict.notes if whole or not UNTOLD.match(note)), *verdict.failures]
 
 
 def best(task: Task) -> Outcome:

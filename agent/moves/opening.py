@@ -108,7 +108,9 @@ def _likeliest(found: dict[str, Any]) -> str:
 
 
 def _base(task: Task) -> str:
-    """In a later turn of a session files are as the turns before have left them."""
+    """In a later turn of a session files are as the turns before have left them; and others may have been at work."""
+    if task.tree != task.base.tree:
+        return f"at {task.base}, with changes made already"
     return "as it is now" if task.is_later else f"at {task.base}"
 
 

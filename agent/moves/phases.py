@@ -24,7 +24,7 @@ from agent.loop import answered, loop, submitted
 from agent.moves.checking import checked
 from agent.moves.crossing import new_tests, ran
 from agent.moves.framing import framed, framed_issue
-from agent.moves.opening import describe_places, likely_sources, opening, places
+from agent.moves.opening import describe_places, facts, likely_sources, places, whereabouts
 from agent.moves.querying import queried
 from agent.moves.reproduction import given_tests
 from agent.moves.suspecting import suspicious
@@ -41,16 +41,26 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 END = "end"
-MOST_SAID, MOST_PATCH = 6_000, 12_000
-"""Characters that are told of an answer, and of a patch."""
+MOST_SAID, MOST_WEIGHED, MOST_PATCH = 6_000, 600, 12_000
+"""Characters that are told of an answer, of what a weigher said of one, and of a patch."""
 
 
 NAME = r"^[a-z][a-z0-9_]{0,40}$"
-TOLD = "issue", "places", "proof", "failed"
+TOLD = "issue", "places", "proof", "failed", "since"
 """What prompts may name besides phases and the patch."""
 SOUGHT: Mapping[str, Callable[[Task, Sequence[str]], str]] = {"suspects": suspicious}
 """What takes time to be had, so it is looked for only where a prompt names it."""
 NO_ROUND = Observation("Not run: no round is left.", ok=False)
+AGAIN = {
+    "work": "$failed\n\nMend it and submit again; if the patch is right as it is, submit it unchanged and say why.",
+    "judgement": (
+        "What has changed since, because of what you said:\n$since\n\nWhat running it shows now:\n$proof\n\n"
+        "Judge it anew: look or try as before, then answer in words, and end with a line that holds yes or no."
+    ),
+}
+"""What a conversation is told that comes round again, by what it is asked for."""
+LEFT = "The files are as others have left them."
+OTHERS = "\n\nThis is asked {count} times, and this is number {at}: answer with what the others will not think of."
 ANSWER = "That was the last round. Answer now, in words, without a tool call."
 BROKEN = (
     "These tests of yours passed before, and no longer do:\n{tests}\n"
@@ -71,6 +81,9 @@ class Phase(BaseModel):
     Work goes on `until` it is handed in, or until words end it. Where it is `anchored`, what breaks one of its own
     tests that passed before is put back; where it is `checked`, each edit is answered by what no longer fits together.
 
+    A conversation that comes round again is told `again` instead of its prompt; where there is none, what was said
+    against the work, or what has changed since a judgement.
+
     Where a judgement is no, or a patch not proven, the phase `failed` comes next, if it was begun fewer than `visits`
     times; else the end.
     """
@@ -80,6 +93,7 @@ class Phase(BaseModel):
     asks: Literal["words", "judgement", "query", "work", "proof"]
     role: str = Field(default=CODER, pattern=NAME)
     prompt: str = ""
+    again: str = ""
     tools: tuple[str, ...] = ()
     samples: int = Field(default=1, ge=1, le=26)
     weigher: str = ""
@@ -145,10 +159,14 @@ class _Course:
     def words(self, prompt: str) -> str:
         """A prompt with what was said so far, and the patch as it is now."""
         task = self.task
-        patch = cut(task.trees.diff(task.base.tree, task.tree), MOST_PATCH)
+        patch = self.changed(task.base.tree)
         wanted = SOUGHT.keys() & Template(prompt).get_identifiers()
         sought = {name: SOUGHT[name](task, self.given) for name in sorted(wanted)}
-        return Template(prompt).safe_substitute(self.said, **sought, patch=framed(patch) or "(none yet)")
+        return Template(prompt).safe_substitute(self.said, **sought, patch=patch or "(none yet)").strip()
+
+    def changed(self, tree: str) -> str:
+        """What is different now from a tree."""
+        return framed(cut(self.task.trees.diff(tree, self.task.tree), MOST_PATCH))
 
 
 def follow(task: Task) -> Generator[Step, None, Outcome]:
@@ -156,7 +174,7 @@ def follow(task: Task) -> Generator[Step, None, Outcome]:
     is not called verified. Raises ConfigError for a graph that cannot be used."""
     graph = read_graph(task.prompts["graph"], roles_of(task.turn.strategy))
     given = yield from given_tests(task)
-    told = framed_issue(task.issue), framed(describe_places(places(task))), "", ""
+    told = framed_issue(task.issue), framed(describe_places(places(task))), "", "", ""
     course = _Course(task, given, dict(zip(TOLD, told, strict=True)) | dict.fromkeys(graph.phase, ""))
     name = next(iter(graph.phase))
     while name != END:
@@ -180,19 +198,24 @@ def _words(course: _Course, name: str, phase: Phase) -> Generator[Step, None, bo
         answers = yield from _sure_ones(course, name, phase, answers)
     for said in answers:
         course.task.note("summary", f"{phase.role}: {_in_a_line(said)}")
-    course.said[name] = framed("\n\n".join(cut(said, MOST_SAID) for said in answers))
+    marks = [f"{at}. " for at in range(1, len(answers) + 1)] if phase.samples > 1 else [""]
+    told = "\n\n".join(f"{mark}{cut(said, MOST_SAID)}" for mark, said in zip(marks, answers, strict=False))
+    course.said[name] = framed(told) or "(nothing)"
     return bool(answers)
 
 
 def _answers(course: _Course, name: str, phase: Phase) -> Generator[Step, None, list[str]]:
     """What the phase's role says; "" of nobody."""
-    task, number, words = course.task, course.begun[name], course.words(phase.prompt)
+    task, number = course.task, course.begun[name]
     if phase.tools:
         scope = Scope(nothing=True, because=f"the {phase.role} changes nothing", tools=phase.tools)
         worker = yield from _worker(course, name, phase, scope)
         return [(yield from _read_up(worker, phase.rounds))]
+    words, count = course.words(phase.prompt), phase.samples
+    hints = [OTHERS.format(count=count, at=at) if at > 1 else "" for at in range(1, count + 1)]
     asked = [
-        Question(f"{name}-{number}-{at + 1}", phase.role, words, 0.8 if at else None) for at in range(phase.samples)
+        Question(f"{name}-{number}-{at}", phase.role, f"{words}{hint}", 0.8 if hint else None)
+        for at, hint in enumerate(hints, 1)
     ]
     return [said for said in (yield from voices(task, asked)) if said]
 
@@ -217,29 +240,47 @@ def _read_up(worker: Task, rounds: int) -> Generator[Step, None, str]:
 
 def _worker(course: _Course, name: str, phase: Phase, scope: Scope) -> Generator[Step, None, Task]:
     """The conversation of a phase, told what it is to do, with the files as they are now."""
-    task, first = course.task, name not in course.workers
-    worker = course.workers.setdefault(name, task.beside(name, phase.role)) if first else course.workers[name]
-    worker.scope = scope
+    task = course.task
+    if name in course.workers:
+        worker = course.workers[name]
+        worker.scope = scope
+        course.said["since"] = course.changed(worker.tree)
+        words = course.words(phase.again or AGAIN.get(phase.asks, phase.prompt))
+    else:
+        worker = task.beside(name, phase.role)
+        worker.scope = scope
+        words = f"{_known(worker, not course.workers)}\n\n{course.words(phase.prompt)}"
+        course.workers[name] = worker
     if worker.tree != task.tree:
-        yield worker.adopt(task.tree, "The files are as others have left them.")
-    words = course.words(phase.prompt)
-    known = task.once("opening", lambda: opening(task)) if first else ""
-    yield worker.say("\n\n".join(filter(None, [known, words])))
+        yield worker.adopt(task.tree, f"{LEFT}\n\n{words}")
+    else:
+        yield worker.say(words)
     return worker
 
 
+def _known(worker: Task, located: bool) -> str:
+    """What a conversation begins with; the likeliest places are for the first, which tells the others."""
+    known = worker.once("facts", lambda: facts(worker, located))
+    return "\n\n".join([framed_issue(worker.issue), whereabouts(worker), known])
+
+
 def _sure_ones(course: _Course, name: str, phase: Phase, answers: Sequence[str]) -> Generator[Step, None, list[str]]:
-    """The answers that the weigher is sure enough of."""
+    """The answers that the weigher is sure enough of, with what it says of them."""
     number = course.begun[name]
     asked = [
         Question(f"{name}-{number}-weigh-{at}", phase.weigher, f"{course.words(phase.weigh)}\n\n{framed(said)}")
         for at, said in enumerate(answers, 1)
     ]
-    shares = [share_of(said) or 0.0 for said in (yield from voices(course.task, asked))]
+    weighed = yield from voices(course.task, asked)
+    shares = [share_of(said) or 0.0 for said in weighed]
     for said, share in zip(answers, shares, strict=True):
         kept = "kept" if share >= phase.sure else "dropped"
         course.task.note("score", f"{share:.2f}, {kept}: {_in_a_line(said)}", share=share)
-    return [said for said, share in zip(answers, shares, strict=True) if share >= phase.sure]
+    return [
+        f"{said}\n({phase.weigher}: {cut(why, MOST_WEIGHED)})"
+        for said, why, share in zip(answers, weighed, shares, strict=True)
+        if share >= phase.sure
+    ]
 
 
 def _judgement(course: _Course, name: str, phase: Phase) -> Generator[Step, None, bool]:
@@ -251,7 +292,8 @@ def _judgement(course: _Course, name: str, phase: Phase) -> Generator[Step, None
     good, why = says_yes(said), f"The {phase.role} is against it: {_in_a_line(said)}"
     told = f"{phase.role} says {'yes' if good else 'no'}: {_in_a_line(said)}"
     task.note("vote", told, tree=task.tree, against="" if good else why)
-    course.said[name] = course.said["failed"] = framed(cut(said, MOST_SAID))
+    course.said[name] = framed(cut(said, MOST_SAID))
+    course.said["failed"] = f"The {phase.role} says of the patch:\n{course.said[name]}"
     return good
 
 
@@ -313,7 +355,7 @@ def _query(course: _Course, name: str, phase: Phase) -> Generator[Step, None, bo
 
 def _proof(course: _Course, name: str, phase: Phase) -> Generator[Step, None, bool]:
     verdict = yield from course.task.prove(course.given, likely_sources(course.task))
-    course.said["proof"] = course.said["failed"] = framed(in_words(verdict))
+    course.said["proof"], course.said["failed"] = framed(in_words(verdict, whole=True)), framed(in_words(verdict))
     return verdict.verified
 
 

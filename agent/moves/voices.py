@@ -51,15 +51,23 @@ def _asked(task: Task, question: Question) -> Attempt:
 
 def letter_of(said: str, count: int) -> int | None:
     """The place of the letter that stands alone in an answer's last line; None where it names none of so many."""
-    letter = re.fullmatch(r"\W*([A-Z])\W*", (said.strip().splitlines() or [""])[-1])
+    letter = re.fullmatch(r"\W*([A-Z])\W*", _last_line(said))
     place = LETTERS.find(letter[1]) if letter else -1
     return place if 0 <= place < count else None
 
 
 def says_yes(said: str) -> bool:
-    """Whether an answer's last line says yes, and no no with it."""
-    words = re.findall(r"[a-z]+", (said.strip().splitlines() or [""])[-1].lower())
+    """Whether an answer's last line begins with yes, or says it and no no with it."""
+    words = re.findall(r"[a-z]+", _last_line(said).lower())
+    if words[:1] == ["yes"] and words[1:2] != ["or"] and words[-1] != "no":
+        return True
     return "yes" in words and not {"no", "not"} & set(words)
+
+
+def _last_line(said: str) -> str:
+    """The last line of an answer that is no fence."""
+    lines = (line for line in reversed(said.splitlines()) if line.strip() and not line.lstrip().startswith("```"))
+    return next(lines, "").strip()
 
 
 SHARE = re.compile(r"(?<![\d.-])(\d*\.?\d+)\s*(?:(%)|(?:/|out of|of)\s*(\d+))?[^\d\w]*$")
@@ -67,7 +75,8 @@ SHARE = re.compile(r"(?<![\d.-])(\d*\.?\d+)\s*(?:(%)|(?:/|out of|of)\s*(\d+))?[^
 
 def share_of(said: str) -> float | None:
     """The number from 0 to 1 that an answer's last line ends with, also as `7/10` or `70 %`; None for any other."""
-    found = SHARE.search((said.strip().splitlines() or [""])[-1])
+    line = _last_line(said)
+    found = SHARE.search(line) or SHARE.search(re.sub(r"\s*\([^()]*\)\W*$", "", line))
     if found is None:
         return None
     share = float(found[1]) / (100 if found[2] else float(found[3] or 1) or 1)

@@ -64,19 +64,41 @@ def test_letters_and_numbers_stand_in_the_last_line() -> None:
         None,
         None,
     ]
-    shares = {"3\nso: 0.7": 0.7, "0.4/1": 0.4, "7/10": 0.7, "8 of 10.": 0.8, "5 %": 0.05, "**.3**": 0.3, "1": 1.0}
+    shares = {
+        "3\nso: 0.7": 0.7,
+        "0.4/1": 0.4,
+        "7/10": 0.7,
+        "8 of 10.": 0.8,
+        "5 %": 0.05,
+        "**.3**": 0.3,
+        "1": 1.0,
+        "0.8 (fairly sure)": 0.8,
+    }
     assert {said: share_of(said) for said in shares} == shares
     assert [share_of(said) for said in ("7", "-2", "11/10", "?", "")] == [None] * 5
 
 
-@pytest.mark.parametrize("said", ["yes", "It is right.\n**Yes.**", "no way\nVerdict: yes", "Yes, it is right."])
+@pytest.mark.parametrize(
+    "said", ["yes", "It is right.\n**Yes.**", "no way\nVerdict: yes", "Yes, no input fails.", "Yes.\n```\n"]
+)
 def test_a_yes(said: str) -> None:
     assert says_yes(said)
 
 
 @pytest.mark.parametrize(
     "said",
-    ["no", "yes\nVerdict: no", "**Answer: No**", "I would say no.", "The patch is not right.", "Not yes", "", "?"],
+    [
+        "no",
+        "yes\nVerdict: no",
+        "**Answer: No**",
+        "I would say no.",
+        "The patch is not right.",
+        "Not yes",
+        "",
+        "?",
+        "yes or no",
+        "Yes? No.",
+    ],
 )
 def test_what_is_no_yes(said: str) -> None:
     assert not says_yes(said)

@@ -64,7 +64,8 @@ def test_the_list_tells_of_each_strategy_what_a_user_has_to_know(capsys: pytest.
 def test_each_strategy_stands_in_the_guide() -> None:
     guide = GUIDE.read_text()
     for row in rows():
-        assert f"| `{row.name}` |" in guide
+        cost = "" if row.cost is None else f" {row.cost} |"
+        assert f"| `{row.name}` |{cost}" in guide
         assert all(paper in guide for paper in re.findall(r"arXiv \d+\.\d+", row.source)), row.name
 
 

@@ -17,11 +17,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.casting import roles_of
 from agent.moves.phases import read_graph
+from agent.solve import STRATEGIES, prompts_of
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, Solved, equal, mend, test_of
 from trajectories.errors import ConfigError
 
+GRAPHS = sorted(file.name.partition(".")[0].replace("_", "-") for file in STRATEGIES.glob("*.graph.txt"))
 WEAK = test_of("weak", equal("add(2, 3)", 5), equal("add(4, 4)", 8))
 TELLING = test_of("telling", equal("add(-2, 3)", 1), equal("add(2, -5)", -3))
 WRONG, RIGHT = mend("abs(a) + abs(b)"), mend("a + b")
@@ -54,6 +57,9 @@ def test_a_memory_that_misleads_is_dropped(solved: Solved, misled: float, sum: i
         "0.90, kept", f"{misled:.2f}, {'dropped' if misled < 0.7 else 'kept'}", "0.80, kept"
     ]  # fmt: skip
     assert ended.notes("phase") == ["recall", "plan", "mend", "prove"]
+    planned = next(step for step in ended.steps if step.branch == "main/plan-1-1").observations[0].text
+    assert "1. A sum was written as a difference.\n(weigher: True and alike.\n0.9)" in planned
+    assert (MISLEADING in planned) == (misled > 0.7)
 
 
 READS = (
@@ -104,6 +110,13 @@ def test_the_tester_sends_the_work_back(solved: Solved) -> None:
     again = next(step for step in ended.steps if step.branch == "main/test" and step.reply == 3)
     assert again.observations[0].text.startswith("-3")
     assert "Put back" not in again.observations[0].text
+    told = [step.observations[0].text for step in ended.steps if step.branch == "main/develop" and step.reply is None]
+    assert told[1].startswith("The tester says of the patch:\nadd(-1, -2) gave 3.\nno\n\nMend it")
+    judged = [step.observations[0].text for step in ended.steps if step.branch == "main/test" and step.reply is None]
+    assert "with changes made already" in judged[0]
+    assert "tests/test_weak.py" in judged[0]
+    assert "+    return a + b" in judged[1]
+    assert "tests/test_weak.py" not in judged[1]
 
 
 def test_what_the_tester_is_against_is_not_verified_where_the_steps_end(solved: Solved) -> None:
@@ -268,7 +281,15 @@ def test_a_graph_that_is_none_is_refused(text: str, said: str) -> None:
     assert said in caught.value.message
 
 
-@pytest.mark.parametrize("strategy", ["recall", "spec", "team", "graph-query", "flow"])
+@pytest.mark.parametrize("strategy", GRAPHS)
+def test_who_does_no_work_is_not_told_to(strategy: str) -> None:
+    prompts = prompts_of(strategy)
+    for name, phase in read_graph(prompts["graph"], roles_of(strategy)).phase.items():
+        for role in filter(None, [phase.role, phase.weigher]):
+            assert phase.asks in ("work", "proof") or role in prompts, (name, role)
+
+
+@pytest.mark.parametrize("strategy", GRAPHS)
 def test_a_useless_model_comes_to_an_end(strategy: str, solved: Solved) -> None:
     ended = solved(strategy, line("Well."), max_steps=30)
     assert ended.result.exit.code == 1

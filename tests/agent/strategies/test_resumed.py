@@ -12,6 +12,8 @@ from agent.settings import ModelTable, load_settings
 from agent.solve import reopen
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, Ended, Solved, equal, finished, mend, test_of
+from tests.agent.strategies.test_code_act import LOOK, MEND, TRY
+from tests.agent.strategies.test_code_act import SUBMIT as HAND_IN
 from tests.agent.strategies.test_debate import FILES as SIGNS
 from tests.agent.strategies.test_debate import ISSUE as OF_SIGNS
 from tests.agent.strategies.test_debate import PLANS, RIGHT, WRONG, proposals
@@ -87,7 +89,20 @@ def team(solved: Solved) -> Ended:
     return solved("team", *plans, *looks, *says, again, {**LESS, "branch": "main/develop", "n": 1}, test="")
 
 
-CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team
+def search_api(solved: Solved) -> Ended:
+    """An edit that does not fit is told of, and mended."""
+    wrong = "twice(a, b) + b - a"
+    reads = line("Look.", act("symbols", name="add"), branch="main/search", n=1)
+    again = line("Ah.", mend("twice(a) + b - a", wrong), SUBMIT, branch="main/mend", n=2)
+    first = line("So.", TEST, mend(wrong), branch="main/mend", n=1)
+    return solved("search-api", reads, line("calc.py:add.", branch="main/search", n=2), first, again)
+
+
+def code_act(solved: Solved) -> Ended:
+    return solved("code-act", *(line(text, n=n) for n, text in enumerate((LOOK, MEND, TRY, HAND_IN), 1)))
+
+
+CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team, search_api, code_act
 
 
 @pytest.mark.timeout(900)
