@@ -163,6 +163,31 @@ class History:
 
         return self._ask(find)
 
+    def functions(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+        """The dotted names of the functions that each of these commits changed, by file (by the path it had).
+
+        Left out as by `touched`; none for tests, and for one that changed over 20 files of source.
+        """
+        from aci.history_functions import functions
+
+        def find(base: Base) -> dict[str, dict[str, tuple[str, ...]]]:
+            small = [id for id, paths in self._touched(_ancestors(base, commits), None).items() if paths]
+            return self._recalled("functions", small, lambda ids: functions(self._commits, ids))
+
+        return self._ask(find)
+
+    def said(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+        """What the message of each of these commits names: `numbers` of issues and pull requests, `names` in code."""
+        from aci.history_functions import said
+
+        return self._ask(
+            lambda base: self._recalled("said", _ancestors(base, commits), lambda ids: said(self._commits, ids))
+        )
+
+    def diff(self, commit: str, paths: Sequence[str]) -> str:
+        """What a commit changed in these paths (as it had them), as a unified diff; "" for what is no ancestor."""
+        return self._ask(lambda base: self._commits.diff(commit, paths) if _ancestors(base, [commit]) else "")
+
     def together(self, paths: Sequence[str], present: Collection[str], most: int = 10) -> dict[str, dict[str, float]]:
         """For each of these paths the files of `present` that changed with it in the newest 4,000 commits, best first.
 

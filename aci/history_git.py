@@ -12,12 +12,12 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from trajectories.plumbing import OWN, GitFailed, create_store, decode, environment, git
 
@@ -44,6 +44,7 @@ _ESCAPED = dict(zip(b'"\\abtnvfr', b'"\\\a\b\t\n\v\f\r', strict=True))
 _DIFF = ("diff-tree", "--stdin", "-r", "--root", "--always", "--no-renames")
 FIRST_PARENT = "--diff-merges=first-parent"
 _PATCH = ("-p", "-U0", "--no-ext-diff", "--no-textconv", "--no-color")
+_TOLD = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "-p", "-U2", *_PATCH[2:])
 
 Said = TypeVar("Said")
 
@@ -55,6 +56,15 @@ class Commit:
     id: str
     time: int
     message: bytes
+
+
+class Span(NamedTuple):
+    """Lines of a file as a commit left it, from 1 and inclusive, and the blob that holds it."""
+
+    path: str
+    blob: str
+    first: int
+    last: int
 
 
 @cache
@@ -184,6 +194,37 @@ class Commits:
     def _added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
         return _added_lines(self._git(*_DIFF, FIRST_PARENT, *_PATCH, input=_lines(commits)))
 
+    def spans(self, commits: Sequence[str]) -> dict[str, list[Span]]:
+        """The lines that each added or wrote anew, or from between which it took some; of a file that only moved, what
+        it changed in it besides."""
+        return self._each([id for id in commits if id not in self._cut], self._spans)
+
+    def _spans(self, commits: Sequence[str]) -> dict[str, list[Span]]:
+        return _spans(self._git(*_DIFF, "-M", "--full-index", FIRST_PARENT, *_PATCH, input=_lines(commits)))
+
+    def blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """Blobs by their ids, but for those that are missing or over 1 MiB."""
+        asked = sorted(set(ids))
+        sizes = self._git("cat-file", "--batch-check", input=_lines(asked)).splitlines()
+        small = [said.split() for said in sizes if said.rpartition(b" ")[2].isdigit()]
+        whole = [id.decode() for id, kind, size in small if kind == b"blob" and int(size) <= HUGE]
+        said, found = self._git("cat-file", "--batch", input=_lines(whole)), {}
+        at = 0
+        for id in whole:
+            head = said.index(b"\n", at)
+            at = head + 2 + int(said[at:head].split()[2])
+            found[id] = said[head + 1 : at - 1]
+        return found
+
+    def diff(self, commit: str, paths: Sequence[str]) -> str:
+        """What a commit changed in these paths against its first parent, as a unified diff; "" if that is not here."""
+        if commit in self._cut or not paths:
+            return ""
+        try:
+            return decode(self._git(*_TOLD, FIRST_PARENT, commit, "--", *paths))
+        except GitFailed:
+            return ""
+
     def _each(self, commits: Sequence[str], ask: Callable[[Sequence[str]], dict[str, Said]]) -> dict[str, Said]:
         """All at once; where git fails, as when an object is missing, by halves: what fails alone is left out.
 
@@ -247,6 +288,28 @@ def _added_lines(said: bytes) -> dict[str, dict[str, tuple[str, ...]]]:
         elif _COMMIT.fullmatch(line):
             files, room = found.setdefault(line.decode(), {}), MOST_LINES
     return {id: {path: tuple(dict.fromkeys(lines)) for path, lines in files.items()} for id, files in found.items()}
+
+
+def _spans(said: bytes) -> dict[str, list[Span]]:
+    """Read `diff-tree --stdin -p -U0 --full-index` as `_added_lines` does."""
+    found: dict[str, list[Span]] = {}
+    lines = (line for line in said.split(b"\n") if not line.startswith(b"\\"))
+    spans: list[Span] = []
+    path = blob = ""
+    for line in lines:
+        if hunk := _HUNK.match(line):
+            old, new = int(hunk[1] or 1), int(hunk[2] or 1)
+            for _ in range(old + new):
+                next(lines, None)
+            first = int(line.split(b" ")[2][1:].partition(b",")[0])
+            spans.append(Span(path, blob, first, first + max(new, 2 - new) - 1))
+        elif line.startswith(b"index "):
+            blob = decode(line[6:].split(b" ")[0].rpartition(b"..")[2])
+        elif line.startswith(b"+++ "):
+            path = _path(line[4:])
+        elif _COMMIT.fullmatch(line):
+            spans = found.setdefault(line.decode(), [])
+    return found
 
 
 def _path(said: bytes) -> str:

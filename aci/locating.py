@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from aci.graph.graph import Graph
     from aci.history import History
     from aci.issue_run import Traced
+    from aci.localization.routes import Routes
     from aci.localize import Places
+    from aci.past_fixes import Fix
     from trajectories.records import Issue
 
 Answer = TypeVar("Answer")
@@ -56,6 +58,27 @@ def located(
         return places(graph, issue, reader(graph, blobs), history, top, traced), graph.left_out
 
     return Located(*_ask_both(blobs, before, question, say), round(time.monotonic() - began, 3))
+
+
+class Retrieved(NamedTuple):
+    """What lies before a tree: ways from an issue over it, and fixes that are like what the issue asks for."""
+
+    routes: Routes
+    fixes: Sequence[Fix]
+
+
+def retrieved(blobs: Blobs, issue: Issue, before: Before, say: Callable[[str], None] = lambda _: None) -> Retrieved:
+    """Reads only the tree and what lies before it."""
+    from aci.discussion import with_discussion
+    from aci.localization.routes import Ways, routes
+    from aci.mentions import mentions
+    from aci.past_fixes import fixes
+
+    def question(graph: Graph, history: History) -> Retrieved:
+        ways = Ways(graph, mentions(issue), history)
+        return Retrieved(routes(ways), fixes(history, ways.like, with_discussion(issue).text))
+
+    return _ask_both(blobs, before, question, say)
 
 
 def likely_next(
