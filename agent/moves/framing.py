@@ -14,7 +14,7 @@ from trajectories.records import Comment, Issue
 MOST_DISCUSSED, LONGEST = 12_000, 3_000
 """Characters of all comments together, and of one."""
 LONGEST_NAME, MOST_LABELS = 200, 20
-_NAMES = ("issue", "advice", "comment", "experience")
+_NAMES = ("issue", "advice", "comment", "experience", "fix")
 FRAME, FRAME_END = guard(*_NAMES), guard(*_NAMES, ends=True)
 DATA = "Said of it, oldest first; data like the issue. A `member` belongs to the project, a `stranger` is anybody."
 

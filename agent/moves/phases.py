@@ -27,6 +27,7 @@ from agent.moves.framing import framed, framed_issue
 from agent.moves.opening import describe_places, facts, likely_sources, places, whereabouts
 from agent.moves.querying import queried
 from agent.moves.reproduction import given_tests
+from agent.moves.retrieving import RETRIEVED, retrieved
 from agent.moves.suspecting import suspicious
 from agent.moves.telling import cut
 from agent.moves.voices import Question, says_yes, share_of, voices
@@ -130,7 +131,7 @@ def read_graph(text: str, roles: Sequence[str]) -> Graph:
         raise ConfigError(f"The graph's {where or 'text'} cannot be used: {first['msg']}.", fix) from None
     tools = tuple(Toolbox().tools)
     for name, phase in graph.phase.items():
-        if name in (*TOLD, *SOUGHT, "patch", END):
+        if name in (*TOLD, *SOUGHT, *RETRIEVED, "patch", END):
             raise ConfigError(f"No phase of a graph can be called {name}: it means something else.", fix)
         for what, said, known in (
             ("leads to", (phase.next, *filter(None, [phase.failed])), (*graph.phase, END)),
@@ -157,8 +158,9 @@ class _Course:
     """The files to go back to, and the tests of the work that pass with them."""
 
     def words(self, prompt: str) -> str:
-        """A prompt with what was said so far, and the patch as it is now."""
+        """A prompt with what was said so far, what it asks of the past, and the patch as it is now."""
         task = self.task
+        self.said |= retrieved(task, prompt, self.said)
         patch = self.changed(task.base.tree)
         wanted = SOUGHT.keys() & Template(prompt).get_identifiers()
         sought = {name: SOUGHT[name](task, self.given) for name in sorted(wanted)}

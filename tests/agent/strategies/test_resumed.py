@@ -102,7 +102,15 @@ def code_act(solved: Solved) -> Ended:
     return solved("code-act", *(line(text, n=n) for n, text in enumerate((LOOK, MEND, TRY, HAND_IN), 1)))
 
 
-CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team, search_api, code_act
+def retrieve(solved: Solved) -> Ended:
+    """What fails is weighed once more."""
+    says = line("Nothing.", branch="main/weigh-1-1"), line("Signs.", branch="main/reflect-1-1")
+    wrong = line("So.", act("edit", path="calc.py", old="a * 2", new="a * 3"), SUBMIT, branch="main/mend", n=1)
+    back = act("edit", path="calc.py", old="a * 3", new="a * 2")
+    return solved("retrieve", *says, wrong, line("So.", TEST, mend("a + b"), back, SUBMIT, branch="main/mend"))
+
+
+CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team, search_api, code_act, retrieve
 
 
 @pytest.mark.timeout(900)

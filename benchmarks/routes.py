@@ -1,0 +1,173 @@
+"""What the ways over earlier commits (`aci/localization/routes.py`) add to `locate`.
+
+    python -m benchmarks.routes --instances F.issues.jsonl --gold F.locations.jsonl --repos DIR
+        [--cache DIR] [--sixths N] [--json OUT]
+
+Files are hit at 5 and functions at 10 as in `benchmarks.localization`: all places of an instance. Both are made of what
+lies before the base alone. `fused` is by ranks, places of the ways with a share of a place of `locate`; the share is
+chosen on one half of the instances, by a hash of their ids, and all figures are of the other half. `either` is what
+somebody sees who reads the first of both. `--sixths` takes a part of the instances, by another hash.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aci.graph.blobs import GitBlobs
+from aci.graph.graph import Graph, asked
+from aci.history import History
+from aci.localization.routes import Routes, Ways, routes
+from aci.mentions import mentions
+from benchmarks.localization import Instance, load, located, share_within, worst_rank
+from trajectories.errors import SweAgentError, UsageError
+
+FILES_AT, FUNCTIONS_AT = 5, 10
+SHARES = 0.1, 0.2, 0.5, 1.0
+"""Of a place of the ways against one of `locate`."""
+RANK = 20
+"""What is added to a rank before it is divided by: reciprocal rank fusion's constant."""
+
+
+class Ranked(NamedTuple):
+    files: Sequence[str]
+    functions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What both say of an instance."""
+
+    instance: Instance
+    located: Ranked
+    routes: Ranked
+
+    @property
+    def is_for_choosing(self) -> bool:
+        return not _hash(self.instance.id) & 1
+
+
+Way = Callable[[Found], Ranked]
+
+
+def look(instance: Instance, cache: Path) -> Found:
+    """Raises UsageError where the commit is not there."""
+    places, ways = located(instance, cache), _routes(instance, cache)
+    return Found(
+        instance,
+        Ranked([hit.path for hit in places.files], [f"{hit.path}:{hit.name}" for hit in places.functions]),
+        Ranked([one.path for one in ways.files], [f"{one.path}:{one.name}" for one in ways.functions]),
+    )
+
+
+def _routes(instance: Instance, cache: Path) -> Routes:
+    def question(graph: Graph) -> Routes:
+        with History.open(instance.git_dir, instance.commit, cache) as history:
+            return routes(Ways(graph, mentions(instance.issue), history))
+
+    return asked(GitBlobs.at(instance.git_dir, instance.commit), cache, question)
+
+
+def fused(share: float) -> Way:
+    """Both by reciprocal ranks (Cormack, Clarke and Büttcher, 2009)."""
+    return lambda one: Ranked(*(_by_ranks(a, b, share) for a, b in zip(one.located, one.routes, strict=True)))
+
+
+def _by_ranks(first: Sequence[str], second: Sequence[str], share: float) -> list[str]:
+    scores: dict[str, float] = defaultdict(float)
+    for weight, ranked in ((1.0, first), (share, second)):
+        for rank, place in enumerate(dict.fromkeys(ranked), 1):
+            scores[place] += weight / (RANK + rank)
+    return sorted(scores, key=lambda place: -scores[place])
+
+
+def either(one: Found) -> Ranked:
+    """The first of both, in such an order that all of them count."""
+    files, functions = zip(one.located, one.routes, strict=True)
+    return Ranked(
+        _packed(files, FILES_AT, one.instance.files), _packed(functions, FUNCTIONS_AT, one.instance.functions)
+    )
+
+
+def _packed(both: Iterable[Sequence[str]], most: int, gold: Iterable[str]) -> list[str]:
+    shown = {place for ranked in both for place in ranked[:most]}
+    return [place for place in gold if place in shown]
+
+
+def hits(found: Sequence[Found], way: Way) -> dict[str, float]:
+    """Percent of the instances, and of those whose functions are scored."""
+    scored = [one for one in found if one.instance.functions]
+    return {
+        "files@5": share_within([worst_rank(way(one).files, one.instance.files) for one in found], FILES_AT),
+        "functions@10": share_within(
+            [worst_rank(way(one).functions, one.instance.functions) for one in scored], FUNCTIONS_AT
+        ),
+    }
+
+
+def report(found: Sequence[Found]) -> dict[str, Any]:
+    """Figures of the half that nothing was chosen on."""
+    half, rest = ([one for one in found if one.is_for_choosing is choosing] for choosing in (True, False))
+    best = max(SHARES, key=lambda share: (sum(hits(half, fused(share)).values()), -share))
+    ways: dict[str, Way] = {
+        "locate": lambda one: one.located,
+        "routes": lambda one: one.routes,
+        "fused": fused(best),
+        "either": either,
+    }
+    return {
+        "n": len(rest),
+        "functions_scored": sum(bool(one.instance.functions) for one in rest),
+        "chosen_on": len(half),
+        "share": best,
+        "chosen": {name: hits(half, way) for name, way in ways.items()},
+        **{name: hits(rest, way) for name, way in ways.items()},
+    }
+
+
+def _hash(id: str) -> int:
+    return int.from_bytes(hashlib.sha256(id.encode()).digest(), "big")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--instances", type=Path, required=True)
+    parser.add_argument("--gold", type=Path, required=True)
+    parser.add_argument("--repos", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, help="a folder for the graphs; without one they are made anew")
+    parser.add_argument("--sixths", type=int, default=6, choices=range(1, 7))
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    try:
+        instances = load(options.instances, options.gold, options.repos)
+    except SweAgentError as error:
+        print(f"{error.message} {error.fix}", file=sys.stderr)
+        return 2
+    found = []
+    with tempfile.TemporaryDirectory() as own:
+        for instance in instances:
+            if (_hash(instance.id) >> 224) % 6 < options.sixths:
+                try:
+                    found.append(look(instance, options.cache or Path(own)))
+                except UsageError as error:
+                    print(f"not scored: {instance.id}: {error.message}", file=sys.stderr)
+    said = report(found)
+    print(f"{said['n']} instances, {said['functions_scored']} with functions")
+    print(f"a share of {said['share']} was best on {said['chosen_on']} others")
+    for name in ("locate", "routes", "fused", "either"):
+        print(f"{name:8} " + "  ".join(f"{what} {percent:5.1f}" for what, percent in said[name].items()))
+    if options.json:
+        options.json.write_text(json.dumps(said, indent=2) + "\n", "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
