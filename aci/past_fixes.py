@@ -45,7 +45,8 @@ class Fix:
 
 
 def fixes(commits: Commits, like: Sequence[Past], issue: str, most: int = MOST) -> list[Fix]:
-    """Of commits that are like an issue those that changed what was there, the likest first, each subject once."""
+    """Of commits that are like an issue those that changed what was there, each subject once: the likest first, of a
+    kind that is asked for before others, short before long ones."""
     asked = kinds_asked(issue)
     touched = commits.touched([one.commit for one in like])
     found: list[Fix] = []
@@ -56,6 +57,7 @@ def fixes(commits: Commits, like: Sequence[Past], issue: str, most: int = MOST) 
             if _CHANGES_A_FILE.search(diff):
                 kinds = tuple(kind for kind in kinds_of(diff) if kind in asked)
                 score = one.score * (1 + PER_KIND * min(len(kinds), MOST_KINDS))
+                score *= min(1.0, LONGEST / len(diff)) ** 0.5  # of a long one little can be read
                 text = shorten(diff, LONGEST)
                 found.append(Fix(one.commit, one.subject, round(score, 4), paths, kinds, text))
     found.sort(key=lambda fix: (-fix.score, fix.commit))

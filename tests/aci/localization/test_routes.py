@@ -7,7 +7,8 @@
 5. A commit that changed very many files, or many functions, leads to none of them.
 6. A file that moved and a function that moved are found where they are now; one that is gone is not.
 7. A merge leads to what it brought in. Tests are never an end.
-8. Past fixes: what changed nothing that was there is none; of a like kind comes first; the same subject once.
+8. Past fixes: what changed nothing that was there is none; of a like kind comes first, a long one last; the
+   same subject once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from aci.graph.blobs import GitBlobs
 from aci.history import History
 from aci.localization.routes import HOPS, LEAST_FIT, MOST_CHANGED, PER_HOP, Routes
 from aci.locating import Before, Retrieved, retrieved
+from aci.past_fixes import LONGEST
 from tests.aci.test_history import commit
 from tests.conftest import MakeRepo, git
 from trajectories.records import Issue
@@ -162,3 +164,13 @@ def test_fixes_of_a_like_kind_come_first(repo: Path) -> None:
     assert [one.subject for one in found.fixes] == ["Receipts: pennies of two", "Receipts: pennies of one"]
     assert found.fixes[0].commit == kind
     assert found.fixes[0].kinds == ("a key or attribute is looked up safely",)
+
+
+def test_a_long_fix_comes_after_a_short_one(repo: Path) -> None:
+    many = "".join(f"def step_{n}():\n    return {n}\n\n\n" for n in range(200))
+    commit(repo, "Steps", {"shop/steps.py": many})
+    commit(repo, "Receipts lose pennies", {"shop/steps.py": many.replace("return ", "return 1 + ")})
+    commit(repo, "Pennies of receipts, with other words", {"shop/till.py": MENDED})
+    found = look(repo, git(repo, "rev-parse", "HEAD"))
+    assert [one.subject for one in found.fixes] == ["Pennies of receipts, with other words", "Receipts lose pennies"]
+    assert all(len(one.diff) <= LONGEST for one in found.fixes)
