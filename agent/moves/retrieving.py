@@ -7,7 +7,7 @@ SWE-Exp's (arXiv 2507.23361), the ways over commits are KGCompass's (arXiv 2503.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from aci.view import mask
 from agent.moves.framing import framed, framed_whole, in_mark
 from agent.moves.opening import looked_at, places
 from agent.moves.recalling import recalled
+from trajectories.plumbing import GitFailed
 
 if TYPE_CHECKING:
     from agent.task import Task
@@ -39,20 +40,29 @@ def _past(task: Task) -> dict[str, Any]:
         repository = task.engine.repository
         before = locating.Before(repository.git_dir, task.base.commit)
         found = locating.retrieved(TreeBlobs(task.trees, looked_at(task)), task.issue, before, task.notify)
+        secrets = task.engine.secrets
         return {
-            "fixes": [asdict(fix) | {"diff": mask(fix.diff, task.engine.secrets)} for fix in found.fixes],
-            "routes": [asdict(route) for route in found.routes.functions or found.routes.files],
+            "fixes": [_masked(asdict(fix), secrets) for fix in found.fixes],
+            "routes": [_masked(asdict(one), secrets) for one in found.routes.functions or found.routes.files],
         }
 
-    past: dict[str, Any] = task.once("past", look)
+    try:
+        past: dict[str, Any] = task.once("past", look)
+    except GitFailed as error:
+        task.notify(f"Nothing is told of earlier commits: {error}")
+        return {"fixes": [], "routes": []}
     return past
+
+
+def _masked(found: dict[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
+    return {name: mask(value, secrets) if isinstance(value, str) else value for name, value in found.items()}
 
 
 def _fixes(task: Task) -> str:
     found = _past(task)["fixes"]
     for fix in found:
         kinds = f" ({'; '.join(fix['kinds'])})" if fix["kinds"] else ""
-        task.note("candidate", f"a past fix: {fix['commit'][:7]} {fix['subject']}, in {', '.join(fix['paths'])}{kinds}")
+        task.note("summary", f"a past fix: {fix['commit'][:7]} {fix['subject']}, in {', '.join(fix['paths'])}{kinds}")
     return "\n\n".join(_framed_fix(fix) for fix in found)
 
 

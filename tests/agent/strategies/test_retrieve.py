@@ -115,7 +115,7 @@ def test_a_past_fix_shows_how_this_project_mends_such_a_thing(past: Path, run: R
     assert ended.kind == "verified"
     assert "+    return rounded(sum(parts))\n" in ended.result.patch.source
     assert ended.notes("phase") == ["weigh", "mend", "prove"]
-    assert ended.notes("candidate")[0].endswith(f"{FIX}, in shop/till.py")
+    assert ended.notes("summary")[0].endswith(f"{FIX}, in shop/till.py")
     for other in ("react", "recall"):
         assert run(past, other, WEIGHED, FOLLOWED, HELPLESS).kind != "verified", other
 
@@ -178,7 +178,7 @@ def test_without_a_past_it_goes_on(solved: Solved) -> None:
     ended = solved("retrieve", line("Nothing is alike.", branch="main/weigh-1-1"), good)
     assert ended.kind == "verified"
     assert "\n(none)\n" in asked(ended, "main/weigh-1-1")
-    assert ended.notes("candidate") == []
+    assert ended.notes("summary") == ["librarian: Nothing is alike."]
 
 
 def test_who_does_not_ask_for_the_past_does_not_pay_for_it(past: Path, run: Run, tmp_path: Path) -> None:
