@@ -25,7 +25,8 @@ from aci.version import file_of, version_of
 if TYPE_CHECKING:
     import sqlite3
 
-MADE_BY = ("history*.py", "words.py")
+_OF_FUNCTIONS = tuple(f"graph/{name}.py" for name in ("choice", "definitions", "parse", "languages/*"))
+MADE_BY = ("history*.py", "words.py", "mentions.py", *_OF_FUNCTIONS)
 """The code that decides what is stored."""
 SCHEMA = f"""
 {history_changes.SCHEMA};

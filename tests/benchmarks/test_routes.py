@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.localization import Instance
-from benchmarks.routes import Found, Ranked, either, fused, hits, main, report
+from benchmarks.routes import Found, Ranked, either, further, fused, hits, main, report
 from tests.aci.test_history import commit
 from tests.conftest import MakeRepo, git
 from trajectories.records import Issue
@@ -30,6 +30,7 @@ def test_places_of_both_are_put_in_one_order() -> None:
     assert fused(0.1)(one).files == ["c", "a", "b", "d"]
     assert fused(0.01)(one).files == ["a", "b", "c", "d"]
     assert either(found("x", "a b c d e f", "g", "f g")).files == ["g"]
+    assert further(found("x", "a b c d e f", "g", "f g")).files == ["f"]
     assert hits([found("x", "a b c d e f", "g", "e g")], either) == {"files@5": 100.0, "functions@10": 100.0}
     assert hits([found("x", "a b c d e f", "g", "f g")], either) == {"files@5": 0.0, "functions@10": 100.0}
 
