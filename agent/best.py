@@ -110,7 +110,7 @@ def in_words(verdict: Verdict, whole: bool = False) -> str:
     return "\n".join([*lines, *_told(verdict, whole)])
 
 
-def _told(verdict: Verdict, whole: bool) -> list[str]:
+def _told(verdict: Verdict, whole: bool = False) -> list[str]:
     return [*(f"- {note}" for note in verdict.notes if whole or not UNTOLD.match(note)), *verdict.failures]
 
 
