@@ -66,11 +66,12 @@ def checkers(workspace: Workspace, paths: Sequence[str]) -> list[Checker]:
     return list(found.values())
 
 
-def diagnosed(workspace: Workspace, checker: Checker, paths: Sequence[str]) -> list[Misfit]:
-    """What a checker says of these files; of others nothing, and nothing where it takes over 90 s."""
+def diagnosed(workspace: Workspace, checker: Checker, paths: Sequence[str]) -> list[Misfit] | None:
+    """What a checker says of these files; of others nothing. None where it takes over 90 s, or fails."""
     mine = [path for path in paths if path.endswith(checker.suffixes)]
     ran = workspace.run(_in_root(workspace, _filled(checker.run, workspace, mine)), SECONDS, OURS)
-    return [] if ran.timed_out else list(_read(clean(ran.output), workspace.root, mine))
+    found = list(_read(clean(ran.output), workspace.root, mine))
+    return None if ran.timed_out or (ran.code > 1 and not found) else found
 
 
 def only_new(now: Iterable[Misfit], before: Iterable[Misfit]) -> list[Misfit]:

@@ -18,6 +18,9 @@ from aci.source import parse, undefined
 Read = Callable[[str], bytes | None]
 ROOTS = "", "src/", "lib/"
 """Folders from which modules are imported."""
+ANY = "*", "__getattr__", "globals", "vars", "locals", "exec", "setattr"
+"""What gives a module names that nobody can read off it."""
+MOST_MODULES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +37,30 @@ class Misfit:
 
 def misfits(path: str, read: Read) -> list[Misfit]:
     """All that do not fit in the file at `path`, in the order of lines. `read` gives a file of the repository by its
-    path, or None. Empty for a file that this interpreter cannot parse."""
+    path, or None. Empty for a file that this interpreter cannot parse; of modules that it imports the first 100 are
+    looked at."""
     source = (read(path) or b"").decode("utf-8", "replace")
     tree = parse(source)
     if tree is None:
         return []
-    module = _Module(path, tree)
+    names = _Names(path, tree)
     found = [Misfit(path, line, f"{name} is not defined") for name, line in undefined(source).items()]
-    known: dict[str, ast.stmt] = dict(module.defined)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (other := _imported(path, node, read)):
-            for alias in node.names:
-                if not other.has(alias.name) and not _is_module(other.path, alias.name, read):
-                    found.append(Misfit(path, node.lineno, f"{other.path} defines no {alias.name}"))
-                elif alias.name in other.defined:
-                    known[alias.asname or alias.name] = other.defined[alias.name]
-    once = {name: node for name, node in known.items() if module.bound[name] == 1}
-    found += [Misfit(path, call.lineno, text) for call, text in _calls(tree, once)]
+    known: dict[str, ast.stmt] = {name: node for name, node in names.defined.items() if names.bound[name] == 1}
+    modules = _Modules(path, read)
+    for node in tree.body:  # what stands deeper may be meant to fail
+        if not isinstance(node, ast.ImportFrom) or not (other := modules.of(node)):
+            continue
+        for alias in node.names:
+            name = alias.asname or alias.name
+            if not other.has(alias.name):
+                found.append(Misfit(path, node.lineno, f"{other.path} defines no {alias.name}"))
+            elif alias.name in other.defined and other.bound[alias.name] == names.bound[name] == 1:
+                known[name] = other.defined[alias.name]
+    found += [Misfit(path, call.lineno, text) for call, text in _calls(tree, known)]
     return sorted(found, key=lambda one: one.line)
 
 
-class _Module:
+class _Names:
     """A module's names: how often each is bound in it, at any depth, and its own functions and classes."""
 
     def __init__(self, path: str, tree: ast.Module) -> None:
@@ -67,8 +73,10 @@ class _Module:
         }
 
     def has(self, name: str) -> bool:
-        """Whether it may be imported from here; where the module finds names by itself, any may."""
-        return any(one in self.bound for one in (name, "*", "__getattr__", "globals"))
+        """Whether it may be imported from here: any name where the module finds names by itself, or is a package, whose
+        folder may hold modules that nobody has written."""
+        is_package = posixpath.basename(self.path) == "__init__.py"
+        return is_package or name == "*" or name.startswith("__") or any(one in self.bound for one in (name, *ANY))
 
 
 def _bound(tree: ast.Module) -> Iterator[str]:
@@ -84,35 +92,43 @@ def _bound(tree: ast.Module) -> Iterator[str]:
                 yield name
             case ast.MatchMapping(rest=str(name)):
                 yield name
-            case ast.Name(id="globals"):  # names may come from anywhere
+            case ast.Name(id=("globals" | "vars" | "locals" | "exec" | "setattr") as name):
+                yield name
+            case ast.Attribute(value=ast.Name(id="sys"), attr="modules"):
                 yield "globals"
 
 
-def _imported(path: str, node: ast.ImportFrom, read: Read) -> _Module | None:
-    """The module of the repository that names are taken from, where there is exactly one."""
-    if node.level:
-        folder = path
-        for _ in range(node.level):
-            folder = posixpath.dirname(folder)
-        stems = [posixpath.join(folder, *(node.module or "").split("."))]
-    else:
-        stems = [root + (node.module or "").replace(".", "/") for root in ROOTS]
-    files = [file for stem in stems for file in (f"{stem}.py", posixpath.join(stem, "__init__.py"))]
-    found = [(file, data) for file in files if (data := read(file)) is not None]
-    tree = parse(found[0][1]) if len(found) == 1 else None
-    return _Module(found[0][0], tree) if tree else None
+class _Modules:
+    """The modules of the repository that a file imports from."""
+
+    def __init__(self, path: str, read: Read) -> None:
+        self._path, self._read = path, read
+        self._known: dict[str, _Names | None] = {}
+
+    def of(self, node: ast.ImportFrom) -> _Names | None:
+        """The one that names are taken from, where there is exactly one."""
+        stem = (node.module or "").replace(".", "/")
+        if node.level:
+            folder = self._path
+            for _ in range(node.level):
+                folder = posixpath.dirname(folder)
+            stems = [posixpath.join(folder, stem).rstrip("/")]
+        else:
+            stems = [root + stem for root in ROOTS]
+        key = " ".join(stems)
+        if key not in self._known and len(self._known) < MOST_MODULES:
+            self._known[key] = self._found(stems)
+        return self._known.get(key)
+
+    def _found(self, stems: Sequence[str]) -> _Names | None:
+        files = [file for stem in stems for file in (f"{stem}.py", posixpath.join(stem, "__init__.py"))]
+        found = [(file, data) for file in files if (data := self._read(file)) is not None]
+        tree = parse(found[0][1]) if len(found) == 1 else None
+        return _Names(found[0][0], tree) if tree else None
 
 
-def _is_module(path: str, name: str, read: Read) -> bool:
-    """Whether the name is a module in the package that the file at `path` makes; any, in a package that is compiled."""
-    folder = posixpath.dirname(path)
-    files = f"{name}.py", f"{name}/__init__.py", f"{name}.pyi", f"{name}.pyx", f"{name}.c"
-    package = posixpath.basename(path) == "__init__.py"
-    return name == "*" or (package and (any(read(posixpath.join(folder, file)) is not None for file in files)))
-
-
-def _calls(tree: ast.Module, known: dict[str, ast.stmt]) -> Iterator[tuple[ast.Call, str]]:
-    for node in ast.walk(tree):
+def _calls(tree: ast.AST, known: dict[str, ast.stmt]) -> Iterator[tuple[ast.Call, str]]:
+    for node in _expected(tree):
         match node:
             case ast.Call(func=ast.Name(id=name)) if name in known:
                 if text := _wrong(node, name, known[name]):
@@ -121,23 +137,52 @@ def _calls(tree: ast.Module, known: dict[str, ast.stmt]) -> Iterator[tuple[ast.C
                 yield from _calls_of_self(node)
 
 
+def _expected(node: ast.AST) -> Iterator[ast.AST]:
+    """All below, but for what may be meant to fail: what is tried, and what stands where an exception is waited for."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.Try) and not (isinstance(child, ast.With) and _waits(child)):
+            yield child
+            yield from _expected(child)
+
+
+def _waits(node: ast.With) -> bool:
+    return any("raises" in ast.dump(item.context_expr).lower() for item in node.items)
+
+
 def _calls_of_self(holder: ast.ClassDef) -> Iterator[tuple[ast.Call, str]]:
     """Calls of a class's own methods on `self`, in its own methods."""
-    named = Counter(node.name for node in holder.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    set_ = {node.attr for node in ast.walk(holder) if isinstance(node, ast.Attribute) and _is_stored(node)}
+    bound = Counter(_bound(ast.Module(holder.body, [])))
+    stored = {node.attr for node in ast.walk(holder) if isinstance(node, ast.Attribute) and _is_stored(node)}
     methods = {
         node.name: node
         for node in holder.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and named[node.name] == 1 and node.name not in set_
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and bound[node.name] == 1
+        and node.name not in stored
+        and not node.decorator_list
+        and _is_of_self(node)
     }
     for method in methods.values():
-        if method.decorator_list:
-            continue
-        for node in ast.walk(method):
+        for node in _of_self(method):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)) if name in methods:
-                    if not methods[name].decorator_list and (text := _unfit(node, methods[name].args, 1)):
+                    if text := _unfit(node, methods[name].args, 1):
                         yield node, f"self.{name}() {text}"
+
+
+def _is_of_self(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return [one.arg for one in (*node.args.posonlyargs, *node.args.args)][:1] == ["self"]
+
+
+def _of_self(method: ast.AST) -> Iterator[ast.AST]:
+    """All in a method where `self` is its own."""
+    for node in ast.iter_child_nodes(method):
+        own = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and "self" in {
+            one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)
+        }
+        if not own and not isinstance(node, ast.ClassDef | ast.Try):
+            yield node
+            yield from _of_self(node)
 
 
 def _is_stored(node: ast.Attribute) -> bool:

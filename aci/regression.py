@@ -27,7 +27,7 @@ READ_FILES, READ_BYTES = 500, 8_000_000
 CHANGED = 100
 """Of a patch of more files, the first."""
 HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
-NAMED = re.compile(r"(?:^|/)(?:[^/]*test_[^/]*|[^/]*_tests?|tests?)\.py$")
+NAMED = re.compile(r"(?:^|/)(?:(?:unit)?test_[^/]*|[^/]*_(?:unit)?test_[^/]*|[^/]*_tests?|tests?)\.py$")
 REACHES = 4.0
 """What it counts that a test surely gets to a changed definition, beside the points for names."""
 LEAST = 0.5

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from agent.backtrack import goes_back, in_short, is_rewritten
 from agent.folding import IMAGE_TOKENS, Folding, characters
+from agent.frames import output
 from agent.models.base import Message
 from trajectories.material import call_id, told
 from trajectories.records import Reply, Step
@@ -129,10 +130,17 @@ def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Mes
         assistant["tool_calls"] = calls
     if reply.blocks and reply.model == model:
         assistant["blocks"] = list(reply.blocks)
+    if not calls and step.actions:  # written as text
+        return [assistant, *({"role": "user", "content": text} for text in _outputs(step))]
     if not calls:
         return [assistant, {"role": "user", "content": told(step)}] if step.observations else [assistant]
     answers = (observation.text for observation in step.observations)
     return [assistant, *({"role": "tool", "tool_call_id": id, "content": next(answers, "")} for id in ids)]
+
+
+def _outputs(step: Step) -> Iterator[str]:
+    for action, observation in zip(step.actions, step.observations, strict=False):
+        yield output(action.tool, observation.text)
 
 
 def illustrated(trajectory: Trajectory, branch: str) -> dict[int, Sequence[str]]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from agent.frames import output
 from agent.models.base import Message
 from agent.protected import Protected
 from agent.stubs import long_lines, names, shortened, shows_a_file, stub, tool_of, with_short_arguments, words
@@ -84,7 +85,9 @@ class Observed(Part):
 
     def cut(self, cap: int) -> Message:
         """Its head and tail, in `cap` characters."""
-        return self.message | {"content": shortened(self.step, self.number, cap)}
+        text = shortened(self.step, self.number, cap)
+        is_tools = self.message["role"] == "tool"
+        return self.message | {"content": text if is_tools else output(self.step.actions[self.number - 1].tool, text)}
 
 
 class _Cut(NamedTuple):
@@ -139,7 +142,7 @@ class Folding:
         self._use(words(said[0]))
         self.say(said[0])
         for number, message in enumerate(said[1:], 1):
-            if message["role"] == "tool" and number <= min(len(step.actions), len(step.observations)):
+            if number <= min(len(step.actions), len(step.observations)):
                 self._observe(message, step, number)
             else:
                 self.say(message)

@@ -16,6 +16,16 @@ def guard(*names: str, ends: bool = False) -> re.Pattern[str]:
     return re.compile(rf"<(?={GAP}{slash}(?:{'|'.join(names)})\b)", re.IGNORECASE)
 
 
+OUTPUT = guard("output")
+"""What would end what a tool answered, or begin something else that looks like it."""
+
+
+def output(tool: str, text: str) -> str:
+    """What a tool answered, beside what the user says: it cannot end its frame."""
+    safe = OUTPUT.sub(r"<\\", text)
+    return f'<output of="{tool}">\n{safe}\n</output>'
+
+
 def unframed(text: str) -> str:
     """An issue without the mark that it begins with, for people."""
     return _ISSUE.sub("", text)

@@ -34,10 +34,12 @@ def loop(
     until: Callable[[Step], bool] = submitted,
     nudge: Sequence[Observation] = NUDGED,
     written: Callable[[str], Sequence[Action]] | None = None,
+    after: Callable[[Step], Generator[Step, None, None]] | None = None,
 ) -> Generator[Step, None, Step]:
     """Go on until a step satisfies `until`; that step is the result. A reply without an action is answered by `nudge`.
     A model that ends with words reads first what the user has said meanwhile; what it hands in is proven first. Where
-    `written` reads actions off the words of a reply, the model is not told of tools.
+    `written` reads actions off the words of a reply, the model is not told of tools. `after` each of its steps
+    may come others.
 
     Raises Stuck when the model goes round in circles, GivenUp when it says that no fix is to be made; what the task's
     limits raise passes through.
@@ -50,6 +52,8 @@ def loop(
         yield step
         if not submitted(step):
             yield from task.net.watch()
+        if after:
+            yield from after(step)
         if until(step) and not (answered(step) and task.has_mail):
             return step
         if hint := circling(of_line(task.steps[task.first :])):

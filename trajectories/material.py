@@ -43,9 +43,11 @@ def call_id(given: str, other: str, taken: set[str]) -> str:
 
 
 def told(step: Step) -> str:
-    """What a step without a model's actions says to the next ask."""
+    """What a step without a model's tool calls says to the next ask. Actions that a reply has written as text stand
+    there already."""
     who = "The user" if step.author == HAND else step.author
-    done = [f"{who} called {action.tool}({json.dumps(action.arguments)})" for action in step.actions]
+    own = step.actions if step.reply is None else ()
+    done = [f"{who} called {action.tool}({json.dumps(action.arguments)})" for action in own]
     return "\n".join([*done, *(observation.text for observation in step.observations)])
 
 

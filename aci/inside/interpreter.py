@@ -20,8 +20,11 @@ import sys
 import threading
 import time
 import traceback
+import types
 
-SOCKET = "socket"
+SOCKET, ANEW_PLEASE = "socket", b"\2"
+CLOCK = 50000000
+"""Nanoseconds by which the clock of files may be late."""
 STARTS, GRACE = 20.0, 5.0
 """Seconds in which the interpreter has to be there, and in which an interrupted block has to end."""
 CHANGED = "[files have changed: what is imported from the repository is read anew, names from before are old]"
@@ -41,12 +44,26 @@ def main(folder, block):
         pass
     sys.stdout.flush()
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _packed([1, 2]))]
-    talk.sendmsg(["\0".join([os.getcwd(), block]).encode()], rights)
-    answer = talk.recv(1)
+    said = ["\0".join([os.getcwd(), block]).encode("utf-8", "surrogateescape")]
+    talk.sendmsg(said, rights)
+    answer = _answer(talk)
+    if answer == ANEW_PLEASE:
+        sys.stdout.write(ANEW + "\n")
+        sys.stdout.flush()
+        talk = _started(folder)
+        talk.sendmsg(said, rights)
+        answer = _answer(talk)
     if not answer:
         sys.stdout.write("[the interpreter has ended]\n")
         return 1
     return answer[0]
+
+
+def _answer(talk):
+    try:
+        return talk.recv(1)
+    except OSError:
+        return b""
 
 
 def _packed(numbers):
@@ -94,10 +111,13 @@ def _started(folder):
 
 
 class Interpreter:
-    """The names that blocks leave."""
+    """The names that blocks leave: those of the module `__main__`, where unittest, pickle and others look."""
 
     def __init__(self):
-        self.names = {"__name__": "__main__", "__builtins__": __builtins__}
+        module = types.ModuleType("__main__")
+        module.__builtins__ = __builtins__
+        sys.modules["__main__"] = module
+        self.names = module.__dict__
         self.count = 0
         self.seen = {}
 
@@ -106,9 +126,13 @@ class Interpreter:
         self.count += 1
         name = "<block {}>".format(self.count)
         linecache.cache[name] = (len(code), None, code.splitlines(True), name)
+        os.chdir(root)
+        if not isinstance(sys.path, list):
+            sys.path = []
         if root not in sys.path:
             sys.path.insert(0, root)
         self._forget(root)
+        began = time.time_ns() if hasattr(time, "time_ns") else int(time.time() * 1e9)
         try:
             tree = ast.parse(code, name)
             last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -119,6 +143,8 @@ class Interpreter:
                     sys.stdout.write(repr(value) + "\n")
             return True
         except SystemExit as end:
+            if isinstance(end.code, str):
+                sys.stdout.write(end.code + "\n")
             return end.code in (None, 0)
         except BaseException:  # noqa: BLE001 - what a block raises is shown
             kind, error, trace = sys.exc_info()
@@ -127,18 +153,24 @@ class Interpreter:
             traceback.print_exception(kind, error, trace)
             return False
         finally:
-            self._look(root)
+            self._look(root, began)
 
-    def _look(self, root):
-        """Remember which of the repository's files are imported, as they are now."""
+    def _look(self, root, began):
+        """Remember which of the repository's files are imported, as they are now; of one that was written while the
+        block ran nobody knows which text was imported."""
         for name, path in _files(root):
-            self.seen.setdefault(name, _stamp(path))
+            stamp = _stamp(path)
+            is_sure = stamp is not None and stamp[0] < began - CLOCK
+            self.seen.setdefault(name, stamp if is_sure else None)
+
+    def is_old(self, root):
+        """Whether one of these has changed since."""
+        return any(name in self.seen and self.seen[name] != _stamp(path) for name, path in _files(root))
 
     def _forget(self, root):
         """Where one of these has changed, all of them: they hold each other's names."""
-        loaded = _files(root)
-        if any(name in self.seen and self.seen[name] != _stamp(path) for name, path in loaded):
-            for name, _ in loaded:
+        if self.is_old(root):
+            for name, _ in _files(root):
                 del sys.modules[name]
             self.seen.clear()
             sys.stdout.write(CHANGED + "\n")
@@ -148,7 +180,13 @@ def _files(root):
     """The modules that lie in the repository."""
     found = [(name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items())]
     inside = root.rstrip("/") + "/"
-    return [(name, path) for name, path in found if path and path.startswith(inside) and "site-packages" not in path]
+    own = [(name, path) for name, path in found if isinstance(path, str) and path.startswith(inside)]
+    return [(name, path) for name, path in own if "site-packages" not in path]
+
+
+def _is_compiled(root):
+    """Whether some cannot be imported twice by one process."""
+    return any(not path.endswith((".py", ".pyc")) for _, path in _files(root))
 
 
 def _stamp(path):
@@ -162,6 +200,12 @@ def _stamp(path):
 def serve(folder):
     """Run blocks, one at a time, for as long as this process lives."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    own, nothing = os.getpid(), os.open(os.devnull, os.O_RDWR)
+    while nothing < 3:
+        nothing = os.dup(nothing)
+    held = [listening]
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: [one.close() for one in held])
 
     def bind():
         if os.path.exists(SOCKET):
@@ -174,39 +218,50 @@ def serve(folder):
     interpreter = Interpreter()
     while True:
         talk, _ = listening.accept()
-        with talk:
-            _serve(interpreter, talk)
+        held.append(talk)
+        _serve(interpreter, talk, nothing)
+        if os.getpid() != own:  # a child that a block has forked, and not ended
+            os._exit(0)
+        held.remove(talk)
+        talk.close()
 
 
-def _serve(interpreter, talk):
+def _serve(interpreter, talk, nothing):
     said, rights, _, _ = talk.recvmsg(65536, socket.CMSG_SPACE(8))
     outputs = _packed([])
     for _, _, data in rights:
         outputs.frombytes(data[: len(data) - len(data) % outputs.itemsize])
     if len(outputs) != 2:
         return
-    root, block = said.decode().split("\0")
+    own = os.getpid()
+    root, block = said.decode("utf-8", "surrogateescape").split("\0")
+    if interpreter.is_old(root) and _is_compiled(root):
+        talk.send(ANEW_PLEASE)
+        os._exit(0)
     for number, output in zip((1, 2), outputs):
         os.dup2(output, number)
+    for output in outputs:
         os.close(output)
     sys.stdout, sys.stderr = _stream(1), _stream(2)
     ended = threading.Event()
     threading.Thread(target=_interrupt, args=(talk, ended), daemon=True).start()
+    good = False
     try:
         with open(block, encoding="utf-8") as file:
-            good = interpreter.run(file.read(), root)
+            code = file.read()
+        good = interpreter.run(code, root)
     except KeyboardInterrupt:
-        good = False
+        pass
     finally:
         ended.set()
-        with contextlib.suppress(OSError, ValueError):  # the caller has gone
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # the caller has gone
             sys.stdout.flush()
             sys.stderr.flush()
-        with open(os.devnull, "r+b") as nothing:
-            os.dup2(nothing.fileno(), 1)
-            os.dup2(nothing.fileno(), 2)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
     with contextlib.suppress(OSError):
-        talk.send(b"\0" if good else b"\1")
+        if os.getpid() == own:
+            talk.send(b"\0" if good else b"\1")
 
 
 def _stream(number):

@@ -13,9 +13,10 @@ from trajectories.records import Action
 SEARCH, MIDDLE, REPLACE = (re.compile(mark) for mark in (r"<{7} ?SEARCH\s*", r"={7}\s*", r">{7} ?REPLACE\s*"))
 FENCE = re.compile(r"`{3,}\w*\s*")
 NAMED = re.compile(r"\s*(?:[-*]|\d+[.)])?\s*`?(?:\./)?([^`\s]+)")
-BLOCKS = {"python": "python", "py": "python", "bash": "shell", "sh": "shell", "shell": "shell", "submit": "submit"}
+BLOCKS = dict.fromkeys(("python", "python3", "py"), "python") | dict.fromkeys(("bash", "sh", "shell"), "shell")
+BLOCKS |= {"submit": "submit", "view": "view"}
 """The tools that fenced blocks are for, by their language."""
-ARGUMENT = {"python": "code", "shell": "command", "submit": "summary"}
+ARGUMENT = {"python": "code", "shell": "command", "submit": "summary", "view": "path"}
 MOST = 20
 """Edits that are taken from one answer."""
 
@@ -67,16 +68,16 @@ def file_of(said: str) -> tuple[str, str] | None:
 
 
 def acted_by(said: str) -> tuple[Action, ...]:
-    """The action that the first fenced block of code in an answer is, by its language: `python`, `bash`, or `submit`
-    with a summary as its text. No block, or one without an end, is none."""
+    """The action that the first fenced block of code in an answer is, by its language: `python`, `bash`, `view`
+    with a path, or `submit` with a summary as its text. No block, or one without an end, is none."""
     tool, fence = "", ""
     lines: list[str] = []
     for line in lines_of(said):
         if not tool:
-            opened = re.fullmatch(r"(`{3,})(\w+)\s*", line)
+            opened = re.fullmatch(r"\s*(`{3,})\s*(\w+)\s*", line)
             tool = BLOCKS.get(opened[2].lower(), "") if opened else ""
             fence = opened[1] if opened else ""
-        elif line.rstrip() == fence:
+        elif line.strip() == fence:
             return (Action(tool, {ARGUMENT[tool]: "\n".join(lines)}),)
         else:
             lines.append(line)

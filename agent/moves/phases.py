@@ -11,7 +11,6 @@ import tomllib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
 from string import Template
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from aci.workspace import OURS
 from agent.best import in_words
 from agent.casting import CODER, roles_of
-from agent.loop import answered, loop, submitted
-from agent.moves.checking import checked
+from agent.loop import NUDGED, answered, loop, submitted
+from agent.moves.checking import Checks
 from agent.moves.crossing import new_tests, ran
 from agent.moves.framing import framed, framed_issue
 from agent.moves.opening import describe_places, facts, likely_sources, places, whereabouts
@@ -34,7 +33,7 @@ from agent.moves.voices import Question, says_yes, share_of, voices
 from agent.outcome import Outcome
 from agent.scope import Scope
 from tools.base import Toolbox
-from trajectories.errors import ConfigError
+from trajectories.errors import ConfigError, Stuck
 from trajectories.records import Observation
 
 if TYPE_CHECKING:
@@ -231,7 +230,10 @@ def _read_up(worker: Task, rounds: int) -> Generator[Step, None, str]:
         replies += step.reply is not None
         return answered(step) or replies >= rounds
 
-    last = yield from loop(worker, until, nudge=())
+    try:
+        last = yield from loop(worker, until, nudge=())
+    except Stuck:  # it is not the end of the work that who looks goes round in circles
+        last = worker.steps[-1]
     if answered(last):
         return worker.engine.trajectory.replies[worker.branch, last.reply or 0].text
     yield worker.say(ANSWER)
@@ -304,9 +306,12 @@ def _work(course: _Course, name: str, phase: Phase) -> Generator[Step, None, boo
     task = course.task
     tools = (*phase.tools, "submit") if phase.tools and phase.until == "submit" else phase.tools
     worker = yield from _worker(course, name, phase, replace(task.scope, tools=tools))
+    checks = Checks(worker) if phase.checked else None
+    until, nudge = (submitted, NUDGED) if phase.until == "submit" else (_ended, ())
     for number in range(phase.visits):
-        running = partial(loop, worker) if phase.until == "submit" else partial(loop, worker, _ended, nudge=())
-        last = yield from (checked(worker, running) if phase.checked else running())
+        last = yield from loop(worker, until, nudge, after=checks.after if checks else None)
+        if checks and checks.news and not number:  # handed in with what does not fit
+            continue
         if not phase.anchored or not (broken := _broken(course, worker)):
             break
         task.note("gate", f"{', '.join(broken[:5])} passed before: put back")

@@ -82,7 +82,7 @@ class Net:
             self._state = State(whole=first)
             self._states[first] = self._state
         for step in self._steps[first + len(self._states) - 1 :]:
-            damage = self._take(step)
+            damage = self._take(step) or damage
         if not damage:
             return
         if self._state.count < STEPS:

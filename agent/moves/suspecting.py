@@ -26,7 +26,8 @@ CPU_SECONDS, SECONDS = 20.0, 90.0
 MOST, MOST_NAMED, LONGEST = 10, 5, 120
 """Lines that are told, names of failing tests, and characters of a line."""
 NONE = "No test fails as the files are, so none says where the fault is."
-UNSEEN = "What fails cannot be watched: {why}"
+UNSEEN = "What fails could not be watched line by line: {why}"
+OF_OTHERS = "what was watched ran none of the repository's own code that is not a test."
 HEAD = "{failing} failing tests ({names}) and {passing} passing ones were watched; the most suspicious lines first:"
 
 
@@ -34,7 +35,7 @@ def suspicious(task: Task, given: Sequence[str]) -> str:
     """The most suspicious lines, as words for a prompt, on the record for each state of the files; `given` are the
     tests of the user's that are to be mended."""
     found: dict[str, Any] = task.once(f"suspects {task.tree[:12]}", lambda: _found(task, given))
-    if found["why"] or not found["lines"]:
+    if not found["lines"]:
         return UNSEEN.format(why=framed(found["why"])) if found["why"] else NONE
     names = framed(", ".join(found["failing"][:MOST_NAMED]))
     head = HEAD.format(failing=len(found["failing"]), names=names, passing=found["passing"])
@@ -45,7 +46,7 @@ def _found(task: Task, given: Sequence[str]) -> dict[str, Any]:
     tests = failing_tests(task, given)
     found: dict[str, Any] = {"failing": [], "passing": 0, "lines": [], "why": ""}
     if not tests["failing"]:
-        return found
+        return found | {"why": "" if tests["passing"] else tests["summary"]}
     names = [*tests["failing"], *tests["passing"]]
     try:
         with (
@@ -58,6 +59,7 @@ def _found(task: Task, given: Sequence[str]) -> dict[str, Any]:
     read = _Reader(task)
     likely = suspects(spectrum, read.data)[:MOST]
     return found | {
+        "why": OF_OTHERS,
         "failing": [one.test for one in spectrum.failing],
         "passing": len(spectrum.passing),
         "lines": [read.told(one) for one in likely],

@@ -57,11 +57,9 @@ def letter_of(said: str, count: int) -> int | None:
 
 
 def says_yes(said: str) -> bool:
-    """Whether an answer's last line begins with yes, or says it and no no with it."""
-    words = re.findall(r"[a-z]+", _last_line(said).lower())
-    if words[:1] == ["yes"] and words[1:2] != ["or"] and words[-1] != "no":
-        return True
-    return "yes" in words and not {"no", "not"} & set(words)
+    """Whether an answer's last line says yes, and nothing against it."""
+    words = set(re.findall(r"[a-z]+", _last_line(said).lower()))
+    return "yes" in words and not {"no", "not", "but", "fails", "except", "however"} & words
 
 
 def _last_line(said: str) -> str:
@@ -76,7 +74,7 @@ SHARE = re.compile(r"(?<![\d.-])(\d*\.?\d+)\s*(?:(%)|(?:/|out of|of)\s*(\d+))?[^
 def share_of(said: str) -> float | None:
     """The number from 0 to 1 that an answer's last line ends with, also as `7/10` or `70 %`; None for any other."""
     line = _last_line(said)
-    found = SHARE.search(line) or SHARE.search(re.sub(r"\s*\([^()]*\)\W*$", "", line))
+    found = SHARE.search(re.sub(r"\s*\([^()]*\)\W*$", "", line)) or SHARE.search(line)
     if found is None:
         return None
     share = float(found[1]) / (100 if found[2] else float(found[3] or 1) or 1)

@@ -69,3 +69,24 @@ def test_what_a_block_writes_is_in_the_tree_and_nothing_else_is(bench: Bench) ->
 def test_models_are_not_told_of_it() -> None:
     assert "python" in Toolbox().tools
     assert "python" not in {schema["function"]["name"] for schema in Toolbox().schemas()}
+
+
+def test_what_a_block_writes_after_its_import_is_read_by_the_next(bench: Bench) -> None:
+    bench("python", code="import calc\nopen('calc.py', 'w').write('def add(a, b):\\n    return a + b\\n')")
+    assert bench("python", code="import calc\ncalc.add(2, 3)").text.endswith("\n5")
+
+
+def test_forked_children_do_not_answer(bench: Bench) -> None:
+    bench("python", code="import os\nx = 1\nchild = os.fork()\nif not child:\n    import time\n    time.sleep(1)")
+    assert [bench("python", code="x += 1\nx").text for _ in range(3)] == ["2", "3", "4"]
+    bench("python", code="if not os.fork():\n    time = __import__('time')\n    time.sleep(30)")
+    assert "[the interpreter has ended]" in bench("python", code="os._exit(1)", timeout=20).text
+    assert bench("python", code="1", timeout=20).text.endswith("\n1")
+
+
+def test_blocks_are_the_main_module(bench: Bench) -> None:
+    test = "class T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(1, 2)\n"
+    seen = bench("python", code=f"import unittest\n{test}\nunittest.main(argv=['x'], exit=False)")
+    assert "FAILED (failures=1)" in seen.text
+    assert bench("python", code="import pickle\ntype(pickle.loads(pickle.dumps(T('test')))).__name__").text == "'T'"
+    assert bench("python", code="import sys\nsys.exit('bad')").text == "bad\n[exit code 1]"

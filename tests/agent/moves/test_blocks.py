@@ -73,13 +73,14 @@ def test_letters_and_numbers_stand_in_the_last_line() -> None:
         "**.3**": 0.3,
         "1": 1.0,
         "0.8 (fairly sure)": 0.8,
+        "0.3 (on a scale of 0 to 1)": 0.3,
     }
     assert {said: share_of(said) for said in shares} == shares
     assert [share_of(said) for said in ("7", "-2", "11/10", "?", "")] == [None] * 5
 
 
 @pytest.mark.parametrize(
-    "said", ["yes", "It is right.\n**Yes.**", "no way\nVerdict: yes", "Yes, no input fails.", "Yes.\n```\n"]
+    "said", ["yes", "It is right.\n**Yes.**", "no way\nVerdict: yes", "Yes, for all of them.", "Yes.\n```\n"]
 )
 def test_a_yes(said: str) -> None:
     assert says_yes(said)
@@ -96,6 +97,8 @@ def test_a_yes(said: str) -> None:
         "Not yes",
         "",
         "?",
+        "Yes, but it is not right for 0.",
+        "Yes, it fails for 3",
         "yes or no",
         "Yes? No.",
     ],

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from tests.agent.conftest import line
-from tests.agent.strategies.conftest import Solved
+from tests.agent.strategies.conftest import ModelTable, Solved
 
 FENCE = "```"
 
@@ -78,3 +78,12 @@ def test_a_useless_model_comes_to_an_end(solved: Solved) -> None:
     ended = solved("code-act", line("Well."), max_steps=30)
     assert ended.result.exit.code == 1
     assert ended.result.spent.calls <= 30
+
+
+def test_what_blocks_printed_is_folded_where_the_window_is_small(solved: Solved) -> None:
+    noise = "import random\nfor _ in range(150):\n    print([random.random() for _ in range(3)])"
+    lines = [line(block("python", f"{noise}\n{n}"), n=n) for n in range(1, 13)]
+    tables = {"scripted": ModelTable(context=15_000, max_output=500)}
+    ended = solved("code-act", *lines, *(line(text) for text in (SUBMIT,)), max_steps=20, models=tables)
+    assert "cannot be made shorter" not in ended.result.exit.message
+    assert sum(step.reply is not None for step in ended.steps) > 12

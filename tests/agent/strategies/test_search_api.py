@@ -9,6 +9,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.agent.conftest import act, line
@@ -88,3 +92,51 @@ def test_what_cannot_be_watched_is_told(test: str, solved: Solved) -> None:
     ended = solved("search-api", *lines, files=FILES | {"tests/test_odd.py": test}, max_steps=12)
     assert ended.result.exit.code == 1
     assert any(step.branch == "main/search" and step.reply == 1 for step in ended.steps)
+
+
+def test_who_looks_in_circles_is_asked_for_words(solved: Solved) -> None:
+    looks = line("Hm.", act("search", pattern="word"), branch="main/search")
+    words = line("calc.py:add.", branch="main/search", contains="That was the last round.")
+    test = test_of("signs", equal("add(-2, 3)", 1), equal("add(2, 3)", 5))
+    ended = solved("search-api", words, looks, line("So.", test, mend("a + b"), SUBMIT), max_steps=40)
+    assert ended.kind == "verified"
+
+
+def test_the_net_still_tells_what_cannot_be_loaded(solved: Solved) -> None:
+    bad = mend("a - b\n\n\nfrom tests.test_calc import Nothing")
+    lines = line("calc.py:add.", branch="main/search"), line("So.", bad, branch="main/mend", n=1), line("Hm.")
+    ended = solved("search-api", *lines, max_steps=6)
+    told = [step.observations[0].text for step in ended.steps if step.author == "safety"]
+    assert told
+    assert "calc can no longer be loaded" in told[0]
+
+
+TYPED = "def add(a, b):\n    return a - b\n\n\ndef old() -> int:\n    return 'x'\n"
+
+
+@pytest.fixture
+def with_mypy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("with_mypy")
+def test_a_checker_tells_only_news_and_leaves_nothing(solved: Solved) -> None:
+    test = test_of("signs", equal("add(-2, 3)", 1), equal("add(2, 3)", 5))
+    typed = act("edit", path="calc.py", old="def add(a, b):", new="def add(a: int, b: int) -> int:")
+    again = act("edit", path="calc.py", old="return a + b + 'x'", new="return a + b")
+    lines = (
+        line("calc.py:add.", branch="main/search"),
+        line("So.", test, typed, mend("a + b + 'x'"), branch="main/mend", n=1),
+        line("So.", again, SUBMIT, branch="main/mend", contains="Unsupported operand types"),
+    )
+    files = FILES | {"calc.py": TYPED, "mypy.ini": "[mypy]\nlinecount_report = reports\n"}
+    files["tests/test_calc.py"] = (
+        "import unittest\n\n\nclass T(unittest.TestCase):\n    def test(self):\n        pass\n"
+    )
+    ended = solved("search-api", *lines, files=files, max_steps=12)
+    assert ended.kind == "verified"
+    told = [step.observations[0].text for step in ended.steps if step.author == "checker"]
+    assert len(told) == 2
+    assert "calc.py:2: error: Unsupported" in told[0]
+    assert "calc.py:6" not in told[0]
+    assert "reports" not in ended.result.patch.diff
