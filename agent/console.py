@@ -49,6 +49,7 @@ ENDINGS = {
     "answered": "[bold]Answered.[/]",
     "done": "[bold]Done.[/]",
     "undone": "[bold]Taken back, or brought again.[/]",
+    "written": "[bold green]Tests were written:[/] they pass each time, and say what the code does at present.",
     "replayed": "[bold green]Acted again:[/] nothing differs but text.",
     "parted": "[bold yellow]Acted again:[/] it parts from what was recorded.",
 }

@@ -52,8 +52,9 @@ from trajectories.trees import Trees
 
 VERSION = "0.1.0"
 STRATEGIES = Path(__file__).parent / "strategies"
-DONE = {"answered", "done", "undone"}
-"""Ends of turns that were to show nothing more: a question is answered, a command was run, something was undone."""
+DONE = {"answered", "done", "undone", "written"}
+"""Ends of turns that were to show nothing more: a question is answered, a command was run, something was undone, tests
+were written."""
 MAKE_ROOM = "Make room there and see that you may write there, or set SWE_AGENT_STATE to another folder."
 MENDED = {"model_timeout", "retry_wait", "permissions"}
 MENDED_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}

@@ -23,7 +23,7 @@ WORDS = {
 }
 STATES = (
     "verified", "faster", "unproven", "not_found", "budget", "limit", "error", "stuck", "interrupted",
-    "answered", "done", "undone", "replayed", "parted", OPEN, RUNNING, DAMAGED, NEWER,
+    "answered", "done", "undone", "written", "replayed", "parted", OPEN, RUNNING, DAMAGED, NEWER,
 )  # fmt: skip
 """What `--ended` takes, beside the words of the column."""
 NARROW = 16

@@ -23,6 +23,7 @@ ENDS = {
     "answered": "Answered, nothing was changed.",
     "undone": "Taken back.",
     "done": "Done.",
+    "written": "Tests were written.",
 }
 
 

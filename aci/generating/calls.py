@@ -1,0 +1,371 @@
+"""Makes calls of what a module offers: arguments by what their parameters seem to want, and sequences on objects.
+
+Which kind of argument a parameter takes is guessed from annotation, default and name, and learnt from what comes of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import keyword
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aci.generating.drawing import PLAIN, Pool, kind_of
+from aci.generating.exercise import Case
+
+DEEPEST, LONGEST_CASE = 2, 12
+OPTIONAL, KEYWORDS = 0.35, 0.5
+LIKELY, UNLIKELY = 6.0, 0.04
+WORSE, BETTER, LEAST, MOST = 0.8, 1.25, 0.02, 12.0
+POSITIONAL_ONLY, EITHER, VARIADIC, KEYWORD_ONLY, NAMED = range(5)
+ANNOTATED = {
+    "int": r"\bint\b|Integral", "float": r"\bfloat\b|Real|Number", "str": r"\bstr\b|Text", "bytes": r"\bbytes\b|Buffer",
+    "bool": r"\bbool\b", "none": r"\bNone\b|Optional", "list": r"[Ll]ist|Sequence|Iterable|Collection|Sized",
+    "tuple": r"[Tt]uple|Hashable", "dict": r"[Dd]ict|Mapping", "set": r"\b[Ss]et\b|[Ff]rozenset|AbstractSet",
+    "callable": r"Callable|[Ff]unction", "iterator": r"Iterator|Iterable|Generator",
+}  # fmt: skip
+NAMES = {
+    "callable": r"func|fn|^f$|key$|pred|callback|binop|getsizeof|timer|factory|op$|^key|ctor|filter|cmp",
+    "int": r"^[nijk]$|size|count|num|index|width|max|min|len|depth|level|start|stop|end|step|limit|bits|precision|ttl",
+    "float": r"^[xyz]$|ratio|prob|value|lower|upper|seconds|frac|rate",
+    "str": r"str|text|name|sep|path|word|prefix|suffix|char|msg|format|^s$|pattern|encoding|line|label|tag|unit|data",
+    "list": r"seq|iter|items|values|list|rows|coll|args|src|xs|tabular|headers|elements|nodes|data|options|columns",
+    "dict": r"dict|map|^d$|kw|params|attrs|mapping|other|config|opts",
+    "bool": r"^(is|has|use|allow|reverse|strict|with|show|copy|deep|safe|force|clean|inclusive)|case",
+    "set": r"set$",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A case, and which kind of text each parameter of what it calls was given: (owner, parameter, kind)."""
+
+    case: Case
+    given: tuple[tuple[str, str, str], ...] = ()
+
+
+class Maker:
+    """Makes cases of a module from what it `offers` (see `aci/inside/describing.py`), by chance, with that seed."""
+
+    def __init__(self, offers: Mapping[str, Any], constants: Sequence[str], seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.pool = Pool(seed, constants)
+        self.functions: dict[str, Any] = {one["name"]: one for one in offers["functions"]}
+        self.classes: dict[str, Any] = {one["name"]: one for one in offers["classes"]}
+        self.methods = {
+            f"{one['name']}.{method['name']}": (one, method)
+            for one in offers["classes"]
+            if not one["abstract"]
+            for method in one["methods"]
+        }
+        self._made = [name for name, one in self.classes.items() if not one["abstract"] and not one["error"]]
+        self._taken = {*self.functions, *self.classes, *dir(builtins), *keyword.kwlist}
+        self._weights: dict[tuple[str, str, str], float] = {}
+        self._given: list[tuple[str, str, str]] = []
+        self.seen: dict[tuple[str, str], list[str]] = {}
+        """Texts of arguments that somebody gave, by owner and parameter."""
+
+    def names(self) -> list[str]:
+        """The dotted names of all that can be called: a class by its own name."""
+        return [*self.functions, *self._made, *self.methods]
+
+    def case(self, about: str) -> Made:
+        """A fresh case that calls what has this dotted name."""
+        self._given = []
+        if about in self.functions:
+            one = self.functions[about]
+            lines, call = self._hoisted(about, one["params"], "asyncio.run(%s)" if one["async"] else "%s")
+            return Made(Case((*lines[0],), call, lines[1], about), tuple(self._given))
+        if about in self.classes:
+            return Made(self._constructed(about), tuple(self._given))
+        kind, method = self.methods[about]
+        return Made(self._sequence(about, kind, method), tuple(self._given))
+
+    def learn(self, given: Sequence[tuple[str, str, str]], good: bool) -> None:
+        """What came of arguments of these kinds: they are given more, or less often."""
+        for key in given:
+            old = self._weights.get(key, 1.0)
+            self._weights[key] = min(MOST, max(LEAST, old * (BETTER if good else WORSE)))
+
+    # Arguments
+
+    def _hoisted(self, about: str, params: Any, form: str) -> tuple[tuple[list[str], tuple[str, ...]], str]:
+        """The call, with a container that it is given in a variable now and then: so it is seen if it is changed."""
+        arguments = self._arguments(about, params)
+        lines, watch = [], []
+        for place, text in enumerate(arguments):
+            if text[:1] in "[{" and self.chance.random() < 0.3:
+                name = f"given_{place + 1}" if len(arguments) > 1 else "given"
+                lines.append(f"{name} = {text}")
+                watch.append(name)
+                arguments[place] = name
+        return (lines, tuple(watch)), form % f"{about}({', '.join(arguments)})"
+
+    def _arguments(self, owner: str, params: Any, depth: int = 0) -> list[str]:
+        if params is None:
+            kinds = [
+                self.chance.choice(("list", "dict", "int", "str")) for _ in range(self.chance.choice((0, 1, 1, 2)))
+            ]
+            return [self.pool.text(kind, self.chance) for kind in kinds]
+        found, named = [], False
+        for param in params:
+            if param["kind"] == VARIADIC:
+                if not named:
+                    found += [self._argument(owner, param, depth) for _ in range(self.chance.choice((0, 1, 2, 3)))]
+                continue
+            if param["kind"] == NAMED:
+                if self.chance.random() < OPTIONAL:
+                    found.append(f"{self.chance.choice('abc')}={self._argument(owner, param, depth)}")
+                continue
+            if param["default"] is not None and self.chance.random() > OPTIONAL:
+                named = named or param["kind"] == EITHER
+                continue
+            text = self._argument(owner, param, depth)
+            by_name = named or (param["default"] is not None and self.chance.random() < KEYWORDS)
+            if param["kind"] == KEYWORD_ONLY or (by_name and param["kind"] == EITHER):
+                named = True
+                found.append(f"{param['name']}={text}")
+            elif not named:
+                found.append(text)
+        return found
+
+    def _argument(self, owner: str, param: Mapping[str, Any], depth: int) -> str:
+        name = str(param["name"])
+        known = self.seen.get((owner, name))
+        if known and self.chance.random() < 0.4:
+            return self.chance.choice(known)
+        kinds = [*PLAIN, *(["object"] if self._made and depth < DEEPEST else [])]
+        own, _, method = owner.rpartition(".")
+        if method in ITEMS and self.chance.random() < 0.3:
+            return self.chance.choice(SLICES)
+        if method in PAIRED and own in self._made and depth < DEEPEST and self.chance.random() < 0.5:
+            return self._object(own, depth + 1)
+        weights = [self._weight(owner, param, kind) for kind in kinds]
+        (kind,) = self.chance.choices(kinds, weights)
+        self._given.append((owner, name, kind))
+        if kind == "object":
+            named = [one for one in self._made if re.search(rf"\b{one}\b", param["annotation"])]
+            return self._object(self.chance.choice(named or self._made), depth + 1)
+        return self.pool.text(kind, self.chance)
+
+    def _weight(self, owner: str, param: Mapping[str, Any], kind: str) -> float:
+        learnt = self._weights.get((owner, param["name"], kind), 1.0)
+        if kind == "object":
+            fits = any(re.search(rf"\b{one}\b", param["annotation"]) for one in self._made)
+            return learnt * (LIKELY if fits else UNLIKELY if param["annotation"] else 0.5)
+        if param["annotation"]:
+            if re.search(ANNOTATED[kind], param["annotation"]):
+                return learnt * LIKELY
+            if any(re.search(one, param["annotation"]) for one in ANNOTATED.values()):
+                return learnt * UNLIKELY
+        weight = LIKELY if param["default"] not in (None, "None") and kind_of(param["default"]) == kind else 1.0
+        if kind in NAMES and re.search(NAMES[kind], param["name"].lower()):
+            weight = LIKELY
+        return learnt * weight
+
+    # Objects
+
+    def _object(self, name: str, depth: int = 1) -> str:
+        return f"{name}({', '.join(self._arguments(name, self.classes[name]['params'], depth))})"
+
+    def _variable(self, name: str) -> str:
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_")
+        return words if words and words not in self._taken else f"{words or 'it'}_"
+
+    def _constructed(self, about: str) -> Case:
+        call = f"{about}({', '.join(self._arguments(about, self.classes[about]['params']))})"
+        return Case((), call, (), about)
+
+    def _sequence(self, about: str, kind: Mapping[str, Any], method: Mapping[str, Any]) -> Case:
+        """An object, some calls that change it, and the call that counts."""
+        if method["kind"] == "static":
+            arguments = self._arguments(about, method["params"])
+            call = f"{kind['name']}.{method['name']}({', '.join(arguments)})"
+            return Case((), f"asyncio.run({call})" if method["async"] else call, (), about)
+        variable = self._variable(kind["name"])
+        lines = [f"{variable} = {self._object(kind['name'], 0)}"]
+        before = [one for one in kind["methods"] if one["kind"] == "method" and not one["async"]]
+        changing = [one for one in before if not one["name"].startswith("__") or one["name"] in STATEMENTS]
+        for _ in range(self.chance.choice((0, 0, 1, 1, 2, 3)) if changing else 0):
+            lines.append(self._statement(variable, kind["name"], self.chance.choice(changing)))
+        call = self._method(variable, about, method)
+        if method["name"] in STATEMENTS:  # it gives nothing: what it left behind is what counts
+            lines.append(call)
+            call = f"len({variable})" if method["name"] != "__len__" and self._has(kind, "__len__") else variable
+        return Case(tuple(lines), f"asyncio.run({call})" if method["async"] else call, (variable,), about)
+
+    def _has(self, kind: Mapping[str, Any], name: str) -> bool:
+        return any(one["name"] == name for one in kind["methods"])
+
+    def _statement(self, variable: str, owner: str, method: Mapping[str, Any]) -> str:
+        return self._method(variable, f"{owner}.{method['name']}", method)
+
+    def _method(self, variable: str, about: str, method: Mapping[str, Any]) -> str:
+        if method["kind"] == "property":
+            return f"{variable}.{method['name']}"
+        arguments = self._arguments(about, method["params"])
+        form = FORMS.get(method["name"])
+        positional = [one for one in arguments if not re.match(r"\w+=[^=]", one)]
+        if form and method["name"] in ("__copy__", "__deepcopy__"):
+            return form % variable
+        if form and form.count("%s") == 1 + len(positional) == 1 + len(arguments):
+            return form % (variable, *(_whole(one) for one in positional))
+        return f"{variable}.{method['name']}({', '.join(arguments)})"
+
+
+FORMS = {
+    "__len__": "len(%s)", "__iter__": "list(%s)", "__getitem__": "%s[%s]", "__contains__": "%s.__contains__(%s)",
+    "__eq__": "%s == %s", "__ne__": "%s != %s", "__lt__": "%s < %s", "__le__": "%s <= %s", "__gt__": "%s > %s",
+    "__ge__": "%s >= %s", "__add__": "%s + %s", "__sub__": "%s - %s", "__mul__": "%s * %s", "__or__": "%s | %s",
+    "__and__": "%s & %s", "__xor__": "%s ^ %s", "__hash__": "hash(%s)", "__repr__": "repr(%s)", "__str__": "str(%s)",
+    "__bool__": "bool(%s)", "__reversed__": "list(reversed(%s))", "__neg__": "-%s", "__setitem__": "%s[%s] = %s",
+    "__delitem__": "del %s[%s]", "__iadd__": "%s += %s", "__imul__": "%s *= %s", "__ior__": "%s |= %s",
+    "__iand__": "%s &= %s", "__isub__": "%s -= %s",
+    "__lshift__": "%s << %s", "__rshift__": "%s >> %s", "__mod__": "%s %% %s", "__truediv__": "%s / %s",
+    "__floordiv__": "%s // %s", "__invert__": "~%s", "__abs__": "abs(%s)", "__int__": "int(%s)", "__float__": "float(%s)",
+    "__next__": "next(%s)", "__call__": "%s(%s)", "__copy__": "copy.copy(%s)", "__deepcopy__": "copy.deepcopy(%s)",
+}  # fmt: skip
+STATEMENTS = {"__setitem__", "__delitem__", "__iadd__", "__imul__", "__ior__", "__iand__", "__isub__"}
+"""Methods whose calls are written as statements."""
+ITEMS = {"__getitem__", "__setitem__", "__delitem__"}
+SLICES = ("slice(1, 3)", "slice(None, 2)", "slice(-2, None)", "slice(None, None, -1)", "slice(0, 10, 2)", "-1", "0")
+PAIRED = {
+    *(
+        "__eq__",
+        "__ne__",
+        "__lt__",
+        "__le__",
+        "__gt__",
+        "__ge__",
+        "__add__",
+        "__radd__",
+        "__sub__",
+        "__or__",
+        "__and__",
+    ),
+    *("__xor__", "__iadd__", "__ior__", "__iand__", "__isub__"),
+}
+"""Methods whose other operand is mostly of the same class."""
+
+
+def _whole(text: str) -> str:
+    """The argument as an operand."""
+    return f"({text})" if text.startswith("lambda") or re.search(r"\s(?:for|\*\*?|/)\s", text) else text
+
+
+class Changer:
+    """Makes a case from another one by a small change."""
+
+    def __init__(self, maker: Maker) -> None:
+        self.maker, self.chance = maker, maker.chance
+
+    def changed(self, case: Case) -> Made:
+        """The case with one of its values, arguments or statements changed."""
+        lines = list(case.lines)
+        roll = self.chance.random()
+        if lines and roll < 0.3:
+            where = self.chance.randrange(len(lines))
+            bound = {name for name in case.watch if lines[where].startswith(f"{name} =")}
+            if roll < 0.1 and not bound:
+                del lines[where]
+            elif roll < 0.2 and len(lines) < LONGEST_CASE:
+                lines.insert(self.chance.randrange(where, len(lines)) + 1, self._more(case) or lines[where])
+            else:
+                lines[where] = self._value_changed(lines[where])
+            return Made(Case(tuple(lines), case.call, case.watch, case.about))
+        return Made(Case(tuple(lines), self._value_changed(case.call), case.watch, case.about))
+
+    def _more(self, case: Case) -> str:
+        """One more call of a method of the object that the case is about."""
+        owner = case.about.split(".")[0]
+        kind = self.maker.classes.get(owner)
+        if not kind or not case.watch:
+            return ""
+        methods = [one for one in kind["methods"] if one["kind"] == "method" and not one["async"]]
+        if not methods:
+            return ""
+        return self.maker._statement(case.watch[0], owner, self.chance.choice(methods))
+
+    def _value_changed(self, text: str) -> str:
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError):
+            return text
+        places = [node for node in ast.walk(tree) if isinstance(node, VALUES)]
+        if not places:
+            return text
+        place = self.chance.choice(places)
+        new = self._other(place)
+        changed = _Put(place, new).visit(tree)
+        try:
+            return ast.unparse(ast.fix_missing_locations(changed)).strip()
+        except (ValueError, RecursionError, AttributeError):
+            return text
+
+    def _other(self, node: ast.expr) -> ast.expr:
+        text = ast.unparse(node)
+        kind = kind_of(text)
+        if self.chance.random() < 0.35:
+            other = kind if self.chance.random() < 0.7 else self.chance.choice(PLAIN)
+            return _parsed(self.maker.pool.text(other, self.chance))
+        if isinstance(node, ast.Constant):
+            return _parsed(_near(node.value, self.chance))
+        if isinstance(node, ast.List | ast.Tuple | ast.Set) and node.elts:
+            elements = list(node.elts)
+            where = self.chance.randrange(len(elements))
+            roll = self.chance.random()
+            if roll < 0.35 and len(elements) > 1:
+                del elements[where]
+            elif roll < 0.6:
+                elements.insert(where, elements[self.chance.randrange(len(elements))])
+            elif roll < 0.8:
+                self.chance.shuffle(elements)
+            else:
+                elements.append(_parsed(self.maker.pool.text(self.chance.choice(PLAIN[:4]), self.chance)))
+            if isinstance(node, ast.Set):
+                return ast.Set(elts=elements)
+            return type(node)(elts=elements, ctx=ast.Load())
+        if isinstance(node, ast.Dict) and node.keys:
+            where = self.chance.randrange(len(node.keys))
+            keys, values = list(node.keys), list(node.values)
+            del keys[where], values[where]
+            return ast.Dict(keys=keys, values=values)
+        return _parsed(self.maker.pool.text(kind, self.chance))
+
+
+VALUES = (ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Lambda)
+
+
+class _Put(ast.NodeTransformer):
+    def __init__(self, old: ast.expr, new: ast.expr) -> None:
+        self.old, self.new = old, new
+
+    def visit(self, node: ast.AST) -> Any:
+        return self.new if node is self.old else self.generic_visit(node)
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _near(value: object, chance: random.Random) -> str:
+    """The text of a value near this one."""
+    if isinstance(value, bool):
+        return str(not value)
+    if isinstance(value, int):
+        return repr(chance.choice((value + 1, value - 1, -value, 2 * value, 0, 1)))
+    if isinstance(value, float):
+        return repr(chance.choice((value + 1, value - 0.5, -value, value / 2, 0.0)))
+    if isinstance(value, str):
+        where = chance.randrange(len(value) + 1)
+        more = chance.choice("ab1 _.-,A\n")
+        cut = value[:where] + value[where + 1 :]
+        options = (cut, value[:where] + more + value[where:], value.upper(), value + value, value[::-1], value[:where])
+        return repr(chance.choice(options))
+    if isinstance(value, bytes):
+        return repr(chance.choice((value + b"a", value[1:], value[::-1])))
+    return chance.choice(("None", "0", "''", "True"))

@@ -1,0 +1,228 @@
+"""Small faults put into functions, by the standard operators of mutation testing.
+
+Comparison, arithmetic, boolean, constant, return value, negated condition, deleted statement and off by one: the
+sufficient set of Offutt et al. ("An experimental determination of sufficient mutant operators", 1996), with the
+statement deletion of Deng, Offutt and Li (2013). They are edits of bytes, so that what is not mutated stays as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from aci.candidates import Candidate
+from aci.candidates import Function as Place
+from aci.target import Function, functions
+
+MOST_OF_FUNCTION, MOST = 60, 400
+"""Mutants of one function and of one file; spread evenly over its lines where there would be more."""
+COMPARED: dict[type[ast.cmpop], tuple[str, ...]] = {
+    ast.Lt: ("<=", ">="), ast.LtE: ("<", ">"), ast.Gt: (">=", "<="), ast.GtE: (">", "<"), ast.Eq: ("!=",),
+    ast.NotEq: ("==",), ast.Is: ("is not",), ast.IsNot: ("is",), ast.In: ("not in",), ast.NotIn: ("in",),
+}  # fmt: skip
+COUNTED: dict[type[ast.operator], str] = {
+    ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "*", ast.Mod: "*", ast.Pow: "*",
+    ast.LShift: ">>", ast.RShift: "<<", ast.BitAnd: "|", ast.BitOr: "&", ast.BitXor: "&",
+}  # fmt: skip
+KEPT = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom | ast.Global | ast.Nonlocal
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A function with one fault: `what` says it in words, `line` is where; a run of one of the lines `reach` runs it."""
+
+    path: str
+    name: str
+    line: int
+    what: str
+    edit: tuple[int, int, str]
+    place: Place
+    reach: frozenset[int]
+
+    def candidate(self) -> Candidate:
+        """The mutant as an edit that tests can be run on."""
+        return Candidate(self.path, (self.edit,), self.what, self.line, self.place)
+
+
+def mutants(path: str, data: bytes, names: Sequence[str] = ()) -> list[Mutant]:
+    """The mutants of these functions of a file (dotted names; all, if there are none). Raises SyntaxError, ValueError,
+    for a file that cannot be parsed."""
+    tree = ast.parse(data)
+    text = _Text(data)
+    found: list[Mutant] = []
+    for name, node in functions(tree):
+        if names and name not in names:
+            continue
+        place = text.place(name, node)
+        if place is not None:
+            made = [
+                Mutant(path, name, line, what, edit, place, frozenset({line, first}))
+                for line, first, what, edit in _of(node, text)
+            ]
+            found += _spread([one for one in made if _compiles(data, one)], MOST_OF_FUNCTION)
+    return _spread(found, MOST)
+
+
+def _spread(found: list[Mutant], most: int) -> list[Mutant]:
+    if len(found) <= most:
+        return found
+    return [found[number * len(found) // most] for number in range(most)]
+
+
+def _compiles(data: bytes, mutant: Mutant) -> bool:
+    try:
+        ast.parse(mutant.candidate().apply(data))
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+class _Text:
+    """Where nodes lie in the bytes of a file."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._starts = [0]
+        for line in data.splitlines(keepends=True):
+            self._starts.append(self._starts[-1] + len(line))
+
+    def at(self, line: int, column: int) -> int:
+        return self._starts[line - 1] + column
+
+    def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return self.at(node.lineno, node.col_offset), self.at(node.end_lineno, node.end_col_offset)
+
+    def text(self, node: ast.expr | ast.stmt) -> str:
+        start, end = self.span(node)
+        return self.data[start:end].decode("utf-8", "replace")
+
+    def place(self, name: str, node: Function) -> Place | None:
+        """The function as an editor of running code wants it; None where its body begins on the line of its `def`."""
+        first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+        if node.body[0].lineno == node.lineno:
+            return None
+        body = self._starts[node.body[0].lineno - 1]
+        return Place(
+            node.name, name, (first, node.lineno), self._starts[node.lineno - 1], body, self.span(node)[1]
+        )  # fmt: skip
+
+
+Edit = tuple[int, int, str]
+
+
+def _of(node: Function, text: _Text) -> Iterator[tuple[int, int, str, Edit]]:
+    """(line, first line of its statement, what in words, edit) of all mutants of a function, in the order of lines."""
+    found: list[tuple[int, int, str, Edit]] = []
+    for statement in _statements(node.body):
+        parts = [_of_statement(statement, text), *(_of_expression(part, text) for part in _expressions(statement))]
+        found += [(line, statement.lineno, what, edit) for part in parts for line, what, edit in part]
+    seen: set[Edit] = set()
+    for line, first, what, edit in sorted(found, key=lambda one: (one[0], one[3])):
+        if edit not in seen:
+            seen.add(edit)
+            yield line, first, what, edit
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a body, docstrings left out, and those inside them; functions inside are looked into."""
+    for statement in body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue
+        yield statement
+        for name in ("body", "orelse", "finalbody"):
+            yield from _statements(getattr(statement, name, []))
+        for handler in getattr(statement, "handlers", []):
+            yield from _statements(handler.body)
+
+
+def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
+    """The expressions that are a statement's own; no annotations, decorators or defaults."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return
+    stack: list[ast.AST] = [
+        child
+        for name, child in ast.iter_fields(statement)
+        if name != "annotation"
+        for child in (child if isinstance(child, list) else [child])
+        if isinstance(child, ast.expr | ast.withitem)
+    ]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.JoinedStr):
+            continue
+        if isinstance(node, ast.expr):
+            yield node
+        stack += list(ast.iter_child_nodes(node))
+
+
+def _of_statement(statement: ast.stmt, text: _Text) -> Iterator[tuple[int, str, Edit]]:
+    line = statement.lineno
+    if isinstance(statement, ast.If | ast.While):
+        start, end = text.span(statement.test)
+        condition = text.text(statement.test)
+        if "\n" not in condition:
+            yield line, f"negates `{_short(condition)}`", (start, end, f"not ({condition})")
+    if isinstance(statement, ast.Return) and statement.value is not None:
+        value = text.text(statement.value)
+        is_none = isinstance(statement.value, ast.Constant) and statement.value.value is None
+        new = "0" if is_none else "None"
+        yield line, f"returns {new} for `{_short(value)}`", (*text.span(statement.value), new)
+    if isinstance(statement, ast.Break | ast.Continue):
+        new = "continue" if isinstance(statement, ast.Break) else "break"
+        yield line, f"`{new}` for `{text.text(statement)}`", (*text.span(statement), new)
+    if isinstance(statement, ast.AugAssign) and (sign := COUNTED.get(type(statement.op))):
+        between = text.span(statement.target)[1], text.span(statement.value)[0]
+        yield line, f"`{sign}=` in `{_short(text.text(statement))}`", (*between, f" {sign}= ")
+    simple = ast.Expr | ast.Assign | ast.AugAssign | ast.Raise | ast.Delete | ast.Assert
+    if isinstance(statement, simple) and not isinstance(getattr(statement, "value", None), ast.Yield | ast.Await):
+        yield line, f"leaves out `{_short(text.text(statement))}`", (*text.span(statement), "pass")
+
+
+def _of_expression(node: ast.expr, text: _Text) -> Iterator[tuple[int, str, Edit]]:
+    line = node.lineno
+    if isinstance(node, ast.Compare):
+        left = node.left
+        for operator, right in zip(node.ops, node.comparators, strict=True):
+            between = text.span(left)[1], text.span(right)[0]
+            written = text.data[between[0] : between[1]].decode("utf-8", "replace")
+            for new in COMPARED.get(type(operator), ()):
+                if not set(written) & set("()#\\\n"):
+                    yield line, f"`{new}` in `{_short(text.text(node))}`", (*between, f" {new} ")
+            left = right
+    elif isinstance(node, ast.BoolOp):
+        old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
+        for one, other in zip(node.values, node.values[1:], strict=False):
+            between = text.span(one)[1], text.span(other)[0]
+            if text.data[between[0] : between[1]].decode("utf-8", "replace").strip() == old:
+                yield line, f"`{new}` in `{_short(text.text(node))}`", (*between, f" {new} ")
+    elif isinstance(node, ast.BinOp) and (sign := COUNTED.get(type(node.op))):
+        between = text.span(node.left)[1], text.span(node.right)[0]
+        if not set(text.data[between[0] : between[1]]) & set(b"()#\\\n"):
+            yield line, f"`{sign}` in `{_short(text.text(node))}`", (*between, f" {sign} ")
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
+        if not isinstance(node.operand, ast.Constant) or isinstance(node.op, ast.Not):
+            operand = text.text(node.operand)
+            yield line, f"`{_short(operand)}` for `{_short(text.text(node))}`", (*text.span(node), f"({operand})")
+    elif isinstance(node, ast.Constant):
+        for new in _constants(node.value):
+            yield line, f"{new} for {_short(text.text(node))}", (*text.span(node), new)
+
+
+def _constants(value: object) -> tuple[str, ...]:
+    if isinstance(value, bool):
+        return (str(not value),)
+    if isinstance(value, int):
+        return (f"({value} + 1)", f"({value} - 1)")
+    if isinstance(value, float):
+        return (f"({value} + 1.0)",)
+    if isinstance(value, str):
+        return ("'!'",) if not value else ("''",)
+    return ()
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 50 else line[:47] + "..."

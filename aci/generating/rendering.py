@@ -1,0 +1,173 @@
+"""A file of tests from cases, for pytest or for unittest, in the repository's manner."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import posixpath
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aci.generating.exercise import Seen, holds
+from aci.generating.reading import free
+from aci.patch import is_test
+
+WIDTH = 100
+HELPERS = {
+    "islice": "from itertools import islice",
+    "math": "import math",
+    "asyncio": "import asyncio",
+    "copy": "import copy",
+}
+DOCSTRING = """\
+\"\"\"What {what} does at present, as found by `swe-agent test`.
+
+Nobody has said that it is right: a test that fails shows that the behaviour has changed.
+\"\"\"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A case with the name of its test."""
+
+    __test__ = False
+
+    name: str
+    seen: Seen
+
+
+def named(found: Sequence[Seen]) -> list[Test]:
+    """The tests in order of what they are about, each with a name of its own."""
+    number: Counter[str] = Counter()
+    tests = []
+    for seen in sorted(found, key=lambda one: (one.case.about, one.kind, len(one.case.lines), one.case.call)):
+        words = re.sub(r"\W+", "_", seen.case.about.replace("__", "")).strip("_").lower() or "call"
+        stem = f"test_{words}_raises_{seen.error.lower()}" if seen.kind == "raised" else f"test_{words}"
+        number[stem] += 1
+        tests.append(Test(f"{stem}_{number[stem]}", seen))
+    return [Test(one.name[:-2] if number[one.name[:-2]] == 1 else one.name, one.seen) for one in tests]
+
+
+def rendered(tests: Sequence[Test], module: str, what: str, style: str) -> str:
+    """The text of the file. `style` is pytest or unittest."""
+    used = set().union(*(names_of(one.seen) for one in tests)) if tests else set()
+    helpers = {name for name in used if name in HELPERS}
+    own = sorted(name for name in used - helpers if not hasattr(builtins, name) or name in _shadowing(tests))
+    imports = sorted(HELPERS[name] for name in helpers)
+    imports = [one for one in imports if one.startswith("import")] + [one for one in imports if one.startswith("from")]
+    if style == "unittest":
+        imports.insert(0, "import unittest")
+    groups = ["\n".join(imports)] if imports else []
+    if style == "pytest" and any(one.seen.kind == "raised" for one in tests):
+        groups.append("import pytest")
+    if own:
+        groups.append(_wrapped_import(module, own))
+    head = DOCSTRING.format(what=what) + "\n" + "\n\n".join(groups) + "\n"
+    if style == "pytest":
+        return head + "".join(f"\n\ndef {one.name}():\n{textwrap.indent(_pytest(one.seen), '    ')}\n" for one in tests)
+    body = "\n\n".join(f"    def {one.name}(self):\n{textwrap.indent(_unittest(one.seen), ' ' * 8)}" for one in tests)
+    return f"{head}\n\nclass GeneratedTest(unittest.TestCase):\n{body}\n"
+
+
+def names_of(seen: Seen) -> set[str]:
+    """The names that a test of the case has to import."""
+    used = free(seen.case)
+    if seen.kind == "raised":
+        return used | {seen.name}
+    bound = {"result"}
+    for line in seen.case.lines:
+        bound |= {node.id for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Name) and _stores(node)}
+    for one in seen.asserts:
+        tree = ast.parse(holds(*one), mode="eval")
+        used |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - bound
+    return used
+
+
+def _stores(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Store)
+
+
+def _shadowing(tests: Sequence[Test]) -> set[str]:
+    """Builtin names that stand for something of the module's own: what the tests are about is called by its name."""
+    return {one.seen.case.about.split(".")[0] for one in tests}
+
+
+def _wrapped_import(module: str, names: Sequence[str]) -> str:
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= WIDTH:
+        return line
+    return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
+
+
+def _pytest(seen: Seen) -> str:
+    if seen.kind == "raised":
+        return "\n".join([*seen.case.lines, f"with pytest.raises({seen.name}):", f"    {seen.case.call}"])
+    body = _before(seen)
+    return "\n".join([*body, *(f"assert {holds(*one)}" for one in _inlined(seen))])
+
+
+def _unittest(seen: Seen) -> str:
+    if seen.kind == "raised":
+        return "\n".join([*seen.case.lines, f"with self.assertRaises({seen.name}):", f"    {seen.case.call}"])
+    return "\n".join([*_before(seen), *(_said(*one) for one in _inlined(seen))])
+
+
+def _before(seen: Seen) -> list[str]:
+    """The statements before the assertions; a value that is asserted only once needs no name."""
+    lines = list(seen.case.lines)
+    uses = sum("result" in re.findall(r"\w+", expression) for _, expression, _ in seen.asserts)
+    if _is_inline(seen):
+        return lines
+    return [*lines, f"result = {seen.case.call}" if uses else seen.case.call]
+
+
+def _is_inline(seen: Seen) -> bool:
+    return len(seen.asserts) == 1 and seen.asserts[0][1] == "result" and len(seen.case.call) < 60
+
+
+def _inlined(seen: Seen) -> Iterable[tuple[str, str, str]]:
+    if _is_inline(seen):
+        kind, _, text = seen.asserts[0]
+        call = seen.case.call
+        plain = kind in ("isa", "nan", "close") or _is_primary(call)
+        return [(kind, call if plain else f"({call})", text)]
+    return seen.asserts
+
+
+def _is_primary(call: str) -> bool:
+    node = ast.parse(call, mode="eval").body
+    return isinstance(node, ast.Call | ast.Subscript | ast.Attribute | ast.Name)
+
+
+def _said(kind: str, expression: str, text: str) -> str:
+    """The assertion as unittest says it."""
+    if kind == "nan":
+        return f"self.assertTrue(math.isnan({expression}))"
+    if kind == "close":
+        return f"self.assertTrue(math.isclose({expression}, {text}))"
+    if kind == "isa":
+        return f"self.assertIsInstance({expression}, {text})"
+    word = {"True": "True", "False": "False", "None": "None"}.get(text if kind == "is" else "")
+    if word == "None":
+        return f"self.assertIsNone({expression})"
+    return f"self.assert{'Is' if kind == 'is' else 'Equal'}({expression}, {text})"
+
+
+def place_of(files: Mapping[str, object], path: str, function: str) -> str:
+    """Where the file of tests goes: the folder with most test files of the same language, a name that no file has."""
+    tests = [
+        one for one in files if is_test(one) and posixpath.basename(one).startswith("test") and one.endswith(".py")
+    ]
+    folders = Counter(posixpath.dirname(one) for one in tests)
+    folder = min(folders, key=lambda one: (-folders[one], one)) if folders else "tests"
+    parts = path.removesuffix(".py").split("/")
+    module = parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
+    words = "_".join(filter(None, (module.strip("_"), re.sub(r"\W+", "_", function).strip("_").lower())))
+    taken = {posixpath.basename(one) for one in files}
+    names = [f"test_{words}_generated.py", *(f"test_{words}_generated_{number}.py" for number in range(2, 100))]
+    name = next(one for one in (f"test_{words}.py", *names) if one not in taken)
+    return posixpath.join(folder, name)

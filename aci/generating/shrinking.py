@@ -1,0 +1,171 @@
+"""Makes cases smaller and their values plainer for as long as they reach what they are kept for."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from aci.generating.exercise import Case, Exercise, Seen
+
+AT_ONCE, ROUNDS = 12, 8
+PLAIN = ("0", "1", "''", "'a'", "[]", "None")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A case with what it is kept for: steps that it takes, mutants (numbers) that it notices."""
+
+    seen: Seen
+    arcs: frozenset[tuple[int, int]]
+    mutants: frozenset[int]
+
+
+def shrunk(exercise: Exercise, wanted: Wanted, telling: Callable[[Seen], bool], over: Callable[[], bool]) -> Seen:
+    """The smallest case found that still does all of it, in the same way (returns, or raises the same)."""
+    best = wanted.seen
+    for _ in range(ROUNDS):
+        better = None
+        for options in _in_parts(list(smaller(best.case))):
+            if over():
+                return best
+            if better := _first_that_does(exercise, options, best, wanted, telling):
+                break
+        if better is None:
+            return best
+        best = better
+    return best
+
+
+def _first_that_does(
+    exercise: Exercise, options: Sequence[Case], best: Seen, wanted: Wanted, telling: Callable[[Seen], bool]
+) -> Seen | None:
+    found = [
+        seen
+        for seen in exercise.observe(options)
+        if (seen.kind, seen.error) == (best.kind, best.error)
+        and wanted.arcs <= seen.arcs
+        and size(seen.case) < size(best.case)
+        and telling(seen)
+    ]
+    checked = exercise.check([(seen, sorted(wanted.mutants)) for seen in found])
+    for seen, noticed in zip(found, checked, strict=True):
+        if noticed.steady and noticed.killed >= wanted.mutants:
+            return seen
+    return None
+
+
+def _in_parts(options: list[Case]) -> Iterator[list[Case]]:
+    for start in range(0, len(options), AT_ONCE):
+        yield options[start : start + AT_ONCE]
+
+
+def size(case: Case) -> tuple[int, int]:
+    """By what a case is judged: its characters, and how far its values are from the plainest."""
+    text = "\n".join((*case.lines, case.call))
+    return len(case.lines) * 4 + len(text), sum(map(ord, text))
+
+
+def smaller(case: Case) -> Iterator[Case]:
+    """Cases that are smaller than this one, the much smaller first."""
+    for place in range(len(case.lines) - 1, -1, -1):
+        name = case.lines[place].partition(" = ")[0]
+        if name not in case.watch:
+            lines = (*case.lines[:place], *case.lines[place + 1 :])
+            yield Case(lines, case.call, case.watch, case.about)
+    for place, line in enumerate(case.lines):
+        name, mark, value = line.partition(" = ")
+        rest = "\n".join((*case.lines[:place], *case.lines[place + 1 :], case.call))
+        if mark and name.isidentifier() and len(re.findall(rf"\b{name}\b", rest)) == 1:
+            text = re.sub(rf"\b{name}\b", lambda _, value=value: value, case.call)  # type: ignore[misc]
+            watch = tuple(one for one in case.watch if one != name)
+            yield Case((*case.lines[:place], *case.lines[place + 1 :]), text, watch, case.about)
+    for text in _simpler(case.call):
+        yield Case(case.lines, text, case.watch, case.about)
+    for place, line in enumerate(case.lines):
+        for text in _simpler(line):
+            lines = (*case.lines[:place], text, *case.lines[place + 1 :])
+            yield Case(lines, case.call, case.watch, case.about)
+
+
+def _simpler(text: str) -> Iterator[str]:
+    """The statement with one of its values simpler, or an argument less."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    seen = {text}
+    for node in ast.walk(tree):
+        for new in _simpler_nodes(node):
+            old = ast.dump(node)
+            changed = _replaced(text, node, new) if isinstance(new, str) else _without(tree, node, new)
+            if changed and changed not in seen and old:
+                seen.add(changed)
+                yield changed
+
+
+def _simpler_nodes(node: ast.AST) -> Iterator[str | int]:
+    """Texts for a value, or places of what may be left out of a call or a container."""
+    if isinstance(node, ast.Call):
+        yield from range(len(node.args) + len(node.keywords))
+    elif isinstance(node, ast.List | ast.Tuple | ast.Set):
+        yield from range(len(node.elts))
+        if node.elts and not isinstance(node, ast.Set):
+            yield "[]" if isinstance(node, ast.List) else "()"
+    elif isinstance(node, ast.Dict):
+        yield from range(len(node.keys))
+        if node.keys:
+            yield "{}"
+    elif isinstance(node, ast.Constant):
+        yield from _simpler_constants(node.value)
+    elif isinstance(node, ast.UnaryOp | ast.BinOp | ast.Lambda | ast.GeneratorExp):
+        yield from PLAIN[:2]
+
+
+def _simpler_constants(value: object) -> Iterator[str]:
+    if isinstance(value, bool) or value is None or value is ...:
+        return
+    if isinstance(value, int):
+        yield from (repr(one) for one in (0, 1, 2, value // 2, value - 1) if 0 <= one < value)
+    elif isinstance(value, float):
+        yield from (repr(one) for one in (0.0, 1.0, 0.5, float(round(value))) if len(repr(one)) <= len(repr(value)))
+    elif isinstance(value, str | bytes) and value:
+        empty = value[:0]
+        options = [empty, value[: len(value) // 2], value[len(value) // 2 :], value[:-1], value[1:]]
+        if isinstance(value, str) and len(value) == 1:
+            options += ["a"] if value != "a" else []
+        yield from (repr(one) for one in options if one != value)
+
+
+def _replaced(text: str, node: ast.AST, new: str) -> str:
+    """The text with other words for one of its nodes; "" where it lies on several lines."""
+    if not isinstance(node, ast.expr) or "\n" in text or node.end_col_offset is None:
+        return ""
+    data = text.encode()
+    return (data[: node.col_offset] + new.encode() + data[node.end_col_offset :]).decode("utf-8", "replace")
+
+
+def _without(tree: ast.Module, node: ast.AST, place: int) -> str:
+    """The text without one argument, element or pair."""
+    fields: list[list[ast.AST]]
+    if isinstance(node, ast.Call):
+        fields = [node.args, node.keywords]  # type: ignore[list-item]
+    elif isinstance(node, ast.Dict):
+        fields = [node.keys, node.values]  # type: ignore[list-item]
+    else:
+        fields = [node.elts]  # type: ignore[attr-defined]
+    kept = [list(one) for one in fields]
+    if isinstance(node, ast.Dict):
+        for one in fields:
+            del one[place]
+    else:
+        holder = fields[0] if place < len(fields[0]) else fields[1]
+        del holder[place - (0 if holder is fields[0] else len(fields[0]))]
+    if isinstance(node, ast.Set) and not node.elts:
+        text = ""
+    else:
+        text = ast.unparse(tree)
+    for one, old in zip(fields, kept, strict=True):
+        one[:] = old
+    return text

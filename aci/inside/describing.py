@@ -1,0 +1,96 @@
+"""What a module offers to be called: its functions and classes with their parameters, as they are once imported.
+
+Standard library only, for the target's own Python (3.6 and later).
+"""
+
+import inspect
+import os
+import types
+
+LONGEST = 60
+PASSED_OVER = {
+    *("__init__", "__new__", "__class__", "__init_subclass__", "__subclasshook__", "__class_getitem__", "__del__"),
+    *("__getattribute__", "__setattr__", "__delattr__", "__getattr__", "__dir__", "__sizeof__", "__prepare__"),
+    *("__aenter__", "__aexit__", "__aiter__", "__anext__", "__await__", "__set_name__", "__abstractmethods__"),
+}
+"""Methods that nobody calls by name."""
+
+
+def described(module, file, root):
+    """{"functions": [...], "classes": [...]}: each function {name, params, doc, async}, each class {name, params,
+    methods}, a parameter {name, kind, default, annotation}; params are null where nobody knows them."""
+    functions, classes = [], []
+    for name, value in sorted(vars(module).items()):
+        if name.startswith("__") or getattr(value, "__module__", None) != module.__name__:
+            continue
+        if isinstance(value, type):
+            classes.append(_class(name, value, root))
+        elif callable(value) and not isinstance(value, types.ModuleType):
+            functions.append(_function(name, value))
+    return {"functions": functions, "classes": classes}
+
+
+def _function(name, value, drop=0):
+    raw = inspect.unwrap(value) if hasattr(value, "__wrapped__") else value
+    return {
+        "name": name,
+        "params": parameters(value, drop),
+        "async": inspect.iscoroutinefunction(raw),
+        "doc": (inspect.getdoc(value) or "")[:4000] if not isinstance(value, type) else "",
+    }
+
+
+def _class(name, value, root):
+    methods = []
+    for one in sorted(dir(value)):
+        if one in PASSED_OVER:
+            continue
+        held = inspect.getattr_static(value, one)
+        kind, raw, drop = "method", held, 1
+        if isinstance(held, (staticmethod, classmethod)):
+            kind, raw, drop = "static", held.__func__, int(isinstance(held, classmethod))
+        elif isinstance(held, property):
+            kind, raw = "property", held.fget
+        inner = inspect.unwrap(raw) if callable(raw) else raw
+        code = getattr(inner, "__code__", None)
+        if code is None or not os.path.realpath(code.co_filename).startswith(os.path.join(root, "")):
+            continue
+        methods.append(dict(_function(one, raw, drop), kind=kind))
+    init = inspect.getattr_static(value, "__init__", None)
+    own = isinstance(init, types.FunctionType) or "__new__" in vars(value)
+    params = parameters(value, 0) if own else ([] if init is object.__init__ else None)
+    abstract = bool(getattr(value, "__abstractmethods__", None))
+    bases = [base.__name__ for base in value.__mro__[1:-1]]
+    is_error = issubclass(value, BaseException)
+    return {"name": name, "params": params, "methods": methods, "abstract": abstract, "bases": bases, "error": is_error}
+
+
+def parameters(value, drop):
+    try:
+        found = list(inspect.signature(value).parameters.values())[drop:]
+    except (TypeError, ValueError):
+        return None
+    return [
+        {
+            "name": one.name,
+            "kind": int(one.kind),
+            "default": None if one.default is one.empty else _text(one.default),
+            "annotation": "" if one.annotation is one.empty else _annotation(one.annotation),
+        }
+        for one in found
+    ]
+
+
+def _text(value):
+    try:
+        return repr(value)[:LONGEST]
+    except Exception:  # noqa: BLE001 - any object may refuse to be shown
+        return "..."
+
+
+def _annotation(value):
+    if isinstance(value, str):
+        return value[:LONGEST]
+    if isinstance(value, type) and not getattr(value, "__args__", None):
+        return value.__name__
+    return _text(value)

@@ -1,0 +1,305 @@
+"""Calls a module with arguments written as source: what they cover, what can be asserted, which mutants they notice.
+
+One process imports the module; everything is run in forked children of it. A case is {id, lines, call, watch}: `lines`
+are statements, `call` an expression whose value is `result`, `watch` names of `lines` that are looked at afterwards.
+Requests come as JSON lines on descriptor 7, answers go to 8.
+
+Standard library only, for the target's own Python (3.6 and later).
+"""
+
+import ast
+import asyncio
+import builtins
+import copy
+import dis
+import functools
+import gc
+import importlib
+import itertools
+import json
+import math
+import os
+import random
+import sys
+import warnings
+
+from .asserting import Assertions
+from .describing import described
+from .harmless import Harm, Watch
+from .sandbox import PRIVATE, TimeUp, cpu_limit, forked
+from .subject import module_name
+from .swap import FUTURE, Editor, compile_function, edited
+
+SOURCE, SINK = 7, 8
+RAISE = dis.opmap["RAISE_VARARGS"]
+DRAWN, PATIENCE = 30, 3.0
+"""Items taken of what is lazy; seconds of silence after which a child is ended: what does not use the CPU waits."""
+MOST_ARCS = 20000
+HELPERS = {"islice": itertools.islice, "math": math, "asyncio": asyncio, "copy": copy}
+
+
+class Server:
+    """Holds the imported module with its mutants, compiled."""
+
+    def __init__(self, job):
+        self.root, self.path = os.path.realpath(job["root"]), job["path"]
+        self.module = importlib.import_module(module_name(job["root"], job["path"]))
+        self.file = os.path.realpath(self.module.__file__)
+        if self.file != os.path.join(self.root, self.path):
+            raise ImportError("%s is imported from %s" % (self.module.__name__, self.file))
+        self.names = dict(HELPERS, **vars(self.module))
+        self.assertions = Assertions(vars(self.module))
+        self.watch = Watch(self.root)
+        self.caches = [one for one in gc.get_objects() if type(one) is functools._lru_cache_wrapper]
+        self.code = Editor(self.root)
+        self.mutants = self._compiled(job["mutants"])
+
+    def _compiled(self, mutants):
+        """Number -> (functions, code before, code with the mutant), of those that can be put in."""
+        found, source = {}, self.code.source(self.path)
+        for number, mutant in enumerate(mutants):
+            function = mutant["function"]
+            made = self.code.functions(self.path, function)
+            if not made or len({one.__code__ for one in made}) > 1:
+                continue
+            old = made[0].__code__
+            text = edited(source, mutant["edits"], function["start"], function["end"])
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    first = function["lines"][1]
+                    new = compile_function(text, function["qualname"], old.co_filename, old.co_flags & FUTURE, first)
+            except (SyntaxError, ValueError):
+                continue
+            if new is not None and new.co_freevars == old.co_freevars:
+                found[number] = made, old, new
+        return found
+
+    def answer(self, request):
+        units = request["units"]
+        work = self.observe if request["mode"] == "observe" else self.check
+        found, at = {}, 0
+        while at < len(units):
+            begun = [at]
+
+            def receive(value):
+                if "begin" in value:
+                    begun[0] = value["begin"]  # noqa: B023 - used before the next turn
+                else:
+                    found.setdefault(value["unit"], []).append(value)
+
+            rest = range(at, len(units))
+            ended = forked(functools.partial(self._child, work, units, rest, request["limit"]), receive, PATIENCE)
+            if ended == "done":
+                break
+            at = begun[0]
+            unit = units[at]
+            if work == self.check and len(unit["mutants"]) > 1:  # one of its mutants ended the child: go on behind it
+                done = sum(1 for one in found.get(at, ()) if "mutant" in one)
+                found.setdefault(at, []).append({"unit": at, "mutant": unit["mutants"][done], "killed": True})
+                units[at] = dict(unit, mutants=unit["mutants"][done + 1 :])
+                at += not units[at]["mutants"]
+            elif work == self.check:
+                killed = unit["mutants"][:1]
+                answer = {"mutant": killed[0], "killed": True} if killed else {"steady": False}
+                found.setdefault(at, []).append(dict(answer, unit=at))
+                at += 1
+            else:
+                found.setdefault(at, []).append({"unit": at, "kind": "late" if ended == "timeout" else "died"})
+                at += 1
+        return {"answers": [one for number in sorted(found) for one in found[number]]}
+
+    def _child(self, work, units, numbers, limit, emit):
+        self.watch.install()
+        warnings.simplefilter("ignore")
+        for number in numbers:
+            emit({"begin": number})
+            work(units[number], limit, lambda value: emit(dict(value, unit=number)))  # noqa: B023 - called at once
+
+    def _fresh(self):
+        for cache in self.caches:
+            cache.cache_clear()
+        random.seed(0)
+
+    # What a case does
+
+    def observe(self, case, limit, emit):
+        arcs, around, space = set(), set(), dict(self.names)
+        self._fresh()
+        lines, call = list(case["lines"]), case["call"]
+        answer = {"kind": "returned"}
+        tracer, other = self._tracer(arcs), self._tracer(around)
+        place, lazy, states = -1, 0, {}
+        self.watch.begin()
+        try:
+            with cpu_limit(limit):
+                for place, line in enumerate(lines):
+                    sys.settrace(other if _is_plain(line) else tracer)
+                    exec(compile(line, "<case>", "exec"), space)
+                    sys.settrace(None)
+                place = len(lines)
+                states = {name: self.assertions.state(space[name], name) for name in case["watch"] if name in space}
+                sys.settrace(tracer)
+                value = eval(compile(call, "<case>", "eval"), space)
+                if hasattr(type(value), "__next__"):
+                    lazy = DRAWN + 1
+                    value = list(itertools.islice(value, DRAWN + 1))
+                    lazy = len(value)
+                sys.settrace(None)
+                space["result"] = value[:DRAWN] if lazy else value
+                answer["asserts"] = self._asserts(case, space, states)
+        except TimeUp:
+            answer = {"kind": "late"}
+        except Harm:
+            answer = {"kind": "harm"}
+        except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
+            sys.settrace(None)
+            answer = self._raised(error)
+            if place < len(lines):
+                arcs |= around
+                lines, call = lines[:place], _value_of(lines[place])
+        finally:
+            sys.settrace(None)
+            self.watch.end()
+        if self.watch.harm:
+            answer = {"kind": "harm", "harm": self.watch.harm}
+        if lazy:
+            call = "list(%s)" % call if lazy <= DRAWN else "list(islice(%s, %d))" % (call, DRAWN)
+        if not call or len(arcs) > MOST_ARCS:
+            answer = {"kind": "setup"}
+        ran = sorted({line for _, line in arcs | around if line > 0})
+        emit(dict(answer, lines=lines, call=call, arcs=sorted(arcs), ran=ran))
+
+    def _asserts(self, case, space, before):
+        """Of the result, and of what is watched where the call has changed it or gives nothing itself."""
+        result = space["result"]
+        found = self.assertions.of(result, "result")
+        for name in case["watch"]:
+            if name in space and space[name] is not result:
+                state = self.assertions.state(space[name], name)
+                if result is None or state != before.get(name) or not all(map(_is_plain, case["lines"])):
+                    found += state
+        return found
+
+    def _tracer(self, arcs):
+        names = {self.module.__file__, self.file}
+
+        def call(frame, event, argument):
+            code = frame.f_code
+            if code.co_filename not in names:
+                return None
+            last = -code.co_firstlineno
+
+            def local(frame, event, argument):
+                nonlocal last
+                if event == "line":
+                    arcs.add((last, frame.f_lineno))
+                    last = frame.f_lineno
+                elif event == "return":
+                    arcs.add((last, 0))
+                return local
+
+            return local
+
+        return call
+
+    def _raised(self, error):
+        """The exception by a name that a test can import; `meant` where the repository's own code says `raise`."""
+        kind = type(error)
+        last, line, function = error.__traceback__, 0, ""
+        while last is not None:
+            code = last.tb_frame.f_code
+            if os.path.realpath(code.co_filename) == self.file:
+                line, function = last.tb_lineno, code.co_name
+            if last.tb_next is None:
+                break
+            last = last.tb_next
+        code = last.tb_frame.f_code
+        own = os.path.realpath(code.co_filename).startswith(os.path.join(self.root, ""))
+        meant = own and code.co_code[last.tb_lasti] == RAISE
+        name = next((one.__name__ for one in kind.__mro__ if self._reachable(one)), "")
+        if name in ("Exception", "BaseException", "object") and name != kind.__name__:
+            name = ""
+        text = str(error)[:200] if kind is not RecursionError else ""
+        found = {"kind": "raised", "error": kind.__name__, "name": name, "meant": bool(meant)}
+        return dict(found, text=text, line=line, function=function)
+
+    def _reachable(self, kind):
+        return self.names.get(kind.__name__, getattr(builtins, kind.__name__, None)) is kind
+
+    # Which mutants a case notices
+
+    def check(self, unit, limit, emit):
+        """Whether the case with its assertions holds on the module as it is, and on which mutants it does not."""
+        program = compile("\n".join(unit["program"]), "<case>", "exec")
+        if not self._holds(program, limit) or not self._holds(program, limit):
+            emit({"steady": False})
+            return
+        emit({"steady": True})
+        for number in unit["mutants"]:
+            if number not in self.mutants:
+                emit({"mutant": number, "killed": None})
+                continue
+            made, old, new = self.mutants[number]
+            for one in made:
+                one.__code__ = new
+            try:
+                held = self._holds(program, limit)
+            finally:
+                for one in made:
+                    one.__code__ = old
+            emit({"mutant": number, "killed": not held})
+
+    def _holds(self, program, limit):
+        self._fresh()
+        self.watch.begin()
+        try:
+            with cpu_limit(limit):
+                exec(program, dict(self.names))
+        except BaseException:  # noqa: BLE001 - that is how it does not hold
+            return False
+        finally:
+            self.watch.end()
+        return not self.watch.harm
+
+
+def _is_plain(line):
+    """Whether a statement only binds a name, or calls something: no `del`, no assignment to an item."""
+    node = ast.parse(line).body[0]
+    if isinstance(node, ast.Assign):
+        return isinstance(node.targets[0], ast.Name)
+    return isinstance(node, ast.Expr)
+
+
+def _value_of(line):
+    """The expression of a statement `name = expression`, or that is one; else ""."""
+    try:
+        (node,) = ast.parse(line).body
+    except (SyntaxError, ValueError):
+        return ""
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        return line.split("=", 1)[1].strip()
+    return line if isinstance(node, ast.Expr) else ""
+
+
+def main(file):
+    with open(file, encoding="utf-8") as opened:
+        job = json.load(opened)
+    PRIVATE.update((SOURCE, SINK))
+    with os.fdopen(SINK, "w", closefd=False) as sink:
+
+        def say(value):
+            sink.write(json.dumps(value) + "\n")
+            sink.flush()
+
+        try:
+            server = Server(job)
+        except BaseException as error:  # noqa: BLE001 - importing a module may raise anything
+            say({"broken": ("%s: %s" % (type(error).__name__, error))[:500]})
+            return
+        module = server.module
+        hello = {"module": module.__name__, "mutants": sorted(server.mutants), "version": list(sys.version_info[:2])}
+        say(dict(hello, guarded=Watch.is_possible(), **described(module, server.file, server.root)))
+        with os.fdopen(SOURCE, "rb", closefd=False) as source:
+            for line in source:
+                say(server.answer(json.loads(line.decode())))

@@ -1,0 +1,209 @@
+"""What `write-tests` does for one file: how far its tests go, new cases, a file of tests that holds each time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aci.candidate_server import unittest_python
+from aci.commands import detect_command
+from aci.generating.exercise import Seen
+from aci.generating.mutants import Mutant, mutants
+from aci.generating.reading import Subject, subjects, taken
+from aci.generating.rendering import named, place_of, rendered
+from aci.generating.standing import Standing, standing, standing_of
+from aci.generating.writing import Asked, Found, found_of, write
+from aci.patch import is_test
+from aci.testing import run_tests
+from trajectories.errors import UsageError
+
+if TYPE_CHECKING:
+    from agent.task import Task
+
+SECONDS, STANDING = 60.0, 90.0
+"""Seconds for the search of one file, and for finding out what its tests do, where no --max-time says otherwise."""
+SHARE_OF_STANDING, REST, MOST_REST = 0.2, 0.35, 25.0
+"""Of the time of --max-time that is left: for the tests that are there; and what the search leaves for the last runs,
+at most so many seconds."""
+RUNS = 3
+MOST_SURVIVORS, MOST_TEST_FILES = 20, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far tests go in a file's functions: lines, ways of branches and mutants, each (reached, all)."""
+
+    lines: tuple[int, int]
+    branches: tuple[int, int]
+    mutants: tuple[int, int]
+
+    def __str__(self) -> str:
+        parts = (("lines", self.lines), ("branches", self.branches), ("mutants", self.mutants))
+        return ", ".join(f"{name} {have}/{every} ({_share(have, every)})" for name, (have, every) in parts)
+
+
+def _share(have: int, every: int) -> str:
+    return f"{have / every:.0%}" if every else "none"
+
+
+class Cover:
+    """One file with the functions that are to be tested; all that is learnt of it is recorded."""
+
+    def __init__(self, task: Task, path: str, names: Sequence[str], files: int) -> None:
+        self.task, self.path, self.names, self.files = task, path, tuple(names), files
+        self.data = task.trees.read(task.tree, path)
+        self.subjects: list[Subject] = subjects(self.data, names)
+        self.mutants: list[Mutant] = mutants(path, self.data, [one.name for one in self.subjects])
+
+    @property
+    def what(self) -> str:
+        return f"`{', '.join(self.names)}` of {self.path}" if self.names else self.path
+
+    @cached_property
+    def command(self) -> str:
+        """What runs the repository's tests; "" where it has none, so that pytest or unittest is taken."""
+
+        def found() -> str:
+            try:
+                return self.task.settings.test or detect_command(self.task.workspace)
+            except UsageError:
+                return ""
+
+        command: str = self.task.once("test command", found)
+        return command
+
+    def standing(self) -> Standing:
+        """What the tests that are there do."""
+        value = self.task.once(f"standing {self.path}", lambda: self._standing().as_json())
+        return standing_of(value)
+
+    def _standing(self) -> Standing:
+        if not self.command:
+            return Standing(said="The repository has no tests that can be run.")
+        files = sorted(self._tests())
+        if not files:
+            return Standing(said="No test of the repository names the module.")
+        left = self._left()
+        seconds = STANDING if left is None else max(1.0, left * SHARE_OF_STANDING / self.files)
+        with closing(self.task.engine.fork(self.task.tree, self.task.cancel)) as room:
+            return standing(room, self.command, self.path, self.mutants, self.task.cancel, seconds, files)
+
+    def found(self) -> Found:
+        """The cases of the search."""
+        return found_of(self.task.once(f"search {self.path}", lambda: self._found().as_json()))
+
+    def _found(self) -> Found:
+        task = self.task
+        told = [0.0]
+
+        def tell(said: str) -> None:
+            task.cancel.check()
+            if time.monotonic() - told[0] > 1:
+                told[0] = time.monotonic()
+                task.engine.tell("progress", task.branch, said)
+
+        asked = Asked(self.path, self.data, self.subjects, self.mutants, self.standing(), self._tests())
+        with closing(task.engine.fork(task.tree, task.cancel)) as room:
+            return write(room, asked, task.cancel, self._search_time(), tell)
+
+    def _tests(self) -> dict[str, bytes]:
+        """The files of tests that say the module's name."""
+        word = self.path.removesuffix(".py").removesuffix("/__init__").rpartition("/")[2].encode()
+        paths = [one for one in self.task.trees.files(self.task.tree) if one.endswith(".py") and is_test(one)]
+        found = {path: self.task.trees.read(self.task.tree, path) for path in sorted(paths)[:MOST_TEST_FILES]}
+        return {path: data for path, data in found.items() if word in data}
+
+    def _left(self) -> float | None:
+        """The seconds that the run has left; None where nobody limits it."""
+        deadline = self.task.cancel.deadline
+        return None if deadline is None else deadline - time.monotonic()
+
+    def _search_time(self) -> float:
+        left = self._left()
+        return SECONDS if left is None else max(1.0, (left - min(left * REST, MOST_REST)) / self.files)
+
+    # The file
+
+    def place(self) -> str:
+        function = self.names[0] if len(self.names) == 1 else ""
+        place: str = self.task.once(
+            f"place {self.path}", lambda: place_of(self.task.trees.files(self.task.tree), self.path, function)
+        )
+        return place
+
+    def style(self) -> str:
+        return "unittest" if unittest_python(self.command) else "pytest"
+
+    def text(self, cases: Sequence[Seen], module: str) -> str:
+        return rendered(named(cases), module, self.what, self.style())
+
+    def holding(self, cases: Sequence[Seen], module: str) -> tuple[list[Seen], list[str]]:
+        """The cases whose tests pass each time, in fresh processes, other orders and under other hash seeds; and the
+        names of those that were dropped."""
+        value: dict[str, Any] = self.task.once(
+            f"validate {self.path} {len(cases)}", lambda: self._validated(list(cases), module)
+        )
+        kept = set(value["kept"])
+        return [one for number, one in enumerate(cases) if number in kept], list(value["dropped"])
+
+    def _validated(self, cases: list[Seen], module: str) -> dict[str, Any]:
+        numbers, dropped = {id(one): number for number, one in enumerate(cases)}, []
+        for turn in range(RUNS):
+            if not cases:
+                break
+            ordered = named(cases)
+            if turn % 2:
+                ordered.reverse()
+            text = rendered(ordered, module, self.what, self.style())
+            tree = self.task.trees.write({self.place(): text.encode()}, self.task.tree)
+            passed, why = self._passed(tree, turn)
+            bad = [one for one in ordered if not any(_is(one.name, id) for id in passed)]
+            dropped += [f"{one.name}{f': {why}' if why else ''}" for one in bad]
+            cases = [one for one in cases if all(one is not each.seen for each in bad)]
+        return {"kept": sorted(numbers[id(one)] for one in cases), "dropped": dropped}
+
+    def _passed(self, tree: str, turn: int) -> tuple[Sequence[str], str]:
+        """The ids of the tests of the file that pass, and why none can be told."""
+        command = self.command or f"{PYTHON} -m pytest"
+        with closing(self.task.engine.fork(tree, self.task.cancel)) as room:
+            report = run_tests(room, f"export PYTHONHASHSEED={turn}\n{command}", (self.place(),), 120.0)
+        broken = next((one.message for one in report.results if one.outcome == "error"), "")
+        return report.passed, broken[:200]
+
+    # How far
+
+    def reach(self, arcs: frozenset[tuple[int, int]], killed: frozenset[int], usable: frozenset[int]) -> Reach:
+        """Of the subjects' lines, branches and the mutants that can be tried."""
+        run = {after for _, after in arcs}
+        lines = [one.lines for one in self.subjects]
+        ways = [taken(one, arcs) for one in self.subjects]
+        return Reach(
+            (sum(len(one & run) for one in lines), sum(map(len, lines))),
+            (sum(map(len, ways)), sum(2 * len(one.branches) for one in self.subjects)),
+            (len(killed & usable), len(usable)),
+        )
+
+    def survivors(self, killed: frozenset[int], usable: frozenset[int]) -> list[str]:
+        left = [self.mutants[number] for number in sorted(usable - killed)]
+        told = [f"{self.path}:{one.line}: {one.what}" for one in left[:MOST_SURVIVORS]]
+        return told + ([f"and {len(left) - MOST_SURVIVORS} more"] if len(left) > MOST_SURVIVORS else [])
+
+
+PYTHON = '"$(command -v python3 || command -v python)"'
+
+
+def _is(name: str, id: str) -> bool:
+    return id.split("::")[-1].split(".")[-1] == name
+
+
+def targets_of(text: str) -> Mapping[str, list[str]]:
+    """The dotted names by path, of `PATH:NAME, PATH, …`; a path without names is the whole file."""
+    found: dict[str, list[str]] = {}
+    for one in filter(None, (part.strip() for part in text.split(","))):
+        path, _, name = one.partition(".py:")
+        found.setdefault(path if path.endswith(".py") else f"{path}.py", []).extend([name] if name else [])
+    return found
