@@ -121,12 +121,17 @@ class Search:
     def _remember(self, seen: Seen) -> None:
         """What broke without meaning to, and what was stopped."""
         if seen.kind == "raised" and seen.line and seen.error not in NOISE:
-            self.trouble.setdefault((seen.function, seen.error, seen.line), seen)
+            self._keep_shortest((seen.function, seen.error, seen.line), seen)
         elif seen.kind in ("late", "died"):
             self._late[seen.case.about] += 1
-            self.trouble.setdefault((seen.case.about, seen.kind, 0), seen)
+            self._keep_shortest((seen.case.about, seen.kind, 0), seen)
         elif seen.kind == "harm":
             self.harms[seen.harm] += 1
+
+    def _keep_shortest(self, kind: tuple[str, str, int], seen: Seen) -> None:
+        old = self.trouble.get(kind)
+        if old is None or len("".join((*seen.case.lines, seen.case.call))) < len("".join((*old.case.lines, old.case.call))):
+            self.trouble[kind] = seen
 
     def _asserts_something(self, seen: Seen) -> bool:
         """Whether it says more than that a function which gives nothing gave None."""

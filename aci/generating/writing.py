@@ -169,12 +169,17 @@ def reached(exercise: Exercise, search: Search, cases: Sequence[Seen]) -> tuple[
 
 def _trouble(exercise: Exercise, search: Search) -> list[str]:
     """What broke without meaning to, in sentences; what did not end in time is given more of it first."""
-    told = []
+    told: list[str] = []
+    hanging: set[str] = set()
     for (function, kind, line), seen in sorted(search.trouble.items(), key=lambda one: str(one[0]))[:MOST_TROUBLE]:
         call = "; ".join((*seen.case.lines, seen.case.call))
         if len(call) > 160 or free(seen.case) & {""}:
             continue
         if kind == "late":
+            owner = function.split(".")[0]
+            if owner in hanging:
+                continue
+            hanging.add(owner)
             again = exercise.observe([seen.case], CONFIRMED)[0]
             if again.kind == "late":
                 told.append(f"{call} does not end within {CONFIRMED:g} s of CPU time")

@@ -19,6 +19,7 @@ from aci.generating.standing import Standing, standing, standing_of
 from aci.generating.writing import Asked, Found, found_of, write
 from aci.patch import is_test
 from aci.testing import run_tests
+from aci.workspace import OURS
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ SHARE_OF_STANDING, REST, MOST_REST = 0.2, 0.35, 25.0
 """Of the time of --max-time that is left: for the tests that are there; and what the search leaves for the last runs,
 at most so many seconds."""
 RUNS = 3
+PROVING = 30.0
+"""Seconds that the proof in the end may well take."""
 MOST_SURVIVORS, MOST_TEST_FILES = 20, 200
 
 
@@ -136,7 +139,14 @@ class Cover:
         return place
 
     def style(self) -> str:
-        return "unittest" if unittest_python(self.command) else "pytest"
+        """In the manner of the command; pytest's where that is there and nobody says."""
+        if self.command:
+            return "unittest" if unittest_python(self.command) else "pytest"
+        has: bool = self.task.once("has pytest", lambda: self._has_pytest())
+        return "pytest" if has else "unittest"
+
+    def _has_pytest(self) -> bool:
+        return not self.task.workspace.run(f"{PYTHON} -c 'import pytest'", 60, OURS).code
 
     def text(self, cases: Sequence[Seen], module: str) -> str:
         return rendered(named(cases), module, self.what, self.style())
@@ -168,7 +178,7 @@ class Cover:
 
     def _passed(self, tree: str, turn: int) -> tuple[Sequence[str], str]:
         """The ids of the tests of the file that pass, and why none can be told."""
-        command = self.command or f"{PYTHON} -m pytest"
+        command = self.command or (f"{PYTHON} -m pytest" if self.style() == "pytest" else f"{PYTHON} -m unittest")
         with closing(self.task.engine.fork(tree, self.task.cancel)) as room:
             report = run_tests(room, f"export PYTHONHASHSEED={turn}\n{command}", (self.place(),), 120.0)
         broken = next((one.message for one in report.results if one.outcome == "error"), "")
@@ -194,6 +204,13 @@ class Cover:
 
 
 PYTHON = '"$(command -v python3 || command -v python)"'
+
+
+def enough_for_proof(task: Task) -> bool:
+    """Whether there is time to run the repository's tests beside the new ones; recorded, as it hangs on the clock."""
+    deadline = task.cancel.deadline
+    enough: bool = task.once("time", lambda: deadline is None or deadline - time.monotonic() > PROVING)
+    return enough
 
 
 def _is(name: str, id: str) -> bool:

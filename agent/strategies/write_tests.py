@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.consent import REFUSED, may_test
-from agent.moves.covering import Cover, targets_of
+from agent.moves.covering import Cover, enough_for_proof, targets_of
 from agent.outcome import Outcome
 from trajectories.errors import UsageError
 from trajectories.records import Verdict
@@ -39,8 +39,12 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     if task.tree == task.base.tree:
         yield task.say("\n".join(["No test was written.", *words]), author=AUTHOR)
         return Outcome(task.base.tree, Verdict(), "not_found")
-    task.note("phase", "prove")
-    verdict = yield from task.prove(reproduces=False)
+    verdict = Verdict()
+    if enough_for_proof(task):
+        task.note("phase", "prove")
+        verdict = yield from task.prove(reproduces=False)
+    else:
+        words.append("There was no time left to run the other tests beside them.")
     if verdict.no_loss is False:
         yield task.adopt(task.base.tree, "Tests that passed fail beside the new ones.", author=AUTHOR)
         yield task.say("\n".join(["No test is kept: others fail beside them.", *words]), author=AUTHOR)

@@ -1,0 +1,229 @@
+"""Tests that `swe-agent test` writes without a model, beside Pynguin's: what they cover, and the mutants they notice.
+
+    python -m benchmarks.generated_tests --repos DIR --pynguin PYTHON [--seconds 60] [--only NAME,..] [--json OUT]
+
+DIR holds the packages as git repositories, NAME or OWNER+NAME/repo. PYTHON is one with Pynguin, pytest and coverage;
+both sides' tests are written for it, and run in it. Each works on a checkout without the package's own tests, so
+that before there is nothing. `--seconds` bounds the whole of our command by the clock; of Pynguin it bounds the search
+alone, as it has no other bound: what each took in all is in the table. Lines and branches are coverage.py's. The
+mutants are those of `benchmarks/_mutating.py`, which neither side knows: published fix patterns, undone. A test that
+does not pass twice on the code as it is counts for nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from aci.patch import is_test
+from benchmarks._mutating import mutants
+
+MUTANTS, SEED = 40, "tests"
+SCORING = Path(__file__).with_name("_scoring_tests.py")
+SPARE = 600.0
+"""Seconds that a side may take beyond its own."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of a package: its repository, its file, and the folder of the repository that Python finds it in."""
+
+    package: str
+    path: str
+    folder: str = "."
+
+    @property
+    def name(self) -> str:
+        path = self.path.removeprefix(f"{self.folder}/").removesuffix(".py").removesuffix("/__init__")
+        return path.replace("/", ".")
+
+
+MODULES = (
+    Module("mahmoud+boltons", "boltons/mathutils.py"),
+    Module("pytoolz+toolz", "toolz/dicttoolz.py"),
+    Module("caesar0301+treelib", "treelib/node.py"),
+    Module("grantjenks+python-sortedcontainers", "src/sortedcontainers/sorteddict.py", "src"),
+    Module("tkem+cachetools", "src/cachetools/__init__.py", "src"),
+    Module("pytoolz+toolz", "toolz/itertoolz.py"),
+    Module("mahmoud+boltons", "boltons/listutils.py"),
+    Module("astanin+python-tabulate", "tabulate/__init__.py"),
+)
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one side came to. `coverage`: lines reached, lines, branches reached, branches. `trouble`: why nothing."""
+
+    tests: int = 0
+    unsteady: int = 0
+    coverage: tuple[int, int, int, int] = (0, 0, 0, 0)
+    killed: int = 0
+    mutants: int = 0
+    seconds: float = 0.0
+    cpu: float = 0.0
+    trouble: str = ""
+
+    def shares(self) -> list[float]:
+        lines, every, branches, all_branches = self.coverage
+        pairs = ((lines, every), (branches, all_branches), (self.killed, self.mutants))
+        return [have / whole if whole else 0.0 for have, whole in pairs]
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks.generated_tests")
+    parser.add_argument("--repos", type=Path, required=True)
+    parser.add_argument("--pynguin", type=Path, required=True, metavar="PYTHON")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args(arguments)
+    rows: list[tuple[str, Side, Side]] = []
+    for module in MODULES:
+        if asked.only and module.name not in asked.only.split(","):
+            continue
+        rows.append((module.name, *compared(module, asked.repos, asked.pynguin.absolute(), asked.seconds)))
+        print(_line(*rows[-1]), file=sys.stderr, flush=True)
+        if asked.json:
+            said = [{"module": name, "ours": asdict(ours), "pynguin": asdict(other)} for name, ours, other in rows]
+            asked.json.write_text(json.dumps(said, indent=1) + "\n")
+    print(table(rows))
+    return 0
+
+
+def compared(module: Module, repos: Path, python: Path, seconds: float) -> tuple[Side, Side]:
+    """Both sides, each on a checkout of its own."""
+    source = next(one for one in (repos / module.package / "repo", repos / module.package) if one.is_dir())
+    sides = []
+    for write in (_ours, _pynguins):
+        with tempfile.TemporaryDirectory(prefix="generated-") as name:
+            place = Path(name)
+            root = _checkout(source, place / "src")
+            wrong = itertools.islice(mutants(module.path, (root / module.path).read_bytes(), SEED), MUTANTS)
+            texts = [one.data.decode() for one in wrong]
+            began, used = time.monotonic(), _cpu()
+            tests, trouble = write(module, root, place, python, seconds)
+            took, cpu = time.monotonic() - began, _cpu() - used
+            scored = _scored(module, root, place, python, tests, texts) if tests else {}
+            sides.append(_side(scored, len(texts), took, cpu, trouble))
+    return sides[0], sides[1]
+
+
+def _checkout(source: Path, root: Path) -> Path:
+    """The package without its tests, and what configures them, as a repository of one commit."""
+    subprocess.run(["git", "clone", "-q", str(source), str(root)], check=True)
+    for file in sorted(root.rglob("*.py")):
+        if is_test(file.relative_to(root).as_posix()):
+            file.unlink()
+    for name in ("tox.ini", "pytest.ini", "setup.cfg", "conftest.py"):
+        (root / name).unlink(missing_ok=True)
+    shutil.rmtree(root / ".git")
+    identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost", "-c", "commit.gpgsign=false"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
+        subprocess.run(["git", "-C", str(root), *identity, *words], check=True)
+    return root
+
+
+def _ours(module: Module, root: Path, place: Path, python: Path, seconds: float) -> tuple[list[str], str]:
+    state = {f"SWE_AGENT_{name}": str(place / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
+    paths = {"PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
+    # The program itself runs under our Python; the workspace finds the other one first.
+    words = [sys.executable, "-c", "from swe_agent import main; main()", "test", "--repo", str(root), "--apply", "--json"]
+    words += ["--function", module.path, "--workspace", "local", "--max-time", str(seconds)]
+    if module.folder != ".":
+        words += ["--test", f"PYTHONPATH={module.folder} {python} -m pytest"]
+    ran = subprocess.run(
+        words, env={**os.environ, **state, **paths}, capture_output=True, text=True, timeout=seconds + SPARE, check=False
+    )
+    changed = subprocess.run(
+        ["git", "-C", str(root), "status", "--porcelain", "-uall"], capture_output=True, text=True, check=True
+    )
+    tests = [line[3:] for line in changed.stdout.splitlines() if line.endswith(".py")]
+    return tests, "" if tests else (ran.stderr or ran.stdout).strip()[-200:]
+
+
+def _pynguins(module: Module, root: Path, place: Path, python: Path, seconds: float) -> tuple[list[str], str]:
+    out = root / "pynguin_tests"
+    words = [str(python), "-m", "pynguin", "--project-path", str(root / module.folder), "--output-path", str(out)]
+    words += ["--module-name", module.name, "--maximum-search-time", str(int(seconds)), "--seed", "1"]
+    env = {**os.environ, "PYNGUIN_DANGER_AWARE": "1"}
+    try:
+        ran = subprocess.run(
+            words, env=env, cwd=place, capture_output=True, text=True, timeout=seconds + SPARE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return [], f"it did not end within {seconds + SPARE:.0f} s"
+    tests = [one.relative_to(root).as_posix() for one in sorted(out.glob("test_*.py"))] if out.is_dir() else []
+    return tests, "" if tests else " ".join((ran.stderr or ran.stdout).split())[-200:]
+
+
+def _scored(
+    module: Module, root: Path, place: Path, python: Path, tests: list[str], texts: list[str]
+) -> dict[str, Any]:
+    job = {"root": str(root), "path": module.path, "tests": tests, "mutants": texts}
+    job["path_entries"] = [str(root / module.folder), str(root)]
+    (place / "job.json").write_text(json.dumps(job))
+    ran = subprocess.run(
+        [str(python), str(SCORING), str(place / "job.json")], capture_output=True, text=True, timeout=3600, check=False
+    )
+    lines = ran.stdout.strip().splitlines()
+    try:
+        return dict(json.loads(lines[-1]))
+    except (IndexError, ValueError):
+        raise RuntimeError(f"The tests cannot be scored: {ran.stderr[-500:]}") from None
+
+
+def _side(scored: dict[str, Any], count: int, seconds: float, cpu: float, trouble: str) -> Side:
+    if not scored:
+        return Side(mutants=count, seconds=seconds, cpu=cpu, trouble=trouble or "it wrote no tests")
+    lines, every, branches, all_branches = scored["coverage"] or (0, 0, 0, 0)
+    reach = lines, every, branches, all_branches
+    return Side(scored["tests"], scored["unsteady"], reach, scored["killed"], count, seconds, cpu)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+HEAD = (
+    "| module | lines | branches | mutants noticed | tests | seconds (CPU) | Pynguin: lines | branches "
+    "| mutants noticed | tests | seconds (CPU) |\n|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def table(rows: Sequence[tuple[str, Side, Side]]) -> str:
+    """Markdown. Before, all is zero on both sides."""
+    lines = [HEAD, *(_line(*row) for row in rows)]
+    if rows:
+        means = [[sum(row[side].shares()[part] for row in rows) / len(rows) for part in range(3)] for side in (1, 2)]  # type: ignore[union-attr]
+        lines.append("| mean | " + " | | | ".join(" | ".join(f"{one:.0%}" for one in side) for side in means) + " | | |")
+    return "\n".join(lines)
+
+
+def _line(name: str, ours: Side, other: Side) -> str:
+    return f"| {name} | {_cells(ours)} | {_cells(other)} |"
+
+
+def _cells(side: Side) -> str:
+    took = f"{side.seconds:.0f} ({side.cpu:.0f})"
+    if side.trouble:
+        return f"nothing: {side.trouble.replace('|', '/')} | | 0/{side.mutants} | 0 | {took}"
+    lines, branches, killed = side.shares()
+    tests = f"{side.tests}" + (f" (+{side.unsteady} that fail)" if side.unsteady else "")
+    return f"{lines:.0%} | {branches:.0%} | {side.killed}/{side.mutants} ({killed:.0%}) | {tests} | {took}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
