@@ -313,6 +313,8 @@ class Changer:
             other = kind if self.chance.random() < 0.7 else self.chance.choice(PLAIN)
             return _parsed(self.maker.pool.text(other, self.chance))
         if isinstance(node, ast.Constant):
+            if self.chance.random() < 0.4 and (own := self.maker.pool.constant(kind, self.chance)):
+                return _parsed(own)
             return _parsed(_near(node.value, self.chance))
         if isinstance(node, ast.List | ast.Tuple | ast.Set) and node.elts:
             elements = list(node.elts)
@@ -357,7 +359,7 @@ def _near(value: object, chance: random.Random) -> str:
     if isinstance(value, bool):
         return str(not value)
     if isinstance(value, int):
-        return repr(chance.choice((value + 1, value - 1, -value, 2 * value, 0, 1)))
+        return repr(chance.choice((value + 1, value - 1, -value, 2 * value, 100 * value, 0, 1)))
     if isinstance(value, float):
         return repr(chance.choice((value + 1, value - 0.5, -value, value / 2, 0.0)))
     if isinstance(value, str):

@@ -91,8 +91,10 @@ class Pool:
             return f"iter({self.text('list', chance, malicious)})"
         return self._next(kind)
 
-    def kinds_of_constants(self) -> list[str]:
-        return list(self._constants)
+    def constant(self, kind: str, chance: random.Random) -> str:
+        """A constant of that kind of the code under test, or a neighbour of one; "" where it has none."""
+        own = self._constants.get(kind)
+        return self._near(chance.choice(own), kind, chance) if own else ""
 
     def _near(self, text: str, kind: str, chance: random.Random) -> str:
         """The constant or a neighbour: conditions turn there."""

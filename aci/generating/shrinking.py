@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aci.generating.exercise import Case, Exercise, Seen
 
-AT_ONCE, ROUNDS = 12, 8
+AT_ONCE, ROUNDS = 12, 40
 PLAIN = ("0", "1", "''", "'a'", "[]", "None")
 
 
@@ -127,7 +127,7 @@ def _simpler_constants(value: object) -> Iterator[str]:
     if isinstance(value, bool) or value is None or value is ...:
         return
     if isinstance(value, int):
-        yield from (repr(one) for one in (0, 1, 2, value // 2, value - 1) if 0 <= one < value)
+        yield from (repr(one) for one in (0, 1, 2, 10, 100, 1000, value // 2, value - 1) if 0 <= one < value)
     elif isinstance(value, float):
         yield from (repr(one) for one in (0.0, 1.0, 0.5, float(round(value))) if len(repr(one)) <= len(repr(value)))
     elif isinstance(value, str | bytes) and value:

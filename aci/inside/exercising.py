@@ -35,6 +35,7 @@ RAISE = dis.opmap["RAISE_VARARGS"]
 DRAWN, PATIENCE = 30, 3.0
 """Items taken of what is lazy; seconds of silence after which a child is ended: what does not use the CPU waits."""
 MOST_ARCS = 20000
+CONTAINERS = (list, dict, set, tuple, str, bytes)
 HELPERS = {"islice": itertools.islice, "math": math, "asyncio": asyncio, "copy": copy}
 
 
@@ -171,13 +172,15 @@ class Server:
         emit(dict(answer, lines=lines, call=call, arcs=sorted(arcs), ran=ran))
 
     def _asserts(self, case, space, before):
-        """Of the result, and of what is watched where the call has changed it or gives nothing itself."""
+        """Of the result, and of what is watched where the call has changed it; of an object, too, whose method gives
+        nothing."""
         result = space["result"]
         found = self.assertions.of(result, "result")
         for name in case["watch"]:
             if name in space and space[name] is not result:
                 state = self.assertions.state(space[name], name)
-                if result is None or state != before.get(name) or not all(map(_is_plain, case["lines"])):
+                gives_nothing = result is None and type(space[name]) not in CONTAINERS
+                if gives_nothing or state != before.get(name) or not all(map(_is_plain, case["lines"])):
                     found += state
         return found
 

@@ -21,8 +21,10 @@ from aci.patch import is_test
 from aci.testing import run_tests
 from aci.workspace import OURS
 from trajectories.errors import UsageError
+from trajectories.records import Verdict
 
 if TYPE_CHECKING:
+    from aci.report import Report
     from agent.task import Task
 
 SECONDS, STANDING = 60.0, 90.0
@@ -31,8 +33,8 @@ SHARE_OF_STANDING, REST, MOST_REST = 0.2, 0.35, 25.0
 """Of the time of --max-time that is left: for the tests that are there; and what the search leaves for the last runs,
 at most so many seconds."""
 RUNS = 3
-PROVING = 30.0
-"""Seconds that the proof in the end may well take."""
+LEAST = 4.0
+"""Seconds below which running other tests is not begun."""
 MOST_SURVIVORS, MOST_TEST_FILES = 20, 200
 
 
@@ -68,16 +70,7 @@ class Cover:
 
     @cached_property
     def command(self) -> str:
-        """What runs the repository's tests; "" where it has none, so that pytest or unittest is taken."""
-
-        def found() -> str:
-            try:
-                return self.task.settings.test or detect_command(self.task.workspace)
-            except UsageError:
-                return ""
-
-        command: str = self.task.once("test command", found)
-        return command
+        return command_of(self.task)
 
     def standing(self) -> Standing:
         """What the tests that are there do."""
@@ -206,11 +199,42 @@ class Cover:
 PYTHON = '"$(command -v python3 || command -v python)"'
 
 
-def enough_for_proof(task: Task) -> bool:
-    """Whether there is time to run the repository's tests beside the new ones; recorded, as it hangs on the clock."""
+def command_of(task: Task) -> str:
+    """What runs the repository's tests; "" where it has none, so that pytest or unittest is taken."""
+
+    def found() -> str:
+        try:
+            return task.settings.test or detect_command(task.workspace)
+        except UsageError:
+            return ""
+
+    command: str = task.once("test command", found)
+    return command
+
+
+def beside(task: Task, command: str) -> Verdict:
+    """Whether the tests that passed pass beside the new ones; not judged where there are none, or no time is left."""
+    value = task.once(f"beside {task.tree}", lambda: _beside(task, command))
+    return Verdict(no_loss=value["no_loss"], lost=tuple(value["lost"]), notes=tuple(value["notes"]))
+
+
+def _beside(task: Task, command: str) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"no_loss": None, "lost": [], "notes": []}
     deadline = task.cancel.deadline
-    enough: bool = task.once("time", lambda: deadline is None or deadline - time.monotonic() > PROVING)
-    return enough
+    seconds = task.settings.suite_time if deadline is None else (deadline - time.monotonic()) / 3
+    if not command or seconds < LEAST:
+        why = "there was no time left" if command else "the repository has none that can be run"
+        return nothing | {"notes": [f"No other tests were run beside the new ones: {why}."]}
+    now = _ran(task, task.tree, command, seconds)
+    bad = set(now.failed)
+    lost = sorted(bad & set(_ran(task, task.base.tree, command, seconds).passed)) if bad else []
+    notes = [] if now.complete else [f"Beside the new ones not all other tests were run: {now.summary()}."]
+    return {"no_loss": not lost, "lost": lost, "notes": notes}
+
+
+def _ran(task: Task, tree: str, command: str, seconds: float) -> Report:
+    with closing(task.engine.fork(tree, task.cancel)) as room:
+        return run_tests(room, command, (), seconds)
 
 
 def _is(name: str, id: str) -> bool:

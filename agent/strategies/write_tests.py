@@ -6,11 +6,10 @@ Without a model it is a search after DynaMOSA with inputs drawn by Hypothesis, m
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.consent import REFUSED, may_test
-from agent.moves.covering import Cover, enough_for_proof, targets_of
+from agent.moves.covering import Cover, beside, command_of, targets_of
 from agent.outcome import Outcome
 from trajectories.errors import UsageError
 from trajectories.records import Verdict
@@ -25,7 +24,7 @@ MOST_DROPPED = 5
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """For each file: what its tests do, a search, a file of tests; in the end one proof that nothing is lost by them."""
+    """For each file: what its tests do, a search, a file of tests; in the end the other tests beside them."""
     words: list[str] = []
     if not may_test(task):
         yield task.say(REFUSED, author=AUTHOR)
@@ -39,18 +38,16 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     if task.tree == task.base.tree:
         yield task.say("\n".join(["No test was written.", *words]), author=AUTHOR)
         return Outcome(task.base.tree, Verdict(), "not_found")
-    verdict = Verdict()
-    if enough_for_proof(task):
-        task.note("phase", "prove")
-        verdict = yield from task.prove(reproduces=False)
-    else:
-        words.append("There was no time left to run the other tests beside them.")
-    if verdict.no_loss is False:
-        yield task.adopt(task.base.tree, "Tests that passed fail beside the new ones.", author=AUTHOR)
-        yield task.say("\n".join(["No test is kept: others fail beside them.", *words]), author=AUTHOR)
-        return Outcome(task.base.tree, Verdict(), "not_found")
+    task.note("phase", "run the other tests beside them")
+    verdict = beside(task, command_of(task))
+    words += verdict.notes
+    if verdict.lost:
+        words.insert(0, f"No test is kept, as others fail beside them: {', '.join(verdict.lost[:MOST_DROPPED])}.")
+        yield task.adopt(task.base.tree, words[0], author=AUTHOR)
+        yield task.say("\n".join(words), author=AUTHOR)
+        return Outcome(task.base.tree, verdict, "not_found")
     yield task.say("\n".join(words), author=AUTHOR)
-    return Outcome(task.tree, replace(verdict, kind="none"), "written")
+    return Outcome(task.tree, verdict, "written")
 
 
 def _covered(task: Task, cover: Cover, words: list[str]) -> Generator[Step, None, None]:

@@ -1,0 +1,109 @@
+"""Calls in a process of the workspace: what they do, what they may not do, which mutants they notice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aci.generating.exercise import Case, Seen
+from trajectories.errors import UsageError
+
+
+def one(exercise, call: str, *lines: str, watch: tuple[str, ...] = ()) -> Seen:
+    (seen,) = exercise.observe([Case(lines, call, watch)])
+    return seen
+
+
+def test_a_value_a_raise_that_is_meant_and_one_that_is_not(exercise) -> None:
+    shop = exercise()
+    seen = one(shop, "reduced(200, 'SUMMER')")
+    assert (seen.kind, seen.asserts) == ("returned", (("equal", "result", "180.0"),))
+    raised = one(shop, "reduced(1, 'AUTUMN')")
+    assert (raised.kind, raised.name, raised.meant) == ("raised", "Unknown", True)
+    wrong = one(shop, "reduced('a')")
+    assert (wrong.kind, wrong.error, wrong.meant) == ("raised", "TypeError", False)
+
+
+def test_an_object_is_told_by_its_state_where_a_call_changes_it(exercise) -> None:
+    shop = exercise()
+    seen = one(shop, "stock.take(2)", "stock = Stock(5)", watch=("stock",))
+    assert ("equal", "stock.left", "3") in seen.asserts
+    made = one(shop, "Stock(7)")
+    assert made.asserts == (("isa", "result", "Stock"), ("equal", "result.left", "7"))
+
+
+def test_what_raises_early_is_the_case(exercise) -> None:
+    seen = one(exercise(), "stock.take(1)", "stock = Stock()", "stock.take(9)", "stock.take(0)")
+    assert (seen.case.lines, seen.case.call, seen.error) == (("stock = Stock()",), "stock.take(9)", "ValueError")
+
+
+def test_what_hangs_or_dies_loses_only_itself(exercise) -> None:
+    shop = exercise()
+    calls = ["endless(9)", "__import__('os')._exit(3)", "reduced(5)", "(one for one in iter(int, 1))"]
+    found = shop.observe([Case((), call) for call in calls])
+    assert [seen.kind for seen in found] == ["late", "died", "returned", "returned"]
+    assert found[3].case.call.startswith("list(islice(")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "open(FILE, 'w')",
+        "__import__('os').remove(FILE)",
+        "cleared(FILE)",
+        "__import__('subprocess').run(['touch', FILE + '2'])",
+        "__import__('os').system('touch ' + FILE + '2')",
+        "__import__('socket').create_connection(('127.0.0.1', 9))",
+        "__import__('shutil').rmtree(FILE)",
+        "__import__('os').kill(1, 9)",
+        "open(FILE).read()",
+    ],
+)
+def test_harm_is_stopped_before_it_is_done(exercise, tmp_path: Path, call: str) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("kept")
+    seen = one(exercise(), call.replace("FILE", repr(str(file))))
+    assert seen.kind == "harm"
+    assert file.read_text() == "kept"
+    assert sorted(path.name for path in tmp_path.glob("mine*")) == ["mine.txt"]
+
+
+def test_harm_that_is_caught_is_seen_all_the_same(exercise) -> None:
+    shop = exercise("import os\n\n\ndef f(path):\n    try:\n        os.remove(path)\n    except BaseException:\n        pass\n    return 1\n")
+    assert one(shop, "f('/nowhere/at/all')").kind == "harm"
+
+
+def test_mutants_are_noticed_by_what_is_asserted(exercise) -> None:
+    shop = exercise()
+    seen = one(shop, "reduced(200, 'SUMMER')")
+    (noticed,) = shop.check([(seen, sorted(shop.usable()))])
+    whats = {shop.mutants[number].what for number in noticed.killed}
+    assert noticed.steady
+    assert "(100 + 1) for 100" in whats
+    assert "negates `code not in CODES`" in whats
+    assert not any("count" in what for what in whats)
+
+
+def test_what_another_process_answers_otherwise_is_not_steady(exercise, room) -> None:
+    place = room()
+    here, there = exercise(place=place), exercise(place=place, hash_seed=1)
+    random, order, good = (one(here, call) for call in ("lucky()", "order([1])", "reduced(3)"))
+    assert [noticed.steady for noticed in here.check([(seen, ()) for seen in (random, order, good)])] == [
+        False,
+        True,
+        True,
+    ]
+    assert [noticed.steady for noticed in there.check([(order, ()), (good, ())])] == [False, True]
+
+
+def test_caches_do_not_hide_mutants(exercise) -> None:
+    shop = exercise("from functools import lru_cache\n\n\n@lru_cache\ndef f(a):\n    return a + 1\n")
+    seen = one(shop, "f(4)")
+    (noticed,) = shop.check([(seen, sorted(shop.usable()))])
+    assert noticed.killed == shop.usable() != frozenset()
+
+
+def test_a_module_that_cannot_be_imported_is_said_in_a_sentence(exercise) -> None:
+    with pytest.raises(UsageError, match="cannot be imported: .*nowhere"):
+        exercise("import nowhere_at_all\n\n\ndef f():\n    return 1\n")

@@ -1,0 +1,83 @@
+"""From a module to cases worth keeping, and to a file of tests that its runner passes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from aci.generating.rendering import named, place_of, rendered
+from aci.generating.writing import found_of, write
+from tests.aci.generating.conftest import asked
+
+SECONDS = 20.0
+
+
+def calls(found) -> list[str]:
+    return ["; ".join((*one.case.lines, one.case.call)) for one in found.cases]
+
+
+@pytest.mark.parametrize("style", ["pytest", "unittest"])
+def test_the_tests_cover_the_function_and_pass(room, tmp_path: Path, style: str) -> None:
+    place, what = room(), asked("reduced", "Stock")
+    found = write(place, what, Event(), SECONDS)
+    lines = {line for one in what.subjects for line in one.lines}
+    assert {after for _, after in found.arcs} >= lines, calls(found)
+    assert len(found.killed) >= 0.8 * len(found.usable), [
+        what.mutants[number].what for number in found.usable - found.killed
+    ]
+    assert {one.error for one in found.cases if one.kind == "raised"} >= {"ValueError", "Unknown"}
+    text = rendered(named(found.cases), found.module, "shop", style)
+    (tmp_path / "shop.py").write_bytes(what.data)
+    (tmp_path / "test_shop.py").write_text(text)
+    words = ["-m", style, *(["-q", "-p", "no:cacheprovider"] if style == "pytest" else []), "test_shop.py"]
+    ran = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, text + ran.stdout + ran.stderr
+    assert found_of(found.as_json()) == found
+
+
+def test_what_changes_from_run_to_run_is_dropped(room) -> None:
+    found = write(room(), asked("lucky", "order"), Event(), 5.0)
+    assert found.cases == ()
+    assert found.unsteady
+
+
+def test_what_asserts_nothing_is_no_test(room) -> None:
+    assert write(room(), asked("quiet"), Event(), 5.0).cases == ()
+
+
+def test_what_hangs_is_told_and_is_no_test(room) -> None:
+    found = write(room(), asked("endless"), Event(), 8.0)
+    assert any("endless(" in one and "does not end" in one for one in found.trouble)
+    assert all("endless(4" not in one for one in calls(found))
+
+
+def test_what_would_do_harm_is_told(room) -> None:
+    found = write(room(), asked("cleared"), Event(), 5.0)
+    assert found.cases == ()
+    assert "os.remove" in found.harms
+
+
+def test_calls_of_tests_and_docstrings_are_where_it_begins(room) -> None:
+    tests = {"test_a.py": b"from shop import reduced\n\ndef test():\n    code = 'SUMMER'\n    assert reduced(77, code)\n"}
+    text = "def f(key):\n    if key == 'a' * 40 + '!':\n        return 1\n    return 2\n"
+    found = write(room(text), asked("f", text=text, tests=tests), Event(), 3.0)
+    assert not any(", 3)" in str(arc) for arc in found.arcs)
+    seen = {"test_b.py": b"from shop import f\n\ndef test():\n    word = 'a' * 40 + '!'\n    assert f(word) == 1\n"}
+    assert 3 in {after for _, after in write(room(text), asked("f", text=text, tests=seen), Event(), 3.0).arcs}
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "name", "place"),
+    [
+        ([], "shop.py", "", "tests/test_shop.py"),
+        (["test/test_a.py", "test/test_b.py", "x/test_c.py"], "a/shop.py", "Stock.take", "test/test_shop_stock_take.py"),
+        (["tests/test_shop.py"], "shop.py", "", "tests/test_shop_generated.py"),
+        (["pkg/tests/test_x.py"], "pkg/__init__.py", "", "pkg/tests/test_pkg.py"),
+    ],
+)
+def test_the_file_lies_where_tests_lie(files: list[str], path: str, name: str, place: str) -> None:
+    assert place_of(dict.fromkeys(files), path, name) == place
