@@ -14,7 +14,7 @@ from pathlib import Path
 import coverage
 import pytest
 
-LONGEST = 30
+LONGEST = 12
 """Seconds that the tests may take on one mutant."""
 
 

@@ -4,7 +4,7 @@
 
 DIR holds the packages as git repositories, NAME or OWNER+NAME/repo. PYTHON is one with Pynguin, pytest and coverage;
 both sides' tests are written for it, and run in it. Each works on a checkout without the package's own tests, so
-that before there is nothing. `--seconds` bounds the whole of our command by the clock; of Pynguin it bounds the search
+that before there is nothing. A side that OUT has already is not made again. `--seconds` bounds the whole of our command by the clock; of Pynguin it bounds the search
 alone, as it has no other bound: what each took in all is in the table. Lines and branches are coverage.py's. The
 mutants are those of `benchmarks/_mutating.py`, which neither side knows: published fix patterns, undone. A test that
 does not pass twice on the code as it is counts for nothing.
@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -87,37 +87,42 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--pynguin", type=Path, required=True, metavar="PYTHON")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--only", default="")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, metavar="OUT")
     asked = parser.parse_args(arguments)
+    known: dict[str, dict[str, Any]] = json.loads(asked.json.read_text()) if asked.json and asked.json.exists() else {}
     rows: list[tuple[str, Side, Side]] = []
     for module in MODULES:
         if asked.only and module.name not in asked.only.split(","):
             continue
-        rows.append((module.name, *compared(module, asked.repos, asked.pynguin.absolute(), asked.seconds)))
+        sides = known.setdefault(module.name, {})
+        for name, write in (("ours", _ours), ("pynguin", _pynguins)):
+            if name not in sides:
+                sides[name] = asdict(measured(module, write, asked.repos, asked.pynguin.absolute(), asked.seconds))
+                if asked.json:
+                    asked.json.write_text(json.dumps(known, indent=1) + "\n")
+        rows.append((module.name, *(Side(**sides[name]) for name in ("ours", "pynguin"))))
         print(_line(*rows[-1]), file=sys.stderr, flush=True)
-        if asked.json:
-            said = [{"module": name, "ours": asdict(ours), "pynguin": asdict(other)} for name, ours, other in rows]
-            asked.json.write_text(json.dumps(said, indent=1) + "\n")
     print(table(rows))
     return 0
 
 
-def compared(module: Module, repos: Path, python: Path, seconds: float) -> tuple[Side, Side]:
-    """Both sides, each on a checkout of its own."""
+Write = Callable[[Module, Path, Path, Path, float], tuple[list[str], str]]
+"""Writes tests of a module into its checkout: (their paths, why there are none)."""
+
+
+def measured(module: Module, write: Write, repos: Path, python: Path, seconds: float) -> Side:
+    """One side, on a checkout of its own."""
     source = next(one for one in (repos / module.package / "repo", repos / module.package) if one.is_dir())
-    sides = []
-    for write in (_ours, _pynguins):
-        with tempfile.TemporaryDirectory(prefix="generated-") as name:
-            place = Path(name)
-            root = _checkout(source, place / "src")
-            wrong = itertools.islice(mutants(module.path, (root / module.path).read_bytes(), SEED), MUTANTS)
-            texts = [one.data.decode() for one in wrong]
-            began, used = time.monotonic(), _cpu()
-            tests, trouble = write(module, root, place, python, seconds)
-            took, cpu = time.monotonic() - began, _cpu() - used
-            scored = _scored(module, root, place, python, tests, texts) if tests else {}
-            sides.append(_side(scored, len(texts), took, cpu, trouble))
-    return sides[0], sides[1]
+    with tempfile.TemporaryDirectory(prefix="generated-") as name:
+        place = Path(name)
+        root = _checkout(source, place / "src")
+        wrong = itertools.islice(mutants(module.path, (root / module.path).read_bytes(), SEED), MUTANTS)
+        texts = [one.data.decode() for one in wrong]
+        began, used = time.monotonic(), _cpu()
+        tests, trouble = write(module, root, place, python, seconds)
+        took, cpu = time.monotonic() - began, _cpu() - used
+        scored = _scored(module, root, place, python, tests, texts) if tests else {}
+        return _side(scored, len(texts), took, cpu, trouble)
 
 
 def _checkout(source: Path, root: Path) -> Path:
@@ -139,12 +144,17 @@ def _ours(module: Module, root: Path, place: Path, python: Path, seconds: float)
     state = {f"SWE_AGENT_{name}": str(place / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
     paths = {"PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
     # The program itself runs under our Python; the workspace finds the other one first.
-    words = [sys.executable, "-c", "from swe_agent import main; main()", "test", "--repo", str(root), "--apply", "--json"]
-    words += ["--function", module.path, "--workspace", "local", "--max-time", str(seconds)]
+    words = [sys.executable, "-c", "from swe_agent import main; main()", "test", "--apply", "--json"]
+    words += ["--repo", str(root), "--function", module.path, "--workspace", "local", "--max-time", str(seconds)]
     if module.folder != ".":
         words += ["--test", f"PYTHONPATH={module.folder} {python} -m pytest"]
     ran = subprocess.run(
-        words, env={**os.environ, **state, **paths}, capture_output=True, text=True, timeout=seconds + SPARE, check=False
+        words,
+        env={**os.environ, **state, **paths},
+        capture_output=True,
+        text=True,
+        timeout=seconds + SPARE,
+        check=False,
     )
     changed = subprocess.run(
         ["git", "-C", str(root), "status", "--porcelain", "-uall"], capture_output=True, text=True, check=True
@@ -208,7 +218,9 @@ def table(rows: Sequence[tuple[str, Side, Side]]) -> str:
     lines = [HEAD, *(_line(*row) for row in rows)]
     if rows:
         means = [[sum(row[side].shares()[part] for row in rows) / len(rows) for part in range(3)] for side in (1, 2)]  # type: ignore[union-attr]
-        lines.append("| mean | " + " | | | ".join(" | ".join(f"{one:.0%}" for one in side) for side in means) + " | | |")
+        lines.append(
+            "| mean | " + " | | | ".join(" | ".join(f"{one:.0%}" for one in side) for side in means) + " | | |"
+        )
     return "\n".join(lines)
 
 

@@ -10,16 +10,18 @@ import builtins
 import keyword
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aci.generating.drawing import PLAIN, Pool, kind_of
 from aci.generating.exercise import Case
 
-DEEPEST, LONGEST_CASE = 2, 12
+DEEPEST, LONGEST_CASE, MOST_STATES = 2, 12, 30
 OPTIONAL, KEYWORDS = 0.35, 0.5
-LIKELY, UNLIKELY = 6.0, 0.04
+FROM_STATES, AGAIN = 0.65, 0.3
+"""How often an object is taken on from a case that was kept, and a value that it was given before is given again."""
+LIKELY, UNLIKELY = 14.0, 0.04
 WORSE, BETTER, LEAST, MOST = 0.8, 1.25, 0.02, 12.0
 POSITIONAL_ONLY, EITHER, VARIADIC, KEYWORD_ONLY, NAMED = range(5)
 ANNOTATED = {
@@ -28,6 +30,7 @@ ANNOTATED = {
     "tuple": r"[Tt]uple|Hashable", "dict": r"[Dd]ict|Mapping", "set": r"\b[Ss]et\b|[Ff]rozenset|AbstractSet",
     "callable": r"Callable|[Ff]unction", "iterator": r"Iterator|Iterable|Generator",
 }  # fmt: skip
+MANGLED = re.compile(r"_\w*[A-Za-z0-9]__[a-z]\w*(?<!__)$")
 NAMES = {
     "callable": r"func|fn|^f$|key$|pred|callback|binop|getsizeof|timer|factory|op$|^key|ctor|filter|cmp",
     "int": r"^[nijk]$|size|count|num|index|width|max|min|len|depth|level|start|stop|end|step|limit|bits|precision|ttl",
@@ -49,25 +52,38 @@ class Made:
 
 
 class Maker:
-    """Makes cases of a module from what it `offers` (see `aci/inside/describing.py`), by chance, with that seed."""
+    """Makes cases of a module from what it `offers` (see `aci/inside/describing.py`), by chance, with that seed.
 
-    def __init__(self, offers: Mapping[str, Any], constants: Sequence[str], seed: int) -> None:
+    `attributes` are dotted names of what objects get when they are made, and what may be functions, too."""
+
+    def __init__(
+        self, offers: Mapping[str, Any], constants: Sequence[str], seed: int, attributes: Collection[str] = ()
+    ) -> None:
         self.chance = random.Random(seed)
         self.pool = Pool(seed, constants)
         self.functions: dict[str, Any] = {one["name"]: one for one in offers["functions"]}
         self.classes: dict[str, Any] = {one["name"]: one for one in offers["classes"]}
+        for one in self.classes.values():
+            one["methods"] = [each for each in one["methods"] if not MANGLED.match(each["name"])]
         self.methods = {
             f"{one['name']}.{method['name']}": (one, method)
-            for one in offers["classes"]
+            for one in self.classes.values()
             if not one["abstract"]
             for method in one["methods"]
         }
+        for name in attributes:
+            owner, _, attribute = name.rpartition(".")
+            if owner in self.classes and name not in self.methods and not self.classes[owner]["abstract"]:
+                method = {"name": attribute, "params": None, "kind": "method", "async": False}
+                self.methods[name] = self.classes[owner], method
+        self.attributes = set(attributes) & set(self.methods)
         self._made = [name for name, one in self.classes.items() if not one["abstract"] and not one["error"]]
         self._taken = {*self.functions, *self.classes, *dir(builtins), *keyword.kwlist}
         self._weights: dict[tuple[str, str, str], float] = {}
         self._given: list[tuple[str, str, str]] = []
-        self.seen: dict[tuple[str, str], list[str]] = {}
-        """Texts of arguments that somebody gave, by owner and parameter."""
+        self.states: dict[str, list[tuple[str, ...]]] = {}
+        """By class: statements that made an object, and changed it, in cases that were kept."""
+        self._around: list[str] = []
 
     def names(self) -> list[str]:
         """The dotted names of all that can be called: a class by its own name."""
@@ -135,9 +151,8 @@ class Maker:
 
     def _argument(self, owner: str, param: Mapping[str, Any], depth: int) -> str:
         name = str(param["name"])
-        known = self.seen.get((owner, name))
-        if known and self.chance.random() < 0.4:
-            return self.chance.choice(known)
+        if self._around and self.chance.random() < AGAIN:
+            return self.chance.choice(self._around)
         kinds = [*PLAIN, *(["object"] if self._made and depth < DEEPEST else [])]
         own, _, method = owner.rpartition(".")
         if method in ITEMS and self.chance.random() < 0.3:
@@ -187,12 +202,20 @@ class Maker:
             call = f"{kind['name']}.{method['name']}({', '.join(arguments)})"
             return Case((), f"asyncio.run({call})" if method["async"] else call, (), about)
         variable = self._variable(kind["name"])
-        lines = [f"{variable} = {self._object(kind['name'], 0)}"]
+        states = self.states.get(kind["name"])
+        if states and self.chance.random() < FROM_STATES:
+            lines = list(self.chance.choice(states))
+        else:
+            lines = [f"{variable} = {self._object(kind['name'], 0)}"]
+        self._around = _literals(lines)
         before = [one for one in kind["methods"] if one["kind"] == "method" and not one["async"]]
-        changing = [one for one in before if not one["name"].startswith("__") or one["name"] in STATEMENTS]
-        for _ in range(self.chance.choice((0, 0, 1, 1, 2, 3)) if changing else 0):
-            lines.append(self._statement(variable, kind["name"], self.chance.choice(changing)))
+        changing = [one for one in before if not one["name"].startswith("_") or one["name"] in STATEMENTS]
+        more = self.chance.choice((0, 0, 1, 1, 2, 3)) if changing and len(lines) < LONGEST_CASE else 0
+        for other in self.chance.choices(changing, k=more) if more else ():
+            lines.append(self.statement(variable, kind["name"], other))
+            self._around = _literals(lines)
         call = self._method(variable, about, method)
+        self._around = []
         if method["name"] in STATEMENTS:  # it gives nothing: what it left behind is what counts
             lines.append(call)
             call = f"len({variable})" if method["name"] != "__len__" and self._has(kind, "__len__") else variable
@@ -201,13 +224,16 @@ class Maker:
     def _has(self, kind: Mapping[str, Any], name: str) -> bool:
         return any(one["name"] == name for one in kind["methods"])
 
-    def _statement(self, variable: str, owner: str, method: Mapping[str, Any]) -> str:
+    def statement(self, variable: str, owner: str, method: Mapping[str, Any]) -> str:
         return self._method(variable, f"{owner}.{method['name']}", method)
 
     def _method(self, variable: str, about: str, method: Mapping[str, Any]) -> str:
         if method["kind"] == "property":
             return f"{variable}.{method['name']}"
-        arguments = self._arguments(about, method["params"])
+        params = method["params"]
+        if method["name"] in FORMS and params:
+            params = [one for one in params if one["default"] is None and one["kind"] in (POSITIONAL_ONLY, EITHER)]
+        arguments = self._arguments(about, params)
         form = FORMS.get(method["name"])
         positional = [one for one in arguments if not re.match(r"\w+=[^=]", one)]
         if form and method["name"] in ("__copy__", "__deepcopy__"):
@@ -252,6 +278,16 @@ PAIRED = {
 """Methods whose other operand is mostly of the same class."""
 
 
+def _literals(lines: Sequence[str]) -> list[str]:
+    """The short values that these statements give."""
+    found: dict[str, None] = {}
+    for line in lines:
+        for node in ast.walk(ast.parse(line)):
+            if isinstance(node, ast.Constant) and len(text := repr(node.value)) < 12:
+                found[text] = None
+    return list(found)
+
+
 def _whole(text: str) -> str:
     """The argument as an operand."""
     return f"({text})" if text.startswith("lambda") or re.search(r"\s(?:for|\*\*?|/)\s", text) else text
@@ -279,6 +315,28 @@ class Changer:
             return Made(Case(tuple(lines), case.call, case.watch, case.about))
         return Made(Case(tuple(lines), self._value_changed(case.call), case.watch, case.about))
 
+    def remember(self, case: Case) -> None:
+        """Objects are taken on from what this case makes of one."""
+        owner = case.about.partition(".")[0]
+        if not case.watch or owner not in self.maker.classes or len(case.lines) > LONGEST_CASE:
+            return
+        states = self.maker.states.setdefault(owner, [])
+        if not case.lines[0].startswith(f"{case.watch[0]} = {owner}("):
+            return
+        states.append(case.lines)
+        if case.call.startswith(f"{case.watch[0]}."):
+            states.append((*case.lines, case.call))
+        states.sort(key=lambda lines: len("".join(lines)))
+        del states[MOST_STATES:]
+
+    def called(self, case: Case) -> Made:
+        """A call of the function that a case gives."""
+        kinds = self.chance.choice(
+            (("callable",), ("int",), ("str",), ("list",), ("int", "int"), ("callable", "list"), ())
+        )
+        arguments = ", ".join(self.maker.pool.text(kind, self.chance) for kind in kinds)
+        return Made(Case(case.lines, f"{case.call}({arguments})", case.watch, case.about))
+
     def _more(self, case: Case) -> str:
         """One more call of a method of the object that the case is about."""
         owner = case.about.split(".")[0]
@@ -288,7 +346,7 @@ class Changer:
         methods = [one for one in kind["methods"] if one["kind"] == "method" and not one["async"]]
         if not methods:
             return ""
-        return self.maker._statement(case.watch[0], owner, self.chance.choice(methods))
+        return self.maker.statement(case.watch[0], owner, self.chance.choice(methods))
 
     def _value_changed(self, text: str) -> str:
         try:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-AT_ONCE = 80
-"""Texts of a kind that are drawn at a time."""
+AT_ONCE, TIMES = 80, 10
+"""Texts of a kind that are drawn at a time, and how often each of them is given before others are drawn."""
 PLAIN = ("int", "float", "str", "bytes", "bool", "none", "list", "tuple", "dict", "set", "callable", "iterator")
 LETTERS = "abcxyzABZ019 _-.,:;/%=+*#\n\té"
 CALLABLES = (
@@ -71,9 +71,9 @@ class Pool:
         for text in constants:
             self._constants.setdefault(kind_of(text), []).append(text)
         self._drawn: dict[str, list[str]] = {}
-        self._rounds: dict[str, int] = {}
+        self._given: dict[str, int] = {}
 
-    def text(self, kind: str, chance: random.Random, malicious: float = 0.12) -> str:
+    def text(self, kind: str, chance: random.Random, malicious: float = 0.1) -> str:
         """A text of the kind; with a probability of `malicious` one that is meant to break things."""
         roll = chance.random()
         if roll < malicious and MALICIOUS.get(kind):
@@ -89,7 +89,7 @@ class Pool:
             return chance.choice(CALLABLES)
         if kind == "iterator":
             return f"iter({self.text('list', chance, malicious)})"
-        return self._next(kind)
+        return self._next(kind, chance)
 
     def constant(self, kind: str, chance: random.Random) -> str:
         """A constant of that kind of the code under test, or a neighbour of one; "" where it has none."""
@@ -102,14 +102,13 @@ class Pool:
             return str(int(text) + chance.choice((-1, 0, 0, 0, 1)))
         return text
 
-    def _next(self, kind: str) -> str:
-        left = self._drawn.setdefault(kind, [])
-        if not left:
-            turn = self._rounds.get(kind, 0)
-            self._rounds[kind] = turn + 1
-            left += drawn(strategy(kind), AT_ONCE, self._seed * 1000 + turn)
-            random.Random(f"{self._seed} {turn} {kind}").shuffle(left)
-        return left.pop() if left else "None"
+    def _next(self, kind: str, chance: random.Random) -> str:
+        """One of the texts that were drawn; each is given some times before others are drawn, which takes long."""
+        drawn_so_far = self._drawn.setdefault(kind, [])
+        self._given[kind] = self._given.get(kind, -1) + 1
+        if self._given[kind] % (AT_ONCE * TIMES) == 0:
+            drawn_so_far += drawn(strategy(kind), AT_ONCE, self._seed * 1000 + self._given[kind])
+        return chance.choice(drawn_so_far)
 
 
 def kind_of(text: str) -> str:

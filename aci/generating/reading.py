@@ -89,6 +89,23 @@ def constants(data: bytes) -> list[str]:
     return list(found)[:MOST_CONSTANTS]
 
 
+def attributes(data: bytes) -> list[str]:
+    """Dotted names of public attributes that objects of a file's classes get from what is no literal: some are
+    functions."""
+    found: dict[str, None] = {}
+    for name, node in functions(ast.parse(data)):
+        owner, _, method = name.rpartition(".")
+        if owner and method == "__init__":
+            for one in ast.walk(node):
+                if isinstance(one, ast.Assign) and isinstance(
+                    one.value, ast.Attribute | ast.Call | ast.Lambda | ast.Name
+                ):
+                    for target in one.targets:
+                        if isinstance(target, ast.Attribute) and not target.attr.startswith("_"):
+                            found[f"{owner}.{target.attr}"] = None
+    return list(found)
+
+
 def examples(data: bytes, known: Iterable[str]) -> list[Case]:
     """The examples of docstrings (`>>> …`), each with those before it, as far as they stand on what a test can name."""
     names, found = set(known), []

@@ -6,7 +6,6 @@ is kept if it reaches a goal first. CodaMosa (Lemieux et al., ICSE 2023) is wher
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections import Counter
@@ -17,10 +16,13 @@ from aci.generating.calls import Changer, Made, Maker
 from aci.generating.exercise import Case, Exercise, Seen
 from aci.generating.reading import Subject
 
-BATCH, PLATEAU = 24, 2400
+BATCH, PLATEAU = 24, 4000
 """Cases at once, and without a new goal before the search ends."""
 TRIED, AGAIN = 60, 0.08
 """Cases that a mutant is tried on for certain, and the share of the later ones."""
+PATIENT = 25
+"""Calls of one function after which it is called half as often, for each goal that is left in it."""
+MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__setstate__")
 MOST_LATE = 3
 """How often a function may hang before what hangs there is not tried on purpose any more."""
 
@@ -57,7 +59,9 @@ class Search:
     def __post_init__(self) -> None:
         self.chance = random.Random(self.maker.chance.random())
         self.changer = Changer(self.maker)
-        self.callable = [one for one in self.maker.names() if self._concerns(one)] or self.maker.names()
+        every = {one: self._concerns(one) for one in self.maker.names()}
+        self._concerned = {one: names for one, names in every.items() if names} or every
+        self.callable = list(self._concerned)
         self.owners = {line: one for one in self.subjects for line in range(one.first, one.last + 1)}
         self._tries: Counter[int] = Counter()
         self._called: Counter[str] = Counter()
@@ -107,6 +111,7 @@ class Search:
             fresh, killed = new - self.arcs, noticed.killed & self.alive
             if fresh or killed:
                 self.kept.append(Kept(seen, fresh, frozenset(killed)))
+                self.changer.remember(seen.case)
                 self.arcs |= fresh
                 self.alive -= killed
                 better = True
@@ -130,7 +135,9 @@ class Search:
 
     def _keep_shortest(self, kind: tuple[str, str, int], seen: Seen) -> None:
         old = self.trouble.get(kind)
-        if old is None or len("".join((*seen.case.lines, seen.case.call))) < len("".join((*old.case.lines, old.case.call))):
+        if old is None or len("".join((*seen.case.lines, seen.case.call))) < len(
+            "".join((*old.case.lines, old.case.call))
+        ):
             self.trouble[kind] = seen
 
     def _asserts_something(self, seen: Seen) -> bool:
@@ -150,20 +157,21 @@ class Search:
         if self.seeds:
             return Made(self.seeds.pop(0))
         if self.kept and self.chance.random() < 0.55:
-            return self.changer.changed(self._near_a_goal().seen.case)
+            seen = self._near_a_goal().seen
+            if FUNCTION in seen.asserts and self.chance.random() < 0.5:
+                return self.changer.called(seen.case)
+            return self.changer.changed(seen.case)
         return self.maker.case(self._function())
 
     def _function(self) -> str:
         """What has goals left, and was not tried in vain too often."""
-        left = Counter(self.owners[line].name for line in self._uncovered() if line in self.owners)
-        left.update(
-            self.owners[line].name for number in self.alive for line in self.mutant_lines[number] if line in self.owners
-        )  # noqa: E501
+        lines = [*self._uncovered(), *(line for number in self.alive for line in self.mutant_lines[number])]
+        left = Counter(self.owners[line].name for line in lines if line in self.owners)
         weights = []
         for name in self.callable:
-            goals = sum(count for one, count in left.items() if one == name or one.startswith(f"{name}."))
+            goals = sum(left[one] for one in self._concerned[name])
             tame = 0.1 if self._late[name] >= MOST_LATE else 1.0
-            weights.append(tame * (goals + 0.3) / math.sqrt(1 + self._called[name]))
+            weights.append(tame * (goals + 0.3) / (1 + self._called[name] / PATIENT))
         (name,) = self.chance.choices(self.callable, weights)
         return name
 
@@ -195,8 +203,13 @@ class Search:
         line = arc[1] if arc[1] > 0 else arc[0]
         return line in self.owners
 
-    def _concerns(self, name: str) -> bool:
-        return any(one.name == name or one.name.startswith(f"{name}.") for one in self.subjects)
+    def _concerns(self, name: str) -> list[str]:
+        """The subjects that a call of this name is for: a class is called for what makes an object, an attribute that
+        may be a function for the same."""
+        if name in self.maker.classes or name in self.maker.attributes:
+            owner = name.partition(".")[0]
+            return [one.name for one in self.subjects if one.name in {f"{owner}.{made}" for made in MAKING}]
+        return [one.name for one in self.subjects if one.name == name or one.name.startswith(f"{name}.")]
 
     def _reached(self, seen: Seen) -> list[int]:
         """The living mutants in what ran, without those that have been tried often."""
@@ -209,6 +222,8 @@ class Search:
         return found
 
 
+FUNCTION = ("equal", "type(result).__name__", "'function'")
+"""Of what gives a function, as decorators do: what that does is seen when it is called."""
 NOISE = {"TypeError", "AttributeError", "NameError", "SyntaxError", "Harm", "SystemExit", "MemoryError", "ImportError"}
 """Of made-up arguments these say mostly that they were of the wrong type."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from aci.generating.calls import Maker
 from aci.generating.exercise import Case, Exercise, Seen
 from aci.generating.mutants import Mutant
-from aci.generating.reading import Subject, constants, examples, free, from_tests
+from aci.generating.reading import Subject, attributes, constants, examples, free, from_tests
 from aci.generating.rendering import HELPERS
 from aci.generating.search import Kept, Search, chosen, until
 from aci.generating.shrinking import Wanted, shrunk
@@ -122,7 +122,7 @@ def _told(search: Search, tell: Callable[[str], None]) -> None:
 
 
 def _search(exercise: Exercise, asked: Asked) -> Search:
-    maker = Maker(exercise.offers, constants(asked.data), SEED)
+    maker = Maker(exercise.offers, constants(asked.data), SEED, attributes(asked.data))
     known = {*dir(builtins), *HELPERS, *maker.functions, *maker.classes}
     own = [name for one in asked.subjects for name in (one.name.split(".")[-1], one.name.split(".")[0])]
     seeds = [*examples(asked.data, known), *from_tests(asked.tests, known, own)]

@@ -6,6 +6,7 @@ Standard library only, for the target's own Python (3.6 and later).
 
 import collections
 import enum
+import functools
 import math
 
 LONGEST, DEEPEST, PARTS = 300, 6, 60
@@ -125,19 +126,27 @@ class Assertions:
             found.append(["isa", expression, kind.__name__])
         else:
             found.append(["equal", "type(%s).__name__" % expression, repr(kind.__name__)])
-        for base in (dict, list, tuple, str, int, float, bytes, set, frozenset, collections.deque):
+        if isinstance(value, dict):  # in its own order, which `==` of dicts does not compare
+            self._add(found, lambda: list(value.items()), "list(%s.items())" % expression)
+        else:
+            self._add_contents(found, value, kind, expression)
+        for name in self._attributes(value, kind):
+            self._add(found, functools.partial(getattr, value, name), "%s.%s" % (expression, name))
+        if len(found) == 1 and getattr(kind.__repr__, "__code__", None) and " at 0x" not in repr(value):
+            self._add(found, lambda: repr(value), "repr(%s)" % expression)
+        return found
+
+    def _add_contents(self, found, value, kind, expression):
+        """What it is as a container or number, or how many items it has, and which."""
+        for base in (list, tuple, str, int, float, bytes, set, frozenset, collections.deque):
             if isinstance(value, base):
                 made = list if base is collections.deque else base
-                self._add(found, lambda: made(value), "%s(%s)" % (made.__name__, expression))
-                break
-        else:
-            if hasattr(kind, "__len__"):
-                self._add(found, lambda: len(value), "len(%s)" % expression)
-                if hasattr(kind, "__iter__"):
-                    self._add(found, lambda: list(value), "list(%s)" % expression)
-        for name in self._attributes(value, kind):
-            self._add(found, lambda: getattr(value, name), "%s.%s" % (expression, name))  # noqa: B023 - called at once
-        return found
+                self._add(found, functools.partial(made, value), "%s(%s)" % (made.__name__, expression))
+                return
+        if hasattr(kind, "__len__"):
+            self._add(found, lambda: len(value), "len(%s)" % expression)
+            if hasattr(kind, "__iter__"):
+                self._add(found, lambda: list(value), "list(%s)" % expression)
 
     def _attributes(self, value, kind):
         own = getattr(value, "__dict__", None)

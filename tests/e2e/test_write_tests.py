@@ -45,7 +45,9 @@ class SignTest(unittest.TestCase):
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     folder = tmp_path / "shop"
-    write(folder, {"shop.py": SHOP, "tests/__init__.py": "", "tests/test_shop.py": TESTS, ".gitignore": "__pycache__/\n"})
+    write(
+        folder, {"shop.py": SHOP, "tests/__init__.py": "", "tests/test_shop.py": TESTS, ".gitignore": "__pycache__/\n"}
+    )
     git(folder, "init", "-q")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "one")

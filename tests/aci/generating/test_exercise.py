@@ -70,7 +70,9 @@ def test_harm_is_stopped_before_it_is_done(exercise, tmp_path: Path, call: str) 
 
 
 def test_harm_that_is_caught_is_seen_all_the_same(exercise) -> None:
-    shop = exercise("import os\n\n\ndef f(path):\n    try:\n        os.remove(path)\n    except BaseException:\n        pass\n    return 1\n")
+    shop = exercise(
+        "import os\n\n\ndef f(path):\n    try:\n        os.remove(path)\n    except BaseException:\n        pass\n    return 1\n"
+    )
     assert one(shop, "f('/nowhere/at/all')").kind == "harm"
 
 

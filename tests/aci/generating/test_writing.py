@@ -62,7 +62,9 @@ def test_what_would_do_harm_is_told(room) -> None:
 
 
 def test_calls_of_tests_and_docstrings_are_where_it_begins(room) -> None:
-    tests = {"test_a.py": b"from shop import reduced\n\ndef test():\n    code = 'SUMMER'\n    assert reduced(77, code)\n"}
+    tests = {
+        "test_a.py": b"from shop import reduced\n\ndef test():\n    code = 'SUMMER'\n    assert reduced(77, code)\n"
+    }
     text = "def f(key):\n    if key == 'a' * 40 + '!':\n        return 1\n    return 2\n"
     found = write(room(text), asked("f", text=text, tests=tests), Event(), 3.0)
     assert not any(", 3)" in str(arc) for arc in found.arcs)
@@ -74,7 +76,12 @@ def test_calls_of_tests_and_docstrings_are_where_it_begins(room) -> None:
     ("files", "path", "name", "place"),
     [
         ([], "shop.py", "", "tests/test_shop.py"),
-        (["test/test_a.py", "test/test_b.py", "x/test_c.py"], "a/shop.py", "Stock.take", "test/test_shop_stock_take.py"),
+        (
+            ["test/test_a.py", "test/test_b.py", "x/test_c.py"],
+            "a/shop.py",
+            "Stock.take",
+            "test/test_shop_stock_take.py",
+        ),
         (["tests/test_shop.py"], "shop.py", "", "tests/test_shop_generated.py"),
         (["pkg/tests/test_x.py"], "pkg/__init__.py", "", "pkg/tests/test_pkg.py"),
     ],
