@@ -4,10 +4,10 @@
 
 DIR holds the packages as git repositories, NAME or OWNER+NAME/repo. PYTHON is one with Pynguin, pytest and coverage;
 both sides' tests are written for it, and run in it. Each works on a checkout without the package's own tests, so
-that before there is nothing. A side that OUT has already is not made again. `--seconds` bounds the whole of our command by the clock; of Pynguin it bounds the search
+that before there is nothing. `--seconds` bounds the whole of our command by the clock; of Pynguin it bounds the search
 alone, as it has no other bound: what each took in all is in the table. Lines and branches are coverage.py's. The
 mutants are those of `benchmarks/_mutating.py`, which neither side knows: published fix patterns, undone. A test that
-does not pass twice on the code as it is counts for nothing.
+does not pass twice on the code as it is counts for nothing. A side that OUT has already is not made again.
 """
 
 from __future__ import annotations

@@ -252,7 +252,8 @@ FORMS = {
     "__delitem__": "del %s[%s]", "__iadd__": "%s += %s", "__imul__": "%s *= %s", "__ior__": "%s |= %s",
     "__iand__": "%s &= %s", "__isub__": "%s -= %s",
     "__lshift__": "%s << %s", "__rshift__": "%s >> %s", "__mod__": "%s %% %s", "__truediv__": "%s / %s",
-    "__floordiv__": "%s // %s", "__invert__": "~%s", "__abs__": "abs(%s)", "__int__": "int(%s)", "__float__": "float(%s)",
+    "__floordiv__": "%s // %s", "__invert__": "~%s", "__abs__": "abs(%s)", "__int__": "int(%s)",
+    "__float__": "float(%s)",
     "__next__": "next(%s)", "__call__": "%s(%s)", "__copy__": "copy.copy(%s)", "__deepcopy__": "copy.deepcopy(%s)",
 }  # fmt: skip
 STATEMENTS = {"__setitem__", "__delitem__", "__iadd__", "__imul__", "__ior__", "__iand__", "__isub__"}

@@ -30,7 +30,7 @@ KEPT = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A function with one fault: `what` says it in words, `line` is where; a run of one of the lines `reach` runs it."""
+    """A function with one fault: `what` says it in words, `line` is where; who runs a line of `reach` runs it."""
 
     path: str
     name: str

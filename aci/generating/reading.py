@@ -46,10 +46,11 @@ def subjects(data: bytes, names: Sequence[str] = ()) -> list[Subject]:
 def _subject(name: str, node: Function) -> Subject:
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
     statements = [one for top in body for one in ast.walk(top) if isinstance(one, ast.stmt)]
-    branches = []
-    for one in statements:
-        if isinstance(one, ast.If | ast.While | ast.For | ast.AsyncFor) and one.body[0].lineno > one.lineno:
-            branches.append((frozenset(range(one.lineno, one.body[0].lineno)), one.body[0].lineno))
+    branches = [
+        (frozenset(range(one.lineno, one.body[0].lineno)), one.body[0].lineno)
+        for one in statements
+        if isinstance(one, ast.If | ast.While | ast.For | ast.AsyncFor) and one.body[0].lineno > one.lineno
+    ]
     silent = ast.Global | ast.Nonlocal
     lines = frozenset(one.lineno for one in statements if not isinstance(one, silent) and not _is_text(one))
     returns = any(isinstance(one, ast.Return) and one.value is not None for one in statements)

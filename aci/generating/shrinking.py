@@ -162,10 +162,7 @@ def _without(tree: ast.Module, node: ast.AST, place: int) -> str:
     else:
         holder = fields[0] if place < len(fields[0]) else fields[1]
         del holder[place - (0 if holder is fields[0] else len(fields[0]))]
-    if isinstance(node, ast.Set) and not node.elts:
-        text = ""
-    else:
-        text = ast.unparse(tree)
+    text = "" if isinstance(node, ast.Set) and not node.elts else ast.unparse(tree)
     for one, old in zip(fields, kept, strict=True):
         one[:] = old
     return text

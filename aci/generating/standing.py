@@ -16,7 +16,7 @@ from trajectories.errors import UsageError
 
 MOST_TESTS, TRACED = 1500, 4.0
 SLOWER, SHORTEST = 6.0, 0.3
-"""How many times longer than on the code as it is a test may run on a mutant, and the seconds that it may in any case."""
+"""How many times longer than on the code as it is a test may run on a mutant, and its seconds in any case."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ MOST_TROUBLE = 12
 @dataclass(frozen=True, slots=True)
 class Found:
     """`cases` to be kept; `killed` mutants (numbers) and `arcs` are those that they reach, `usable` the mutants that
-    could be tried. `trouble` are calls that break without meaning to, in sentences; `harms` what was stopped, how often.
+    could be tried. `trouble` are calls that break without meaning to, in sentences; `harms` says how often what was
+    stopped.
     """
 
     module: str

@@ -113,10 +113,7 @@ class Assertions:
         """The length and both ends of what is too long to be written down."""
         found = [["equal", "len(%s)" % expression, str(len(value))]]
         for part, end in ((value[:SHOWN_OF_LONG], "[:%d]"), (value[-SHOWN_OF_LONG:], "[-%d:]")):
-            try:
-                found.append(["equal", expression + end % SHOWN_OF_LONG, self.text(part)])
-            except NoText:
-                continue
+            self._add(found, functools.partial(part.__getitem__, slice(None)), expression + end % SHOWN_OF_LONG)
         return found
 
     def _object(self, value, kind, expression):

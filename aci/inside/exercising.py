@@ -134,7 +134,7 @@ class Server:
         self.watch.begin()
         try:
             with cpu_limit(limit):
-                for place, line in enumerate(lines):
+                for place, line in enumerate(lines):  # noqa: B007 - where it raised
                     sys.settrace(other if _is_plain(line) else tracer)
                     exec(compile(line, "<case>", "exec"), space)
                     sys.settrace(None)

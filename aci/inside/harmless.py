@@ -49,10 +49,7 @@ class Watch:
     def _see(self, event, arguments):
         if not self.on:
             return
-        if event in LOOKS:
-            bad = not self._may_look(event, arguments)
-        else:
-            bad = event.startswith(HARMS)
+        bad = not self._may_look(event, arguments) if event in LOOKS else event.startswith(HARMS)
         if bad:
             self.on = False
             self.harm = self.harm or event

@@ -107,5 +107,5 @@ def test_caches_do_not_hide_mutants(exercise) -> None:
 
 
 def test_a_module_that_cannot_be_imported_is_said_in_a_sentence(exercise) -> None:
-    with pytest.raises(UsageError, match="cannot be imported: .*nowhere"):
+    with pytest.raises(UsageError, match=r"cannot be imported: .*nowhere"):
         exercise("import nowhere_at_all\n\n\ndef f():\n    return 1\n")
