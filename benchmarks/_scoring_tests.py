@@ -4,12 +4,16 @@ Run as a program: `python _scoring_tests.py JOB.json`, with pytest and coverage.
 process, in which nothing of the module is imported yet. It answers on its last line, as JSON.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import coverage
 import pytest
@@ -21,17 +25,18 @@ LONGEST = 12
 class Outcomes:
     """Which tests passed."""
 
-    def __init__(self):
-        self.passed, self.failed = set(), set()
+    def __init__(self) -> None:
+        self.passed: set[str] = set()
+        self.failed: set[str] = set()
 
-    def pytest_runtest_logreport(self, report):
+    def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
             self.failed.add(report.nodeid)
         elif report.when == "call":
             self.passed.add(report.nodeid)
 
 
-def forked(work):
+def forked(work: Callable[[], Any]) -> Any:
     """What `work()` gives in a child, or None where it takes too long or dies."""
     reads, writes = os.pipe()
     child = os.fork()
@@ -54,7 +59,7 @@ def forked(work):
     return json.loads(data) if data else None
 
 
-def run(tests, without=(), first=False):
+def run(tests: Sequence[str], without: Sequence[str] = (), first: bool = False) -> tuple[list[str], list[str]]:
     """(passed, failed) tests."""
     outcomes = Outcomes()
     words = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-W", "ignore", *tests]
@@ -62,7 +67,7 @@ def run(tests, without=(), first=False):
     return sorted(outcomes.passed - outcomes.failed), sorted(outcomes.failed)
 
 
-def covered(tests, without, path):
+def covered(tests: Sequence[str], without: Sequence[str], path: str) -> list[int]:
     """Lines and branches of the file: (reached, all) of each."""
     measure = coverage.Coverage(branch=True, include=[path], data_file=None, config_file=False)
     measure.start()
@@ -73,17 +78,23 @@ def covered(tests, without, path):
     return [*lines, numbers.n_executed_branches, numbers.n_branches]
 
 
-def main(file):
+def main(file: str) -> None:
     job = json.loads(Path(file).read_text())
     os.chdir(job["root"])
     sys.path[:0] = job["path_entries"]
     sys.dont_write_bytecode = True
     target, tests = Path(job["root"]) / job["path"], job["tests"]
     whole = target.read_bytes()
-    once, again = (forked(lambda: run(tests)) or ([], []) for _ in range(2))
+    once, again = [forked(lambda: run(tests)) or ([], []) for _ in range(2)]
     good = set(once[0]) & set(again[0])
     bad = sorted({*once[0], *once[1], *again[0], *again[1]} - good)
-    found = {"tests": len(good), "unsteady": len(bad), "coverage": None, "killed": 0, "mutants": len(job["mutants"])}
+    found: dict[str, Any] = {
+        "tests": len(good),
+        "unsteady": len(bad),
+        "coverage": None,
+        "killed": 0,
+        "mutants": len(job["mutants"]),
+    }
     if good:
         found["coverage"] = forked(lambda: covered(tests, bad, str(target)))
         try:

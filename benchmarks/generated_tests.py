@@ -100,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
                 sides[name] = asdict(measured(module, write, asked.repos, asked.pynguin.absolute(), asked.seconds))
                 if asked.json:
                     asked.json.write_text(json.dumps(known, indent=1) + "\n")
-        rows.append((module.name, *(Side(**sides[name]) for name in ("ours", "pynguin"))))
+        rows.append((module.name, Side(**sides["ours"]), Side(**sides["pynguin"])))
         print(_line(*rows[-1]), file=sys.stderr, flush=True)
     print(table(rows))
     return 0
@@ -217,7 +217,8 @@ def table(rows: Sequence[tuple[str, Side, Side]]) -> str:
     """Markdown. Before, all is zero on both sides."""
     lines = [HEAD, *(_line(*row) for row in rows)]
     if rows:
-        means = [[sum(row[side].shares()[part] for row in rows) / len(rows) for part in range(3)] for side in (1, 2)]  # type: ignore[union-attr]
+        sides = [ours for _, ours, _ in rows], [other for _, _, other in rows]
+        means = [[sum(side.shares()[part] for side in each) / len(each) for part in range(3)] for each in sides]
         lines.append(
             "| mean | " + " | | | ".join(" | ".join(f"{one:.0%}" for one in side) for side in means) + " | | |"
         )

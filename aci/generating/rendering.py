@@ -55,6 +55,8 @@ def named(found: Sequence[Seen]) -> list[Test]:
 def rendered(tests: Sequence[Test], module: str, what: str, style: str) -> str:
     """The text of the file. `style` is pytest or unittest."""
     used = set().union(*(names_of(one.seen) for one in tests)) if tests else set()
+    raises = any(one.seen.kind == "raised" for one in tests) or "pytest" in used
+    used -= {"pytest"}
     helpers = {name for name in used if name in HELPERS}
     own = sorted(name for name in used - helpers if not hasattr(builtins, name) or name in _shadowing(tests))
     imports = sorted(HELPERS[name] for name in helpers)
@@ -62,7 +64,7 @@ def rendered(tests: Sequence[Test], module: str, what: str, style: str) -> str:
     if style == "unittest":
         imports.insert(0, "import unittest")
     groups = ["\n".join(imports)] if imports else []
-    if style == "pytest" and any(one.seen.kind == "raised" for one in tests):
+    if style == "pytest" and raises:
         groups.append("import pytest")
     if own:
         groups.append(_wrapped_import(module, own))
@@ -75,7 +77,7 @@ def rendered(tests: Sequence[Test], module: str, what: str, style: str) -> str:
 
 def names_of(seen: Seen) -> set[str]:
     """The names that a test of the case has to import."""
-    used = free(seen.case)
+    used = free(seen.case) - {"self"}
     if seen.kind == "raised":
         return used | {seen.name}
     bound = {"result"}
@@ -104,6 +106,8 @@ def _wrapped_import(module: str, names: Sequence[str]) -> str:
 
 
 def _pytest(seen: Seen) -> str:
+    if not seen.case.call:
+        return "\n".join(seen.case.lines)
     if seen.kind == "raised":
         return "\n".join([*seen.case.lines, f"with pytest.raises({seen.name}):", f"    {seen.case.call}"])
     body = _before(seen)
@@ -111,6 +115,8 @@ def _pytest(seen: Seen) -> str:
 
 
 def _unittest(seen: Seen) -> str:
+    if not seen.case.call:
+        return "\n".join(seen.case.lines)
     if seen.kind == "raised":
         return "\n".join([*seen.case.lines, f"with self.assertRaises({seen.name}):", f"    {seen.case.call}"])
     return "\n".join([*_before(seen), *(_said(*one) for one in _inlined(seen))])

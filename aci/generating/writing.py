@@ -48,7 +48,7 @@ class Found:
 
     def as_json(self) -> dict[str, Any]:
         value = asdict(self)
-        value["cases"] = [_seen_as_json(one) for one in self.cases]
+        value["cases"] = [seen_as_json(one) for one in self.cases]
         return value | {name: sorted(value[name]) for name in ("arcs", "killed", "usable")}
 
 
@@ -60,7 +60,8 @@ def found_of(value: Mapping[str, Any]) -> Found:
     return Found(**{**value, **sets, "arcs": arcs, "cases": cases, "trouble": tuple(value["trouble"])})
 
 
-def _seen_as_json(seen: Seen) -> dict[str, Any]:
+def seen_as_json(seen: Seen) -> dict[str, Any]:
+    """A case as `seen_of` reads it."""
     value = asdict(seen)
     return value | {"arcs": sorted(seen.arcs), "lines": sorted(seen.lines)}
 

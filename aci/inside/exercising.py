@@ -1,7 +1,8 @@
 """Calls a module with arguments written as source: what they cover, what can be asserted, which mutants they notice.
 
 One process imports the module; everything is run in forked children of it. A case is {id, lines, call, watch}: `lines`
-are statements, `call` an expression whose value is `result`, `watch` names of `lines` that are looked at afterwards.
+are statements, `call` an expression whose value is `result`, `watch` names of `lines` that are looked at afterwards. A
+case with an empty `call` is a test that somebody wrote: all of it counts, and it asserts what it asserts.
 Requests come as JSON lines on descriptor 7, answers go to 8.
 
 Standard library only, for the target's own Python (3.6 and later).
@@ -10,6 +11,7 @@ Standard library only, for the target's own Python (3.6 and later).
 import ast
 import asyncio
 import builtins
+import contextlib
 import copy
 import dis
 import functools
@@ -21,6 +23,7 @@ import math
 import os
 import random
 import sys
+import unittest
 import warnings
 
 from .asserting import Assertions
@@ -49,6 +52,9 @@ class Server:
         if self.file != os.path.join(self.root, self.path):
             raise ImportError("%s is imported from %s" % (self.module.__name__, self.file))
         self.names = dict(HELPERS, **vars(self.module))
+        self.names.setdefault("self", unittest.TestCase())
+        with contextlib.suppress(ImportError):
+            self.names.setdefault("pytest", importlib.import_module("pytest"))
         self.assertions = Assertions(vars(self.module))
         self.watch = Watch(self.root)
         self.caches = [one for one in gc.get_objects() if type(one) is functools._lru_cache_wrapper]
@@ -135,20 +141,20 @@ class Server:
         try:
             with cpu_limit(limit):
                 for place, line in enumerate(lines):  # noqa: B007 - where it raised
-                    sys.settrace(other if _is_plain(line) else tracer)
+                    sys.settrace(other if call and _is_plain(line) else tracer)
                     exec(compile(line, "<case>", "exec"), space)
                     sys.settrace(None)
                 place = len(lines)
                 states = {name: self.assertions.state(space[name], name) for name in case["watch"] if name in space}
                 sys.settrace(tracer)
-                value = eval(compile(call, "<case>", "eval"), space)
+                value = eval(compile(call or "None", "<case>", "eval"), space)
                 if hasattr(type(value), "__next__"):
                     lazy = DRAWN + 1
                     value = list(itertools.islice(value, DRAWN + 1))
                     lazy = len(value)
                 sys.settrace(None)
                 space["result"] = value[:DRAWN] if lazy else value
-                answer["asserts"] = self._asserts(case, space, states)
+                answer["asserts"] = self._asserts(case, space, states) if call else []
         except TimeUp:
             answer = {"kind": "late"}
         except Harm:
@@ -156,7 +162,7 @@ class Server:
         except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
             sys.settrace(None)
             answer = self._raised(error)
-            if place < len(lines):
+            if call and place < len(lines):
                 arcs |= around
                 lines, call = lines[:place], _value_of(lines[place])
         finally:
@@ -166,7 +172,7 @@ class Server:
             answer = {"kind": "harm", "harm": self.watch.harm}
         if lazy:
             call = "list(%s)" % call if lazy <= DRAWN else "list(islice(%s, %d))" % (call, DRAWN)
-        if not call or len(arcs) > MOST_ARCS:
+        if (case["call"] and not call) or len(arcs) > MOST_ARCS:
             answer = {"kind": "setup"}
         ran = sorted({line for _, line in arcs | around if line > 0})
         emit(dict(answer, lines=lines, call=call, arcs=sorted(arcs), ran=ran))

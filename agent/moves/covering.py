@@ -179,6 +179,11 @@ class Cover:
 
     # How far
 
+    def is_own(self, arc: tuple[int, int]) -> bool:
+        """Whether a step is in one of the functions that are to be tested."""
+        line = arc[1] if arc[1] > 0 else arc[0]
+        return any(one.first <= line <= one.last for one in self.subjects)
+
     def reach(self, arcs: frozenset[tuple[int, int]], killed: frozenset[int], usable: frozenset[int]) -> Reach:
         """Of the subjects' lines, branches and the mutants that can be tried."""
         run = {after for _, after in arcs}

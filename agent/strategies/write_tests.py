@@ -1,6 +1,7 @@
 """Write tests for functions: they cover what none covers, notice mutants that none notices, and hold each time.
 
-Without a model it is a search after DynaMOSA with inputs drawn by Hypothesis, malicious ones among them.
+Without a model it is a search after DynaMOSA with inputs drawn by Hypothesis, malicious ones among them; a model is
+asked, after CodaMosa (ICSE 2023), ChatUniTest (FSE 2024) and HITS (ASE 2024), for what it leaves.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from agent.consent import REFUSED, may_test
 from agent.moves.covering import Cover, beside, command_of, targets_of
+from agent.moves.more_tests import More, asked
 from agent.outcome import Outcome
 from trajectories.errors import UsageError
 from trajectories.records import Verdict
 
 if TYPE_CHECKING:
+    from aci.generating.writing import Found
     from agent.task import Task
     from trajectories.records import Step
 
@@ -51,7 +54,8 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _covered(task: Task, cover: Cover, words: list[str]) -> Generator[Step, None, None]:
-    """The tests of one file, adopted, and what is to be said of them."""
+    """The tests of one file, adopted, and what is to be said of them. What the search finds is adopted before a model is
+    asked, so that a run that is stopped has it."""
     if not cover.subjects:
         words.append(f"{cover.path} has no function to test.")
         return
@@ -60,35 +64,44 @@ def _covered(task: Task, cover: Cover, words: list[str]) -> Generator[Step, None
     task.note("phase", f"search for tests of {cover.path}")
     found = cover.found()
     cases, dropped = cover.holding(found.cases, found.module)
+    if cases:
+        tree = task.trees.write({cover.place(): cover.text(cases, found.module).encode()}, task.tree)
+        yield task.adopt(tree, f"{cover.place()}: {len(cases)} tests by the search.", author=AUTHOR)
+    more = More(cover, found, set(before.arcs | found.arcs), set(before.killed | found.killed))
+    if task.settings.model:
+        task.note("phase", f"ask for tests of {cover.path}")
+        yield from asked(task, more)
+        if more.cases:
+            cases, others = cover.holding([*cases, *more.cases], found.module)
+            dropped += others
+            tree = task.trees.write({cover.place(): cover.text(cases, found.module).encode()}, task.tree)
+            yield task.adopt(tree, f"{cover.place()}: {len(more.cases)} more by the model.", author=AUTHOR)
     start = cover.reach(before.arcs, before.killed, found.usable)
-    if not cases:
+    after = cover.reach(frozenset(more.arcs), frozenset(more.killed), found.usable)
+    if cases:
+        by_model = f", {len(more.cases)} tests by the model" if more.cases else ""
+        told = [
+            f"{cover.place()}: {len(cases)} tests of {cover.what}, from {found.tried} calls tried{by_model}; {found.why}.",
+            f"Before: {start}." + (f" {before.said}" if before.said else ""),
+            f"After:  {after}.",
+        ]
+    else:
         why = "every test that was found changed from run to run" if dropped or found.unsteady else found.why
-        words.append(f"{cover.what}: no test would reach more than there is ({start}): {why}.")
-        words += _more(found.trouble, dropped, found.harms)
-        return
-    tree = task.trees.write({cover.place(): cover.text(cases, found.module).encode()}, task.tree)
-    after = cover.reach(before.arcs | found.arcs, before.killed | found.killed, found.usable)
-    told = [
-        f"{cover.place()}: {len(cases)} tests of {cover.what}, from {found.tried} calls tried; {found.why}.",
-        f"Before: {start}." + (f" {before.said}" if before.said else ""),
-        f"After:  {after}.",
-        *_more(found.trouble, dropped, found.harms),
-    ]
-    left = cover.survivors(before.killed | found.killed, found.usable)
-    told += ["Mutants that no test notices:", *(f"- {one}" for one in left)] if left else []
+        told = [f"{cover.what}: no test would reach more than there is ({start}): {why}."]
     task.note("summary", told[0], before=str(start), after=str(after))
-    yield task.adopt(tree, "\n".join(told), author=AUTHOR)
-    words += told
+    words += [*told, *_more(found, dropped)]
+    if cases and (left := cover.survivors(frozenset(more.killed), found.usable)):
+        words += ["Mutants that no test notices:", *(f"- {one}" for one in left)]
 
 
-def _more(trouble: object, dropped: list[str], harms: object) -> list[str]:
+def _more(found: Found, dropped: list[str]) -> list[str]:
     """What breaks, what was dropped, and what was not tried."""
     told = []
-    if isinstance(trouble, tuple) and trouble:
-        told += ["What looks wrong, and is no test:", *(f"- {one}" for one in trouble)]
+    if found.trouble:
+        told += ["What looks wrong, and is no test:", *(f"- {one}" for one in found.trouble)]
     if dropped:
         told.append(f"Dropped, as they do not pass each time: {'; '.join(dropped[:MOST_DROPPED])}.")
-    if isinstance(harms, dict) and harms:
-        named = ", ".join(f"{name} ({count} times)" for name, count in sorted(harms.items()))
+    if found.harms:
+        named = ", ".join(f"{name} ({count} times)" for name, count in sorted(found.harms.items()))
         told.append(f"Stopped before it did harm, and not tested: {named}.")
     return told

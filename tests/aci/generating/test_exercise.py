@@ -70,9 +70,8 @@ def test_harm_is_stopped_before_it_is_done(exercise, tmp_path: Path, call: str) 
 
 
 def test_harm_that_is_caught_is_seen_all_the_same(exercise) -> None:
-    shop = exercise(
-        "import os\n\n\ndef f(path):\n    try:\n        os.remove(path)\n    except BaseException:\n        pass\n    return 1\n"
-    )
+    caught = "    try:\n        os.remove(path)\n    except BaseException:\n        pass\n    return 1\n"
+    shop = exercise(f"import os\n\n\ndef f(path):\n{caught}")
     assert one(shop, "f('/nowhere/at/all')").kind == "harm"
 
 

@@ -1,0 +1,131 @@
+"""What a model is shown of a function that tests do not reach, and the tests in what it answers.
+
+The slice, the statements that an uncovered line hangs on, is after HITS (Wang et al., ASE 2024); to generate, validate
+and repair is after ChatUniTest (Chen et al., FSE 2024).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Sequence
+
+from aci.generating.exercise import Case
+from aci.generating.reading import Subject, free
+from aci.target import Function, functions
+
+FENCED = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
+MOST_TESTS, LONGEST, MOST_LINES = 12, 4000, 120
+KNOWN_ELSEWHERE = {"self", "pytest"}
+
+
+def tests_in(said: str, about: str, known: Collection[str]) -> tuple[list[tuple[str, Case]], list[str]]:
+    """(name, case) of the test functions in an answer's Python, and in sentences why others of them are no tests.
+
+    Each stands alone: what it uses is builtin, `known`, or its own.
+    """
+    found: list[tuple[str, Case]] = []
+    wrong: list[str] = []
+    for text in FENCED.findall(said) or [said]:
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError) as error:
+            wrong.append(f"The code cannot be parsed: {error}.")
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, Function) and node.name.startswith("test") and len(found) < MOST_TESTS:
+                case, why = _case(node, about, known)
+                if case is None:
+                    wrong.append(f"{node.name}: {why}")
+                else:
+                    found.append((node.name, case))
+    return found, wrong
+
+
+def _case(node: Function, about: str, known: Collection[str]) -> tuple[Case | None, str]:
+    body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+    case = Case(tuple(map(ast.unparse, body)), "", (), about)
+    if isinstance(node, ast.AsyncFunctionDef) or node.decorator_list or _arguments(node) - {"self"}:
+        return None, "it must be a plain function without parameters and decorators."
+    if sum(map(len, case.lines)) > LONGEST:
+        return None, "it is too long."
+    if not any(_asserts(one) for top in body for one in ast.walk(top)):
+        return None, "it asserts nothing."
+    if missing := free(case) - {*known, *KNOWN_ELSEWHERE}:
+        return None, f"it uses {', '.join(sorted(missing)[:5])}, which the module does not have: import it inside."
+    return case, ""
+
+
+def _arguments(node: Function) -> set[str]:
+    return {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
+
+
+def _asserts(node: ast.AST) -> bool:
+    """Whether it is an assertion that can fail."""
+    if isinstance(node, ast.Assert):
+        return not isinstance(node.test, ast.Constant)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr == "raises" or node.func.attr.startswith("assert")
+    return False
+
+
+def sliced(data: bytes, subject: Subject, wanted: Collection[int]) -> str:
+    """The lines of a function that the wanted lines hang on, numbered, the wanted ones marked with `>`.
+
+    These are its head, the conditions and loops that they stand in, what leaves the function before them, and what
+    gives a value to the names that all these use. A short function is shown whole.
+    """
+    node = next(each for name, each in functions(ast.parse(data)) if name == subject.name)
+    every = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    shown = set(every) if len(every) <= MOST_LINES or not wanted else _slice(node, set(wanted))
+    lines = data.decode("utf-8", "replace").split("\n")
+    text: list[str] = []
+    last = node.lineno - 1
+    for number in sorted(shown & set(every)):
+        if number > last + 1:
+            text.append("      …")
+        text.append(f"{'>' if number in wanted else ' '} {number:4} {lines[number - 1].rstrip()}")
+        last = number
+    return "\n".join(text)
+
+
+def _slice(node: Function, wanted: set[int]) -> set[int]:
+    kept = {*wanted, *range(node.lineno, node.body[0].lineno + 1)}
+    statements = [one for one in ast.walk(node) if isinstance(one, ast.stmt) and one is not node]
+    before = len(kept) - 1
+    while before < len(kept):
+        before = len(kept)
+        names = {each.id for one in statements if one.lineno in kept for each in _own_names(one, ast.Load)}
+        for one in statements:
+            holds = any(one.lineno < line <= (one.end_lineno or 0) for line in wanted)
+            gives = any(each.id in names for each in _own_names(one, ast.Store))
+            leaves = isinstance(one, ast.Return | ast.Raise) and one.lineno < max(wanted)
+            if holds or gives or leaves:
+                kept.add(one.lineno)
+    return kept
+
+
+def _own_names(statement: ast.stmt, context: type[ast.expr_context]) -> list[ast.Name]:
+    """The names of a statement's own line: of a block only of its head."""
+    parts: Sequence[ast.AST] = [statement]
+    if hasattr(statement, "body"):
+        parts = [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr | ast.withitem)]
+    found = (each for part in parts for each in ast.walk(part))
+    return [one for one in found if isinstance(one, ast.Name) and isinstance(one.ctx, context)]
+
+
+def callees(data: bytes, subject: Subject) -> list[str]:
+    """The heads of the functions of the same file that a function calls, and of its class's constructor."""
+    every = list(functions(ast.parse(data)))
+    node = next(each for name, each in every if name == subject.name)
+    called = {
+        one.func.id if isinstance(one.func, ast.Name) else one.func.attr
+        for one in ast.walk(node)
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Name | ast.Attribute)
+    }
+    owner = subject.name.rpartition(".")[0]
+    return [
+        f"{name}({ast.unparse(each.args)})"
+        for name, each in every
+        if name != subject.name and (each.name in called or (owner and name == f"{owner}.__init__"))
+    ][:12]
