@@ -85,7 +85,9 @@ def main(file: str) -> None:
     sys.dont_write_bytecode = True
     target, tests = Path(job["root"]) / job["path"], job["tests"]
     whole = target.read_bytes()
-    once, again = [forked(lambda: run(tests)) or ([], []) for _ in range(2)]
+    once: list[list[str]]
+    again: list[list[str]]
+    once, again = [forked(lambda: run(tests)) or [[], []] for _ in range(2)]
     good = set(once[0]) & set(again[0])
     bad = sorted({*once[0], *once[1], *again[0], *again[1]} - good)
     found: dict[str, Any] = {

@@ -27,7 +27,8 @@ class Watch:
     """`harm`: what the present call was stopped at, "" if nothing. It is on between `begin` and `end` only."""
 
     def __init__(self, root):
-        places = [root, sys.prefix, sys.base_prefix, os.path.dirname(os.__file__)]
+        # Who warns or formats a traceback reads source, ours too.
+        places = [root, sys.prefix, sys.base_prefix, os.path.dirname(os.__file__), os.path.dirname(__file__)]
         self.places = tuple(os.path.join(os.path.realpath(one), "") for one in places)
         self.harm = ""
         self.on = False

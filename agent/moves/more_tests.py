@@ -102,7 +102,7 @@ def _opening(task: Task, more: More, subject: Subject, lines: set[int], mutants:
 
 
 def _tried(more: More, subject: Subject, said: str) -> dict[str, Any]:
-    """What the tests of an answer come to: those `kept`, the mutants that they notice, and what is `wrong` with others."""
+    """The tests of an answer: those `kept`, the mutants that they notice, and what is `wrong` with others."""
     cover = more.cover
     found, wrong = tests_in(said, subject.name, _names(cover.data))
     if not found and not wrong:

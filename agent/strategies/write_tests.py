@@ -54,8 +54,10 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _covered(task: Task, cover: Cover, words: list[str]) -> Generator[Step, None, None]:
-    """The tests of one file, adopted, and what is to be said of them. What the search finds is adopted before a model is
-    asked, so that a run that is stopped has it."""
+    """The tests of one file, adopted, and what is to be said of them.
+
+    What the search finds is adopted before a model is asked, so that a run that is stopped has it.
+    """
     if not cover.subjects:
         words.append(f"{cover.path} has no function to test.")
         return
@@ -81,7 +83,8 @@ def _covered(task: Task, cover: Cover, words: list[str]) -> Generator[Step, None
     if cases:
         by_model = f", {len(more.cases)} tests by the model" if more.cases else ""
         told = [
-            f"{cover.place()}: {len(cases)} tests of {cover.what}, from {found.tried} calls tried{by_model}; {found.why}.",
+            f"{cover.place()}: {len(cases)} tests of {cover.what}, "
+            f"from {found.tried} calls tried{by_model}; {found.why}.",
             f"Before: {start}." + (f" {before.said}" if before.said else ""),
             f"After:  {after}.",
         ]
