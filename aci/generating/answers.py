@@ -19,7 +19,7 @@ MOST_TESTS, LONGEST, MOST_LINES = 12, 4000, 120
 KNOWN_ELSEWHERE = {"self", "pytest"}
 
 
-def tests_in(said: str, about: str, known: Collection[str]) -> tuple[list[tuple[str, Case]], list[str]]:
+def read_tests(said: str, about: str, known: Collection[str]) -> tuple[list[tuple[str, Case]], list[str]]:
     """(name, case) of the test functions in an answer's Python, and in sentences why others of them are no tests.
 
     Each stands alone: what it uses is builtin, `known`, or its own.

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aci.generating.answers import callees, sliced, tests_in
+from aci.generating.answers import callees, read_tests, sliced
 from aci.generating.exercise import Case, Exercise, Seen
 from aci.generating.reading import Subject
 from aci.generating.rendering import HELPERS, named, rendered
@@ -104,7 +104,7 @@ def _opening(task: Task, more: More, subject: Subject, lines: set[int], mutants:
 def _tried(more: More, subject: Subject, said: str) -> dict[str, Any]:
     """The tests of an answer: those `kept`, the mutants that they notice, and what is `wrong` with others."""
     cover = more.cover
-    found, wrong = tests_in(said, subject.name, _names(cover.data))
+    found, wrong = read_tests(said, subject.name, _names(cover.data))
     if not found and not wrong:
         wrong = ["There is no test function in your answer."]
     kept: list[Seen] = []

@@ -1,0 +1,51 @@
+"""What a model is shown of a function, and what of its answer is a test."""
+
+from __future__ import annotations
+
+import pytest
+
+from aci.generating.answers import callees, read_tests, sliced
+from aci.generating.reading import subjects
+
+LONG = "def f(a, b):\n    c = a + 1\n" + "".join(f"    d{n} = {n}\n" for n in range(150)) + (
+    "    if b:\n        return 0\n    if c > 3:\n        return g(c)\n    return d1\n\n\ndef g(x, y=1):\n    return x\n"
+)  # fmt: skip
+
+
+def test_a_slice_holds_what_the_wanted_line_hangs_on() -> None:
+    (subject,) = subjects(LONG.encode(), ["f"])
+    text = sliced(LONG.encode(), subject, {156})
+    assert "    1 def f(a, b):" in text
+    assert "    2     c = a + 1" in text
+    assert ">  156         return g(c)" in text
+    assert "return 0" in text
+    assert "d7" not in text
+    assert "…" in text
+    assert callees(LONG.encode(), subject) == ["g(x, y=1)"]
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("def test_a():\n    f(1)\n", "it asserts nothing"),
+        ("def test_a():\n    assert True\n", "it asserts nothing"),
+        ("def test_a(tmp_path):\n    assert f(1)\n", "without parameters"),
+        ("@x\ndef test_a():\n    assert f(1)\n", "without parameters and decorators"),
+        ("async def test_a():\n    assert f(1)\n", "plain function"),
+        ("def test_a():\n    assert nowhere(1)\n", "it uses nowhere"),
+        ("def test_a(:\n", "cannot be parsed"),
+    ],
+)
+def test_what_is_no_test_is_said_in_a_sentence(code: str, why: str) -> None:
+    found, wrong = read_tests(f"Here:\n```python\n{code}```", "f", {"f"})
+    assert found == []
+    assert why in wrong[0]
+
+
+def test_tests_are_taken_from_fenced_code() -> None:
+    raising = "def test_b():\n    with pytest.raises(E):\n        f(0)\n"
+    code = f"import pytest\n\n\ndef test_a():\n    assert f(1) == 2\n\n\n{raising}"
+    found, wrong = read_tests(f"So:\n```python\n{code}```\nDone.", "f", {"f", "E"})
+    assert [name for name, _ in found] == ["test_a", "test_b"]
+    assert found[0][1].lines == ("assert f(1) == 2",)
+    assert wrong == []

@@ -1,0 +1,60 @@
+"""Tests by a model where the search finds no way in: kept, mended, refused, and in the end no more of them."""
+
+from __future__ import annotations
+
+from tests.agent.strategies.conftest import Ended, Solved
+from trajectories.trees import Trees
+
+LOCK = '''"""A lock."""
+
+
+def opened(word):
+    """Whether the word opens it."""
+    if len(word) == 9 and word[2:5] == "x9x" and word[-1] == word[0] == "Q":
+        return word.count("k") * 3 + 1
+    return 0
+'''
+FILES = {"lock.py": LOCK, ".gitignore": "__pycache__/\n"}
+RIGHT = (
+    "```python\ndef test_it_opens():\n    assert opened('Qkx9xkkkQ') == 13\n    assert opened('Qax9xaaaQ') == 1\n```"
+)
+WRONG = "```python\ndef test_it_opens():\n    assert opened('Qkx9xkkkQ') == 12\n```"
+USELESS = "```python\ndef test_nothing():\n    opened('')\n\n\ndef test_known():\n    assert opened('') == 0\n```"
+ASKED = {"function": "lock.py:opened", "test": "", "max_time": 100.0, "files": FILES}
+
+
+def said(text: str, **where: object) -> dict:
+    return {**where, "reply": {"text": text, "actions": [], "usage": {"input_tokens": 10, "output_tokens": 10}}}
+
+
+def written(ended: Ended, path: str = "tests/test_lock_opened.py") -> str:
+    with Trees(ended.result.directory / "trees.git") as trees:
+        return trees.read(ended.result.exit.tree, path).decode()
+
+
+def told(ended: Ended) -> str:
+    return "\n".join(seen.text for step in ended.steps for seen in step.observations)
+
+
+def test_what_fails_is_told_and_mended(solved: Solved) -> None:
+    ended = solved("write-tests", said(WRONG, n=1), said(RIGHT, n=2), said("That is all."), **ASKED)
+    assert ended.kind == "written"
+    assert "opened('Qkx9xkkkQ') == 13" in written(ended)
+    assert "it fails: AssertionError" in told(ended)
+    assert ">    7         return word.count" in told(ended)
+    assert "After:  lines 3/3 (100%)" in ended.result.word
+
+
+def test_a_model_of_no_use_ends_after_its_repairs(solved: Solved) -> None:
+    ended = solved("write-tests", said(USELESS), **ASKED)
+    assert ended.kind == "written"
+    assert "Qkx9" not in written(ended)
+    assert "test_nothing: it asserts nothing." in told(ended)
+    assert "test_known: it passes, but runs no new line and notices no new fault." in told(ended)
+    assert len(ended.trajectory.replies) == 3
+
+
+def test_an_answer_without_code_is_told(solved: Solved) -> None:
+    ended = solved("write-tests", said("I would rather not."), **ASKED)
+    assert ended.kind == "written"
+    assert "There is no test function in your answer." in told(ended) or "cannot be parsed" in told(ended)
