@@ -121,7 +121,8 @@ class Settings(BaseSettings):
     `roles` maps a role of a strategy (`reviewer`, `judge`) to the model that has it; all others are `model`'s.
     `attempts` is how many a strategy makes that makes several.
 
-    `function`, `workload` and `benchmark` are what `optimize` is to make faster, see docs/optimize.md.
+    `function`, `workload` and `benchmark` are what `optimize` is to make faster, see docs/optimize.md; `function` is
+    also what `test` is to write tests for, separated by commas: see docs/testing.md.
 
     `subtree` is the folder of the repository that may be changed, all if empty. With `experience` what runs come to is
     kept, and told to later runs of the repository; never in batches and in the Action: see docs/experience.md.

@@ -201,6 +201,12 @@ class Exercise:
             self.close()
             said = shown(str(hello["broken"]), 400) if hello else "nothing is heard of it"
             raise UsageError(f"{self.path} cannot be imported: {said}", "See that its requirements are installed.")
+        if hello.get("guarded") is not True:
+            self.close()
+            raise UsageError(
+                "The workspace's Python is older than 3.8: nothing stops calls there that would do harm.",
+                "Choose an image with a newer one: --image.",
+            )
         self.offers = hello
 
 
