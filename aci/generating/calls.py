@@ -171,7 +171,7 @@ class Maker:
         learnt = self._weights.get((owner, param["name"], kind), 1.0)
         if kind == "object":
             fits = any(re.search(rf"\b{one}\b", param["annotation"]) for one in self._made)
-            return learnt * (LIKELY if fits else UNLIKELY if param["annotation"] else 0.5)
+            return learnt * (LIKELY if fits else UNLIKELY if param["annotation"] else 1.5)
         if param["annotation"]:
             if re.search(ANNOTATED[kind], param["annotation"]):
                 return learnt * LIKELY
@@ -187,7 +187,8 @@ class Maker:
     def _object(self, name: str, depth: int = 1) -> str:
         return f"{name}({', '.join(self._arguments(name, self.classes[name]['params'], depth))})"
 
-    def _variable(self, name: str) -> str:
+    def variable(self, name: str) -> str:
+        """The name of a variable for an object of this class."""
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_")
         return words if words and words not in self._taken else f"{words or 'it'}_"
 
@@ -201,7 +202,7 @@ class Maker:
             arguments = self._arguments(about, method["params"])
             call = f"{kind['name']}.{method['name']}({', '.join(arguments)})"
             return Case((), f"asyncio.run({call})" if method["async"] else call, (), about)
-        variable = self._variable(kind["name"])
+        variable = self.variable(kind["name"])
         states = self.states.get(kind["name"])
         if states and self.chance.random() < FROM_STATES:
             lines = list(self.chance.choice(states))
@@ -329,6 +330,21 @@ class Changer:
             states.append((*case.lines, case.call))
         states.sort(key=lambda lines: len("".join(lines)))
         del states[MOST_STATES:]
+
+    def chained(self, case: Case, owner: str) -> Made:
+        """A method of the object of the module's own class `owner` that a case gives."""
+        methods = [one for one in self.maker.classes[owner]["methods"] if not one["async"] and one["kind"] != "static"]
+        if not methods or len(case.lines) >= LONGEST_CASE:
+            return self.changed(case)
+        variable = self.maker.variable(owner)
+        if variable in case.watch:
+            variable = f"other_{variable}"
+        method = self.chance.choice(methods)
+        call = self.maker.statement(variable, owner, method)
+        lines = (*case.lines, f"{variable} = {case.call}")
+        if method["name"] in STATEMENTS:
+            lines, call = (*lines, call), variable
+        return Made(Case(lines, call, (variable,), f"{owner}.{method['name']}"))
 
     def called(self, case: Case) -> Made:
         """A call of the function that a case gives."""

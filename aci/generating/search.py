@@ -16,9 +16,9 @@ from aci.generating.calls import Changer, Made, Maker
 from aci.generating.exercise import Case, Exercise, Seen
 from aci.generating.reading import Subject
 
-BATCH, PLATEAU = 24, 4000
+BATCH, PLATEAU = 24, 8000
 """Cases at once, and without a new goal before the search ends."""
-TRIED, AGAIN = 60, 0.08
+TRIED, AGAIN = 300, 0.25
 """Cases that a mutant is tried on for certain, and the share of the later ones."""
 PATIENT = 25
 """Calls of one function after which it is called half as often, for each goal that is left in it."""
@@ -160,6 +160,9 @@ class Search:
             seen = self._near_a_goal().seen
             if FUNCTION in seen.asserts and self.chance.random() < 0.5:
                 return self.changer.called(seen.case)
+            owner = next((text for kind, what, text in seen.asserts if (kind, what) == ("isa", "result")), "")
+            if owner in self.maker.classes and self.chance.random() < 0.25:
+                return self.changer.chained(seen.case, owner)
             return self.changer.changed(seen.case)
         return self.maker.case(self._function())
 

@@ -124,9 +124,11 @@ def _simpler_nodes(node: ast.AST) -> Iterator[str | int]:
 
 
 def _simpler_constants(value: object) -> Iterator[str]:
-    if isinstance(value, bool) or value is None or value is ...:
+    if value is None or value is ...:
         return
-    if isinstance(value, int):
+    if isinstance(value, bool):
+        yield repr(int(value))
+    elif isinstance(value, int):
         yield from (repr(one) for one in (0, 1, 2, 10, 100, 1000, value // 2, value - 1) if 0 <= one < value)
     elif isinstance(value, float):
         yield from (repr(one) for one in (0.0, 1.0, 0.5, float(round(value))) if len(repr(one)) <= len(repr(value)))

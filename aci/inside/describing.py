@@ -5,6 +5,7 @@ Standard library only, for the target's own Python (3.6 and later).
 
 import inspect
 import os
+import sys
 import types
 
 LONGEST = 60
@@ -52,8 +53,7 @@ def _class(name, value, root):
         elif isinstance(held, property):
             kind, raw = "property", held.fget
         inner = inspect.unwrap(raw) if callable(raw) else raw
-        code = getattr(inner, "__code__", None)
-        if code is None or not os.path.realpath(code.co_filename).startswith(os.path.join(root, "")):
+        if getattr(inner, "__code__", None) is None or not _is_own(value, one, root):
             continue
         methods.append(dict(_function(one, raw, drop), kind=kind))
     init = inspect.getattr_static(value, "__init__", None)
@@ -63,6 +63,13 @@ def _class(name, value, root):
     bases = [base.__name__ for base in value.__mro__[1:-1]]
     is_error = issubclass(value, BaseException)
     return {"name": name, "params": params, "methods": methods, "abstract": abstract, "bases": bases, "error": is_error}
+
+
+def _is_own(value, name, root):
+    """Whether the class that gives the method this name is the repository's."""
+    owner = next((one for one in value.__mro__ if name in vars(one)), object)
+    file = getattr(sys.modules.get(owner.__module__), "__file__", None) or ""
+    return os.path.realpath(file).startswith(os.path.join(root, ""))
 
 
 def parameters(value, drop):
