@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from aci.generating.exercise import Case, Exercise, Seen
 
 AT_ONCE, ROUNDS = 12, 40
-PLAIN = ("0", "1", "''", "'a'", "[]", "None")
+PLAIN = ("2", "3")
+FEW = 2
+"""Arguments, elements and characters that are not taken away: what is empty tells little of faults that nobody thought
+of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +111,16 @@ def _simpler(text: str) -> Iterator[str]:
 def _simpler_nodes(node: ast.AST) -> Iterator[str | int]:
     """Texts for a value, or places of what may be left out of a call or a container."""
     if isinstance(node, ast.Call):
-        yield from range(len(node.args) + len(node.keywords))
+        first = 0 if len(node.args) > FEW else len(node.args)
+        yield from range(first, len(node.args) + len(node.keywords))
     elif isinstance(node, ast.List | ast.Tuple | ast.Set):
-        yield from range(len(node.elts))
-        if node.elts and not isinstance(node, ast.Set):
-            yield "[]" if isinstance(node, ast.List) else "()"
+        yield from range(len(node.elts)) if len(node.elts) > FEW else ()
     elif isinstance(node, ast.Dict):
-        yield from range(len(node.keys))
-        if node.keys:
-            yield "{}"
+        yield from range(len(node.keys)) if len(node.keys) > FEW else ()
     elif isinstance(node, ast.Constant):
         yield from _simpler_constants(node.value)
-    elif isinstance(node, ast.UnaryOp | ast.BinOp | ast.Lambda | ast.GeneratorExp):
-        yield from PLAIN[:2]
+    elif isinstance(node, ast.UnaryOp | ast.BinOp | ast.GeneratorExp):
+        yield from PLAIN
 
 
 def _simpler_constants(value: object) -> Iterator[str]:
@@ -129,15 +129,14 @@ def _simpler_constants(value: object) -> Iterator[str]:
     if isinstance(value, bool):
         yield repr(int(value))
     elif isinstance(value, int):
-        yield from (repr(one) for one in (0, 1, 2, 10, 100, 1000, value // 2, value - 1) if 0 <= one < value)
+        yield from (repr(one) for one in (2, 3, 10, 100, 1000, value // 2, value - 1) if FEW <= one < value)
     elif isinstance(value, float):
-        yield from (repr(one) for one in (0.0, 1.0, 0.5, float(round(value))) if len(repr(one)) <= len(repr(value)))
-    elif isinstance(value, str | bytes) and value:
-        empty = value[:0]
-        options = [empty, value[: len(value) // 2], value[len(value) // 2 :], value[:-1], value[1:]]
-        if isinstance(value, str) and len(value) == 1:
-            options += ["a"] if value != "a" else []
-        yield from (repr(one) for one in options if one != value)
+        yield from (repr(one) for one in (1.5, 2.0, 0.5, float(round(value))) if len(repr(one)) <= len(repr(value)))
+    elif isinstance(value, str | bytes):
+        options = [value[: len(value) // 2], value[len(value) // 2 :], value[:-1], value[1:]]
+        yield from (repr(one) for one in options if FEW <= len(one) < len(value))
+        if isinstance(value, str) and len(value) == FEW and not value.isalnum():
+            yield "'ab'"
 
 
 def _replaced(text: str, node: ast.AST, new: str) -> str:

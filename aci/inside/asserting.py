@@ -30,7 +30,7 @@ class Assertions:
     def of(self, value, expression):
         """The assertions of a value, most telling first; none where nothing can be said of it."""
         kind = type(value)
-        if value is None or kind is bool:
+        if value is None or kind is bool or value is NotImplemented:
             return [["is", expression, repr(value)]]
         if kind is float and (math.isnan(value) or len(repr(value)) > SIMPLE):
             if math.isnan(value):
