@@ -18,6 +18,8 @@ from aci.generating.rendering import named, place_of, rendered
 from aci.generating.standing import Standing, standing, standing_of
 from aci.generating.writing import Asked, Found, found_of, write
 from aci.patch import is_test
+from aci.runner import PYTHON as TOLD_APART
+from aci.target import PYTHON
 from aci.testing import run_tests
 from aci.workspace import OURS
 from trajectories.errors import UsageError
@@ -132,11 +134,15 @@ class Cover:
         return place
 
     def style(self) -> str:
-        """In the manner of the command; pytest's where that is there and nobody says."""
-        if self.command:
+        """In the manner of the command; of pytest, where that is there, beside commands such as `make test`."""
+        if TOLD_APART.search(self.command):
             return "unittest" if unittest_python(self.command) else "pytest"
-        has: bool = self.task.once("has pytest", lambda: self._has_pytest())
+        has: bool = self.task.once("has pytest", self._has_pytest)
         return "pytest" if has else "unittest"
+
+    def _own_command(self) -> str:
+        """What runs the new file and tells each of its tests."""
+        return self.command if TOLD_APART.search(self.command) else f"{PYTHON} -m {self.style()}"
 
     def _has_pytest(self) -> bool:
         return not self.task.workspace.run(f"{PYTHON} -c 'import pytest'", 60, OURS).code
@@ -171,9 +177,8 @@ class Cover:
 
     def _passed(self, tree: str, turn: int) -> tuple[Sequence[str], str]:
         """The ids of the tests of the file that pass, and why none can be told."""
-        command = self.command or (f"{PYTHON} -m pytest" if self.style() == "pytest" else f"{PYTHON} -m unittest")
         with closing(self.task.engine.fork(tree, self.task.cancel)) as room:
-            report = run_tests(room, f"export PYTHONHASHSEED={turn}\n{command}", (self.place(),), 120.0)
+            report = run_tests(room, f"export PYTHONHASHSEED={turn}\n{self._own_command()}", (self.place(),), 120.0)
         broken = next((one.message for one in report.results if one.outcome == "error"), "")
         return report.passed, broken[:200]
 
@@ -199,9 +204,6 @@ class Cover:
         left = [self.mutants[number] for number in sorted(usable - killed)]
         told = [f"{self.path}:{one.line}: {one.what}" for one in left[:MOST_SURVIVORS]]
         return told + ([f"and {len(left) - MOST_SURVIVORS} more"] if len(left) > MOST_SURVIVORS else [])
-
-
-PYTHON = '"$(command -v python3 || command -v python)"'
 
 
 def command_of(task: Task) -> str:
