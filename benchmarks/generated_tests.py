@@ -13,6 +13,7 @@ does not pass twice on the code as it is counts for nothing. A side that OUT has
 from __future__ import annotations
 
 import argparse
+import ctypes
 import itertools
 import json
 import os
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ from typing import Any
 from aci.patch import is_test
 from benchmarks._mutating import mutants
 
+SUBREAPER = 36
+"""Linux's option of `prctl` by which processes that lose their parent become ours."""
 MUTANTS, SEED = 40, "tests"
 SCORING = Path(__file__).with_name("_scoring_tests.py")
 SPARE = 600.0
@@ -89,6 +93,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--json", type=Path, metavar="OUT")
     asked = parser.parse_args(arguments)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SUBREAPER, 1)
     known: dict[str, dict[str, Any]] = json.loads(asked.json.read_text()) if asked.json and asked.json.exists() else {}
     rows: list[tuple[str, Side, Side]] = []
     for module in MODULES:
@@ -203,6 +209,10 @@ def _side(scored: dict[str, Any], count: int, seconds: float, cpu: float, troubl
 
 
 def _cpu() -> float:
+    """CPU seconds of all that was started here and has ended, what lost its parent included."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
