@@ -130,12 +130,17 @@ class Exercise:
                 found[number] = _seen(cases[number], answer)
         return list(found.values())
 
-    def check(self, seen: Sequence[tuple[Seen, Sequence[int]]], limit: float = MUTANT_LIMIT) -> list[Noticed]:
-        """Whether each holds on the module as it is, twice, and which of its mutants it notices."""
+    def check(
+        self, seen: Sequence[tuple[Seen, Sequence[int]]], limit: float = MUTANT_LIMIT, once: bool = False
+    ) -> list[Noticed]:
+        """Whether each holds on the module as it is, twice, and which of its mutants it notices.
+
+        With `once` a mutant that one notices is not tried on the later ones.
+        """
         units = [{"program": one.program(), "mutants": list(numbers)} for one, numbers in seen]
         steady = [False] * len(units)
         killed: list[set[int]] = [set() for _ in units]
-        for answer in self._ask({"mode": "check", "units": units, "limit": limit}):
+        for answer in self._ask({"mode": "check", "units": units, "limit": limit, "once": once}):
             number, mutant = answer.get("unit"), answer.get("mutant")
             if not isinstance(number, int) or not 0 <= number < len(units):
                 continue

@@ -19,7 +19,7 @@ class Subject:
     """A function under test: its dotted name, the lines of its statements, and the first and last line of it.
 
     `branches` are (lines of the header, first line of the body) of its conditions and loops. `returns`: it gives a
-    value somewhere. `documented` are the names of exceptions that its docstring mentions.
+    value somewhere. `doc` is its docstring.
     """
 
     name: str

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from aci.generating.calls import Changer, Made, Maker
+from aci.generating.calls import Made, Maker
+from aci.generating.changing import Changer
 from aci.generating.exercise import Case, Exercise, Seen
 from aci.generating.reading import Subject
 
@@ -104,7 +105,7 @@ class Search:
                 chosen.append((seen, reached))
                 new_of.append(new)
         better = False
-        for (seen, _), noticed, new in zip(chosen, self.exercise.check(chosen), new_of, strict=True):
+        for (seen, _), noticed, new in zip(chosen, self.exercise.check(chosen, once=True), new_of, strict=True):
             if not noticed.steady:
                 self.dropped["unsteady"] += 1
                 continue

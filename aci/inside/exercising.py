@@ -60,6 +60,7 @@ class Server:
         self.caches = [one for one in gc.get_objects() if type(one) is functools._lru_cache_wrapper]
         self.code = Editor(self.root)
         self.mutants = self._compiled(job["mutants"])
+        self.once, self.noticed = False, set()
 
     def _compiled(self, mutants):
         """Number -> (functions, code before, code with the mutant), of those that can be put in."""
@@ -83,7 +84,7 @@ class Server:
         return found
 
     def answer(self, request):
-        units = request["units"]
+        units, self.once, self.noticed = request["units"], request.get("once"), set()
         work = self.observe if request["mode"] == "observe" else self.check
         found, at = {}, 0
         while at < len(units):
@@ -246,7 +247,7 @@ class Server:
             return
         emit({"steady": True})
         for number in unit["mutants"]:
-            if number not in self.mutants:
+            if number not in self.mutants or (self.once and number in self.noticed):
                 emit({"mutant": number, "killed": None})
                 continue
             made, old, new = self.mutants[number]
@@ -257,6 +258,8 @@ class Server:
             finally:
                 for one in made:
                     one.__code__ = old
+            if not held:
+                self.noticed.add(number)
             emit({"mutant": number, "killed": not held})
 
     def _holds(self, program, limit):

@@ -58,3 +58,20 @@ def test_an_answer_without_code_is_told(solved: Solved) -> None:
     ended = solved("write-tests", said("I would rather not."), **ASKED)
     assert ended.kind == "written"
     assert "There is no test function in your answer." in told(ended) or "cannot be parsed" in told(ended)
+
+
+def test_a_command_that_is_no_runner_of_pythons_is_run_beside_the_new_tests(solved: Solved) -> None:
+    ended = solved("write-tests", said(RIGHT), **{**ASKED, "test": "test -f lock.py"})
+    assert ended.kind == "written"
+    assert "opened('Qkx9xkkkQ') == 13" in written(ended)
+    assert ended.result.exit.verdict.no_loss
+
+
+def test_tests_that_make_others_fail_are_not_kept(solved: Solved) -> None:
+    count = "import pathlib\nimport unittest\n\n\nclass CountTest(unittest.TestCase):\n    def test_files(self):\n" + (
+        "        self.assertEqual(len(list(pathlib.Path(__file__).parent.glob('test*.py'))), 1)\n"
+    )
+    files = {**FILES, "tests/__init__.py": "", "tests/test_count.py": count}
+    ended = solved("write-tests", said(RIGHT), **{**ASKED, "files": files})
+    assert (ended.kind, ended.result.patch.diff) == ("not_found", "")
+    assert "No test is kept, as others fail beside them: " in ended.result.word
