@@ -88,7 +88,7 @@ class Server:
         work = self.observe if request["mode"] == "observe" else self.check
         found, at = {}, 0
         while at < len(units):
-            begun = [at]
+            begun, known = [at], len(found.get(at, ()))
 
             def receive(value):
                 if "begin" in value:
@@ -100,21 +100,13 @@ class Server:
             ended = forked(functools.partial(self._child, work, units, rest, request["limit"]), receive, PATIENCE)
             if ended == "done":
                 break
-            at = begun[0]
-            unit = units[at]
-            if work == self.check and len(unit["mutants"]) > 1:  # one of its mutants ended the child: go on behind it
-                done = sum(1 for one in found.get(at, ()) if "mutant" in one)
-                found.setdefault(at, []).append({"unit": at, "mutant": unit["mutants"][done], "killed": True})
-                units[at] = dict(unit, mutants=unit["mutants"][done + 1 :])
-                at += not units[at]["mutants"]
-            elif work == self.check:
-                killed = unit["mutants"][:1]
-                answer = {"mutant": killed[0], "killed": True} if killed else {"steady": False}
-                found.setdefault(at, []).append(dict(answer, unit=at))
+            first, at = at, begun[0]
+            answers = found.setdefault(at, [])
+            if work == self.observe:
+                answers.append({"unit": at, "kind": "late" if ended == "timeout" else "died"})
                 at += 1
             else:
-                found.setdefault(at, []).append({"unit": at, "kind": "late" if ended == "timeout" else "died"})
-                at += 1
+                at = _behind(units, at, answers, answers[known if at == first else 0 :])
         return {"answers": [one for number in sorted(found) for one in found[number]]}
 
     def _child(self, work, units, numbers, limit, emit):
@@ -273,6 +265,20 @@ class Server:
         finally:
             self.watch.end()
         return not self.watch.harm
+
+
+def _behind(units, at, answers, fresh):
+    """Where to go on after a child that ended in unit `at`, with `fresh` answers: behind the mutant that ended it, or
+    behind the unit, where it was the code as it is."""
+    if not any(one.get("steady") for one in fresh):
+        answers.append({"unit": at, "steady": False})
+        return at + 1
+    done = sum("mutant" in one for one in fresh)
+    left = units[at]["mutants"][done:]
+    if left:
+        answers.append({"unit": at, "mutant": left[0], "killed": True})
+    units[at] = dict(units[at], mutants=left[1:])
+    return at if left[1:] else at + 1
 
 
 def _is_plain(line):

@@ -108,3 +108,20 @@ def test_caches_do_not_hide_mutants(exercise) -> None:
 def test_a_module_that_cannot_be_imported_is_said_in_a_sentence(exercise) -> None:
     with pytest.raises(UsageError, match=r"cannot be imported: .*nowhere"):
         exercise("import nowhere_at_all\n\n\ndef f():\n    return 1\n")
+
+
+def test_mutants_that_end_the_process_are_noticed_each(exercise) -> None:
+    code = (
+        "import os\n\n\ndef f(a):\n"
+        + "".join(f"    if a == {n}:\n        os._exit(1)\n" for n in (1, 2))
+        + "    return a\n"
+    )
+    shop = exercise(code)
+    good, bad = one(shop, "f(5)"), one(shop, "f(6)")
+    first, second = shop.check([(seen, sorted(shop.usable())) for seen in (good, bad)])
+    ending = {n for n in shop.usable() if shop.mutants[n].what.startswith(("negates", "`!=`"))}
+    assert len(ending) == 4
+    assert first.steady
+    assert second.steady
+    assert ending <= first.killed
+    assert first.killed == second.killed
