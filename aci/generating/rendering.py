@@ -164,14 +164,20 @@ def _said(kind: str, expression: str, text: str) -> str:
 
 
 def place_of(files: Mapping[str, object], path: str, function: str) -> str:
-    """Where the file of tests goes: the folder with most test files of the same language, a name that no file has."""
+    """Where the file of tests goes: where a test of the module's name lies, else where most tests do, in folders for
+    tests before others; under a name that no file has."""
     tests = [
-        one for one in files if is_test(one) and posixpath.basename(one).startswith("test") and one.endswith(".py")
+        one for one in files if is_test(one) and one.endswith(".py") and posixpath.basename(one).startswith("test")
     ]
     folders = Counter(posixpath.dirname(one) for one in tests)
-    folder = min(folders, key=lambda one: (-folders[one], one)) if folders else "tests"
     parts = path.removesuffix(".py").split("/")
     module = parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
+    near = {posixpath.dirname(one) for one in tests if posixpath.basename(one) == f"test_{module}.py"}
+
+    def order(folder: str) -> tuple[bool, bool, int, str]:
+        return folder not in near, posixpath.basename(folder) not in ("tests", "test"), -folders[folder], folder
+
+    folder = min(folders, key=order, default="tests")
     words = "_".join(filter(None, (module.strip("_"), re.sub(r"\W+", "_", function).strip("_").lower())))
     taken = {posixpath.basename(one) for one in files}
     names = [f"test_{words}_generated.py", *(f"test_{words}_generated_{number}.py" for number in range(2, 100))]

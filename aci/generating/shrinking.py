@@ -74,9 +74,8 @@ def smaller(case: Case) -> Iterator[Case]:
     """Cases that are smaller than this one, the much smaller first."""
     for place in range(len(case.lines) - 1, -1, -1):
         name = case.lines[place].partition(" = ")[0]
-        if name not in case.watch:
-            lines = (*case.lines[:place], *case.lines[place + 1 :])
-            yield Case(lines, case.call, case.watch, case.about)
+        lines = (*case.lines[:place], *case.lines[place + 1 :])
+        yield Case(lines, case.call, tuple(one for one in case.watch if one != name), case.about)
     for place, line in enumerate(case.lines):
         name, mark, value = line.partition(" = ")
         rest = "\n".join((*case.lines[:place], *case.lines[place + 1 :], case.call))

@@ -82,9 +82,27 @@ def test_calls_of_tests_and_docstrings_are_where_it_begins(room) -> None:
             "Stock.take",
             "test/test_shop_stock_take.py",
         ),
+        (["bench/test_a.py", "bench/test_b.py", "shop/tests/test_c.py"], "x.py", "", "shop/tests/test_x.py"),
+        (["tests/test_a.py", "tests/test_b.py", "more/test_shop.py"], "shop.py", "f", "more/test_shop_f.py"),
         (["tests/test_shop.py"], "shop.py", "", "tests/test_shop_generated.py"),
         (["pkg/tests/test_x.py"], "pkg/__init__.py", "", "pkg/tests/test_pkg.py"),
     ],
 )
 def test_the_file_lies_where_tests_lie(files: list[str], path: str, name: str, place: str) -> None:
     assert place_of(dict.fromkeys(files), path, name) == place
+
+
+def test_an_example_with_a_comment_does_not_hide_what_is_asserted(room) -> None:
+    text = 'def f(a):\n    """Doc.\n\n    >>> f(1000)  # a comment\n    1001\n    """\n    return a + 1\n'
+    found = write(room(text), asked("f", text=text), Event(), 4.0)
+    assert found.cases
+    assert all("#" not in one.case.call for one in found.cases)
+
+
+def test_a_variable_that_nothing_uses_is_left_out(room) -> None:
+    text = (
+        'def f(a):\n    """Doc.\n\n    >>> unused = [1, 2, 3]\n    >>> f(1000)\n    1001\n    """\n    return a + 1\n'
+    )
+    found = write(room(text), asked("f", text=text), Event(), 4.0)
+    assert found.cases
+    assert all(one.case.lines == () for one in found.cases)
