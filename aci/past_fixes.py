@@ -15,10 +15,9 @@ from aci.fix_kinds import kinds_asked, kinds_of
 from aci.graph.choice import language_of
 from aci.history import Past
 from aci.localization.signals import never_an_answer
-from aci.view import shorten
 
 MOST, MOST_FILES, LONGEST = 3, 5, 1_500
-"""Fixes; files of source that one of them changes; characters of its diff that are kept."""
+"""Fixes; files of source that one of them changes; characters of its diff that are worth telling."""
 PER_KIND, MOST_KINDS = 0.25, 2
 """What a kind of fix that the issue's words speak for adds to a fix that is of it, and how many count."""
 _CHANGES_A_FILE = re.compile(r'(?m)^--- "?a/')
@@ -34,7 +33,7 @@ class Commits(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """`kinds` are those that the issue's words speak for too; `diff` is that of the source, cut in its middle."""
+    """`kinds` are those that the issue's words speak for too; `diff` is that of the source."""
 
     commit: str
     subject: str
@@ -58,7 +57,6 @@ def fixes(commits: Commits, like: Sequence[Past], issue: str, most: int = MOST) 
                 kinds = tuple(kind for kind in kinds_of(diff) if kind in asked)
                 score = one.score * (1 + PER_KIND * min(len(kinds), MOST_KINDS))
                 score *= min(1.0, LONGEST / len(diff)) ** 0.5  # of a long one little can be read
-                text = shorten(diff, LONGEST)
-                found.append(Fix(one.commit, one.subject, round(score, 4), paths, kinds, text))
+                found.append(Fix(one.commit, one.subject, round(score, 4), paths, kinds, diff))
     found.sort(key=lambda fix: (-fix.score, fix.commit))
     return list({fix.subject: fix for fix in reversed(found)}.values())[::-1][:most]

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from aci import locating
 from aci.graph.blobs import TreeBlobs
-from aci.view import mask
+from aci.past_fixes import LONGEST
+from aci.view import mask, shorten
 from agent.moves.framing import framed, framed_whole, in_mark
 from agent.moves.opening import looked_at, places
 from agent.moves.recalling import recalled
+from trajectories.errors import WorkspaceError
 from trajectories.plumbing import GitFailed
 
 if TYPE_CHECKING:
@@ -39,23 +41,27 @@ def _past(task: Task) -> dict[str, Any]:
     def look() -> dict[str, Any]:
         repository = task.engine.repository
         before = locating.Before(repository.git_dir, task.base.commit)
-        found = locating.retrieved(TreeBlobs(task.trees, looked_at(task)), task.issue, before, task.notify)
+        try:
+            found = locating.retrieved(TreeBlobs(task.trees, looked_at(task)), task.issue, before, task.notify)
+        except (GitFailed, WorkspaceError) as error:
+            return {"fixes": [], "routes": [], "why": str(error)}
         secrets = task.engine.secrets
         return {
+            "why": "",
             "fixes": [_masked(asdict(fix), secrets) for fix in found.fixes],
             "routes": [_masked(asdict(one), secrets) for one in found.routes.functions or found.routes.files],
         }
 
-    try:
-        past: dict[str, Any] = task.once("past", look)
-    except GitFailed as error:
-        task.notify(f"Nothing is told of earlier commits: {error}")
-        return {"fixes": [], "routes": []}
+    past: dict[str, Any] = task.once("past", look)
+    if past["why"]:
+        task.notify(f"Nothing is told of earlier commits: {past['why']}")
     return past
 
 
 def _masked(found: dict[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
-    return {name: mask(value, secrets) if isinstance(value, str) else value for name, value in found.items()}
+    """Masked as a whole, and then cut."""
+    masked = {name: mask(value, secrets) if isinstance(value, str) else value for name, value in found.items()}
+    return masked | ({"diff": shorten(masked["diff"], LONGEST)} if "diff" in masked else {})
 
 
 def _fixes(task: Task) -> str:

@@ -21,7 +21,6 @@ from aci.graph.blobs import GitBlobs
 from aci.history import History
 from aci.localization.routes import HOPS, LEAST_FIT, MOST_CHANGED, PER_HOP, Routes
 from aci.locating import Before, Retrieved, retrieved
-from aci.past_fixes import LONGEST
 from tests.aci.test_history import commit
 from tests.conftest import MakeRepo, git
 from trajectories.records import Issue
@@ -173,4 +172,3 @@ def test_a_long_fix_comes_after_a_short_one(repo: Path) -> None:
     commit(repo, "Pennies of receipts, with other words", {"shop/till.py": MENDED})
     found = look(repo, git(repo, "rev-parse", "HEAD"))
     assert [one.subject for one in found.fixes] == ["Pennies of receipts, with other words", "Receipts lose pennies"]
-    assert all(len(one.diff) <= LONGEST for one in found.fixes)
