@@ -21,8 +21,9 @@ from aci.generating.standing import Standing
 from aci.workspace import Workspace
 
 SEED = 1
-SEARCHED, SHRUNK = 0.75, 0.25
-"""Shares of the time."""
+SEARCHED, SHRUNK, CONFIRMING, AT_ONCE = 0.7, 0.2, 0.05, 6
+"""Shares of the time: for the search, for making cases small, for looking again at what hangs; cases that are put to
+all mutants at a time."""
 CONFIRMED = 2.0
 """CPU seconds that a call has which did not end in time, before it is told that it hangs."""
 MOST_TROUBLE = 12
@@ -103,8 +104,10 @@ def write(
         why = search.run(until(seconds * SEARCHED, stop))
         kept = _steady(witness, search.kept)
         small = _small(exercise, search, kept, until(seconds * SHRUNK, stop))
-        cases = [one.seen for one in _steady(witness, small)]
-        arcs, killed = reached(exercise, search, cases)
+        held = _steady(witness, small)
+        cases = [one.seen for one in held]
+        arcs = frozenset(arc for one in cases for arc in one.arcs if search.is_own(arc))
+        killed = frozenset(number for one in held for number in one.killed)
         return Found(
             str(exercise.offers.get("module")),
             tuple(cases),
@@ -113,7 +116,7 @@ def write(
             exercise.usable(),
             search.cases,
             why,
-            tuple(_trouble(exercise, search)),
+            tuple(_trouble(exercise, search, until(seconds * CONFIRMING, stop))),
             dict(search.harms),
             len(search.kept) - len(kept) + search.dropped["unsteady"],
         )
@@ -145,12 +148,18 @@ def _small(exercise: Exercise, search: Search, kept: Sequence[Kept], over: Calla
     """Few cases that do what all did, each made small."""
     begun = search.arcs - {arc for one in search.kept for arc in one.arcs}
     ours = frozenset(number for one in search.kept for number in one.killed)
-    units = [
-        (one.seen, [number for number in sorted(ours) if search.mutant_lines[number] & one.seen.lines]) for one in kept
-    ]
+    noticed: list[frozenset[int]] = []
+    for start in range(0, len(kept), AT_ONCE):
+        part = kept[start : start + AT_ONCE]
+        if over():  # then what each noticed first must do
+            noticed += [one.killed for one in part]
+            continue
+        numbers = [[each for each in sorted(ours) if search.mutant_lines[each] & one.seen.lines] for one in part]
+        units = [(one.seen, own) for one, own in zip(part, numbers, strict=True)]
+        noticed += [found.killed | one.killed for found, one in zip(exercise.check(units), part, strict=True)]
     goals = [
-        frozenset[object](arc for arc in one.seen.arcs if search.is_own(arc) and arc not in begun) | noticed.killed
-        for one, noticed in zip(kept, exercise.check(units), strict=True)
+        frozenset[object](arc for arc in one.seen.arcs if search.is_own(arc) and arc not in begun) | own
+        for one, own in zip(kept, noticed, strict=True)
     ]
     found = []
     for seen, own in chosen(kept, goals):
@@ -161,15 +170,7 @@ def _small(exercise: Exercise, search: Search, kept: Sequence[Kept], over: Calla
     return found
 
 
-def reached(exercise: Exercise, search: Search, cases: Sequence[Seen]) -> tuple[frozenset[Any], frozenset[int]]:
-    """The steps in the subjects, and the mutants, that these cases take and notice."""
-    arcs = frozenset(arc for one in cases for arc in one.arcs if search.is_own(arc))
-    usable = sorted(exercise.usable())
-    units = [(one, [number for number in usable if search.mutant_lines[number] & one.lines]) for one in cases]
-    return arcs, frozenset(number for noticed in exercise.check(units) for number in noticed.killed)
-
-
-def _trouble(exercise: Exercise, search: Search) -> list[str]:
+def _trouble(exercise: Exercise, search: Search, over: Callable[[], bool]) -> list[str]:
     """What broke without meaning to, in sentences; what did not end in time is given more of it first."""
     told: list[str] = []
     hanging: set[str] = set()
@@ -179,7 +180,7 @@ def _trouble(exercise: Exercise, search: Search) -> list[str]:
             continue
         if kind == "late":
             owner = function.split(".")[0]
-            if owner in hanging:
+            if owner in hanging or over():
                 continue
             hanging.add(owner)
             again = exercise.observe([seen.case], CONFIRMED)[0]
