@@ -18,6 +18,7 @@ from typing import Any
 from aci.conversation import Conversation
 from aci.forms import shown
 from aci.generating.mutants import Mutant
+from aci.generating.shapes import is_offer, is_sound
 from aci.target import PYTHON
 from aci.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
@@ -127,7 +128,7 @@ class Exercise:
         for answer in self._ask({"mode": "observe", "units": units, "limit": limit}):
             number = answer.get("unit")
             if isinstance(number, int) and number in found:
-                found[number] = _seen(cases[number], answer)
+                found[number] = answered(cases[number], answer)
         return list(found.values())
 
     def check(
@@ -212,6 +213,9 @@ class Exercise:
                 "The workspace's Python is older than 3.8: nothing stops calls there that would do harm.",
                 "Choose an image with a newer one: --image.",
             )
+        if not is_offer(hello):
+            self.close()
+            raise UsageError(f"What {self.path} offers cannot be told.", "See that it writes to no descriptor.")
         self.offers = hello
 
 
@@ -226,24 +230,25 @@ def holds(kind: str, expression: str, text: str) -> str:
     return f"{expression} {'is' if kind == 'is' else '=='} {text}"
 
 
-def _seen(case: Case, answer: Mapping[str, Any]) -> Seen:
-    lines, call = answer.get("lines"), answer.get("call")
-    if isinstance(lines, list) and isinstance(call, str):
-        kept = tuple(str(one) for one in lines)
-        case = Case(kept, call, tuple(name for name in case.watch if any(name in one for one in kept)), case.about)
-    arcs = answer.get("arcs")
-    asserts = answer.get("asserts")
+def answered(case: Case, answer: Mapping[str, Any]) -> Seen:
+    """What the process says of a case; what has not the shape of an answer counts as its end."""
+    if not is_sound(case.lines, case.call, answer):
+        return Seen(case, "died")
+    if "lines" in answer:
+        kept = tuple(answer["lines"])
+        watch = tuple(name for name in case.watch if any(name in one for one in kept))
+        case = Case(kept, answer["call"], watch, case.about)
     return Seen(
         case,
-        str(answer.get("kind")),
-        frozenset((int(a), int(b)) for a, b in arcs) if isinstance(arcs, list) else frozenset(),
-        tuple((str(a), str(b), str(c)) for a, b, c in asserts) if isinstance(asserts, list) else (),
-        str(answer.get("error", "")),
-        str(answer.get("name", "")),
+        answer["kind"],
+        frozenset((before, after) for before, after in answer.get("arcs", ())),
+        tuple((kind, expression, text) for kind, expression, text in answer.get("asserts", ())),
+        answer.get("error", ""),
+        answer.get("name", ""),
         answer.get("meant") is True,
-        str(answer.get("text", "")),
-        int(answer.get("line", 0)),
-        str(answer.get("function", "")),
-        str(answer.get("harm", "")),
-        frozenset(map(int, ran)) if isinstance(ran := answer.get("ran"), list) else frozenset(),
+        answer.get("text", ""),
+        answer.get("line", 0),
+        answer.get("function", ""),
+        answer.get("harm", ""),
+        frozenset(answer.get("ran", ())),
     )

@@ -8,9 +8,12 @@ Requests come as JSON lines on descriptor 7, answers go to 8.
 Standard library only, for the target's own Python (3.6 and later).
 """
 
+import _thread
 import ast
 import asyncio
+import atexit
 import builtins
+import collections
 import contextlib
 import copy
 import dis
@@ -22,21 +25,28 @@ import json
 import math
 import os
 import random
+import select
 import sys
+import time
 import unittest
 import warnings
 
 from .asserting import Assertions
 from .describing import described
 from .harmless import Harm, Watch
-from .sandbox import PRIVATE, TimeUp, cpu_limit, forked
+from .sandbox import PRIVATE, SLAIN, Child, TimeUp, cpu_limit
 from .subject import module_name
 from .swap import FUTURE, Editor, compile_function, edited
 
 SOURCE, SINK = 7, 8
 RAISE = dis.opmap["RAISE_VARARGS"]
-DRAWN, PATIENCE = 30, 3.0
-"""Items taken of what is lazy; seconds of silence after which a child is ended: what does not use the CPU waits."""
+DRAWN, PATIENCE, QUIET = 30, 3.0, 0.25
+"""Items taken of what is lazy; seconds of silence after which a child is ended, and after which it is looked whether it
+sleeps: who does so at two looks without using the CPU waits for what does not come."""
+MOST_WAITS = 3
+"""Cases of a request that wait, after which its others are not tried; and how often a mutant may wait."""
+LEAVING = 20
+"""Looks, 5 ms apart, after which a thread that is still there is left behind."""
 MOST_ARCS = 20000
 CONTAINERS = (list, dict, set, tuple, str, bytes)
 HELPERS = {"islice": itertools.islice, "math": math, "asyncio": asyncio, "copy": copy}
@@ -61,6 +71,11 @@ class Server:
         self.code = Editor(self.root)
         self.mutants = self._compiled(job["mutants"])
         self.once, self.noticed = False, set()
+        self.waited = collections.Counter()
+        self.threads, self.at_end = 0, 0
+        self.watch.replace()
+        if hasattr(gc, "freeze"):
+            gc.freeze()  # so that to collect what a case leaves behind takes no longer than that is large
 
     def _compiled(self, mutants):
         """Number -> (functions, code before, code with the mutant), of those that can be put in."""
@@ -86,27 +101,37 @@ class Server:
     def answer(self, request):
         units, self.once, self.noticed = request["units"], request.get("once"), set()
         work = self.observe if request["mode"] == "observe" else self.check
-        found, at = {}, 0
+        found, at, waits = {}, 0, 0
         while at < len(units):
             begun, known = [at], len(found.get(at, ()))
 
-            def receive(value):
-                if "begin" in value:
+            def receive(value):  # beside which the code under test may have written
+                if not isinstance(value, dict):
+                    return
+                if type(value.get("begin")) is int and begun[0] <= value["begin"] < len(units):  # noqa: B023
                     begun[0] = value["begin"]  # noqa: B023 - used before the next turn
-                else:
-                    found.setdefault(value["unit"], []).append(value)
+                elif value.get("unit") == begun[0]:  # noqa: B023
+                    found.setdefault(begun[0], []).append(value)  # noqa: B023
 
             rest = range(at, len(units))
-            ended = forked(functools.partial(self._child, work, units, rest, request["limit"]), receive, PATIENCE)
-            if ended == "done":
-                break
+            ended = _forked(functools.partial(self._child, work, units, rest, request["limit"]), receive)
+            waits += ended == "waits"
             first, at = at, begun[0]
+            if ended == "done":  # with the last, or because something was left behind
+                at += 1
+                continue
             answers = found.setdefault(at, [])
             if work == self.observe:
-                answers.append({"unit": at, "kind": "late" if ended == "timeout" else "died"})
+                answers.append({"unit": at, "kind": "died" if ended == "died" else "late"})
                 at += 1
+                if waits >= MOST_WAITS:
+                    found.update({number: [{"unit": number, "kind": "setup"}] for number in range(at, len(units))})
+                    break
             else:
-                at = _behind(units, at, answers, answers[known if at == first else 0 :])
+                fresh = answers[known if at == first else 0 :]
+                if ended == "waits" and any(one.get("steady") for one in fresh):
+                    self.waited.update(_untried(units[at], fresh)[:1])
+                at = _behind(units, at, answers, fresh)
         return {"answers": [one for number in sorted(found) for one in found[number]]}
 
     def _child(self, work, units, numbers, limit, emit):
@@ -115,22 +140,42 @@ class Server:
         for number in numbers:
             emit({"begin": number})
             work(units[number], limit, lambda value: emit(dict(value, unit=number)))  # noqa: B023 - called at once
+            if self._has_left():
+                return
 
-    def _fresh(self):
+    def _begin(self):
+        """The state that each case begins in."""
+        self.watch.begin()
+        self.threads, self.at_end = _thread._count(), atexit._ncallbacks()
         for cache in self.caches:
             cache.cache_clear()
         random.seed(0)
+
+    def _settle(self, limit):
+        """Free what the case has left behind, so that finalizers run under the watch; what it was stopped at in all, ""
+        if nothing. Raises TimeUp."""
+        with cpu_limit(limit):
+            gc.collect()
+        left = self._has_left()
+        return self.watch.harm or left
+
+    def _has_left(self):
+        """What the case has begun that goes on behind it, in a word."""
+        for _ in range(LEAVING):
+            if _thread._count() <= self.threads:
+                return "atexit" if atexit._ncallbacks() > self.at_end else ""
+            select.select([], [], [], 0.005)  # time.sleep is stopped
+        return "threads"
 
     # What a case does
 
     def observe(self, case, limit, emit):
         arcs, around, space = set(), set(), dict(self.names)
-        self._fresh()
+        self._begin()
         lines, call = list(case["lines"]), case["call"]
         answer = {"kind": "returned"}
         tracer, other = self._tracer(arcs), self._tracer(around)
-        place, lazy, states = -1, 0, {}
-        self.watch.begin()
+        place, lazy, states, value = -1, 0, {}, None
         try:
             with cpu_limit(limit):
                 for place, line in enumerate(lines):  # noqa: B007 - where it raised
@@ -160,9 +205,13 @@ class Server:
                 lines, call = lines[:place], _value_of(lines[place])
         finally:
             sys.settrace(None)
-            self.watch.end()
-        if self.watch.harm:
-            answer = {"kind": "harm", "harm": self.watch.harm}
+        del space, value
+        try:
+            harm = self._settle(limit)
+        except TimeUp:
+            answer, harm = {"kind": "late"}, ""
+        if harm:
+            answer = {"kind": "harm", "harm": harm}
         if lazy:
             call = "list(%s)" % call if lazy <= DRAWN else "list(islice(%s, %d))" % (call, DRAWN)
         if (case["call"] and not call) or len(arcs) > MOST_ARCS:
@@ -240,7 +289,8 @@ class Server:
             return
         emit({"steady": True})
         for number in unit["mutants"]:
-            if number not in self.mutants or (self.once and number in self.noticed):
+            skipped = self.waited[number] >= MOST_WAITS or (self.once and number in self.noticed)
+            if number not in self.mutants or skipped:
                 emit({"mutant": number, "killed": None})
                 continue
             made, old, new = self.mutants[number]
@@ -256,16 +306,56 @@ class Server:
             emit({"mutant": number, "killed": not held})
 
     def _holds(self, program, limit):
-        self._fresh()
-        self.watch.begin()
+        self._begin()
+        held = True
         try:
             with cpu_limit(limit):
                 exec(program, dict(self.names))
         except BaseException:  # noqa: BLE001 - that is how it does not hold
+            held = False
+        try:
+            return not self._settle(limit) and held
+        except TimeUp:
             return False
-        finally:
-            self.watch.end()
-        return not self.watch.harm
+
+
+def _forked(work, receive):
+    """Call `work(emit)` in a child; each `emit(value)` there is a `receive(value)` here. Answers how it ended: `done`,
+    `late` (it was silent for long, or its time was up), `waits` (it slept), or `died`."""
+    child = Child(lambda emit, take: work(emit))
+    heard, looks = time.monotonic(), []
+    try:
+        while not child.ended:
+            if select.select([child], [], [], QUIET)[0]:
+                heard, looks = time.monotonic(), []
+                for value in child.receive():
+                    receive(value)
+                continue
+            looks = [*looks[-1:], _asleep(child.pid)]
+            if len(looks) > 1 and looks[0] == looks[1] is not None:
+                return "waits"
+            if time.monotonic() - heard > PATIENCE:
+                return "late"
+    finally:
+        child.kill()
+    if child.done:
+        return "done"
+    return "late" if child.signal == SLAIN else "died"
+
+
+def _asleep(pid):
+    """The CPU time that a process has used by now, if it sleeps; None if not, or where nobody can tell."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as stat:
+            fields = stat.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return fields[11:13] if fields[0] == b"S" else None
+
+
+def _untried(unit, fresh):
+    """The mutants of a unit that have no answer yet."""
+    return unit["mutants"][sum("mutant" in one for one in fresh) :]
 
 
 def _behind(units, at, answers, fresh):
@@ -274,8 +364,7 @@ def _behind(units, at, answers, fresh):
     if not any(one.get("steady") for one in fresh):
         answers.append({"unit": at, "steady": False})
         return at + 1
-    done = sum("mutant" in one for one in fresh)
-    left = units[at]["mutants"][done:]
+    left = _untried(units[at], fresh)
     if left:
         answers.append({"unit": at, "mutant": left[0], "killed": True})
     units[at] = dict(units[at], mutants=left[1:])

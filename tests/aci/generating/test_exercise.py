@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.generating.exercise import Case, Seen
+from aci.generating.exercise import Case, Seen, answered
 from trajectories.errors import UsageError
 
 
@@ -125,3 +125,91 @@ def test_mutants_that_end_the_process_are_noticed_each(exercise) -> None:
     assert second.steady
     assert ending <= first.killed
     assert first.killed == second.killed
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "__import__('os').mkfifo(FILE + '2')",
+        "__import__('os').mknod(FILE + '2')",
+        "spawnv_passfds(b'/bin/sh', [b'sh', b'-c', b'touch ' + FILE.encode()], [])",
+        "left(FILE + '2')",
+        "later(FILE + '2')",
+        "at_end()",
+    ],
+)
+def test_harm_without_an_event_or_behind_the_call_is_stopped(exercise, tmp_path: Path, call: str) -> None:
+    code = (
+        "import atexit\nimport threading\nfrom multiprocessing.util import spawnv_passfds\nfrom os import mkfifo\n\n\n"
+        "class Left:\n    def __init__(self, path):\n        self.path = path\n\n"
+        "    def __del__(self):\n        open(self.path, 'w').close()\n\n\n"
+        "def left(path):\n    one = Left(path)\n    one.itself = one\n    return 1\n\n\n"
+        "def later(path):\n    threading.Timer(0.03, open, (path, 'w')).start()\n    return 1\n\n\n"
+        "def at_end():\n    atexit.register(print)\n    return 1\n"
+    )
+    file = tmp_path / "mine.txt"
+    shop = exercise(code)
+    found = shop.observe([Case((), call.replace("FILE", repr(str(file)))), Case((), "len('ab')")])
+    assert [seen.kind for seen in found] == ["harm", "returned"]
+    assert sorted(path.name for path in tmp_path.glob("mine*")) == []
+
+
+def test_a_coroutine_is_run(exercise) -> None:
+    shop = exercise("import asyncio\n\n\nasync def f(a):\n    await asyncio.sleep(0)\n    return a + 1\n")
+    seen = one(shop, "asyncio.run(f(2))")
+    assert (seen.kind, seen.asserts) == ("returned", (("equal", "result", "3"),))
+    (noticed,) = shop.check([(seen, sorted(shop.usable()))])
+    assert noticed.killed
+
+
+def test_what_waits_is_found_out_by_its_sleep_and_is_not_tried_on_and_on(exercise) -> None:
+    shop = exercise("import threading\n\n\ndef wait():\n    threading.Event().wait()\n\n\ndef f(a):\n    return a\n")
+    found = shop.observe([Case((), "f(1)"), *[Case((), "wait()")] * 6])
+    assert [seen.kind for seen in found] == ["returned", *["late"] * 3, *["setup"] * 3]
+
+
+@pytest.mark.parametrize(
+    "said", ["{}", "[]", '{\\"unit\\": 0, \\"steady\\": 1}', '{\\"begin\\": \\"a\\"}', "null", "x" * 9]
+)
+def test_what_the_code_under_test_says_for_its_process_ends_nothing(exercise, said: str) -> None:
+    shop = exercise(
+        "import os\n\n\ndef f(a):\n    for fd in range(3, 40):\n        try:\n"
+        f'            os.write(fd, b"{said}\\n")\n        except OSError:\n            pass\n    return a\n'
+    )
+    found = shop.observe([Case((), "f(1)"), Case((), "len('ab')")])
+    assert found[1].kind == "returned"
+
+
+ANSWER = {"lines": ["a = [1]"], "call": "f(a)", "kind": "returned", "arcs": [[1, 2]], "ran": [2]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind"),
+    [
+        ({}, "returned"),
+        ({"call": "list(islice(f(a), 30))"}, "returned"),
+        ({"lines": [], "call": "[1]"}, "returned"),
+        (
+            {"asserts": [["equal", "list(result.items())[:40]", "{'a': (1, -2.0), 'b': Kind.A, 'c': float('inf')}"]]},
+            "returned",
+        ),
+        ({"call": "__import__('os').system('id')"}, "died"),
+        ({"lines": ["a = 1"]}, "died"),
+        ({"lines": 3}, "died"),
+        ({"arcs": [[1, "2"]]}, "died"),
+        ({"arcs": [1]}, "died"),
+        ({"ran": ["2"]}, "died"),
+        ({"line": "x"}, "died"),
+        ({"kind": "other"}, "died"),
+        ({"asserts": [["equal", "result", "__import__('os').system('id')"]]}, "died"),
+        ({"asserts": [["equal", "result", "open('x')"]]}, "died"),
+        ({"asserts": [["equal", "result", "1\nassert f(2)"]]}, "died"),
+        ({"asserts": [["equal", "result.__class__", "1"]]}, "died"),
+        ({"asserts": [["equal", "result"]]}, "died"),
+        ({"asserts": [["other", "result", "1"]]}, "died"),
+        ({"error": "E():\n    pass"}, "died"),
+        ({"name": "print(1)"}, "died"),
+    ],
+)
+def test_an_answer_of_another_shape_is_no_answer(changed: dict, kind: str) -> None:
+    assert answered(Case(("a = [1]",), "f(a)"), ANSWER | changed).kind == kind

@@ -1,0 +1,144 @@
+"""Whether what a process in a workspace answers has the shape that it should have: the code under test runs beside it.
+
+Parts of an answer are source that ends up in a file of tests; so each must be what was asked, or a plain literal.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+KINDS = {"returned", "raised", "late", "died", "harm", "setup"}
+CLAIMS = {"equal", "is", "close", "nan", "isa"}
+DRAWN = 30
+"""Items taken of what is lazy, as `aci/inside/exercising.py` has it."""
+LONGEST, MOST_LINE = 2000, 10**7
+MADE = {
+    "len",
+    "type",
+    "list",
+    "tuple",
+    "str",
+    "int",
+    "float",
+    "bytes",
+    "set",
+    "frozenset",
+    "repr",
+    "complex",
+    "bytearray",
+}
+"""What an assertion may call."""
+LITERAL = (
+    *(ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.USub, ast.UAdd),
+    *(ast.Load, ast.Subscript, ast.Slice, ast.Attribute, ast.Call, ast.Expression),
+)
+
+
+def is_sound(lines: Sequence[str], call: str, answer: Mapping[str, Any]) -> bool:
+    """Whether an answer about the case of these lines and this call can be one."""
+    arcs, ran, asserts = (answer.get(name, []) for name in ("arcs", "ran", "asserts"))
+    names = (answer.get(name, "") for name in ("error", "name"))
+    texts = (answer.get(name, "") for name in ("text", "function", "harm"))
+    return (
+        answer.get("kind") in KINDS
+        and ("lines" not in answer or _is_of_case(lines, call, answer["lines"], answer.get("call")))
+        and _is_list(arcs, _is_step)
+        and _is_list(ran, _is_line)
+        and _is_list(asserts, _is_claim)
+        and all(isinstance(one, str) and (not one or one.isidentifier()) for one in names)
+        and all(isinstance(one, str) and len(one) <= LONGEST for one in texts)
+        and _is_line(answer.get("line", 0))
+    )
+
+
+def _is_of_case(lines: Sequence[str], call: str, kept: Any, said: Any) -> bool:
+    """Whether these are the case's own first lines, with its call or the value of the line behind them."""
+    if not isinstance(kept, list) or kept != list(lines[: len(kept)]):
+        return False
+    calls = [call]
+    if len(kept) < len(lines):
+        behind = lines[len(kept)]
+        calls = ["", behind, behind.partition("=")[2].strip()]
+    return said in [*calls, *(form for one in calls for form in (f"list({one})", f"list(islice({one}, {DRAWN}))"))]
+
+
+def _is_list(value: Any, of: Any) -> bool:
+    return isinstance(value, list) and all(map(of, value))
+
+
+def _is_line(value: Any) -> bool:
+    return type(value) is int and abs(value) <= MOST_LINE
+
+
+def _is_step(value: Any) -> bool:
+    return _is_list(value, _is_line) and len(value) == 2
+
+
+def _is_claim(value: Any) -> bool:
+    if not _is_list(value, lambda one: isinstance(one, str) and len(one) <= LONGEST) or len(value) != 3:
+        return False
+    kind, expression, text = value
+    return kind in CLAIMS and _is_plain(expression) and (_is_plain(text) if kind != "nan" else not text)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is one expression of literals, names and their public attributes, and calls that make a literal."""
+    try:
+        nodes = list(ast.walk(ast.parse(text, mode="eval")))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return "\n" not in text and all(isinstance(one, LITERAL) and _is_tame(one) for one in nodes)
+
+
+def _is_tame(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return not node.attr.startswith("_") or node.attr == "__name__"
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr == "items" and not node.args and not node.keywords
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id in MADE
+    return True
+
+
+def is_offer(value: Mapping[str, Any]) -> bool:
+    """Whether it can be what a module offers (`aci/inside/describing.py`), under a name that can be imported."""
+    module, functions, classes = (value.get(name) for name in ("module", "functions", "classes"))
+    return (
+        isinstance(module, str)
+        and all(part.isidentifier() for part in module.split("."))
+        and _is_list(functions, _is_function)
+        and _is_list(classes, _is_class)
+    )
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("name"), str) and value["name"].isidentifier()
+
+
+def _is_function(value: Any) -> bool:
+    return _is_named(value) and isinstance(value.get("async"), bool) and _has_params(value)
+
+
+def _is_class(value: Any) -> bool:
+    return (
+        _is_named(value)
+        and _has_params(value)
+        and _is_list(value.get("methods"), lambda one: _is_function(one) and isinstance(one.get("kind"), str))
+        and _is_list(value.get("bases"), lambda one: isinstance(one, str))
+        and all(isinstance(value.get(name), bool) for name in ("abstract", "error"))
+    )
+
+
+def _has_params(value: Mapping[str, Any]) -> bool:
+    return value.get("params") is None or _is_list(value["params"], _is_parameter)
+
+
+def _is_parameter(value: Any) -> bool:
+    return (
+        _is_named(value)
+        and type(value.get("kind")) is int
+        and isinstance(value.get("annotation"), str)
+        and isinstance(value.get("default", None), str | None)
+    )
