@@ -11,7 +11,9 @@ import re
 from collections.abc import Collection, Sequence
 
 from aci.generating.exercise import Case
+from aci.generating.permitted import forbidden
 from aci.generating.reading import Subject, free
+from aci.generating.shapes import has_huge
 from aci.target import Function, functions
 
 FENCED = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -19,10 +21,13 @@ MOST_TESTS, LONGEST, MOST_LINES = 12, 4000, 120
 KNOWN_ELSEWHERE = {"self", "pytest"}
 
 
-def read_tests(said: str, about: str, known: Collection[str]) -> tuple[list[tuple[str, Case]], list[str]]:
+def read_tests(
+    said: str, about: str, known: Collection[str], own: Collection[str] = ()
+) -> tuple[list[tuple[str, Case]], list[str]]:
     """(name, case) of the test functions in an answer's Python, and in sentences why others of them are no tests.
 
-    Each stands alone: what it uses is builtin, `known`, or its own.
+    Each stands alone: what it uses is builtin, `known`, or its own. `own` are the top names under which the repository
+    is imported.
     """
     found: list[tuple[str, Case]] = []
     wrong: list[str] = []
@@ -34,7 +39,7 @@ def read_tests(said: str, about: str, known: Collection[str]) -> tuple[list[tupl
             continue
         for node in ast.walk(tree):
             if isinstance(node, Function) and node.name.startswith("test") and len(found) < MOST_TESTS:
-                case, why = _case(node, about, known)
+                case, why = _case(node, about, known, own)
                 if case is None:
                     wrong.append(f"{node.name}: {why}")
                 else:
@@ -42,8 +47,10 @@ def read_tests(said: str, about: str, known: Collection[str]) -> tuple[list[tupl
     return found, wrong
 
 
-def _case(node: Function, about: str, known: Collection[str]) -> tuple[Case | None, str]:
+def _case(node: Function, about: str, known: Collection[str], own: Collection[str]) -> tuple[Case | None, str]:
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+    if has_huge(node):
+        return None, "it holds a number that is too long."
     case = Case(tuple(map(ast.unparse, body)), "", (), about)
     if isinstance(node, ast.AsyncFunctionDef) or node.decorator_list or _arguments(node) - {"self"}:
         return None, "it must be a plain function without parameters and decorators."
@@ -51,6 +58,8 @@ def _case(node: Function, about: str, known: Collection[str]) -> tuple[Case | No
         return None, "it is too long."
     if not any(_asserts(one) for top in body for one in ast.walk(top)):
         return None, "it asserts nothing."
+    if wrong := forbidden(body, own):
+        return None, f"it may not use {wrong}."
     if missing := free(case) - {*known, *KNOWN_ELSEWHERE}:
         return None, f"it uses {', '.join(sorted(missing)[:5])}, which the module does not have: import it inside."
     return case, ""
@@ -125,7 +134,7 @@ def callees(data: bytes, subject: Subject) -> list[str]:
     }
     owner = subject.name.rpartition(".")[0]
     return [
-        f"{name}({ast.unparse(each.args)})"
+        f"{name}({'…' if has_huge(each.args) else ast.unparse(each.args)})"
         for name, each in every
         if name != subject.name and (each.name in called or (owner and name == f"{owner}.__init__"))
     ][:12]

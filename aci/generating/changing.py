@@ -9,6 +9,7 @@ from typing import Any
 from aci.generating.calls import LONGEST_CASE, STATEMENTS, Made, Maker
 from aci.generating.drawing import PLAIN, kind_of
 from aci.generating.exercise import Case
+from aci.generating.shapes import HUGE
 
 MOST_STATES = 30
 """Objects of a class that are kept to be taken on from: the shortest."""
@@ -153,6 +154,8 @@ def _near(value: object, chance: random.Random) -> str:
     if isinstance(value, bool):
         return str(not value)
     if isinstance(value, int):
+        if abs(value) >= HUGE:
+            return "0"
         return repr(chance.choice((value + 1, value - 1, -value, 2 * value, 100 * value, 0, 1)))
     if isinstance(value, float):
         return repr(chance.choice((value + 1, value - 0.5, -value, value / 2, 0.0)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from aci.candidates import Candidate
 from aci.candidates import Function as Place
+from aci.generating.shapes import HUGE
 from aci.target import Function, functions
 
 MOST_OF_FUNCTION, MOST = 60, 400
@@ -219,7 +220,7 @@ def _constants(value: object) -> tuple[str, ...]:
     if isinstance(value, bool):
         return (str(not value),)
     if isinstance(value, int):
-        return (f"({value} + 1)", f"({value} - 1)")
+        return (f"({value} + 1)", f"({value} - 1)") if abs(value) < HUGE else ()
     if isinstance(value, float):
         return (f"({value} + 1.0)",)
     if isinstance(value, str):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aci.generating.exercise import Case
+from aci.generating.shapes import has_huge
 from aci.target import Function, functions
 
 MOST_CONSTANTS, MOST_SEEDS, LONGEST = 80, 250, 300
@@ -84,6 +85,8 @@ def constants(data: bytes) -> list[str]:
             and id(node) not in docs
             and isinstance(node.value, int | float | str | bytes)
         ):
+            if has_huge(node):
+                continue
             text = repr(node.value)
             if len(text) <= 40 and not isinstance(node.value, bool):
                 found[text] = None
@@ -151,7 +154,7 @@ def from_tests(files: Mapping[str, bytes], known: Iterable[str], owners: Sequenc
         except (SyntaxError, ValueError, RecursionError):
             continue
         for node in ast.walk(tree):
-            if isinstance(node, Function):
+            if isinstance(node, Function) and not has_huge(node):
                 for case in _of_test(node, names, owners):
                     found[case.lines, case.call] = case
     return list(found.values())[:MOST_SEEDS]

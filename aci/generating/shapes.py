@@ -14,6 +14,8 @@ CLAIMS = {"equal", "is", "close", "nan", "isa"}
 DRAWN = 30
 """Items taken of what is lazy, as `aci/inside/exercising.py` has it."""
 LONGEST, MOST_LINE = 2000, 10**7
+HUGE = 10**60
+"""From here on a number is not written down: Python itself refuses some thousand digits."""
 MADE = {
     "len",
     "type",
@@ -34,6 +36,12 @@ LITERAL = (
     *(ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.USub, ast.UAdd),
     *(ast.Load, ast.Subscript, ast.Slice, ast.Attribute, ast.Call, ast.Expression),
 )
+
+
+def has_huge(node: ast.AST) -> bool:
+    """Whether it holds a number that is too long to be written down, as code in hexadecimal digits may."""
+    held = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
+    return any(isinstance(one, int) and abs(one) >= HUGE for one in held)
 
 
 def is_sound(lines: Sequence[str], call: str, answer: Mapping[str, Any]) -> bool:

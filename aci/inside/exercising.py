@@ -11,7 +11,6 @@ Standard library only, for the target's own Python (3.6 and later).
 import _thread
 import ast
 import asyncio
-import atexit
 import builtins
 import collections
 import contextlib
@@ -72,7 +71,7 @@ class Server:
         self.mutants = self._compiled(job["mutants"])
         self.once, self.noticed = False, set()
         self.waited = collections.Counter()
-        self.threads, self.at_end = 0, 0
+        self.threads = 0
         self.watch.replace()
         if hasattr(gc, "freeze"):
             gc.freeze()  # so that to collect what a case leaves behind takes no longer than that is large
@@ -146,7 +145,7 @@ class Server:
     def _begin(self):
         """The state that each case begins in."""
         self.watch.begin()
-        self.threads, self.at_end = _thread._count(), atexit._ncallbacks()
+        self.threads = _thread._count()
         for cache in self.caches:
             cache.cache_clear()
         random.seed(0)
@@ -163,7 +162,7 @@ class Server:
         """What the case has begun that goes on behind it, in a word."""
         for _ in range(LEAVING):
             if _thread._count() <= self.threads:
-                return "atexit" if atexit._ncallbacks() > self.at_end else ""
+                return ""
             select.select([], [], [], 0.005)  # time.sleep is stopped
         return "threads"
 

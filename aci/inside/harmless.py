@@ -6,10 +6,13 @@ Standard library only, for the target's own Python (3.6 and later).
 """
 
 import contextlib
+import functools
 import importlib
 import os
 import socket
 import sys
+import types
+import unittest
 
 COMMANDS = (
     *("socket.", "subprocess.", "pty.", "ctypes.", "ftplib.", "smtplib.", "urllib.", "http.", "imaplib.", "poplib."),
@@ -24,10 +27,16 @@ HARMS = (
 )
 LOOKS = "open", "os.listdir", "os.scandir"
 UNHEARD = (
-    *(("posix", "mkfifo"), ("posix", "mknod"), ("_posixsubprocess", "fork_exec"), ("_posixshmem", "shm_open")),
-    *(("_posixshmem", "shm_unlink"), ("_multiprocessing", "SemLock"), ("_gdbm", "open"), ("_dbm", "open")),
+    *(
+        ("atexit", "register"),
+        ("posix", "mkfifo"),
+        ("posix", "mknod"),
+        ("_posixsubprocess", "fork_exec"),
+        ("_posixshmem", "shm_open"),
+    ),
+    *(("_posixshmem", "shm_unlink"), ("_gdbm", "open"), ("_dbm", "open")),
 )
-"""Functions that do harm without an audit event."""
+"""Functions that do harm without an audit event, now or when the process ends."""
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -68,7 +77,8 @@ class Watch:
         stops = {}
         for module, name in UNHEARD:
             with contextlib.suppress(ImportError, AttributeError):
-                stops[id(getattr(importlib.import_module(module), name))] = _Stop(self, name)
+                real = getattr(importlib.import_module(module), name)
+                stops[id(real)] = _Stop(self, name, real)
         for module in list(sys.modules.values()):
             held = getattr(module, "__dict__", None)
             for name, value in list(held.items()) if type(held) is dict else ():
@@ -106,11 +116,19 @@ class Watch:
 class _Stop:
     """Stands for a function, and stops whoever calls it."""
 
-    def __init__(self, watch, name):
-        self.watch, self.name = watch, name
+    def __init__(self, watch, name, real):
+        self.watch, self.name, self.real = watch, name, real
 
     def __call__(self, *arguments, **named):
-        self.watch.stop(self.name)
+        code = sys._getframe(1).f_code
+        # Modules of the interpreter's, as logging, are registered for the end while they are imported.
+        if (
+            self.name == "register"
+            and code.co_name == "<module>"
+            and code.co_filename.startswith(self.watch.places[1:])
+        ):
+            return self.real(*arguments, **named)
+        return self.watch.stop(self.name)
 
 
 def _is_pair(event):
@@ -120,3 +138,41 @@ def _is_pair(event):
     frame = sys._getframe(2)
     codes = [one.f_code for one in (frame, frame.f_back) if one is not None]
     return getattr(socket.socketpair, "__code__", None) in codes
+
+
+def guard(names, root):
+    """Watch the tests among a module's `names` while each runs, and forbid its process commands and the network from
+    then on: what a test leaves behind runs later."""
+    if not Watch.is_possible():
+        return
+    watch = Watch(root, strict=False)
+    watch.replace()
+    watch.install()
+    for value in [names, *names.values()]:
+        if value is names:
+            _guard(watch, names, names.__setitem__)
+        elif isinstance(value, type) and issubclass(value, unittest.TestCase):
+            _guard(watch, vars(value), functools.partial(setattr, value))
+
+
+def _guard(watch, names, put):
+    for name, value in list(names.items()):
+        if name.startswith("test") and isinstance(value, types.FunctionType):
+            put(name, _watched(watch, value))
+
+
+def _watched(watch, test):
+    @functools.wraps(test)
+    def watched(*arguments):
+        watch.begin()
+        watch.strict = True
+        try:
+            test(*arguments)
+        except Harm:
+            pass
+        finally:
+            watch.strict = False
+        if watch.harm:
+            raise AssertionError("it was stopped before %s" % watch.harm)
+
+    return watched

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aci.candidate_server import unittest_python
 from aci.commands import detect_command
 from aci.generating.exercise import Seen
+from aci.generating.guarded import guard
 from aci.generating.mutants import Mutant, mutants
 from aci.generating.reading import Subject, subjects, taken
 from aci.generating.rendering import named, place_of, rendered
@@ -178,6 +179,7 @@ class Cover:
     def _passed(self, tree: str, turn: int) -> tuple[Sequence[str], str]:
         """The ids of the tests of the file that pass, and why none can be told."""
         with closing(self.task.engine.fork(tree, self.task.cancel)) as room:
+            guard(room, self.place(), self.task.trees.read(tree, self.place()))
             report = run_tests(room, f"export PYTHONHASHSEED={turn}\n{self._own_command()}", (self.place(),), 120.0)
         broken = next((one.message for one in report.results if one.outcome == "error"), "")
         return report.passed, broken[:200]

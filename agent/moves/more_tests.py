@@ -104,7 +104,7 @@ def _opening(task: Task, more: More, subject: Subject, lines: set[int], mutants:
 def _tried(more: More, subject: Subject, said: str) -> dict[str, Any]:
     """The tests of an answer: those `kept`, the mutants that they notice, and what is `wrong` with others."""
     cover = more.cover
-    found, wrong = read_tests(said, subject.name, _names(cover.data))
+    found, wrong = read_tests(said, subject.name, _names(cover.data), {more.found.module.split(".")[0]})
     if not found and not wrong:
         wrong = ["There is no test function in your answer."]
     kept: list[Seen] = []

@@ -34,10 +34,27 @@ def test_a_slice_holds_what_the_wanted_line_hangs_on() -> None:
         ("async def test_a():\n    assert f(1)\n", "plain function"),
         ("def test_a():\n    assert nowhere(1)\n", "it uses nowhere"),
         ("def test_a(:\n", "cannot be parsed"),
+        ("def test_a():\n    import atexit\n    assert f(1)\n", "may not use atexit"),
+        ("def test_a():\n    from os import system\n    assert f(1)\n", "may not use os"),
+        ("def test_a():\n    from . import x\n    assert f(1)\n", "may not use from . import x"),
+        ("def test_a():\n    from shop import *\n    assert f(1)\n", "may not use from shop import *"),
+        ("def test_a():\n    from shop import os\n    assert f(1)\n", "may not use os"),
+        ("def test_a():\n    import shop\n    assert shop.os.getcwd()\n", "may not use os"),
+        ("def test_a():\n    import random\n    assert random._os.getcwd()\n", "may not use _os"),
+        ("def test_a():\n    assert f.__globals__['os']\n", "may not use __globals__"),
+        ("def test_a():\n    assert getattr(f, 'a')\n", "may not use getattr"),
+        ("def test_a():\n    assert eval('1')\n", "may not use eval"),
+        ("def test_a():\n    pytest.importorskip('o' + 's')\n    assert f(1)\n", "may not use importorskip"),
+        ("def test_a():\n    match f:\n        case object(a=b):\n            assert b\n", "may not use match"),
+        (
+            "def test_a():\n    class A:\n        def __del__(self):\n            f(1)\n    assert f(A())\n",
+            "use __del__",
+        ),
+        ("def test_a():\n    assert f(0x" + "f" * 4000 + ")\n", "a number that is too long"),
     ],
 )
 def test_what_is_no_test_is_said_in_a_sentence(code: str, why: str) -> None:
-    found, wrong = read_tests(f"Here:\n```python\n{code}```", "f", {"f"})
+    found, wrong = read_tests(f"Here:\n```python\n{code}```", "f", {"f"}, {"shop"})
     assert found == []
     assert why in wrong[0]
 
@@ -49,3 +66,10 @@ def test_tests_are_taken_from_fenced_code() -> None:
     assert [name for name, _ in found] == ["test_a", "test_b"]
     assert found[0][1].lines == ("assert f(1) == 2",)
     assert wrong == []
+
+
+def test_what_reaches_nothing_may_be_imported() -> None:
+    lines = ["import datetime", "from io import StringIO", "from decimal import Decimal", "from shop.more import g"]
+    code = "def test_a():\n" + "".join(f"    {one}\n" for one in lines) + "    assert f(Decimal(1)) == g(StringIO())\n"
+    found, wrong = read_tests(code, "f", {"f"}, {"shop"})
+    assert ([name for name, _ in found], wrong) == (["test_a"], [])

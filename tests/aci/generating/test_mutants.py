@@ -7,6 +7,7 @@ import ast
 import pytest
 
 from aci.generating.mutants import mutants
+from aci.generating.reading import constants
 
 CODE = '''def f(a, b):
     """Doc 1 < 2."""
@@ -69,3 +70,9 @@ def test_letters_of_several_bytes_do_not_move_an_edit() -> None:
         "def f(a):\n    return '' + a\n",
         "def f(a):\n    return None\n",
     }
+
+
+def test_a_number_of_thousands_of_digits_is_left_alone() -> None:
+    code = f"P = 0x{'f' * 4000}\n\n\ndef f(a):\n    return a + 0x{'f' * 4000}\n"
+    assert all("1)" not in one.what for one in mutants("m.py", code.encode()))
+    assert constants(code.encode()) == []

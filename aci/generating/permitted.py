@@ -1,0 +1,94 @@
+"""What a model's test may use: nothing that reaches the machine, now or when its process ends.
+
+The test runs on the user's machine from then on, where nothing watches it. So what it imports is on a list, and no name
+of it leads round that list. This is beside the audit hook that its first runs have, not instead of it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator
+
+IMPORTED = {
+    *("abc", "array", "base64", "bisect", "calendar", "cmath", "collections", "copy", "dataclasses", "datetime"),
+    *(
+        "decimal",
+        "enum",
+        "fractions",
+        "functools",
+        "hashlib",
+        "heapq",
+        "hmac",
+        "html",
+        "ipaddress",
+        "itertools",
+        "json",
+    ),
+    *("math", "numbers", "random", "re", "statistics", "string", "struct", "textwrap", "unicodedata", "urllib.parse"),
+    *("uuid", "zoneinfo", "collections.abc", "asyncio", "pytest"),
+}
+FROM = {"io": {"StringIO", "BytesIO"}, "types": {"SimpleNamespace", "MappingProxyType"}, "contextlib": {"suppress"}}
+"""Modules of which only these names are taken."""
+PYTEST = {"raises", "approx", "warns"}
+UNWANTED = {
+    *("os", "posix", "sys", "atexit", "gc", "subprocess", "posixsubprocess", "threading", "thread", "multiprocessing"),
+    *("ctypes", "importlib", "signal", "shutil", "socket", "builtins", "inspect", "pty", "runpy", "codeop", "pickle"),
+    *("marshal", "weakref", "concurrent", "pathlib", "tempfile", "codecs", "io", "mock", "finalize", "system", "popen"),
+    *("create_subprocess_exec", "create_subprocess_shell", "attrgetter", "methodcaller", "importorskip", "MonkeyPatch"),
+    *("tb_frame", "f_globals", "f_builtins", "f_locals", "f_back", "gi_frame", "cr_frame", "ag_frame"),
+}
+"""Names, and attributes of whatever it may be: modules are attributes of others that import them."""
+BUILTIN = {
+    *("eval", "exec", "compile", "open", "getattr", "setattr", "delattr", "vars", "globals", "locals", "input"),
+    *("breakpoint", "exit", "quit"),
+}
+DUNDERS = {
+    *("__name__", "__doc__", "__init__", "__cause__", "__context__", "__len__", "__str__", "__repr__", "__eq__"),
+    *("__hash__", "__iter__", "__next__", "__call__", "__enter__", "__exit__", "__getitem__", "__contains__"),
+}
+
+
+def forbidden(body: Iterable[ast.stmt], own: Collection[str]) -> str:
+    """What a test of these statements may not use, "" if all of it is well; `own` are top names of the repository."""
+    for node in (each for one in body for each in ast.walk(one)):
+        if isinstance(node, ast.Match):
+            return "match"
+        if isinstance(node, ast.Import | ast.ImportFrom) and (wrong := _imported(node, own)):
+            return wrong
+        for name in _names(node):
+            is_hidden = name.startswith("__") and name not in DUNDERS
+            if is_hidden or name.strip("_") in UNWANTED or (isinstance(node, ast.Name) and name in BUILTIN):
+                return name
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pytest" and node.attr not in PYTEST:
+            return f"pytest.{node.attr}"
+    return ""
+
+
+def _imported(node: ast.Import | ast.ImportFrom, own: Collection[str]) -> str:
+    """The first that may not be imported."""
+    names = [one.name for one in node.names]
+    if isinstance(node, ast.Import):
+        return next((one for one in names if one not in IMPORTED and one.split(".")[0] not in own), "")
+    module = node.module or ""
+    if node.level or "*" in names:
+        return f"from {'.' * node.level}{module} import {', '.join(names)}"
+    wanted = PYTEST if module == "pytest" else FROM.get(module)
+    if wanted is not None:
+        return next((f"{module}.{one}" for one in names if one not in wanted), "")
+    return "" if module in IMPORTED or module.split(".")[0] in own else module
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    """The names that a node says, or binds."""
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.Attribute):
+        yield node.attr
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.ImportFrom):
+        if node.module not in FROM:
+            yield from (part for part in (node.module or "").split("."))
+        yield from (one.name for one in node.names)
+    elif isinstance(node, ast.Import):
+        yield from (part for one in node.names for part in one.name.split("."))

@@ -1,0 +1,50 @@
+"""New tests under the audit hook: in their runner, and behind them."""
+
+from __future__ import annotations
+
+import pytest
+
+from aci.generating.guarded import guard
+from aci.testing import run_tests
+
+BODY = """
+    def test_good(self):
+        import asyncio
+
+        assert asyncio.run(asyncio.sleep(0, 3)) == 3
+
+    def test_writes(self):
+        try:
+            open(__file__ + "2", "w")
+        except BaseException:
+            pass
+
+    def test_at_end(self):
+        import atexit, os
+
+        atexit.register(os.system, "touch " + __file__ + "3")
+
+    def test_left(self):
+        import os, sys
+
+        class Late:
+            def __del__(self):
+                os.system("touch " + __file__ + "4")
+
+        sys.late = Late()
+
+    def test_forks(self):
+        import _posixsubprocess
+
+        _posixsubprocess.fork_exec()
+"""
+
+
+@pytest.mark.parametrize("style", ["pytest", "unittest"])
+def test_what_does_harm_is_stopped_and_fails(make_repo, open_ws, style: str) -> None:
+    place = open_ws("local", make_repo({"test_a.py": ""}))
+    guard(place, "test_a.py", f"import unittest\n\n\nclass ATest(unittest.TestCase):{BODY}".encode())
+    report = run_tests(place, f"python3 -m {style}", ("test_a.py",), 60)
+    assert sorted(one.rpartition("test_")[2] for one in report.passed) == ["good", "left"]
+    assert sorted(one.rpartition("test_")[2] for one in report.failed) == ["at_end", "forks", "writes"]
+    assert place.run("ls test_a.py?*").code
