@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.agent.strategies.conftest import Ended, Solved
 from trajectories.trees import Trees
 
@@ -75,3 +77,16 @@ def test_tests_that_make_others_fail_are_not_kept(solved: Solved) -> None:
     ended = solved("write-tests", said(RIGHT), **{**ASKED, "files": files})
     assert (ended.kind, ended.result.patch.diff) == ("not_found", "")
     assert "No test is kept, as others fail beside them: " in ended.result.word
+
+
+def test_what_runs_commands_under_the_runner_only_is_stopped_and_dropped(solved: Solved, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    code = (
+        "import os\n\n\ndef f(a):\n"
+        f"    if 'PYTEST_CURRENT_TEST' in os.environ:\n        os.system('touch {ran}')\n"
+        "    return a == 3\n"
+    )
+    files = {"lock.py": code, ".gitignore": "__pycache__/\n"}
+    ended = solved("write-tests", said("No."), **{**ASKED, "function": "lock.py:f", "max_time": 60.0, "files": files})
+    assert ended.kind == "not_found", ended.result.word
+    assert not ran.exists()
