@@ -121,7 +121,7 @@ class Server:
                 continue
             answers = found.setdefault(at, [])
             if work == self.observe:
-                answers.append({"unit": at, "kind": "died" if ended == "died" else "late"})
+                answers.append({"unit": at, "kind": "late" if ended == "late" else "died"})
                 at += 1
                 if waits >= MOST_WAITS:
                     found.update({number: [{"unit": number, "kind": "setup"}] for number in range(at, len(units))})

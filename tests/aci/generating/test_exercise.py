@@ -165,7 +165,7 @@ def test_a_coroutine_is_run(exercise) -> None:
 def test_what_waits_is_found_out_by_its_sleep_and_is_not_tried_on_and_on(exercise) -> None:
     shop = exercise("import threading\n\n\ndef wait():\n    threading.Event().wait()\n\n\ndef f(a):\n    return a\n")
     found = shop.observe([Case((), "f(1)"), *[Case((), "wait()")] * 6])
-    assert [seen.kind for seen in found] == ["returned", *["late"] * 3, *["setup"] * 3]
+    assert [seen.kind for seen in found] == ["returned", *["died"] * 3, *["setup"] * 3]
 
 
 @pytest.mark.parametrize(
