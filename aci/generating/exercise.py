@@ -24,7 +24,7 @@ from aci.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
 PACKAGE = "swe_agent_exercise"
-FILES = ("sandbox", "swap", "subject", "asserting", "harmless", "describing", "exercising")
+FILES = ("sandbox", "swap", "subject", "asserting", "chance", "harmless", "describing", "exercising")
 LAUNCH = (
     "import sys; sys.path.insert(0, sys.argv[1]); import importlib as i;"
     f"main = i.import_module('{PACKAGE}.exercising').main; sys.path.pop(0); main(sys.argv[2])"

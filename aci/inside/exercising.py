@@ -31,6 +31,7 @@ import unittest
 import warnings
 
 from .asserting import Assertions
+from .chance import Asked
 from .describing import described
 from .harmless import Harm, Watch
 from .sandbox import PRIVATE, SLAIN, Child, TimeUp, cpu_limit
@@ -46,6 +47,8 @@ MOST_WAITS = 3
 """Cases of a request that wait, after which its others are not tried; and how often a mutant may wait."""
 LEAVING = 20
 """Looks, 5 ms apart, after which a thread that is still there is left behind."""
+LOOKED_AT = 3
+"""How many times as long a case may take whose calls are looked at."""
 MOST_ARCS = 20000
 CONTAINERS = (list, dict, set, tuple, str, bytes)
 HELPERS = {"islice": itertools.islice, "math": math, "asyncio": asyncio, "copy": copy}
@@ -142,13 +145,13 @@ class Server:
             if self._has_left():
                 return
 
-    def _begin(self):
+    def _begin(self, seed=0):
         """The state that each case begins in."""
         self.watch.begin()
         self.threads = _thread._count()
         for cache in self.caches:
             cache.cache_clear()
-        random.seed(0)
+        random.seed(seed)
 
     def _settle(self, limit):
         """Free what the case has left behind, so that finalizers run under the watch; what it was stopped at in all, ""
@@ -283,7 +286,7 @@ class Server:
     def check(self, unit, limit, emit):
         """Whether the case with its assertions holds on the module as it is, and on which mutants it does not."""
         program = compile("\n".join(unit["program"]), "<case>", "exec")
-        if not self._holds(program, limit) or not self._holds(program, limit):
+        if not self._holds(program, limit) or not self._holds_elsewhere(unit, program, limit):
             emit({"steady": False})
             return
         emit({"steady": True})
@@ -304,11 +307,19 @@ class Server:
                 self.noticed.add(number)
             emit({"mutant": number, "killed": not held})
 
-    def _holds(self, program, limit):
-        self._begin()
+    def _holds_elsewhere(self, unit, program, limit):
+        """Whether it holds under another seed of chance and in another environment, and asks for neither, nor for the
+        clock."""
+        if len(self.root) > 1 and any(self.root in line for line in unit["program"]):
+            return False
+        asked = Asked()
+        return self._holds(program, limit * LOOKED_AT, 1, asked.elsewhere) and not asked.what
+
+    def _holds(self, program, limit, seed=0, around=contextlib.ExitStack):
+        self._begin(seed)
         held = True
         try:
-            with cpu_limit(limit):
+            with cpu_limit(limit), around():
                 exec(program, dict(self.names))
         except BaseException:  # noqa: BLE001 - that is how it does not hold
             held = False

@@ -98,6 +98,45 @@ def test_what_another_process_answers_otherwise_is_not_steady(exercise, room) ->
     assert [noticed.steady for noticed in there.check([(order, ()), (good, ())])] == [False, True]
 
 
+CHANCE = """import datetime, logging, os, random, time, uuid
+from datetime import date
+HERE = os.path.dirname(__file__)
+def mostly(a): return "most" if random.random() < 0.9 else "few"
+def shuffled(a): return len(str(random.choice([1, 2, 3])))
+def own(a): return random.Random().random() < 2
+def system(a): return random.SystemRandom().random() < 2
+def unique(a): return len(str(uuid.uuid4()))
+def year(a): return datetime.datetime.now().year
+def today(a): return date.today().year
+def stamp(a): return time.strftime("%Y")
+def age(a): return int(time.time()) // 10**9
+def zone(a): return time.localtime(0).tm_year
+def local(a): return datetime.datetime.fromtimestamp(10**9).hour
+def home(a): return os.path.expanduser("~")
+def here(a): return os.path.abspath("abc")
+def root(a): return HERE
+def seeded(a):
+    random.seed(a)
+    return random.random()
+def drawn(a): return random.Random(a).random()
+def logged(a):
+    logging.getLogger("x").warning("%s", a)
+    return a
+def slow(a):
+    begun = time.monotonic()
+    return time.monotonic() >= begun
+"""
+
+
+def test_what_asks_for_chance_the_clock_or_its_place_is_not_steady(exercise) -> None:
+    shop = exercise(CHANCE)
+    names = [line[4:].partition("(")[0] for line in CHANCE.splitlines() if line.startswith("def ")]
+    seen = shop.observe([Case((), f"{name}(2)") for name in names], 1.0)
+    checked = shop.check([(one, ()) for one in seen], 1.0)
+    steady = {name for name, noticed in zip(names, checked, strict=True) if noticed.steady}
+    assert steady == {"seeded", "drawn", "logged", "slow"}
+
+
 def test_caches_do_not_hide_mutants(exercise) -> None:
     shop = exercise("from functools import lru_cache\n\n\n@lru_cache\ndef f(a):\n    return a + 1\n")
     seen = one(shop, "f(4)")
