@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Collection, Sequence
 
 from aci.generating.exercise import Case
@@ -58,6 +59,12 @@ def _case(node: Function, about: str, known: Collection[str], own: Collection[st
         return None, "it is too long."
     if not any(_asserts(one) for top in body for one in ast.walk(top)):
         return None, "it asserts nothing."
+    try:  # what is good at a module's top may be none in a function: `from m import *`
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(ast.unparse(node), "<answer>", "exec")
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return None, f"it cannot be compiled: {error}."
     if wrong := forbidden(body, own):
         return None, f"it may not use {wrong}."
     if missing := free(case) - {*known, *KNOWN_ELSEWHERE}:
@@ -72,7 +79,7 @@ def _arguments(node: Function) -> set[str]:
 def _asserts(node: ast.AST) -> bool:
     """Whether it is an assertion that can fail."""
     if isinstance(node, ast.Assert):
-        return not isinstance(node.test, ast.Constant)
+        return not isinstance(node.test, ast.Constant | ast.Tuple)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return node.func.attr == "raises" or node.func.attr.startswith("assert")
     return False

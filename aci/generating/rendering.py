@@ -8,12 +8,13 @@ import posixpath
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aci.generating.exercise import Seen, holds
 from aci.generating.reading import free
 from aci.patch import is_test
+from aci.target import Function
 
 WIDTH = 100
 HELPERS = {
@@ -22,6 +23,8 @@ HELPERS = {
     "asyncio": "import asyncio",
     "copy": "import copy",
 }
+HOOKS = ("test", "Test", "setup", "setUp", "teardown", "tearDown", "pytest_", "load_tests")
+"""How names begin that runners look for in a file of tests."""
 DOCSTRING = """\
 \"\"\"What {what} does at present, as found by `swe-agent test`.
 
@@ -42,21 +45,31 @@ class Test:
 
 def named(found: Sequence[Seen]) -> list[Test]:
     """The tests in order of what they are about, each with a name of its own."""
-    number: Counter[str] = Counter()
-    tests = []
+    stems = []
     for seen in sorted(found, key=lambda one: (one.case.about, one.kind, len(one.case.lines), one.case.call)):
         words = re.sub(r"\W+", "_", seen.case.about.replace("__", "")).strip("_").lower() or "call"
         stem = f"test_{words}_raises_{seen.error.lower()}" if seen.kind == "raised" else f"test_{words}"
-        number[stem] += 1
-        tests.append(Test(f"{stem}_{number[stem]}", seen))
-    return [Test(one.name[:-2] if number[one.name[:-2]] == 1 else one.name, one.seen) for one in tests]
+        stems.append((stem, seen))
+    several = Counter(stem for stem, _ in stems)
+    taken = {stem for stem, count in several.items() if count == 1}
+    tests = []
+    for stem, seen in stems:
+        names = (f"{stem}_{number}" for number in range(1, len(stems) + len(taken) + 1))
+        name = stem if several[stem] == 1 else next(one for one in names if one not in taken)
+        taken.add(name)
+        tests.append(Test(name, seen))
+    return tests
 
 
-def rendered(tests: Sequence[Test], module: str, what: str, style: str) -> str:
-    """The text of the file. `style` is pytest or unittest."""
+def rendered(tests: Sequence[Test], module: str, what: str, style: str, own_helpers: Collection[str] = ()) -> str:
+    """The text of the file. `style` is pytest or unittest; `own_helpers` are names of `HELPERS` that stand for
+    something of the module's own (see `bound_otherwise`)."""
+    what = re.sub(r"[^\w ./`:,()-]", "?", what)
     used = set().union(*(names_of(one.seen) for one in tests)) if tests else set()
     raises = any(one.seen.kind == "raised" for one in tests) or "pytest" in used
     used -= {"pytest"}
+    inside = {name for name in used if name.startswith(HOOKS) or name in {*own_helpers, "result"}}
+    used -= inside
     helpers = {name for name in used if name in HELPERS}
     own = sorted(name for name in used - helpers if not hasattr(builtins, name) or name in _shadowing(tests))
     imports = sorted(HELPERS[name] for name in helpers)
@@ -69,10 +82,41 @@ def rendered(tests: Sequence[Test], module: str, what: str, style: str) -> str:
     if own:
         groups.append(_wrapped_import(module, own))
     head = DOCSTRING.format(what=what) + "\n" + "\n\n".join(groups) + "\n"
+    body = _pytest if style == "pytest" else _unittest
+
+    def said(one: Test, indent: str) -> str:
+        # What a runner would take for its own, or the test for a helper, is imported by the test alone.
+        first = [f"from {module} import {name}" for name in sorted(inside & names_of(one.seen))]
+        return textwrap.indent("\n".join([*first, body(one.seen)]), indent)
+
     if style == "pytest":
-        return head + "".join(f"\n\ndef {one.name}():\n{textwrap.indent(_pytest(one.seen), '    ')}\n" for one in tests)
-    body = "\n\n".join(f"    def {one.name}(self):\n{textwrap.indent(_unittest(one.seen), ' ' * 8)}" for one in tests)
-    return f"{head}\n\nclass GeneratedTest(unittest.TestCase):\n{body}\n"
+        return head + "".join(f"\n\ndef {one.name}():\n{said(one, '    ')}\n" for one in tests)
+    text = "\n\n".join(f"    def {one.name}(self):\n{said(one, ' ' * 8)}" for one in tests)
+    return f"{head}\n\nclass GeneratedTest(unittest.TestCase):\n{text}\n"
+
+
+def bound_otherwise(data: bytes) -> set[str]:
+    """The names of `HELPERS` that a module binds, but not to what the tests import under them."""
+    found = set()
+    for node in _at_the_top(ast.parse(data)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for one in node.names:
+                name = one.asname or one.name.split(".")[0]
+                if ast.unparse(type(node)(**{**vars(node), "names": [one]})) != HELPERS.get(name):
+                    found.add(name)
+        elif isinstance(node, Function | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and _stores(node):
+            found.add(node.id)
+    return found & set(HELPERS)
+
+
+def _at_the_top(node: ast.AST) -> Iterator[ast.AST]:
+    """What is inside of it, but not of functions and classes."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, Function | ast.ClassDef):
+            yield from _at_the_top(child)
 
 
 def names_of(seen: Seen) -> set[str]:

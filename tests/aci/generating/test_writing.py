@@ -9,7 +9,8 @@ from threading import Event
 
 import pytest
 
-from aci.generating.rendering import named, place_of, rendered
+from aci.generating.exercise import Case, Seen
+from aci.generating.rendering import bound_otherwise, named, place_of, rendered
 from aci.generating.writing import found_of, write
 from tests.aci.generating.conftest import asked
 
@@ -106,3 +107,36 @@ def test_a_variable_that_nothing_uses_is_left_out(room) -> None:
     found = write(room(text), asked("f", text=text), Event(), 4.0)
     assert found.cases
     assert all(one.case.lines == () for one in found.cases)
+
+
+NAMES = """import math
+from copy import copy as asyncio
+def copy(a): return a + 1
+def result(a): return [a, a * 0.1]
+def test_conn(a): return a
+def f(a): return a
+class Test_f:
+    def islice(self): pass
+def f_1(a): return a
+"""
+
+
+@pytest.mark.parametrize("style", ["pytest", "unittest"])
+def test_names_of_the_module_do_not_clash_with_those_of_the_tests(tmp_path: Path, style: str) -> None:
+    def seen(about: str, *asserts: tuple[str, str, str]) -> Seen:
+        return Seen(Case((), f"{about}(2)", (), about), "returned", asserts=asserts or (("equal", "result", "2"),))
+
+    lists = ("equal", "result[0]", "2"), ("close", "result[1]", "0.2")
+    cases = [seen("copy", ("equal", "result", "3")), seen("result", *lists), seen("test_conn"), seen("f"), seen("f")]
+    tests = named([*cases, seen("f_1")])
+    assert len({one.name for one in tests}) == 6
+    own = bound_otherwise(NAMES.encode())
+    assert own == {"copy", "asyncio"}
+    text = rendered(tests, "m", 'x"""+(print(\'said\'))+"""\\', style, own)
+    (tmp_path / "m.py").write_text(NAMES)
+    (tmp_path / "test_m.py").write_text(text)
+    words = ["-m", style, *(["-q", "-p", "no:cacheprovider"] if style == "pytest" else []), "test_m.py"]
+    ran = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, text + ran.stdout + ran.stderr
+    assert ("6 passed" if style == "pytest" else "Ran 6 tests") in ran.stdout + ran.stderr
+    assert "said" not in ran.stdout
