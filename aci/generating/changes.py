@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
+from urllib.parse import quote, unquote
 
 from aci.patch import is_test
 from aci.repository import Repository
 from aci.target import functions
 from trajectories.errors import UsageError
+
+ODD = "%,:"
+"""What a path is not written with in a run's settings, beside blanks."""
 
 
 def changed_functions(source: Repository, rev: str) -> list[tuple[str, str]]:
@@ -29,7 +34,7 @@ def changed_functions(source: Repository, rev: str) -> list[tuple[str, str]]:
 
 
 def _is_source(path: str) -> bool:
-    return path.endswith(".py") and not is_test(path) and "," not in path
+    return path.endswith(".py") and not is_test(path)
 
 
 def _functions(data: bytes | None) -> dict[str, str]:
@@ -38,3 +43,21 @@ def _functions(data: bytes | None) -> dict[str, str]:
         return {name: ast.dump(node) for name, node in functions(ast.parse(data or b""))}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
+
+
+def as_text(targets: Iterable[tuple[str, str]]) -> str:
+    """(path, dotted name) of functions, "" for all of a file, as a run's settings hold them: `targets_of` reads it."""
+    found = []
+    for path, name in targets:
+        plain = "".join(quote(one) if one in ODD or one.isspace() else one for one in path)
+        found.append(f"{plain}:{name}" if name else plain)
+    return ",".join(found)
+
+
+def targets_of(text: str) -> dict[str, list[str]]:
+    """The dotted names by path; a path without names is the whole file."""
+    found: dict[str, list[str]] = {}
+    for one in filter(None, (part.strip() for part in text.split(","))):
+        path, _, name = one.partition(":")
+        found.setdefault(unquote(path), []).extend([name] if name else [])
+    return found

@@ -6,6 +6,7 @@ What it says was said beside code that is not trusted: its shape is checked.
 from __future__ import annotations
 
 import json
+import keyword
 import secrets
 import shlex
 import time
@@ -213,6 +214,10 @@ class Exercise:
                 "The workspace's Python is older than 3.8: nothing stops calls there that would do harm.",
                 "Choose an image with a newer one: --image.",
             )
+        named = str(hello.get("module"))
+        if not all(one.isidentifier() and not keyword.iskeyword(one) for one in named.split(".")):
+            self.close()
+            raise UsageError(f"No test can import {self.path}: `{shown(named, 100)}` is no name in Python.")
         if not is_offer(hello):
             self.close()
             raise UsageError(f"What {self.path} offers cannot be told.", "See that it writes to no descriptor.")

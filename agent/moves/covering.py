@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from aci.candidate_server import unittest_python
 from aci.commands import detect_command
-from aci.generating.exercise import Seen
+from aci.generating.exercise import MUTANT_LIMIT, Exercise, Seen
 from aci.generating.guarded import guard
 from aci.generating.mutants import Mutant, mutants
 from aci.generating.reading import Subject, subjects, taken
-from aci.generating.rendering import named, place_of, rendered
+from aci.generating.rendering import Test, bound_otherwise, named, place_of, rendered
 from aci.generating.standing import Standing, standing, standing_of
 from aci.generating.writing import Asked, Found, found_of, write
 from aci.patch import is_test
@@ -35,7 +37,15 @@ SECONDS, STANDING = 60.0, 90.0
 SHARE_OF_STANDING, REST, MOST_REST = 0.2, 0.35, 25.0
 """Of the time of --max-time that is left: for the tests that are there; and what the search leaves for the last runs,
 at most so many seconds."""
+STARTS, MOST_STARTS = 6.0, 0.6
+"""The last runs are left the time of so many starts of a runner, but no larger share than this."""
 RUNS = 3
+AS_LONG = 2.0
+"""By how much more time than the last run took must be left for another run of the new file."""
+ELSEWHERE = "export TZ=XXX-13:45 LC_ALL=C\n"
+GATHER = "import sys; sys.path[:] = filter(None, sys.path); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+LIMIT_OF_WRITTEN = 1.0
+"""CPU seconds of a model's test."""
 LEAST = 4.0
 """Seconds below which running other tests is not begun."""
 MOST_SURVIVORS, MOST_TEST_FILES = 20, 200
@@ -123,7 +133,13 @@ class Cover:
 
     def _search_time(self) -> float:
         left = self._left()
-        return SECONDS if left is None else max(1.0, (left - min(left * REST, MOST_REST)) / self.files)
+        if left is None:
+            return SECONDS
+        begun = time.monotonic()
+        with closing(self.task.engine.fork(self.task.tree, self.task.cancel)) as room:
+            room.run(f"{PYTHON} -m pytest --version", 60, OURS)
+        starts = min(STARTS * (time.monotonic() - begun), left * MOST_STARTS)
+        return max(1.0, (left - max(min(left * REST, MOST_REST), starts)) / self.files)
 
     # The file
 
@@ -149,42 +165,90 @@ class Cover:
         return not self.task.workspace.run(f"{PYTHON} -c 'import pytest'", 60, OURS).code
 
     def text(self, cases: Sequence[Seen], module: str) -> str:
-        return rendered(named(cases), module, self.what, self.style())
+        return self._rendered(named(cases), module)
 
-    def holding(self, cases: Sequence[Seen], module: str) -> tuple[list[Seen], list[str]]:
-        """The cases whose tests pass each time, in fresh processes, other orders and under other hash seeds; and the
-        names of those that were dropped."""
+    def _rendered(self, tests: Sequence[Test], module: str) -> str:
+        return rendered(tests, module, self.what, self.style(), bound_otherwise(self.data))
+
+    def holding(self, cases: Sequence[Seen], module: str, runs: int = RUNS) -> tuple[list[Seen], list[str]]:
+        """The cases whose tests pass in each of so many runs, in fresh processes, other orders, under other hash seeds
+        and in another time zone; and the names of those that were dropped."""
         value: dict[str, Any] = self.task.once(
-            f"validate {self.path} {len(cases)}", lambda: self._validated(list(cases), module)
+            f"validate {self.path} {runs} {_digest(self.text(cases, module))}",
+            lambda: self._validated(list(cases), module, runs),
         )
         kept = set(value["kept"])
         return [one for number, one in enumerate(cases) if number in kept], list(value["dropped"])
 
-    def _validated(self, cases: list[Seen], module: str) -> dict[str, Any]:
+    def _validated(self, cases: list[Seen], module: str, runs: int) -> dict[str, Any]:
         numbers, dropped = {id(one): number for number, one in enumerate(cases)}, []
-        for turn in range(RUNS):
-            if not cases:
+        took = 0.0
+        for turn in range(runs):
+            left = self._left()
+            if not cases or (left is not None and turn and left < took * AS_LONG):
                 break
+            begun = time.monotonic()
             ordered = named(cases)
             if turn % 2:
                 ordered.reverse()
-            text = rendered(ordered, module, self.what, self.style())
-            tree = self.task.trees.write({self.place(): text.encode()}, self.task.tree)
+            tree = self.task.trees.write({self.place(): self._rendered(ordered, module).encode()}, self.task.tree)
             passed, why = self._passed(tree, turn)
             bad = [one for one in ordered if not any(_is(one.name, id) for id in passed)]
             dropped += [f"{one.name}{f': {why}' if why else ''}" for one in bad]
             cases = [one for one in cases if all(one is not each.seen for each in bad)]
+            took = time.monotonic() - begun
         return {"kept": sorted(numbers[id(one)] for one in cases), "dropped": dropped}
 
     def _passed(self, tree: str, turn: int) -> tuple[Sequence[str], str]:
         """The ids of the tests of the file that pass, and why none can be told."""
         with closing(self.task.engine.fork(tree, self.task.cancel)) as room:
             guard(room, self.place(), self.task.trees.read(tree, self.place()))
-            report = run_tests(room, f"export PYTHONHASHSEED={turn}\n{self._own_command()}", (self.place(),), 120.0)
+            elsewhere = ELSEWHERE if turn % 2 else ""
+            command = f"export PYTHONHASHSEED={turn}\n{elsewhere}{self._own_command()}"
+            report = run_tests(room, command, (self.place(),), 120.0)
         broken = next((one.message for one in report.results if one.outcome == "error"), "")
         return report.passed, broken[:200]
 
+    def needs(self, module: str) -> str:
+        """What who runs the file outside of the workspace has to set so that the module is found, in a sentence."""
+        told: str = self.task.once(f"needs {self.path} {self.task.tree}", lambda: self._needs(module))
+        return told
+
+    def _needs(self, module: str) -> str:
+        # Nothing of the file is run here: pytest gathers it, beside no folder but those that it finds itself.
+        words = f"-c {shlex.quote(f'import {module}')}"
+        if self.style() == "pytest":
+            words = f"-c {shlex.quote(GATHER)} --collect-only -q {shlex.quote(self.place())}"
+        with closing(self.task.engine.fork(self.task.tree, self.task.cancel)) as room:
+            ran = room.run(f"unset PYTHONPATH\n{PYTHON} {words}", 60.0, OURS)
+        if not ran.code or "ModuleNotFoundError" not in ran.text:
+            return ""
+        above = module.count(".") + (2 if self.path.endswith("/__init__.py") else 1)
+        folder = "/".join(self.path.split("/")[:-above]) or "."
+        return f"Run them with PYTHONPATH={folder}: without it `{self.style()}` does not find {module}."
+
     # How far
+
+    def noticed(self, cases: Sequence[Seen], usable: frozenset[int]) -> frozenset[int]:
+        """The mutants (numbers) that these cases notice."""
+        name = f"noticed {self.path} {_digest(self.text(cases, 'm'))}"
+        return frozenset(self.task.once(name, lambda: sorted(self._noticed(cases, usable))))
+
+    def _noticed(self, cases: Sequence[Seen], usable: frozenset[int]) -> set[int]:
+        found: set[int] = set()
+        with (
+            closing(self.task.engine.fork(self.task.tree, self.task.cancel)) as room,
+            closing(Exercise(room, self.path, self.mutants, self.task.cancel)) as exercise,
+        ):
+            for one in cases:
+                numbers = [each for each in sorted(usable - found) if self.mutants[each].reach & one.lines]
+                limit = MUTANT_LIMIT if one.case.call else LIMIT_OF_WRITTEN
+                found |= exercise.check([(one, numbers)], limit)[0].killed
+        return found
+
+    def arcs(self, cases: Sequence[Seen]) -> frozenset[tuple[int, int]]:
+        """The steps in those functions that these cases take."""
+        return frozenset(arc for one in cases for arc in one.arcs if self.is_own(arc))
 
     def is_own(self, arc: tuple[int, int]) -> bool:
         """Whether a step is in one of the functions that are to be tested."""
@@ -246,14 +310,9 @@ def _ran(task: Task, tree: str, command: str, seconds: float) -> Report:
         return run_tests(room, command, (), seconds)
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def _is(name: str, id: str) -> bool:
     return id.split("::")[-1].split(".")[-1] == name
-
-
-def targets_of(text: str) -> Mapping[str, list[str]]:
-    """The dotted names by path, of `PATH:NAME, PATH, …`; a path without names is the whole file."""
-    found: dict[str, list[str]] = {}
-    for one in filter(None, (part.strip() for part in text.split(","))):
-        path, _, name = one.partition(".py:")
-        found.setdefault(path if path.endswith(".py") else f"{path}.py", []).extend([name] if name else [])
-    return found

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 from aci.generating.answers import callees, read_tests, sliced
 from aci.generating.exercise import Case, Exercise, Seen
 from aci.generating.reading import Subject
-from aci.generating.rendering import HELPERS, named, rendered
+from aci.generating.rendering import HELPERS
 from aci.generating.writing import Found, seen_as_json, seen_of
+from agent.moves.covering import LIMIT_OF_WRITTEN, Cover
 from agent.moves.framing import framed_whole
 
 if TYPE_CHECKING:
-    from agent.moves.covering import Cover
     from agent.task import Task
     from trajectories.records import Step
 
 REPAIRS = 2
-LIMIT = 1.0
-"""CPU seconds of a model's test."""
+MOST_TRIED = 40
+"""Mutants of which a test that runs new lines must notice one."""
 MOST_MUTANTS, MOST_EXAMPLES, MOST_WRONG, LONGEST_SOURCE = 15, 3, 8, 12_000
 RAISES = {"pytest": "with pytest.raises(Error):", "unittest": "with self.assertRaises(Error):"}
 
@@ -86,7 +86,7 @@ def _opening(task: Task, more: More, subject: Subject, lines: set[int], mutants:
     cover = more.cover
     about = [one for one in more.found.cases if one.case.about == subject.name] or list(more.found.cases)
     style = cover.style()
-    text = rendered(named(about[:MOST_EXAMPLES]), more.found.module, cover.what, style) if about else ""
+    text = cover.text(about[:MOST_EXAMPLES], more.found.module) if about else ""
     heads = callees(cover.data, subject)
     faults = [f"- line {cover.mutants[number].line}: {cover.mutants[number].what}" for number in mutants[:MOST_MUTANTS]]
     return task.prompt(
@@ -122,10 +122,13 @@ def _tried(more: More, subject: Subject, said: str) -> dict[str, Any]:
                 continue
             alive = sorted(number for number in more.found.usable - more.killed - killed)
             reached = [number for number in alive if cover.mutants[number].reach & seen.lines]
-            (noticed,) = exercise.check([(seen, reached)], LIMIT)
+            (noticed,) = exercise.check([(seen, reached)], LIMIT_OF_WRITTEN)
             new = {arc for arc in seen.arcs if cover.is_own(arc)} - arcs
             if not new and not noticed.killed:
                 wrong.append(f"{name}: it passes, but runs no new line and notices no new fault.")
+                continue
+            if not noticed.killed and not _notices(exercise, more, seen, reached):
+                wrong.append(f"{name}: it passes, but passes as well with each fault that was put into what it runs.")
                 continue
             kept.append(seen)
             arcs |= new
@@ -133,16 +136,24 @@ def _tried(more: More, subject: Subject, said: str) -> dict[str, Any]:
     return {"kept": [seen_as_json(one) for one in kept], "killed": sorted(killed), "wrong": wrong}
 
 
+def _notices(exercise: Exercise, more: More, seen: Seen, tried: list[int]) -> bool:
+    """Whether it notices a mutant that others notice already: a test that does not asserts nothing of what it runs."""
+    rest = sorted(more.found.usable - set(tried))
+    reached = [number for number in rest if more.cover.mutants[number].reach & seen.lines]
+    (noticed,) = exercise.check([(seen, reached[:MOST_TRIED])], LIMIT_OF_WRITTEN)
+    return bool(noticed.killed)
+
+
 def _one(exercise: Exercise, witness: Exercise, case: Case) -> tuple[Seen, str]:
     """What a test does, and why it cannot be kept."""
-    (seen,) = exercise.observe([case], LIMIT)
+    (seen,) = exercise.observe([case], LIMIT_OF_WRITTEN)
     if seen.kind == "raised":
         return seen, f"it fails: {seen.error}: {seen.text}" if seen.text else f"it fails: {seen.error}"
     if seen.kind != "returned":
         words = {"late": "it does not end in time", "harm": f"it was stopped before {seen.harm}"}
         return seen, f"{words.get(seen.kind, 'it ends the process')}."
     for one in (exercise, witness):
-        (noticed,) = one.check([(seen, ())], LIMIT)
+        (noticed,) = one.check([(seen, ())], LIMIT_OF_WRITTEN)
         if not noticed.steady:
             return seen, "it does not pass each time."
     return seen, ""

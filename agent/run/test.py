@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from aci.generating.changes import changed_functions
+from aci.generating.changes import as_text, changed_functions
 from aci.generating.reading import subjects
 from aci.repository import Repository
 from agent.console import Console
@@ -114,7 +114,7 @@ def _checked(source: Repository, function: str) -> str:
     if not found:
         what = f"{path} has no function or class {name}." if name else f"{path} has no functions."
         raise UsageError(what, "Name it as PATH.py:Class.method.")
-    return f"{path}:{name}" if name else path
+    return as_text([(path, name)])
 
 
 def _changed(source: Repository, base: str) -> str:
@@ -124,4 +124,4 @@ def _changed(source: Repository, base: str) -> str:
         raise UsageError(
             f"No Python function outside of tests differs from {base}.", "Compare with another one: --base REV."
         )
-    return ",".join(f"{path}:{name}" for path, name in found)
+    return as_text(found)

@@ -9,6 +9,7 @@ from threading import Event
 
 import pytest
 
+from aci.generating.changes import as_text, targets_of
 from aci.generating.exercise import Case, Seen
 from aci.generating.rendering import bound_otherwise, named, place_of, rendered
 from aci.generating.writing import found_of, write
@@ -140,3 +141,9 @@ def test_names_of_the_module_do_not_clash_with_those_of_the_tests(tmp_path: Path
     assert ran.returncode == 0, text + ran.stdout + ran.stderr
     assert ("6 passed" if style == "pytest" else "Ran 6 tests") in ran.stdout + ran.stderr
     assert "said" not in ran.stdout
+
+
+def test_targets_read_back_whatever_their_paths_hold() -> None:
+    paths = [" lead.py", "a,b.py", "a.py:b.py", "100%2C.py", "un tracked.py"]
+    assert targets_of(as_text((path, "C.f") for path in paths)) == {path: ["C.f"] for path in paths}
+    assert targets_of(as_text([("a.py", ""), ("b.py", "f"), ("b.py", "g")])) == {"a.py": [], "b.py": ["f", "g"]}

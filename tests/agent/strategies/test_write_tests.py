@@ -90,3 +90,35 @@ def test_what_runs_commands_under_the_runner_only_is_stopped_and_dropped(solved:
     ended = solved("write-tests", said("No."), **{**ASKED, "function": "lock.py:f", "max_time": 60.0, "files": files})
     assert ended.kind == "not_found", ended.result.word
     assert not ran.exists()
+
+
+def test_a_test_that_notices_no_fault_in_what_it_runs_is_refused(solved: Solved) -> None:
+    empty = "```python\ndef test_a():\n    opened('Qkx9xkkkQ')\n    assert 1 == 1\n```"
+    ended = solved("write-tests", said(empty), **ASKED)
+    assert "Qkx9" not in written(ended)
+    assert "passes as well with each fault" in told(ended)
+
+
+def test_what_its_runner_does_not_pass_takes_no_other_test_with_it_and_is_not_counted(solved: Solved) -> None:
+    bad = "```python\ndef test_a():\n    assert opened('Qkx9xkkkQ') == 13 and 'pytest' in globals()\n```"
+    ended = solved("write-tests", said(bad, n=1), said("That is all."), **ASKED)
+    assert "def test_opened" in written(ended)
+    assert "Qkx9" not in written(ended)
+    assert "After:  lines 2/3" in ended.result.word
+    assert "by the model" not in ended.result.word
+    assert "Dropped, as they do not pass each time: test_opened" in ended.result.word
+
+
+def test_a_name_that_cannot_be_imported_and_a_file_that_is_not_there_are_words(solved: Solved) -> None:
+    files = {**FILES, "my-tool.py": LOCK}
+    ended = solved("write-tests", **{**ASKED, "files": files, "function": "gone.py:f,my-tool.py:opened,lock.py:opened"})
+    assert ended.kind == "written"
+    assert "gone.py: there is no such file." in ended.result.word
+    assert "No test can import my-tool.py: `my-tool` is no name in Python." in ended.result.word
+
+
+def test_what_has_to_be_set_to_run_the_file_is_told(solved: Solved) -> None:
+    files = {"src/pkg/__init__.py": "", "src/pkg/lock.py": LOCK, ".gitignore": "__pycache__/\n"}
+    ended = solved("write-tests", **{**ASKED, "files": files, "function": "src/pkg/lock.py:opened"})
+    assert ended.kind == "written"
+    assert "Run them with PYTHONPATH=src: without it `" in ended.result.word
