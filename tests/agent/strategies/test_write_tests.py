@@ -111,7 +111,11 @@ def test_what_its_runner_does_not_pass_takes_no_other_test_with_it_and_is_not_co
 
 def test_a_name_that_cannot_be_imported_and_a_file_that_is_not_there_are_words(solved: Solved) -> None:
     files = {**FILES, "my-tool.py": LOCK}
-    ended = solved("write-tests", **{**ASKED, "files": files, "function": "gone.py:f,my-tool.py:opened,lock.py:opened"})
+    ended = solved(
+        "write-tests",
+        said("None."),
+        **{**ASKED, "files": files, "function": "gone.py:f,my-tool.py:opened,lock.py:opened"},
+    )
     assert ended.kind == "written"
     assert "gone.py: there is no such file." in ended.result.word
     assert "No test can import my-tool.py: `my-tool` is no name in Python." in ended.result.word
@@ -119,6 +123,6 @@ def test_a_name_that_cannot_be_imported_and_a_file_that_is_not_there_are_words(s
 
 def test_what_has_to_be_set_to_run_the_file_is_told(solved: Solved) -> None:
     files = {"src/pkg/__init__.py": "", "src/pkg/lock.py": LOCK, ".gitignore": "__pycache__/\n"}
-    ended = solved("write-tests", **{**ASKED, "files": files, "function": "src/pkg/lock.py:opened"})
+    ended = solved("write-tests", said("None."), **{**ASKED, "files": files, "function": "src/pkg/lock.py:opened"})
     assert ended.kind == "written"
     assert "Run them with PYTHONPATH=src: without it `" in ended.result.word
