@@ -217,7 +217,7 @@ class Exercise:
         named = str(hello.get("module"))
         if not all(one.isidentifier() and not keyword.iskeyword(one) for one in named.split(".")):
             self.close()
-            raise UsageError(f"No test can import {self.path}: `{shown(named, 100)}` is no name in Python.")
+            raise UsageError(f"No test can import {self.path}: {shown(named, 100)} is no name in Python.")
         if not is_offer(hello):
             self.close()
             raise UsageError(f"What {self.path} offers cannot be told.", "See that it writes to no descriptor.")

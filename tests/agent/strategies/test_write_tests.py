@@ -100,7 +100,7 @@ def test_a_test_that_notices_no_fault_in_what_it_runs_is_refused(solved: Solved)
 
 
 def test_what_its_runner_does_not_pass_takes_no_other_test_with_it_and_is_not_counted(solved: Solved) -> None:
-    bad = "```python\ndef test_a():\n    assert opened('Qkx9xkkkQ') == 13 and 'pytest' in globals()\n```"
+    bad = "```python\ndef test_a():\n    assert opened('Qkx9xkkkQ') == 13 and 'pytest' in dir()\n```"
     ended = solved("write-tests", said(bad, n=1), said("That is all."), **ASKED)
     assert "def test_opened" in written(ended)
     assert "Qkx9" not in written(ended)
@@ -118,7 +118,7 @@ def test_a_name_that_cannot_be_imported_and_a_file_that_is_not_there_are_words(s
     )
     assert ended.kind == "written"
     assert "gone.py: there is no such file." in ended.result.word
-    assert "No test can import my-tool.py: `my-tool` is no name in Python." in ended.result.word
+    assert "No test can import my-tool.py: 'my-tool' is no name in Python." in ended.result.word
 
 
 def test_what_has_to_be_set_to_run_the_file_is_told(solved: Solved) -> None:
