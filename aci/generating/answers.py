@@ -59,14 +59,14 @@ def _case(node: Function, about: str, known: Collection[str], own: Collection[st
         return None, "it is too long."
     if not any(_asserts(one) for top in body for one in ast.walk(top)):
         return None, "it asserts nothing."
-    try:  # what is good at a module's top may be none in a function: `from m import *`
+    if wrong := forbidden(body, own):
+        return None, f"it may not use {wrong}."
+    try:  # what is good at a module's top may be none in a function
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(ast.unparse(node), "<answer>", "exec")
     except (SyntaxError, ValueError, RecursionError) as error:
         return None, f"it cannot be compiled: {error}."
-    if wrong := forbidden(body, own):
-        return None, f"it may not use {wrong}."
     if missing := free(case) - {*known, *KNOWN_ELSEWHERE}:
         return None, f"it uses {', '.join(sorted(missing)[:5])}, which the module does not have: import it inside."
     return case, ""
