@@ -27,6 +27,8 @@ CLOCK = 50000000
 """Nanoseconds by which the clock of files may be late."""
 STARTS, GRACE = 20.0, 5.0
 """Seconds in which the interpreter has to be there, and in which an interrupted block has to end."""
+LOOKING, ALONE = 20.0, 300.0
+"""Seconds after which it looks whether its shell is there, and that it waits for another one."""
 CHANGED = "[files have changed: what is imported from the repository is read anew, names from before are old]"
 ANEW = "[a new interpreter: what blocks before have defined is gone]"
 
@@ -44,7 +46,7 @@ def main(folder, block):
         pass
     sys.stdout.flush()
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _packed([1, 2]))]
-    said = ["\0".join([os.getcwd(), block]).encode("utf-8", "surrogateescape")]
+    said = ["\0".join([os.getcwd(), block, str(os.getppid())]).encode("utf-8", "surrogateescape")]
     talk.sendmsg(said, rights)
     answer = _answer(talk)
     if answer == ANEW_PLEASE:
@@ -216,25 +218,40 @@ def serve(folder):
     listening.listen(1)
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != os.path.dirname(os.path.abspath(__file__))]
     interpreter = Interpreter()
+    shell = ""
     while True:
-        talk, _ = listening.accept()
+        talk = _accepted(listening, shell)
         held.append(talk)
-        _serve(interpreter, talk, nothing)
+        shell = _serve(interpreter, talk, nothing)
         if os.getpid() != own:  # a child that a block has forked, and not ended
             os._exit(0)
         held.remove(talk)
         talk.close()
 
 
+def _accepted(listening, shell):
+    """The next caller. Once the shell of the last one is gone for a while, nobody will come: this process ends."""
+    last = time.time()
+    listening.settimeout(LOOKING)
+    while True:
+        with contextlib.suppress(socket.timeout):
+            talk, _ = listening.accept()
+            talk.settimeout(None)
+            return talk
+        if os.path.exists("/proc/self") and not os.path.exists("/proc/" + shell) and time.time() - last > ALONE:
+            os._exit(0)
+
+
 def _serve(interpreter, talk, nothing):
+    """Run what a caller sends; the number of its shell."""
     said, rights, _, _ = talk.recvmsg(65536, socket.CMSG_SPACE(8))
     outputs = _packed([])
     for _, _, data in rights:
         outputs.frombytes(data[: len(data) - len(data) % outputs.itemsize])
     if len(outputs) != 2:
-        return
+        return ""
     own = os.getpid()
-    root, block = said.decode("utf-8", "surrogateescape").split("\0")
+    root, block, shell = said.decode("utf-8", "surrogateescape").split("\0")
     if interpreter.is_old(root) and _is_compiled(root):
         talk.send(ANEW_PLEASE)
         os._exit(0)
@@ -262,6 +279,7 @@ def _serve(interpreter, talk, nothing):
     with contextlib.suppress(OSError):
         if os.getpid() == own:
             talk.send(b"\0" if good else b"\1")
+    return shell
 
 
 def _stream(number):

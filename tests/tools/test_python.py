@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 
 from tests.tools.conftest import Bench, MakeBench
@@ -90,3 +96,16 @@ def test_blocks_are_the_main_module(bench: Bench) -> None:
     assert "FAILED (failures=1)" in seen.text
     assert bench("python", code="import pickle\ntype(pickle.loads(pickle.dumps(T('test')))).__name__").text == "'T'"
     assert bench("python", code="import sys\nsys.exit('bad')").text == "bad\n[exit code 1]"
+
+
+def test_it_ends_some_time_after_its_shell(tmp_path: Path) -> None:
+    text = files("aci.inside").joinpath("interpreter.py").read_text()
+    (tmp_path / "soon.py").write_text(text.replace("LOOKING, ALONE = 20.0, 300.0", "LOOKING, ALONE = 0.2, 0.4"))
+    (tmp_path / "block").write_text("import os\nos.getpid()")
+    line = f"{sys.executable} soon.py {tmp_path}/live block; true"
+    told = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)
+    process = Path(f"/proc/{int(told.stdout)}/stat")
+    end = time.monotonic() + 60
+    while process.exists() and process.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < end:
+        time.sleep(0.1)
+    assert time.monotonic() < end
