@@ -99,7 +99,9 @@ def search_api(solved: Solved) -> Ended:
 
 
 def code_act(solved: Solved) -> Ended:
-    return solved("code-act", *(line(text, n=n) for n, text in enumerate((LOOK, MEND, TRY, HAND_IN), 1)))
+    """No block needs another's names: an interpreter does not outlive an interruption."""
+    alone = MEND.replace("assert source", "source = open('calc.py').read()\nassert source")
+    return solved("code-act", *(line(text, n=n) for n, text in enumerate((LOOK, alone, TRY, HAND_IN), 1)))
 
 
 def retrieve(solved: Solved) -> Ended:
