@@ -14,12 +14,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from threading import Event
 from typing import Any
 
 from aci.commands import importing
 from aci.conversation import Conversation
+from aci.target import place
 from aci.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
@@ -170,11 +170,7 @@ class CandidateServer:
         return kind(f"The process that tries edits has ended: {said}", "See that it has enough memory.")
 
     def _install(self) -> None:
-        inside = Path(__file__).parent / "inside"
-        folder = f"{self.workspace.harness}/{PACKAGE}"
-        self.workspace.write(f"{folder}/__init__.py", b"")
-        for name in FILES:
-            self.workspace.write(f"{folder}/{name}.py", (inside / f"{name}.py").read_bytes())
+        place(self.workspace, "__init__", *FILES, inside=PACKAGE)
         spec = {"root": self.workspace.root, "names": list(self.names), "folders": unittest_folders(self.command)}
         self.workspace.write(self._spec, json.dumps(spec).encode())
 

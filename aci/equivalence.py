@@ -15,11 +15,10 @@ import shlex
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from aci.forms import first_difference, shown, shown_call
-from aci.target import SESSION, Target, python_line
+from aci.target import SESSION, Target, place, python_line
 from aci.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 
@@ -179,10 +178,7 @@ def ask(
 
 def install(room: Workspace) -> None:
     """Put our programs into the room's harness."""
-    folder = f"{room.harness}/{PACKAGE}"
-    room.write(f"{folder}/__init__.py", b"")
-    for name in FILES:
-        room.write(f"{folder}/{name}.py", files("aci.inside").joinpath(f"{name}.py").read_bytes())
+    place(room, "__init__", *FILES, inside=PACKAGE)
 
 
 def packed(parts: Iterable[bytes]) -> bytes:

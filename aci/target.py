@@ -67,9 +67,10 @@ def functions(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, Function]]
             yield from functions(child, prefix)
 
 
-def place(room: Workspace, *names: str) -> str:
-    """Put these files of `aci/inside/` (without `.py`) into a folder of the room's harness, and return the folder."""
-    folder = f"{room.harness}/subject"
+def place(room: Workspace, *names: str, inside: str = "subject") -> str:
+    """Put these files of `aci/inside/` (without `.py`) into a folder of the room's harness, and return the folder. With
+    `__init__` among them it is a package."""
+    folder = f"{room.harness}/{inside}"
     for name in names:
         room.write(f"{folder}/{name}.py", files("aci.inside").joinpath(f"{name}.py").read_bytes())
     return folder

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
+from aci.repository import Repository
 from agent.console import Console
 from agent.engine import Engine, Token
+from agent.settings import Settings
 from agent.signals import stopped_by_signals
-from agent.solve import Result, result, solve
+from agent.solve import Result, begin, reopen, result, solve
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
-from trajectories.records import Step
+from trajectories.records import Issue, Step
 
 
 class Stoppable(Protocol):
@@ -55,6 +57,11 @@ def drive(
         finally:
             for engine in opened:
                 engine.close()
+
+
+def drive_new(asked: Issue, source: Repository, settings: Settings, console: Console, rev: str | None = None) -> int:
+    """Begin a run at `rev`, and drive it."""
+    return drive(lambda: reopen(begin(asked, source, settings, rev), settings.state, console.happening), console)
 
 
 def shown(engine: Engine, console: Console) -> Result:

@@ -1,16 +1,26 @@
-"""How tools tell what a command came to."""
+"""Running a command for a tool, and telling what it came to."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from aci.view import Kind
 from aci.workspace import Ran
 from tools.base import Context
 from trajectories.records import Observation
 
+LONGEST = 3600
 
-def told(ctx: Context, ran: Ran, timeout: int, kind: Kind = "other") -> Observation:
-    """What a command came to, as an observation."""
-    shown, out = ctx.show(ran.output, kind)
+
+def other(output: bytes) -> Kind:
+    return "other"
+
+
+def run(ctx: Context, command: str, timeout: int, kind: Callable[[bytes], Kind] = other) -> Observation:
+    """What a command in the shell came to, within so many seconds, 1 to an hour; `kind` says what its output is."""
+    timeout = min(max(timeout, 1), LONGEST)
+    ran = ctx.workspace.run(command, timeout=timeout)
+    shown, out = ctx.show(ran.output, kind(ran.output))
     said = _said(ran, timeout, ctx.workspace.root)
     text = "\n".join(filter(None, (shown, said))) or "(no output)"
     return Observation(text, ok=ran.code == 0, out=out, data={"code": ran.code, "seconds": round(ran.seconds, 3)})

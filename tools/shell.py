@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aci.kinds import kind_of
-from tools._ran import told
+from tools._ran import run
 from tools.base import Context, tool
 from trajectories.records import Observation
-
-LONGEST = 3600
 
 
 @tool(kind="view")
@@ -20,6 +20,4 @@ def shell(ctx: Context, command: str, timeout: int = 120) -> Observation:
         command: A command line or a script.
         timeout: Seconds.
     """
-    timeout = min(max(timeout, 1), LONGEST)
-    ran = ctx.workspace.run(command, timeout=timeout)
-    return told(ctx, ran, timeout, kind_of(command, ran.output))
+    return run(ctx, command, timeout, partial(kind_of, command))

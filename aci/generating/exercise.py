@@ -12,7 +12,6 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from threading import Event
 from typing import Any
 
@@ -20,7 +19,7 @@ from aci.conversation import Conversation
 from aci.forms import shown
 from aci.generating.mutants import Mutant
 from aci.generating.shapes import is_offer, is_sound
-from aci.target import PYTHON
+from aci.target import PYTHON, place
 from aci.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
@@ -189,10 +188,7 @@ class Exercise:
         return None
 
     def _start(self) -> None:
-        folder = f"{self.room.harness}/{PACKAGE}"
-        self.room.write(f"{folder}/__init__.py", b"")
-        for name in FILES:
-            self.room.write(f"{folder}/{name}.py", files("aci.inside").joinpath(f"{name}.py").read_bytes())
+        place(self.room, "__init__", *FILES, inside=PACKAGE)
         made = [one.candidate().job(number) for number, one in enumerate(self.mutants)]
         spec = f"{self.room.harness}/exercise-{secrets.token_hex(6)}.json"
         self.room.write(spec, json.dumps({"root": self.room.root, "path": self.path, "mutants": made}).encode())

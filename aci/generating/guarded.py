@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
+from aci.target import place as place_programs
 from aci.workspace import Workspace
 
 PACKAGE = "swe_agent_guard"
@@ -22,7 +21,6 @@ sys.path.pop(0)
 def guard(room: Workspace, place: str, text: bytes) -> None:
     """Write the file to its place in the room's repository, with what watches its tests behind it."""
     folder = f"{room.harness}/guard"
-    room.write(f"{folder}/{PACKAGE}/__init__.py", b"")
-    room.write(f"{folder}/{PACKAGE}/harmless.py", files("aci.inside").joinpath("harmless.py").read_bytes())
+    place_programs(room, "__init__", "harmless", inside=f"guard/{PACKAGE}")
     footer = FOOTER.format(folder=folder, package=PACKAGE, root=room.root)
     room.write(f"{room.root}/{place}", text + footer.encode())

@@ -9,8 +9,7 @@ import typer
 
 from aci.repository import Repository
 from agent.console import Console
-from agent.drive import drive
-from agent.engine import Engine
+from agent.drive import drive_new
 from agent.intake import before, issue_from, repository_from, reproduction_from
 from agent.options import (
     Apply,
@@ -31,7 +30,6 @@ from agent.options import (
     check_delivery,
 )
 from agent.settings import load_settings
-from agent.solve import begin, reopen
 from agent.terminal import cleanly
 from agent.terminal import console as progress
 
@@ -105,9 +103,4 @@ def command(
         pr=pr,
         update_tests=update_tests or None,
     )
-    console = Console(json=json, plain=plain)
-
-    def start() -> Engine:
-        return reopen(begin(asked, source, settings, base), settings.state, console.happening)
-
-    return drive(start, console)
+    return drive_new(asked, source, settings, Console(json=json, plain=plain), base)

@@ -9,8 +9,7 @@ import typer
 from aci.repository import Repository
 from aci.target import Target, target_of
 from agent.console import Console
-from agent.drive import drive
-from agent.engine import Engine
+from agent.drive import drive_new
 from agent.intake import repository_from
 from agent.options import (
     Apply,
@@ -29,7 +28,6 @@ from agent.options import (
     check_delivery,
 )
 from agent.settings import load_settings
-from agent.solve import begin, reopen
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 
@@ -91,12 +89,7 @@ def command(
     if target:
         _check(target_of(function), source.file(target_of(function).path, base))
     asked = Issue(f"Make {target or 'the hottest functions'} faster", _of_what(workload, benchmark))
-    console = Console(json=json, plain=plain)
-
-    def start() -> Engine:
-        return reopen(begin(asked, source, settings, base), settings.state, console.happening)
-
-    return drive(start, console)
+    return drive_new(asked, source, settings, Console(json=json, plain=plain), base)
 
 
 def _check(target: Target, data: bytes | None) -> None:

@@ -10,8 +10,7 @@ from aci.generating.changes import as_text, changed_functions
 from aci.generating.reading import subjects
 from aci.repository import Repository
 from agent.console import Console
-from agent.drive import drive
-from agent.engine import Engine
+from agent.drive import drive_new
 from agent.intake import repository_from
 from agent.options import (
     Apply,
@@ -29,7 +28,6 @@ from agent.options import (
     check_delivery,
 )
 from agent.settings import load_settings
-from agent.solve import begin, reopen
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 
@@ -90,12 +88,7 @@ def command(
         branch=branch,
     )
     asked = Issue(f"Write tests for {targets}", "They are to cover more and to notice more mutants.")
-    console = Console(json=json, plain=plain)
-
-    def start() -> Engine:
-        return reopen(begin(asked, source, settings), settings.state, console.happening)
-
-    return drive(start, console)
+    return drive_new(asked, source, settings, Console(json=json, plain=plain))
 
 
 def _checked(source: Repository, function: str) -> str:
