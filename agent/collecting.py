@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.listing import DAMAGED, NEWER, Line, line_of, listed
+from agent.ownership import forget
 from trajectories.errors import SweAgentError, TryLater, UsageError
 from trajectories.journal import locked, records
 from trajectories.tidying import Weight, is_scattered, pack, remove, unneeded
@@ -161,6 +162,7 @@ def _remove(folder: Path, went: Went, found: Collected, weight: Weight) -> None:
     free = weight.of(folder)
     if not found.dry_run:
         if not folder.name.startswith(GONE):
+            forget(folder, folder.parent.parent)
             folder = folder.rename(folder.with_name(f"{GONE}{folder.name}"))
         remove([folder])
     found.removed.append(replace(went, bytes=free))

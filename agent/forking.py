@@ -6,16 +6,19 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from agent.casting import cast, checked
+from agent.ownership import owner
+from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.standing import MAIN
 from agent.synced import EFFECT
+from agent.untrusted_run import UNTRUSTED, conversation_of
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.journal import encode, first_record, locked, read, write_durably
 from trajectories.migrations import is_goes_on
@@ -39,21 +42,24 @@ MOST_NAMED = 12
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A step of a run on disk: where a fork begins."""
+    """A step of a run on disk, where a fork begins; without a step its last record."""
 
     directory: Path
     trajectory: Trajectory
     run: Run
-    step: Step
+    step: Step | None
+    untrusted: Mapping[str, Any] | None = None
+    """The recorded settings of a run that is not the user's own; `trajectory` and `run` are without them."""
 
     @property
     def name(self) -> str:
-        return f"{self.run.id}@{self.step.id}"
+        return f"{self.run.id}@{self.step.id}" if self.step else self.run.id
 
     @property
     def records(self) -> list[Record]:
         """The parent's up to and with the step."""
-        return self.trajectory.records[: self.trajectory.records.index(self.step) + 1]
+        records = self.trajectory.records
+        return records[: records.index(self.step) + 1] if self.step else records
 
     @property
     def deeds(self) -> list[Note]:
@@ -81,18 +87,34 @@ def _is_of_session(note: Note) -> bool:
     return re.fullmatch(r"\w+ [0-9]+", str(note.data.get(EFFECT, ""))) is not None and len(note.data) > 1
 
 
-def origin(name: str, settings: Settings) -> Origin:
-    """What `RUN@STEP` names; STEP is `main#7`, or `7` for that. Raises UsageError, and RunBroken for a damaged run."""
-    run, at, step = name.rpartition("@")
-    if not at or not run or not step:
+def origin(name: str, settings: Settings, at: Path | None = None, trusted: bool = False) -> Origin:
+    """What `RUN@STEP` names; STEP is `main#7`, or `7` for that. A `trusted` run is the user's own wherever it lies; one
+    that is not is about the repository `at` a path, the current folder if None. Raises UsageError, and RunBroken for a
+    damaged run."""
+    run, mark, step = name.rpartition("@")
+    if not mark or not run or not step:
         raise UsageError(f"{name!r} names no step of a run.", "Write RUN@STEP, as in 20260101-120000-abcdef@main#7.")
-    directory = settings.run_directory(run)
+    whole = whole_run(settings.run_directory(run), settings, at, trusted)
+    found = step_of(whole.trajectory, step, whole.directory.name)
+    if found.reply is not None and (found.branch, found.reply) not in whole.trajectory.replies:
+        raise RunBroken(f"The reply of step {found.id} is not on the record of {whole.run.id}.", "Fork another step.")
+    return replace(whole, step=found)
+
+
+def whole_run(directory: Path, settings: Settings, at: Path | None = None, trusted: bool = False) -> Origin:
+    """All of a run, as `origin` says."""
     trajectory = read(directory)
-    first = first_record(trajectory, directory)
-    found = step_of(trajectory, step, directory.name)
-    if found.reply is not None and (found.branch, found.reply) not in trajectory.replies:
-        raise RunBroken(f"The reply of step {found.id} is not on the record of {directory.name}.", "Fork another step.")
-    return Origin(directory, trajectory, first, found)
+    run = first_record(trajectory, directory)
+    if trusted or is_own(directory, trajectory, settings.state):
+        return Origin(directory, trajectory, run, None)
+    safe = conversation_of(trajectory, at or Path.cwd(), settings.prompts)
+    return Origin(directory, safe, first_record(safe, directory), None, recorded_in(trajectory))
+
+
+def is_own(directory: Path, trajectory: Trajectory, state: Path) -> bool:
+    """Whether the user created the run, and all that it says: a replay repeats the results of another run."""
+    replayed = (note.data for note in trajectory.notes if note.kind == REPLAY)
+    return owner(directory, state) == "user" and not any(data.get(UNTRUSTED) for data in replayed)
 
 
 def step_of(trajectory: Trajectory, name: str, run: str) -> Step:
@@ -123,8 +145,16 @@ def step_of(trajectory: Trajectory, name: str, run: str) -> Step:
     raise UsageError(f"The run {run} has no step {branch}#{number}; {there}.", f"`swe-agent show {run}` shows them.")
 
 
+def adopt(directory: Path, settings: Settings, at: Path | None = None, **flags: Any) -> Path:
+    """Copy a run that is not the user's own, to continue the copy: write it and return its directory. `at` is where its
+    repository is, the current folder if None. Raises as `settings_of` and `fork` do."""
+    whole = whole_run(directory, settings, at)
+    return fork(whole, settings_of(whole, **flags))
+
+
 def settings_of(origin: Origin, **flags: Any) -> Settings:
-    """The parent's settings with these flags changed (None: not given), and the user's model tables as they are today.
+    """The parent's settings with these flags changed (None: not given), and the user's model tables as they are today;
+    of an untrusted run those of `of_untrusted_run`.
 
     What the parent was to deliver (`apply`, `branch`, `pr`) the fork is not, unless it is asked for again. Raises
     UsageError and ConfigError.
@@ -133,6 +163,8 @@ def settings_of(origin: Origin, **flags: Any) -> Settings:
         raise UsageError(
             f"{origin.run.id} is a replay of {of} and has no model.", f"Name one with --model, or fork a step of {of}."
         )
+    if origin.untrusted is not None:
+        return of_untrusted_run(origin.untrusted, origin.directory, **flags)
     said = origin.run.settings | origin.overrides()
     recorded = {name: value for name, value in said.items() if name in Settings.model_fields}
     given = {name: value for name, value in flags.items() if value is not None}
@@ -152,6 +184,8 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
 
     settings, _ = checked(settings, origin.turn.strategy)
     source = reopened(origin.run.repository, settings.state, origin.run.base.commit)
+    if origin.untrusted is not None:
+        source.commit(origin.run.base.commit)
     source.check_delivery(settings.apply, settings.branch)
     with copied(origin.directory, settings, name) as directory:
         run = replace(
@@ -197,8 +231,9 @@ def _news(origin: Origin, hint: str) -> Sequence[Note]:
     from agent.engine import known_secrets
 
     step, hint = origin.step, mask(hint, known_secrets(os.environ))
-    forked = Note("main", "forked", f"Forked from {origin.name}.", {"run": origin.run.id, "step": step.id})
-    return (forked, Note(step.branch, "message", hint)) if hint else (forked,)
+    data = {"run": origin.run.id} | ({"step": step.id} if step else {})
+    forked = Note("main", "forked", f"Forked from {origin.name}.", data)
+    return (forked, Note(step.branch if step else MAIN, "message", hint)) if hint else (forked,)
 
 
 @contextmanager

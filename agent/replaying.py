@@ -11,24 +11,25 @@ import re
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aci.environments.devcontainer import image_of_strangers
 from aci.plain_folder import of_tree
 from aci.trial import some
 from agent.again import Again, is_proof
 from agent.best import verdict_of
 from agent.engine import Engine
-from agent.forking import copied
+from agent.forking import copied, is_own
 from agent.root import Place
+from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.solve import VERSION
 from agent.standing import FIRST, MAIN, tree_at
 from agent.task import EFFECTS
 from agent.traits import is_by_hand
+from agent.untrusted_run import UNTRUSTED, repository_at
 from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import encode, write_durably
 from trajectories.material import Material
@@ -47,8 +48,7 @@ OF_NOBODY = frozenset(
     {"model", "models", "roles", "effort", "budget", "max_steps", "max_tokens", "max_time", *NOWHERE, "prompts"}
 )
 """Settings without a meaning where no model is asked and nothing delivered."""
-OF_STRANGERS = frozenset({"strategy", "workspace", "image", "setup", "test", "reproduce", "subtree", "update_tests"})
-"""What of the settings of a run that lies elsewhere is heeded: as much as of a repository's own file, and no more."""
+REPLAYED = frozenset(Settings.model_fields) - OF_NOBODY
 
 
 def begin(material: Material, settings: Settings) -> Path:
@@ -57,10 +57,13 @@ def begin(material: Material, settings: Settings) -> Path:
     assert run is not None
     assert material.directory is not None
     _check_files(material, run.base.tree)
+    own = _is_own(material, settings)
     with copied(material.directory, settings) as directory:
         versions = run.versions | {"swe-agent": VERSION, "replayed": run.versions.get("swe-agent", "")}
         first = replace(run, id=directory.name, settings=settings.recorded(), versions=versions, at=time.time())
-        of = Note(MAIN, REPLAY, f"Replay of {material.name}.", {"run": material.name})
+        first = first if own else replace(first, repository=repository_at(Path.cwd()))
+        data = {"run": material.name} | ({} if own else {UNTRUSTED: True})
+        of = Note(MAIN, REPLAY, f"Replay of {material.name}.", data)
         records: list[Record] = [first, _turn(trajectory.turns[0], settings, frozenset()), of]
         write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
     return directory
@@ -83,35 +86,23 @@ def settings_of(material: Material, today: Settings, workspace: str | None, imag
     """
     run = material.trajectory.run
     assert run is not None
-    names = _heeded(material, today)
-    said = run.settings | material.trajectory.turns[0].settings
-    recorded = {name: value for name, value in said.items() if name in names}
-    given = {name: value for name, value in (("workspace", workspace), ("image", image)) if value is not None}
-    settings = load_settings(**(recorded | NOWHERE | given))
-    if names is OF_STRANGERS and settings.workspace == "local" and workspace != "local":
-        raise UsageError(
-            f"{material.directory} is not among your runs, and its commands would run without a boundary.",
-            "Replay it in a container with --workspace docker; --workspace local runs them on this machine as you.",
-        )
-    if names is OF_STRANGERS and image is None:
-        _check_images([said, *(turn.settings for turn in material.trajectory.turns)])
+    flags = {"workspace": workspace, "image": image}
+    if _is_own(material, today):
+        said = run.settings | material.trajectory.turns[0].settings
+        recorded = {name: value for name, value in said.items() if name in REPLAYED}
+        given = {name: value for name, value in flags.items() if value is not None}
+        settings = load_settings(**(recorded | NOWHERE | given))
+    else:
+        assert material.directory is not None
+        settings = of_untrusted_run(recorded_in(material.trajectory), material.directory, **flags)
     nobody: dict[str, Any] = {"model": f"replay:{material.name}", "models": {}, "roles": {}}
     nobody |= {"max_time": None, "max_tokens": None}
     return settings.model_copy(update=nobody | {"state": today.state})
 
 
-def _check_images(settings: Sequence[Mapping[str, Any]]) -> None:
-    for image in (each["image"] for each in settings if each.get("image")):
-        if why := image_of_strangers(str(image)):
-            what = f"The run's image {str(image)[:80]!r} is not taken: {why}"
-            raise UsageError(f"{what}.", "If you trust it, name it with --image.")
-
-
-def _heeded(material: Material, today: Settings) -> frozenset[str]:
-    """Names of the settings that are taken from the record."""
+def _is_own(material: Material, settings: Settings) -> bool:
     assert material.directory is not None
-    ours = material.directory.resolve().parent == today.runs.resolve()
-    return frozenset(Settings.model_fields) - OF_NOBODY if ours else OF_STRANGERS
+    return is_own(material.directory, material.trajectory, settings.state)
 
 
 def _turn(turn: Turn, settings: Settings, names: frozenset[str]) -> Turn:
@@ -125,7 +116,7 @@ class Replaying:
 
     def __init__(self, engine: Engine, material: Material, stop_at_first: bool = False) -> None:
         self.engine, self.recorded, self._stops = engine, material.trajectory, stop_at_first
-        self._heeded = _heeded(material, engine.settings)
+        self._heeded = REPLAYED if _is_own(material, engine.settings) else frozenset()
         if material.trajectory.run and engine.settings.image != material.trajectory.run.settings.get("image"):
             self._heeded -= {"image"}  # the user named another
         self.parted = False

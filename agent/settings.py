@@ -278,6 +278,16 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
         raise ConfigError(f"{name} in {where} cannot be used: {problem['msg']}.", HELP) from None
 
 
+def under_policy(settings: Settings) -> Settings:
+    """The same settings with the administrator's policy before them; its permissions are in the user's since they were
+    loaded, and where runs lie is not its matter any more. Raises ConfigError."""
+    names = read_toml(POLICY).keys() - {"permissions", "state"}
+    if not names:
+        return settings
+    today = load_settings()
+    return settings.model_copy(update={name: getattr(today, name) for name in names})
+
+
 def _with_coder(low: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
     """The coder's model is the model, whichever of the two names it; a flag or a variable names it before both."""
     roles = low.get("roles")

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from aci.contamination import contamination, packages
 from aci.injection import attempts
@@ -25,7 +24,9 @@ from agent.engine import Engine, Happening, Token, known_secrets
 from agent.host_edits import taken_over
 from agent.limiter import Limiter
 from agent.outcome import Outcome
-from agent.settings import Settings, load_settings
+from agent.ownership import owner, register
+from agent.run_settings import of_own_run
+from agent.settings import Settings
 from agent.standing import MAIN, began_at, handed_in
 from agent.task import Task
 from agent.traits import is_apart, is_by_hand, stays
@@ -56,9 +57,6 @@ DONE = {"answered", "done", "undone", "written"}
 """Ends of turns that were to show nothing more: a question is answered, a command was run, something was undone, tests
 were written."""
 MAKE_ROOM = "Make room there and see that you may write there, or set SWE_AGENT_STATE to another folder."
-MENDED = {"model_timeout", "retry_wait", "permissions"}
-MENDED_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
-"""Settings that a resumed run takes as they are today. None of them shapes what a model is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +115,15 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
 
 @contextmanager
 def new_folder(settings: Settings, name: str = "") -> Iterator[Path]:
-    """The folder of a new run; nothing is left of it when what is done with it fails."""
+    """The folder of a new run, registered as the user's own once its first record is there; nothing is left of it when
+    what is done with it fails."""
     directory = settings.runs / (name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
     make_folder(settings.runs)
     directory.mkdir(mode=0o700)  # one that is there is another run's
     try:
         sync_folder(settings.runs)
         yield directory
+        register(directory, settings.state)
     except BaseException:  # also an interrupt; raised again
         shutil.rmtree(directory, ignore_errors=True)
         raise
@@ -202,29 +202,28 @@ def reopen(
     notify: Callable[[Happening], object] = lambda _: None,
     limiter: Limiter | None = None,
     parent: Token | None = None,
+    trusted: Path | None = None,
+    workspace: str | None = None,
 ) -> Engine:
-    """The engine of a run on disk, under the settings it began with, but for what a user may have mended since: where a
-    model is, its key and price, how long it may be silent. What stops `parent` stops it.
+    """The engine of the user's own run on disk, under the settings that `of_own_run` finds. Cancelling `parent` cancels
+    it. Runs in the folder `trusted` are the user's own without being registered; `workspace` replaces the recorded one.
 
-    Raises TryLater if another process has it, UsageError for a replay.
+    Raises TryLater if another process has it, UsageError for a replay and for a run that is not the user's.
     """
     trajectory = read(directory)
+    first_record(trajectory, directory)
     if of := replay_of(trajectory):
         raise UsageError(
             f"{directory.name} is a replay of {of}: it cannot be gone on with.",
             f"Replay it again: `swe-agent replay {of}`.",
         )
-    changed = {name: value for turn in trajectory.turns for name, value in turn.settings.items()}
-    recorded = {"experience": False} | first_record(trajectory, directory).settings  # earlier versions had none
-    settings = Settings(**(recorded | changed), state=state)
-    today = load_settings()
-    mended: dict[str, Any] = {name: getattr(today, name) for name in MENDED & today.model_fields_set}
-    mended["experience"] = settings.experience and today.experience
-    models = dict(settings.models)
-    for name, table in today.models.items():
-        own = table.model_dump(include=set(MENDED_OF_MODEL), exclude_unset=True)
-        models[name] = models[name].model_copy(update=own) if name in models else table
-    return Engine(directory, settings.model_copy(update=mended | {"models": models}), notify, limiter, parent)
+    if directory.resolve().parent != (trusted and trusted.resolve()) and owner(directory, state) != "user":
+        raise UsageError(
+            f"{directory} was not created by you here.",
+            f"`swe-agent resume {directory}` continues a copy of it under your own settings.",
+        )
+    settings = of_own_run(trajectory, state, workspace=workspace)
+    return Engine(directory, settings, notify, limiter, parent)
 
 
 def solve(engine: Engine) -> Generator[Step, None, Result]:

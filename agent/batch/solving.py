@@ -24,7 +24,8 @@ def solve_job(job: Job, watch: Watch) -> Done:
     def notify(event: Happening) -> None:
         watch.happening(job, event)
 
-    engine = reopen(job.directory, job.settings.state, notify, limiter=watch.limiter, parent=watch.cancel)
+    state, limiter = job.settings.state, watch.limiter
+    engine = reopen(job.directory, state, notify, limiter, watch.cancel, trusted=job.settings.runs)
     engine.settings = engine.settings.model_copy(update={"experience": False})  # a policy might say otherwise
     try:
         if str(job.repository.resolve()) != engine.run.repository:  # begun on another machine, or moved since
@@ -60,7 +61,7 @@ def given_up(job: Job, error: SweAgentError) -> Done:
     lost = Done(job.instance.id, job.repeat, job.run, error.code, FAILED, "none", "", 0.0, error=error.message)
     try:
         if begun(job.directory):
-            engine = reopen(job.directory, job.settings.state)
+            engine = reopen(job.directory, job.settings.state, trusted=job.settings.runs)
             try:
                 lost = replace(done(job, result(engine), error.message), code=error.code, kind=FAILED)
             finally:

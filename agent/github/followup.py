@@ -103,7 +103,7 @@ def _earlier(parent: Path | None, copy: Path, source: Repository, settings: Sett
         steps = read(copy).steps[MAIN]
         if not steps:
             return None
-        found = origin(f"{copy}@{steps[-1].id}", settings)
+        found = origin(f"{copy}@{steps[-1].id}", settings, trusted=True)
         reopened(str(source.root), settings.state, found.run.base.commit)
         source.commit(found.run.base.commit)
     except (RunBroken, UsageError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -10,7 +11,8 @@ from agent.console import Console
 from agent.drive import drive
 from agent.engine import Engine
 from agent.forking import fork, origin, settings_of
-from agent.options import Apply, Branch, Effort, Json, MaxTime, MaxTokens, Plain, Test, check_delivery
+from agent.options import Apply, Branch, Effort, Json, Kind, MaxTime, MaxTokens, Plain, Test, check_delivery
+from agent.ownership import ask_whose
 from agent.settings import load_settings
 from agent.solve import reopen
 from trajectories.errors import UsageError
@@ -31,6 +33,7 @@ def command(
     ] = None,
     max_tokens: MaxTokens = None,
     max_time: MaxTime = None,
+    workspace: Kind = None,
     test: Test = None,
     apply: Apply = False,
     branch: Branch = None,
@@ -40,12 +43,16 @@ def command(
     """Go on from a step of a run, in a new run: with a hint, another model, another budget.
 
     The new run has the old one's history up to that step and goes on in a new workspace, at that step's tree.
-    The old run stays as it is. Answers and exits as `fix` does.
+    The old run stays as it is. Answers and exits as `fix` does. A run that you did not
+    create here is forked in the repository of the current folder and with your settings.
     """
     check_delivery(apply, branch)
     if len(hint) > MOST_HINT:
         raise UsageError(f"The hint has {len(hint):,} characters.", f"Keep it under {MOST_HINT:,}.")
-    begun = origin(step, load_settings())
+    today = load_settings()
+    with suppress(UsageError):  # said by what comes next
+        ask_whose(today.run_directory(step.rpartition("@")[0]), today.state)
+    begun = origin(step, today)
     settings = settings_of(
         begun,
         model=model,
@@ -54,6 +61,7 @@ def command(
         max_steps=max_steps,
         max_tokens=max_tokens,
         max_time=max_time,
+        workspace=workspace,
         test=test,
         apply=apply or None,
         branch=branch,
@@ -66,7 +74,8 @@ def command(
         return forked[0]
 
     code = drive(start, console)
-    told = any(step.author == "user" for step in forked[0].trajectory.steps[begun.step.branch][begun.step.n :])
+    at = begun.step
+    told = at is not None and any(step.author == "user" for step in forked[0].trajectory.steps[at.branch][at.n :])
     if hint.strip() and not told:
         typer.echo("The hint was not read: the model was asked nothing after that step. Fork an earlier one.", err=True)
     return code

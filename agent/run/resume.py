@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,10 +12,13 @@ import typer
 from agent.console import Console
 from agent.drive import drive, shown
 from agent.engine import Engine
-from agent.options import Json, Plain
-from agent.settings import load_settings
+from agent.options import Json, Kind, Plain
+from agent.ownership import ask_whose, owner
+from agent.settings import Settings, load_settings
 from agent.solve import Result, reopen, result
+from agent.terminal import cleanly
 from trajectories.errors import UsageError
+from trajectories.journal import read
 
 
 def command(
@@ -27,12 +32,16 @@ def command(
             help="Take this one of the edits that the run showed side by side, and prove it.", metavar="A|B|C"
         ),
     ] = "",
+    workspace: Kind = None,
     json: Json = False,
     plain: Plain = False,
 ) -> int:
     """Go on with a run that was interrupted; a run that ended answers as it ended.
 
     With `--choose` a run that ended with several edits goes on with the one that is meant.
+
+    A run that you did not create here is continued as a copy, in the repository of the current folder and with your
+    settings; only its image, set-up and test command are used.
     """
     if choose and pr:
         raise UsageError("--choose and --pr are two steps.", "Choose first, then open the pull request.")
@@ -40,7 +49,31 @@ def command(
     directory = settings.run_directory(run)
     console = Console(json=json, plain=plain)
     work = partial(_chosen, words=choose) if choose else _with_request if pr else shown
-    return drive(lambda: reopen(directory, settings.state, console.happening), console, work)
+    ask_whose(directory, settings.state)
+
+    def start() -> Engine:
+        if owner(directory, settings.state) == "user":
+            return reopen(directory, settings.state, console.happening, workspace=workspace)
+        if choose or pr:
+            raise UsageError(f"{directory} was not created by you here.", "Resume it without --choose and --pr first.")
+        copy = _adopted(directory, settings, workspace, cleanly(console.progress))
+        return reopen(copy, settings.state, console.happening)
+
+    return drive(start, console, work)
+
+
+def _adopted(directory: Path, settings: Settings, workspace: str | None, say: Callable[[str], None]) -> Path:
+    """A copy of an untrusted run, to be continued. Raises UsageError for one that has ended: how is only claimed."""
+    from agent.forking import adopt
+
+    if read(directory).exit is not None:
+        raise UsageError(
+            f"{directory} was not created by you here, and has ended.",
+            f"`swe-agent show {directory}` shows what it says, `swe-agent replay {directory}` runs it again.",
+        )
+    copy = adopt(directory, settings, workspace=workspace)
+    say(f"{directory} was not created by you here: it goes on as your run {copy.name}, with your settings of today.")
+    return copy
 
 
 def _chosen(engine: Engine, console: Console, words: str) -> Result:

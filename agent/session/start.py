@@ -13,6 +13,7 @@ from pydantic_settings.exceptions import SettingsError
 from aci.plain_folder import open_folder
 from aci.repository import Repository
 from agent.intake import repository_from
+from agent.ownership import ask_whose
 from agent.session.session import MODES, Start
 from agent.settings import HELP, NOWHERE, POLICY, PREFIX, Settings, load_settings, read_toml
 from trajectories.errors import ConfigError, NoRepository, UsageError
@@ -45,11 +46,14 @@ def start(
     except ConfigError as error:
         trouble, broken = (*trouble, f"{error.message} {error.fix}"), True
         settings = for_sessions(_defaults(flags))
+    directory = settings.run_directory(run) if run else None
+    if directory is not None:
+        ask_whose(directory, settings.state)
     return Start(
         source,
         settings,
         base,
-        settings.run_directory(run) if run else None,
+        directory,
         "plan" if source.plain else mode,
         choose=choose and not run,
         given={name: value for name, value in flags.items() if value is not None},

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 from aci.view import mask
 from agent.casting import check_models, needs_model
 from agent.engine import Happening, known_secrets
+from agent.forking import adopt, fork, origin
 from agent.host_edits import PINNED
+from agent.ownership import owner
 from agent.session import applying, committing
 from agent.session.attaching import Request, attached
 from agent.session.events import Began, Ended, Happened, Opened, Stepped, Stopped
 from agent.session.standing import last_proof
 from agent.session.trouble import as_ours
+from agent.settings import under_policy
 from agent.solve import begin, reopen, solve
 from agent.traits import is_by_hand, listens
 from agent.turns import end_interrupted, go_on, next_turn
@@ -91,7 +94,9 @@ class Turning:
         """What the run may spend in all. It holds for the turn under way, too, and one that was interrupted goes on
         with it; the next turn has it on its record."""
         session = self._session
-        settings = session.settings.model_copy(update={"budget": dollars})
+        settings = under_policy(session.settings.model_copy(update={"budget": dollars}))
+        if settings.budget != dollars:
+            raise UsageError(f"The administrator's policy sets the budget to {settings.budget}.", "Ask them for more.")
         if session.settings is self._under:
             self._under = settings
         session.settings = settings
@@ -127,8 +132,13 @@ class Turning:
 
     def _take_up(self, directory: Path) -> None:
         session = self._session
-        engine = reopen(directory, session.settings.state, self._happened)
-        if engine.run.repository != str(session.start.source.root):
+        state, root = session.settings.state, session.start.source.root
+        if owner(directory, state) != "user":
+            copy = adopt(directory, session.settings, root, **session.start.given)
+            session.tell(f"{directory} was not created by you here: it goes on as your run {copy.name}.", "notice")
+            directory = copy
+        engine = reopen(directory, state, self._happened)
+        if engine.run.repository != str(root):
             engine.close()
             raise UsageError(
                 f"The run {engine.run.id} is about {engine.run.repository}, not about this repository.",
@@ -146,8 +156,6 @@ class Turning:
     def fork(self) -> str:
         """Go on in a new run with all that this one holds; the name of this one, which is left as it is. Raises
         UsageError where there is nothing to fork yet."""
-        from agent.forking import fork, origin
-
         session, engine = self._session, self._session.engine
         steps = engine.trajectory.steps["main"] if engine else []
         if engine is None or not steps:

@@ -268,7 +268,8 @@ def test_a_run_is_acted_whole(bench, monkeypatch) -> None:
     assert refused.value.fix == "`swe-agent replay some-run` does it."
 
 
-def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path) -> None:
+def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SWE_AGENT_WORKSPACE", "local")
     solved(bench, line("", EDIT, act("submit")), disk="9g")
     theirs = tmp_path / "theirs"
     shutil.copytree(bench.directory, theirs)
@@ -287,7 +288,7 @@ def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path) -> None:
     ids=["nothing", "image"],
 )
 def test_what_a_stranger_leaves_out_or_names_opens_no_door(bench, monkeypatch, recorded, why) -> None:
-    monkeypatch.setenv("SWE_AGENT_WORKSPACE", "local")
+    monkeypatch.setenv("SWE_AGENT_WORKSPACE", recorded.get("workspace", "local"))
     solved(bench, line("", EDIT, act("submit")))
     theirs = bench.folder / "theirs"
     shutil.copytree(bench.directory, theirs)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.ownership import register
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, answer, call, write
 from tests.e2e.plugin import install
@@ -75,6 +76,7 @@ def copy(machine, parent) -> Path:
     directory = Path(parent["directory"])
     target = directory.parent / f"copy-{len(machine.runs())}"
     shutil.copytree(directory, target)
+    register(target, target.parent.parent)
     return target
 
 
@@ -238,6 +240,7 @@ def rewrite(directory: Path, change) -> None:
     path = directory / "journal.jsonl"
     records = [change(json.loads(line)) for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(record) + "\n" for record in records if record is not None))
+    register(directory, directory.parent.parent)
 
 
 def test_a_run_of_a_newer_version(machine, copy):
@@ -274,6 +277,7 @@ def test_to_another_file_system_it_is_copied(machine, parent):
         pytest.skip("there is no second file system here")
     state = other / f"swe-agent-test-{os.getpid()}"
     try:
+        register(Path(parent["directory"]), state)
         told = replace(machine, extra={"SWE_AGENT_STATE": str(state)}).json("fork", f"{parent['directory']}@5")
         assert (told["exit"], told["patch"]) == (0, parent["patch"]), told["stderr"]
         assert told["directory"].startswith(str(state))

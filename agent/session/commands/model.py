@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from agent.casting import check_models
 from agent.session.events import Changed
-from trajectories.errors import SweAgentError
+from agent.settings import under_policy
+from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
     from agent.session.session import Session
@@ -20,7 +21,9 @@ def run(session: Session, words: str) -> None:
     if not words:
         session.tell(_listed(session), title="Models")
         return
-    settings = session.settings.model_copy(update={"model": words})
+    settings = under_policy(session.settings.model_copy(update={"model": words}))
+    if settings.model != words:
+        raise UsageError(f"The administrator's policy sets the model to {settings.model}.", "Ask them for another.")
     chosen = check_models(settings)
     session.settings = settings
     session.hear(Changed())

@@ -1,0 +1,65 @@
+"""What is used of a run that is not the user's own: its issue, its conversation and its files.
+
+A record that somebody else wrote chooses no model, key, address, workspace, limit or repository, delivers nothing, and
+proves nothing. Its results are computed again, with the prompts and tools of today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from aci.repository import Repository
+from agent.solve import prompts_of
+from tools.base import Toolbox
+from trajectories.errors import NoRepository
+from trajectories.parting import REPLAY
+from trajectories.records import Exit, Hold, Note, Observation, Once, Record, Run, Settle, Step, Turn, Verdict
+from trajectories.trajectory import Trajectory
+
+UNTRUSTED = "untrusted"
+"""In the data of a replay's note: the run that it repeats is not the user's own."""
+OF_PROCESS = frozenset({"approval", "intent", "done", "life", "fallback", "forked", REPLAY})
+"""Notes about what a user allowed, what was done to a user's files, and how the process went."""
+NOT_RUN_HERE = "A proof was recorded here by somebody else. It was not run on this machine."
+
+
+def conversation_of(trajectory: Trajectory, at: Path, prompts: Path | None) -> Trajectory:
+    """The run without what nobody may claim for the user, about the repository at this path. `prompts` is the folder
+    with the user's own prompts. Raises UsageError for a strategy that is not installed here."""
+    root = repository_at(at)
+    own = {turn.strategy: prompts_of(turn.strategy, prompts) for turn in trajectory.turns}
+    records = (_safe(record, root, own) for record in trajectory.records)
+    return Trajectory(record for record in records if record is not None)
+
+
+def repository_at(at: Path) -> str:
+    """The repository that an untrusted run is about: the one around this path, whatever its record says."""
+    try:
+        return str(Repository.open(at).root)
+    except NoRepository:
+        return str(at.resolve())
+
+
+def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -> Record | None:
+    match record:
+        case Hold() | Settle() | Once():
+            return None
+        case Note() if record.kind in OF_PROCESS:
+            return None
+        case Run():
+            said = tuple(replace(comment, trust="stranger") for comment in record.issue.comments)
+            issue = replace(record.issue, trust="stranger", comments=said)
+            tools = Toolbox().schemas()
+            return replace(record, issue=issue, repository=root, settings={}, prompts={}, versions={}, tools=tools)
+        case Turn():
+            return replace(record, models={}, settings={}, prompts=dict(prompts[record.strategy]))
+        case Step() if record.author == "proof":
+            verdict = asdict(Verdict("unproven", notes=(NOT_RUN_HERE,)))
+            data = {"verdict": verdict, "asked": record.observations[0].data.get("asked", {})}
+            return replace(record, observations=(Observation(NOT_RUN_HERE, ok=False, data=data),))
+        case Exit():
+            kind, code = ("unproven", 6) if record.verdict.verified else (record.kind, record.code)
+            return replace(record, kind=kind, code=code, verdict=Verdict())
+    return record
