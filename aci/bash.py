@@ -13,7 +13,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from aci.bash_running import Words, run_by, words_of
+from aci.bash_running import ASSIGNED, ASSIGNMENT_RUN, Words, run_by, words_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -131,6 +131,8 @@ class _Reader:
         for child in node.children:
             if child.type == "command_name":
                 words += [self._word(part) for part in child.children]
+                if ASSIGNED.fullmatch(words[-1] or ""):
+                    self.whys.append(ASSIGNMENT_RUN)
             elif child.type == "file_redirect":
                 self._redirect(child)
             else:
@@ -140,8 +142,6 @@ class _Reader:
     def _declaration(self, node: Node) -> None:
         self._gaps(node)
         first, *others = node.children
-        if _text(first) not in ("export", "unset") or any(_text(each).startswith("-") for each in others):
-            self.whys.append(f"`{_text(first)}` changes what later words mean")
         self._run((_text(first), *(self._word(each) for each in others)))
 
     def _run(self, words: Words) -> None:

@@ -17,12 +17,38 @@ def words_of(text: str) -> frozenset[str]:
 ASSIGNED = re.compile(r"[A-Za-z_]\w*=[\s\S]*")
 SHELLS = frozenset(("bash", "sh", "dash"))
 INTERPRETERS = words_of("python python3 perl ruby node nodejs php lua Rscript zsh ksh ash fish")
-CHANGES_SHELL = words_of(
-    "eval . source exec trap alias unalias enable hash bind complete shopt let read mapfile readarray "
-    "getopts coproc select function popd pushd dirs"
+_IDENTIFIER = r"[A-Za-z_]\w*"
+_ANY, _NUMBER = re.compile(r"[\s\S]*"), re.compile(r"\d*")
+BUILTIN_ARGUMENTS: Mapping[str, re.Pattern[str]] = {
+    **dict.fromkeys(words_of(": true false echo pwd cd type times help kill command builtin printf test"), _ANY),
+    **dict.fromkeys(words_of("exit return break continue shift"), _NUMBER),
+    "export": re.compile(rf"{_IDENTIFIER}(=[\s\S]*)?"),
+    "set": re.compile(r"[-+][efux]+|[-+][efux]*o|errexit|noglob|nounset|pipefail|xtrace"),
+    "ulimit": re.compile(r"-[a-zA-Z]+|\d+|unlimited"),
+    "umask": re.compile(r"-[pS]|[\w+=,-]+"),
+    "unset": re.compile(_IDENTIFIER),
+    "wait": re.compile(r"%?\d+|-[nf]+"),
+}
+"""What each builtin of a shell takes that is no more than data. A name with a subscript is code to a shell, and so is
+a text where it wants a number; builtins that run commands or change how later words are read take nothing plain."""
+
+ASKED_BUILTINS = words_of(
+    ". [ alias bg bind caller chdir compgen complete compopt declare dirs disown enable eval exec fc fg getopts hash "
+    "history jobs let local logout mapfile popd pushd read readarray readonly shopt source suspend trap typeset unalias"
 )
-RESERVED = words_of("if then elif else fi for while until do done case esac in { } ! [[ ]]")
+"""All other builtins of bash and dash."""
+
+SHELL_VARIABLE = re.compile(
+    r"_|BASH\w*|CDPATH|CHILD_MAX|COMP\w*|COPROC|DIRSTACK|ENV|EPOCH\w+|EXECIGNORE|FCEDIT|FIGNORE|FUNC\w+|GLOB\w+|GROUPS|"
+    r"HIST\w+|HOSTFILE|IFS|IGNOREEOF|INPUTRC|LINENO|MAIL\w*|MAPFILE|OPTARG|OPTERR|OPTIND|PATH|PIPESTATUS|POSIXLY_CORRECT|"
+    r"PPID|PROMPT\w*|PS\d|RANDOM|READLINE\w*|REPLY|SECONDS|SHELL\w*|SHLVL|SRANDOM|TIMEFORMAT|TMOUT|E?UID"
+)
+"""Variables of the shell itself: it evaluates some as code, finds programs by others, and splits words by others."""
+
+RESERVED = words_of("if then elif else fi for while until do done case esac in { } ! [[ ]] select function coproc")
 """Where one of these is a command's name, parser and shell read the line differently."""
+
+ASSIGNMENT_RUN = "it runs a program whose name looks like a variable that is set"
 
 PLACES = frozenset(("", "/bin", "/usr/bin"))
 """Where programs are what their names say."""
@@ -41,7 +67,7 @@ RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
     "find": re.compile(r"-(delete|fprint.*|fls)"),
     "fd": re.compile(r"-[a-zA-Z]*[xX].*|--ex.*"),
     "printf": re.compile(r"-v.*"),
-    "test": re.compile(r"-[vR]"),
+    "test": re.compile(r"-[vR]|[\s\S]*\[[\s\S]*"),
 }
 """Arguments with which a program that otherwise looks or builds runs another, or writes where it is told."""
 
@@ -84,6 +110,8 @@ def run_by(words: Words) -> Iterator[Found]:
     """All that a simple command runs: itself, and what it is told to run."""
     count = next((n for n, word in enumerate(words) if word is None or not ASSIGNED.fullmatch(word)), len(words))
     before, rest = words[:count], words[count:]
+    if why := _sets_shell(before):
+        yield Found(why=why)
     if not rest:
         yield Found(words)
         return
@@ -105,8 +133,13 @@ def run_by(words: Words) -> Iterator[Found]:
 
 
 def _not_plain(name: str, words: Words) -> str:
-    if name in CHANGES_SHELL or name in RESERVED:
-        return f"`{name}` changes what later words mean"
+    if name in ASKED_BUILTINS or name in RESERVED:
+        return f"`{name}` runs what it is told, or changes what later words mean"
+    plain = BUILTIN_ARGUMENTS.get(name, _ANY)
+    if plain is not _ANY and not all(word is not None and plain.fullmatch(word) for word in words[1:]):
+        return f"`{name}` may evaluate what it is given"
+    if name in ("export", "unset") and (why := _sets_shell(words[1:])):
+        return why
     if name in RUNS:
         return f"`{name}` runs what it is told"
     told = any(word in _TELLING or not (word or "-").startswith("-") for word in words[1:])
@@ -123,6 +156,13 @@ def _not_plain(name: str, words: Words) -> str:
         return f"a name or value may be read as an option of `{name}`"
     strange = next((word for word in words[1:] if word and options and options.fullmatch(word)), None)
     return f"`{name} {strange}` may run or write something else" if strange else ""
+
+
+def _sets_shell(words: Words) -> str:
+    """Why no rule may allow these assignments, if so."""
+    names = ((word or "").partition("=")[0] for word in words)
+    own = next((name for name in names if SHELL_VARIABLE.fullmatch(name)), "")
+    return f"`{own}` is a variable of the shell's own" if own else ""
 
 
 def _git(words: Words) -> str:
@@ -164,9 +204,10 @@ def _shell(before: Words, words: Words) -> Iterator[Found]:
 
 def _env(before: Words, words: Words) -> Iterator[Found]:
     inner = words[1:]
+    first = next((word for word in inner if word is None or not ASSIGNED.fullmatch(word)), "")
     if not inner:
         yield Found((*before, *words))
-    elif inner[0] is None or inner[0].startswith("-"):
+    elif inner[0] is None or inner[0].startswith("-") or "=" in (first or ""):
         yield Found((*before, *words), why="`env` is told more than variables and a command")
         yield from run_by(tuple(word for word in inner if word and not word.startswith("-")))
     else:
@@ -186,7 +227,14 @@ def _wrapper(before: Words, words: Words) -> Iterator[Found]:
     if not inner or inner[0] is None or inner[0].startswith("-") or (name == "timeout" and inner == words[1:]):
         yield Found((*before, *words), why=f"it is not plain what `{name}` runs")
         return
-    yield from run_by((*before, *inner))
+    yield from _program(before, inner)
+
+
+def _program(before: Words, words: Words) -> Iterator[Found]:
+    """What a program runs by name: to it, the first word is no assignment."""
+    if words[0] and ASSIGNED.fullmatch(words[0]):
+        yield Found(why=ASSIGNMENT_RUN)
+    yield from run_by((*before, *words))
 
 
 def _xargs(before: Words, words: Words) -> Iterator[Found]:
@@ -203,7 +251,7 @@ def _xargs(before: Words, words: Words) -> Iterator[Found]:
             yield Found((*before, *words), why="it is not plain what `xargs` runs")
             return
     inner = tuple(None if word is None or (mark and mark in word) else word for word in words[at:])
-    yield from run_by((*before, *(inner or ("echo",)), None))
+    yield from _program(before, (*(inner or ("echo",)), None))
 
 
 def _find(before: Words, words: Words) -> Iterator[Found]:
@@ -213,7 +261,8 @@ def _find(before: Words, words: Words) -> Iterator[Found]:
     while at < len(words):
         if words[at] in ("-exec", "-execdir", "-ok", "-okdir"):
             end = next((n for n in range(at, len(words)) if words[n] in (";", "+")), len(words))
-            yield from run_by((*before, *(None if "{}" in (word or "{}") else word for word in words[at + 1 : end])))
+            inner = tuple(None if "{}" in (word or "{}") else word for word in words[at + 1 : end])
+            yield from _program(before, inner or (None,))
             at = end
         at += 1
 

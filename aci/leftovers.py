@@ -78,10 +78,10 @@ def clean_folders(locks: Path) -> list[Removed]:
 
 def dead_workspaces() -> Iterator[Path]:
     """The folders of local workspaces whose process has ended."""
-    for file in Path(tempfile.gettempdir()).glob(f"{LOCAL}*/owner"):
+    for folder in Path(tempfile.gettempdir()).glob(f"{LOCAL}*"):
         with suppress(OSError, ValueError):
-            if file.stat().st_uid == os.getuid() and owner.gone(file.read_text()):
-                yield file.parent
+            if _is_private(folder.lstat()) and owner.gone((folder / "owner").read_text()):
+                yield folder
 
 
 def remove_folder(folder: Path) -> None:
@@ -123,9 +123,13 @@ def _old_folders(parent: Path) -> Iterator[Path]:
     for folder in parent.glob("swe-agent-*"):
         with suppress(OSError):
             found = folder.lstat()
-            mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and found.st_mode & 0o777 == 0o700
-            if mine and _ANY.fullmatch(folder.name) and time.time() - found.st_mtime > _DAY:
+            if _is_private(found) and _ANY.fullmatch(folder.name) and time.time() - found.st_mtime > _DAY:
                 yield folder
+
+
+def _is_private(found: os.stat_result) -> bool:
+    """Whether this is a folder of this user, no link, in which no other user can have put anything."""
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
 
 
 def _is_free(lock: Path) -> bool:

@@ -57,11 +57,13 @@ class Again(Task):
         return replace(super()._context(before), steps=self.past[: self._at])
 
     def act_again(self, step: Step) -> tuple[Observation, ...]:
-        """Run the recorded actions, but for those that were not run then."""
+        """Run the recorded actions, except those that were not run then, and tools of other packages: those act outside
+        of the workspace, and whoever wrote the record chose their arguments."""
         done: list[Observation] = []
         for action, seen in zip(step.actions, step.observations, strict=False):
             self.cancel.check()
-            if not self.is_run(seen):
+            tool = self.engine.toolbox.get(action.tool)
+            if not self.is_run(seen) or (tool is not None and not self.engine.toolbox.is_built_in(tool)):
                 done.append(replace(seen, text=seen.text.partition(PUT_BACK)[0]))
                 continue
             self.engine.tell("action", self.branch, describe(action))

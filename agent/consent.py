@@ -2,10 +2,12 @@
 
 In a container nothing is asked: it has no network and no file of this machine. A local workspace is no boundary, so
 each command of the model's is asked about there, and so are the tests and imports by which a strategy tries its code.
+A tool of another package runs in this process, outside of every workspace, so it is always asked about.
 """
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aci.commands import detect_command
 from aci.workspace import OURS
 from agent.approvals import Approval, allow
+from agent.judging import is_gits_own
 from agent.traits import is_by_hand
 from trajectories.errors import UsageError
 
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 
 TYPED = "what is typed into a terminal goes to whatever runs there"
 PROGRAM = "a program can do whatever a command can"
+UNKNOWN = "what a tool does is not known from its arguments"
+GIT_RUNS = "git runs programs that its own files name"
+UNASKED = frozenset(("view", "search", "symbols", "undo", "submit"))
+"""Built-in tools that only read, or change files of the repository and no others."""
 TESTS = "Run the tests of this repository, and those of this change, on this machine?"
 TESTED = "Also what of it is imported or checked to see whether the change breaks it. One answer is for the whole turn."
 REFUSED = "Not tested: you refused."
@@ -41,7 +48,8 @@ def refusal(task: Task, tool: Tool, action: Action) -> str:
 
 def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
     """None where there is nothing to ask, or the tool will refuse its arguments itself."""
-    if task.settings.workspace != "local" or tool.name not in ("shell", "session", "run_tests", "python"):
+    built_in = task.engine.toolbox.is_built_in(tool)
+    if built_in and (task.settings.workspace != "local" or tool.name in UNASKED):
         return None
     try:
         given: dict[str, Any] = tool.arguments(action.arguments)
@@ -51,19 +59,31 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
     match tool.name:
         case "shell":
             title, subject, why = "Run this command on this machine?", given["command"], ""
+        case "edit":  # which refuses what lies outside of the repository
+            path = given["path"] if is_gits_own(given["path"], root) else ""
+            title, subject, why = "Change this file of git's own?", path and shlex.join(["edit", path]), GIT_RUNS
         case "python":
             title, subject, why = "Run this Python on this machine?", given["code"], PROGRAM
         case "session":
             title, subject, why = f"Type this into the terminal {given['name']}?", given["input"], TYPED
-        case _:
+        case "run_tests":
             title, why = "Run tests with this command on this machine?", ""
             nodes = given["nodes"] or [task.settings.subtree] * bool(task.settings.subtree and not given["command"])
             command = given["command"] or _test_command(task, nodes)
             subject = " ".join(filter(None, (command, shlex.join(nodes)))) if command else ""
+        case _:
+            whose = "" if built_in else " of another package"
+            title, subject, why = f"Run the tool {tool.name}{whose} on this machine?", _call(tool, given), UNKNOWN
     if not subject:
         return None
     folder = task.workspace.folder() if tool.name == "shell" else root
     return Approval("command", title, subject, root=root, folder=folder, why=why, cancel=task.cancel)
+
+
+def _call(tool: Tool, given: dict[str, Any]) -> str:
+    """A call as one line of words, so that a rule which denies `command deploy` is about the tool deploy."""
+    values = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in given.items())
+    return shlex.join([tool.name, *(f"{name}={value}" for name, value in values)])
 
 
 def _test_command(task: Task, nodes: Sequence[str] = ()) -> str:

@@ -114,6 +114,15 @@ def inside(path: str, folder: str, root: str) -> bool:
     return not _is_of_git(below.parts)
 
 
+def is_gits_own(path: str, root: str) -> bool:
+    """Whether a path, absolute or seen from `root`, is one of git's own files there, also when links are followed."""
+    try:
+        real = Path(root, path).resolve().relative_to(Path(root).resolve()).parts
+    except (OSError, RuntimeError, ValueError):
+        real = ()
+    return _is_of_git(path.split("/")) or _is_of_git(real)
+
+
 def _is_of_git(parts: Sequence[str]) -> bool:
     """HFS passes over some characters, NTFS over dots and blanks at an end, and knows a short name."""
     names = (IGNORED.sub("", part).casefold().rstrip(". ") for part in parts)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from aci.bash_running import ASSIGNED, INTERPRETERS, RUNS, SHELLS, Words, words_of
+from aci.bash_running import ASKED_BUILTINS, ASSIGNED, INTERPRETERS, RESERVED, RUNS, SHELLS, Words, words_of
 from agent.approvals import KINDS, Kind
 
 EXACTLY = "exactly"
@@ -52,7 +52,8 @@ class Rule:
         if self.exact:
             return words == own
         first = next((n for n, word in enumerate(words) if word is None or not ASSIGNED.fullmatch(word)), len(words))
-        others = range(first, len(words)) if words[first : first + 1] and _base(words[first]) in RUNS else (first,)
+        runs_others = words[first : first + 1] and _base(words[first]) in RUNS | ASKED_BUILTINS | RESERVED
+        others = range(first, len(words)) if runs_others else (first,)
         return any(_in_order(own, words[at:]) for at in others)
 
     def matches(self, text: str) -> bool:

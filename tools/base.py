@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from aci import view
 from trajectories import plugins
-from trajectories.errors import UsageError
+from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Action, Base, Observation, Step
 
 if TYPE_CHECKING:
@@ -188,7 +188,13 @@ class Toolbox:
         for name in sorted(found) if names is None else found:
             stem = name.replace("-", "_")
             made: Tool = plugins.find("tools", stem.replace("_", "-"), stem, "tool")
-            self.tools[made.name] = made
+            if made.name != stem:  # else one tool could pass for another, of which nobody is asked
+                raise ConfigError(
+                    f"The tool {stem} calls itself {made.name!r}.",
+                    f"Name its function {stem}, or uninstall the package whose entry point it is.",
+                )
+            self.tools[stem] = made
+        self._built_in = plugins.built_in("tools").keys()
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
         """Every tool that models are told of, in OpenAI's function format."""
@@ -198,6 +204,10 @@ class Toolbox:
         """Whether an action may change files; one that cannot run does not."""
         made = self.get(action.tool)
         return made is not None and made.writes and not action.error
+
+    def is_built_in(self, tool: Tool) -> bool:
+        """Whether it is one of ours, and not found through an entry point."""
+        return tool.name.replace("_", "-") in self._built_in
 
     def get(self, name: str) -> Tool | None:
         """The tool a model means: `run-tests` and `functions.run_tests` are `run_tests`."""

@@ -18,17 +18,22 @@ from trajectories.errors import UsageError
 
 
 def names(package: str) -> dict[str, str]:
-    """Name on the command line -> module, for every part of a package, ours before outsiders'."""
+    """Name on the command line -> module, for every part of a package. An entry point cannot take a built-in's name."""
+    found = built_in(package)
+    for name, module in _outsiders(package, tuple(sys.path)):
+        found.setdefault(name.replace("_", "-"), module)
+    return found
+
+
+def built_in(package: str) -> dict[str, str]:
+    """Name on the command line -> module, for the parts that are files of the package itself."""
     spec = find_spec(package)
     folders = (spec.submodule_search_locations if spec else None) or []
-    found = {
+    return {
         file.stem.replace("_", "-"): f"{package}.{file.stem}"
         for folder in folders
         for file in sorted(Path(folder).glob("[a-z]*.py"))
     }
-    for name, module in _outsiders(package, tuple(sys.path)):
-        found.setdefault(name, module)
-    return found
 
 
 @cache

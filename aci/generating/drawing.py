@@ -5,11 +5,12 @@ Texts and not values, so that what is found can be printed as a test.
 
 from __future__ import annotations
 
+import atexit
 import random
+import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def kind_of(text: str) -> str:
 
 def drawn(texts: SearchStrategy[str], count: int, seed: int) -> list[str]:
     """At most so many different examples, the same ones for the same seed."""
-    _at_home()
+    _set_storage_folder()
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import seed as seeded
 
@@ -156,11 +157,17 @@ def drawn(texts: SearchStrategy[str], count: int, seed: int) -> list[str]:
 
 
 @cache
-def _at_home() -> None:
-    """Hypothesis keeps files below the present folder, which is the user's."""
+def _set_storage_folder() -> None:
+    """Give Hypothesis a private folder, which is removed when the process ends.
+
+    Its default is the current folder, which is the user's. A folder whose name can be guessed could be another user's,
+    and Hypothesis reads what it finds there.
+    """
     from hypothesis.configuration import set_hypothesis_home_dir
 
-    set_hypothesis_home_dir(str(Path(tempfile.gettempdir()) / "swe-agent-hypothesis"))
+    folder = tempfile.mkdtemp(prefix="swe-agent-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    set_hypothesis_home_dir(folder)
 
 
 @cache

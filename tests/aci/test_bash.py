@@ -1,8 +1,12 @@
 """What a command line runs and writes; what is not plain is said to be so."""
 
+import os
+import subprocess
+
 import pytest
 
 from aci.bash import LONGEST, read
+from aci.bash_running import ASKED_BUILTINS, BUILTIN_ARGUMENTS, RESERVED, SHELL_VARIABLE
 
 PLAIN = {
     "git status -s": [("git", "status", "-s")],
@@ -51,6 +55,21 @@ def test_commands_of_a_line(line: str) -> None:
     found = read(line)
     assert [*found.commands] == PLAIN[line]
     assert found.why == ""
+
+
+@pytest.mark.parametrize("kind", ["b", "k", "v"])
+def test_all_builtins_keywords_and_variables_of_bash_are_known(kind: str) -> None:
+    """A newer bash may have more of them: say of each whether what it is given is data."""
+    command, few = ["bash", "-c", f"compgen -{kind}"], {"PATH": os.defpath}
+    names = set(subprocess.run(command, capture_output=True, text=True, check=True, env=few).stdout.split())
+    assert names
+    if kind == "b":
+        assert names <= ASKED_BUILTINS | BUILTIN_ARGUMENTS.keys()
+    elif kind == "k":
+        assert names <= RESERVED | {"time"}
+    else:
+        data = {"HOSTNAME", "HOSTTYPE", "MACHTYPE", "OSTYPE", "PWD", "OLDPWD", "TERM", "COLUMNS", "LINES", "HOME"}
+        assert {name for name in names - data if not SHELL_VARIABLE.fullmatch(name)} == set()
 
 
 STRANGE = {
@@ -112,6 +131,13 @@ STRANGE = {
     "tar with a helper": "tar -xf a --to-command='rm x'",
     "sed": "sed -i s/a/b/ f",
     "awk": "awk 'BEGIN{system(\"rm x\")}'",
+    "a subscript": "unset 'DIRSTACK[$(rm x)0]'",
+    "a name known late": "unset $x",
+    "a job": "jobs -x rm x",
+    "a wait": "wait -n -p 'DIRSTACK[$(rm x)0]'",
+    "a variable of the shell": "RANDOM='a[$(rm x)]'",
+    "a variable of a new shell": "env BASH_ENV=x bash ./f",
+    "a completion": "compgen -C rm",
     "declare": "declare -i x='a[$(rm x)]'",
     "a long line": "ls " + "x" * LONGEST,
     "a deep line": "(" * 3000 + "ls" + ")" * 3000,

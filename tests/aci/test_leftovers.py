@@ -60,6 +60,19 @@ def test_folders_of_the_dead_go_and_others_stay(temporary):
     assert all(path.exists() for path in kept)
 
 
+def test_a_folder_that_others_can_write_is_not_taken_for_a_dead_workspace(temporary):
+    """Another user could have linked an owner's file of ours into it."""
+    dead = folder(temporary / "dead", old=False)
+    (dead / "owner").write_text(of_dead_process())
+    theirs = folder(temporary / "swe-agent-local-theirs", mode=0o777, old=False)
+    (theirs / "owner").symlink_to(dead / "owner")
+    link = temporary / "swe-agent-local-link"
+    link.symlink_to(dead)
+    assert clean_folders(temporary / "locks")[0].count == 0
+    assert theirs.exists()
+    assert link.is_symlink()
+
+
 def test_a_lock_that_is_held_or_new_stays(temporary):
     locks = temporary / "locks"
     locks.mkdir()

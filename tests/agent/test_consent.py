@@ -1,13 +1,21 @@
 """What a run asks before something leaves the workspace, and what comes of a no."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from agent.approvals import Answer, Approval
-from agent.consent import may_set_up
+from agent.consent import may_set_up, refusal
+from agent.judging import judge
+from agent.permissions import Kept
+from agent.rules import Rule
 from agent.task import Task
 from tests.agent.conftest import act, line
+from tests.outsider import install_tool
 from trajectories.errors import Cancelled
 from trajectories.journal import read
+from trajectories.records import Action
 
 
 def plain(task):
@@ -67,6 +75,91 @@ def test_an_interrupt_while_it_is_asked_is_no_answer(bench) -> None:
     with pytest.raises(Cancelled):
         may_set_up(engine, "image", ["make"], ["host"])
     engine.close()
+
+
+def test_a_tool_of_another_package_is_asked_about_once_only(bench, tmp_path, monkeypatch) -> None:
+    install_tool(tmp_path / "site", monkeypatch)
+    target = str(tmp_path / "deployed")
+    bench.begin(line("Run.", act("deploy", target=target, hosts=["a b"]), act("functions.deploy", target=target)))
+    engine = bench.engine()
+    asked: list[Approval] = []
+    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    steps = list(plain(Task(engine)))
+    engine.close()
+    assert [seen.text for seen in steps[-1].observations] == ["The user refused this."] * 2
+    assert not Path(target).exists()
+    assert asked[0].title == "Run the tool deploy of another package on this machine?"
+    assert asked[0].subject == f"""deploy target={target} 'hosts=["a b"]'"""
+    everything = [Kept(Rule("command", "deploy"), "session")]
+    assert judge(asked[0], [], everything).yes is None
+    assert not judge(asked[0], [], []).always
+    assert judge(asked[0], [Rule("command", "deploy")], everything).yes is False
+
+
+def test_it_is_asked_about_in_a_container_too(bench, tmp_path, monkeypatch) -> None:
+    """It does not run in the container, but in this process."""
+    install_tool(tmp_path / "site", monkeypatch)
+    bench.begin(line("Run."))
+    engine = bench.engine()
+    asked: list[Approval] = []
+    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    engine.settings = engine.settings.model_copy(update={"workspace": "docker"})
+    task = Task(engine)
+    monkeypatch.setattr(Task, "workspace", SimpleNamespace(root="/repo"))
+    for name, arguments in (("deploy", {"target": "x"}), ("shell", {"command": "ls"})):
+        refusal(task, engine.toolbox.tools[name], Action(name, arguments))
+    engine.close()
+    assert [each.subject for each in asked] == ["deploy target=x hosts=null"]
+
+
+def test_every_built_in_tool_is_asked_about_unless_it_stays_in_the_repository(bench) -> None:
+    values = {
+        "command": "ls",
+        "code": "1",
+        "name": "a",
+        "input": "ls",
+        "path": "x",
+        "pattern": "x",
+        "old": "",
+        "new": "",
+    }
+    bench.begin(line("Run."))
+    engine = bench.engine()
+    asked: list[Approval] = []
+    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    for name, tool in engine.toolbox.tools.items():
+        known = tool.schema["function"]["parameters"]["properties"]
+        refusal(Task(engine), tool, Action(name, {each: values[each] for each in known.keys() & values.keys()}))
+    engine.close()
+    assert [each.title.split()[1] for each in asked] == ["this", "tests", "this", "this"]
+
+
+def test_a_change_of_gits_own_files_is_asked_about(bench, tmp_path) -> None:
+    """Else an allowed `git status` would run what an edit of its configuration says."""
+    mark = tmp_path / "ran"
+    monitor = act("edit", path=".git/config", old="[core]", new=f"[core]\n\tfsmonitor = touch {mark}; false")
+    bench.begin(
+        line("Run.", monitor, act("edit", path="calc.py", old="-", new="+"), act("shell", command="git status"))
+    )
+    engine = bench.engine()
+    asked: list[Approval] = []
+    engine.approve = lambda approval: asked.append(approval) or Answer("git status" in approval.subject)
+    list(plain(Task(engine)))
+    engine.close()
+    assert [each.subject for each in asked] == ["edit .git/config", "git status"]
+    assert judge(asked[0], [], [Kept(Rule("command", "edit"), "session")]).yes is None
+    assert not mark.exists()
+
+
+def test_an_unknown_built_in_tool_is_asked_about(bench, monkeypatch) -> None:
+    bench.begin(line("Run."))
+    engine = bench.engine()
+    asked: list[Approval] = []
+    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    monkeypatch.setattr("agent.consent.UNASKED", frozenset())
+    refusal(Task(engine), engine.toolbox.tools["view"], Action("view", {"path": "/etc/passwd"}))
+    engine.close()
+    assert asked[0].title == "Run the tool view on this machine?"
 
 
 def test_set_up_is_asked_with_all_it_reaches(bench) -> None:

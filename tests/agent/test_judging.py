@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -235,6 +236,70 @@ def test_an_offered_rule_is_written_and_read_alike(words: list[str]) -> None:
     assert again == rule or not rule.words
 
 
+# Builtins of a shell
+
+CODE = ("DIRSTACK[$(evil)0]", "GROUPS[`evil`0]", "x[$(evil)0]", "x[$(evil)0]=1", "x=([$(evil)0]=1)", "$(evil)", "evil")
+OPTIONS = ("", "-", "-a", "-d", "-e", "-i", "-l", "-n", "-p", "-s", "-v", "-x", "-C", "-W", "-np", "-n -p", "-aix")
+VARIABLES = ("OPTIND", "RANDOM", "HISTCMD", "PS4", "BASH_ENV", "x")
+
+
+def test_no_builtin_evaluates_or_runs_what_a_rule_for_it_does_not_show(shells: Callable[[str], set[str]]) -> None:
+    """Each builtin of bash with each option and each argument that may be code; those that are allowed are run."""
+    names = subprocess.run(["bash", "-c", "compgen -b"], capture_output=True, text=True, check=True).stdout.split()
+    ran = {}
+    for name in names:
+        lines = [f"{name} {option} '{code}'" for option in OPTIONS for code in CODE]
+        lines += [f"ls & {name} {option} '{code}' %1" for option in ("-x", "-p", "-n -p") for code in CODE]
+        lines += [f"for x in {option} '{code}'; do {name} $x evil; done" for option in ("", "-x") for code in CODE]
+        lines += [f"{wrapper} {name} '{code}'" for wrapper in ("command", "builtin", "time") for code in CODE]
+        if allowed := [line for line in lines if decide(line, name, "ls").yes]:
+            ran[name] = shells("\n".join(allowed))
+    assert {name: found for name, found in ran.items() if "evil" in found} == {}
+    assert {"echo", "printf", "test", "true"} <= ran.keys()
+
+
+def test_no_variable_of_the_shell_is_set_by_rule(shells: Callable[[str], set[str]]) -> None:
+    (shells.work / "f").write_text("ls\n")  # type: ignore[attr-defined]
+    (shells.work / "ls").write_text("#!/bin/sh\nevil\n")  # type: ignore[attr-defined]
+    (shells.work / "ls").chmod(0o755)  # type: ignore[attr-defined]
+    lines = ["unset PATH; ls", "command unset PATH; ls", "PATH=.; ls", "PATH=. ls"]
+    for name in VARIABLES:
+        for code in ("$(evil)", "a[$(evil)]"):
+            given = f"{name}='{code}'"
+            lines += [f"{given}; set -x; ls", f"export {given}; set -x; ls", f"command export {given}; set -x; ls"]
+            lines += [f"{given} bash ./f", f"env {given} bash ./f", f"export {given}; bash -c ls; bash ./f"]
+    allow = ["set", "ls", "bash", "unset", "export", "PATH=."]
+    allow += [shlex.join([f"{name}={code}"]) for name in VARIABLES for code in ("$(evil)", "a[$(evil)]")]
+    allowed = [line for line in lines if decide(line, *allow, root=str(shells.work)).yes]  # type: ignore[attr-defined]
+    assert [line for line in allowed if "evil" in shells(line)] == []
+    assert "x='$(evil)'; set -x; ls" in allowed
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["unset x y", "ls & wait", "ls & wait -n", "wait 12", "export X=1; ls", "set -eu; ls", "exit 1", "test -f x && ls"],
+)
+def test_plain_uses_of_builtins_may_be_allowed(line: str) -> None:
+    rules = [rule.pattern for rule in decide(line).always]
+    assert rules
+    assert decide(line, *rules).yes
+
+
+def test_a_program_whose_name_looks_like_an_assignment_is_none(shells: Callable[[str], set[str]]) -> None:
+    folder = shells.work / "x=."  # type: ignore[attr-defined]
+    folder.mkdir(parents=True)
+    (folder / "evil").write_text("#!/bin/sh\nevil\n")
+    (folder / "evil").chmod(0o755)
+    lines = [f"{before}'x=./evil' ls" for before in ("", "nice ", "command ", "xargs ", "find . -exec ")]
+    allowed = [line for line in lines if decide(line, "x=./evil ls", "xargs", "find").yes]
+    assert [line for line in allowed if "evil" in shells(line)] == []
+
+
+def test_what_is_denied_is_found_behind_builtins_that_run_it() -> None:
+    lines = ["jobs -x git push", "exec git push", "compgen -C git push", "coproc git push"]
+    assert [line for line in lines if decide(line, deny=("git push",)).yes is not False] == []
+
+
 # Paths, hosts, branches
 
 
@@ -274,7 +339,19 @@ def test_a_rule_as_it_is_written() -> None:
 
 # Nothing is smuggled in: real shells run what was allowed
 
-ALLOWED = ("git status", "ls", "exactly env", "find .", "xargs", "exactly x=1", "bash ./f")
+ALLOWED = (
+    "git status",
+    "ls",
+    "exactly env",
+    "find .",
+    "xargs",
+    "exactly x=1",
+    "bash ./f",
+    "unset",
+    "wait",
+    "jobs",
+    "test",
+)
 GOOD = (
     "git status && ls",
     "(ls; git status) > f 2>&1",
@@ -290,6 +367,7 @@ GOOD = (
     "ls | xargs -I{} git status {}",
     "! ls < f || nice git status >> f",
     'ls "a$ $(git status) b"',
+    "unset x; ls & wait -n; test -f f || ls",
 )
 # fmt: off
 PIECES = (
@@ -298,6 +376,7 @@ PIECES = (
     "$((", "))", "env ", "xargs ", "-I", "bash -c ", "eval ", "!", "time ", "then ", "fi", "do ", "done",
     "<<E\n", "\nE\n", "\r", "\t", "$'", "*", ",", "-exec ", "\\; ", "<(", "[", "[[ ", "case ", ";;", "function ",
     "()", "&>", "<<<", "|&", "\u00a0", "\u00e9", "2>&1 ",
+    "-p ", "-x ", "-v ", "wait ", "jobs ", "unset ", "test ", "'DIRSTACK[$(evil)0]'", "\"x[\\$(evil)0]\" ",
 )
 # fmt: on
 

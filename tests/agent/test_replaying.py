@@ -19,6 +19,7 @@ from agent.run.replay import command
 from agent.session.runs import runs_in
 from agent.solve import reopen
 from tests.agent.conftest import act, line
+from tests.outsider import install_tool
 from trajectories.errors import Cancelled, RunBroken, UsageError, WorkspaceError
 from trajectories.journal import encode, read
 from trajectories.parting import Parting, parting, replay_of
@@ -78,6 +79,18 @@ def test_the_same_run_is_the_same_and_costs_nothing(bench) -> None:
     assert not found.right.holds
     assert replay_of(found.right) == bench.directory.name
     assert found.right.steps["main"][0].observations != found.left.steps["main"][0].observations  # it was acted
+
+
+def test_a_tool_of_another_package_is_not_run_again(bench, tmp_path, monkeypatch) -> None:
+    """A record may be anybody's, and the tool acts outside of the workspace."""
+    install_tool(tmp_path / "site", monkeypatch)
+    target = tmp_path / "deployed"
+    solved(bench, line("", act("deploy", target=str(target)), EDIT, n=1), line("", act("submit"), n=2))
+    assert target.read_text() == "deployed"
+    target.unlink()
+    found = again(bench)
+    assert not target.exists()
+    assert found.told == []
 
 
 def test_one_difference_does_not_drown_the_rest(bench) -> None:

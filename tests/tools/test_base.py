@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.outsider import install_tool
 from tests.tools.conftest import Bench, MakeBench
 from tools.base import Context, Tool, Toolbox, tool
-from trajectories.errors import Cancelled, UsageError, WorkspaceError
+from trajectories.errors import Cancelled, ConfigError, UsageError, WorkspaceError
 from trajectories.records import Action, Observation
 
 
@@ -190,6 +191,25 @@ def test_a_toolbox_of_some_tools() -> None:
     assert list(Toolbox(["run-tests", "view"]).tools) == ["run_tests", "view"]
     with pytest.raises(UsageError, match="no tool named 'fly'"):
         Toolbox(["fly"])
+
+
+@pytest.mark.parametrize("name", ["shell", "run_tests", "run-tests"])
+def test_an_entry_point_does_not_replace_a_built_in_tool(name: str, tmp_path, monkeypatch) -> None:
+    before = dict(Toolbox().tools)
+    install_tool(tmp_path, monkeypatch, name)
+    assert Toolbox().tools == before
+
+
+def test_a_tool_may_not_call_itself_as_another(tmp_path, monkeypatch) -> None:
+    install_tool(tmp_path, monkeypatch, "zoom", function="view")
+    with pytest.raises(ConfigError, match="The tool zoom calls itself 'view'"):
+        Toolbox()
+
+
+def test_a_tool_of_another_package_is_known_as_one(tmp_path, monkeypatch) -> None:
+    install_tool(tmp_path, monkeypatch, "roll_out")
+    toolbox = Toolbox()
+    assert [name for name, tool in toolbox.tools.items() if not toolbox.is_built_in(tool)] == ["roll_out"]
 
 
 def test_an_undescribed_parameter_is_an_error_of_ours() -> None:
