@@ -52,7 +52,7 @@ def owner(directory: Path, state: Path) -> Owner:
     if same and entry is not None and entry.get("directory") == str(directory.resolve()):
         return "user"
     among = directory.resolve().parent == (state / "runs").resolve()
-    return "unknown" if among and (same or not (state / REGISTRY / ASKED).exists()) else "other"
+    return "unknown" if among and (same or not _is_asked(state)) else "other"
 
 
 def answered(state: Path, theirs: bool) -> None:
@@ -63,14 +63,19 @@ def answered(state: Path, theirs: bool) -> None:
     (state / REGISTRY / ASKED).touch(0o600)
 
 
-def ask_whose(directory: Path, state: Path) -> None:
-    """Ask the user, once, whether the runs in the state folder are theirs, where the registry does not say and there is
-    a terminal. Raises OSError."""
-    if owner(directory, state) == "unknown" and sys.stdin.isatty() and sys.stderr.isatty():
+def ask_whose(state: Path, directory: Path | None = None) -> None:
+    """At a terminal, ask the user once whether the runs in the state folder are theirs, where the registry does not say
+    of this run, or of any if None. Raises OSError."""
+    unknown = owner(directory, state) == "unknown" if directory else bool(not _is_asked(state) and _begun(state))
+    if unknown and sys.stdin.isatty() and sys.stderr.isatty():
         import typer
 
         what = f"The runs in {state / 'runs'} are older than this version, or were moved."
         answered(state, typer.confirm(f"{what} Did you create all of them?", err=True))
+
+
+def _is_asked(state: Path) -> bool:
+    return (state / REGISTRY / ASKED).exists()
 
 
 def _begun(state: Path) -> list[Path]:

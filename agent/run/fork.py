@@ -51,7 +51,7 @@ def command(
         raise UsageError(f"The hint has {len(hint):,} characters.", f"Keep it under {MOST_HINT:,}.")
     today = load_settings()
     with suppress(UsageError):  # said by what comes next
-        ask_whose(today.run_directory(step.rpartition("@")[0]), today.state)
+        ask_whose(today.state, today.run_directory(step.rpartition("@")[0]))
     begun = origin(step, today)
     settings = settings_of(
         begun,

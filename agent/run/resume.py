@@ -49,7 +49,7 @@ def command(
     directory = settings.run_directory(run)
     console = Console(json=json, plain=plain)
     work = partial(_chosen, words=choose) if choose else _with_request if pr else shown
-    ask_whose(directory, settings.state)
+    ask_whose(settings.state, directory)
 
     def start() -> Engine:
         if owner(directory, settings.state) == "user":

@@ -47,8 +47,8 @@ def start(
         trouble, broken = (*trouble, f"{error.message} {error.fix}"), True
         settings = for_sessions(_defaults(flags))
     directory = settings.run_directory(run) if run else None
-    if directory is not None:
-        ask_whose(directory, settings.state)
+    if directory is not None or choose:
+        ask_whose(settings.state, directory)
     return Start(
         source,
         settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 
 from agent import settings as settings_module
 from agent.forking import adopt, fork, origin, settings_of
-from agent.ownership import answered, owner
+from agent.ownership import answered, ask_whose, owner
 from agent.run.resume import command as resume
 from agent.settings import load_settings
 from agent.solve import reopen, result, solve
@@ -237,6 +238,25 @@ def test_runs_from_before_the_registry_are_asked_about_once(bench) -> None:
     answered(state, theirs=False)
     assert owner(old, state) == "other"
     assert owner(bench.directory, state) == "user"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_at_a_terminal_the_user_is_asked(bench, monkeypatch, named: bool) -> None:
+    bench.begin(line("x"))
+    state = bench.settings.state
+    shutil.rmtree(state / "own-runs")
+    ask_whose(state, bench.directory if named else None)
+    assert owner(bench.directory, state) == "unknown"
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    monkeypatch.setattr("sys.stderr", Terminal())
+    ask_whose(state, bench.directory if named else None)
+    assert owner(bench.directory, state) == "user"
+    ask_whose(state, bench.directory if named else None)  # would read past the end
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def test_a_registry_that_others_can_write_holds_nothing(bench) -> None:
