@@ -145,11 +145,12 @@ def step_of(trajectory: Trajectory, name: str, run: str) -> Step:
     raise UsageError(f"The run {run} has no step {branch}#{number}; {there}.", f"`swe-agent show {run}` shows them.")
 
 
-def adopt(directory: Path, settings: Settings, at: Path | None = None, **flags: Any) -> Path:
-    """Copy a run that is not the user's own, to continue the copy: write it and return its directory. `at` is where its
-    repository is, the current folder if None. Raises as `settings_of` and `fork` do."""
+def adopt(directory: Path, settings: Settings, flags: Mapping[str, Any], at: Path | None = None) -> Path:
+    """Copy a run that is not the user's own, to continue the copy under the user's settings, `flags` of the command
+    among them: write it and return its directory. `at` is where its repository is, the current folder if None. Raises
+    as `of_untrusted_run` and `fork` do."""
     whole = whole_run(directory, settings, at)
-    return fork(whole, settings_of(whole, **flags))
+    return fork(whole, of_untrusted_run(recorded_in(read(directory)), directory, settings, flags))
 
 
 def settings_of(origin: Origin, **flags: Any) -> Settings:
@@ -164,7 +165,10 @@ def settings_of(origin: Origin, **flags: Any) -> Settings:
             f"{origin.run.id} is a replay of {of} and has no model.", f"Name one with --model, or fork a step of {of}."
         )
     if origin.untrusted is not None:
-        return of_untrusted_run(origin.untrusted, origin.directory, **flags)
+        given = {name: value for name, value in flags.items() if value is not None}
+        today = load_settings(**given)
+        delivery = {name: given.get(name, nothing) for name, nothing in NOWHERE.items()}
+        return of_untrusted_run(origin.untrusted, origin.directory, today, given).model_copy(update=delivery)
     said = origin.run.settings | origin.overrides()
     recorded = {name: value for name, value in said.items() if name in Settings.model_fields}
     given = {name: value for name, value in flags.items() if value is not None}

@@ -86,7 +86,7 @@ def settings_of(material: Material, today: Settings, workspace: str | None, imag
     """
     run = material.trajectory.run
     assert run is not None
-    flags = {"workspace": workspace, "image": image}
+    flags: dict[str, Any] = {"workspace": workspace, "image": image}
     if _is_own(material, today):
         said = run.settings | material.trajectory.turns[0].settings
         recorded = {name: value for name, value in said.items() if name in REPLAYED}
@@ -94,7 +94,8 @@ def settings_of(material: Material, today: Settings, workspace: str | None, imag
         settings = load_settings(**(recorded | NOWHERE | given))
     else:
         assert material.directory is not None
-        settings = of_untrusted_run(recorded_in(material.trajectory), material.directory, **flags)
+        said = recorded_in(material.trajectory)
+        settings = of_untrusted_run(said, material.directory, load_settings(**flags), flags)
     nobody: dict[str, Any] = {"model": f"replay:{material.name}", "models": {}, "roles": {}}
     nobody |= {"max_time": None, "max_tokens": None}
     return settings.model_copy(update=nobody | {"state": today.state})

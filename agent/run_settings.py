@@ -44,21 +44,19 @@ def of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Settings:
     return under_policy(settings.model_copy(update=current | {"models": models}))
 
 
-def of_untrusted_run(said: Mapping[str, Any], where: Path, **flags: Any) -> Settings:
+def of_untrusted_run(said: Mapping[str, Any], where: Path, today: Settings, flags: Mapping[str, Any]) -> Settings:
     """The user's settings of today, with `image`, `setup` and `test` of the record where the user says nothing.
 
     Raises UsageError for an image that a repository may not name either, and where the run's commands would run
-    without a boundary although the command line does not say so.
+    without a boundary although the `flags` of the command do not say so.
     """
     from aci.environments.devcontainer import image_of_strangers
 
-    given = {name: value for name, value in flags.items() if value is not None}
-    today = load_settings(**(NOWHERE | given))
-    if today.workspace == "local" and given.get("workspace") != "local":
+    if today.workspace == "local" and flags.get("workspace") != "local":
         raise UsageError(f"{where} is not among your runs, and its commands would run without a boundary.", BOUNDARY)
     theirs = {name: said[name] for name in sorted(OF_REPOSITORY) if isinstance(said.get(name), str) and said[name]}
     theirs = {name: value for name, value in theirs.items() if name not in today.model_fields_set}
     if why := image_of_strangers(theirs.get("image", "")) if "image" in theirs else "":
         what = f"The image {theirs['image'][:80]!r} of the run in {where} is not used: {why}."
         raise UsageError(what, "If you trust it, name it with --image.")
-    return today.model_copy(update={**theirs, "experience": False})
+    return today.model_copy(update={**theirs, **NOWHERE, "experience": False})

@@ -14,7 +14,7 @@ from agent.drive import drive, shown
 from agent.engine import Engine
 from agent.options import Json, Kind, Plain
 from agent.ownership import ask_whose, owner
-from agent.settings import Settings, load_settings
+from agent.settings import load_settings
 from agent.solve import Result, reopen, result
 from agent.terminal import cleanly
 from trajectories.errors import UsageError
@@ -56,13 +56,13 @@ def command(
             return reopen(directory, settings.state, console.happening, workspace=workspace)
         if choose or pr:
             raise UsageError(f"{directory} was not created by you here.", "Resume it without --choose and --pr first.")
-        copy = _adopted(directory, settings, workspace, cleanly(console.progress))
+        copy = _adopted(directory, workspace, cleanly(console.progress))
         return reopen(copy, settings.state, console.happening)
 
     return drive(start, console, work)
 
 
-def _adopted(directory: Path, settings: Settings, workspace: str | None, say: Callable[[str], None]) -> Path:
+def _adopted(directory: Path, workspace: str | None, say: Callable[[str], None]) -> Path:
     """A copy of an untrusted run, to be continued. Raises UsageError for one that has ended: how is only claimed."""
     from agent.forking import adopt
 
@@ -71,7 +71,7 @@ def _adopted(directory: Path, settings: Settings, workspace: str | None, say: Ca
             f"{directory} was not created by you here, and has ended.",
             f"`swe-agent show {directory}` shows what it says, `swe-agent replay {directory}` runs it again.",
         )
-    copy = adopt(directory, settings, workspace=workspace)
+    copy = adopt(directory, load_settings(workspace=workspace), {"workspace": workspace})
     say(f"{directory} was not created by you here: it goes on as your run {copy.name}, with your settings of today.")
     return copy
 

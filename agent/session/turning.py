@@ -134,7 +134,7 @@ class Turning:
         session = self._session
         state, root = session.settings.state, session.start.source.root
         if owner(directory, state) != "user":
-            copy = adopt(directory, session.settings, root, **session.start.given)
+            copy = adopt(directory, session.settings, session.start.given, root)
             session.tell(f"{directory} was not created by you here: it goes on as your run {copy.name}.", "notice")
             directory = copy
         engine = reopen(directory, state, self._happened)

@@ -24,6 +24,7 @@ from trajectories.records import Exit, Note, Observation, Once, Run, Step, Turn
 
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
 PROVEN = {"kind": "verified", "red": True, "green": True, "red_again": True, "no_loss": True}
+LOCAL = {"workspace": "local"}
 EVIL = {
     "workspace": "local",
     "test": "touch /tmp/never",
@@ -83,7 +84,7 @@ def appended(folder: Path, *records) -> None:
 def test_settings_of_an_untrusted_record_are_not_used(theirs: Path) -> None:
     rewritten(theirs, **EVIL)
     today = load_settings()
-    first = adopt(theirs, today, workspace="docker")
+    first = adopt(theirs, today, {})
     engine = reopen(first, today.state)
     engine.close()
     assert engine.settings.recorded() == today.recorded() | {"test": EVIL["test"], "experience": False}
@@ -93,7 +94,7 @@ def test_settings_of_an_untrusted_record_are_not_used(theirs: Path) -> None:
 def test_settings_of_an_untrusted_turn_are_not_used(theirs: Path, bench) -> None:
     appended(theirs, Exit("answered", 0, last(theirs).tree), Turn("more", "react", settings=EVIL))
     today = load_settings()
-    engine = reopen(adopt(theirs, today), today.state)
+    engine = reopen(adopt(theirs, today, {}), today.state)
     engine.close()
     assert engine.settings.recorded() == today.recorded() | {"test": EVIL["test"], "experience": False}
 
@@ -113,8 +114,8 @@ def test_the_users_own_local_workspace_is_not_enough(theirs: Path, monkeypatch, 
     monkeypatch.setenv("SWE_AGENT_WORKSPACE", "local")
     today = load_settings()
     with pytest.raises(UsageError, match="without a boundary"):
-        adopt(theirs, today) if how == "resume" else settings_of(origin(f"{theirs}@{last(theirs).n}", today))
-    assert adopt(theirs, today, workspace="local").parent == today.runs
+        adopt(theirs, today, {}) if how == "resume" else settings_of(origin(f"{theirs}@{last(theirs).n}", today))
+    assert adopt(theirs, today, LOCAL).parent == today.runs
 
 
 def test_no_engine_is_opened_on_an_untrusted_folder(theirs: Path, bench) -> None:
@@ -138,14 +139,14 @@ def test_the_copy_is_about_the_repository_where_the_user_is(theirs: Path, bench,
     first, *rest = read(theirs).records
     elsewhere = [replace(first, repository=str(tmp_path / "private")), *rest]
     (theirs / "journal.jsonl").write_bytes(b"".join(map(encode, elsewhere)))
-    copy = adopt(theirs, load_settings())
+    copy = adopt(theirs, load_settings(), {})
     assert read(copy).run.repository == str(bench.repository)
 
 
 def test_a_repository_without_the_commit_is_refused(theirs: Path, make_repo, monkeypatch) -> None:
     monkeypatch.chdir(make_repo({"other.py": "x = 1\n"}))
     with pytest.raises(UsageError, match=r"no commit|There is no"):
-        adopt(theirs, load_settings())
+        adopt(theirs, load_settings(), {})
 
 
 def test_a_recorded_proof_proves_nothing(theirs: Path, bench) -> None:
@@ -154,7 +155,7 @@ def test_a_recorded_proof_proves_nothing(theirs: Path, bench) -> None:
     proof = Observation("Proof: verified.", data={"verdict": PROVEN, "asked": {}})
     appended(theirs, Step("main", last(theirs).n + 1, last(theirs).id, "proof", tree, observations=(proof,)))
     appended(theirs, Once("main", "outcome", {"tree": tree, "verdict": PROVEN, "exit": ""}))
-    copy = adopt(theirs, load_settings(), workspace="local")
+    copy = adopt(theirs, load_settings(workspace="local"), LOCAL)
     kept = read(copy)
     assert not kept.results
     assert [step.observations[0].data["verdict"]["kind"] for step in kept.steps["main"][-1:]] == ["unproven"]
@@ -171,7 +172,7 @@ def test_what_they_applied_to_their_files_is_not_done_to_the_users(theirs: Path,
     data = {"effect": "apply 1", "host": base, "after": tree, "moved": [base, tree]}
     appended(theirs, Note("main", "intent", "apply 1", data))
     appended(theirs, Note("main", "approval", "yes for the session: command *", {}))
-    kept = read(adopt(theirs, load_settings()))
+    kept = read(adopt(theirs, load_settings(), {}))
     assert not {"intent", "approval"} & {note.kind for note in kept.notes}
 
 
@@ -202,7 +203,7 @@ def test_files_of_the_folder_that_are_links_lead_nowhere(theirs: Path, bench, tm
         (theirs / name).symlink_to(mine)
     shutil.rmtree(theirs / "out", ignore_errors=True)
     (theirs / "out").symlink_to(tmp_path)
-    bench.directory = adopt(theirs, load_settings(), workspace="local")
+    bench.directory = adopt(theirs, load_settings(workspace="local"), LOCAL)
     engine = bench.engine()
     try:
         finished(engine)
@@ -307,7 +308,7 @@ def test_the_policy_outranks_the_record_in_a_batch(bench, policy: Path) -> None:
 def test_the_policy_outranks_a_forks_and_a_strangers_record(theirs: Path, policy: Path) -> None:
     policy.write_text('workspace = "docker"\nbudget = 0.01\ntest = "make check"\n')
     rewritten(theirs, test="theirs")
-    engine = reopen(adopt(theirs, load_settings(), workspace="local"), load_settings().state)
+    engine = reopen(adopt(theirs, load_settings(workspace="local"), LOCAL), load_settings().state)
     engine.close()
     assert (engine.settings.workspace, engine.settings.budget, engine.settings.test) == ("docker", 0.01, "make check")
 

@@ -1,5 +1,7 @@
 """Commands of a session: what they tell, what they change, and what they refuse."""
 
+import shutil
+
 import pytest
 
 from agent.session import events
@@ -116,6 +118,25 @@ def test_a_new_run(talk):
     talk.say("Again")
     assert talk.words == ["One.", "One."]
     assert talk.session.engine.run.id != old
+
+
+def test_an_untrusted_run_is_continued_as_a_copy_under_the_sessions_settings(talk, tmp_path) -> None:
+    given: dict[str, str] = {}
+    talk = talk([says("First.", n=1), says("Second.", n=2)], given=given).say("One?")
+    old = talk.session.engine.journal.directory
+    theirs = tmp_path / "theirs"
+    shutil.copytree(old, theirs)
+    journal = theirs / "journal.jsonl"
+    journal.write_text(journal.read_text().replace('"disk":"10g"', '"disk":"900g"'))
+    talk.say("/new").say(f"/resume {theirs}")
+    assert "without a boundary" in str(talk.all(events.Stopped) + talk.all(events.Told))
+    given["workspace"] = "local"
+    talk.say(f"/resume {theirs}").say("Two?")
+    assert talk.words == ["First.", "Second."]
+    assert f"{theirs} was not created by you here" in "".join(talk.told)
+    engine = talk.session.engine
+    assert engine.settings.disk == "10g"
+    assert engine.journal.directory not in (old, theirs)
 
 
 def test_a_fork_of_nothing(talk):
