@@ -1,6 +1,6 @@
 """What a user is asked before something leaves the workspace, and what may be answered.
 
-A run asks through `Engine.approve`. By itself it allows all, as it was told to do by flags; a session asks its user.
+A run asks through `Engine.approve`. By itself it allows what no rule denies; a session asks its user.
 """
 
 from __future__ import annotations
@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from agent.settings import PermissionTable
 
 Kind = Literal["command", "network", "apply", "commit", "branch", "hooks"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Scope = Literal["once", "session", "project"]
+FORBIDDEN = "A rule of the configuration forbids it: {}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,13 @@ class Answer:
 Approve = Callable[[Approval], Answer]
 
 
-def allow(_: Approval) -> Answer:
-    """The answer where nobody is to be asked."""
-    return Answer(True)
+def unless_denied(approval: Approval, permissions: PermissionTable) -> Answer:
+    """The answer where nobody is asked: yes, unless a rule denies it."""
+    if not permissions.deny:
+        return Answer(True)
+    from agent.judging import judge
+    from agent.permissions import rules_of
+
+    decision = judge(approval, list(rules_of(permissions.deny)), ())
+    rules = ", ".join(map(str, decision.rules))
+    return Answer(True) if decision.yes is not False else Answer(False, reason=FORBIDDEN.format(rules))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.commands import detect_command
 from aci.workspace import OURS
-from agent.approvals import Approval, allow
+from agent.approvals import Approval
 from agent.judging import is_gits_own
 from agent.traits import is_by_hand
 from trajectories.errors import UsageError
@@ -98,8 +98,7 @@ def may_test(task: Task) -> bool:
     """Whether a strategy may try by itself what was changed: run tests, and import it. Asked once a turn, in a local
     workspace; never of a turn by the user's own hand. Raises Cancelled."""
     engine = task.engine
-    asks = task.settings.workspace == "local" and engine.approve is not allow
-    if not asks or task.by_hand or is_by_hand(task.turn.strategy):
+    if task.settings.workspace != "local" or task.by_hand or is_by_hand(task.turn.strategy):
         return True
     with engine.testing:
         if engine.may_test is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from agent.approvals import Approval
+from trajectories.errors import UsageError
 from trajectories.records import Note, Patch
 
 if TYPE_CHECKING:
@@ -22,14 +24,23 @@ def deliver(engine: Engine, result: Result) -> None:
     patch = result.patch
     if not patch:
         return
+    changed = engine.trees.changed(engine.run.base.tree, patch.tree)
     if engine.settings.apply:
+        _check(engine, Approval("apply", "Apply the patch?", "\n".join(change.path for change in changed)))
         _recorded(engine, "apply", lambda: _apply(engine, patch))
     if name := engine.settings.branch:
+        _check(engine, Approval("branch", "Make the branch?", name))
         _recorded(engine, f"branch {name}", lambda: _branch(engine, patch, name))
     if engine.settings.pr and engine.run.issue.url:
         from agent.github.request import deliver_request
 
         deliver_request(engine, result)
+
+
+def _check(engine: Engine, approval: Approval) -> None:
+    answer = engine.approve(approval)
+    if not answer.yes:
+        raise UsageError(answer.reason, f"`swe-agent diff {engine.run.id}` shows the patch, which is kept.")
 
 
 def _recorded(engine: Engine, what: str, do: Callable[[], str]) -> None:

@@ -22,7 +22,7 @@ from aci.plain_folder import reopened
 from aci.repository import Repository
 from aci.working_tree import WorkingTree
 from aci.workspace import OURS, Options, Workspace, open_workspace
-from agent.approvals import Approve, allow
+from agent.approvals import Approve, unless_denied
 from agent.backtrack import rewinds
 from agent.casting import chosen_model
 from agent.consent import may_set_up
@@ -119,7 +119,7 @@ class Engine:
         self.toolbox = Toolbox()
         self._known_secrets = (*known_secrets(os.environ), *secrets_of_services(settings))
         self.cancel = Token(parent)
-        self.approve: Approve = allow
+        self.approve: Approve = lambda approval: unless_denied(approval, self.settings.permissions)
         """Asked before something leaves the workspace."""
         self.may_test: bool | None = None
         """Whether tests of a local workspace may be run in this turn; None before it was asked."""

@@ -10,7 +10,7 @@ from threading import Condition
 from typing import TYPE_CHECKING
 
 from aci.view import mask
-from agent.approvals import Answer, Approval
+from agent.approvals import FORBIDDEN, Answer, Approval
 from agent.judging import Decision, judge
 from agent.permissions import Permissions
 from agent.session.events import Answered, Asked
@@ -138,9 +138,7 @@ class Asking:
 
     def _by_rule(self, approval: Approval, decision: Decision) -> Answer:
         rules = ", ".join(map(str, decision.rules))
-        answer = (
-            Answer(True) if decision.yes else Answer(False, reason=f"A rule of the configuration forbids it: {rules}.")
-        )
+        answer = Answer(True) if decision.yes else Answer(False, reason=FORBIDDEN.format(rules))
         self._record(approval, answer, rules, decision.by)
         return answer
 

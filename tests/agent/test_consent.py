@@ -10,10 +10,12 @@ from agent.consent import may_set_up, refusal
 from agent.judging import judge
 from agent.permissions import Kept
 from agent.rules import Rule
+from agent.settings import PermissionTable
 from agent.task import Task
 from tests.agent.conftest import act, line
+from tests.agent.talking import finished
 from tests.outsider import install_tool
-from trajectories.errors import Cancelled
+from trajectories.errors import Cancelled, UsageError
 from trajectories.journal import read
 from trajectories.records import Action
 
@@ -31,6 +33,34 @@ def test_a_run_by_itself_asks_nothing(bench) -> None:
     steps, _ = bench.drive(plain)
     assert steps[-1].observations[0].text == "it ran"
     assert not [note for note in read(bench.directory).notes if note.kind == "approval"]
+
+
+def test_what_a_rule_denies_is_denied_where_nobody_is_asked(bench) -> None:
+    bench.begin(line("Run.", act("shell", command="touch f"), act("shell", command="ls")))
+    engine = bench.engine()
+    denied = PermissionTable(deny=("command touch",))
+    engine.settings = engine.settings.model_copy(update={"permissions": denied})
+    steps = list(plain(Task(engine)))
+    engine.close()
+    assert [seen.ok for seen in steps[-1].observations] == [False, True]
+    assert "A rule of the configuration forbids it: command touch." in steps[-1].observations[0].text
+    assert "f" not in steps[-1].observations[1].text.split()
+
+
+@pytest.mark.parametrize(
+    ("delivery", "deny"),
+    [({"apply": True}, "apply calc.py"), ({"branch": "fix"}, "branch fix")],
+    ids=["apply", "branch"],
+)
+def test_a_delivery_that_a_rule_denies_is_not_made(bench, delivery, deny) -> None:
+    edit = act("edit", path="calc.py", old="a - b", new="a + b")
+    bench.begin(line("Edit.", edit, act("submit")), strategy="react", **delivery)
+    engine = bench.engine()
+    engine.settings = engine.settings.model_copy(update={"permissions": PermissionTable(deny=(deny,))})
+    with pytest.raises(UsageError, match="A rule of the configuration forbids it"):
+        finished(engine)
+    engine.close()
+    assert "a - b" in (bench.repository / "calc.py").read_text()
 
 
 def test_after_a_no_the_next_action_is_asked_for_itself(bench) -> None:
