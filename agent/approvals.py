@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Literal, get_args
 
-Kind = Literal["command", "network", "apply", "commit", "branch", "hooks"]
+Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Scope = Literal["once", "session", "project"]
 

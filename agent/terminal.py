@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -34,6 +35,17 @@ def moves(progress: RichConsole, plain: bool = False) -> bool:
     """Whether lines can be drawn anew there, and the user has not asked for plain ones."""
     plain = plain or progress.is_dumb_terminal or bool(os.environ.get("NO_COLOR"))
     return not plain and progress.file.isatty()
+
+
+def confirm(reason: str) -> bool:
+    """Whether the user wants to continue in spite of `reason`; False where there is no terminal to ask at."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    import typer
+
+    from aci.view import clean
+
+    return typer.confirm(f"{clean(reason)} Continue?", err=True)
 
 
 def cleanly(progress: RichConsole) -> Callable[[str], None]:
