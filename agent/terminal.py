@@ -52,7 +52,7 @@ def cleanly(progress: RichConsole) -> Callable[[str], None]:
     """Prints lines of which strangers wrote a part: nothing in them drives the terminal."""
     from aci.view import clean
 
-    return lambda line: progress.print(clean(line))
+    return lambda line: progress.print(clean(line), soft_wrap=True)  # a path stays whole
 
 
 @contextmanager
