@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from aci.pushing import with_token
 from aci.repository import OPTIONS
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.plumbing import QUIET, GitFailed, environment, git
@@ -24,19 +25,29 @@ REFUSED = re.compile(
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 
 
-def clone(url: str, folder: Path) -> Path:
-    """A bare clone of `url` under `folder`, made on first use and brought up to date on every other.
+def clone(url: str, folder: Path, token: str = "") -> Path:
+    """A bare clone of `url` under `folder`, made on first use and brought up to date on every other. Where the user's
+    own git may not read it, `token` is used, as GitHub takes it; it is not kept.
 
     Raises UsageError for what is no repository, or none of ours to read; WorkspaceError where `folder` cannot be
     written, or nobody answers.
     """
     place = place_of(url, folder)
-    if not place.exists():
-        clone_to(url, place)
-    else:
-        with _told(url, folder):
-            _git("-C", str(place), *OPTIONS, "fetch", "-q", "--prune", "origin", EVERYTHING[0])
+    try:
+        _bring_up(url, place)
+    except UsageError:
+        if not token:
+            raise
+        _bring_up(url, place, with_token(url, token))
     return place
+
+
+def _bring_up(url: str, place: Path, env: Mapping[str, str] = {}) -> None:
+    if not place.exists():
+        clone_to(url, place, env)
+        return
+    with _told(url, place.parent):
+        _git("-C", str(place), *OPTIONS, "fetch", "-q", "--prune", "origin", EVERYTHING[0], env=env)
 
 
 def place_of(url: str, folder: Path) -> Path:
@@ -45,15 +56,16 @@ def place_of(url: str, folder: Path) -> Path:
     return folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:10]}.git"
 
 
-def clone_to(url: str, place: Path) -> None:
-    """A bare clone of `url` at `place`, whole or not at all; another process's where it was first.
+def clone_to(url: str, place: Path, env: Mapping[str, str] = {}) -> None:
+    """A bare clone of `url` at `place`, whole or not at all; another process's where it was first. `env` is what git
+    gets besides.
 
     Raises as `clone`.
     """
     with _told(url, place.parent):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="clone-", dir=place.parent) as made:
-            _git(*OPTIONS, "clone", "-q", "--bare", "--", url, f"{made}/new")
+            _git(*OPTIONS, "clone", "-q", "--bare", "--", url, f"{made}/new", env=env)
             try:
                 Path(made, "new").rename(place)
             except OSError:
@@ -98,9 +110,9 @@ def update(url: str, place: Path, commit: str = "") -> bool:
     return False
 
 
-def _git(*args: str) -> bytes:
+def _git(*args: str, env: Mapping[str, str] = {}) -> bytes:
     env = environment(
-        {**QUIET, "GIT_ALLOW_PROTOCOL": "http:https:ssh:git:file"}, keep=("GIT_CONFIG", "GIT_SSH", "GIT_SSL")
+        {**QUIET, "GIT_ALLOW_PROTOCOL": "http:https:ssh:git:file", **env}, keep=("GIT_CONFIG", "GIT_SSH", "GIT_SSL")
     )
     return git(*args, env=env, timeout=3600.0)
 

@@ -7,6 +7,7 @@ paths follow, and of a path that has other staged changes, only what was committ
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -26,7 +27,8 @@ from trajectories.trees import FOLDER, Trees
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 OURS = "swe-agent "
-"""How our lock of the index begins. It goes on with who commits, in the end a git that may outlive our process."""
+"""How our lock of the index begins: who commits (in the end a git that may outlive our process), on top of which commit
+of which branch, and the folder of its files, a line each."""
 LOOK, GRACE = 0.1, 5.0
 """Seconds between two looks at whether the user interrupts, and until hooks that do not end are killed."""
 SECONDS = 3600.0
@@ -114,6 +116,8 @@ def commit(
     """
     repository._take(tree, old, trees)
     with _locked(repository) as lock, tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
+        about = f"{old.commit}\n{branch}\n{name}\n"
+        lock.write_text(f"{OURS}{me()}\n{about}")
         if repository.commit() != old.commit:
             raise UsageError(f"HEAD of {repository.root} has moved.", "Say /commit again.")
         if check(repository) != branch:
@@ -128,7 +132,8 @@ def commit(
         env = environment({**own, "GIT_TERMINAL_PROMPT": "0"}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
         options = (*OPTIONS, "-c", f"core.hooksPath={folder}", "-c", "maintenance.auto=false", *_signing(repository))
         command = ("commit", "-q", "--no-signoff", "-F", str(text))
-        code, said = _run(["git", "-C", str(repository.root), *options, *command], env, lock, interrupted)
+        git_commit = ["git", "-C", str(repository.root), *options, *command]
+        code, said = _run(git_commit, env, lambda pid: lock.write_text(f"{OURS}{name_of(pid)}\n{about}"), interrupted)
         id = made(repository, old.commit, tree, message, branch)
         if not id and code is None:
             raise Cancelled("Interrupted: nothing was committed.", "What hooks did to your files stays.")
@@ -139,27 +144,38 @@ def commit(
 
 
 def _run(
-    command: Sequence[str], env: Mapping[str, str], lock: Path, interrupted: Callable[[], bool]
+    command: Sequence[str], env: Mapping[str, str], begun: Callable[[int], object], interrupted: Callable[[], bool]
 ) -> tuple[int | None, str]:
-    """The status, None where it was stopped, and what was said on stderr."""
+    """The status, None where it was stopped with all that runs in its process group, and what was said on stderr.
+    `begun` gets its process id."""
     # a file and no pipe: what a hook leaves running holds a pipe open for good
     with tempfile.TemporaryFile() as said, subprocess.Popen(
         command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
     ) as process:  # fmt: skip
-        lock.write_text(f"{OURS}{name_of(process.pid)}\n")
-        end, patience, stop = time.monotonic() + SECONDS, LOOK, signal.SIGTERM
-        while True:
-            try:
-                code = process.wait(patience)
-                said.seek(max(0, said.seek(0, os.SEEK_END) - MOST_SAID))
-                told = said.read(MOST_SAID).decode("utf-8", "replace").strip()
-                return code if stop is signal.SIGTERM else None, told
-            except subprocess.TimeoutExpired:
-                if stop is signal.SIGTERM and not interrupted() and time.monotonic() < end:
-                    continue
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, stop)
-                patience, stop = GRACE, signal.SIGKILL
+        begun(process.pid)
+        end = time.monotonic() + SECONDS
+        code: int | None = None
+        while code is None:
+            with suppress(subprocess.TimeoutExpired):
+                code = process.wait(LOOK)
+            if code is None and (interrupted() or time.monotonic() > end):
+                _stop(process)
+                break
+        said.seek(max(0, said.seek(0, os.SEEK_END) - MOST_SAID))
+        return code, said.read(MOST_SAID).decode("utf-8", "replace").strip()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End git and its hooks: the whole process group, since git does not wait for a hook that ignores SIGTERM."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        end = time.monotonic() + GRACE
+        while time.monotonic() < end:
+            process.poll()
+            os.killpg(process.pid, 0)
+            time.sleep(LOOK)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _signing(repository: Repository) -> list[str]:
@@ -176,15 +192,29 @@ def _signing(repository: Repository) -> list[str]:
     return [word for key, value in chosen.items() for word in ("-c", f"{key}={value}")]
 
 
-def unlock(repository: Repository) -> None:
-    """Remove the lock of the index that a process of ours left behind when it died. Raises TryLater while git goes on
-    with what that process had begun."""
+def recover(repository: Repository) -> str:
+    """Finish what a commit of a process that died left behind: the index follows the commit, if it was made, its files
+    and the lock of the index go. The commit's id, "" for none. Raises TryLater while git is still at it."""
     lock = repository.git_dir / "index.lock"
     said = lock.read_text("utf-8", "replace") if lock.is_file() else ""
-    if said.startswith(OURS):
-        if lives(said.removeprefix(OURS).strip()):
-            raise TryLater(f"The commit in {repository.root} is still under way.", "Wait until its hooks have ended.")
-        lock.unlink()
+    if not said.startswith(OURS):
+        return ""
+    who, old, branch, name = (*said.removeprefix(OURS).split("\n"), "", "", "")[:4]
+    if lives(who.strip()):
+        raise TryLater(f"The commit in {repository.root} is still under way.", "Wait until its hooks have ended.")
+    since = repository._git("rev-list", "--first-parent", "--reverse", f"{old}..refs/heads/{branch}", ok=(0, 128))
+    id = since.decode().partition("\n")[0] if old and branch else ""
+    if id:
+        with (
+            tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as made,
+            Trees(Path(made, "trees.git")) as trees,
+        ):
+            _follow(repository, trees, repository.base(trees, old), id, Path(made))
+    left = Path(name)
+    if left.parent == repository.git_dir and left.name.startswith("swe-agent-"):
+        shutil.rmtree(left, ignore_errors=True)
+    lock.unlink(missing_ok=True)
+    return id
 
 
 def follow(repository: Repository, trees: Trees, old: Base, commit: str) -> None:
@@ -221,6 +251,7 @@ def _follow(repository: Repository, trees: Trees, old: Base, commit: str, folder
 @contextmanager
 def _locked(repository: Repository) -> Iterator[Path]:
     """The user's git changes no index meanwhile, as it is with any commit. The lock says who commits."""
+    recover(repository)
     lock = repository.git_dir / "index.lock"
     try:
         with lock.open("x") as file:

@@ -18,7 +18,8 @@ def name_of(pid: int) -> str:
 
 
 def gone(owner: str) -> bool:
-    """Whether the process named by `me()` has surely ended; one of another machine never has."""
+    """Whether the process named by `me()` has surely ended; one of another machine never has. One that ended and that
+    its parent has not asked for counts: the first process of many a container asks for none."""
     machine, _, rest = owner.partition(":")
     pid, _, start = rest.partition(":")
     if machine != _machine() or not pid.isdigit():
@@ -30,7 +31,9 @@ def gone(owner: str) -> bool:
     except OSError:
         return False
     began = _start(int(pid))
-    return bool(began) and began != start  # what cannot be read, as where no file can be opened, says nothing
+    return bool(began) and (
+        began != start or _fields(int(pid))[0] in "ZX"
+    )  # what cannot be read, as where no file can be opened, says nothing
 
 
 def lives(owner: str) -> bool:
@@ -48,7 +51,13 @@ def _machine() -> str:
 
 def _start(pid: int) -> str:
     """When a process began, in ticks since the boot; empty where there is no /proc."""
+    return _fields(pid)[1]
+
+
+def _fields(pid: int) -> tuple[str, str]:
+    """The state of a process, a letter, and its start."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return fields[0], fields[19]
     except (OSError, IndexError):
-        return ""
+        return "", ""

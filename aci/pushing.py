@@ -114,7 +114,7 @@ def fetch(outbox: Outbox, commit: str, url: str, token: str = "") -> None:
 
 
 def _remote(outbox: Outbox, url: str, token: str, branch: str, *args: str) -> bytes:
-    own = {**QUIET, "GIT_ALLOW_PROTOCOL": PROTOCOLS, **(_with_token(url, token) if token else {})}
+    own = {**QUIET, "GIT_ALLOW_PROTOCOL": PROTOCOLS, **(with_token(url, token) if token else {})}
     env = outbox.environment(own, keep=USERS)
     options = ("-c", f"core.hooksPath={os.devnull}", "-c", "push.negotiate=true", "-c", "gc.auto=0")
     try:
@@ -123,7 +123,7 @@ def _remote(outbox: Outbox, url: str, token: str, branch: str, *args: str) -> by
         raise _told(error, url, token, branch) from None
 
 
-def _with_token(url: str, token: str) -> dict[str, str]:
+def with_token(url: str, token: str) -> dict[str, str]:
     """git's configuration by environment: the header for this address only, and no other way to log in."""
     header = b64encode(f"x-access-token:{token}".encode()).decode()
     pairs = [

@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -402,7 +402,8 @@ class Repository:
                 yield
             except (GitFailed, KeyboardInterrupt):
                 for file in new:
-                    file.unlink(missing_ok=True)
+                    with suppress(FileNotFoundError, NotADirectoryError):  # nothing was written below a file
+                        file.unlink()
                 for file, copy in copies.items():
                     file.parent.mkdir(parents=True, exist_ok=True)
                     copy.replace(file)

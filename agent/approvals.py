@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from agent.settings import PermissionTable
 
-Kind = Literal["command", "network", "apply", "commit", "branch", "hooks"]
+Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Scope = Literal["once", "session", "project"]
 FORBIDDEN = "A rule of the configuration forbids it: {}."

@@ -169,6 +169,29 @@ def reproduction_from(name: str | None, root: Path) -> str | None:
     return f"{path}{mark}{node}"
 
 
+def repository_for(
+    issue: Issue | None,
+    repo: str | None,
+    accept: Callable[[str], bool],
+    say: Callable[[str], object],
+    needs: str = "",
+) -> Repository:
+    """The repository in which to work on an issue: the one that `repo` names, else that of the present folder. An issue
+    of GitHub's without `repo` is worked on in a checkout or a clone of its own repository, see `open_checkout`; with
+    `repo` it is checked that it belongs there, see `check_belongs`. Raises UsageError."""
+    from aci.repository import Repository
+
+    if issue is None or not issue.url:
+        return Repository.open(repository_from(repo or "."))
+    from agent.github.issue_repository import check_belongs, open_checkout
+
+    if repo is None:
+        return open_checkout(issue.url, Path(), say, needs)
+    source = Repository.open(repository_from(repo))
+    check_belongs(source, issue.url, accept, "Name a checkout of it with --repo, or give --repo-mismatch-ok.")
+    return source
+
+
 def repository_from(name: str) -> Path:
     """The folder of the user's repository. A URL is cloned once beside the runs. Raises UsageError."""
     if "://" not in name and not name.startswith("git@"):

@@ -23,6 +23,16 @@ MaxTime = Annotated[float | None, typer.Option(help="Most seconds of live time."
 Apply = Annotated[bool, typer.Option("--apply", help="Apply the patch, verified or not.")]
 Branch = Annotated[str | None, typer.Option(help="Put the patch on a new branch.", metavar="B")]
 Pr = Annotated[bool, typer.Option("--pr", help="Open a draft pull request with a verified patch.")]
+IssueRepo = Annotated[
+    str | None,
+    typer.Option(
+        help="Repository: a folder, or a URL to clone; without it the present folder's, or for --issue a clone.",
+        metavar="DIR|URL",
+    ),
+]
+MismatchOk = Annotated[
+    bool, typer.Option("--repo-mismatch-ok", help="Use --repo although the issue belongs to another repository.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="No colours, no live line.")]
 

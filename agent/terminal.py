@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,11 +37,22 @@ def moves(progress: RichConsole, plain: bool = False) -> bool:
     return not plain and progress.file.isatty()
 
 
+def confirm(reason: str) -> bool:
+    """Whether the user wants to continue in spite of `reason`; False where there is no terminal to ask at."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    import typer
+
+    from aci.view import clean
+
+    return typer.confirm(f"{clean(reason)} Continue?", err=True)
+
+
 def cleanly(progress: RichConsole) -> Callable[[str], None]:
     """Prints lines of which strangers wrote a part: nothing in them drives the terminal."""
     from aci.view import clean
 
-    return lambda line: progress.print(clean(line))
+    return lambda line: progress.print(clean(line), soft_wrap=True)  # a path stays whole
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def destination(source: Repository, address: Address, commit: str) -> Destinatio
 def _place(source: Repository, address: Address, hosted: Hosted) -> tuple[Remote, str]:
     """The remote to push to, and who owns it: the repository itself, else a fork of the user's."""
     seen: list[str] = []
-    known = list(_known(source, address, hosted))
+    known = list(known_remotes(source, address, hosted))
     for remote, there in known:
         if there.permissions is not None and there.permissions.push and not there.archived:
             return Remote(remote.called, there.full_name, _url(remote, there, address)), there.owner.login
@@ -85,7 +85,7 @@ def _place(source: Repository, address: Address, hosted: Hosted) -> tuple[Remote
     )
 
 
-def _known(source: Repository, address: Address, hosted: Hosted) -> Iterator[tuple[Remote, Hosted]]:
+def known_remotes(source: Repository, address: Address, hosted: Hosted) -> Iterator[tuple[Remote, Hosted]]:
     """The remotes that are the repository, and after them those that are forks of it."""
     forks: list[tuple[Remote, Hosted]] = []
     client = connect(address)

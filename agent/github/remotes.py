@@ -49,6 +49,27 @@ def remotes(source: Repository, address: Address) -> Iterator[Remote]:
             yield found
 
 
+def has_remote(source: Repository, address: Address) -> bool:
+    """Whether a remote is the repository at `address` by its name, in an address that the user wrote or that git makes
+    of it (`insteadOf`, `pushInsteadOf`)."""
+    asked = [
+        (called, question)
+        for called in names(source)
+        for question in (
+            ("config", "--get-all", f"remote.{called}.url"),
+            ("config", "--get-all", f"remote.{called}.pushurl"),
+            ("remote", "get-url", "--all", "--", called),
+            ("remote", "get-url", "--all", "--push", "--", called),
+        )
+    ]
+    found = (
+        _remote(called, url, address)
+        for called, question in asked
+        for url in decode(source._git(*question, ok=(0, 1, 2, 128))).splitlines()
+    )
+    return any(one is not None and one.repository.lower() == address.repository.lower() for one in found)
+
+
 def _remote(called: str, url: str, address: Address) -> Remote | None:
     """None for one that lies elsewhere."""
     if match := _HTTP.fullmatch(url):

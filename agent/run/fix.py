@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from aci.repository import Repository
 from agent.console import Console
 from agent.drive import drive_new
-from agent.intake import before, issue_from, repository_from, reproduction_from
+from agent.intake import before, issue_from, repository_for, reproduction_from
 from agent.options import (
     Apply,
     Attempts,
@@ -19,18 +18,20 @@ from agent.options import (
     Budget,
     Effort,
     Image,
+    IssueRepo,
     Json,
     Kind,
     MaxSteps,
     MaxTime,
     MaxTokens,
+    MismatchOk,
     Plain,
     Pr,
     Test,
     check_delivery,
 )
 from agent.settings import load_settings
-from agent.terminal import cleanly
+from agent.terminal import cleanly, confirm
 from agent.terminal import console as progress
 
 
@@ -38,7 +39,8 @@ def command(
     issue: Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")] = "",
     issue_file: Annotated[Path | None, typer.Option(help="File with the issue's text.", metavar="F")] = None,
     text: Annotated[str | None, typer.Option(help="The issue itself.", metavar="T")] = None,
-    repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
+    repo: IssueRepo = None,
+    repo_mismatch_ok: MismatchOk = False,
     base: Base = None,
     test: Test = None,
     reproduce: Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")] = None,
@@ -76,8 +78,10 @@ def command(
     pr = wanted.pr and bool(issue)
     if pr:
         check_delivery(wanted.apply, wanted.branch, pr, issue)
-    asked = issue_from(issue, issue_file, text, cleanly(progress(plain, stderr=True)))
-    source = Repository.open(repository_from(repo))
+    say = cleanly(progress(plain, stderr=True))
+    asked = issue_from(issue, issue_file, text, say)
+    needs = "--apply" if wanted.apply else "--branch" if wanted.branch else ""
+    source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, needs)
     asked = before(asked, source, base)
     if pr:
         from agent.github.destination import ready

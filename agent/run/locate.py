@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.options import Json, Plain
+from agent.options import IssueRepo, Json, MismatchOk, Plain
 
 if TYPE_CHECKING:
     from aci.issue_run import Traced
@@ -27,7 +27,8 @@ def command(
     patch: Annotated[
         Path | None, typer.Option(help="A diff instead of an issue: what else is likely to need a change?", metavar="F")
     ] = None,
-    repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
+    repo: IssueRepo = None,
+    repo_mismatch_ok: MismatchOk = False,
     base: Annotated[str | None, typer.Option(help="Look exactly here, not in the working tree.", metavar="REV")] = None,
     top: Annotated[int, typer.Option(help="How many files, and functions.", min=1, max=1000, metavar="N")] = 10,
     run: Annotated[bool, typer.Option("--run", help="Run the issue's example, and count what it calls.")] = False,
@@ -41,14 +42,14 @@ def command(
 
     With --patch: what else is likely to need a change. Exit codes: 0 done, 2 usage, 5 workspace, 75 try again later.
     """
-    from aci.repository import Repository
-    from agent.intake import before, issue_from, patch_from, repository_from
+    from agent.intake import before, issue_from, patch_from, repository_for
     from agent.rehearsal import rehearsed
-    from agent.terminal import cleanly, console, waiting
+    from agent.terminal import cleanly, confirm, console, waiting
 
     diff = patch_from(patch, issue or None, issue_file, text)
-    asked = None if patch else issue_from(issue, issue_file, text, cleanly(console(plain, stderr=True)))
-    source = Repository.open(repository_from(repo))
+    say = cleanly(console(plain, stderr=True))
+    asked = None if patch else issue_from(issue, issue_file, text, say)
+    source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say)
     asked = before(asked, source, base) if asked else None
     title = asked.title if asked else f"What {patch} is likely to concern"
     with waiting("Reading the repository", plain or json) as progress:

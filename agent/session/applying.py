@@ -7,7 +7,7 @@ changes is written. So the user's own edits stay, and what cannot be merged stay
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,12 +140,18 @@ def take_back(session: Session) -> None:
     """Ask, and take what was applied last out of the user's files again; what the user did since stays."""
     engine = engine_of(session)
     settle(session)
-    last = last_applied(engine)
-    if last is None:
+    if not standing(engine):
         session.tell("There is nothing to take back: nothing that was applied stands.")
         return
     before = engine.working_tree.tree()
-    merged = _merged(engine, last["after"], before, last["host"])
+    for last in reversed(standing(engine)):
+        merged = _merged(engine, last["after"], before, last["host"])
+        if merged.tree != before or not merged.conflicts:
+            break
+        text = f"Of what was applied to {_files(engine, last['host'], last['after'])} nothing can be taken back."
+        session.tell(_left(merged, text, "Take your own changes of these lines out, then say /apply --undo again."))
+    else:
+        return
     if merged.tree != before:
         paths = [change.path for change in engine.trees.changed(before, merged.tree)]
         title = f"Take back what was applied to {counted(paths)} in {engine.repository.root}?"
@@ -167,16 +173,13 @@ def take_back(session: Session) -> None:
         "host": before,
         "after": merged.tree,
         MOVED: [now, since],
-        PARTLY if merged.conflicts and merged.tree != before else BACK: last[EFFECT],
+        PARTLY if merged.conflicts else BACK: last[EFFECT],
     }
     _write(engine, data, f"What was applied to {_files(engine, before, merged.tree)} was taken back.")
     told = f"Taken back from {_files(engine, before, merged.tree)}. The session still has it: /apply brings it again."
+    if merged.tree == before and not merged.conflicts:
+        told = "Your files hold nothing more of what was applied last."
     session.tell(_left(merged, told, "They are as you have them."))
-
-
-def last_applied(engine: Engine) -> Mapping[str, Any] | None:
-    """The last of what was applied and not taken back; None if there is none."""
-    return next(reversed(standing(engine)), None)
 
 
 def standing(engine: Engine) -> list[Mapping[str, Any]]:
@@ -198,12 +201,27 @@ def tell_what_stands(session: Session) -> None:
 def _merged(engine: Engine, base: str, host: str, theirs: str) -> Merged:
     """The user's files with what was changed since `base`. One that git ignores is in no tree, and stays."""
     merged, root = merge(engine.trees, base, host, theirs), engine.repository.root
-    new = [change.path for change in engine.trees.changed(host, merged.tree) if change.status == "A"]
-    there = [path for path in new if os.path.lexists(root / path)]
-    if not there:
+    changes = engine.trees.changed(host, merged.tree)
+    gone = {change.path for change in changes if change.status == "D"}
+    found = {change.path: _in_the_way(root, change.path, gone) for change in changes if change.status == "A"}
+    kept = tuple(Conflict(path, f"you have {what} that git ignores") for path, what in found.items() if what)
+    if not kept:
         return merged
-    kept = (Conflict(path, "you have one that git ignores") for path in there)
-    return Merged(engine.trees.overlay(merged.tree, host, there), (*merged.conflicts, *kept))
+    tree = engine.trees.overlay(merged.tree, host, [conflict.path for conflict in kept])
+    return Merged(tree, (*merged.conflicts, *kept))
+
+
+def _in_the_way(root: Path, path: str, gone: Collection[str]) -> str:
+    """What keeps a new file from being written at `path`: "one" of that name, or a file or a link in place of a folder
+    above it. Paths in `gone` are deleted in the same step and do not count."""
+    for above in reversed(Path(path).parents[:-1]):
+        if str(above) in gone:
+            return ""
+        if (root / above).is_symlink():
+            return f"the link {above}"
+        if (root / above).exists() and not (root / above).is_dir():
+            return f"the file {above}"
+    return "one" if os.path.lexists(root / path) else ""
 
 
 def _write(engine: Engine, data: Mapping[str, Any], text: str) -> None:

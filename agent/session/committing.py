@@ -14,7 +14,7 @@ from agent.session.applying import BACK, counted
 from agent.session.messages import message
 from agent.synced import EFFECT
 from agent.synced import effects as done_effects
-from trajectories.errors import TryLater, UsageError
+from trajectories.errors import Cancelled, TryLater, UsageError
 from trajectories.records import Base
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ def commit(session: Session, words: str) -> None:
         done.append(committing.commit(repository, engine.trees, own.head, own.tree, text, with_hooks, branch, stopped))
         return {"commit": done[-1]}
 
-    effects.recorded(engine, _data(engine, own, "commit", branch, text), do, f"{counted(paths)} committed on {branch}.")
+    said = f"{counted(paths)} committed on {branch}."
+    try:
+        effects.recorded(engine, _data(engine, own, "commit", branch, text), do, said)
+    except Cancelled as error:
+        session.tell(f"{error.message} {error.fix}", "notice")
+        return
     session.tell(_left(own, f"Commit {done[0][:10]} on {branch}: “{text.partition(chr(10))[0]}”."))
 
 
@@ -105,7 +110,7 @@ def settle(session: Session) -> None:
     for data in [*effects.unknown(engine, "commit"), *effects.unknown(engine, "branch")]:
         own = str(data[EFFECT]).startswith("commit ")
         try:
-            committing.unlock(repository)
+            committing.recover(repository)
         except TryLater as error:
             session.tell(f"{error.message} {error.fix}", "notice")
             return

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from aci.view import mask
+from agent.approvals import Approval
 from agent.casting import check_models, needs_model
 from agent.engine import Happening, known_secrets
 from agent.forking import adopt, fork, origin
@@ -55,6 +56,8 @@ class Turning:
         request = attached(words, self._session.start.source.root)
         for line in request.read:
             self._session.tell(line, "notice")
+        if request.whole is not None and request.whole.url:
+            self._check_issue(request.whole.url)
         self._session.release()
         strategy = self.strategy()
         if self._paused() and self._same(strategy) and not request.images:
@@ -177,6 +180,17 @@ class Turning:
             engine.close()
 
     # Inside
+
+    def _check_issue(self, url: str) -> None:
+        """Ask before an issue of another repository is worked on. Raises UsageError after a no."""
+        from agent.github.issue_repository import check_belongs
+
+        def accept(reason: str) -> bool:
+            why = "each issue of another repository is asked about"
+            asked = Approval("issue", f"{reason} Work on it here?", subject=url, why=why, cancel=self._session.stopped)
+            return self._session.ask(asked).yes
+
+        check_belongs(self._session.start.source, url, accept, "Open a session in a checkout of it.")
 
     def _turn(self, request: Request, strategy: str) -> None:
         """Begin a turn, the run's first or its next; one that was interrupted is left behind."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from aci.committing import recover
 from agent.session.events import Told
 from trajectories.errors import SweAgentError
 
@@ -33,7 +34,7 @@ def welcome(session: Session) -> Thread:
     if session.start.reload is not None:
         text = "Until it is mended nothing runs here; it is read again at each request. /help works."
         session.hear(Told(text, "error", code=0))
-    for text in _of_repository(session):
+    for text in (*_of_repository(session), *_unfinished_commit(session)):
         session.tell(text, "notice")
     looking = Thread(target=_look, args=(session,), name="welcome", daemon=True)
     looking.start()
@@ -55,6 +56,16 @@ def _of_repository(session: Session) -> list[str]:
         if (folder / file).exists():
             found.append(f"The repository is in the middle of {what}: the session begins with the files as they are.")
     return found[:1]
+
+
+def _unfinished_commit(session: Session) -> list[str]:
+    """Finish what a session that was killed during a commit left in the user's repository."""
+    root = session.start.source.root
+    try:
+        made = recover(session.start.source)
+    except SweAgentError as error:
+        return [f"{error.message} {error.fix}"]
+    return [f"A session was killed while it committed in {root}: {made[:10]} is whole now."] if made else []
 
 
 def _look(session: Session) -> None:

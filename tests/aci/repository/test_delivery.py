@@ -119,6 +119,19 @@ def test_an_apply_that_fails_half_way_puts_the_files_back(user: User, trees: Tre
     assert {path: file for path, file in user.state().items() if not path.startswith(".git/")} == before
 
 
+def test_a_file_where_a_folder_is_needed_keeps_none_from_being_put_back(user: User, trees: Trees) -> None:
+    user.write("a.txt", b"old\n")
+    user.write("build", b"mine\n")
+    user.write(".git/info/exclude", b"build\n")
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    tree = trees.write({"a.txt": b"new\n", "build/x.txt": b"x\n", "new.txt": b"n\n"}, base.tree)
+    before = {path: file for path, file in user.state().items() if not path.startswith(".git/")}
+    with pytest.raises(GitFailed):
+        repository.apply(trees.diff(base.tree, tree), base)
+    assert {path: file for path, file in user.state().items() if not path.startswith(".git/")} == before
+
+
 # Branches
 
 

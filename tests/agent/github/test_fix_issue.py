@@ -17,6 +17,7 @@ from agent.settings import Settings
 from agent.solve import begin
 from tests.agent.conftest import line
 from tests.agent.github.solving import MEND, SHOW, SUBMIT, UNITTEST, Job
+from tests.conftest import git
 from tests.github import Hub, Repo
 from trajectories.journal import read
 from trajectories.records import Comment, Issue, Step
@@ -43,6 +44,7 @@ def test_an_issue_with_its_discussion_becomes_a_patch(
     issue.comment("ada", "Please look at `calc.py`.", association="MEMBER")
     repo.pull(head="fix", author="eve", title="The whole solution", body="return a + b").refer(issue)
     old = issue.url
+    git(job.repository, "remote", "add", "origin", f"{hub.url}/octo/calc")
     repo.rename("sums")
     model = job.script(line("So.", SHOW, MEND, SUBMIT))
     places = "--repo", job.repository, "--base", "HEAD", "--model", model, "--workspace", "local", "--test", UNITTEST
@@ -72,6 +74,7 @@ def test_a_key_that_is_pasted_anywhere_goes_no_further(job: Job, tmp_path: Path)
 
 
 def test_places_that_only_a_comment_names(hub: Hub, repo: Repo, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    git(job.repository, "remote", "add", "origin", f"{hub.url}/octo/calc")
     issue = repo.issue("It breaks", "When I press the button.", author="mallory")
     assert run("locate", "--issue", issue.url, "--repo", job.repository, "--json") == 0
     assert "traceback" not in capsys.readouterr().out

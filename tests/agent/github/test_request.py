@@ -185,6 +185,7 @@ def no_token(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -
 
 def no_remote(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
     git(person.clone, "remote", "set-url", "origin", "https://example.org/octo/calc.git")
+    flags["repo_mismatch_ok"] = True
 
 
 def none_to_push_to(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:

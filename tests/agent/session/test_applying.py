@@ -110,6 +110,35 @@ def test_a_file_that_git_ignores_stays_and_the_others_are_applied(desk) -> None:
     assert desk.say("/apply").startswith("Applied to new.log.")
 
 
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_what_git_ignores_in_a_folders_place_stays_and_the_others_are_applied(desk, tmp_path: Path, what: str) -> None:
+    desk.begin()
+    desk.changes({"build/x.txt": b"theirs\n", "b.txt": b"B\n"})
+    (desk.root / ".git/info/exclude").write_text("build\n")
+    if what == "link":
+        desk.file("build").symlink_to(tmp_path)
+    else:
+        desk.file("build").write_bytes(b"mine\n")
+    said = desk.say("/apply")
+    assert said.startswith("Applied to b.txt.")
+    assert f"build/x.txt (you have the {what} build that git ignores)" in said
+    assert desk.file("b.txt").read_bytes() == b"B\n"
+    assert desk.file("build").is_symlink() == (what == "link")
+    assert not (tmp_path / "x.txt").exists()
+    desk.file("build").unlink()
+    assert desk.say("/apply").startswith("Applied to build/x.txt.")
+
+
+def test_a_tracked_file_or_link_becomes_a_folder(desk, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_bytes(b"mine\n")
+    desk.file("link").symlink_to(tmp_path)
+    desk.begin()
+    desk.changes({"b.txt": None, "b.txt/x.txt": b"X\n", "link": None, "link/x.txt": b"X\n"})
+    assert desk.say("/apply").startswith("Applied to 4 files.")
+    assert (desk.file("b.txt/x.txt").read_bytes(), desk.file("link/x.txt").read_bytes()) == (b"X\n", b"X\n")
+    assert (tmp_path / "x.txt").read_bytes() == b"mine\n"
+
+
 def test_what_could_not_be_taken_back_can_be_later(desk) -> None:
     desk.begin()
     desk.changes({"a.txt": text(_3=b"theirs\n"), "b.txt": b"B\n"})
@@ -200,11 +229,29 @@ def test_taking_back_goes_one_apply_at_a_time_and_names_what_it_leaves(desk) -> 
     desk.changes({"a.txt": text(_3=b"three\n")})
     desk.say("/apply")
     desk.file("a.txt").write_bytes(text(_3=b"mine\n"))
-    said = desk.say("/apply --undo")
-    assert "a.txt (the same lines" in said
-    assert desk.file("a.txt").read_bytes() == text(_3=b"mine\n")
     desk.say("/apply --undo")
+    assert "a.txt (the same lines" in desk.told[-2]
+    assert desk.file("a.txt").read_bytes() == text(_3=b"mine\n")
     assert desk.file("b.txt").read_bytes() == b"b\n"
+
+
+def test_what_could_not_be_taken_back_at_all_is_still_applied(desk) -> None:
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"theirs\n", _10=b"theirs\n")})
+    desk.say("/apply")
+    desk.file("a.txt").write_bytes(text(_3=b"mine\n", _10=b"theirs\n"))
+    asked = len(desk.asked)
+    assert desk.say("/apply --undo").startswith("Of what was applied to a.txt nothing can be taken back. Left out,")
+    assert len(desk.asked) == asked, "a yes could do nothing"
+    desk.file("a.txt").write_bytes(text(_3=b"theirs\n", _10=b"theirs\n"))
+    assert desk.say("/commit").startswith("Commit "), "it is no part of what was taken back"
+    assert desk.git("status", "--short") == ""
+    assert desk.say("/apply --undo").startswith("Taken back from a.txt.")
+    assert desk.file("a.txt").read_bytes() == text()
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/apply b.txt")
+    desk.file("b.txt").write_bytes(b"b\n")
+    assert desk.say("/apply --undo") == "Your files hold nothing more of what was applied last."
 
 
 def test_a_no_takes_nothing_back(desk) -> None:

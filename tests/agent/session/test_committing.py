@@ -14,13 +14,17 @@ import pytest
 
 from aci import committing as with_git
 from aci.owner import lives, name_of
+from aci.repository import Repository
 from agent.approvals import Answer
 from agent.judging import judge
 from agent.permissions import Kept
 from agent.rules import Rule
 from agent.session import committing
+from agent.session.events import Told
 from agent.session.messages import LONGEST, shortened
-from trajectories.errors import Cancelled, TryLater, UsageError
+from agent.session.session import Session, Start
+from agent.session.welcome import welcome
+from trajectories.errors import TryLater, UsageError
 from trajectories.records import Note
 
 DRIVER = """
@@ -253,7 +257,7 @@ def test_a_commit_that_git_is_still_at_is_waited_for(desk) -> None:
 
     def of_git() -> bool:
         """Whether the lock names a process that lives and is not the driver."""
-        name = lock.read_text().removeprefix(with_git.OURS).strip() if lock.exists() else ""
+        name = lock.read_text().removeprefix(with_git.OURS).partition("\n")[0] if lock.exists() else ""
         return f":{driver.pid}:" not in name and lives(name)
 
     wait_for(of_git)
@@ -268,6 +272,44 @@ def test_a_commit_that_git_is_still_at_is_waited_for(desk) -> None:
     committing.settle(desk)
     assert "the commit is there" in desk.told[-1]
     assert desk.git("status", "--short") == ""
+
+
+@pytest.mark.parametrize("name", ["pre-commit", "post-commit"])
+def test_another_session_finishes_a_commit_whose_session_was_killed(desk, name: str) -> None:
+    hook(desk, name, "touch begun; while [ ! -e go ]; do sleep 0.05; done")
+    desk.file("dir/c.txt").write_bytes(b"staged\n")
+    desk.git("add", "dir/c.txt")
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/apply")
+    own = committing._own(desk.engine, committing._uncommitted(desk.engine))
+    told = [desk.root, desk.run / "trees.git", own.head.commit, own.head.tree, own.tree]
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, told)])
+    wait_for(desk.file("begun").exists)
+    driver.kill()
+    driver.wait()
+    start = Start(Repository.open(desk.root), desk.settings)
+    heard: list[object] = []
+    welcome(Session(start, heard.append)).join()
+    assert any("still under way" in event.text for event in heard if isinstance(event, Told))
+    desk.file("go").touch()
+    lock = desk.file(".git/index.lock")
+    wait_for(lambda: not lives(lock.read_text().removeprefix(with_git.OURS).partition("\n")[0]))
+    welcome(Session(start, heard.append)).join()
+    made = desk.git("rev-parse", "HEAD")
+    assert any(f"{made[:10]} is whole now" in event.text for event in heard if isinstance(event, Told))
+    desk.file("go").unlink()
+    desk.file("begun").unlink()
+    assert desk.git("status", "--short") == "M  dir/c.txt", "the commit is not staged to be reverted"
+    assert not lock.exists()
+    assert not [path for path in desk.file(".git").glob("swe-agent-*") if path.is_dir()]
+
+
+def test_a_process_that_ended_and_was_not_asked_for_lives_no_more() -> None:
+    process = subprocess.Popen(["true"])
+    name = name_of(process.pid)
+    wait_for(lambda: not lives(name))
+    assert process.wait() == 0
 
 
 def test_what_a_hook_leaves_running_is_not_waited_for(desk) -> None:
@@ -287,11 +329,22 @@ def test_esc_ends_hooks_and_nothing_is_committed(desk) -> None:
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply")
     Thread(target=lambda: (wait_for(desk.file("begun").exists), desk.stopped.set())).start()
-    with pytest.raises(Cancelled, match="nothing was committed"):
-        desk.say("/commit")
+    assert desk.say("/commit") == "Interrupted: nothing was committed. What hooks did to your files stays."
     assert desk.git("log", "--format=%s") == "The first commit"
     assert desk.git("status", "--short") == "M b.txt\n?? begun"
     assert not desk.file(".git/index.lock").exists()
+
+
+def test_esc_ends_hooks_that_go_on_after_a_request_to_end(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(with_git, "GRACE", 0.3)
+    hook(desk, "pre-commit", "trap '' TERM; touch begun; sleep 2; echo late >> b.txt")
+    desk.begin()
+    desk.changes({"b.txt": b"B\n"})
+    desk.say("/apply")
+    Thread(target=lambda: (wait_for(desk.file("begun").exists), desk.stopped.set())).start()
+    assert "nothing was committed" in desk.say("/commit")
+    time.sleep(2)
+    assert desk.file("b.txt").read_bytes() == b"B\n"
 
 
 def wait_for(it: Callable[[], bool]) -> None:

@@ -1,0 +1,208 @@
+"""In which repository an issue of GitHub's is worked on: a checkout, a clone, or, after a yes, another one."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aci.repository import Repository
+from agent import cli
+from agent.approvals import Answer
+from agent.github.address import Address
+from agent.github.remotes import has_remote
+from agent.session.events import Asked, Began, Told
+from tests.agent.conftest import line
+from tests.agent.github.solving import FILES, MEND, SHOW, SUBMIT, UNITTEST, Job
+from tests.agent.session.talking import Talk, says
+from tests.conftest import MakeRepo, committed, git
+from tests.github import Hub, Issue, Repo
+
+Locate = Callable[..., dict[str, Any]]
+HERE = Address("https://github.com", "octo/calc", 1)
+ENTERPRISE = Address("https://git.example.org:8443", "octo/calc", 1)
+
+
+@pytest.fixture
+def issue(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Issue:
+    """An issue of octo/calc, which the server has; the present folder is no repository."""
+    source = committed(tmp_path / "source", FILES)
+    git(source, "clone", "-q", "--bare", str(source), str(tmp_path / "calc.git"))
+    hub.repos["octo/calc"].git = tmp_path / "calc.git"
+    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    return hub.repos["octo/calc"].issue("add() subtracts", "See `add` in calc.py.", author="mallory")
+
+
+@pytest.fixture
+def locate(issue: Issue, capsys: pytest.CaptureFixture[str]) -> Locate:
+    """`locate(…)` is what `locate --issue` answers, its exit code and what it wrote to stderr."""
+
+    def run(*more: object) -> dict[str, Any]:
+        code = cli.run(["locate", "--issue", issue.url, "--json", *map(str, more)])
+        said = capsys.readouterr()
+        return {"code": code, "said": " ".join(said.err.split()), **json.loads(said.out)}
+
+    return run
+
+
+def test_outside_of_a_repository_the_issues_own_is_cloned(locate: Locate, tmp_path: Path) -> None:
+    told = locate()
+    assert told["code"] == 0, told
+    assert told["files"][0]["path"] == "calc.py"
+    (clone,) = (tmp_path / "state" / "clones").glob("calc-*.git")
+    assert f"{tmp_path / 'empty'} is not a checkout of octo/calc: using a clone of it, {clone}." in told["said"]
+
+
+def test_an_unrelated_repository_is_not_worked_on(
+    locate: Locate, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, hub: Hub
+) -> None:
+    other = make_repo({"other.py": "def add(a, b):\n    return a - b\n"})
+    monkeypatch.chdir(other)
+    assert [file["path"] for file in locate()["files"]] == ["calc.py"]
+    hub.repo("ada/other")
+    git(other, "remote", "add", "origin", f"{hub.url}/ada/other.git")
+    told = locate()
+    assert [file["path"] for file in told["files"]] == ["calc.py"]
+    assert f"{other} is not a checkout of octo/calc" in told["said"]
+
+
+def test_a_checkout_is_worked_on_also_a_fork_and_one_under_the_old_name(
+    locate: Locate, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, hub: Hub, repo: Repo, tmp_path: Path
+) -> None:
+    checkout = make_repo({"mine.py": "def add(a, b):\n    return a - b\n"})
+    monkeypatch.chdir(checkout)
+    git(checkout, "remote", "add", "origin", f"{hub.url}/ada/calc")
+    git(checkout, "remote", "add", "upstream", f"{hub.url}/OCTO/Calc.git")
+    told = locate()
+    assert ([file["path"] for file in told["files"]], told["said"]) == (["mine.py"], "")
+    assert not [request for request in hub.requests if request.path.endswith("/repos/octo/calc")], "names tell enough"
+    repo.rename("sums")
+    assert locate("--repo", checkout)["files"][0]["path"] == "mine.py"
+    git(checkout, "remote", "remove", "upstream")
+    assert locate("--repo", checkout)["code"] == 2, "nothing of ada's is there"
+    hub.repo("ada/calc", fork_of=repo)
+    assert locate()["files"][0]["path"] == "mine.py"
+    assert not (tmp_path / "state" / "clones").exists()
+
+
+def test_a_mismatch_with_an_explicit_repository_needs_a_yes(locate: Locate, make_repo: MakeRepo) -> None:
+    other = make_repo({"other.py": "def add(a, b):\n    return a - b\n"})
+    told = locate("--repo", other)
+    assert (told["code"], told["error"]["message"]) == (
+        2,
+        f"The issue is one of octo/calc, and no remote of {other} is that repository.",
+    )
+    assert told["error"]["fix"] == "Name a checkout of it with --repo, or give --repo-mismatch-ok."
+    told = locate("--repo", other, "--repo-mismatch-ok")
+    assert (told["code"], told["files"][0]["path"]) == (0, "other.py")
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2)])
+def test_the_yes_at_a_terminal(issue: Issue, make_repo: MakeRepo, hub: Hub, answer: str, code: int) -> None:
+    other = make_repo({"other.py": "x = 1\n"})
+    command = [sys.executable, "-m", "swe_agent", "locate", "--issue", issue.url, "--repo", str(other)]
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    env = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    done = subprocess.run(command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=env, timeout=60)
+    said = os.read(ours, 10_000).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == code, said
+    assert "no remote of" in said
+    assert "Continue? [y/N]" in said
+
+
+@pytest.mark.parametrize("option", ["--apply", "--branch"])
+def test_a_clone_takes_no_patch(issue: Issue, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    more = [option] if option == "--apply" else [option, "b"]
+    assert cli.run(["fix", "--issue", issue.url, *more]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{option} takes a checkout of octo/calc, and {tmp_path / 'empty'} is none. Give it with --repo DIR" in said
+    assert not (tmp_path / "state" / "clones").exists(), "nothing was cloned for it"
+
+
+def test_a_private_repository_is_cloned_with_the_token_which_is_not_kept(
+    locate: Locate, repo: Repo, as_: Callable[..., None], tmp_path: Path
+) -> None:
+    repo.private = True
+    repo.permissions["ada"] = "read"
+    as_("ada")
+    assert locate()["code"] == 0
+    assert locate()["code"] == 0, "and is brought up to date with it"
+    files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert not [path for path in files if b"t-ada" in path.read_bytes()]
+
+
+def test_a_pull_request_from_a_clone(
+    issue: Issue, repo: Repo, as_: Callable[..., None], job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_("ada")
+    repo.permissions["ada"] = "write"
+    model = job.script(line("So.", SHOW, MEND, SUBMIT))
+    options = ["--model", model, "--workspace", "local", "--test", UNITTEST, "--json"]
+    assert cli.run(["fix", "--issue", issue.url, "--pr", *options]) == 0
+    assert "/octo/calc/pull/" in json.loads(capsys.readouterr().out)["pull"]
+    assert "swe-agent/issue-1" in git(repo.git, "for-each-ref", "--format=%(refname:short)")
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_session_asks_before_it_works_on_an_issue_of_another_repository(
+    issue: Issue, make_repo: MakeRepo, tmp_path: Path, yes: bool
+) -> None:
+    other = make_repo({"other.py": "x = 1\n"})
+    talk = Talk(other, tmp_path / "talk" / "state", [says("Done.")])
+    talk.answers = Answer(yes)
+    talk.session.open()
+    talk.say(issue.url)
+    (asked,) = talk.all(Asked)
+    assert f"The issue is one of octo/calc, and no remote of {other} is that repository." in asked.approval.title
+    assert len(talk.all(Began)) == yes
+    assert yes or "Open a session in a checkout of it." in talk.all(Told)[-1].text
+    git(other, "remote", "add", "origin", issue.url.partition("/issues")[0])
+    talk.say(issue.url)
+    assert len(talk.all(Asked)) == 1
+    talk.session.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "expected"),
+    [
+        ("https://github.com/octo/calc", HERE, True),
+        ("https://github.com/Octo/CALC.git", HERE, True),
+        ("git@github.com:octo/calc.git", HERE, True),
+        ("ssh://git@github.com/octo/calc", HERE, True),
+        ("ssh://git@ssh.github.com:443/octo/calc.git", HERE, True),
+        ("git@git.example.org:octo/calc.git", ENTERPRISE, True),
+        ("https://git.example.org:8443/octo/calc", ENTERPRISE, True),
+        ("gh:octo/calc", HERE, True),
+        ("https://mirrored.example.org/octo/calc", HERE, False),
+        ("https://github.com/octo/calc2", HERE, False),
+        ("https://github.com/octo-calc/calc", HERE, False),
+        ("https://git.example.org/octo/calc", HERE, False),
+        ("https://evil.example/github.com/octo/calc", HERE, False),
+        ("../octo/calc", HERE, False),
+    ],
+)
+def test_addresses_of_remotes(make_repo: MakeRepo, url: str, address: Address, expected: bool) -> None:
+    root = make_repo({"a": "1"})
+    git(root, "config", "url.https://github.com/.insteadOf", "gh:")
+    git(root, "remote", "add", "origin", url)
+    assert has_remote(Repository.open(root), address) is expected
+
+
+def test_a_remote_that_is_fetched_from_a_mirror_or_pushed_elsewhere_counts(make_repo: MakeRepo) -> None:
+    root = make_repo({"a": "1"})
+    git(root, "remote", "add", "origin", "https://github.com/octo/calc")
+    git(root, "remote", "set-url", "--push", "origin", "git@github.com:ada/calc.git")
+    git(root, "config", "url./srv/mirrors/.insteadOf", "https://github.com/")
+    assert has_remote(Repository.open(root), HERE)
