@@ -1,4 +1,4 @@
-"""What goes through a tunnel of the proxy of set-up: TLS to the host that CONNECT named, by real clients and attacks."""
+"""What goes through a tunnel of the proxy of set-up: TLS to the host that CONNECT named; real clients and attacks."""
 
 from __future__ import annotations
 
@@ -76,13 +76,16 @@ def test_a_client_that_asks_for_the_host_of_its_tunnel_is_answered(pem: Path) ->
 
 
 def test_a_client_that_asks_for_another_host_is_cut_off(pem: Path) -> None:
-    with tls_registry(pem) as (port, asked), proxy(f"localhost:{port}") as (through, said):
-        with tunnel(through, f"localhost:{port}") as sock, pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
-            trusting(pem).wrap_socket(sock, server_hostname="evil.example")
+    with (
+        tls_registry(pem) as (port, asked),
+        proxy(f"localhost:{port}") as (through, said),
+        tunnel(through, f"localhost:{port}") as sock,
+        pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"),
+    ):
+        trusting(pem).wrap_socket(sock, server_hostname="evil.example")
     assert asked == []
-    assert said == [
-        f"Set-up opened a tunnel to localhost:{port}, and its TLS ClientHello names evil.example: the tunnel was closed."
-    ]
+    told = f"Set-up opened a tunnel to localhost:{port}, and its TLS ClientHello names evil.example"
+    assert said == [f"{told}: the tunnel was closed."]
 
 
 def test_curl_reaches_the_host_of_its_tunnel_only(pem: Path) -> None:
@@ -116,12 +119,15 @@ def test_pip_installs_through_the_proxy(pem: Path) -> None:
 
 
 def test_a_second_hello_that_the_server_asks_for_is_passed_on(pem: Path) -> None:
-    with tls_registry(pem, curve="secp384r1") as (port, asked), proxy(f"localhost:{port}") as (through, said):
-        with tunnel(through, f"localhost:{port}") as sock:
-            tls = trusting(pem).wrap_socket(sock, server_hostname="localhost")
-            tls.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            assert everything(tls).endswith(b"hello")
-            tls.close()
+    with (
+        tls_registry(pem, curve="secp384r1") as (port, asked),
+        proxy(f"localhost:{port}") as (through, said),
+        tunnel(through, f"localhost:{port}") as sock,
+    ):
+        tls = trusting(pem).wrap_socket(sock, server_hostname="localhost")
+        tls.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert everything(tls).endswith(b"hello")
+        tls.close()
     assert set(asked) == {"localhost"}
     assert said == []
 
@@ -152,13 +158,16 @@ def records(hello: bytes, size: int) -> bytes:
 @pytest.mark.parametrize("size", [1, 9, 16_000])
 def test_a_hello_in_many_records_and_segments(pem: Path, name: str, pieces: int, size: int) -> None:
     hello = records(client_hello(name), size)
-    with tls_registry(pem) as (port, asked), proxy(f"localhost:{port}") as (through, said):
-        with tunnel(through, f"localhost:{port}") as sock:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for at in range(0, len(hello), pieces):
-                sock.sendall(hello[at : at + pieces])
-            sock.shutdown(socket.SHUT_WR)
-            everything(sock)
+    with (
+        tls_registry(pem) as (port, asked),
+        proxy(f"localhost:{port}") as (through, said),
+        tunnel(through, f"localhost:{port}") as sock,
+    ):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(hello), pieces):
+            sock.sendall(hello[at : at + pieces])
+        sock.shutdown(socket.SHUT_WR)
+        everything(sock)
     assert asked == (["localhost"] if name == "localhost" else [])
     assert len(said) == (name != "localhost")
 
@@ -222,22 +231,28 @@ def test_what_is_not_a_clear_hello_to_the_host_reaches_nobody(attack: str) -> No
         with client:
             got.append(everything(client))
 
-    with listening(listen) as port, proxy(f"localhost:{port}") as (through, said):
-        with tunnel(through, f"localhost:{port}") as sock:
-            sock.sendall(made())
-            sock.shutdown(socket.SHUT_WR)
-            assert everything(sock)[:1] in (b"", b"\x15"), "nothing but an alert of TLS"
-    assert got == [b""]
+    with (
+        listening(listen) as port,
+        proxy(f"localhost:{port}") as (through, said),
+        tunnel(through, f"localhost:{port}") as sock,
+    ):
+        sock.sendall(made())
+        sock.shutdown(socket.SHUT_WR)
+        assert everything(sock)[:1] in (b"", b"\x15"), "nothing but an alert of TLS"
+    assert b"".join(got) == b""
     assert why in said[0]
 
 
 def test_a_long_hello_is_passed_on() -> None:
     hello = client_hello("localhost", longer=9_000)
-    with listening(tls_echo) as port, proxy(f"localhost:{port}") as (through, _):
-        with tunnel(through, f"localhost:{port}") as sock:
-            sock.sendall(hello)
-            sock.shutdown(socket.SHUT_WR)
-            assert everything(sock) == SERVER_HELLO + hello
+    with (
+        listening(tls_echo) as port,
+        proxy(f"localhost:{port}") as (through, _),
+        tunnel(through, f"localhost:{port}") as sock,
+    ):
+        sock.sendall(hello)
+        sock.shutdown(socket.SHUT_WR)
+        assert everything(sock) == SERVER_HELLO + hello
 
 
 def test_an_address_is_asked_for_without_a_name(pem: Path) -> None:
@@ -261,31 +276,39 @@ def test_a_server_that_does_not_answer_in_tls_is_cut_off() -> None:
             got.append(everything(client))
 
     hello = client_hello("localhost")
-    with listening(lenient) as port, proxy(f"localhost:{port}") as (through, said):
-        with tunnel(through, f"localhost:{port}") as sock:
-            sock.sendall(hello + b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
-            everything(sock)
+    with (
+        listening(lenient) as port,
+        proxy(f"localhost:{port}") as (through, said),
+        tunnel(through, f"localhost:{port}") as sock,
+    ):
+        sock.sendall(hello + b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+        everything(sock)
     assert got == [hello, b""]
     assert "not TLS" in said[0]
 
 
 def test_a_hello_that_does_not_come_is_not_waited_for_without_end() -> None:
-    with listening(lambda client: client.close()) as port:
-        with proxy(f"localhost:{port}", patience=0.05) as (through, said), tunnel(through, f"localhost:{port}") as sock:
-            sock.sendall(client_hello("localhost")[:100])
-            everything(sock)
+    with (
+        listening(lambda client: client.close()) as port,
+        proxy(f"localhost:{port}", patience=0.05) as (through, said),
+        tunnel(through, f"localhost:{port}") as sock,
+    ):
+        sock.sendall(client_hello("localhost")[:100])
+        everything(sock)
     assert "not whole" in said[0]
 
 
 def test_a_head_that_comes_byte_by_byte_is_not_waited_for_without_end() -> None:
-    with proxy("localhost", patience=0.1) as (through, _):
-        with socket.create_connection(("127.0.0.1", through), timeout=30) as sock:
-            sock.settimeout(0.02)
-            answer = b""
-            while not answer:
-                sock.sendall(b"G")
-                try:
-                    answer = sock.recv(100)
-                except TimeoutError:
-                    continue
+    with (
+        proxy("localhost", patience=0.1) as (through, _),
+        socket.create_connection(("127.0.0.1", through), timeout=30) as sock,
+    ):
+        sock.settimeout(0.02)
+        answer = b""
+        while not answer:
+            sock.sendall(b"G")
+            try:
+                answer = sock.recv(100)
+            except TimeoutError:
+                continue
     assert answer.startswith(b"HTTP/1.1 408 ")
