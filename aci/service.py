@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Timer
@@ -11,14 +12,20 @@ from aci.shell import Shell
 from aci.workspace import Ran
 from trajectories.errors import WorkspaceError
 
-PATIENCE = 900.0
+QUICK = 60.0
+"""Seconds for a command of ours whose work is small, or known and allowed for: see `Store`."""
+
+LONG = 300.0
+"""Seconds for one whose work is on what commands of the agent wrote since, which nobody has measured: 10 GB of files at
+33 MB/s, or 300,000 of them at a millisecond each."""
+
 _SLOW = 10.0  # seconds
 _BLOCK = 30_000
 _PRINTF = {0: b"\\0000", 0x5C: b"\\\\"}
 
 
 class NoAnswer(WorkspaceError):
-    """A command of ours took too long and was ended; the shell answers again."""
+    """A program that a command of ours started took too long and was ended; the shell answers again."""
 
 
 class Service:
@@ -36,26 +43,29 @@ class Service:
         self,
         command: str | bytes,
         cap: int = 16_000_000,
-        patience: float = PATIENCE,
+        patience: float = QUICK,
         heed: bool = True,
         data: bytes = b"",
+        program: str = "sh",
     ) -> Ran:
         """Run `command`, with `data` as its stdin (see `Shell.run`); any exit status is an answer.
 
-        Raises WorkspaceError when the shell is gone or does not answer within `patience` seconds, and Cancelled unless
-        told not to `heed` that.
+        Raises WorkspaceError when the shell is gone, NoAnswer when the command, in which `program` does the work, does
+        not end within `patience` seconds, and Cancelled unless told not to `heed` that.
         """
         with self._awake():
             ran = self._shell.run(command, patience, cap, heed, data)
         if ran.timed_out:
+            place, another = ("this machine", "") if self._shared else ("the image", ", or name another with --image")
             raise NoAnswer(
-                f"The workspace did not answer within {patience:.0f} s.", "`swe-agent resume` goes on in a new one."
+                f"`{program}` of {place} did not end within {patience:.0f} s.",
+                f"See that it works there{another}; `swe-agent resume` goes on in a new workspace.",
             )
         return ran
 
-    def ask(self, command: str | bytes, what: str) -> bytes:
-        """The output of `command`. Raises WorkspaceError that says `what` failed, when it did."""
-        ran = self.run(command)
+    def ask(self, command: str | bytes, what: str, patience: float = QUICK, program: str = "sh") -> bytes:
+        """The output of `command` (see `run`). Raises WorkspaceError that says `what` failed, when it did."""
+        ran = self.run(command, patience=patience, program=program)
         if ran.code:
             raise WorkspaceError(
                 f"The workspace could not {what}: {ran.text.strip()[-500:] or f'exit status {ran.code}'}.",
@@ -63,20 +73,29 @@ class Service:
             )
         return ran.output
 
-    def put(self, path: bytes, data: bytes, patience: float = PATIENCE, heed: bool = True) -> Ran:
-        """Write `data` to the file whose quoted name is `path`, keeping its mode, with no process started."""
+    def put(self, path: bytes, data: bytes, patience: float = QUICK, heed: bool = True) -> Ran:
+        """Write `data` to the file whose quoted name is `path`, keeping its mode, with no process started.
+
+        All of it has `patience` seconds, and a second for each of its megabytes.
+        """
+        until = time.monotonic() + patience + len(data) / 1e6
         ran = self._print(data[:_BLOCK], b"> " + path, patience, heed)
         for start in range(_BLOCK, len(data), _BLOCK):
             if ran.code:
                 break
-            ran = self._print(data[start : start + _BLOCK], b">> " + path, patience, heed)
+            left = max(0.0, until - time.monotonic())
+            ran = self._print(data[start : start + _BLOCK], b">> " + path, min(patience, left), heed)
         return ran
 
-    def pour(self, path: bytes, data: bytes, patience: float = PATIENCE) -> Ran:
+    def pour(self, path: bytes, data: bytes, patience: float = QUICK) -> Ran:
         """Write `data` to the file whose quoted name is `path`, keeping its mode: much faster than `put` where it is
         much, with a process."""
         ran = self.run(b": >> " + path, patience=patience)  # a file that cannot be opened costs no shell
-        return ran if ran.code else self.run(b"head -c %d > %b" % (len(data), path), patience=patience, data=data)
+        return (
+            ran
+            if ran.code
+            else self.run(b"head -c %d > %b" % (len(data), path), patience=patience, data=data, program="head")
+        )
 
     def close(self) -> None:
         self._shell.close()

@@ -6,13 +6,15 @@ and holds the base tree and what came after, without history. Objects leave as t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from aci.service import Service, printing
+from aci.service import LONG, QUICK, Service, printing
 from aci.shell import quote
 from aci.workspace import Snapshot
 from trajectories.errors import WorkspaceError
+from trajectories.listing import Entry
 from trajectories.packs import PACK_LIMIT, PackRefused
+from trajectories.plumbing import encode
 from trajectories.trees import SUBMODULE, Trees
 
 _CONFIG = """\
@@ -42,6 +44,15 @@ _NAMES_SHOWN = 20
 _UNLOCKED = b'if [ -e "$GIT_DIR/index.lock" ] || [ -L "$GIT_DIR/index.lock" ]; then rm -f "$GIT_DIR/index.lock"; fi\n'
 """Nearly always there is none, and `rm` would be a process more."""
 _SMALL = 20_000  # bytes of a pack that go with the command
+_A_FILE, _A_BYTE = 0.005, 1 / 5e6
+"""Seconds for what git does with a file that is known, and with each byte of it: ten to twenty times what it takes on
+an idle machine. git tells a pipe nothing of its progress, and a program that pretends to work looks busy; how much
+there is to do is known here, and nothing in the workspace can lie about it."""
+
+
+def seconds_for(files: Iterable[Entry]) -> float:
+    """The seconds that git may take for all that it does with these files, beyond those that any command may take."""
+    return sum(_A_FILE + entry.size * _A_BYTE for entry in files)
 
 
 def environment(store: str, root: str) -> dict[str, str]:
@@ -113,13 +124,16 @@ class Store:
         self._here = {base}  # trees that the store holds whole
         self._base = self._index = base  # the index: what the store's was last
         self._links: list[bytes] | None = None  # submodules of the base, once they are known
+        self._known = 0.0  # seconds for all files of the largest tree that was measured
+        self._measured: set[str] = set()
         self.tree = base
         """The last tree that `trees` has taken."""
 
     def snapshot(self, exact: bool = False) -> Snapshot:
         """See `Workspace.snapshot`."""
         if exact:
-            self._ask(b'rm -f "$GIT_DIR/index" "$GIT_DIR/index.lock"; git read-tree ' + self._index.encode())
+            clear = b'rm -f "$GIT_DIR/index" "$GIT_DIR/index.lock"; git read-tree '
+            self._ask(clear + self._index.encode(), "git read-tree")
         tree, troubles = self._write()
         skipped = self._left_out(troubles) if troubles else ()
         nested = self._foreign_links(tree) if tree != self._index else []
@@ -168,12 +182,13 @@ class Store:
         folder = quote(self._root)
         self._service.run(
             b"find %b -type d ! -perm -700 -exec chmod u+rwx {} \\;\n" % folder
-            + (b"(cd %b && rm -rf -- %b; mkdir -p -- %b) 2>/dev/null" % (folder, words, words) if links else b"")
+            + (b"(cd %b && rm -rf -- %b; mkdir -p -- %b) 2>/dev/null" % (folder, words, words) if links else b""),
+            patience=LONG + self._known,
+            program="find",
         )
 
     def _submodules(self, tree: str) -> list[bytes]:
-        listed = self._ask(f"git ls-tree -r -z --full-tree {tree}".encode()).split(b"\0")
-        return [line.partition(b"\t")[2] for line in listed if line.startswith(SUBMODULE.encode())]
+        return [encode(path) for path, entry in self._trees.files(tree).items() if entry.mode == SUBMODULE]
 
     def _in_submodules(self, nested: Sequence[bytes]) -> tuple[str, ...]:
         """Files in submodules of the base that are newer than the store; git passes over them in silence."""
@@ -184,7 +199,9 @@ class Store:
             return ()
         found = self._service.run(
             b"(cd %b && find %b -mindepth 1 ! -type d -newer \"$GIT_DIR/config\" ! -path '*/.git/*') 2>/dev/null"
-            % (quote(self._root), links)
+            % (quote(self._root), links),
+            patience=LONG + self._known,
+            program="find",
         ).output
         return _few([f"{_shown(name.removeprefix(b'./'))} (in a submodule)" for name in found.splitlines()])
 
@@ -207,20 +224,24 @@ class Store:
     def _written(self, steps: Sequence[bytes]) -> tuple[bool, str, str]:
         """`_write` after these shell commands, in one go; also whether the first of them succeeded."""
         before = [b"{\n%b\n} >/dev/null 2>&1; complete=${complete:-$?}" % step for step in steps]
+        self._measure(self._base)
         ran = self._service.run(
             b"complete=\n%(before)b\n"
             b"[ -d %(root)b ] || mkdir -p %(root)b\n"
             b"%(unlocked)b"
             b"git -C %(root)b add -A --ignore-errors --no-warn-embedded-repo\n"
-            b"printf '\\n%%s %%s ' \"${complete:-0}\" $?; git write-tree"
-            % {b"before": b"\n".join(before), b"root": quote(self._root), b"unlocked": _UNLOCKED}
+            b"printf '\\n%%s %%s' \"${complete:-0}\" $?"
+            % {b"before": b"\n".join(before), b"root": quote(self._root), b"unlocked": _UNLOCKED},
+            patience=LONG + self._known,
+            program="git add",
         )
-        said, _, last = ran.text.rstrip("\n").rpartition("\n")
-        complete, _, last = last.partition(" ")
-        status, _, tree = last.partition(" ")
-        if ran.code or len(tree) != 40:
+        written = self._service.run(b"git write-tree", patience=QUICK + self._known, program="git write-tree")
+        said, _, last = ran.text.rpartition("\n")
+        complete, _, status = last.partition(" ")
+        tree = written.text.strip()
+        if ran.code or written.code or len(tree) != 40:
             raise WorkspaceError(
-                f"A snapshot of the workspace failed: {ran.text.strip()[-500:]}",
+                f"A snapshot of the workspace failed: {(ran.text if ran.code else tree).strip()[-500:]}",
                 "See that its disk is not full; `swe-agent resume` goes on in a new workspace.",
             )
         said = said.strip()
@@ -230,14 +251,17 @@ class Store:
         """What differs still after everything was added, by name if git can tell, else in git's words."""
         out = self._service.run(
             b"cd %b && { git diff-files --name-only -z; git ls-files -z -o --exclude-standard; } 2>/dev/null; cd /"
-            % quote(self._root)
+            % quote(self._root),
+            patience=LONG + self._known,
+            program="git diff-files",
         ).output
         names = [_shown(name) for name in dict.fromkeys(out.split(b"\0")) if name]
         return _few(names or [_shown(line.encode()) for line in troubles.splitlines()])
 
     def _foreign_links(self, tree: str) -> list[bytes]:
         """Paths that became repositories of their own since the last tree."""
-        fields = self._ask(f"git diff-tree -r -z --no-renames {self._index} {tree}".encode()).split(b"\0")
+        asked = f"git diff-tree -r -z --no-renames {self._index} {tree}".encode()
+        fields = self._ask(asked, "git diff-tree").split(b"\0")
         return [
             path
             for about, path in zip(fields[::2], fields[1::2], strict=False)
@@ -247,10 +271,11 @@ class Store:
     def _put_back(self, paths: Sequence[bytes]) -> str:
         """Give `paths` their last state in the index, and write the tree again."""
         words = b" ".join(quote(path) for path in paths)
-        before = self._ask(f"git ls-tree -r -z --full-tree {self._index} -- ".encode() + words)
+        before = self._ask(f"git ls-tree -r -z --full-tree {self._index} -- ".encode() + words, "git ls-tree")
         lines = b"".join(b"0 %b\t%b\0" % (b"0" * 40, path) for path in paths) + before
         self._put(lines)
-        return self._ask(b"git update-index -z --index-info < %b; git write-tree" % quote(self._inbox)).decode().strip()
+        writing = b"git update-index -z --index-info < %b; git write-tree" % quote(self._inbox)
+        return self._ask(writing, "git write-tree").decode().strip()
 
     def _send(self, tree: str) -> str:
         """Bring a tree's new objects to `trees`; why they were refused, if so."""
@@ -258,6 +283,8 @@ class Store:
             f"printf '{tree}\\n^{self.tree}\\n' | "
             "git pack-objects --revs --thin --stdout -q --delta-base-offset 2>/dev/null",
             PACK_LIMIT + 1,
+            LONG + self._known,
+            program="git pack-objects",
         )
         if ran.cut:
             return f"all changes since the last step: they come to more than {PACK_LIMIT / 1e6:,.0f} MB"
@@ -273,11 +300,12 @@ class Store:
         """What must stand before a command that needs `tree` in the store: nothing, where it is there already."""
         if tree in self._here:
             return b""
+        self._measure(tree)
         pack = self._trees.pack(tree, sorted(self._here & {self.tree} or self._here))
         if len(pack) <= _SMALL:
             return b"%b | git index-pack --stdin --fix-thin &&\n" % printing(pack)
         self._put(pack)
-        self._ask(b"git index-pack --stdin --fix-thin < %b" % quote(self._inbox))
+        self._ask(b"git index-pack --stdin --fix-thin < %b" % quote(self._inbox), "git index-pack")
         self._here.add(tree)
         return b""
 
@@ -285,8 +313,15 @@ class Store:
         if self._service.put(quote(self._inbox), data).code:
             raise WorkspaceError("Nothing can be written in the workspace.", "See that its disk is not full.")
 
-    def _ask(self, command: bytes) -> bytes:
-        return self._service.ask(command, "run git")
+    def _ask(self, command: bytes, program: str) -> bytes:
+        """What `program` of git says about trees that are known."""
+        return self._service.ask(command, "run git", QUICK + self._known, program)
+
+    def _measure(self, tree: str) -> None:
+        """Allow for the files of this tree from now on."""
+        if tree not in self._measured:
+            self._measured.add(tree)
+            self._known = max(self._known, seconds_for(self._trees.files(tree).values()))
 
 
 def _few(names: list[str]) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from trajectories.errors import ConfigError
 PORTS = (443, 80)
 _WITHIN = [ipaddress.IPv6Network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")]
 """Addresses that mean another one, of IPv4; so do those that Python knows."""
-_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+"""A host's name, in lower case and without the dot of an absolute one."""
 
 Resolve = Callable[[str, int], list[str]]
 
@@ -79,7 +80,7 @@ def host_and_port(text: str, default: int | None = None) -> tuple[str, int]:
         host = ipaddress.IPv6Address(match[1]).compressed
     else:
         host = match[2].lower().removesuffix(".")
-        if not _NAME.fullmatch(host):
+        if not NAME.fullmatch(host):
             raise ValueError(text)
     port = int(match[3]) if match[3] else default
     if port is None or (match[3] and not 0 < port < 65536):

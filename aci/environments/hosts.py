@@ -18,4 +18,5 @@ SYSTEMS = (
     "dl-cdn.alpinelinux.org",
 )
 REGISTRIES = (*PYTHON, *NODE, *GO, *RUST, *JAVA, *RUBY, *PHP, *SYSTEMS)
-"""None of them takes uploads without a password, so nothing leaves by them but names of packages."""
+"""None of them takes uploads without a password. Code in a set-up may bring one of its own: what is sent to these hosts
+is not limited."""

@@ -1,4 +1,4 @@
-"""A small HTTP proxy that reaches listed hosts and nothing else: CONNECT, and GET, HEAD and POST of whole addresses."""
+"""A small HTTP proxy that reaches listed hosts only: CONNECT for TLS, and GET, HEAD and POST of whole addresses."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 
 from aci.environments.allowing import Allowed, Refusal
+from aci.environments.client_hello import BadHello
 from aci.environments.pumping import Way, pump
 from aci.environments.request import Request, read
+from aci.environments.tunnels import UNRECOGNIZED_NAME, open_tls
 from aci.environments.upstream import Through, Upstream
 
-_PATIENCE = 30.0  # seconds for a request's head, and for a connection to be made
+_PATIENCE = 30.0  # seconds
 _LINGER_BYTES = 1 << 20
-_TOLD = 10  # refused hosts that are told to the user
+_TOLD = 10  # refusals that are told to the user
 
 
 class Proxy:
-    """Answers connections by the rules of `allowed`; `say` tells the user which hosts were refused, once each.
+    """Answers connections by the rules of `allowed`; `say` tells the user what was refused, once each.
 
     `environment` (of this process, if none is given) may name a proxy, which then finds the addresses: raises
-    ConfigError where it is of another kind than HTTP. `idle` is how many seconds a connection may be silent.
+    ConfigError where it is of another kind than HTTP. `idle` is how many seconds a connection may be silent, `patience`
+    how many a request's head, a ClientHello and the answer to it may take.
     """
 
     def __init__(
@@ -32,8 +35,9 @@ class Proxy:
         say: Callable[[str], None],
         environment: Mapping[str, str] | None = None,
         idle: float = 300.0,
+        patience: float = _PATIENCE,
     ) -> None:
-        self._allowed, self._say, self._idle = allowed, say, idle
+        self._allowed, self._say, self._idle, self._patience = allowed, say, idle, patience
         self._upstream = Upstream(os.environ if environment is None else environment)
         self._lock = Lock()
         self._told: set[str] = set()
@@ -44,8 +48,7 @@ class Proxy:
         """Answer the one request of a connection, and close it."""
         with suppress(OSError), self._known(client):  # OSError: an end of the connection went away
             try:
-                client.settimeout(_PATIENCE)
-                self._answer(client, read(client))
+                self._answer(client, read(client, self._patience))
             except Refusal as refusal:
                 _refuse(client, refusal)
 
@@ -65,7 +68,7 @@ class Proxy:
                 if through:
                     _open_tunnel(server, request, through)
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                up = Way(client, server, request.begun)
+                up = Way(client, server, self._begun(client, server, request))
             else:
                 target = f"http://{request.authority}{request.path}" if through else request.path
                 server.sendall(request.head(target, through.lines if through else ()))
@@ -76,18 +79,29 @@ class Proxy:
         try:
             self._allowed.check(request.host, request.port)
         except Refusal:
-            self._tell(f"{request.host}:{request.port}")
+            place = f"{request.host}:{request.port}"
+            self._tell(f"Set-up asked for {place}, which is not among the registries of your settings: refused.")
             raise
 
-    def _tell(self, place: str) -> None:
+    def _begun(self, client: socket.socket, server: socket.socket, request: Request) -> bytes:
+        """Open TLS to the host that was checked: what is still to be passed on. Raises OSError, also for a refusal."""
+        try:
+            return open_tls(client, server, request.host, request.begun, self._patience)
+        except BadHello as bad:
+            place = f"{request.host}:{request.port}"
+            self._tell(f"Set-up opened a tunnel to {place}, and its TLS ClientHello {bad}: the tunnel was closed.")
+            _say_last(client, UNRECOGNIZED_NAME)
+            raise ConnectionAbortedError from bad
+
+    def _tell(self, refused: str) -> None:
         with self._lock:
-            if place in self._told or len(self._told) > _TOLD:
+            if refused in self._told or len(self._told) > _TOLD:
                 return
-            self._told.add(place)
+            self._told.add(refused)
             if len(self._told) > _TOLD:
-                self._say("Set-up asked for more that is not listed: refused without further word.")
+                self._say("Set-up asked for more that is not allowed: refused without further word.")
             else:
-                self._say(f"Set-up asked for {place}, which is not among the registries of your settings: refused.")
+                self._say(refused)
 
     def _connected(self, request: Request, through: Through | None) -> socket.socket:
         if through:
@@ -133,11 +147,15 @@ def _open_tunnel(server: socket.socket, request: Request, through: Through) -> N
 
 
 def _refuse(client: socket.socket, refusal: Refusal) -> None:
-    """Say so, and read on a little: to close a connection with something unread may throw away what was said."""
     body = f"swe-agent: {refusal.reason}\n".encode()
     head = f"HTTP/1.1 {refusal.status} swe-agent: {refusal.reason}\r\nContent-Type: text/plain\r\n"
+    _say_last(client, f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+
+
+def _say_last(client: socket.socket, data: bytes) -> None:
+    """Say so, and read on a little: to close a connection with something unread may throw away what was said."""
     client.settimeout(2.0)
-    client.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+    client.sendall(data)
     client.shutdown(socket.SHUT_WR)
     left = _LINGER_BYTES
     while left > 0 and (data := client.recv(65536)):

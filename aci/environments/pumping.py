@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from contextlib import suppress
 
 _CHUNK = 65536
@@ -45,6 +46,13 @@ class Way:
     def cease(self) -> None:
         """Carry no more: an end is gone."""
         self._held, self._read_all, self.over = b"", True, True
+
+
+def receive(source: socket.socket, until: float) -> bytes:
+    """What comes from `source` before the time `until` (of `time.monotonic`), empty at its end. Raises OSError, and
+    TimeoutError when nothing came."""
+    source.settimeout(max(0.001, until - time.monotonic()))
+    return source.recv(_CHUNK)
 
 
 def pump(up: Way, down: Way, idle: float, both: bool) -> None:

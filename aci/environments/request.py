@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from dataclasses import dataclass
 
 from aci.environments.allowing import Refusal, host_and_port
+from aci.environments.pumping import receive
 
 _HEAD_BYTES = 32768
 _METHODS = ("GET", "HEAD", "POST")
@@ -44,14 +46,15 @@ class Request:
         return b"\r\n".join([line.encode("latin-1") for line in lines] + [*more, b"", b""])
 
 
-def read(client: socket.socket) -> Request:
-    """The request that comes from `client`. Raises Refusal for one that is too long, wrong or not clear."""
-    data = b""
+def read(client: socket.socket, seconds: float) -> Request:
+    """The request whose head comes from `client` within `seconds`. Raises Refusal for one that is too late, too long,
+    wrong or not clear."""
+    data, until = b"", time.monotonic() + seconds
     while b"\r\n\r\n" not in data:
         if len(data) > _HEAD_BYTES:
             raise Refusal(431, "the head of the request is too long")
         try:
-            more = client.recv(8192)
+            more = receive(client, until)
         except TimeoutError as error:
             raise Refusal(408, "the request did not come") from error
         if not more:
@@ -75,11 +78,10 @@ def _parsed(lines: list[str], begun: bytes) -> Request:
     whole = _WHOLE.fullmatch(target)
     if not whole:
         raise Refusal(400, "what is asked for is no http:// address")
-    path = whole[2] or "/"
-    length = _length(headers)
-    return Request(
-        method, *_place(whole[1], 80), path if path[0] == "/" else f"/{path}", headers, length, begun[:length]
-    )
+    place, path, length = _place(whole[1], 80), whole[2] or "/", _length(headers)
+    if any(_place(value, 80) != place for name, value in headers if name == "host"):
+        raise Refusal(400, "the request names two hosts")
+    return Request(method, *place, path if path[0] == "/" else f"/{path}", headers, length, begun[:length])
 
 
 def _place(text: str, default: int | None = None) -> tuple[str, int]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from pathlib import Path
+
 import pytest
 
+from aci import store
 from aci.posix import PosixWorkspace
 from aci.workspace import Snapshot
 from tests.aci.conformance.conftest import BINARY, FILES, LATIN, LFS, LONG, changed, out
 from tests.conftest import MakeRepo, OpenWorkspace, git
 from trajectories.errors import RunBroken, WorkspaceError
+from trajectories.listing import Entry
 
 ONLY_FILES = True
 """What these cases do to their sessions need not be undone."""
@@ -387,3 +393,43 @@ def test_a_submodule_keeps_its_commit(ws: PosixWorkspace) -> None:
     ws.restore(base)
     assert ws.snapshot(exact=True) == Snapshot(base)
     assert out(ws, f"cd {ws.root}; ls -A vendor/sub") == ""
+
+
+@pytest.mark.parametrize("verb", ["add", "write-tree", "pack-objects"])
+def test_a_git_that_never_ends_holds_no_snapshot(
+    verb: str, make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, real, broken = tmp_path / "fake" / "git", shutil.which("git"), tmp_path / "broken"
+    fake.parent.mkdir()
+    hang = f'for word; do [ "$word" = {verb} ] && [ -e {broken} ] && exec sleep 1000; done'
+    fake.write_text(f'#!/bin/sh\n{hang}\nexec {real} "$@"\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}{os.pathsep}{os.environ['PATH']}")
+    ws = open_ws("local", make_repo({"README": "hello\n"}))
+    ws.run("echo new > new.txt")
+    assert ws.options.trees.read(ws.snapshot().tree, "new.txt") == b"new\n"
+    broken.touch()
+    ws.run("echo newer > new.txt")
+    monkeypatch.setattr(store, "QUICK", 0.4)
+    monkeypatch.setattr(store, "LONG", 0.4)
+    with pytest.raises(WorkspaceError, match=f"`git {verb}` of this machine did not end within 0 s"):
+        ws.snapshot()
+
+
+@pytest.mark.docker
+def test_a_git_of_the_image_that_never_ends_is_named(
+    make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = open_ws("docker", make_repo({"README": "hello\n"}))
+    fake = '#!/bin/sh\\ncase "$*" in *write-tree*) exec sleep 1000 ;; esac\\nexec /tmp/git "$@"\\n'
+    assert ws.run(f"cp $(command -v git) /tmp/git && printf '{fake}' > /tmp/f && cp /tmp/f $(command -v git)").code == 0
+    monkeypatch.setattr(store, "QUICK", 1.0)
+    with pytest.raises(WorkspaceError, match="`git write-tree` of the image did not end within 1 s") as caught:
+        ws.snapshot()
+    assert "--image" in caught.value.fix
+
+
+def test_the_time_for_a_snapshot_grows_with_the_repository() -> None:
+    small = [Entry("100644", "0" * 40, 2_000)] * 100
+    assert store.seconds_for(small) < 1
+    assert store.seconds_for(small * 2_000) > 900, "200,000 files have as long as they always had"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
 from threading import Thread
 
 BIG = bytes(range(256)) * 20480  # 5 MB
@@ -98,3 +102,83 @@ def everything(sock: socket.socket) -> bytes:
     while part := sock.recv(65536):
         parts.append(part)
     return b"".join(parts)
+
+
+# TLS
+
+
+def certificate(folder: Path, *names: str) -> Path:
+    """A PEM file in `folder`: a self-signed certificate for `names` and 127.0.0.1, with its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    now = datetime.now(UTC)
+    alternatives = [*map(x509.DNSName, names), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "certificate.pem"
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@contextmanager
+def tls_registry(pem: Path, curve: str = "", body: bytes = b"hello") -> Iterator[tuple[int, list[str | None]]]:
+    """The port of an HTTPS server that answers all with `body`, and the server names that clients asked it for.
+
+    With a `curve` that clients do not offer at once, it asks each for a second ClientHello.
+    """
+    asked: list[str | None] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    context.sni_callback = lambda _, name, __: asked.append(name)
+    if curve:
+        context.set_ecdh_curve(curve)
+
+    def serve(client: socket.socket) -> None:
+        client.settimeout(30)
+        with suppress(OSError), context.wrap_socket(client, server_side=True) as wrapped:
+            wrapped.recv(65536)
+            wrapped.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n" + body)
+            wrapped.unwrap()
+        client.close()
+
+    with listening(serve) as port:
+        yield port, asked
+
+
+def client_hello(name: str | None, curve: str = "", longer: int = 0) -> bytes:
+    """The first record of Python's own TLS client that asks for `name`; it offers protocols of `longer` bytes."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if curve:
+        context.set_ecdh_curve(curve)
+    if longer:
+        context.set_alpn_protocols(["x" * 250] * (longer // 251 + 1))
+    sent = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname=name).do_handshake()
+    return sent.read()
+
+
+SERVER_HELLO = b"\x16\x03\x03\x00\x2a\x02\x00\x00\x26\x03\x03" + bytes(36)
+"""As much of a server's answer as the proxy looks at."""
+
+
+def tls_echo(client: socket.socket) -> None:
+    """Answer the first bytes with SERVER_HELLO, then echo all that came."""
+    with client, suppress(ConnectionError):
+        begun = client.recv(65536)
+        client.sendall(SERVER_HELLO)
+        client.sendall(begun + everything(client))

@@ -13,7 +13,16 @@ import pytest
 from aci.environments import pumping
 from aci.environments.allowing import Allowed
 from aci.environments.proxy import Proxy
-from tests.aci.environments.servers import BIG, echo, everything, listening, registry
+from tests.aci.environments.servers import (
+    BIG,
+    SERVER_HELLO,
+    client_hello,
+    echo,
+    everything,
+    listening,
+    registry,
+    tls_echo,
+)
 from trajectories.errors import ConfigError
 
 
@@ -77,9 +86,10 @@ def test_a_port_that_is_not_listed_is_refused() -> None:
 
 
 def test_a_tunnel_passes_an_end_on_and_what_comes_after_it() -> None:
-    with listening(echo) as port, proxy(f"localhost:{port}") as through:
-        answer = ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port + BIG)
-    assert answer == b"HTTP/1.1 200 Connection established\r\n\r\n" + BIG
+    said = client_hello("localhost") + BIG
+    with listening(tls_echo) as port, proxy(f"localhost:{port}") as through:
+        answer = ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port + said)
+    assert answer == b"HTTP/1.1 200 Connection established\r\n\r\n" + SERVER_HELLO + said
 
 
 def test_a_host_that_does_not_answer_is_a_bad_gateway() -> None:
@@ -123,12 +133,13 @@ def test_many_downloads_at_once_arrive_whole() -> None:
 def test_a_connection_that_is_silent_too_long_is_ended() -> None:
     def silent(client: socket.socket) -> None:
         with client:
+            client.sendall(SERVER_HELLO)
             everything(client)
 
     with listening(silent) as port:
         core = Proxy(Allowed([f"localhost:{port}"]), print, {}, idle=0.05)
         with listening(core.serve) as through, socket.create_connection(("127.0.0.1", through)) as sock:
-            sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port)
+            sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port + client_hello("localhost"))
             assert everything(sock).startswith(b"HTTP/1.1 200 ")
 
 
@@ -137,12 +148,13 @@ def test_a_client_that_stays_when_all_is_said_is_not_waited_for(monkeypatch: pyt
 
     def says_and_goes(server: socket.socket) -> None:
         with server:
-            server.sendall(b"all")
+            server.recv(65536)
+            server.sendall(SERVER_HELLO + b"all")
 
     with listening(says_and_goes) as port:
         core = Proxy(Allowed([f"localhost:{port}"]), print, {}, idle=60)
         with listening(core.serve) as through, socket.create_connection(("127.0.0.1", through)) as sock:
-            sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port)
+            sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port + client_hello("localhost"))
             assert everything(sock).endswith(b"all")
             sock.settimeout(30)
             assert sends_until_it_breaks(sock)
@@ -170,11 +182,12 @@ def test_closing_ends_what_is_under_way_and_what_comes_later() -> None:
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
 def test_a_tunnel_goes_through_the_proxy_of_this_machine(name: str) -> None:
-    with listening(echo) as port, proxy(f"only-the-other-finds-it.example:{port}", f"localhost:{port}") as other:
+    with listening(tls_echo) as port, proxy(f"only-the-other-finds-it.example:{port}", f"localhost:{port}") as other:
         environment = {name: f"http://me:p%40ss@localhost:{other}"}
         with proxy(f"localhost:{port}", environment=environment) as through:
-            answer = ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\nhello" % port)
-    assert answer.endswith(b"\r\n\r\nhello")
+            said = client_hello("localhost") + b"hello"
+            answer = ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port + said)
+    assert answer.endswith(b"\r\n\r\n" + SERVER_HELLO + said)
 
 
 def test_a_plain_request_goes_through_the_proxy_of_this_machine_with_its_password() -> None:
@@ -214,3 +227,49 @@ def test_a_proxy_that_cannot_be_read_is_told_at_once(url: str) -> None:
 def test_a_proxy_of_another_kind_is_told_at_once() -> None:
     with pytest.raises(ConfigError, match="socks5"):
         Proxy(Allowed([]), print, {"ALL_PROXY": "socks5://localhost:1080"})
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        b"GET /second HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        b"GET http://localhost:{port}/second HTTP/1.1\r\n\r\n",
+        b"POST /second HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 2\r\n\r\nab",
+        b"\r\n\r\nGET /second HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    ],
+)
+def test_whatever_follows_the_body_of_a_request_reaches_nobody(second: bytes) -> None:
+    with registry() as (port, seen), proxy(f"localhost:{port}") as through:
+        first = (
+            b"POST http://localhost:%d/first HTTP/1.1\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc" % port
+        )
+        with socket.create_connection(("127.0.0.1", through), timeout=30) as sock:
+            sock.sendall(first + second.replace(b"{port}", b"%d" % port))
+            assert everything(sock).endswith(b"abc")
+    assert [path for _, path, _ in seen] == ["/first"]
+
+
+def test_no_connection_becomes_one_of_another_protocol() -> None:
+    """Even where a server agrees to it: what was to go on afterwards is not looked at by anybody."""
+    got: list[bytes] = []
+
+    def agreeing(server: socket.socket) -> None:
+        with server:
+            got.append(server.recv(65536))
+            server.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+            server.shutdown(socket.SHUT_WR)
+            got.append(everything(server))
+
+    with listening(agreeing) as port, proxy(f"localhost:{port}") as through:
+        head = b"GET http://localhost:%d/ HTTP/1.1\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n" % port
+        ask(through, head + b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+    assert b"evil.example" not in b"".join(got)
+    assert b"Upgrade: x" not in got[0]
+    assert b"upgrade" not in got[0].lower()
+
+
+def test_a_request_that_names_two_hosts_reaches_neither() -> None:
+    with registry() as (port, seen), proxy(f"localhost:{port}") as through:
+        answer = ask(through, b"GET http://localhost:%d/ HTTP/1.1\r\nHost: evil.example\r\n\r\n" % port)
+    assert answer.startswith(b"HTTP/1.1 400 swe-agent: the request names two hosts")
+    assert not seen

@@ -13,10 +13,9 @@ from aci.environments.request import Request, read
 def sent(data: bytes) -> Request:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        theirs.settimeout(0.2)
         ours.sendall(data)
         ours.shutdown(socket.SHUT_WR)
-        return read(theirs)
+        return read(theirs, 0.2)
 
 
 def status(data: bytes) -> int:
@@ -32,7 +31,7 @@ def test_a_tunnel() -> None:
 
 def test_a_plain_request_goes_on_for_the_host_that_is_checked_and_for_one_answer() -> None:
     request = sent(
-        b"GET http://deb.example:81/a?b=c HTTP/1.1\r\nHost: evil.example\r\nProxy-Authorization: x\r\n"
+        b"GET http://deb.example:81/a?b=c HTTP/1.1\r\nHost: DEB.example:81\r\nProxy-Authorization: x\r\n"
         b"Connection: keep-alive\r\nAccept: a, b\r\n\r\n"
     )
     assert (request.host, request.port, request.path) == ("deb.example", 81, "/a?b=c")
@@ -71,6 +70,11 @@ def test_of_a_body_no_more_goes_on_than_was_stated() -> None:
         (b"POST http://a.example/ HTTP/1.1\r\nTransfer-Encoding: chunked", 411),
         (b"POST http://a.example/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2", 400),
         (b"POST http://a.example/ HTTP/1.1\r\nContent-Length: +1", 400),
+        (b"GET http://a.example/ HTTP/1.1\r\nHost: evil.example", 400),
+        (b"GET http://a.example/ HTTP/1.1\r\nHost: a.example:81", 400),
+        (b"GET http://a.example/ HTTP/1.1\r\nHost: a.example, evil.example", 400),
+        (b"GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\nHost: evil.example", 400),
+        (b"GET http://a.example/ HTTP/1.1\r\nHost:", 400),
         (b"\x16\x03\x01 TLS", 400),
         (b"", 400),
     ],
@@ -86,10 +90,8 @@ def test_huge_and_cut_heads_are_refused() -> None:
 
 def test_a_head_that_does_not_come_is_not_waited_for_without_end() -> None:
     ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.settimeout(0.01)
-        with pytest.raises(Refusal) as caught:
-            read(theirs)
+    with ours, theirs, pytest.raises(Refusal) as caught:
+        read(theirs, 0.01)
     assert caught.value.status == 408
 
 

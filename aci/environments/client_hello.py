@@ -1,0 +1,139 @@
+"""The host that a TLS ClientHello names, parsed strictly: what two readers could understand differently is refused."""
+
+from __future__ import annotations
+
+from aci.environments.allowing import NAME
+
+LONGEST = 32768
+"""Bytes of a handshake message: real ones have some hundred, or a few thousand with keys of post-quantum kind."""
+
+CHANGE_CIPHER_SPEC, ALERT, _HANDSHAKE = 20, 21, 22
+_CLIENT_HELLO, _SERVER_HELLO = 1, 2
+_SERVER_NAME = 0
+_HIDDEN = frozenset((0xFFCE, *range(0xFE08, 0xFE0E)))
+"""encrypted_client_hello and its drafts, ESNI among them."""
+
+_RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+"""The `random` of a ServerHello that asks for another ClientHello (RFC 8446, 4.1.3)."""
+
+
+class BadHello(Exception):
+    """What came is refused. The message is a clause about it: "names no server"."""
+
+
+class Handshake:
+    """Takes the first handshake message of one direction out of the TLS records that come. At most LONGEST bytes of it
+    and one record are kept.
+
+    Records of the type `passed` may come before it: ALERT, CHANGE_CIPHER_SPEC.
+    """
+
+    def __init__(self, passed: int = _HANDSHAKE) -> None:
+        self._passed = passed
+        self._message = bytearray()
+        self._alone = True
+        self.rest = bytearray()
+        """What has been added and is no part of a record that was used."""
+
+    def add(self, data: bytes) -> bytes | None:
+        """Take what came next: the message, once it is whole. Raises BadHello for what is not TLS, or too long."""
+        self.rest += data
+        at, message = 0, None
+        while message is None and len(self.rest) - at >= 5:
+            kind, version, length = self.rest[at], self.rest[at + 1], int.from_bytes(self.rest[at + 3 : at + 5], "big")
+            if version != 3 or not 0 < length <= 1 << 14 or not self._is_expected(kind):
+                raise BadHello("is not TLS")
+            if len(self.rest) - at - 5 < length:
+                break
+            if kind == _HANDSHAKE:
+                self._message += self.rest[at + 5 : at + 5 + length]
+                message = self._whole()
+            at += 5 + length
+        del self.rest[:at]
+        return message
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing else was in the last record of the message."""
+        return self._alone
+
+    def _is_expected(self, kind: int) -> bool:
+        return kind == _HANDSHAKE or (kind == self._passed and not self._message)
+
+    def _whole(self) -> bytes | None:
+        if len(self._message) < 4:
+            return None
+        length = 4 + int.from_bytes(self._message[1:4], "big")
+        if length > LONGEST:
+            raise BadHello("is too long")
+        self._alone = len(self._message) == length
+        return bytes(self._message[:length]) if len(self._message) >= length else None
+
+
+def server_name(message: bytes) -> str:
+    """The host that a ClientHello names, in lower case; "" if none. Raises BadHello."""
+    whole = _Fields(message)
+    if whole.number(1) != _CLIENT_HELLO:
+        raise BadHello("is no ClientHello")
+    hello = whole.block(3)
+    whole.end()
+    hello.take(2 + 32)  # version, random
+    for size in (1, 2, 1):  # session, ciphers, compressions
+        hello.block(size)
+    extensions: dict[int, _Fields] = {}
+    if hello.left:
+        listed = hello.block(2)
+        while listed.left:
+            kind = listed.number(2)
+            if kind in extensions:
+                raise BadHello("has an extension twice")
+            extensions[kind] = listed.block(2)
+    hello.end()
+    if _HIDDEN & extensions.keys():
+        raise BadHello("hides its server's name (encrypted_client_hello)")
+    return _only_name(extensions[_SERVER_NAME]) if _SERVER_NAME in extensions else ""
+
+
+def asks_again(message: bytes) -> bool:
+    """Whether a server's first message asks for a second ClientHello."""
+    return message[:1] == bytes([_SERVER_HELLO]) and message[6:38] == _RETRY
+
+
+def _only_name(extension: _Fields) -> str:
+    listed = extension.block(2)
+    extension.end()
+    kind, name = listed.number(1), listed.block(2)
+    if kind or listed.left:
+        raise BadHello("names two servers, or one in another way than by its host")
+    host = name.take(name.left).decode("latin-1").lower()
+    if not NAME.fullmatch(host):
+        raise BadHello("names a server by what is no host")
+    return host
+
+
+class _Fields:
+    """Reads the fields of a message from its front. Raises BadHello where they do not fit."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    @property
+    def left(self) -> int:
+        return len(self._data) - self._at
+
+    def take(self, count: int) -> bytes:
+        if count > self.left:
+            raise BadHello("is torn")
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def block(self, size: int) -> _Fields:
+        """What follows a length of `size` bytes."""
+        return _Fields(self.take(self.number(size)))
+
+    def end(self) -> None:
+        if self.left:
+            raise BadHello("is longer than it says")

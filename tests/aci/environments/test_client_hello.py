@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from aci.environments.allowing import NAME
+from aci.environments.client_hello import LONGEST, BadHello, Handshake, asks_again, server_name
+from tests.aci.environments.servers import client_hello
+
+REAL = client_hello("registry.example")
+RECORD = 5 + (1 << 14)
+
+
+def named(parts: list[bytes]) -> str:
+    """The name that is found in what comes in these parts, or why there is none; only so much is kept of it."""
+    came = Handshake()
+    try:
+        for part in parts:
+            message = came.add(part)
+            assert len(came.rest) <= RECORD + len(part)
+            assert len(came._message) <= LONGEST + RECORD
+            if message is not None:
+                assert len(message) <= LONGEST
+                return server_name(message)
+    except BadHello as bad:
+        return f"refused: {bad}"
+    return "not whole"
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    ends = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
+    return [data[start:end] for start, end in pairwise(ends)]
+
+
+@st.composite
+def altered(draw: st.DrawFn) -> bytes:
+    """A real ClientHello of which some bytes are others, gone or more."""
+    data = bytearray(REAL)
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(0, len(data)))
+        data[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    return bytes(data)
+
+
+def test_a_real_hello_names_its_host() -> None:
+    assert named([REAL]) == "registry.example"
+    assert named([client_hello("127.0.0.1")]) == ""
+
+
+@given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?(\.[a-z]{1,10}){0,4}", fullmatch=True))
+def test_whatever_a_real_client_names_is_found(name: str) -> None:
+    try:
+        hello = client_hello(name)
+    except ValueError:  # Python's own check of names
+        return
+    assert named([hello]) in (name.lower(), "")  # "": it looks like an address
+
+
+@given(st.one_of(st.binary(max_size=400), altered()), st.lists(st.integers(0, 2000), max_size=8))
+@example(b"\x16\x03\x01\x40\x00" + b"\x01\x00\x80\x00" + bytes(16380), [])
+def test_any_bytes_have_a_clear_name_or_are_refused_however_they_are_cut(data: bytes, places: list[int]) -> None:
+    found = named([data])
+    assert found == named(cut(data, places)) == named([data[at : at + 1] for at in range(len(data))])
+    assert found.startswith(("refused: ", "not whole")) or found == "" or NAME.fullmatch(found)
+
+
+@given(st.binary(max_size=300))
+def test_any_message_has_a_clear_name_or_is_refused(message: bytes) -> None:
+    body = len(message).to_bytes(3, "big") + message
+    for whole in (message, b"\x01" + body, REAL[5:][:40] + message):
+        asks_again(whole)
+        try:
+            name = server_name(whole)
+        except BadHello:
+            continue
+        assert name == "" or NAME.fullmatch(name)
+
+
+def test_a_hello_that_has_no_end_is_refused_before_it_is_kept() -> None:
+    came = Handshake()
+    with pytest.raises(BadHello, match="too long"):
+        came.add(b"\x16\x03\x01\x00\x04\x01\xff\xff\xff")
+    came = Handshake()
+    assert came.add(b"\x16\x03\x01\x00\x04\x01" + (LONGEST - 4).to_bytes(3, "big")) is None
