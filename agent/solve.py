@@ -56,7 +56,7 @@ DONE = {"answered", "done", "undone", "written"}
 """Ends of turns that were to show nothing more: a question is answered, a command was run, something was undone, tests
 were written."""
 MAKE_ROOM = "Make room there and see that you may write there, or set SWE_AGENT_STATE to another folder."
-MENDED = {"model_timeout", "retry_wait", "permissions"}
+MENDED = {"first_timeout", "model_timeout", "max_reply", "retry_wait", "permissions"}
 MENDED_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
 """Settings that a resumed run takes as they are today. None of them shapes what a model is sent."""
 
