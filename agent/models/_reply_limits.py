@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar
+from math import inf
 from threading import Event, Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -45,8 +46,9 @@ class ReplyLimits:
         self._further = further
         self._most = most
         self._bytes = 0
+        self._first = first
         self._overdue: Reason = "first"
-        self._deadline = time.monotonic() + first
+        self._deadline = inf
 
     def __enter__(self) -> Self:
         with _installing:
@@ -56,6 +58,10 @@ class ReplyLimits:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         _current.reset(self._token)
+
+    def leaving(self) -> None:
+        """A request leaves, or one more that a redirect asks for: with the first of them the time begins."""
+        self._deadline = min(self._deadline, time.monotonic() + self._first)
 
     def progressed(self) -> None:
         """Something visible has arrived."""
@@ -169,6 +175,7 @@ def _install() -> None:
         limits = _current.get()
         if limits is None:
             return handle(self, request)
+        limits.leaving()
         request.headers["Accept-Encoding"] = "identity"
         response = handle(self, request)
         response.request = request
