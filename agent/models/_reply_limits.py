@@ -93,7 +93,7 @@ class ReplyLimits:
             return data
 
     def filtered(self, response: httpx.Response) -> httpx.Response:
-        """The response as clients may read it. Raises LimitReached for a compressed one, which may unpack to any size."""
+        """The response as clients may read it. Raises LimitReached for a compressed one: it may unpack to any size."""
         is_plain = response.headers.get("content-encoding", "identity") in ("", "identity")
         if response.status_code >= 400:
             return self._error(response, is_plain)

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from agent.models._reply_limits import ERROR_BYTES
 from agent.models.base import Asking
 from agent.models.provider import Provider
 from tests.agent.models.conftest import CHAT, CLAUDE, RESPONSES, SAID, Load, ask
