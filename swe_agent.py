@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 _PUBLIC = {
     "Issue": "trajectories.records",
@@ -41,6 +41,9 @@ def __getattr__(name: str) -> Any:
 def main() -> None:
     """The command line. Exits with the codes that README lists."""
     _only_our_floors()
+    from agent.process_end import leave, prepare_streams
+
+    prepare_streams()
     if isinstance(sys.stdout, TextIOWrapper) and "utf" not in sys.stdout.encoding.lower():
         sys.stdout.reconfigure(errors="replace")
     try:
@@ -49,9 +52,14 @@ def main() -> None:
         from agent.cli import INTERRUPTED, fail
 
         code = fail(sys.argv[1:], *INTERRUPTED)
-    if "litellm" in sys.modules:
-        _leave(code)
-    sys.exit(code)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:  # noqa: BLE001 - a defect of ours, shown as Python would show it
+        import traceback
+
+        traceback.print_exc()
+        code = 1
+    leave(code)
 
 
 def _run(arguments: list[str]) -> int:
@@ -62,20 +70,6 @@ def _run(arguments: list[str]) -> int:
     from agent.cli import run
 
     return run(arguments)
-
-
-def _leave(code: int) -> NoReturn:
-    """End the process without taking Python apart: a thread that still imports litellm would be stopped where it holds
-    the import lock, and litellm's `__del__`, which imports too, would wait for it forever."""
-    import atexit
-    import os
-    from contextlib import suppress
-
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # nobody reads any more
-            stream.flush()
-    os._exit(code)
 
 
 def _only_our_floors() -> None:

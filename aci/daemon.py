@@ -49,9 +49,9 @@ def _background() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="docker")
 
 
-def all_discarded() -> None:
+def all_discarded(seconds: float | None = None) -> None:
     """Wait until all that was left for later is done: every container that this process discarded is gone."""
-    wait(list(_under_way))
+    wait(list(_under_way), seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,8 +126,8 @@ def _model(settings: Settings, ask: bool) -> list[Finding]:
         none = "none is configured; `fix` uses the strategy templates, which needs none"
         return [Finding("model", not ask, none, "Name one with --model.", ConfigError.code)]
     try:
-        patience = min(PATIENCE, settings.model_timeout)
-        model = load_model(settings.model, settings.model_copy(update={"model_timeout": patience}))
+        limits = {name: min(PATIENCE, getattr(settings, name)) for name in ("first_timeout", "model_timeout")}
+        model = load_model(settings.model, settings.model_copy(update=limits))
     except SweAgentError as error:
         return [Finding("model", False, error.message, error.fix, error.code)]
     window = f"{model.window:,} tokens of context" if model.window else "nobody knows how much context it has"

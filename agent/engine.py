@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from aci.environments.plan import Wishes
 
 
-OF_MODELS = ("models", "effort", "model_timeout")
+OF_MODELS = ("models", "effort", "first_timeout", "model_timeout", "max_reply")
 """Settings with which a model is loaded."""
 BRIEF = 1.0
 """Seconds; that the run stood still for less is not on its record."""

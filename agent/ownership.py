@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import stat
-import sys
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from agent.terminal import at_terminal, confirm
 from trajectories.journal import write_durably
 from trajectories.plumbing import make_folder
 
@@ -67,11 +67,9 @@ def ask_whose(state: Path, directory: Path | None = None) -> None:
     """At a terminal, ask the user once whether the runs in the state folder are theirs, where the registry does not say
     of this run, or of any if None. Raises OSError."""
     unknown = owner(directory, state) == "unknown" if directory else bool(not _is_asked(state) and _begun(state))
-    if unknown and sys.stdin.isatty() and sys.stderr.isatty():
-        import typer
-
+    if unknown and at_terminal():
         what = f"The runs in {state / 'runs'} are older than this version, or were moved."
-        answered(state, typer.confirm(f"{what} Did you create all of them?", err=True))
+        answered(state, confirm(what, "Did you create all of them?"))
 
 
 def _is_asked(state: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import IO, Any
 from rich.console import COLOR_SYSTEMS
 from rich.style import Style
 
+from agent.process_end import has_reader
 from agent.terminal import LOG_WIDTH, Rich
 
 OF_PAGER = {"LESS": "FRX", "LV": "-c"}
@@ -43,6 +44,8 @@ class Lines:
         if before:
             text = text.replace("\n", f"{after}\n{before}")
         self.file.write(f"{before}{text}{after}\n")
+        if not has_reader(self.file):
+            raise BrokenPipeError
 
     def _marks(self, style: str) -> tuple[str, str]:
         if (found := self._styles.get(style)) is None:

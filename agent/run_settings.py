@@ -16,7 +16,7 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from trajectories.trajectory import Trajectory
 
-CURRENT = {"model_timeout", "retry_wait", "permissions"}
+CURRENT = {"first_timeout", "model_timeout", "max_reply", "retry_wait", "permissions"}
 CURRENT_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
 """Settings that a resumed run takes as they are today. None of them shapes what a model is sent."""
 BOUNDARY = "Choose --workspace docker; --workspace local runs its commands on this machine, as you."

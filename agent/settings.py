@@ -114,8 +114,10 @@ NOWHERE: dict[str, Any] = {"apply": False, "branch": "", "pr": False}
 
 class Settings(BaseSettings):
     """Dollars in `budget`. Seconds in `max_time`, `test_timeout` (of one run of the tests), `suite_time` (for what of a
-    large suite has nothing to do with the patch), `setup_time` (for the whole set-up of an environment) and
-    `model_timeout` (of silence from a provider). `rounds` is how often a strategy may come back with failing evidence.
+    large suite has nothing to do with the patch), `setup_time` (for the whole set-up of an environment),
+    `first_timeout` (until a model's reply shows anything: text, reasoning or arguments) and `model_timeout` (between
+    two such pieces, and to connect). `max_reply` is the most that a provider may send as one reply. `rounds` is how
+    often a strategy may come back with failing evidence.
     In a batch a provider may refuse requests as too many for `patience` seconds; the first pause is `retry_wait` long.
 
     `roles` maps a role of a strategy (`reviewer`, `judge`) to the model that has it; all others are `model`'s.
@@ -172,7 +174,9 @@ class Settings(BaseSettings):
     rounds: int = Field(default=3, gt=0)
     retry_wait: float = Field(default=2.0, ge=0)
     patience: float = Field(default=600.0, ge=0)
+    first_timeout: float = Field(default=1800.0, gt=0)
     model_timeout: float = Field(default=300.0, gt=0)
+    max_reply: str = Field(default="64m", pattern=r"^[1-9]\d{0,11}[kmg]?$")
     update_tests: bool = False
     experience: bool = True
     subtree: Annotated[str, AfterValidator(lambda value: _folder(value))] = ""

@@ -37,15 +37,20 @@ def moves(progress: RichConsole, plain: bool = False) -> bool:
     return not plain and progress.file.isatty()
 
 
-def confirm(reason: str) -> bool:
-    """Whether the user wants to continue in spite of `reason`; False where there is no terminal to ask at."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+def at_terminal() -> bool:
+    """Whether the user can be asked something."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm(reason: str, question: str = "Continue?") -> bool:
+    """Whether the user says yes to the question that `reason` gives; False where there is no terminal to ask at."""
+    if not at_terminal():
         return False
     import typer
 
     from aci.view import clean
 
-    return typer.confirm(f"{clean(reason)} Continue?", err=True)
+    return typer.confirm(f"{clean(reason)} {question}", err=True)
 
 
 def cleanly(progress: RichConsole) -> Callable[[str], None]:

@@ -88,8 +88,8 @@ def test_importing_everything_says_and_writes_nothing(tmp_path: Path) -> None:
 
 def test_help_imports_no_heavy_package() -> None:
     code = (
-        "import sys, swe_agent\nsys.argv = ['swe-agent', '--help']\n"
-        "try: swe_agent.main()\nfinally: print(sorted(sys.modules), file=sys.stderr)"
+        "import atexit, sys, swe_agent\nsys.argv = ['swe-agent', '--help']\n"
+        "atexit.register(lambda: print(sorted(sys.modules), file=sys.stderr))\nswe_agent.main()"
     )
     result = run(sys.executable, "-c", code)
     assert result.returncode == 0

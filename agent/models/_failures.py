@@ -13,12 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from aci.view import clean
 from agent.keys import without_userinfo
 from agent.models.base import Forbidden
-from trajectories.errors import ModelError, Refused
+from trajectories.errors import Cancelled, ModelError, Refused, SweAgentError
 from trajectories.records import Usage
+
+if TYPE_CHECKING:
+    from agent.models._reply_limits import Reason
+    from agent.settings import Settings
 
 GATEWAY = frozenset({408, 502, 504})
 AGAIN = frozenset({408, 409, 425, 429})
@@ -89,6 +94,24 @@ def filtered(asked: Asked, usage: Usage | None) -> ModelError:
     """The provider's filter took the answer back, and charges for what there was of it."""
     what = f"The provider's content filter ended a reply of {asked.model}."
     return ModelError(what, OTHER_WORDS, usage=usage)
+
+
+def limited(reached: Reason, asked: Asked, settings: Settings) -> SweAgentError:
+    """What to raise where a reply was ended by a limit; the provider may charge for all of it."""
+    if reached == "cancelled":
+        return Cancelled("Interrupted while the model was answering.")
+    who = f"{asked.model} at {asked.address}"
+    if reached == "large":
+        fix = "SWE_AGENT_MAX_REPLY allows larger ones."
+        return ModelError(f"{who} sent a reply of more than {settings.max_reply}.", fix)
+    if reached == "compressed":
+        fix = "Turn compression off in the server, or in the proxy before it."
+        return ModelError(f"{who} sent a compressed reply, although it was asked not to.", fix)
+    seconds, variable = (
+        (settings.first_timeout, "FIRST_TIMEOUT") if reached == "first" else (settings.model_timeout, "MODEL_TIMEOUT")
+    )
+    what = f"{who} sent no text, reasoning or arguments for {seconds:g} s."
+    return ModelError(what, f"SWE_AGENT_{variable} allows more seconds.", retryable=True)
 
 
 def broken(asked: Asked, what: str) -> ModelError:

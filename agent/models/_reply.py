@@ -15,6 +15,8 @@ from trajectories.records import Action, Reply
 
 THOUGHT = "__thought__"
 """What litellm puts between the id of a Gemini call and its signature."""
+LONGEST_NAME = 200
+"""Characters of a tool's name or a call's id; no provider takes longer ones back."""
 
 
 def incoming(answer: Answer, route: Route, model: str, tools: Sequence[dict[str, Any]], max_output: int) -> Reply:
@@ -40,15 +42,16 @@ def incoming(answer: Answer, route: Route, model: str, tools: Sequence[dict[str,
 
 
 def _action(call: Call, finish: str, max_output: int) -> Action:
+    name = call.name[:LONGEST_NAME]
     try:
         arguments = _arguments.read(call.arguments or "{}")
     except ValueError as error:
         cut = f"the call was cut at max_output, {max_output} tokens: write less at a time"
         wrong = cut if finish == "length" else f"the arguments are no JSON: {error}"
-        return Action(call.name, {}, _own(call), wrong)
+        return Action(name, {}, _own(call), wrong)
     if not isinstance(arguments, dict):
-        return Action(call.name, {}, _own(call), f"the arguments must be an object, not {type(arguments).__name__}")
-    return Action(call.name, arguments, _own(call))
+        return Action(name, {}, _own(call), f"the arguments must be an object, not {type(arguments).__name__}")
+    return Action(name, arguments, _own(call))
 
 
 def _own(call: Call) -> str:
@@ -56,11 +59,12 @@ def _own(call: Call) -> str:
 
 
 def _distinct(actions: list[Action]) -> tuple[Action, ...]:
-    """The actions with an id each: some servers send none, or the same for all."""
+    """The actions with an id each: some servers send none, endless ones, or the same for all."""
     taken: set[str] = set()
     named = []
     for action in actions:
-        id = action.id if action.id and action.id not in taken else f"call_{uuid4().hex[:12]}"
+        is_usable = action.id and action.id not in taken and len(action.id) <= LONGEST_NAME
+        id = action.id if is_usable else f"call_{uuid4().hex[:12]}"
         taken.add(id)
         named.append(Action(action.tool, action.arguments, id, action.error))
     return tuple(named)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from threading import Event
 from typing import Any
 
+from agent.models._reply_limits import ReplyLimits
 from agent.models._usage import usage
-from trajectories.errors import Cancelled
 
 
 @dataclass
@@ -34,8 +33,10 @@ class Answer:
     blocks: list[dict[str, Any]] = field(default_factory=list)
     finish: str = ""
     usage: Any = None
+    visible: int = 0
+    """Characters so far of text, reasoning and arguments."""
     size: int = 0
-    """Characters so far of all that a model writes."""
+    """Characters so far of all that a model writes: `visible`, and names of tools."""
 
     def take(self, delta: dict[str, Any]) -> str:
         """Add a piece of a message, or a whole one; returns the new visible text."""
@@ -45,7 +46,7 @@ class Answer:
         reasoning = delta.get("reasoning_content") or ""
         self.text += text
         self.reasoning += reasoning
-        self.size += len(text) + len(reasoning)
+        self._count(len(text) + len(reasoning))
         for at, call in enumerate(delta.get("tool_calls") or []):
             self._call(at, call)
         for block in delta.get("thinking_blocks") or []:
@@ -69,11 +70,17 @@ class Answer:
         call = self.calls.setdefault(at if index is None else index, Call())
         function = piece.get("function") or {}
         call.id = call.id or piece.get("id") or ""
-        call.name += function.get("name") or ""
+        name = function.get("name") or ""
+        call.name += name
+        self.size += len(name)
         arguments = function.get("arguments")
         written = arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
         call.arguments += written
-        self.size += len(written)
+        self._count(len(written))
+
+    def _count(self, characters: int) -> None:
+        self.visible += characters
+        self.size += characters
 
     def _think(self, piece: dict[str, Any]) -> None:
         """Pieces of thinking belong together until their signature comes."""
@@ -100,17 +107,19 @@ class Answer:
         self.blocks.append({"reasoning_details": dict(piece)})
 
 
-def collect(stream: Any, answer: Answer, cancel: Event, most: int) -> Generator[str, None, None]:
+def collect(stream: Any, answer: Answer, limits: ReplyLimits, most: int) -> Generator[str, None, None]:
     """Read a stream into `answer`, giving the visible text as it comes; one of more than `most` characters is cut.
 
-    Raises Cancelled, with the connection closed, once `cancel` is set.
+    Raises LimitReached, with the connection closed, also where the request was cancelled.
     """
     _tap(stream, answer)
     try:
         for chunk in stream:
-            if cancel.is_set():
-                raise Cancelled("Interrupted while the model was answering.")
+            limits.check()
+            before = answer.visible
             yield from (answer.take(piece) for piece in _deltas(chunk))
+            if answer.visible > before:
+                limits.progressed()
             if answer.size > most:
                 answer.finish = "length"
                 return

@@ -11,28 +11,44 @@ MOST_TOKENS = 10**9
 
 
 def usage(said: Any, own_figure: bool = False) -> Usage | None:
-    """Tokens as the provider counts them; null where it gave none, or figures that cannot be.
+    """Tokens as the provider counts them; null where it gave none, or a figure that is no count.
 
+    Of figures that contradict each other the larger one counts: a part is never more than its whole, and what a total
+    has beyond its parts is output (some servers leave reasoning out of `completion_tokens`).
     `own_figure`: `cost` is the provider's, in dollars, and not litellm's from its map.
     """
     if not isinstance(said, dict):
         return None
-    details = said.get("prompt_tokens_details")
-    details = details if isinstance(details, dict) else {}
-    sent, made = _count(said.get("prompt_tokens")), _count(said.get("completion_tokens"))
+    of_input, of_output = _part(said, "prompt_tokens_details"), _part(said, "completion_tokens_details")
+    try:
+        sent, made = _count(said.get("prompt_tokens")), _count(said.get("completion_tokens"))
+        total, reasoning = _count(said.get("total_tokens")) or 0, _count(of_output.get("reasoning_tokens")) or 0
+        cached = _count(of_input.get("cached_tokens")) or _count(said.get("cache_read_input_tokens")) or 0
+        written = _count(of_input.get("cache_creation_tokens")) or _count(said.get("cache_creation_input_tokens")) or 0
+    except ValueError:
+        return None
     if not sent or made is None:
         return None
-    cached = _count(details.get("cached_tokens")) or _count(said.get("cache_read_input_tokens")) or 0
-    written = _count(details.get("cache_creation_tokens")) or _count(said.get("cache_creation_input_tokens")) or 0
-    cached = min(cached, sent)
+    sent = max(sent, cached + written)
+    made = max(made, reasoning, total - sent)
     dollars = _dollars(said.get("cost")) if own_figure else None
-    return Usage(sent, made, cached, dollars, min(written, sent - cached))
+    return Usage(sent, made, cached, dollars, written)
+
+
+def _part(said: dict[str, Any], name: str) -> dict[str, Any]:
+    found = said.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _count(value: object) -> int | None:
+    """Null for what was not given. Raises ValueError for what is no count."""
+    if value is None:
+        return None
     if isinstance(value, float) and isfinite(value) and value == int(value):
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS else None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS:
+        return value
+    raise ValueError
 
 
 def _dollars(value: object) -> float | None:

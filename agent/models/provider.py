@@ -13,10 +13,12 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from aci.confinement import size
 from agent.keys import Key, advice, find_key, key_for, looks_secret, without_userinfo
 from agent.models import _fenced, _library, _prices, _stream, _wire
-from agent.models._failures import Asked, broken, failure, filtered
+from agent.models._failures import Asked, broken, failure, filtered, limited
 from agent.models._reply import incoming
+from agent.models._reply_limits import ReplyLimits
 from agent.models._route import route
 from agent.models.base import Asking, Message
 from trajectories.errors import ConfigError, SweAgentError
@@ -64,7 +66,7 @@ class Provider:
         self._effort = table.effort or settings.effort
         self._fixed = {"api_key": key, "api_base": base}
         self._temperature = table.temperature
-        self._timeout = settings.model_timeout
+        self._settings = settings
         self._broken: set[tuple[str, int]] = set()
         fix = f"Mend the key, {found.key.where}." if found.key.value else advice(wire, table)
         self._asked = Asked(name, without_userinfo(base) or self._route.provider, fix, self.secrets)
@@ -72,7 +74,10 @@ class Provider:
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
         _library.quiet()
         answer = _stream.Answer()
-        with closing(self._sent(self._request(messages, tools, asking), answer, asking)) as texts:
+        settings = self._settings
+        limits = ReplyLimits(asking.cancel, settings.first_timeout, settings.model_timeout, size(settings.max_reply))
+        request = self._request(messages, tools, asking)
+        with limits, closing(self._sent(request, answer, asking, limits)) as texts:
             for text in filter(None, texts):
                 asking.delta(text)
         reply = incoming(answer, self._route, self.name, tools, asking.max_output)
@@ -84,16 +89,25 @@ class Provider:
             raise broken(self._asked, "ended the stream before the reply was done")
         return reply
 
-    def _sent(self, request: dict[str, Any], answer: _stream.Answer, asking: Asking) -> Generator[str, None, None]:
+    def _sent(
+        self, request: dict[str, Any], answer: _stream.Answer, asking: Asking, limits: ReplyLimits
+    ) -> Generator[str, None, None]:
         """Send the request and read into `answer`, giving the text as it comes. What fails in here is not ours."""
+        error: Exception | None = None
         try:
-            yield from self._read(request, answer, asking)
+            yield from self._read(request, answer, asking, limits)
         except SweAgentError:
             raise
-        except Exception as error:  # noqa: BLE001 - litellm raises of every kind; all of them become ours
+        except Exception as raised:  # noqa: BLE001 - litellm raises of every kind; all of them become ours
+            error = raised
+        if limits.reached is not None:  # whatever litellm made of that
+            raise limited(limits.reached, self._asked, self._settings)
+        if error is not None:
             raise failure(error, self._asked) from None
 
-    def _read(self, request: dict[str, Any], answer: _stream.Answer, asking: Asking) -> Generator[str, None, None]:
+    def _read(
+        self, request: dict[str, Any], answer: _stream.Answer, asking: Asking, limits: ReplyLimits
+    ) -> Generator[str, None, None]:
         """The texts of an answer. A server that does not stream, although asked to, is read whole."""
         stream = _library.library().completion(**request)
         if not request["stream"]:
@@ -103,8 +117,9 @@ class Provider:
         if "json" in kind:
             return _stream.whole(json.loads(response.read()), answer)
         if "html" in kind:
+            _stream.close(stream)
             raise broken(self._asked, "answered with a web page, as a proxy does")
-        return _stream.collect(stream, answer, asking.cancel, asking.max_output * LONGEST_TOKEN)
+        return _stream.collect(stream, answer, limits, asking.max_output * LONGEST_TOKEN)
 
     def _request(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> dict[str, Any]:
         route = self._route
@@ -127,7 +142,7 @@ class Provider:
             "messages": _wire.outgoing(said, route),
             "max_tokens": asking.max_output,
             "stream": streams,
-            "timeout": self._timeout,
+            "timeout": self._settings.model_timeout,
             "num_retries": 0,
             "max_retries": 0,
             # What the model does not take, such as an effort, is left out.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from agent.batch.showing import keep_stderr
 from agent.batch.told import as_json, in_words
 from agent.cli import INTERRUPTED, fail
 from agent.options import Attempts, Effort, Image, Json, Kind, MaxSteps, MaxTime, MaxTokens, Plain, Test
+from agent.process_end import leave
 from trajectories.errors import Cancelled
 
 Instances = Annotated[
@@ -109,8 +109,7 @@ def command(
     except KeyboardInterrupt:
         # A second one, or nothing is begun: no thread is waited for.
         fail(["--json"] if json else [], *INTERRUPTED)
-        sys.stdout.flush()
-        os._exit(Cancelled.code)
+        leave(Cancelled.code)
     if json:
         typer.echo(dumps(as_json(summary)))
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +9,7 @@ import typer
 
 from agent.cli import fail
 from agent.options import Json, Kind, Plain
+from agent.process_end import leave
 from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -74,8 +73,7 @@ def command(
         _show(asked, json, plain)
     except KeyboardInterrupt:  # a second one: threads that do not end are not waited for
         fail(["--json"] if json else [], Cancelled.code, "Interrupted.", GO_ON)
-        sys.stdout.flush()
-        os._exit(Cancelled.code)
+        leave(Cancelled.code)
     return 0
 
 

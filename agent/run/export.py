@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from agent.exporting import formats
+from agent.process_end import has_reader
 
 
 def _help() -> str:
@@ -53,6 +55,8 @@ def _print(pieces: Iterable[str]) -> None:
     try:
         for piece in pieces:
             out.write(piece.encode("utf-8", "replace"))
+            if not has_reader(sys.stdout):
+                return
         out.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())

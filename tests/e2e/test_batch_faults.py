@@ -98,7 +98,7 @@ def test_a_provider_with_all_faults_loses_no_instance_and_no_cent(machine: Machi
     batcher = Batcher(machine, tmp_path, count=12)
     provider = Moody(0.3)
     with Endpoint(provider) as endpoint:
-        has(machine, endpoint, SWE_AGENT_MODEL_TIMEOUT="2")
+        has(machine, endpoint, SWE_AGENT_FIRST_TIMEOUT="2", SWE_AGENT_MODEL_TIMEOUT="2")
         told = batcher.machine.json(
             *batcher.arguments(MODEL, "--workers", 4, "--budget", 0.5, "--total", 7, "--workspace", "local"),
             timeout=500,

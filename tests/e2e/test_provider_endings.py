@@ -68,12 +68,12 @@ def test_tokens_bound_a_run_without_a_price(user: User) -> None:
         (Answer(status=429, headers={"Retry-After": "3600"}), 1, "429"),
         (Answer(status=429), 5, "429"),
         (Answer(status=529, error="Overloaded"), 5, "Overloaded"),
-        (Answer(hang=True), 5, "fell silent"),
+        (Answer(hang=True), 5, "sent no text"),
     ],
     ids=["wait an hour", "busy", "overloaded", "silent"],
 )
 def test_what_may_pass_ends_with_75(user: User, answer: Answer, requests: int, said: str) -> None:
-    user.machine.extra["SWE_AGENT_MODEL_TIMEOUT"] = "0.5"
+    user.machine.extra["SWE_AGENT_FIRST_TIMEOUT"] = "0.5"
     with Endpoint([answer] * requests) as endpoint:
         user.has(endpoint)
         told = user.fix()

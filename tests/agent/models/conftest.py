@@ -59,7 +59,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
     ) -> Provider:
         base = endpoint.url if name.startswith("anthropic/") else endpoint.openai
         tables = {name: ModelTable(**{"api_base": base, "key_env": "TEST_KEY", **table})}
-        made = load_model(name, Settings(**{"models": tables, "model_timeout": 10, **settings}))
+        made = load_model(name, Settings(**{"models": tables, "first_timeout": 10, "model_timeout": 10, **settings}))
         assert isinstance(made, Provider)
         return made
 

@@ -89,6 +89,15 @@ def test_no_usage_is_none_and_not_litellms_guess(load: Load, name: str) -> None:
         {"prompt_tokens": 5, "completion_tokens": 3e30},
         {"prompt_tokens": 10**12, "completion_tokens": 3},
         {"prompt_tokens": True, "completion_tokens": 3},
+        {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": -1},
+        {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 10**12},
+        {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": "many"},
+        {"prompt_tokens": 5, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": -7}},
+        {"prompt_tokens": 5, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 0.5}},
+        {"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": -99}},
+        {"prompt_tokens": None, "completion_tokens": 3, "total_tokens": 8},
+        {"prompt_tokens": 5, "total_tokens": 8},
+        {"prompt_tokens": 5, "completion_tokens": None, "total_tokens": 8},
     ],
 )
 def test_absurd_usage_is_none_and_the_reply_is_kept(load: Load, usage: dict) -> None:
@@ -97,10 +106,32 @@ def test_absurd_usage_is_none_and_the_reply_is_kept(load: Load, usage: dict) -> 
     assert (reply.text, reply.usage) == ("ok", None)
 
 
-def test_more_cached_than_sent_is_all_that_was_sent(load: Load) -> None:
-    usage = {"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 99}}
-    with Endpoint([Answer(text="ok", usage=usage)]) as endpoint:
-        assert ask(load(endpoint)).usage == Usage(5, 3, 5)
+@pytest.mark.parametrize("streams", [True, False])
+@pytest.mark.parametrize(
+    ("said", "counted"),
+    [
+        ({"total_tokens": 50041, "completion_tokens_details": {"reasoning_tokens": 50000}}, Usage(32, 50009)),
+        ({"total_tokens": 50041}, Usage(32, 50009)),
+        ({"completion_tokens_details": {"reasoning_tokens": 50000}}, Usage(32, 50000)),
+        ({"total_tokens": 3}, Usage(32, 9)),
+        ({"total_tokens": 0, "completion_tokens_details": None}, Usage(32, 9)),
+        ({"total_tokens": None, "completion_tokens_details": {"reasoning_tokens": None}}, Usage(32, 9)),
+        ({"prompt_tokens_details": {"cached_tokens": 99}}, Usage(99, 9, 99)),
+        ({"prompt_tokens_details": {"cached_tokens": 99}, "total_tokens": 140}, Usage(99, 41, 99)),
+        ({"prompt_tokens_details": {"cached_tokens": 30, "cache_creation_tokens": 9}}, Usage(39, 9, 30, None, 9)),
+    ],
+)
+def test_of_figures_that_contradict_each_other_the_larger_one_counts(
+    load: Load, said: dict, counted: Usage, streams: bool
+) -> None:
+    usage = {"prompt_tokens": 32, "completion_tokens": 9, **said}
+    answer = Answer(text="ok", usage=usage)
+    if not streams:
+        choice = {"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}
+        body = json.dumps({"choices": [choice], "usage": usage}).encode()
+        answer = Answer(raw=body, headers={"Content-Type": "application/json"})
+    with Endpoint([answer]) as endpoint:
+        assert ask(load(endpoint)).usage == counted
 
 
 def test_openrouters_own_figure_is_taken_and_no_other(load: Load) -> None:

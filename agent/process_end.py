@@ -1,0 +1,91 @@
+"""The end of the process: output that no one reads any more, and the one way out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from io import BufferedWriter, FileIO, RawIOBase, TextIOWrapper
+from typing import IO, TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+PATIENCE = 30.0
+"""Seconds for the removal of containers; what is not removed by then is a leftover."""
+
+
+class OutputFile(FileIO):
+    """stdout or stderr. Once its reader is gone, what is written is dropped: a run goes on and keeps its exit code."""
+
+    has_reader = True
+
+    def write(self, data: Buffer, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            self.has_reader = False
+            _silence(self.fileno())
+            return memoryview(data).nbytes
+
+
+def prepare_streams() -> None:
+    """Make stdout and stderr safe to write to, whatever becomes of their readers, also where they are closed."""
+    _open_closed_descriptors()
+    sys.stdout = _prepared(sys.stdout, 1)
+    sys.stderr = _prepared(sys.stderr, 2)
+
+
+def has_reader(stream: IO[str]) -> bool:
+    """False once a write has found that no one reads the stream; whoever writes without end asks now and then."""
+    buffer = getattr(stream, "buffer", None)
+    return bool(getattr(getattr(buffer, "raw", buffer), "has_reader", True))
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with this exit code, whatever state it is in.
+
+    Python is not taken apart: it would wait for every thread, a thread that still imports litellm would be stopped
+    where it holds the import lock, and output that cannot be written would replace the exit code by 120.
+    """
+    import atexit
+
+    try:
+        if wait := getattr(sys.modules.get("aci.daemon"), "all_discarded", None):
+            wait(PATIENCE)
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+    finally:  # also where a second Ctrl-C ends the waiting
+        os._exit(code)
+
+
+def _prepared(stream: IO[str] | None, descriptor: int) -> IO[str]:
+    if stream is None:
+        return open(descriptor, "w", encoding="utf-8", errors="replace", closefd=False)
+    if not isinstance(stream, TextIOWrapper):
+        return stream
+    stream.flush()
+    raw = OutputFile(stream.fileno(), "w", closefd=False)
+    is_unbuffered = isinstance(stream.buffer, RawIOBase)
+    return TextIOWrapper(
+        raw if is_unbuffered else BufferedWriter(raw),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def _open_closed_descriptors() -> None:
+    """A file of a run that took the number of a closed stdout would hold what is printed."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
+def _silence(descriptor: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

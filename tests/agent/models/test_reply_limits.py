@@ -1,0 +1,248 @@
+"""Replies without end: what a server sends is bounded in bytes, and in time without visible progress."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain, repeat
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from agent.models.base import Asking
+from agent.models.provider import Provider
+from tests.agent.models.conftest import CHAT, CLAUDE, RESPONSES, SAID, Load, ask
+from tests.endpoint import Answer, Endpoint
+from trajectories.errors import Cancelled, ModelError
+
+ALL = pytest.mark.parametrize("name", [CHAT, CLAUDE, RESPONSES])
+PAUSE = 0.002
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+SMALL = {"max_reply": "16m"}
+QUICK = {"first_timeout": 0.4, "model_timeout": 0.4}
+Serve = Callable[[Iterator[bytes]], "Server"]
+
+
+class Server:
+    """Answers each connection with `parts`, one after the other, until the client closes it."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self.left = Event()
+        """The client has closed the connection."""
+        self.began = Event()
+        self.ended = Event()
+        self._parts = parts
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.openai = f"{self.url}/v1"
+        self._thread = Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with suppress(OSError), self._socket.accept()[0] as client:
+            client.settimeout(10)
+            client.recv(1 << 20)
+            try:
+                for part in self._parts:
+                    if self.ended.wait(PAUSE if len(part) < 1000 else 0):
+                        return
+                    client.sendall(part)
+                    self.began.set()
+                while client.recv(1 << 16):  # nothing more comes; the client waits, or leaves
+                    pass
+            except TimeoutError:
+                return
+            except OSError:
+                pass
+            self.left.set()
+
+    def close(self) -> None:
+        self.ended.set()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    made: list[Server] = []
+
+    def start(parts: Iterator[bytes]) -> Server:
+        made.append(Server(parts))
+        return made[-1]
+
+    yield start
+    for server in made:
+        server.close()
+
+
+def frame(delta: dict[str, Any]) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": None}
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    return f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+def call(index: int, **piece: Any) -> bytes:
+    return frame({"tool_calls": [{"index": index, "type": "function", **piece}]})
+
+
+def refused(load: Load, server: Server, name: str = CHAT, **settings: Any) -> ModelError:
+    """What the request raises; the connection is closed then."""
+    with pytest.raises(ModelError) as raised:
+        ask(load(server, name, settings=settings))
+    assert server.left.wait(10)
+    return raised.value
+
+
+IDLE = {
+    "comments": b": still here\n\n",
+    "empty deltas": frame({"content": ""}),
+    "roles": frame({"role": "assistant"}),
+    "ids": call(0, id="call_" + "x" * 40),
+    "names": call(0, function={"name": "view" * 10}),
+    "calls without arguments": call(0, function={"arguments": ""}),
+    "blank lines": b"\n",
+    "half a line": b"data: {",
+}
+
+
+@pytest.mark.parametrize("piece", IDLE.values(), ids=IDLE.keys())
+def test_what_shows_nothing_is_no_sign_of_life(load: Load, serve: Serve, piece: bytes) -> None:
+    raised = refused(load, serve(chain([STREAM], repeat(piece))), **QUICK)
+    assert "SWE_AGENT_FIRST_TIMEOUT" in raised.fix
+    assert (raised.retryable, raised.billed, raised.usage) == (True, True, None)
+
+
+@ALL
+def test_no_sign_of_life_in_any_protocol(load: Load, serve: Serve, name: str) -> None:
+    raised = refused(load, serve(chain([STREAM], repeat(b": still here\n\n"))), name, **QUICK)
+    assert "SWE_AGENT_FIRST_TIMEOUT" in raised.fix
+    assert (raised.retryable, raised.billed) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [frame({"content": "I"}), frame({"reasoning_content": "Hm"}), call(0, id="1", function={"arguments": "{"})],
+    ids=["text", "reasoning", "arguments"],
+)
+def test_after_the_first_that_is_shown_the_shorter_time_counts(load: Load, serve: Serve, shown: bytes) -> None:
+    server = serve(chain([STREAM, shown], repeat(b": still here\n\n")))
+    raised = refused(load, server, first_timeout=600, model_timeout=0.4)
+    assert "SWE_AGENT_MODEL_TIMEOUT" in raised.fix
+
+
+def test_a_slow_first_token_is_waited_for(load: Load) -> None:
+    with Endpoint([Answer(text="At last.", slow=0.3)]) as endpoint:
+        assert ask(load(endpoint, settings={"first_timeout": 60, "model_timeout": 5})).text == "At last."
+
+
+HEADERS = {
+    "status line": (b"HTTP/1.1 200 ", b"O" * 500),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X-A: " + b"b" * 500 + b"\r\n"),
+    "slow headers": (b"HTTP/1.1 200 OK\r\n", b"X"),
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "nothing": (b"", b""),
+}
+
+
+@pytest.mark.parametrize(("head", "piece"), HEADERS.values(), ids=HEADERS.keys())
+def test_headers_without_end(load: Load, serve: Serve, head: bytes, piece: bytes) -> None:
+    parts = chain([head], repeat(piece)) if piece else iter(())
+    raised = refused(load, serve(parts), **QUICK)
+    assert (raised.retryable, raised.billed) == (True, True)
+
+
+LARGE = {
+    "json": (JSON, b'{"choices": [' + b" " * (1 << 20)),
+    "line": (STREAM, b"data: " + b"x" * (1 << 20)),
+    "comments": (STREAM, b": " + b"x" * (1 << 20) + b"\n\n"),
+    "ids": (STREAM, b"".join(call(n, id="i" * (1 << 17)) for n in range(8))),
+}
+
+
+@pytest.mark.parametrize(("head", "piece"), LARGE.values(), ids=LARGE.keys())
+def test_a_reply_is_bounded_in_bytes(load: Load, serve: Serve, head: bytes, piece: bytes) -> None:
+    raised = refused(load, serve(chain([head], repeat(piece))), **SMALL)
+    assert "SWE_AGENT_MAX_REPLY" in raised.fix
+    assert (raised.retryable, raised.billed, raised.usage) == (False, True, None)
+
+
+def test_names_of_tools_count_as_output(load: Load, serve: Serve) -> None:
+    endless = repeat(call(0, id="1", function={"name": "view" * 1000}))
+    with ThreadPoolExecutor(1) as pool:
+        server = serve(chain([STREAM], endless))
+        reply = pool.submit(load(server).reply, SAID, [], Asking("main", 1, 1000)).result()
+    assert server.left.wait(10)
+    assert reply.usage is None
+    assert len(reply.actions[0].tool) < 1000
+
+
+@pytest.mark.parametrize("status", [400, 429, 500])
+def test_an_error_is_read_as_far_as_it_is_shown(load: Load, serve: Serve, status: int) -> None:
+    head = b"HTTP/1.1 %d No\r\nContent-Type: application/json\r\nRetry-After: 3\r\n\r\n" % status
+    server = serve(chain([head, b'{"error": {"message": "not so fast", "x": "'], repeat(b"y" * (1 << 18))))
+    raised = refused(load, server)
+    assert f"answered {status}: not so fast" in raised.message
+    assert not raised.billed
+    assert raised.wait == (3 if raised.retryable else None)
+
+
+def test_an_error_that_trickles(load: Load, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.models._reply_limits.ERROR_SECONDS", 0.3)
+    head = b"HTTP/1.1 400 No\r\nContent-Type: application/json\r\n\r\n"
+    raised = refused(load, serve(chain([head, b'{"error": {"message": "no such thing"}}'], repeat(b" "))))
+    assert "400: no such thing" in raised.message
+
+
+@ALL
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_compressed_reply_is_not_unpacked(load: Load, serve: Serve, name: str, status: int) -> None:
+    bomb = gzip.compress(b" " * (64 << 20), 9)
+    head = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n" % status
+    raised = refused(load, serve(iter([head + b"Content-Length: %d\r\n\r\n" % len(bomb), bomb])), name)
+    assert ("compressed" in raised.message) == (status == 200)
+
+
+def test_requests_ask_for_plain_bytes(load: Load) -> None:
+    with Endpoint([Answer(text="ok")]) as endpoint:
+        ask(load(endpoint))
+    assert endpoint.requests[0].headers["accept-encoding"] == "identity"
+
+
+CUT = {
+    "before the headers": [],
+    "in the headers": [b"HTTP/1.1 200 OK\r\n"],
+    "before the first token": [STREAM],
+    "in the text": [STREAM, frame({"content": "I"})],
+    "in a body": [JSON, b'{"choices": ['],
+    "in an error": [b"HTTP/1.1 500 No\r\n\r\n", b"{"],
+}
+
+
+@pytest.mark.parametrize("parts", CUT.values(), ids=CUT.keys())
+def test_an_interrupt_frees_the_thread_that_reads(load: Load, serve: Serve, parts: list[bytes]) -> None:
+    server, cancel, raised = serve(iter(parts)), Event(), []
+    model: Provider = load(server)
+
+    def request() -> None:
+        try:
+            model.reply(SAID, [], Asking("main", 1, 1000, cancel))
+        except Exception as error:  # noqa: BLE001 - looked at below
+            raised.append(error)
+
+    thread = Thread(target=request, daemon=True)
+    thread.start()
+    if parts:
+        assert server.began.wait(10)
+    cancel.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert server.left.wait(10)
+    assert [type(error) for error in raised] == [Cancelled]
