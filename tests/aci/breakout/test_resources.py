@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.aci.breakout.hostile import python
+from aci.daemon import connect
+from tests.aci.breakout.hostile import host_mounts, python, refused
+from tests.conftest import IMAGE
 from trajectories.errors import WorkspaceError
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
@@ -80,3 +82,31 @@ def test_descriptors(ws):
     assert ran.code != 0
     assert "opened them all" not in ran.text
     alive(ws)
+
+
+def test_files_that_docker_mounts_cannot_be_filled(hostile):
+    """They lie on the host's disk, and no size that the daemon reports includes them."""
+    ws = hostile(disk="200m")
+    for path in ("/etc/hosts", "/etc/resolv.conf", "/etc/hostname"):
+        refused(
+            ws,
+            f"head -c 1000000 /dev/zero >> {path}",
+            f"chmod 666 {path} && echo more >> {path}",
+            f"rm {path}",
+            f"mount -o remount,rw {path}",
+            python(f"import os; os.setxattr({path!r}, 'user.more', b'x' * 4000)"),
+        )
+    assert host_mounts(ws.run("cat /proc/self/mountinfo").text) == []
+    assert ws.run("cat /etc/hostname; hostname").text.split() == ["workspace"] * 2
+    assert ws.run(python("import socket; print(socket.gethostbyname('localhost'))")).text == "127.0.0.1\n"
+
+
+@pytest.mark.parametrize("user", ["0", "1000"])
+def test_no_container_has_a_writable_mount_of_the_host(user):
+    daemon = connect()
+    container = daemon.start(IMAGE, user=user)
+    try:
+        assert host_mounts(container.exec_run(["cat", "/proc/self/mountinfo"]).output.decode()) == []
+    finally:
+        container.remove(force=True)
+        daemon.rest()
