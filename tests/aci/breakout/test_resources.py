@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import tarfile
+import uuid
 from pathlib import Path
 
+import docker
 import pytest
 
 from aci.daemon import connect
@@ -110,3 +114,31 @@ def test_no_container_has_a_writable_mount_of_the_host(user):
     finally:
         container.remove(force=True)
         daemon.rest()
+
+
+FILLING_GIT = """\
+#!/bin/sh
+[ -e /full ] || { head -c 600000000 /dev/zero > /full; sleep 5; }
+exec /usr/bin/git "$@"
+"""
+
+
+def test_a_base_whose_git_fills_the_disk(hostile):
+    """The image may come from a set-up, so its programs are not trusted when the base is made either."""
+    name = f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest"
+    client = docker.from_env()
+    made = client.containers.create(IMAGE, ["true"], labels={"swe-agent": "1"})
+    try:
+        with io.BytesIO() as archive:
+            with tarfile.open(fileobj=archive, mode="w") as tar:
+                entry = tarfile.TarInfo("usr/local/bin/git")
+                entry.mode, entry.size = 0o755, len(FILLING_GIT)
+                tar.addfile(entry, io.BytesIO(FILLING_GIT.encode()))
+            made.put_archive("/", archive.getvalue())
+        made.commit(*name.split(":"))
+        with pytest.raises(WorkspaceError, match=r"could not be prepared\. The disk is full: .* may be\.$"):
+            hostile(disk="100m", image=name)
+    finally:
+        made.remove(force=True)
+        client.images.remove(name, force=True)
+        client.close()
