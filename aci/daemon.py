@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci import owner
-from aci.network_files import HOSTNAME, network_files
+from aci.network_files import HOSTNAME, VOLUME, network_files
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
+    from docker.types import Mount
 
 LABEL, OWNER = "swe-agent", "swe-agent.owner"
 BASE = "swe-agent.root"
@@ -89,10 +90,17 @@ class Daemon:
             fewer = [limit for limit in more.pop("ulimits") if limit.name != "nofile"]
             return self._start(image, names, {**more, "ulimits": fewer})
 
-    def _start(self, image: str, names: Sequence[str], more: dict[str, Any], anew: bool = False) -> Container:
-        """`anew`: the volume with the network's files was found incomplete, and is written again."""
+    def _start(self, image: str, names: Sequence[str], more: dict[str, Any]) -> Container:
         from docker.errors import APIError
 
+        try:
+            return self._started(image, network_files(self, image, names), more)
+        except APIError as error:
+            if VOLUME not in said(error):
+                raise
+            return self._started(image, network_files(self, image, names, anew=True), more)  # it was incomplete
+
+    def _started(self, image: str, mounts: list[Mount], more: dict[str, Any]) -> Container:
         idle: dict[str, Any] = {
             "entrypoint": _IDLE,
             "command": [],
@@ -104,21 +112,15 @@ class Daemon:
         volumes = {path: _VOLUME for path in self._declared(image) if path not in own}
         if not more.get("network_mode", "").startswith("container:"):  # it has the other's
             idle["hostname"] = HOSTNAME
-        mounts = network_files(self, image, names, anew)
-        try:
-            container = self.client.containers.create(
-                image,
-                tty=False,
-                use_config_proxy=False,  # of `docker login`'s file; they may hold a password
-                name=f"swe-agent-{uuid.uuid4().hex[:12]}",
-                labels={LABEL: "1", OWNER: owner.me()},
-                mounts=mounts,
-                **{**idle, **more, "tmpfs": volumes | more.get("tmpfs", {})},
-            )
-        except APIError as error:
-            if anew or not any(each["Source"] in said(error) for each in mounts):
-                raise
-            return self._start(image, names, more, anew=True)
+        container = self.client.containers.create(
+            image,
+            tty=False,
+            use_config_proxy=False,  # of `docker login`'s file; they may hold a password
+            name=f"swe-agent-{uuid.uuid4().hex[:12]}",
+            labels={LABEL: "1", OWNER: owner.me()},
+            mounts=mounts,
+            **{**idle, **more, "tmpfs": volumes | more.get("tmpfs", {})},
+        )
         try:
             _refuse_volumes(container, own)
             container.start()

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 HOSTNAME = "workspace"
 """Of every container, as its /etc/hostname says it."""
 
+VOLUME = "swe-agent-network-"
+"""What the volumes' names begin with."""
+
 LABEL = "swe-agent.network-files"
 """The label that the volumes have."""
 
@@ -51,7 +54,7 @@ def network_files(daemon: Daemon, image: str, names: Sequence[str], anew: bool =
     if daemon.is_podman():
         files["/run/.containerenv"] = ""
     api = daemon.client.api
-    volume = f"swe-agent-network-{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}"
+    volume = f"{VOLUME}{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}"
     try:
         folder = api.inspect_volume(volume)["Mountpoint"]
     except NotFound:

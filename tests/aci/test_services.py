@@ -122,6 +122,8 @@ def test_a_service_is_confined_as_a_workspace_is(keeper: str, repo: Path, open_w
     assert (host["Memory"], host["PidsLimit"], host["Privileged"]) == (200 << 20, 50, False)
     assert not host["Binds"]
     assert {mount["RW"] for mount in service["Mounts"]} == {False}
+    (holder,) = [each for each in found if each["HostConfig"]["NetworkMode"] == "none"]
+    assert subprocess.run(["docker", "exec", holder["Id"], "touch", "/file"], capture_output=True).returncode == 1
     for each in found:
         assert any(option.startswith("seccomp={") for option in each["HostConfig"]["SecurityOpt"])
         assert host_mounts(docker("exec", each["Id"], "cat", "/proc/self/mountinfo")) == []
