@@ -21,7 +21,8 @@ from aci.aside import Aside
 from aci.base_files import base_files, send
 from aci.confinement import preparation
 from aci.daemon import BASE, Daemon, said
-from aci.preparing import ROOT, run_as, started
+from aci.disk_watch import BYTES_A_FILE
+from aci.preparing import ROOT, run_as, started, watched
 from aci.shell import quote
 from aci.store import adoption, checkout, creation, environment, refresh
 from aci.workspace import Options
@@ -47,6 +48,7 @@ _RECIPE = "6"  # part of a base image's name: raise it when they are made differ
 _OTHER = "other files"
 _TICK = 0.5  # seconds between looks at whether a wait was cancelled
 _FEW_FILES, _FEW_BYTES = 500, 5_000_000  # a container renews the indexes of so many files in some milliseconds
+_COPIES = 4  # at most, of the repository's files and history, while a base is made: pack, store, history, files
 _KEPT = 30  # base images; an old one costs disk, a missing one a few seconds
 _LAYOUT = f"""\
 set -e
@@ -161,9 +163,10 @@ def _make(daemon: Daemon, source: Image, name: str, options: Options) -> Image:
     small = _is_small(options) and not source.attrs["Config"].get("Volumes")
     with (
         base_files(daemon, options) as folder,  # while the container starts
-        started(daemon, source, options.image or IMAGE, options) as (with_git, as_root),
+        started(daemon, source, options.image or IMAGE, options) as (with_git, as_root, watch),
     ):
         user = _session_user(daemon, with_git, source, options)
+        watch.allow(_COPIES * _size(options, folder()))
         send(with_git, as_root, folder(), HOME)
         root = as_root(_LAYOUT, {"SESSION_USER": user}).rpartition("\n")[2]
         store = creation(STORE, f"{HOME}/base.pack", f"{root}/.git")
@@ -191,6 +194,12 @@ def _is_small(options: Options) -> bool:
     return len(files) <= _FEW_FILES and sum(entry.size for entry in files.values()) <= _FEW_BYTES
 
 
+def _size(options: Options, folder: Path) -> int:
+    """What the repository's files and history take, with what each file costs besides its bytes."""
+    history = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return history + sum(entry.size + BYTES_A_FILE for entry in options.trees.files(options.base.tree).values())
+
+
 def _renewing(root: str, tree: str) -> bytes:
     """The shell commands that write `RENEW`: it fails if the files are not those of the base."""
     same = f'[ "$(git write-tree)" = {tree} ] && git diff-files --quiet'
@@ -210,7 +219,9 @@ def _with_indexes(daemon: Daemon, repository: Image, base: Base, options: Option
     try:
         same = f'[ "$(git write-tree)" = {options.base.tree} ] && git diff-files --quiet || echo {_OTHER}'
         renew = _script(refresh(base.root), adoption(base.root), same.encode())
-        if run_as(daemon, container, options, renew, base.user, _env(base.root)).endswith(_OTHER):
+        with watched(daemon, container, repository, options):
+            said = run_as(daemon, container, options, renew, base.user, _env(base.root))
+        if said.endswith(_OTHER):
             raise WorkspaceError(
                 f"The image {options.image or IMAGE} does not keep the repository's files as they are put into it.",
                 "Name another with --image.",

@@ -28,7 +28,9 @@ PREPARING = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
 """Capabilities of the user root while files are put into a base image; no session has any."""
 
 ADDR_NO_RANDOMIZE = 0x0040000
-PROCESSORS = ("x86_64", "aarch64")
+PROCESSORS = ("x86_64", "aarch64", "arm64")
+"""Those that `seccomp.json` is written for, by Linux's and by macOS's names."""
+
 COUNTERS = Path("/sys/bus/event_source/devices/cpu")
 """There where the machine's processor counts instructions for us."""
 
@@ -42,8 +44,7 @@ READ_ONLY: dict[str, Any] = {
 def confinement(options: Options, root: str = "", counting: bool = False) -> dict[str, Any]:
     """Arguments for `Daemon.start`, for a container with the repository in `root`.
 
-    Docker's own seccomp profile stays, as nothing here takes it off; `counting` puts one in its place, on the
-    processors that it is written for, that allows what counting instructions needs and nothing else.
+    `counting` allows the system calls that counting instructions needs.
     """
     limits: dict[str, Any] = {
         "cap_drop": ["ALL"],
@@ -55,8 +56,8 @@ def confinement(options: Options, root: str = "", counting: bool = False) -> dic
         "ulimits": [_ulimit("fsize", FILE_BYTES), _ulimit("nofile", OPEN_FILES), _ulimit("core", 0)],
         "init": True,
     }
-    if counting and platform.machine() in PROCESSORS:
-        limits["security_opt"].append(f"seccomp={json.dumps(_counting())}")
+    if has_seccomp_profile():
+        limits["security_opt"].append(f"seccomp={json.dumps(_seccomp_profile(counting))}")
     if options.cpus:
         limits["nano_cpus"] = int(options.cpus * 1e9)
     if options.runtime:
@@ -72,17 +73,24 @@ def preparation(options: Options) -> dict[str, Any]:
     return {**limits, "cap_add": list(PREPARING), "init": False}  # an init would hide that there is no shell
 
 
-def _counting() -> dict[str, Any]:
-    """Docker's default profile as it is for a container without capabilities, and what counting needs.
+def has_seccomp_profile() -> bool:
+    """Whether containers get our profile; on other processors they have the daemon's own."""
+    return platform.machine() in PROCESSORS
 
-    The profile is moby's (github.com/moby/profiles, Apache-2.0) without the rules that a capability switches on and
-    those of other processors. Hardware counters are of use only where the machine has them.
+
+def _seccomp_profile(counting: bool) -> dict[str, Any]:
+    """The same on each daemon: an older one's own profile allows AF_VSOCK, AF_ALG and io_uring.
+
+    It is moby's default (github.com/moby/profiles, Apache-2.0) for a container without capabilities that switch rules
+    on, without those of other processors. It also denies socketcall(2), which no filter of socket(2) sees through.
+    Hardware counters are of use only where the machine has them.
     """
-    profile: dict[str, Any] = json.loads(files("aci.counters").joinpath("seccomp.json").read_bytes())
-    fixed = {"index": 0, "value": ADDR_NO_RANDOMIZE, "op": "SCMP_CMP_EQ"}
-    profile["syscalls"].append({"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [fixed]})
-    if COUNTERS.exists():
-        profile["syscalls"].append({"names": ["perf_event_open"], "action": "SCMP_ACT_ALLOW"})
+    profile: dict[str, Any] = json.loads(files("aci").joinpath("seccomp.json").read_bytes())
+    if counting:
+        fixed = {"index": 0, "value": ADDR_NO_RANDOMIZE, "op": "SCMP_CMP_EQ"}
+        profile["syscalls"].append({"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [fixed]})
+        if COUNTERS.exists():
+            profile["syscalls"].append({"names": ["perf_event_open"], "action": "SCMP_ACT_ALLOW"})
     return profile
 
 

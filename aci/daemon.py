@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci import owner
+from aci.network_files import HOSTNAME, VOLUME, network_files
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
+    from docker.types import Mount
 
 LABEL, OWNER = "swe-agent", "swe-agent.owner"
 BASE = "swe-agent.root"
@@ -40,6 +42,7 @@ _FIX = "Start Docker, or use --workspace local."
 
 _under_way: set[Future[None]] = set()
 _looked: dict[str, float] = {}
+_podman: dict[str, bool] = {}
 _spoken: dict[str, str] = {}
 """What version of its protocol the daemon at an address speaks: asked for it, a daemon starts programs of its own."""
 
@@ -65,9 +68,10 @@ class Daemon:
         """The environment in which the `docker` command talks to this daemon."""
         return {**{k: v for k, v in os.environ.items() if k != "DOCKER_CONTEXT"}, "DOCKER_HOST": self.address}
 
-    def start(self, image: str, **more: Any) -> Container:
+    def start(self, image: str, names: Sequence[str] = (), **more: Any) -> Container:
         """A container of `image` that idles without network, labelled as this process's.
 
+        Its loopback also has these `names`. The files that a daemon mounts into every container cannot be written.
         What the image declares a volume lies in memory, empty at first: no limit holds for a volume on the disk.
         A daemon that may itself open fewer files than `more` allows has a lower limit already: theirs is dropped. One
         that takes a seccomp profile for a file's name, as Podman does, has its own.
@@ -75,18 +79,28 @@ class Daemon:
         from docker.errors import APIError
 
         try:
-            return self._start(image, more)
+            return self._start(image, names, more)
         except APIError as error:
             profiles = [each for each in more.get("security_opt", ()) if each.startswith("seccomp={")]
             if profiles and "seccomp" in said(error):
                 kept = [each for each in more["security_opt"] if each not in profiles]
-                return self.start(image, **{**more, "security_opt": kept})
+                return self.start(image, names, **{**more, "security_opt": kept})
             if _OPEN_FILES not in said(error):
                 raise
             fewer = [limit for limit in more.pop("ulimits") if limit.name != "nofile"]
-            return self._start(image, {**more, "ulimits": fewer})
+            return self._start(image, names, {**more, "ulimits": fewer})
 
-    def _start(self, image: str, more: dict[str, Any]) -> Container:
+    def _start(self, image: str, names: Sequence[str], more: dict[str, Any]) -> Container:
+        from docker.errors import APIError
+
+        try:
+            return self._started(image, network_files(self, image, names), more)
+        except APIError as error:
+            if VOLUME not in said(error):
+                raise
+            return self._started(image, network_files(self, image, names, anew=True), more)  # it was incomplete
+
+    def _started(self, image: str, mounts: list[Mount], more: dict[str, Any]) -> Container:
         idle: dict[str, Any] = {
             "entrypoint": _IDLE,
             "command": [],
@@ -96,12 +110,15 @@ class Daemon:
         }
         own = [posixpath.normpath(path) for path in more.get("volumes", ())]
         volumes = {path: _VOLUME for path in self._declared(image) if path not in own}
+        if not more.get("network_mode", "").startswith("container:"):  # it has the other's
+            idle["hostname"] = HOSTNAME
         container = self.client.containers.create(
             image,
             tty=False,
             use_config_proxy=False,  # of `docker login`'s file; they may hold a password
             name=f"swe-agent-{uuid.uuid4().hex[:12]}",
             labels={LABEL: "1", OWNER: owner.me()},
+            mounts=mounts,
             **{**idle, **more, "tmpfs": volumes | more.get("tmpfs", {})},
         )
         try:
@@ -116,6 +133,13 @@ class Daemon:
         """The folders that an image wants to be volumes."""
         config = self.client.images.get(image).attrs.get("Config") or {}
         return [posixpath.normpath(path) for path in config.get("Volumes") or ()]
+
+    def is_podman(self) -> bool:
+        """Whether the daemon is Podman's, as its answers say."""
+        if self.address not in _podman:
+            headers = self.client.api.head(f"{self.client.api.base_url}/_ping").headers
+            _podman[self.address] = "Libpod-API-Version" in headers
+        return _podman[self.address]
 
     def again(self) -> Daemon:
         """Another client of the same daemon, for another thread. Raises WorkspaceError where it does not answer."""

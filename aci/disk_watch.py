@@ -44,6 +44,11 @@ class DiskWatch:
         self._thread = Thread(target=self._watch, name="disk-watch", daemon=True)
         self._thread.start()
 
+    def allow(self, more: int) -> None:
+        """Raise the limit by so many bytes."""
+        self.limit += more
+        self.most_files = self.limit // BYTES_A_FILE
+
     def notice(self) -> bytes:
         """What the session is to be told, once; empty if there is nothing."""
         with self._ending:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aci.channel import Channel
-from aci.confinement import preparation
+from aci.confinement import preparation, size
 from aci.daemon import Daemon, said
+from aci.disk_watch import DiskWatch
 from aci.exec_channel import Exec, First, first
 from aci.execution import execute
 from aci.service import NoAnswer, Service
@@ -55,7 +56,9 @@ class AsRoot:
 
 
 @contextmanager
-def started(daemon: Daemon, source: Image, name: str, options: Options) -> Iterator[tuple[Container, AsRoot]]:
+def started(
+    daemon: Daemon, source: Image, name: str, options: Options
+) -> Iterator[tuple[Container, AsRoot, DiskWatch]]:
     """A container of the image, which users call `name`, known to have a shell and git, while the context lasts."""
     from docker.errors import APIError
 
@@ -67,17 +70,43 @@ def started(daemon: Daemon, source: Image, name: str, options: Options) -> Itera
             raise WorkspaceError(f"The image {name} has no POSIX shell.", another) from error
         raise
     try:
-        as_root = AsRoot(daemon, container, options)
-        try:
+        with watched(daemon, container, source, options) as watch:
+            as_root = AsRoot(daemon, container, options)
             try:
-                as_root("command -v git", {})
-            except WorkspaceError as error:
-                raise WorkspaceError(f"The image {name} has no git.", another) from error
-            yield container, as_root
-        finally:
-            as_root.close()
+                try:
+                    as_root("command -v git", {})
+                except WorkspaceError as error:
+                    raise WorkspaceError(f"The image {name} has no git.", another) from error
+                yield container, as_root, watch
+            finally:
+                as_root.close()
     finally:
         daemon.discard(str(container.id))
+
+
+@contextmanager
+def watched(daemon: Daemon, container: Container, image: Image, options: Options) -> Iterator[DiskWatch]:
+    """The watch of a container of preparation: its programs are those of an image that a set-up may have made.
+
+    A change of owners may copy all that the image holds, so its size comes on top of the limit. Raises WorkspaceError
+    if more than both is written.
+    """
+    watch = DiskWatch(daemon, str(container.id), size(options.disk) + int(image.attrs["Size"]))
+    try:
+        yield watch
+    except WorkspaceError as error:
+        _refuse_full(watch, error)
+        raise
+    finally:
+        watch.stop()
+    _refuse_full(watch)
+
+
+def _refuse_full(watch: DiskWatch, error: WorkspaceError | None = None) -> None:
+    if notice := watch.notice():
+        full = notice.decode().strip("[]\n").partition(". ")[0]
+        fix = "Set a larger `disk`, or name another --image."
+        raise WorkspaceError(f"The base could not be prepared. {full}.", fix) from error
 
 
 def run_as(

@@ -65,12 +65,13 @@ class Beside:
         self._daemon, self._options = daemon, options
         self._containers: list[Container] = []
         self._watches: list[DiskWatch] = []
+        self.joined: dict[str, Any] = {"names": [each.name for each in options.services]}
         self.variables = {name: value for each in options.services for name, value in each.variables.items()}
         wanted = [(each, *_image(daemon, each, options)) for each in options.services]
         _check_ports([(each, ports) for each, _, ports in wanted])
         try:
             holder = self._start_holder(image)
-            self.joined = {"network_mode": f"container:{holder.id}"}
+            self.joined["network_mode"] = f"container:{holder.id}"
             started = [(each, self._start(each, id), ports) for each, id, ports in wanted]
             for each, container, ports in started:
                 self._wait(each, container, holder, ports)
@@ -86,9 +87,9 @@ class Beside:
                 container.remove(force=True, v=True)
 
     def _start_holder(self, image: str) -> Container:
-        hosts = {each.name: "127.0.0.1" for each in self._options.services}
+        """It writes nothing, so its root is read-only, and its disk needs no watch."""
         small = replace(self._options, memory=_HOLDER_MEMORY, processes=16, read_only=False)
-        return self._kept(image, extra_hosts=hosts, **confinement(small))
+        return self._kept(image, read_only=True, **confinement(small))
 
     def _start(self, service: Service, image: str) -> Container:
         self._options.say(f"Starting the service {service.name}.")

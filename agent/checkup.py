@@ -8,9 +8,10 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aci.base_image import IMAGE
 from agent.ledger import SMALLEST_OUTPUT, dollars
@@ -108,6 +109,7 @@ def _docker(image: str) -> list[Finding]:
         return [Finding("docker", False, error.message, fix)]
     findings = [Finding("docker", True, f"daemon {daemon.client.version()['Version']} at {daemon.address}")]
     try:
+        findings.append(_seccomp(daemon.client.info(), daemon.is_podman()))
         daemon.client.images.get(image)
         findings.append(Finding("image", True, f"{image} is here"))
     except ImageNotFound:
@@ -117,6 +119,21 @@ def _docker(image: str) -> list[Finding]:
     finally:
         daemon.client.close()
     return findings
+
+
+def _seccomp(info: Mapping[str, Any], is_podman: bool) -> Finding:
+    """Which system calls containers are refused; a daemon that takes no profile from us has its own."""
+    from aci.confinement import has_seccomp_profile
+
+    if not any(str(option).startswith("name=seccomp") for option in info.get("SecurityOptions") or ()):
+        fix = "Use a kernel and a daemon that have seccomp."
+        return Finding("seccomp", False, "the daemon filters no system calls of containers", fix)
+    own = "the daemon's own profile, which may allow AF_VSOCK, AF_ALG and io_uring"
+    if is_podman:
+        return Finding("seccomp", True, f"{own}: Podman accepts no other from its clients")
+    if not has_seccomp_profile():
+        return Finding("seccomp", True, f"{own}: ours is for x86-64 and ARM64")
+    return Finding("seccomp", True, "our profile: no AF_VSOCK, AF_ALG, io_uring")
 
 
 def _model(settings: Settings, ask: bool) -> list[Finding]:

@@ -17,6 +17,7 @@ from aci.daemon import OWNER, connect
 from aci.owner import me
 from aci.services import Service, _image
 from aci.workspace import Options
+from tests.aci.breakout.hostile import host_mounts
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -120,7 +121,12 @@ def test_a_service_is_confined_as_a_workspace_is(keeper: str, repo: Path, open_w
     assert "no-new-privileges" in host["SecurityOpt"]
     assert (host["Memory"], host["PidsLimit"], host["Privileged"]) == (200 << 20, 50, False)
     assert not host["Binds"]
-    assert [mount["Type"] for mount in service["Mounts"]] == []
+    assert {mount["RW"] for mount in service["Mounts"]} == {False}
+    (holder,) = [each for each in found if each["HostConfig"]["NetworkMode"] == "none"]
+    assert subprocess.run(["docker", "exec", holder["Id"], "touch", "/file"], capture_output=True).returncode == 1
+    for each in found:
+        assert any(option.startswith("seccomp={") for option in each["HostConfig"]["SecurityOpt"])
+        assert host_mounts(docker("exec", each["Id"], "cat", "/proc/self/mountinfo")) == []
     assert list(host["Tmpfs"]) == ["/data"]
     assert host["LogConfig"]["Config"]["max-size"] == "5m"
     assert service["Config"]["Labels"][OWNER]

@@ -146,3 +146,23 @@ def test_clean_says_what_it_removed(user, tmp_path):
     assert told["bytes"] == 0
     assert {each["what"] for each in told["removed"]} == {"temporary folders", "locks"}
     assert "Nothing was left." in user.run("doctor", "--clean").stdout
+
+
+@pytest.mark.docker
+def test_which_system_calls_containers_are_refused_is_said(user):
+    user.extra["SWE_AGENT_WORKSPACE"] = "docker"
+    seccomp = checks(user)[1]["seccomp"]
+    assert (seccomp["ok"], seccomp["found"]) == (True, "our profile: no AF_VSOCK, AF_ALG, io_uring")
+
+
+@pytest.mark.parametrize(
+    ("options", "is_podman", "said"),
+    [
+        ([], False, "filters no system calls"),
+        (["name=seccomp,profile=default"], True, "Podman accepts no other"),
+    ],
+)
+def test_a_daemon_that_takes_no_profile(options, is_podman, said):
+    found = checkup._seccomp({"SecurityOptions": options}, is_podman)
+    assert said in found.found
+    assert found.ok == bool(options)

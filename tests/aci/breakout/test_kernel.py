@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from aci.daemon import connect
+from aci.environments.room import Room
 from tests.aci.breakout.hostile import python, refused
+from tests.conftest import IMAGE
 
 pytestmark = pytest.mark.docker
 
@@ -129,3 +132,49 @@ def test_no_namespace_of_another_is_joined(ws):
 
 def test_the_clock_and_the_host_name_stay(ws):
     refused(ws, "date -s 2001-01-01", "hostname owned", "sysctl -w kernel.hostname=owned", "renice -n -5 -p $$")
+
+
+SOCKETS = """
+import ctypes, os, platform, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+made = []
+for family, kind in ((38, 5), (40, 1)):
+    if libc.socket(family, kind, 0) >= 0 or ctypes.get_errno() != 1:
+        made.append(f"socket of family {family}")
+for number in (425, 426, 427):
+    if libc.syscall(number, 1, 0, 0, 0, 0, 0) >= 0 or ctypes.get_errno() not in (1, 38):
+        made.append(f"io_uring by call {number}")
+if platform.machine() == "x86_64":
+    page = libc.mmap(None, 4096, 7, 0x62, -1, 0)  # below 4 GiB; the 32-bit call socketcall(SYS_SOCKET, page + 64)
+    code = b"\\x53\\xb8\\x66\\0\\0\\0\\xbb\\x01\\0\\0\\0\\xb9" + struct.pack("<I", page + 64) + b"\\xcd\\x80\\x5b\\xc3"
+    ctypes.memmove(page, code, len(code))
+    for family, kind in ((38, 5), (40, 1)):
+        ctypes.memmove(page + 64, struct.pack("<III", family, kind, 0), 12)
+        if ctypes.CFUNCTYPE(ctypes.c_int)(page)() not in (-1, -38):
+            made.append(f"socket of family {family} by socketcall")
+print(made)
+sys.exit(not made)
+"""
+
+USUAL = """
+import socket
+pairs = [("AF_UNIX", 1), ("AF_UNIX", 2), ("AF_INET", 1), ("AF_INET", 2), ("AF_INET6", 1), ("AF_NETLINK", 3)]
+for family, kind in pairs:
+    socket.socket(getattr(socket, family), kind).close()
+server = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(server.getsockname()).close()
+"""
+
+
+def test_sockets_to_the_hypervisor_and_io_uring(ws):
+    refused(ws, python(SOCKETS))
+    assert ws.run(python(USUAL)).code == 0
+
+
+def test_a_set_up_has_the_same_system_calls(ws):
+    daemon = connect()
+    with Room(daemon, IMAGE, ws.options) as room:
+        assert room.run(python(SOCKETS), {}, 20, where="/").output.strip() == "[]"
+        assert room.run(python(USUAL), {}, 20, where="/").code == 0
+    daemon.rest()

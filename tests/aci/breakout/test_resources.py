@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import tarfile
+import uuid
 from pathlib import Path
 
+import docker
 import pytest
 
-from tests.aci.breakout.hostile import python
+from aci.daemon import connect
+from tests.aci.breakout.hostile import host_mounts, python, refused
+from tests.conftest import IMAGE
 from trajectories.errors import WorkspaceError
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
@@ -80,3 +86,59 @@ def test_descriptors(ws):
     assert ran.code != 0
     assert "opened them all" not in ran.text
     alive(ws)
+
+
+def test_files_that_docker_mounts_cannot_be_filled(hostile):
+    """They lie on the host's disk, and no size that the daemon reports includes them."""
+    ws = hostile(disk="200m")
+    for path in ("/etc/hosts", "/etc/resolv.conf", "/etc/hostname"):
+        refused(
+            ws,
+            f"head -c 1000000 /dev/zero >> {path}",
+            f"chmod 666 {path} && echo more >> {path}",
+            f"rm {path}",
+            f"mount -o remount,rw {path}",
+            python(f"import os; os.setxattr({path!r}, 'user.more', b'x' * 4000)"),
+        )
+    assert host_mounts(ws.run("cat /proc/self/mountinfo").text) == []
+    assert ws.run("cat /etc/hostname; hostname").text.split() == ["workspace"] * 2
+    assert ws.run(python("import socket; print(socket.gethostbyname('localhost'))")).text == "127.0.0.1\n"
+
+
+@pytest.mark.parametrize("user", ["0", "1000"])
+def test_no_container_has_a_writable_mount_of_the_host(user):
+    daemon = connect()
+    container = daemon.start(IMAGE, user=user)
+    try:
+        assert host_mounts(container.exec_run(["cat", "/proc/self/mountinfo"]).output.decode()) == []
+    finally:
+        container.remove(force=True)
+        daemon.rest()
+
+
+FILLING_GIT = """\
+#!/bin/sh
+[ -e /full ] || { head -c 600000000 /dev/zero > /full; sleep 5; }
+exec /usr/bin/git "$@"
+"""
+
+
+def test_a_base_whose_git_fills_the_disk(hostile):
+    """The image may come from a set-up, so its programs are not trusted when the base is made either."""
+    name = f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest"
+    client = docker.from_env()
+    made = client.containers.create(IMAGE, ["true"], labels={"swe-agent": "1"})
+    try:
+        with io.BytesIO() as archive:
+            with tarfile.open(fileobj=archive, mode="w") as tar:
+                entry = tarfile.TarInfo("usr/local/bin/git")
+                entry.mode, entry.size = 0o755, len(FILLING_GIT)
+                tar.addfile(entry, io.BytesIO(FILLING_GIT.encode()))
+            made.put_archive("/", archive.getvalue())
+        made.commit(*name.split(":"))
+        with pytest.raises(WorkspaceError, match=r"could not be prepared\. The disk is full: .* may be\.$"):
+            hostile(disk="100m", image=name)
+    finally:
+        made.remove(force=True)
+        client.images.remove(name, force=True)
+        client.close()

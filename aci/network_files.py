@@ -1,0 +1,93 @@
+"""Read-only replacements for the files that Docker and Podman mount into every container.
+
+Both mount /etc/hosts, /etc/resolv.conf and /etc/hostname from a folder of their own; Podman also mounts
+/run/.containerenv. These files are writable, and no size that the daemon reports includes them, so a program could fill
+the disk through them. Neither daemon mounts a file for which the container has a mount already. Ours lie in a volume,
+which is written once for each set of host names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from docker import APIClient
+    from docker.types import Mount
+
+    from aci.daemon import Daemon
+
+HOSTNAME = "workspace"
+"""Of every container, as its /etc/hostname says it."""
+
+VOLUME = "swe-agent-network-"
+"""What the volumes' names begin with."""
+
+LABEL = "swe-agent.network-files"
+"""The label that the volumes have."""
+
+_INSIDE = "/swe-agent-network-files"
+_HOSTS = """\
+127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+ff00::0\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+"""
+_RESOLV = "nameserver 127.0.0.1\n"  # there is no network to ask; some programs refuse to start without a name server
+
+
+def network_files(daemon: Daemon, image: str, names: Sequence[str], anew: bool = False) -> list[Mount]:
+    """The mounts for a container whose loopback also has these `names`.
+
+    If their volume is missing, or if `anew`, it is written through a container of `image` that never starts. Raises
+    docker.errors.DockerException.
+    """
+    from docker.errors import NotFound
+
+    hosts = _HOSTS + "".join(f"127.0.0.1\t{name}\n" for name in names)
+    files = {"/etc/hosts": hosts, "/etc/resolv.conf": _RESOLV, "/etc/hostname": f"{HOSTNAME}\n"}
+    if daemon.is_podman():
+        files["/run/.containerenv"] = ""
+    api = daemon.client.api
+    volume = f"{VOLUME}{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}"
+    try:
+        folder = api.inspect_volume(volume)["Mountpoint"]
+    except NotFound:
+        folder, anew = api.create_volume(volume, labels={LABEL: "1"})["Mountpoint"], True
+    if anew:
+        _write(api, image, volume, files)
+    return [_mount(f"{folder}/{_name(path)}", path) for path in files]
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _mount(source: str, target: str) -> Mount:
+    from docker.types import Mount
+
+    return Mount(target, source, type="bind", read_only=True)
+
+
+def _write(api: APIClient, image: str, volume: str, files: dict[str, str]) -> None:
+    host = api.create_host_config(network_mode="none", binds=[f"{volume}:{_INSIDE}:z,nocopy"])
+    container = api.create_container(image, ["true"], entrypoint=[], host_config=host)["Id"]
+    try:
+        api.put_archive(container, _INSIDE, _archive(files))
+    finally:
+        api.remove_container(container, force=True, v=True)
+
+
+def _archive(files: dict[str, str]) -> bytes:
+    with io.BytesIO() as archive:
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for path, text in files.items():
+                entry = tarfile.TarInfo(_name(path))
+                entry.size, entry.mode = len(text), 0o644
+                tar.addfile(entry, io.BytesIO(text.encode()))
+        return archive.getvalue()
