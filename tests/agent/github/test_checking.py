@@ -306,6 +306,18 @@ def test_what_a_reviewer_would_not_see_is_flagged() -> None:
     }
 
 
+@pytest.mark.parametrize("hidden", ["\u2028", "\u2029", "\x85", "\ufeff", "\u200b", "\U000e0001", "\x0b"])
+def test_code_behind_a_line_break_of_other_languages_is_flagged(hidden: str) -> None:
+    """JavaScript ends a comment at U+2028; a review shows one line."""
+    found = check({"a.js": f"// looks fine{hidden}evil()\n".encode()})
+    assert found.flagged == {"a.js": "has characters that are not seen"}
+
+
+@pytest.mark.parametrize("text", ["\ufeffx = 1\r\n", "\fx = 1\n", "x = '👩\u200d👧 \u200fשם'\n"])
+def test_characters_of_plain_files_are_not_flagged(text: str) -> None:
+    assert check({"a.py": text.encode()}) == Findings()
+
+
 def test_what_was_there_is_no_fault_of_the_patch() -> None:
     """A moved binary, a key among the lines that stay, a text of another encoding, a removed file."""
     base: Mapping[str, File] = {**BASE, "keys.py": f"a = 1\nx = '{TOKEN}'\n".encode(), "a\tb.py": b"x\n"}
