@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import re
 
+from trajectories.characters import BLANKS, BREAKS, DROPPED, JOINERS, MARKS, drop_unseen
+
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     r"|\x1b[\]P_^X][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, APC, PM, SOS: titles, links
     r"|\x1b[ -/]*[0-~]"  # two characters, character sets
     r"|\x9b[0-?]*[ -/]*[@-~]"
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_HIDING = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
-    r"\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
-)
+_HIDING = re.compile(f"[{DROPPED}{BREAKS}{JOINERS}{MARKS}{BLANKS}]")
 """All controls but tab and newline, what turns the direction of text, and what has no width or looks like nothing."""
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 def clean(data: bytes | str) -> str:
-    """Text without escape sequences, control characters and what a carriage return or a backspace wrote over.
+    """Text without escape sequences, what `drop_unseen` drops, and what a carriage return or a backspace wrote over.
 
     Bytes that are not UTF-8 become U+FFFD. Blank lines at the end go.
     """
@@ -30,7 +28,7 @@ def clean(data: bytes | str) -> str:
     text = text.replace("\r\n", "\n")
     if "\r" in text or "\b" in text:
         text = "\n".join(_overwritten(line) for line in text.split("\n"))
-    return _CONTROLS.sub("", text).rstrip()
+    return drop_unseen(text).rstrip()
 
 
 def one_line(text: str) -> str:
@@ -53,7 +51,7 @@ def _written(match: re.Match[str]) -> str:
 
 def _overwritten(line: str) -> str:
     """What stands on the line after its last carriage return and its backspaces: the end state of a progress bar."""
-    last = next((part for part in reversed(line.split("\r")) if _CONTROLS.sub("", part).strip()), "")
+    last = next((part for part in reversed(line.split("\r")) if drop_unseen(part).strip()), "")
     if "\b" not in last:
         return last
     written: list[str] = []

@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from trajectories.plumbing import (
     decode,
     encode,
     environment,
+    exclusive,
     folders,
     git,
     sync_folder,
@@ -137,6 +138,10 @@ class Repository:
     def commit(self, rev: str | None = None) -> str:
         """The id of a commit, HEAD's by default. Raises UsageError for an unknown one."""
         commit = self._commit(rev or "HEAD")
+        if not commit and not rev:
+            raise UsageError(
+                f"The commit that HEAD names in {self.root} is missing.", "See what `git fsck` says there."
+            )
         if not commit:
             raise UsageError(f"There is no commit {rev!r} in {self.root}.", "Give a branch, tag or commit id.")
         return commit
@@ -409,15 +414,9 @@ class Repository:
                     copy.replace(file)
                 raise
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
-        try:
-            with FileLock(self.git_dir / "swe-agent.lock", timeout=LOCK_SECONDS):
-                yield
-        except Timeout:
-            raise TryLater(f"Another swe-agent is applying a patch to {self.root}.", "Try again in a minute.") from None
+    def _lock(self) -> AbstractContextManager[None]:
+        busy = TryLater(f"Another swe-agent is applying a patch to {self.root}.", "Try again in a minute.")
+        return exclusive(self.git_dir / "swe-agent.lock", LOCK_SECONDS, busy)
 
     # Beneath
 
@@ -439,7 +438,8 @@ class Repository:
     ) -> bytes:
         own = environment({**QUIET, **(env or {})}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
         where = (f"--git-dir={self.git_dir}", f"--work-tree={self.root}") if self.plain else ()
-        return git("-C", str(self.root), *where, *OPTIONS, *args, env=own, input=input, ok=ok)
+        index = self._path("index")
+        return git("-C", str(self.root), *where, *OPTIONS, *args, env=own, input=input, ok=ok, index=index)
 
 
 def _readable(file: Path) -> bool:

@@ -27,8 +27,18 @@ BARE = "session"
 OF_THE_DOOR = frozenset({"--help", "--version"})
 
 
+class Command(TyperCommand):
+    """A subcommand whose help shows flags without a type, since they take no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_types_of_flags(super().get_params(ctx))
+
+
 class Subcommands(TyperGroup):
     """Lists commands by file name and first docstring line; imports the one that is called."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_types_of_flags(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in OF_THE_DOOR):
@@ -52,8 +62,15 @@ class Subcommands(TyperGroup):
 def load(name: str) -> Any:
     """The real command behind a name."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(name)(_marked(import_module(f"agent.run.{name.replace('-', '_')}").command))
+    app.command(name, cls=Command)(_marked(import_module(f"agent.run.{name.replace('-', '_')}").command))
     return typer.main.get_command(app)
+
+
+def _without_types_of_flags(params: list[Any]) -> list[Any]:
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.display_type_rich = lambda ctx: None
+    return params
 
 
 class Returned(int):

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent.ledger import Ledger
-from trajectories.errors import NewerRun, RunBroken
-from trajectories.journal import Lines
+from trajectories.errors import NewerRun, RunBroken, UsageError
+from trajectories.journal import Lines, open_journal
+from trajectories.limits import read_limited
 from trajectories.parting import REPLAY
 from trajectories.records import Exit, Hold, Note, Run, Settle, Step, Turn
 
@@ -163,7 +164,7 @@ def _read(journal: Path, line: Line) -> None:
     holds: list[Hold] = []
     settles: dict[str, Settle] = {}
     replays = False
-    with journal.open("rb") as file:
+    with open_journal(journal) as file:
         for record in Lines(journal).records(file, is_long):
             match record:
                 case Step():  # of a line that somebody wrote anew
@@ -205,8 +206,8 @@ def _turn(line: Line, turn: Turn) -> None:
 def patched(folder: Path) -> str:
     """The paths that a run's patch changes, a line each."""
     try:
-        diff = (folder / "patch.diff").read_bytes()
-    except OSError:
+        diff = read_limited(folder / "patch.diff")
+    except (OSError, UsageError):
         return ""
     return b"\n".join(PATHS.findall(diff)).decode("utf-8", "replace")
 

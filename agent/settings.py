@@ -22,13 +22,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from aci.environments.hosts import REGISTRIES
+from agent.environment_variables import PREFIX, check_environment
 from agent.ledger import Price
 from agent.session.preferences import TABLE as PREFERENCES
 from trajectories.errors import ConfigError, UsageError
 
 POLICY = Path("/etc/swe-agent/policy.toml")
 HELP = "`swe-agent fix --help` says what it takes."
-PREFIX = "SWE_AGENT_"
 SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
 """Names under which secrets go."""
 REPOSITORY = "the repository's .swe-agent.toml"
@@ -262,7 +262,8 @@ def secret_in(name: str, text: str) -> str:
 def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     """Settings from all sources; a flag that is None was not given, `of_repository` is its `.swe-agent.toml`.
 
-    Raises UsageError for a bad flag, ConfigError for a bad value elsewhere, naming it and where it is from.
+    Raises UsageError for a bad flag, ConfigError for a bad value elsewhere, naming it and where it is from, and for a
+    misspelt variable. Warns of other variables that are not known.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     low = _of_repository(of_repository) | without_preferences(read_toml(user_file()))
@@ -270,7 +271,9 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     values = _together(_with_coder(low, given) | given, read_toml(POLICY))
     _check_image(values, of_repository, given)
     try:
-        return Settings(**values)
+        settings = Settings(**values)
+        check_environment(Settings.model_fields, [table.key_env for table in settings.models.values()])
+        return settings
     except SettingsError as error:
         raise ConfigError(f"The environment cannot be used: {error}.", "Unset the variable, or mend it.") from None
     except ValidationError as error:

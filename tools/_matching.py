@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aci.cleaning import clean
+
 _NUMBERED = re.compile(r"^ *\d+\t", re.MULTILINE)
 _LONGEST_SEARCHED = 20_000
 
@@ -85,7 +87,12 @@ def _forgiving(text: str, old: str, new: str, ending: str) -> Replaced | Unclear
         return Unclear()
     lines = text.split("\n")
     spaced: Callable[[str], str] = lambda line: " ".join(line.split())
-    for same, overlooked in ((str.strip, "indentation or trailing spaces"), (spaced, "spacing")):
+    seen: Callable[[str], str] = lambda line: spaced(clean(line))
+    for same, overlooked in (
+        (str.strip, "indentation or trailing spaces"),
+        (spaced, "spacing"),
+        (seen, "characters that are not shown"),
+    ):
         places = _places(lines, old_lines, same)
         if len(places) > 1:
             return Unclear(tuple(first + 1 for first, _ in places))

@@ -20,11 +20,14 @@ from typing import Any, Literal
 
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.journal import write_durably
+from trajectories.limits import open_regular
 from trajectories.records import Trust
 
 Outcome = Literal["worked", "failed"]
 MOST, LARGEST = 300, 50_000
 """Entries of a repository that are kept, the newest, and as many that wait for `accept`; bytes of one that is read."""
+MOST_FILES = 10_000
+"""Entries that are read at all: those of other machines may have been copied here."""
 SHORT = 40
 """Characters of texts that stand beside each other in a line of a file, however many."""
 NAME = re.compile(r"[\w.-]{1,100}")
@@ -109,7 +112,11 @@ class Bank:
     def entries(self, trouble: list[str] | None = None) -> list[Entry]:
         """All of them, newest first. What cannot be read is passed over, and told in `trouble`."""
         found = []
-        for file in self._files():
+        for count, file in enumerate(self._files()):
+            if count >= MOST_FILES:
+                if trouble is not None:
+                    trouble.append(f"{self.folder} has more than {MOST_FILES:,} entries; the others are not read.")
+                break
             try:
                 found.append(_read(file))
             except (OSError, ValueError, TypeError, RecursionError) as error:
@@ -268,7 +275,7 @@ def _block(text: str) -> str:
 
 def _read(file: Path) -> Entry:
     """Raises ValueError, TypeError or OSError for what is no entry."""
-    with file.open("rb") as opened:
+    with open_regular(file) as opened:
         if os.fstat(opened.fileno()).st_size > LARGEST:
             raise ValueError(f"it has more than {LARGEST} bytes")
         table = tomllib.loads(opened.read(LARGEST + 1).decode("utf-8"))

@@ -12,12 +12,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import is_dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from trajectories.errors import NewerRun, RunBroken, TryLater, UsageError, WorkspaceError
+from trajectories.limits import count_values, open_regular
 from trajectories.migrations import check_not_newer, goes_on, migrated, version_after, version_of
 from trajectories.plumbing import make_folder, sync_folder
 from trajectories.records import VERSION, Note, Record, Run
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 
+MOST_BYTES, MOST_RECORDS, MOST_VALUES = 1 << 30, 500_000, 50_000_000
+"""Of a journal that is read, which another person may have written: a step makes some five records."""
 JOINED = "joined"
 """Said on disk by a record that was written together with the one before it."""
 _JOINED = re.compile(rb'"joined":true,"type":"[a-z]+"}\n?\Z')
@@ -70,6 +72,19 @@ def never(line: bytes) -> bool:
     return False
 
 
+def open_journal(path: Path) -> BinaryIO:
+    """Raises OSError, RunBroken where it is larger than any run's."""
+    file = open_regular(path)
+    if os.fstat(file.fileno()).st_size > MOST_BYTES:
+        file.close()
+        raise _too_large(path, f"{MOST_BYTES:,} bytes")
+    return file
+
+
+def _too_large(path: Path, limit: str) -> RunBroken:
+    return RunBroken(f"{path} has more than {limit}, so it is not read.", "Check where this run comes from.")
+
+
 class Lines:
     """Reads a journal line by line, also one that grows. `version` is that of the lines to come, `end` the bytes and
     `count` the number of the whole records."""
@@ -79,12 +94,13 @@ class Lines:
         self.version = 0
         self.end = 0
         self.count = 0
+        self._values = 0
 
     def new(self, skip: Callable[[bytes], bool] = never) -> Iterator[Record]:
         """Those that the file has got since the last look. Raises UsageError where there is no file, WorkspaceError for
         one that cannot be read, and as `records` does."""
         try:
-            with self.path.open("rb") as file:
+            with open_journal(self.path) as file:
                 file.seek(self.end)
                 yield from self.records(file, skip)
         except FileNotFoundError:
@@ -116,8 +132,13 @@ class Lines:
     def _have(self, line: bytes) -> None:
         self.count += 1
         self.end += len(line)
+        if self.count > MOST_RECORDS:
+            raise _too_large(self.path, f"{MOST_RECORDS:,} records")
 
     def _record(self, line: bytes) -> Record:
+        self._values += count_values(line)
+        if self._values > MOST_VALUES:
+            raise _too_large(self.path, f"{MOST_VALUES:,} values")
         if not self.version:
             self._set(version_of(json.loads(line)))
         if self.version == VERSION:
@@ -139,8 +160,8 @@ def _is_unfinished(damaged: bytes, after: Iterator[bytes]) -> bool:
     It is the last line, or parts of the last write never reached the disk: they read as zeros, which no line holds,
     and all that follows was written together with them.
     """
-    rest = list(after)
-    return not rest or (b"\0" in damaged and all(b"\0" in line or _JOINED.search(line) for line in rest))
+    is_torn = b"\0" in damaged
+    return all(is_torn and (b"\0" in line or _JOINED.search(line)) for line in after)
 
 
 def records(directory: Path) -> Iterator[Record]:
@@ -194,12 +215,12 @@ class Journal:
     def _open(self) -> None:
         lines = Lines(self.path)
         try:
-            data = self.path.read_bytes()
+            with open_journal(self.path) as file:
+                self.trajectory = Trajectory(lines.records(file))
         except FileNotFoundError:
-            data = b""
+            self.trajectory = Trajectory()
         except OSError as error:
             raise _unread(self.path, error) from error
-        self.trajectory = Trajectory(lines.records(BytesIO(data)))
         self._lock = Lock()
         self._end = lines.end
         self._next_output = 1 + max((int(f.name) for f in self.outputs.iterdir() if f.name.isdigit()), default=0)

@@ -9,6 +9,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trajectories.limits import read_limited
 from trajectories.records import Patch, Spent, Step
 from trajectories.trajectory import Trajectory
 
@@ -80,10 +81,10 @@ class Material:
         return self.directory is not None
 
     def output(self, number: int) -> bytes:
-        """The whole output at `out:number`. Raises FileNotFoundError where there is none."""
+        """The whole output at `out:number`. Raises OSError where it cannot be read, UsageError if it is too large."""
         if self.directory is None:
             raise FileNotFoundError(f"out:{number}")
-        return (self.directory / "out" / str(number)).read_bytes()
+        return read_limited(self.directory / "out" / str(number))
 
     def close(self) -> None:
         """End what reads its trees."""

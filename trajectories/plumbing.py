@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from trajectories.errors import WorkspaceError
@@ -50,12 +53,19 @@ class GitFailed(WorkspaceError):
     """A git command that we expected to work did not: its exit `status`, what it said (`stderr`) and the `reason`."""
 
     def __init__(self, command: str, status: int, stderr: bytes) -> None:
-        self.status = status
+        self.command, self.status = command, status
         self.stderr = stderr.decode("utf-8", "replace").strip()
         lines = self.stderr.splitlines() or [f"status {status}"]
         telling = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1])
         self.reason = telling.removeprefix("fatal: ").removeprefix("error: ").rstrip(".")
         super().__init__(f"git {command} failed: {self.reason}.")
+
+    def named(self, copy: str, index: Path) -> GitFailed:
+        """The same failure with the user's `index` named in the place of our `copy` of it."""
+        said = self.stderr.replace(copy, str(index))
+        if str(index) not in said and ("index file corrupt" in said or "cache entry" in said):
+            said = f"fatal: {index} is damaged\n{said}"
+        return GitFailed(self.command, self.status, said.encode())
 
     @property
     def reasons(self) -> str:
@@ -90,8 +100,12 @@ def git(
     cwd: Path | None = None,
     timeout: float = 600.0,
     ok: Sequence[int] = (0,),
+    index: Path | None = None,
 ) -> bytes:
-    """Run git and return its stdout. Raises GitFailed for a status not in `ok`, or after `timeout` seconds."""
+    """Run git and return its stdout. Raises GitFailed for a status not in `ok`, or after `timeout` seconds.
+
+    `index` is the user's, of which the index that `env` gives is a copy: a failure names the user's.
+    """
     name = _command(args)
     try:
         done = subprocess.run(
@@ -109,7 +123,8 @@ def git(
     except subprocess.TimeoutExpired:
         raise GitFailed(name, 124, f"no answer within {timeout:.0f} s".encode()) from None
     if done.returncode not in ok:
-        raise GitFailed(name, done.returncode, done.stderr)
+        failed = GitFailed(name, done.returncode, done.stderr)
+        raise failed.named(env["GIT_INDEX_FILE"], index) if index and "GIT_INDEX_FILE" in env else failed
     return done.stdout
 
 
@@ -120,6 +135,32 @@ def _command(args: Sequence[str]) -> str:
 
 def no_git() -> WorkspaceError:
     return WorkspaceError("git is not installed or not on PATH.", "Install git 2.36 or later.")
+
+
+@contextmanager
+def exclusive(path: Path, seconds: float, busy: Exception) -> Iterator[None]:
+    """Hold a lock between processes at `path`, which is gone afterwards. Raises `busy` after `seconds`."""
+    end = time.monotonic() + seconds
+    while not (lock := _acquired(path)):
+        if time.monotonic() > end:
+            raise busy
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _acquired(path: Path) -> int:
+    """The descriptor of the locked file; 0 while another process has it, or has just removed it."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with suppress(OSError):  # locked by another process, or no longer there
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(lock), path.stat()):
+            return lock
+    os.close(lock)
+    return 0
 
 
 def create_store(path: Path, config: str = CONFIG, branch: str = "main", durable: bool = False) -> None:

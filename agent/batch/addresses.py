@@ -13,6 +13,7 @@ from agent.github.address import GITHUB, address_of
 from agent.github.issue import fetch_issue
 from trajectories.errors import RunBroken, UsageError
 from trajectories.journal import write_durably
+from trajectories.limits import read_limited
 from trajectories.records import Issue
 
 ISSUES = "issues.json"
@@ -26,7 +27,7 @@ def listed(path: Path, out: Path | None) -> Iterator[Instance]:
     WorkspaceError where nothing can be kept.
     """
     kept = {} if out is None else _kept(out / ISSUES)
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(read_limited(path).decode("utf-8", "replace").splitlines(), 1):
         url = line.strip()
         if not url or url.startswith("#"):
             continue

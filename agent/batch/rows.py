@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from trajectories.errors import ConfigError, UsageError
+from trajectories.limits import MOST_BYTES, check_values, limited_lines, open_regular, read_limited
 
 Row = dict[str, Any]
 ID = ("instance_id", "id")
+LARGEST = 4 * MOST_BYTES
+"""Bytes of a JSON file that is not read line by line: a whole data set, at most."""
+MOST_VALUES = 50_000_000
+"""Values in such a file; lists of tests are long."""
 BATCH = 256
 """Rows of a Parquet file that are in memory at a time."""
 BOM = b"\xef\xbb\xbf"
@@ -28,7 +33,7 @@ def rows(path: Path, fields: Collection[str] | None = None) -> Iterator[tuple[st
     that cannot be read as such, ConfigError where Parquet cannot be read here.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(1 << 16)
         found = _parquet(path, fields) if start.startswith(b"PAR1") else _json(path, start)
         for place, row in found:
@@ -42,7 +47,7 @@ def rows(path: Path, fields: Collection[str] | None = None) -> Iterator[tuple[st
 def is_list_of_addresses(path: Path) -> bool:
     """Whether it is a text file whose lines are addresses of issues, and neither JSON nor Parquet."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(1 << 16).removeprefix(BOM)
     except OSError:
         return False
@@ -70,14 +75,17 @@ def _has_a_row_a_line(start: bytes) -> bool:
 
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(limited_lines(file, path), 1):
             if text := line.removeprefix(BOM).strip():
                 place = f"Line {number} of {path}"
+                check_values(text, place)
                 yield place, _parsed(text, place)
 
 
 def _whole(path: Path) -> Iterator[tuple[str, Any]]:
-    found = _parsed(path.read_bytes().removeprefix(BOM), str(path))
+    data = read_limited(path, LARGEST).removeprefix(BOM)
+    check_values(data, str(path), MOST_VALUES)
+    found = _parsed(data, str(path))
     if isinstance(found, list):
         for number, row in enumerate(found, 1):
             yield f"Row {number} of {path}", row

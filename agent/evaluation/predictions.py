@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from typing import Any
 from agent.batch.instances import Gold
 from agent.batch.rows import ID, rows
 from trajectories.errors import UsageError
+from trajectories.limits import check_values, limited_lines
 
 NAMES = "all_preds.jsonl", "preds.json"
 REPEAT = re.compile(r"repeat-(\d+)")
+MOST_PREDICTIONS = 200_000
+"""Of one file; data sets have some ten thousand instances."""
 HOW = 'A row is {"instance_id": …, "model_name_or_path": …, "model_patch": …}.'
 
 
@@ -53,7 +57,7 @@ def read_predictions(given: str, golds: Mapping[str, Gold]) -> dict[int, Predict
 def _file_of(folder: Path, asked: Path) -> Path | None:
     """The whole predictions in a folder; a repeat of which none is done yet has none."""
     lines, whole = (folder / name for name in NAMES)
-    if lines.is_file() and (lines.read_bytes()[-1:] == b"\n" or not whole.is_file()):
+    if lines.is_file() and (_is_whole(lines) or not whole.is_file()):
         return lines  # a killed driver may leave half a line, which the other file does not have
     if whole.is_file():
         return whole
@@ -62,9 +66,18 @@ def _file_of(folder: Path, asked: Path) -> Path | None:
     return None
 
 
+def _is_whole(lines: Path) -> bool:
+    """Whether the last line of a file ends."""
+    with lines.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        return file.read() == b"\n"
+
+
 def _read(path: Path) -> Predictions:
     found: Predictions = {}
-    for place, row in rows(path):
+    for number, (place, row) in enumerate(rows(path), 1):
+        if number > MOST_PREDICTIONS:
+            raise UsageError(f"{path} has more than {MOST_PREDICTIONS:,} predictions.", "Split the file.")
         prediction = _prediction(row, place)
         if found.setdefault(prediction.instance, prediction) != prediction:
             raise UsageError(f"{path} has two predictions of {prediction.instance}.", "Keep one an instance.")
@@ -96,10 +109,13 @@ def dollars(given: str) -> dict[str, float]:
         return {}
     spent: dict[str, list[float | None]] = {}
     try:
-        for line in file.read_bytes().split(b"\n")[:-1]:
-            row = json.loads(line)
-            spent.setdefault(row["instance"], []).append(row["dollars"])
-    except (OSError, ValueError, KeyError, TypeError):
+        with file.open("rb") as lines:
+            for line in limited_lines(lines, file):
+                if line.endswith(b"\n"):
+                    check_values(line, str(file))
+                    row = json.loads(line)
+                    spent.setdefault(row["instance"], []).append(row["dollars"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise UsageError(f"{file} is not the results of a batch.", "Take it away, or restore it.") from None
     known = {name: [each for each in costs if isinstance(each, int | float)] for name, costs in spent.items()}
     return {name: sum(costs) / len(costs) for name, costs in known.items() if len(costs) == len(spent[name])}

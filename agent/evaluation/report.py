@@ -15,6 +15,7 @@ from agent.evaluation.predictions import Predictions
 from agent.evaluation.shelf import part
 from agent.evaluation.statistics import Interval, repeated, wilson
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.limits import check_values, read_limited
 
 SCHEMA = 2
 """Of SWE-bench's run report, as swebench 4 writes it (harness/reporting.py)."""
@@ -98,12 +99,14 @@ def outcomes(runs: Collection[Counted]) -> dict[str, list[bool]]:
 def reported(path: Path) -> Outcomes | None:
     """The outcomes that a run report tells; None where the file is something else. Raises UsageError."""
     try:
-        found = json.loads(path.read_bytes())
+        data = read_limited(path)
+        check_values(data, str(path))
+        found = json.loads(data)
         if not isinstance(found, dict) or "resolved_ids" not in found:
             return None
         resolved = frozenset(found["resolved_ids"])
         return {name: [name in resolved] for name in found["submitted_ids"]}
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError, UsageError):
         return None
     except (KeyError, TypeError):
         raise UsageError(

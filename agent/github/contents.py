@@ -8,14 +8,16 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from aci.view import mask
+from trajectories.characters import BREAKS, DROPPED
 
 LARGEST_FILE = 5_000_000
 """Bytes of a file that is looked into."""
 LONGEST_LINE = 1_000
 """Characters of a line that somebody reads to its end."""
 _TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-_UNSEEN = re.compile(r"[\u00ad\u115f\u1160\u180e\u200b\u2060-\u2064\u3164\uffa0\U000e0000-\U000e0fff]")
-_HIDDEN = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]|\r(?!\n|\Z)")
+_UNSEEN = re.compile(f"[{DROPPED}{BREAKS}\u115f\u1160\u3164\uffa0]")
+_HARMLESS = re.compile(r"\f|\r(?=\n|\Z)")
+_BOM = b"\xef\xbb\xbf"
 _CODED = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,4096}")
 _BEGINS = re.compile(
     r"(?=gh[pousr]_|github_pat_|glpat-|sk-(?:proj|ant|or|svcacct|admin)-|AKIA|ASIA|AIza|xox[abeoprs]-|hf_|npm_|pypi-AgE)"
@@ -43,11 +45,11 @@ def has_key(text: str, secrets: Collection[str] = ()) -> bool:
 
 def unseen(old: bytes | None, new: bytes) -> str:
     """What in the added lines a reviewer would not see, to complete "`path` …"; "" for nothing."""
-    added = list(_added(old or b"", new))
-    text = "\n".join(added)
+    added = list(_added((old or b"").removeprefix(_BOM), new.removeprefix(_BOM)))
+    text = _HARMLESS.sub("", "\n".join(added))
     if _TURNING.search(text):
         return "has characters that turn the direction of text"
-    if _UNSEEN.search(text) or _HIDDEN.search(text):
+    if _UNSEEN.search(text):
         return "has characters that are not seen"
     longest = max(map(len, added), default=0)
     return f"has a line of {longest:,} characters" if longest > LONGEST_LINE else ""

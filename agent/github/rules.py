@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from agent.environment_variables import check_environment
 from trajectories.errors import ConfigError
 
 PREFIX = "swe-agent/"
@@ -54,6 +55,7 @@ class Rules(BaseSettings):
 
 def load_rules() -> Rules:
     """The rules of this run. Raises ConfigError for an input that makes no sense."""
+    check_environment(beginning="SWE_AGENT_GITHUB_")
     try:
         rules = Rules()
     except ValidationError as error:

@@ -17,13 +17,14 @@ DEPLOY = "says what is built and published"
 UNSEEN = "says which files git does not show"
 AGENTS = "is read by coding agents as advice"
 TOOL = "is code or settings that a tool loads when it runs"
+HIDDEN = "is hidden, as settings that tools read are"
 
 _KINDS = (
     (START, r".*\.pth|(?:site|user)customize\.py|pythonstartup\.py"),
     (TESTS, r"conftest\.py|pytest\.ini|pytest\.toml|\.?tox\.(?:ini|toml)|noxfile\.py|\.coveragerc|nose\.cfg"),
     (
         INSTALL,
-        r"setup\.(?:py|cfg)|pyproject\.toml|hatch_build\.py|hatch\.toml|_?build(?:_?backend)?\.py|manifest\.in|package\.json"
+        r"(?:lerna|nx|turbo|project)\.jsonc?|setup\.(?:py|cfg)|pyproject\.toml|hatch_build\.py|hatch\.toml|_?build(?:_?backend)?\.py|manifest\.in|package\.json"
         r"|binding\.gyp|build\.rs|extconf\.rb|.*\.gemspec|.*\.podspec|package\.swift|mix\.exs|rebar\.config|.*\.cabal"
         r"|setup\.hs|(?:cmakelists\.txt|.*\.cmake)|configure(?:\.ac|\.in)?|meson(?:\.build|_options\.txt)|sconstruct|wscript"
         r"|(?:build|settings|init)\.gradle(?:\.kts)?|gradle\.properties|gradlew(?:\.bat)?|gradle-wrapper\..*|pom\.xml"
@@ -46,7 +47,7 @@ _KINDS = (
     (
         CONTAINER,
         r"(?:.*\.)?(?:dockerfile|containerfile)(?:\..*)?|(?:docker-)?compose(?:\..*)?\.ya?ml|vagrantfile|procfile"
-        r"|\.devcontainer\.json|.*\.tf|skaffold\.ya?ml|tiltfile|\.gitpod\..*",
+        r"|\.devcontainer\.json|\.dockerignore|.*\.tf|skaffold\.ya?ml|tiltfile|\.gitpod\..*",
     ),
     (UNSEEN, r"\.gitignore"),
     (
@@ -59,7 +60,7 @@ _KINDS = (
     ),
     (
         DEPLOY,
-        r"\.readthedocs\.ya?ml|netlify\.toml|vercel\.json|now\.json|render\.yaml|fly\.toml|app\.(?:ya?ml|json)|firebase\.json"
+        r"\.readthedocs\.ya?ml|netlify\.toml|vercel\.json|now\.json|amplify\.ya?ml|render\.yaml|fly\.toml|app\.(?:ya?ml|json)|firebase\.json"
         r"|\.?goreleaser\.ya?ml|wrangler\.(?:toml|jsonc?)|\.?renovate(?:rc)?(?:\.json5?)?|\.releaserc.*|codecov\.yml|chart\.yaml",
     ),
     (
@@ -75,24 +76,34 @@ _KINDS = (
     ),
 )
 _FOLDERS = (
-    (EDITOR, r"\.(?:vscode|idea|zed|fleet|vs|nova)/"),
-    (CONTAINER, r"\.devcontainer/"),
-    (HOOKS, r"\.husky/|\.githooks/|\.hooks/"),
+    (EDITOR, r"(?:.*/)?\.(?:vscode|idea|zed|fleet|vs|nova)/"),
+    (CONTAINER, r"(?:.*/)?\.devcontainer/"),
+    (HOOKS, r"(?:.*/)?\.(?:husky|githooks|hooks)/"),
     (
         DEPENDENCIES,
-        r"\.(?:yarn|cargo|bundle|mvn|gradle)/|requirements/|(?:.*/)?node_modules/|(?:.*/)?(?:vendor|third_party)/",
+        r"(?:.*/)?\.(?:yarn|cargo|bundle|mvn|gradle)/|requirements/|(?:.*/)?node_modules/|(?:.*/)?(?:vendor|third_party)/",
     ),
     (INSTALL, r"(?:.*/)?buildsrc/"),
-    (COMMANDS, r"(?:.*/)?\.?ci/|scripts?/|\.azure/|bin/(?:ci|check|setup|tests?)(?:[-_.][^/]*)?$"),
+    (COMMANDS, r"(?:.*/)?\.?ci/|scripts?/|(?:.*/)?\.azure/|taskcluster/|bin/(?:ci|check|setup|tests?)(?:[-_.][^/]*)?$"),
     (AGENTS, r"(?:.*/)?\.(?:claude|cursor|gemini|codex|windsurf|continue|agents|roo|kiro)/"),
 )
 _BY_NAME = [(why, re.compile(pattern)) for why, pattern in _KINDS]
 _BY_FOLDER = [(why, re.compile(pattern)) for why, pattern in _FOLDERS]
+_PASSIVE = re.compile(
+    r"(?:.*/)?\.(?:gitkeep|keep|empty|placeholder|mailmap)|\.(?:changes|changeset|changelog)/.*\.(?:md|rst|txt)"
+)
+"""Hidden files that no tool takes settings from: marks of empty folders, names of authors, entries of a changelog."""
 
 
 def why_flagged(path: str) -> str:
-    """What the file does unasked, to complete "`path` …"; "" for one that does nothing."""
+    """Why a reviewer should read this file first, to complete "`path` …"; "" where there is no reason.
+
+    Every file with a hidden name, or in a hidden folder, is flagged: tools invent such files faster than a list grows.
+    """
     folded = path.casefold()
     name = folded.rpartition("/")[2]
     in_folder = (why for why, pattern in _BY_FOLDER if pattern.match(folded))
-    return next(in_folder, "") or next((why for why, pattern in _BY_NAME if pattern.fullmatch(name)), "")
+    if why := next(in_folder, "") or next((why for why, pattern in _BY_NAME if pattern.fullmatch(name)), ""):
+        return why
+    is_hidden = any(part.startswith(".") for part in folded.split("/"))
+    return HIDDEN if is_hidden and not _PASSIVE.fullmatch(folded) else ""

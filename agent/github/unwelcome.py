@@ -11,10 +11,12 @@ from aci.cleaning import visible
 
 _CI = re.compile(
     r"(?:.*/)?\.(?:github|gitlab|circleci|forgejo|gitea|buildkite|woodpecker|semaphore|teamcity|builds|azure-pipelines|azuredevops"
-    r"|concourse|tekton|harness|prow|zuul\.d|zuul)(?:/.*)?"
+    r"|concourse|tekton|harness|prow|zuul\.d|zuul|taskcluster|vela|evergreen|cloudbuild|codefresh)(?:/.*)?"
+    r"|(?:(?:.*/)?(?:zuul\.d|azure-pipelines?)|eng/pipelines)/.*"
     r"|(?:.*/)?(?:\.?gitlab-ci[^/]*|\.?travis\.ya?ml|\.?appveyor[^/]*\.ya?ml|\.?azure-pipelines?[^/]*\.ya?ml"
     r"|jenkinsfile[^/]*|\.(?:drone|woodpecker|cirrus|zuul|build|prow|packit)\.(?:ya?ml|star|jsonnet)"
-    r"|bitbucket-pipelines\.ya?ml|wercker\.ya?ml|codefresh\.ya?ml|cloudbuild\.(?:ya?ml|json)|buildspec[^/]*\.ya?ml"
+    r"|bitbucket-pipelines\.ya?ml|wercker\.ya?ml|\.?codefresh\.ya?ml|\.?cloudbuild(?:[-_.][^/]*)?\.(?:ya?ml|json)"
+    r"|buildspec[^/]*\.ya?ml|\.?taskcluster\.ya?ml|\.?vela\.(?:ya?ml|star|py)|zuul\.ya?ml"
     r"|\.?screwdriver\.ya?ml|\.?bitrise\.ya?ml|\.?buddy\.ya?ml|\.?codemagic\.ya?ml|\.?scrutinizer\.ya?ml"
     r"|shippable\.ya?ml|circle\.ya?ml|\.?(?:evergreen|cirun|vsts-ci|ci-operator|tekton)\.ya?ml|\.(?:kokoro|pipelines)/.*)",
     re.IGNORECASE,
@@ -80,11 +82,11 @@ def collision(path: str, known: Mapping[str, frozenset[str]]) -> str:
 
 
 def _is_gits(name: str) -> bool:
-    """`.git`, `.gitmodules`, …, also as Windows and macOS read them (`GIT~1`, `.git.`, `.git::$DATA`)."""
+    """`.git`, `.gitmodules`, `.lfsconfig`, …, also as Windows and macOS read them (`GIT~1`, `.git.`, `.git::$DATA`)."""
     plain = _plain(name)
     if name in HARMLESS or plain.startswith((".github", ".gitlab", ".gitea")):
         return False
-    return plain.startswith(".git") or re.fullmatch(r"gi\w{0,6}~[0-9]+", plain) is not None
+    return plain.startswith((".git", ".lfsconfig")) or re.fullmatch(r"gi\w{0,6}~[0-9]+", plain) is not None
 
 
 def _plain(path: str) -> str:

@@ -64,6 +64,10 @@ OWN_ADVICE = re.compile(r"( Original exception:|\.? Handle with `litellm).*", re
 KEY = re.compile(r"\b(sk|key|pk|gsk|xai|AIza)[-_][\w*.-]{8,}|AIza[\w-]{20,}")
 
 
+MISREAD = (AttributeError, IndexError, KeyError, TypeError, json.JSONDecodeError)
+"""Raised where an answer has another form than its reader expects; their words are of Python, not of the provider."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Who was asked, for the sentences. `fix` says where the key belongs; `secrets` are masked."""
@@ -167,6 +171,8 @@ def _unanswered(chain: list[BaseException], asked: Asked, said: str) -> ModelErr
         return ModelError(f"{asked.model} at {asked.address} fell silent.", fix, retryable=True)
     if getattr(chain[0], "status_code", None) == 400:
         return ModelError(f"litellm does not send this to {asked.model}: {said}.", billed=False)
+    if any(isinstance(one, MISREAD) and str(one) in str(chain[0]) for one in chain):
+        return broken(asked, "sent an answer that is not of its protocol, which cannot be read")
     return broken(asked, f"broke off: {said}")
 
 

@@ -8,19 +8,29 @@ gets the same answers.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agent.ledger import Price
 from agent.models.base import Asking, Message, last_words
 from trajectories.errors import ConfigError, ModelError
+from trajectories.limits import check_values, read_limited
 from trajectories.records import Action, Reply, Usage
 
 if TYPE_CHECKING:
     from agent.settings import ModelTable, Settings
 
 MAX_OUTPUT = 8192
+LARGEST = 64 << 20
+"""Bytes of a script."""
+USAGE = {**dict.fromkeys(("input_tokens", "output_tokens", "cached_tokens", "written_tokens"), int), "dollars": Real}
+ACTION = {"tool": str, "arguments": dict, "error": str}
+LINE = {"branch": str, "n": int, "contains": str, "reply": {"text": str, "actions": [ACTION], "usage": USAGE}}
+REQUIRED, NULLABLE = {"reply", "tool"}, {"usage", "dollars"}
+NAMES = {str: "text", int: "a whole number", Real: "a number", dict: "an object", list: "a list"}
+FORM = 'Write {"reply": {"text": "...", "actions": [{"tool": "...", "arguments": {}}]}}.'
 
 
 class Scripted:
@@ -58,23 +68,41 @@ def load(name: str, settings: Settings) -> Scripted:
 
 def _read(path: Path) -> list[dict[str, Any]]:
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The script {path} cannot be read: {error}.", "Name a JSONL file.") from None
-    lines = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-            _reply(value["reply"], "")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(
-                f"Line {number} of {path} is not a scripted reply: {error!r}.",
-                'Write {"reply": {"text": "...", "actions": [{"tool": "...", "arguments": {}}]}}.',
-            ) from None
-        lines.append(value)
-    return lines
+        text = read_limited(path, LARGEST).decode("utf-8")
+    except OSError as error:
+        raise ConfigError(f"The script {path} cannot be read: {error.strerror}.", "Name a JSONL file.") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"The script {path} is not UTF-8 at byte {error.start}.", "Save it as UTF-8.") from None
+    lines = enumerate(text.split("\n"), 1)
+    return [_line(line, f"Line {number} of {path}") for number, line in lines if line.strip()]
+
+
+def _line(text: str, place: str) -> dict[str, Any]:
+    """A line whose values all have their types. Raises ConfigError for the first one that has not."""
+    check_values(text.encode(), place)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{place} is not JSON.", FORM) from None
+    if wrong := next(_faults(value, "the line", LINE), None):
+        raise ConfigError(f"{place} is not a scripted reply: {wrong}.", FORM)
+    return cast("dict[str, Any]", value)
+
+
+def _faults(value: Any, name: str, form: Any) -> Iterator[str]:
+    """What of a value has not the form: a type, a list of one form, or fields and their forms."""
+    kind: Any = type(form) if isinstance(form, list | dict) else form
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        yield f"{name} is not {NAMES[kind]}"
+    elif isinstance(form, list):
+        for number, each in enumerate(value, 1):
+            yield from _faults(each, f"{name}[{number}]", form[0])
+    elif isinstance(form, dict):
+        yield from (f"{name} has no {field!r}" for field in sorted(REQUIRED & form.keys() - value.keys()))
+        yield from (f"{name} has an unknown {field!r}" for field in value if form is USAGE and field not in form)
+        for field in form.keys() & value.keys():
+            if not (value[field] is None and field in NULLABLE):
+                yield from _faults(value[field], field if form is LINE else f"{name}.{field}", form[field])
 
 
 def _reply(value: dict[str, Any], model: str) -> Reply:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from base64 import b64encode
 from dataclasses import dataclass
-from errno import EINVAL
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from aci.view import clean
 from agent.intake import MAGIC, MOST_PICTURES, from_text, issue_from
 from agent.moves.framing import discussion
 from trajectories.errors import UsageError
+from trajectories.limits import open_regular
 from trajectories.plumbing import QUIET, GitFailed, environment, git
 from trajectories.records import Issue
 
@@ -230,8 +229,5 @@ def _picture(path: Path) -> str:
 def _bytes(path: Path, most: int) -> tuple[bytes, int]:
     """So many bytes of a regular file, and its size. Raises OSError, also for a device or a pipe, which may never end:
     opening one does not wait."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
-        found = os.fstat(handle.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(EINVAL, "it is no regular file")
-        return handle.read(most), found.st_size
+    with open_regular(path) as file:
+        return file.read(most), os.fstat(file.fileno()).st_size

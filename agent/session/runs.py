@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.ledger import Ledger
-from trajectories.journal import first_record, read
+from trajectories.errors import RunBroken
+from trajectories.journal import first_record, open_journal, read
 from trajectories.parting import REPLAY
 from trajectories.records import Exit, Reply, Spent
 
@@ -85,12 +86,12 @@ def look(directory: Path) -> Seen:
 
 def _found(journal: Path) -> Found | None:
     try:
-        with journal.open("rb") as file:
+        with open_journal(journal) as file:
             at = os.fstat(file.fileno()).st_mtime
             line, *begun = (file.readline() for _ in range(BEGINNING))
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
             tail = file.read().splitlines()
-    except OSError:
+    except (OSError, RunBroken):
         return None
     try:
         first = json.loads(line)

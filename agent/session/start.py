@@ -12,10 +12,11 @@ from pydantic_settings.exceptions import SettingsError
 
 from aci.plain_folder import open_folder
 from aci.repository import Repository
+from agent.environment_variables import PREFIX
 from agent.intake import repository_from
 from agent.ownership import ask_whose
 from agent.session.session import MODES, Start
-from agent.settings import HELP, NOWHERE, POLICY, PREFIX, Settings, load_settings, read_toml
+from agent.settings import HELP, NOWHERE, POLICY, Settings, load_settings, read_toml
 from trajectories.errors import ConfigError, NoRepository, UsageError
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from unicodedata import bidirectional, category
+
 import pytest
 
-from aci.cleaning import visible
+from aci.cleaning import clean, one_line, visible
 
 
 @pytest.mark.parametrize(
@@ -22,3 +24,45 @@ from aci.cleaning import visible
 )
 def test_nothing_hides(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("+fine\u2028-forged", "+fine -forged"),
+        ("a\u2029b\x85c", "a b c"),
+        ("pass\u200bword\u2060\ufeff", "password"),
+        ("a\u202eb\u2066c\u2069\u206a", "abc"),
+        ("\U000e0041\U000e007f\U000e0100", ""),
+        ("soft\xadhyphen", "softhyphen"),
+        ("hid\u200d\u200cden\u200d", "hidden"),
+        ("👩\u200d👩\u200d👧 ❤️\u200d🔥", "👩\u200d👩\u200d👧 ❤️\u200d🔥"),
+        ("نمی\u200cشود \u200f(שם)\u200e!", "نمی\u200cشود \u200f(שם)\u200e!"),
+        ("é" + "\u200d\u200c" * 50, "é\u200d"),
+    ],
+    ids=range(10),
+)
+def test_what_has_no_width_is_dropped_and_writing_stays(text: str, shown: str) -> None:
+    assert clean(text) == shown == clean(clean(text))
+    assert one_line(text) == shown
+    assert len(clean(text).splitlines()) <= 1
+
+
+def test_each_character_is_judged_by_its_category() -> None:
+    """Only what is written, or joins what is written, is left of the control and format characters."""
+    for code in range(0x110000):
+        character = chr(code)
+        kind, shown = category(character), clean(f"é{character}é")
+        if character == "\n" or kind in ("Cs", "Zs"):
+            continue
+        if kind in ("Zl", "Zp") or character == "\x85":
+            assert shown == "é é", hex(code)
+        elif character in "\b\r":
+            assert "é" in shown
+            assert character not in shown
+        elif character not in "\t\u200c\u200d\x1b\x9b" and (
+            kind == "Cc" or (kind == "Cf" and bidirectional(character) not in ("L", "R", "AL", "AN"))
+        ):
+            assert shown == "éé", hex(code)
+        elif not (0xE0000 <= code <= 0xE0FFF or character in "\x1b\x9b"):
+            assert shown == f"é{character}é", hex(code)

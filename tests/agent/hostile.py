@@ -21,8 +21,11 @@ from trajectories.records import (
     Verdict,
 )
 
-EVIL = "gone\r\x1b]0;title\x07\x1b[2J\x1b[31mred\x9b1m\x1bPq\x1b\\\u202eback\x00\x08\x7f[bold]marked[/] [link=http://a]b[/link]"
-DRIVES = frozenset("\x1b\x07\x9b\u202e\x00\x08\r\x7f")
+EVIL = (
+    "gone\r\x1b]0;title\x07\x1b[2J\x1b[31mred\x9b1m\x1bPq\x1b\\\u202eback\x00\x08\x7f\u2028\x85\ufeff\U000e0041"
+    "[bold]marked[/] [link=http://a]b[/link]"
+)
+DRIVES = frozenset("\x1b\x07\x9b\u202e\x00\x08\r\x7f\u2028\x85\ufeff\U000e0041")
 
 
 def everything(kind: Any, /, **known: Any) -> Any:

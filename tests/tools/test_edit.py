@@ -75,6 +75,16 @@ def test_spacing_shifts_and_line_numbers_are_overlooked(bench: Bench, old: str, 
     assert bench.read("greet.py").decode() == GREET.replace("'hello '", "'hi '")
 
 
+def test_characters_that_a_view_does_not_show_are_overlooked(bench: Bench) -> None:
+    bench("edit", path="a.py", old="", new="x = 'zero\u200bwidth'\ny = 'a\u2028b'\n")
+    shown = bench("view", path="a.py").text
+    assert "x = 'zerowidth'\n" in shown
+    old = "x = 'zerowidth'\ny = 'a b'"
+    seen = bench("edit", path="a.py", old=old, new="x = 1\ny = 2")
+    assert "overlooking characters that are not shown" in seen.text
+    assert bench.read("a.py") == b"x = 1\ny = 2\n"
+
+
 def test_a_miss_shows_what_is_nearest(bench: Bench) -> None:
     seen = bench("edit", path="greet.py", old="    if names:\n        return 'hello' + names\n", new="x")
     assert not seen.ok

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import fields, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trajectories import experience
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.experience import MOST, Bank, Entry, Question
 
@@ -211,3 +213,14 @@ def test_what_is_known_is_not_kept_twice(bank: Bank) -> None:
     assert [entry.id for entry in bank.entries()] == ["run-1", "run-2"]
     bank.add(replace(CRASH, id="run-5", change="+another"))
     assert len(bank.entries()) == 3
+
+
+def test_a_folder_of_strangers_entries_has_limits(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank.add(CRASH)
+    os.mkfifo(bank.folder / "worked" / "pipe.toml")
+    trouble: list[str] = []
+    assert bank.entries(trouble) == [CRASH]
+    assert "not a regular file" in trouble[0]
+    monkeypatch.setattr(experience, "MOST_FILES", 0)
+    assert bank.entries(trouble) == []
+    assert "has more than 0 entries; the others are not read" in trouble[-1]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trajectories.errors import RunBroken, TryLater, UsageError
+from trajectories import journal as journals
+from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.journal import Journal, Lines, decode, encode, read
 from trajectories.records import (
     Action,
@@ -200,3 +201,31 @@ def test_records_are_plain_data():
     assert asdict(Step("main", 1, "", "coder", "t"))["type"] == "step"
     assert Step("main/try-2", 3, "", "coder", "t").id == "main/try-2#3"
     assert Hold("main", 2, 1, "m", None, 10).id == "main?2.1"
+
+
+def test_a_strangers_journal_has_limits(tmp_path, monkeypatch):
+    path = tmp_path / "journal.jsonl"
+    note = encode(Note("main", "phase", "x", {"deep": [[]] * 3_000}))
+    path.write_bytes(note * 3)
+    assert len(read(tmp_path).notes) == 3
+    with monkeypatch.context() as low:
+        low.setattr(journals, "MOST_VALUES", 5_000)
+        with pytest.raises(RunBroken, match="has more than 5,000 values"):
+            read(tmp_path)
+    with monkeypatch.context() as low:
+        low.setattr(journals, "MOST_RECORDS", 2)
+        for reader in (read, Journal):
+            with pytest.raises(RunBroken, match="has more than 2 records"):
+                reader(tmp_path)
+    with path.open("wb") as file:
+        file.truncate((1 << 30) + 1)
+    for reader in (read, Journal):
+        with pytest.raises(RunBroken, match="has more than 1,073,741,824 bytes"):
+            reader(tmp_path)
+
+
+def test_a_journal_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "journal.jsonl")
+    for reader in (read, Journal):
+        with pytest.raises(WorkspaceError, match="cannot be read: it is not a regular file"):
+            reader(tmp_path)

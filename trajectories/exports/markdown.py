@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from trajectories.characters import BREAKS, DROPPED, MARKS
 from trajectories.exports._telling import STRUCTURE, as_command, records_of, unicode
 from trajectories.material import Material
 from trajectories.records import Action, Exit, Note, Record, Reply, Run, Step, Turn
@@ -29,9 +30,7 @@ PROOF = {
 }
 ANSWERS = {True: "yes", False: "no", None: "not judged"}
 
-_CONTROLS = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
-)
+_CONTROLS = re.compile(f"[{DROPPED}{BREAKS}{MARKS}\ud800-\udfff]")
 _TICKS = re.compile(r"`{3,}")
 _ACTIVE = re.compile(r"&(?=[#\w])|<(?=[A-Za-z/!?])|\](?=[(\[:])|(?<!`)(?:(?<!\w)@(?=\w)|#(?=\d))")
 """What begins an entity or a tag, what ends the text of a link or picture, what begins a mention."""

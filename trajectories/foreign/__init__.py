@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from trajectories.errors import UsageError
+from trajectories.limits import check_values, read_limited
 from trajectories.material import Material
 from trajectories.plugins import names
 
-LARGEST, MOST_VALUES = 256 << 20, 20_000_000
-"""Bytes of a file that is read, and what may be separate values in it: each takes memory of its own."""
 ENDINGS = (".traj", ".json")
 
 
@@ -52,13 +51,8 @@ def _parsed(path: Path) -> Any:
     try:
         if not path.is_file():
             raise UsageError(f"There is no file {path}.", "Name a trajectory's file, or a run as `runs` shows it.")
-        if path.stat().st_size > LARGEST:
-            raise UsageError(f"{path} is larger than {LARGEST >> 20} MB.", "Read a smaller one.")
-        data = path.read_bytes()
-        if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
-            raise UsageError(
-                f"{path} holds more than {MOST_VALUES:,} values.", "No trajectory does; read another file."
-            )
+        data = read_limited(path)
+        check_values(data, str(path))
         return json.loads(data.decode("utf-8", "replace"))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.", "Name another file.") from None

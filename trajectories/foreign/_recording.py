@@ -35,6 +35,8 @@ UNPROVEN = 6
 LONGEST_TITLE = 200
 LONGEST_WORD = 100
 """Characters of what a program calls its run's end."""
+MOST_ENTRIES = 50_000
+"""Messages or steps of a trajectory, and records that are made of them. Agents stop after some hundred steps."""
 DEEPEST = 100
 """Levels of a value that is kept."""
 TAGS = ("pr_description", "issue_description", "issue", "uploaded_issue")
@@ -91,6 +93,7 @@ class Recording:
         self._step(step)
 
     def _step(self, step: Step) -> None:
+        _check_entries(len(self.records))
         self._steps += 1
         parent = f"{self.branch}#{self._steps - 1}" if self._steps > 1 else ""
         self.records.append(
@@ -190,10 +193,17 @@ def mapping(value: Any) -> Mapping[str, Any]:
 def messages(value: Any, what: str) -> list[Mapping[str, Any]]:
     """A list of objects. Raises UsageError where it is another thing."""
     found = value if isinstance(value, list) else []
+    _check_entries(len(found))
     for number, each in enumerate(found, 1):
         if not isinstance(each, dict):
             raise UsageError(f"Entry {number} of the {what} is no object.", "The file is damaged, or of another kind.")
     return found
+
+
+def _check_entries(count: int) -> None:
+    if count > MOST_ENTRIES:
+        what = f"The trajectory has more than {MOST_ENTRIES:,} messages and steps."
+        raise UsageError(what, "Name a trajectory of one run.")
 
 
 def number(value: Any) -> float:

@@ -338,3 +338,25 @@ def _object(user: User, kind: str, data: bytes) -> str:
     id = hashlib.sha1(whole).hexdigest()
     user.write(f".git/objects/{id[:2]}/{id[2:]}", zlib.compress(whole))
     return id
+
+
+@pytest.mark.parametrize("damage", ["short", "cut", "signature"])
+def test_a_damaged_index_is_named_by_the_users_path(user: User, trees: Trees, damage: str) -> None:
+    """We read a copy of it, which no user knows."""
+    repository = Repository.open(user.root)
+    index = user.root / ".git" / "index"
+    data = index.read_bytes()
+    index.write_bytes({"short": b"x", "cut": data[:50], "signature": b"XXXX" + data[4:]}[damage])
+    with pytest.raises(UsageError) as raised:
+        repository.base(trees)
+    assert str(index) in raised.value.message
+    assert str(trees.path) not in raised.value.message
+    assert "/tmp/swe-agent-" not in raised.value.message
+
+
+def test_a_missing_commit_of_head_is_called_so(user: User) -> None:
+    repository = Repository.open(user.root)
+    commit = repository.commit()
+    (user.root / ".git" / "objects" / commit[:2] / commit[2:]).unlink()
+    with pytest.raises(UsageError, match=r"The commit that HEAD names in .* is missing"):
+        Repository.open(user.root).commit()

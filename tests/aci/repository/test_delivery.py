@@ -14,8 +14,8 @@ import pytest
 from aci.cloning import clone
 from aci.repository import Repository
 from tests.aci.repository.conftest import BYTES, User
-from trajectories.errors import UsageError, WorkspaceError
-from trajectories.plumbing import GitFailed
+from trajectories.errors import TryLater, UsageError, WorkspaceError
+from trajectories.plumbing import GitFailed, exclusive
 from trajectories.trees import Trees
 
 # Applying
@@ -52,13 +52,42 @@ def test_apply_refuses_whole_and_names_the_files(user: User, trees: Trees, tmp_p
     before = user.state()
     with pytest.raises(UsageError) as caught:
         repository.apply(trees.diff(base.tree, tree), base, tmp_path / "patch.diff")
-    after = user.state()
-    after.pop(".git/swe-agent.lock", None)
-    assert after == before
+    assert user.state() == before
     assert "b.py" in caught.value.message
     assert "new.py: already exists" in caught.value.message
     assert "dir/c.py" not in caught.value.message
     assert str(tmp_path / "patch.diff") in caught.value.fix
+
+
+def test_apply_leaves_no_lock_behind_and_waits_for_another(
+    user: User, trees: Trees, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = Repository.open(user.root)
+    base = repository.base(trees)
+    diff = trees.diff(base.tree, trees.write({"a.py": b"a = 2\n"}, base.tree))
+    lock = user.root / ".git" / "swe-agent.lock"
+    monkeypatch.setattr("aci.repository.LOCK_SECONDS", 0.1)
+    with exclusive(lock, 1, TimeoutError()), pytest.raises(TryLater, match="Another swe-agent is applying a patch"):
+        repository.apply(diff, base)
+    lock.touch()  # of a process that was killed
+    repository.apply(diff, base)
+    assert repository.applied(diff)
+    assert not lock.exists()
+
+
+def test_a_lock_that_comes_and_goes_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    count.write_text("0")
+
+    def add(_: int) -> None:
+        with exclusive(tmp_path / "lock", 60, TimeoutError()):
+            number = int(count.read_text())
+            count.write_text(str(number + 1))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(200)))
+    assert count.read_text() == "200"
+    assert not (tmp_path / "lock").exists()
 
 
 @pytest.mark.parametrize("path", ["../outside", ".git/hooks/pre-commit", "link/file", "/etc/x"])

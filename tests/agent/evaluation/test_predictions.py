@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.batch.instances import Gold
+from agent.evaluation import predictions
 from agent.evaluation.predictions import Prediction, dollars, read_predictions
 from trajectories.errors import UsageError
 
@@ -77,3 +78,24 @@ def test_without_results_there_are_no_costs(tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_text("[]\n")
     with pytest.raises(UsageError, match="not the results of a batch"):
         dollars(str(tmp_path))
+
+
+def test_files_of_strangers_have_limits(tmp_path: Path) -> None:
+    """Two million empty objects in a line, and a file of zeros."""
+    (tmp_path / "p.jsonl").write_text('{"instance_id": "i-1", "model_patch": "", "x": [{}' + ",{}" * 2_000_000 + "]}\n")
+    with pytest.raises(UsageError, match=r"Line 1 of .* holds more than 2,000,000 values"):
+        read_predictions(str(tmp_path / "p.jsonl"), {})
+    (tmp_path / "results.jsonl").write_text('{"instance": "i-1", "dollars": [{}' + ",{}" * 2_000_000 + "]}\n")
+    with pytest.raises(UsageError, match="holds more than 2,000,000 values"):
+        dollars(str(tmp_path / "p.jsonl"))
+    with (tmp_path / "long.json").open("wb") as file:
+        file.truncate((1 << 30) + 1)
+    with pytest.raises(UsageError, match="has more than 1,073,741,824 bytes"):
+        read_predictions(str(tmp_path / "long.json"), {})
+
+
+def test_too_many_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictions, "MOST_PREDICTIONS", 1)
+    (tmp_path / "p.jsonl").write_text(f"{json.dumps(ROW)}\n" * 2)
+    with pytest.raises(UsageError, match="has more than 1 predictions"):
+        read_predictions(str(tmp_path / "p.jsonl"), {})

@@ -83,6 +83,32 @@ REFUSED: list[tuple[str, Mapping[str, File | None], str]] = [
     ("circleci", {".circleci/config.yml": b"x: 1\n"}, "it says what CI runs"),
     ("jenkins below", {"ops/Jenkinsfile.release": b"x\n"}, "it says what CI runs"),
     ("azure", {"azure-pipelines.yml": b"x: 1\n"}, "it says what CI runs"),
+    *(
+        (path, {path: b"x: 1\n"}, "it says what CI runs")
+        for path in (
+            ".taskcluster.yml",
+            ".TaskCluster.YAML",
+            ".vela.yml",
+            ".vela.yaml",
+            "zuul.d/jobs.yaml",
+            "Zuul.D/jobs.YML",
+            ".zuul.d/jobs.yaml",
+            "zuul.yaml",
+            ".zuul.yml",
+            ".evergreen/config.yml",
+            ".evergreen.yml",
+            "evergreen.yaml",
+            ".cloudbuild/deploy.yaml",
+            "cloudbuild.yaml",
+            "infra/cloudbuild-release.yml",
+            ".codefresh/codefresh.yml",
+            "eng/pipelines/build.yml",
+            "ENG/Pipelines/templates/run.ps1",
+            "build/azure-pipelines/product.yml",
+        )
+    ),
+    ("large files' server", {".lfsconfig": b"[lfs]\n"}, "git and GitHub take settings from it"),
+    ("large files' server in capitals", {".LFSConfig": b"[lfs]\n"}, "git and GitHub take settings from it"),
     ("code owners", {"docs/CODEOWNERS": b"* @me\n"}, "it says who reviews changes"),
     ("attributes", {"calc/.gitattributes": b"* -diff\n"}, "git and GitHub take settings from it"),
     ("modules", {".gitmodules": b"[submodule]\n"}, "git and GitHub take settings from it"),
@@ -222,7 +248,21 @@ def test_a_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
         ("go.sum", "what is installed"),
         (".pre-commit-config.yaml", "runs at commits"),
         (".vscode/tasks.json", "acted on by editors"),
+        ("web/.VSCode/tasks.json", "acted on by editors"),
+        ("web/.idea/workspace.xml", "acted on by editors"),
         (".devcontainer/devcontainer.json", "containers"),
+        ("web/.devcontainer/api/devcontainer.json", "containers"),
+        ("web/.dockerignore", "containers"),
+        ("amplify.yml", "built and published"),
+        ("AMPLIFY.YAML", "built and published"),
+        ("turbo.json", "runs or is read on install"),
+        ("nx.json", "runs or is read on install"),
+        ("lerna.json", "runs or is read on install"),
+        ("web/.husky/pre-push", "runs at commits"),
+        ("crates/a/.cargo/config.toml", "what is installed"),
+        (".Storybook/preview.ts", "is hidden"),
+        ("web/.editorconfig", "is hidden"),
+        (".a-tool-of-next-year/run.js", "is hidden"),
         ("src/x.pth", "whenever Python starts"),
         ("sitecustomize.py", "whenever Python starts"),
         ("vite.config.ts", "a tool loads"),
@@ -238,7 +278,18 @@ def test_flagged(path: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["src/setup_tools.py", "docs/makefile-tips.md", "src/requirements.py", "test_config.py", "src/pci/a.c"]
+    "path",
+    [
+        "src/setup_tools.py",
+        "docs/makefile-tips.md",
+        "src/requirements.py",
+        "test_config.py",
+        "src/pci/a.c",
+        "docs/eng/pipelines.md",
+        "src/evergreen.py",
+        "data/.gitkeep",
+        ".changeset/issue-12.md",
+    ],
 )
 def test_not_flagged(path: str) -> None:
     assert check({**HONEST, path: b"x\n"}) == Findings()
@@ -253,6 +304,18 @@ def test_what_a_reviewer_would_not_see_is_flagged() -> None:
         "b.py": "has characters that are not seen",
         "c.py": "has a line of 1,213 characters",
     }
+
+
+@pytest.mark.parametrize("hidden", ["\u2028", "\u2029", "\x85", "\ufeff", "\u200b", "\U000e0001", "\x0b"])
+def test_code_behind_a_line_break_of_other_languages_is_flagged(hidden: str) -> None:
+    """JavaScript ends a comment at U+2028; a review shows one line."""
+    found = check({"a.js": f"// looks fine{hidden}evil()\n".encode()})
+    assert found.flagged == {"a.js": "has characters that are not seen"}
+
+
+@pytest.mark.parametrize("text", ["\ufeffx = 1\r\n", "\fx = 1\n", "x = '👩\u200d👧 \u200fשם'\n"])
+def test_characters_of_plain_files_are_not_flagged(text: str) -> None:
+    assert check({"a.py": text.encode()}) == Findings()
 
 
 def test_what_was_there_is_no_fault_of_the_patch() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from trajectories.errors import ModelError, Refused
 from trajectories.records import Usage
 
 ALL = pytest.mark.parametrize("name", [CHAT, CLAUDE, RESPONSES])
+PYTHONS = re.compile(
+    r"has no attribute|object is not|not subscriptable|NoneType|indices must be|Expecting|delimiter|KeyError"
+)
 OVERFLOWS = [
     "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",
     "prompt is too long: 210000 tokens > 200000 maximum",
@@ -174,6 +178,27 @@ def test_an_answer_that_breaks_off(load: Load, name: str, answer: Answer) -> Non
 def test_a_plain_answer_that_is_none(load: Load, body: bytes) -> None:
     raised = error(load, CHAT, Answer(raw=body, headers={"Content-Type": "application/json"}))
     assert (raised.retryable, raised.billed) == (True, True)
+    assert not PYTHONS.search(raised.message)
+
+
+@ALL
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        b'{"choices": "x"}',
+        b'{"choices": ["x"]}',
+        b'{"choices": [{"delta": "x"}]}',
+        b'["x"]',
+        b'"x"',
+        b'{"type": 3}',
+        b"3",
+    ],
+)
+def test_a_stream_of_another_form(load: Load, name: str, chunk: bytes) -> None:
+    """A user reads what is wrong, not what Python says of it."""
+    raised = error(load, name, Answer(raw=b"data: " + chunk + b"\n\n", headers={"Content-Type": "text/event-stream"}))
+    assert raised.retryable
+    assert not PYTHONS.search(raised.message)
 
 
 @ALL

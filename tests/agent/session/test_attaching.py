@@ -144,12 +144,12 @@ def test_an_ignored_file_is_told(root):
 @pytest.mark.parametrize("words", ["@pipe", "look at @pipe please", "pipe.png @pipe"])
 def test_a_pipe_is_not_waited_for(root, words):
     os.mkfifo(root / "pipe")
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         attached(words, root)
 
 
 def test_a_device_is_not_read(root):
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         attached("@/dev/zero", root)
     with pytest.raises(UsageError, match="outside the repository"):
         attached("names\n@/dev/zero here", root)

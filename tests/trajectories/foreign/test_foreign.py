@@ -108,17 +108,43 @@ def test_no_file(tmp_path: Path) -> None:
             foreign.load(path)
 
 
-def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign, "LARGEST", 10)
-    with pytest.raises(UsageError, match="is larger than"):
-        foreign.load(written(tmp_path, MINI))
+def test_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "a.traj"
+    with path.open("wb") as file:
+        file.truncate((256 << 20) + 1)
+    with pytest.raises(UsageError, match="has more than 268,435,456 bytes"):
+        foreign.load(path)
 
 
-def test_too_many_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three bytes of JSON are an object of sixty in memory."""
-    monkeypatch.setattr(foreign, "MOST_VALUES", 100)
-    with pytest.raises(UsageError, match="holds more than 100 values"):
-        foreign.load(written(tmp_path, [[] for _ in range(100)]))
+@pytest.mark.parametrize("name", ["trajectory", "history", "messages", "attempts"])
+def test_too_many_values(tmp_path: Path, name: str) -> None:
+    """Three bytes of JSON are an object of sixty in memory, and a step made of it takes longer than to read it."""
+    empty = f'{{"history": [], "info": {{}}, "{name}": [{{}}{",{}" * 6_000_000}]}}'
+    with pytest.raises(UsageError, match="holds more than 2,000,000 values"):
+        foreign.load(written(tmp_path, empty))
+
+
+@pytest.mark.parametrize("data", [SWE, MINI], ids=["swe", "mini"])
+def test_too_many_steps(tmp_path: Path, data: dict[str, Any]) -> None:
+    many = {name: value * 60_000 if isinstance(value, list) else value for name, value in data.items()}
+    with pytest.raises(UsageError, match="has more than 50,000 messages and steps"):
+        foreign.load(written(tmp_path, many))
+
+
+def test_too_many_steps_of_all_attempts(tmp_path: Path) -> None:
+    attempts = [SWE | {"trajectory": [{}] * 300}] * 100
+    with pytest.raises(UsageError, match="has more than 50,000 messages and steps"):
+        foreign.load(written(tmp_path, {"attempts": attempts, "info": {}}))
+
+
+def test_a_long_real_trajectory_is_read(tmp_path: Path) -> None:
+    """Each of 100 steps has all that was sent before it, and its text has as many commas and braces as code has."""
+    code = 'print({"a": [1, 2, 3]}, "b", "\\\\\\"", [], {})\n' * 40
+    said = [{"role": role, "content": code} for role in ("user", "assistant") for _ in range(300)]
+    steps = [{"action": "ls", "observation": code, "query": said[: 2 * at]} for at in range(100)]
+    path = written(tmp_path, {"trajectory": steps, "history": said, "info": {}})
+    assert path.read_bytes().count(b",") > 2_000_000
+    assert len(foreign.load(path).trajectory.replies) == 100
 
 
 def test_half_a_character(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 "use strict";
 // What a terminal would act on and what turns a line around is shown as a sign, and does nothing; nothing stays unseen.
 const COLOURS = /\x1b\[[0-9;:]*m/g;
-const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
+const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 // One quick look: most texts have none of it. \udb40 begins the tags, which no one sees either.
-const ANY = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\udb40]/;
+const ANY = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\udb40]/;
 
 function sign(character) {
   const code = character.codePointAt(0);

@@ -1,0 +1,19 @@
+"""The help of each subcommand."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from agent.cli import build, run
+
+
+@pytest.mark.parametrize("name", ["", *build().list_commands(None)])
+def test_a_flag_takes_no_value(name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run([*([name] if name else []), "--help"]) == 0
+    shown = capfd.readouterr().out
+    assert "bool" not in shown
+    assert re.search(r"--help +Show this message", shown)
+    assert "None" not in shown

@@ -1,0 +1,110 @@
+"""A misspelt variable is an error, an unknown one a warning."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent import environment_variables
+from agent.environment_variables import GITHUB, PREFIX, edits
+from agent.github.rules import Rules, load_rules
+from agent.settings import Settings, load_settings
+from trajectories.errors import ConfigError
+
+ROOT = Path(environment_variables.__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setattr(environment_variables, "_warned", set())
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("SWE_AGENT_BUDGTE", "SWE_AGENT_BUDGET"),
+        ("swe_agent_bugdets", "SWE_AGENT_BUDGET"),
+        ("SWE_AGENT_MAXSTEPS", "SWE_AGENT_MAX_STEPS"),
+        ("SWE_AGENT_TEST_TIMEOTU", "SWE_AGENT_TEST_TIMEOUT"),
+        ("SWE_AGENT_CONFG", "SWE_AGENT_CONFIG"),
+        ("SWE_AGENT_PRR", "SWE_AGENT_PR"),
+        ("SWE_AGENT_GITHUB_BUDGET_PER_DYA", "SWE_AGENT_GITHUB_BUDGET_PER_DAY"),
+    ],
+)
+def test_a_misspelt_name_is_an_error(monkeypatch: pytest.MonkeyPatch, given: str, meant: str) -> None:
+    monkeypatch.setenv(given, "0.1")
+    for load in (load_settings, load_rules) if "GITHUB" in given else (load_settings,):
+        with pytest.raises(ConfigError, match=f"{given} is not a variable of swe-agent; {meant} is") as raised:
+            load()
+        assert raised.value.code == 3
+
+
+def test_another_unknown_name_is_one_line_of_warning(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("SWE_AGENT_LOG_STREAM_LEVEL", "SWE_AGENT_X\x1b[2J", "SWE_AGENT_ID"):
+        monkeypatch.setenv(name, "1")
+    assert load_settings() == load_settings()
+    said = capfd.readouterr()
+    assert said.err.splitlines() == [
+        f"swe-agent: warning: {name} is not a variable of swe-agent."
+        for name in ("SWE_AGENT_ID", "SWE_AGENT_LOG_STREAM_LEVEL", "SWE_AGENT_X")
+    ]
+    assert not said.out
+
+
+def test_known_names_are_accepted_silently(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Those of the settings, of the Action, of the tests, of commands in a workspace, of Princeton's SWE-agent."""
+    (tmp_path / "config.toml").write_text('[models.x]\nkey_env = "SWE_AGENT_MODEL_"\n')
+    names = {"SWE_AGENT_MODEL_", "SWE_AGENT_CONFIG_DIR", "SWE_AGENT_TOOLS_DIR", "SWE_AGENT_TRAJECTORY_DIR"}
+    sources = [*ROOT.glob("a[cg]*/**/*.py"), *ROOT.glob("*.py"), *ROOT.glob("*.yml"), *ROOT.glob(".github/*/*.yml")]
+    sources += [*ROOT.glob("tests/aci/**/*.py"), *ROOT.glob("scripts/*"), ROOT / "Makefile"]
+    named = re.compile(r"\bSWE_AGENT_[A-Z][A-Z_]*[A-Z]\b")
+    names |= {name for file in sources if file.is_file() for name in named.findall(file.read_text("utf-8", "replace"))}
+    assert {"SWE_AGENT_TEST_NODE_MODULES", "SWE_AGENT_JOB", "SWE_AGENT_GITHUB_LABEL"} <= names
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in names - known - {"SWE_AGENT_CONFIG"}:
+        if not name.startswith("SWE_AGENT_GITHUB_"):
+            monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("SWE_AGENT_GITHUB_LABEL", "x")
+    monkeypatch.setenv("Swe_Agent_Max_Steps", "7")
+    assert load_settings().max_steps == 7
+    assert load_rules().label == "x"
+    assert not capfd.readouterr().err
+
+
+def test_the_names_of_the_action_are_those_of_its_rules() -> None:
+    assert {name.lower() for name in GITHUB} == set(Rules.model_fields)
+
+
+@pytest.mark.parametrize("words", [["fix", "--text", "x"], ["runs"], ["config", "show"], ["doctor"]])
+def test_the_command_line_ends_with_code_3(tmp_path: Path, words: list[str]) -> None:
+    environment = os.environ | {"SWE_AGENT_BUDGTE": "0.1", "SWE_AGENT_STATE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, ROOT / "swe_agent.py", *words],
+        env=environment,
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "SWE_AGENT_BUDGTE is not a variable of swe-agent; SWE_AGENT_BUDGET is." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "count"),
+    [("", "ab", 2), ("abc", "acb", 1), ("abc", "xyz", 3), ("state", "sate", 1), ("a", "a", 0)],
+)
+def test_edits(one: str, other: str, count: int) -> None:
+    assert edits(one, other) == edits(other, one) == count

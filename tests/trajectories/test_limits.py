@@ -1,0 +1,62 @@
+"""Limits of files that other people wrote."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from trajectories.errors import UsageError
+from trajectories.limits import check_values, count_values, limited_lines, read_limited
+from trajectories.material import Material
+from trajectories.records import Spent
+from trajectories.trajectory import Trajectory
+
+
+def test_a_line_that_does_not_end() -> None:
+    lines = limited_lines(BytesIO(b"ab\n" + b"c" * 100), Path("f"), most=10)
+    assert next(lines) == b"ab\n"
+    with pytest.raises(UsageError, match="Line 2 of f has more than 10 bytes"):
+        next(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (b"[%s]" % b",".join([b"1"] * 5_000), 5_001),
+        (b"[%s]" % b",".join([b"{}"] * 5_000), 10_001),
+        (b'["%s"]' % (b"[,{" * 5_000), 2),
+        (rb'["%s", 2]' % (rb"\\\"[,{" * 5_000), 3),
+        (b'"' + rb"\"," * 5_000, 1),
+    ],
+    ids=["numbers", "objects", "text", "quotes", "no end"],
+)
+def test_values_are_counted_outside_of_strings(text: bytes, values: int) -> None:
+    assert count_values(text) == values
+    check_values(text, "f", values)
+    with pytest.raises(UsageError, match="f holds more than"):
+        check_values(text, "f", values - 1)
+
+
+def test_an_output_of_a_strangers_run(tmp_path: Path) -> None:
+    """`show --step` prints what lies there."""
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out" / "1")
+    with (tmp_path / "out" / "2").open("wb") as file:
+        file.truncate(1 << 40)
+    material = Material("run", Trajectory(), Spent(None, 0, 0, 0, 0), tmp_path)
+    with pytest.raises(OSError, match="it is not a regular file"):
+        material.output(1)
+    with pytest.raises(UsageError, match="has more than 268,435,456 bytes"):
+        material.output(2)
+    with pytest.raises(UsageError, match="has more than 3 bytes"):
+        read_limited(_written(tmp_path, b"four"), 3)
+    assert read_limited(_written(tmp_path, b"four"), 4) == b"four"
+
+
+def _written(folder: Path, data: bytes) -> Path:
+    path = folder / "file"
+    path.write_bytes(data)
+    return path

@@ -1,0 +1,70 @@
+"""Limits for files that other people or programs wrote: kind of file, bytes, lines, values.
+
+Depth needs no limit here: Python's JSON parser raises RecursionError, which every reader reports.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from errno import EINVAL
+from pathlib import Path
+from typing import BinaryIO
+
+from trajectories.errors import UsageError
+
+MOST_BYTES = 256 << 20
+"""Bytes of a file that is read whole, and of a line of one that is read line by line."""
+MOST_VALUES = 2_000_000
+"""Values in one JSON text. Three bytes of JSON can take sixty bytes of memory."""
+MOST_PLAIN = 2_000
+"""Separators up to which it does not matter whether they are in strings; leaving strings out takes time."""
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read bytes. Raises OSError, also for a device or a pipe, which may never end: it does not wait."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(EINVAL, "it is not a regular file")
+    return file
+
+
+def read_limited(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The content of a regular file. Raises OSError, UsageError where it has more than `most` bytes."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(most + 1) if size <= most else b""
+    if max(size, len(data)) > most:
+        raise UsageError(f"{path} has more than {most:,} bytes.", "Name a smaller file.")
+    return data
+
+
+def limited_lines(file: BinaryIO, name: Path, most: int = MOST_BYTES) -> Iterator[bytes]:
+    """The lines of a file. Raises UsageError for one of more than `most` bytes."""
+    number = 0
+    while line := file.readline(most + 1):
+        number += 1
+        if len(line) > most:
+            raise UsageError(f"Line {number} of {name} has more than {most:,} bytes.", "Remove it, or split the file.")
+        yield line
+
+
+def count_values(text: bytes) -> int:
+    """At least as many values as a JSON text holds. A small result may include commas and brackets in strings."""
+    if (count := _separators(text)) > MOST_PLAIN:
+        count = _separators(_STRING.sub(b"", text))
+    return count + 1
+
+
+def check_values(text: bytes, place: str, most: int = MOST_VALUES) -> None:
+    """Raises UsageError where a JSON text, which is at `place`, holds more than `most` values."""
+    if len(text) > most and count_values(text) > most:
+        raise UsageError(f"{place} holds more than {most:,} values.", "Name a smaller file.")
+
+
+def _separators(text: bytes) -> int:
+    return sum(map(text.count, (b",", b"[", b"{")))
