@@ -22,9 +22,10 @@ from aci.base_files import base_files, send
 from aci.confinement import preparation
 from aci.daemon import BASE, Daemon, said
 from aci.disk_watch import BYTES_A_FILE
-from aci.preparing import ROOT, run_as, started, watched
+from aci.preparing import LAYOUT, ROOT, run_as, started, watched
+from aci.service import LONG, NoAnswer
 from aci.shell import quote
-from aci.store import adoption, checkout, creation, environment, refresh
+from aci.store import adoption, checkout, creation, environment, refresh, seconds_for
 from aci.workspace import Options
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -168,15 +169,16 @@ def _make(daemon: Daemon, source: Image, name: str, options: Options) -> Image:
         user = _session_user(daemon, with_git, source, options)
         watch.allow(_COPIES * _size(options, folder()))
         send(with_git, as_root, folder(), HOME)
-        root = as_root(_LAYOUT, {"SESSION_USER": user}).rpartition("\n")[2]
+        root = as_root(_LAYOUT, {"SESSION_USER": user}, LAYOUT, "chown").rpartition("\n")[2]
         store = creation(STORE, f"{HOME}/base.pack", f"{root}/.git")
         files = [store, _ignoring(root, options.base.tree), checkout(root, options.base.tree)]
         renewing = [_renewing(root, options.base.tree)] if small else []
+        seconds = _seconds(options)
         made = _script(*files, adoption(root), *renewing, b"rm -f %b/base.pack" % HOME.encode())
         if user == ROOT:
-            as_root(made, _env(root))
+            as_root(made, _env(root), seconds, "git")
         else:
-            run_as(daemon, with_git, options, made, user, _env(root))
+            run_as(daemon, with_git, options, made, user, _env(root), seconds, "git")
         base = Base(name, user, root)
         if small:
             return _commit(with_git, base)
@@ -200,6 +202,11 @@ def _size(options: Options, folder: Path) -> int:
     return history + sum(entry.size + BYTES_A_FILE for entry in options.trees.files(options.base.tree).values())
 
 
+def _seconds(options: Options) -> float:
+    """For git, which also looks at what a set-up left in the repository."""
+    return LONG + seconds_for(options.trees.files(options.base.tree).values())
+
+
 def _renewing(root: str, tree: str) -> bytes:
     """The shell commands that write `RENEW`: it fails if the files are not those of the base."""
     same = f'[ "$(git write-tree)" = {tree} ] && git diff-files --quiet'
@@ -220,7 +227,8 @@ def _with_indexes(daemon: Daemon, repository: Image, base: Base, options: Option
         same = f'[ "$(git write-tree)" = {options.base.tree} ] && git diff-files --quiet || echo {_OTHER}'
         renew = _script(refresh(base.root), adoption(base.root), same.encode())
         with watched(daemon, container, repository, options):
-            said = run_as(daemon, container, options, renew, base.user, _env(base.root))
+            seconds = _seconds(options)
+            said = run_as(daemon, container, options, renew, base.user, _env(base.root), seconds, "git")
         if said.endswith(_OTHER):
             raise WorkspaceError(
                 f"The image {options.image or IMAGE} does not keep the repository's files as they are put into it.",
@@ -262,6 +270,8 @@ def _session_user(daemon: Daemon, container: Container, source: Image, options: 
         return ROOT
     try:
         return ":".join(run_as(daemon, container, options, "id -u && id -g", named, {}).split())
+    except NoAnswer:
+        raise
     except WorkspaceError as error:
         raise WorkspaceError(
             f"The image {options.image or IMAGE} has no user {named}, as whom it is to run.",

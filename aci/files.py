@@ -94,7 +94,10 @@ def _bounded(path: str) -> Iterator[None]:
     try:
         yield
     except NoAnswer as error:
-        raise _trouble("special", path) from error
+        raise UsageError(
+            f"{path} is not a regular file, or a program of the image did not end within {_PATIENCE:.0f} s.",
+            "Use a regular file, and see that head, mkdir and readlink work there.",
+        ) from error
 
 
 def _trouble(found: str, path: str) -> Exception:

@@ -12,7 +12,7 @@ from aci.daemon import Daemon, said
 from aci.disk_watch import DiskWatch
 from aci.exec_channel import Exec, First, first
 from aci.execution import execute
-from aci.service import NoAnswer, Service
+from aci.service import QUICK, NoAnswer, Service
 from aci.shell import quote, words
 from aci.view import clean
 from aci.workspace import Options
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from docker.models.images import Image
 
 ROOT = "0:0"
-_PATIENCE = 1800.0  # seconds for one step, of a very large repository
+LAYOUT = 1800.0
+"""Seconds for what is done with all files that an image has in its repository: their number is not known before."""
+
 _SAID = 64_000  # bytes of what a step says that are kept
 
 
@@ -41,14 +43,15 @@ class AsRoot:
             return First(self._daemon, self._id)
         return Exec(self._daemon, self._id, program, {})
 
-    def __call__(self, script: str, env: Mapping[str, str]) -> str:
-        """What the script says. Raises WorkspaceError, Cancelled."""
+    def __call__(self, script: str, env: Mapping[str, str], seconds: float = QUICK, program: str = "sh") -> str:
+        """What the script says, in which `program` does the work for at most `seconds`. Raises WorkspaceError,
+        Cancelled."""
         exports = b"".join(b"export %b=%b\n" % (name.encode(), quote(value)) for name, value in env.items())
         body = b"(exec 2>&1\n%b%b)" % (exports, script.encode("utf-8", "surrogateescape"))
         try:
-            ran = self._service.run(body, _SAID, _PATIENCE)
+            ran = self._service.run(body, _SAID, seconds)
         except NoAnswer:
-            raise _late() from None
+            raise _late(program, seconds) from None
         return _said(ran.code, ran.text)
 
     def close(self) -> None:
@@ -75,6 +78,8 @@ def started(
             try:
                 try:
                     as_root("command -v git", {})
+                except NoAnswer:
+                    raise
                 except WorkspaceError as error:
                     raise WorkspaceError(f"The image {name} has no git.", another) from error
                 yield container, as_root, watch
@@ -110,19 +115,26 @@ def _refuse_full(watch: DiskWatch, error: WorkspaceError | None = None) -> None:
 
 
 def run_as(
-    daemon: Daemon, container: Container, options: Options, script: str, user: str, env: Mapping[str, str]
+    daemon: Daemon,
+    container: Container,
+    options: Options,
+    script: str,
+    user: str,
+    env: Mapping[str, str],
+    seconds: float = QUICK,
+    program: str = "sh",
 ) -> str:
-    """What a script of that user says. Raises WorkspaceError, Cancelled."""
-    ran = execute(daemon, str(container.id), script, options.cancel, _PATIENCE, user=user, env=env)
+    """What a script of that user says; see `AsRoot`. Raises WorkspaceError, Cancelled."""
+    ran = execute(daemon, str(container.id), script, options.cancel, seconds, user=user, env=env)
     if ran.late:
-        raise _late()
+        raise _late(program, seconds)
     return _said(ran.code, ran.text)
 
 
-def _late() -> WorkspaceError:
-    return WorkspaceError(
-        f"The base could not be prepared within {_PATIENCE / 60:.0f} minutes.",
-        "See that the programs of the image work (git and sh), or name another with --image.",
+def _late(program: str, seconds: float) -> NoAnswer:
+    return NoAnswer(
+        f"The base could not be prepared: `{program}` of the image did not end within {seconds:.0f} s.",
+        "See that it works there, or name another image with --image.",
     )
 
 

@@ -29,6 +29,8 @@ CAP = 16_000_000
 
 TIMED_OUT = 124
 _BIG = 40_000  # a framed command of this size still fits an empty pipe; bash reads a bigger one slowly, byte by byte
+_FRAME = 4_000_000  # bytes of a frame, nearly all exported variables: with 2 MB of them no program can be started
+_TOO_MANY = b"[The exported variables came to more than 4 MB: the shell was ended, and they are as before.]\n"
 _TICK = 0.2  # how long a cancelled command may go on, in seconds
 _NEVER = b'"${TMOUT:+t1000000}"'  # a TMOUT of the agent cuts no command short; with any, bash reads byte by byte
 _START = 60.0
@@ -273,6 +275,10 @@ class Shell:
             self._pending = self._pending[sure:]
             return None
         end = self._pending.find(closing, at)
+        if end < 0 and len(self._pending) - at > _FRAME:
+            kept.add(self._pending[:at] + _TOO_MANY)
+            self._pending = b""
+            return _Frame("gone", 1)
         if end < 0:
             return None
         inside = self._pending[at + len(opening) : end]

@@ -115,3 +115,15 @@ def test_any_syntax_leaves_a_shell_that_answers(lasting: Callable[[str], Shell],
         assert ran.code in (134, 139)
         ran = shell.run(ALIVE)
     assert b"alive\n" in ran.output  # what the text put in the background may still be writing
+
+
+def test_exported_variables_that_fit_nowhere_are_not_kept_on_the_host(tmp_path: Path) -> None:
+    """The shell tells its exported variables after each command: a hostile one may export as much as it has memory."""
+    shell = Shell(here(ENV), cwd=str(tmp_path))
+    shell.run("export SMALL=kept")
+    ran = shell.run("echo said; export BIG=$(head -c 9000000 /dev/zero | tr '\\0' x)")
+    assert (ran.code, ran.restarted) == (1, True)
+    assert ran.text.startswith("said\n[The exported variables came to more than 4 MB")
+    assert len(shell._pending) < 4_000_000
+    assert shell.run("echo ${#BIG} $SMALL").text == "0 kept\n"
+    shell.close()

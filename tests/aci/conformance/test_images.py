@@ -15,7 +15,7 @@ from tests.aci.conformance.conftest import changed, out
 from tests.aci.conformance.test_sessions import running
 from tests.aci.conformance.test_terminals import last
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
-from trajectories.errors import UsageError
+from trajectories.errors import UsageError, WorkspaceError
 
 pytestmark = pytest.mark.docker
 
@@ -130,3 +130,17 @@ def _trees(ws: PosixWorkspace) -> None:
     ws.restore(snapshot.tree)
     assert ws.snapshot(exact=True) == Snapshot(snapshot.tree)
     ws.restore(base)
+
+
+def test_a_git_of_the_image_that_never_ends_is_named(
+    make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = '#!/bin/sh\\ncase "$*" in *index-pack*) exec sleep 1000 ;; esac\\nexec /usr/bin/real-git "$@"\\n'
+    name = build(f"mv $(command -v git) /usr/bin/real-git; printf '{fake}' > /usr/bin/git; chmod +x /usr/bin/git")
+    monkeypatch.setattr("aci.base_image.LONG", 0.5)
+    try:
+        with pytest.raises(WorkspaceError, match="`git` of the image did not end within") as caught:
+            open_ws("docker", make_repo({"README": "hello\n"}), image=name)
+        assert "--image" in caught.value.fix
+    finally:
+        subprocess.run(["docker", "image", "rm", "-f", name], capture_output=True)
