@@ -116,8 +116,8 @@ class Settings(BaseSettings):
     """Dollars in `budget`. Seconds in `max_time`, `test_timeout` (of one run of the tests), `suite_time` (for what of a
     large suite has nothing to do with the patch), `setup_time` (for the whole set-up of an environment),
     `first_timeout` (until a model's reply shows anything: text, reasoning or arguments) and `model_timeout` (between
-    two such pieces, and to connect). `max_reply` is the most that a provider may send as one reply. `rounds` is how often a
-    strategy may come back with failing evidence.
+    two such pieces, and to connect). `max_reply` is the most that a provider may send as one reply. `rounds` is how
+    often a strategy may come back with failing evidence.
     In a batch a provider may refuse requests as too many for `patience` seconds; the first pause is `retry_wait` long.
 
     `roles` maps a role of a strategy (`reviewer`, `judge`) to the model that has it; all others are `model`'s.
