@@ -29,12 +29,14 @@ def connect(address: Address) -> Github:
     """A client for the address's server, with the user's token for it, or anonymous. Raises ConfigError."""
     from github import Auth, Github
 
+    from agent.github.bodies import bound_answers
     from agent.github.patience import Patience
 
     if not address.api.startswith(("https://", "http://")):
         raise ConfigError(f"GITHUB_API_URL={address.api} is no address of an API.", "Begin it with https://.")
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
+    bound_answers()
     return Github(
         base_url=address.api,
         auth=Auth.Token(address.token) if address.token else None,

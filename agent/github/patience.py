@@ -63,4 +63,7 @@ class Patience(Retry):
             raise TooManyRedirects("it sends us on and on")
         if response is not None and (self.get_retry_after(response) or 0) > LONGEST_WAIT:
             raise MaxRetryError(_pool, url or "", ResponseError("too long a wait"))
-        return super().increment(method, url, response, error, _pool, _stacktrace)
+        left = super().increment(method, url, response, error, _pool, _stacktrace)
+        if response is not None:
+            response.close()  # urllib3 would read its body to the end, which may never come
+        return left

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
+from agent.github.bodies import read_body
 from agent.intake import MOST_PICTURES, PICTURE, kind_of
 
 if TYPE_CHECKING:
@@ -66,12 +67,7 @@ def _fetched(session: Session, url: str, address: Address, most: int, until: flo
                 if not (_allowed(url, address) or _STORED.fullmatch(_origin(url))):
                     return b""
                 continue
-            data = bytearray()
-            for chunk in answer.iter_content(65_536) if answer.status_code == 200 else ():
-                data += chunk
-                if len(data) > most or time.monotonic() > until:
-                    return b""
-            return bytes(data)
+            return read_body(answer, most, until) if answer.status_code == 200 else b""
     return b""
 
 

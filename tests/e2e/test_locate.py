@@ -356,8 +356,8 @@ def test_a_page_that_cannot_be_written(machine: Machine, calculator: Path) -> No
 def test_only_what_is_needed_is_imported(machine: Machine, calculator: Path, issue_file: str) -> None:
     for arguments in (["locate", "--issue-file", issue_file], ["graph", "add"]):
         code = (
-            f"import sys, swe_agent\nsys.argv = {['swe-agent', *arguments]!r}\n"
-            "try: swe_agent.main()\nfinally: print(sorted(sys.modules), file=sys.stderr)"
+            f"import atexit, sys, swe_agent\nsys.argv = {['swe-agent', *arguments]!r}\n"
+            "atexit.register(lambda: print(sorted(sys.modules), file=sys.stderr))\nswe_agent.main()"
         )
         done = subprocess.run(
             [sys.executable, "-c", code],

@@ -1,0 +1,101 @@
+"""Answers of GitHub's API that do not end."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from itertools import repeat
+from threading import Event, Thread
+
+import pytest
+
+from agent.github import bodies
+from agent.github.address import Address
+from agent.github.client import asking, repository
+from agent.github.pictures import pictures_of
+from trajectories.errors import TryLater
+
+HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\n%s\r\n"
+
+
+class Endless:
+    """Answers one connection with a head and pieces, until the client closes it."""
+
+    def __init__(self, head: bytes, pieces: Iterator[bytes], pause: float) -> None:
+        self.left, self._ended = Event(), Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = Thread(target=self._serve, args=(head, pieces, pause), daemon=True)
+        self._thread.start()
+
+    def _serve(self, head: bytes, pieces: Iterator[bytes], pause: float) -> None:
+        with suppress(OSError), self._socket.accept()[0] as client:
+            client.settimeout(10)
+            client.recv(1 << 16)
+            try:
+                client.sendall(head)
+                for piece in pieces:
+                    if self._ended.wait(pause):
+                        return
+                    client.sendall(piece)
+            except TimeoutError:
+                return
+            except OSError:
+                self.left.set()
+
+    def stop(self) -> None:
+        """Take no more connections."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def close(self) -> None:
+        self._ended.set()
+        self.stop()
+        self._thread.join(10)
+
+
+def read(server: Endless) -> str:
+    address = Address(server.url, "us/it", 1)
+    with pytest.raises(TryLater) as raised, asking("read the issue"):
+        repository(address).requester.requestJsonAndCheck("GET", "/repos/us/it/issues/1")
+    return raised.value.message
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_an_answer_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr(bodies, "MOST", 1 << 20)
+    with closing(Endless(HEAD % (status, b""), repeat(b'{"x": ' + b" " * 100_000), 0)) as server:
+        assert "more than 1,048,576 bytes" in read(server)
+        assert server.left.wait(10)
+
+
+def test_what_is_asked_again_is_not_read_to_its_end() -> None:
+    with closing(Endless(HEAD % (503, b""), repeat(b" " * 100_000), 0)) as server:
+        Thread(target=lambda: server.left.wait(10) and server.stop(), daemon=True).start()
+        read(server)
+        assert server.left.wait(10)
+
+
+def test_a_compressed_answer_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MOST", 1 << 20)
+    bomb = gzip.compress(b" " * (32 << 20))
+    with closing(Endless(HEAD % (200, b"Content-Encoding: gzip\r\n"), iter([bomb]), 0)) as server:
+        assert "more than 1,048,576 bytes" in read(server)
+
+
+def test_an_answer_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SECONDS", 0.3)
+    with closing(Endless(HEAD % (200, b"Content-Length: 1000000\r\n"), repeat(b" "), 0.01)) as server:
+        assert "silent for too long" in read(server)
+        assert server.left.wait(10)
+
+
+def test_a_picture_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.github.pictures.SECONDS", 0.3)
+    with closing(Endless(HEAD % (200, b"Content-Length: 1000000\r\n"), repeat(b" "), 0.01)) as server:
+        address = Address(server.url, "us/it", 1)
+        assert pictures_of([f"![a]({server.url}/us/it/assets/1)"], address) == ()
+        assert server.left.wait(10)
