@@ -15,6 +15,7 @@ class Place:
     def __init__(self, engine: Engine, cancel: Token, apart: bool) -> None:
         self._engine, self._cancel, self._apart = engine, cancel, apart
         self._workspace: Workspace | None = None
+        self._behind = False
 
     @property
     def opened(self) -> bool:
@@ -28,7 +29,14 @@ class Place:
             self._workspace = self._engine.root()
             if lived_in or tree != self._engine.run.base.tree:
                 self._workspace.restore(tree)
+        elif self._behind:
+            self._workspace.restore(tree)
+        self._behind = False
         return self._workspace
+
+    def skip(self) -> None:
+        """A recorded step that changed files is not acted again: an open workspace is without its changes."""
+        self._behind = self.opened
 
     def close(self) -> None:
         if self._workspace is not None and self._apart:

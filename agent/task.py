@@ -380,8 +380,10 @@ class Task:
         """The recorded step that comes next in this branch, if the run was here before."""
         return self._recorded[self._at] if self._at < len(self._recorded) else None
 
-    def _advance(self) -> Step:
+    def _advance(self, recorded: bool = True) -> Step:
         step = self._recorded[self._at]
+        if recorded and step.tree != self.tree:
+            self.place.skip()
         self._at += 1
         self.tree = step.tree
         self._wrote = False
@@ -402,7 +404,7 @@ class Task:
         step = Step(self.branch, self._at + 1, parent, author, tree, ask, actions, seen, error)
         self.engine.journal.append(step)
         self._overtaken = False
-        return self._advance()
+        return self._advance(recorded=False)
 
     def _insert_messages(self) -> None:
         """What a user said meanwhile, and that the run was resumed, become steps before the next ask."""

@@ -196,6 +196,19 @@ def test_resume_continues_a_copy_and_says_so(theirs: Path, bench, capsys) -> Non
     assert not (theirs / "lock").exists() or not (theirs / "patch.diff").exists()
 
 
+def test_the_copy_goes_on_with_the_files_of_the_last_step(theirs: Path, bench) -> None:
+    """Results are computed again, for which the workspace is opened before the recorded steps are gone through."""
+    bench.directory = adopt(theirs, load_settings(workspace="local"), LOCAL)
+    engine = bench.engine()
+    try:
+        steps = solve(engine)
+        submitted = next(step for step in steps if any(action.tool == "submit" for action in step.actions))
+        steps.close()
+    finally:
+        engine.close()
+    assert submitted.observations[0].text.startswith("Submitted")
+
+
 def test_files_of_the_folder_that_are_links_lead_nowhere(theirs: Path, bench, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("mine\n")
