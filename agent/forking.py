@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.casting import cast, checked
 from agent.ownership import owner
@@ -27,6 +27,9 @@ from trajectories.plumbing import create_store, sync_folder
 from trajectories.records import Hold, Note, Record, Run, Settle, Step, Turn
 from trajectories.tidying import is_in
 from trajectories.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from aci.repository import Repository
 
 DEEDS = frozenset({"intent", "done"})
 """Notes about what was done to the user's repository."""
@@ -183,13 +186,10 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
     It has the parent's records up to and with the step, none of its costs, and objects of its own (hard links). With
     a hint the model reads that next on the step's branch. Raises ConfigError, UsageError, RunBroken and WorkspaceError.
     """
-    from aci.plain_folder import reopened
     from agent.solve import VERSION
 
     settings, _ = checked(settings, origin.turn.strategy)
-    source = reopened(origin.run.repository, settings.state, origin.run.base.commit)
-    if origin.untrusted is not None:
-        source.commit(origin.run.base.commit)
+    source = _source(origin, settings)
     source.check_delivery(settings.apply, settings.branch)
     with copied(origin.directory, settings, name) as directory:
         run = replace(
@@ -202,6 +202,21 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
         records = [run, *_history(origin, settings), *_news(origin, hint)]
         write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
     return directory
+
+
+def _source(origin: Origin, settings: Settings) -> Repository:
+    from aci.plain_folder import reopened
+
+    at, commit = origin.run.repository, origin.run.base.commit
+    if origin.untrusted is None:
+        return reopened(at, settings.state, commit)
+    try:
+        source = reopened(at, settings.state, commit)
+        source.commit(commit)
+    except UsageError:
+        what = f"The run in {origin.directory} began at commit {commit[:10]}, which is not in {at}."
+        raise UsageError(what, "Change to your clone of its repository, and try again.") from None
+    return source
 
 
 def _history(origin: Origin, settings: Settings) -> Iterator[Record]:

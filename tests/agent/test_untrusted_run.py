@@ -145,7 +145,10 @@ def test_the_copy_is_about_the_repository_where_the_user_is(theirs: Path, bench,
 
 def test_a_repository_without_the_commit_is_refused(theirs: Path, make_repo, monkeypatch) -> None:
     monkeypatch.chdir(make_repo({"other.py": "x = 1\n"}))
-    with pytest.raises(UsageError, match=r"no commit|There is no"):
+    with pytest.raises(UsageError, match=r"began at commit \w+, which is not in"):
+        adopt(theirs, load_settings(), {})
+    monkeypatch.chdir("/")
+    with pytest.raises(UsageError, match=r"which is not in /\."):
         adopt(theirs, load_settings(), {})
 
 
