@@ -61,7 +61,7 @@ Approve = Callable[[Approval], Answer]
 
 
 def unless_denied(approval: Approval, permissions: PermissionTable) -> Answer:
-    """The answer where nobody is asked: yes, unless a rule denies it."""
+    """The answer when no one can be asked: yes, unless a rule denies it."""
     if not permissions.deny:
         return Answer(True)
     from agent.judging import judge

@@ -24,28 +24,26 @@ def deliver(engine: Engine, result: Result) -> None:
     patch = result.patch
     if not patch:
         return
-    changed = engine.trees.changed(engine.run.base.tree, patch.tree)
     if engine.settings.apply:
-        _check(engine, Approval("apply", "Apply the patch?", "\n".join(change.path for change in changed)))
-        _recorded(engine, "apply", lambda: _apply(engine, patch))
+        changed = engine.trees.changed(engine.run.base.tree, patch.tree)
+        asked = Approval("apply", "Apply the patch?", "\n".join(change.path for change in changed))
+        _recorded(engine, "apply", asked, lambda: _apply(engine, patch))
     if name := engine.settings.branch:
-        _check(engine, Approval("branch", "Make the branch?", name))
-        _recorded(engine, f"branch {name}", lambda: _branch(engine, patch, name))
+        _recorded(
+            engine, f"branch {name}", Approval("branch", "Make the branch?", name), lambda: _branch(engine, patch, name)
+        )
     if engine.settings.pr and engine.run.issue.url:
         from agent.github.request import deliver_request
 
         deliver_request(engine, result)
 
 
-def _check(engine: Engine, approval: Approval) -> None:
+def _recorded(engine: Engine, what: str, approval: Approval, do: Callable[[], str]) -> None:
+    if any(note.kind == "done" and note.data.get("effect") == what for note in engine.trajectory.notes):
+        return
     answer = engine.approve(approval)
     if not answer.yes:
         raise UsageError(answer.reason, f"`swe-agent diff {engine.run.id}` shows the patch, which is kept.")
-
-
-def _recorded(engine: Engine, what: str, do: Callable[[], str]) -> None:
-    if any(note.kind == "done" and note.data.get("effect") == what for note in engine.trajectory.notes):
-        return
     engine.journal.append(Note("main", "intent", what, {"effect": what}))
     engine.journal.append(Note("main", "done", do(), {"effect": what}))
 

@@ -6,14 +6,14 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.casting import cast, checked
-from agent.ownership import owner
+from agent.ownership import run_owner
 from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.standing import MAIN
@@ -24,9 +24,10 @@ from trajectories.journal import encode, first_record, locked, read, write_durab
 from trajectories.migrations import is_goes_on
 from trajectories.parting import REPLAY, replay_of
 from trajectories.plumbing import create_store, sync_folder
-from trajectories.records import Hold, Note, Record, Run, Settle, Step, Turn
+from trajectories.records import Base, Hold, Note, Record, Run, Settle, Step, Turn
 from trajectories.tidying import is_in
 from trajectories.trajectory import Trajectory
+from trajectories.trees import Trees
 
 if TYPE_CHECKING:
     from aci.repository import Repository
@@ -117,7 +118,7 @@ def whole_run(directory: Path, settings: Settings, at: Path | None = None, trust
 def is_own(directory: Path, trajectory: Trajectory, state: Path) -> bool:
     """Whether the user created the run, and all that it says: a replay repeats the results of another run."""
     replayed = (note.data for note in trajectory.notes if note.kind == REPLAY)
-    return owner(directory, state) == "user" and not any(data.get(UNTRUSTED) for data in replayed)
+    return run_owner(directory, state) == "user" and not any(data.get(UNTRUSTED) for data in replayed)
 
 
 def step_of(trajectory: Trajectory, name: str, run: str) -> Step:
@@ -153,7 +154,7 @@ def adopt(directory: Path, settings: Settings, flags: Mapping[str, Any], at: Pat
     among them: write it and return its directory. `at` is where its repository is, the current folder if None. Raises
     as `of_untrusted_run` and `fork` do."""
     whole = whole_run(directory, settings, at)
-    return fork(whole, of_untrusted_run(recorded_in(read(directory)), directory, settings, flags))
+    return fork(whole, of_untrusted_run(whole.untrusted or {}, directory, settings, flags))
 
 
 def settings_of(origin: Origin, **flags: Any) -> Settings:
@@ -191,9 +192,10 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
     settings, _ = checked(settings, origin.turn.strategy)
     source = _source(origin, settings)
     source.check_delivery(settings.apply, settings.branch)
-    with copied(origin.directory, settings, name) as directory:
+    with copied(origin.directory, settings, name, trusted=origin.untrusted is None) as directory:
         run = replace(
             origin.run,
+            base=origin.run.base if origin.untrusted is None else _base(origin, source, directory),
             id=directory.name,
             settings=settings.recorded(),
             versions=origin.run.versions | {"swe-agent": VERSION},
@@ -217,6 +219,17 @@ def _source(origin: Origin, settings: Settings) -> Repository:
         what = f"The run in {origin.directory} began at commit {commit[:10]}, which is not in {at}."
         raise UsageError(what, "Change to your clone of its repository, and try again.") from None
     return source
+
+
+def _base(origin: Origin, source: Repository, directory: Path) -> Base:
+    """The user's own commit, whose files the patch is against and the proof begins with. Raises UsageError where the
+    record says that they are others."""
+    with Trees(directory / "trees.git") as trees:
+        base = source.base(trees, origin.run.base.commit)
+    if base.tree != origin.run.base.tree:
+        what = f"The run in {origin.directory} did not begin with the files of its commit {base.commit[:10]}."
+        raise UsageError(what, "Begin a new run instead.")
+    return base
 
 
 def _history(origin: Origin, settings: Settings) -> Iterator[Record]:
@@ -256,16 +269,19 @@ def _news(origin: Origin, hint: str) -> Sequence[Note]:
 
 
 @contextmanager
-def copied(source: Path, settings: Settings, name: str = "") -> Iterator[Path]:
-    """The folder of a new run with another's objects and outputs; nothing is left of it when what is done with it
-    fails. Raises RunBroken where there are no objects, WorkspaceError where they cannot be copied."""
+def copied(source: Path, settings: Settings, name: str = "", trusted: bool = True) -> Iterator[Path]:
+    """The folder of a new run with another's objects and outputs, which are checked unless it is `trusted`; nothing is
+    left of it when what is done with it fails. Raises RunBroken where there are no objects, WorkspaceError where they
+    cannot be copied."""
     from agent.solve import MAKE_ROOM, new_folder
 
     try:
         with new_folder(settings, name) as directory, ExitStack() as held:
             with suppress(TryLater, OSError):  # whoever else works on it only adds to it
                 held.callback(locked(source).release)
-            _copy_files(source, directory)
+            _copy_files(source, directory, _link if trusted else _copy)
+            if not trusted:
+                _check_objects(directory)
             held.close()
             yield directory
     except OSError as error:
@@ -274,7 +290,16 @@ def copied(source: Path, settings: Settings, name: str = "") -> Iterator[Path]:
         raise WorkspaceError(f"The run cannot be copied to {settings.runs}: {why}{named}.", MAKE_ROOM) from error
 
 
-def _copy_files(source: Path, target: Path) -> None:
+def _check_objects(directory: Path) -> None:
+    """Put the copied objects into a new store, by their content: an index of packs may give another's id to them."""
+    theirs = directory / "theirs.git"
+    (directory / "trees.git").rename(theirs)
+    with Trees(directory / "trees.git") as trees:
+        trees.take_all(theirs / "objects")
+    shutil.rmtree(theirs)
+
+
+def _copy_files(source: Path, target: Path, copy: Callable[[str, str], None]) -> None:
     """A run's objects and outputs: hard links where they can be, durable copies elsewhere. A link that somebody put
     there leads nowhere, and a store is configured by us. Raises OSError, and RunBroken where there are no objects."""
     there = [name for name in COPIED if (source / name).is_dir() and is_in(source / name, source)]
@@ -283,7 +308,7 @@ def _copy_files(source: Path, target: Path) -> None:
             f"The files of {source.name} are not there.", "Copy the whole folder of the run, trees.git too."
         )
     for name in there:
-        shutil.copytree(source / name, target / name, copy_function=_link, ignore=_left)
+        shutil.copytree(source / name, target / name, copy_function=copy, ignore=_left)
     for folder in filter(Path.is_dir, target.rglob("*")):
         sync_folder(folder)
     create_store(target / "trees.git")
@@ -304,6 +329,10 @@ def _link(source: str, target: str) -> None:
             pass
         else:
             return
+    _copy(source, target)
+
+
+def _copy(source: str, target: str) -> None:
     shutil.copy2(source, target)
     with Path(target).open("rb") as file:
         os.fsync(file.fileno())

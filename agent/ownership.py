@@ -11,9 +11,10 @@ import stat
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from agent.terminal import at_terminal, confirm
+from trajectories.errors import ConfigError
 from trajectories.journal import write_durably
 from trajectories.plumbing import make_folder
 
@@ -22,21 +23,29 @@ Owner = Literal["user", "unknown", "other"]
 
 REGISTRY = "own-runs"
 ASKED = "asked"
-"""A file in the registry: no run from before the registry is there, or the user has said whose they are."""
+"""A file in the registry. It exists if no unregistered run was there, or the user has answered."""
 MOST_BYTES = 10_000
-"""Of an entry."""
+"""Maximum bytes of an entry."""
+
+
+def open_registry(state: Path) -> None:
+    """Create the registry before the first run that is to be in it. Raises OSError."""
+    if not (state / REGISTRY).is_dir():
+        complete = not _started_runs(state)
+        make_folder(state / REGISTRY, 0o700)
+        if complete:
+            (state / REGISTRY / ASKED).touch(0o600)
 
 
 def register(directory: Path, state: Path) -> None:
-    """Record that the user's own process created this run. Raises OSError."""
+    """Record that the user's own process created this run. Raises OSError, and ConfigError for a file system that keeps
+    no owners and permissions, on which anyone could have written the entry."""
     entry = _entry(directory, state)
-    if not entry.parent.is_dir():
-        others = [each for each in _begun(state) if each.name != directory.name]
-        make_folder(entry.parent, 0o700)
-        if not others:
-            (entry.parent / ASKED).touch(0o600)
-    about = {"directory": str(directory.resolve()), "first": _digest(directory)}
-    write_durably(entry, json.dumps(about).encode())
+    make_folder(entry.parent, 0o700)
+    write_durably(entry, json.dumps({"directory": str(directory.resolve())}).encode())
+    if _read(entry) is None:
+        what = f"{state} does not keep the owners and permissions of files."
+        raise ConfigError(what, "Set SWE_AGENT_STATE to a folder on a local disk.")
 
 
 def forget(directory: Path, state: Path) -> None:
@@ -45,62 +54,60 @@ def forget(directory: Path, state: Path) -> None:
         _entry(directory, state).unlink()
 
 
-def owner(directory: Path, state: Path) -> Owner:
+def run_owner(directory: Path, state: Path) -> Owner:
     """Whose run this is. Raises OSError for a journal that cannot be read."""
-    entry = _read(_entry(directory, state))
-    same = entry is not None and entry.get("first") == _digest(directory)
-    if same and entry is not None and entry.get("directory") == str(directory.resolve()):
+    registered = _read(_entry(directory, state))
+    if registered == str(directory.resolve()):
         return "user"
     among = directory.resolve().parent == (state / "runs").resolve()
-    return "unknown" if among and (same or not _is_asked(state)) else "other"
+    return "unknown" if among and (registered or not _is_asked(state)) else "other"
 
 
-def answered(state: Path, theirs: bool) -> None:
-    """Keep the user's answer to whose the runs in the state folder are; if `theirs`, register each. Raises OSError."""
-    for directory in _begun(state) if theirs else ():
-        register(directory, state)
+def record_answer(state: Path, is_users: bool) -> None:
+    """Keep the user's answer to whose the runs in the state folder are: register each, or forget those that were
+    registered elsewhere. Raises OSError and ConfigError."""
     make_folder(state / REGISTRY, 0o700)
+    for directory in _started_runs(state):
+        if is_users:
+            register(directory, state)
+        elif run_owner(directory, state) == "unknown":
+            forget(directory, state)
     (state / REGISTRY / ASKED).touch(0o600)
 
 
-def ask_whose(state: Path, directory: Path | None = None) -> None:
+def ask_for_owner(state: Path, directory: Path | None = None) -> None:
     """At a terminal, ask the user once whether the runs in the state folder are theirs, where the registry does not say
-    of this run, or of any if None. Raises OSError."""
-    unknown = owner(directory, state) == "unknown" if directory else bool(not _is_asked(state) and _begun(state))
-    if unknown and at_terminal():
+    of this run, or of any if None. Raises OSError and ConfigError."""
+    unasked = not _is_asked(state) and bool(_started_runs(state))
+    if at_terminal() and (run_owner(directory, state) == "unknown" if directory else unasked):
         what = f"The runs in {state / 'runs'} are older than this version, or were moved."
-        answered(state, confirm(what, "Did you create all of them?"))
+        record_answer(state, confirm(what, "Did you create all of them?"))
 
 
 def _is_asked(state: Path) -> bool:
     return (state / REGISTRY / ASKED).exists()
 
 
-def _begun(state: Path) -> list[Path]:
+def _started_runs(state: Path) -> list[Path]:
     folders = (state / "runs").glob("[!.]*")
     return [folder for folder in folders if not folder.is_symlink() and (folder / "journal.jsonl").is_file()]
 
 
 def _entry(directory: Path, state: Path) -> Path:
-    return state / REGISTRY / f"{directory.resolve().name}.json"
-
-
-def _digest(directory: Path) -> str:
-    """Of the run's first record, as the journal holds it."""
-    digest = sha256()
+    """Named by the digest of the run's name and its first record, as the journal holds it."""
+    digest = sha256(directory.resolve().name.encode("utf-8", "surrogateescape") + b"\n")
     with (directory / "journal.jsonl").open("rb") as file:
         digest.update(file.readline())
-    return digest.hexdigest()
+    return state / REGISTRY / f"{digest.hexdigest()}.json"
 
 
-def _read(entry: Path) -> dict[str, Any] | None:
-    """An entry that only the user can have written; None where there is none."""
+def _read(entry: Path) -> str | None:
+    """The folder of an entry that only the user can have written; None where there is none."""
     try:
         with entry.open("rb") as file:
             about = os.fstat(file.fileno())
             if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) & 0o022:
                 return None
-            found = json.loads(file.read(MOST_BYTES))
-    except (OSError, ValueError, RecursionError):
+            return str(json.loads(file.read(MOST_BYTES))["directory"])
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None
-    return found if isinstance(found, dict) else None

@@ -58,7 +58,7 @@ def begin(material: Material, settings: Settings) -> Path:
     assert material.directory is not None
     _check_files(material, run.base.tree)
     own = _is_own(material, settings)
-    with copied(material.directory, settings) as directory:
+    with copied(material.directory, settings, trusted=own) as directory:
         versions = run.versions | {"swe-agent": VERSION, "replayed": run.versions.get("swe-agent", "")}
         first = replace(run, id=directory.name, settings=settings.recorded(), versions=versions, at=time.time())
         first = first if own else replace(first, repository=repository_at(Path.cwd()))

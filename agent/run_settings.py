@@ -1,7 +1,7 @@
 """The settings under which a recorded run is continued: its record counts only if the run is the user's own.
 
-Precedence: administrator's policy > flag > what the user may have changed since > the record. Of an untrusted run only
-`image`, `setup` and `test` count, as in a repository's own `.swe-agent.toml`: after the user's own settings.
+Precedence: administrator's policy > flag > the user's current connection settings > the record. Of an untrusted run
+only `image`, `setup` and `test` count, as in a repository's own `.swe-agent.toml`: after the user's own settings.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Settings:
     for name, table in today.models.items():
         own = table.model_dump(include=CURRENT_OF_MODEL, exclude_unset=True)
         models[name] = models[name].model_copy(update=own) if name in models else table
-    return under_policy(settings.model_copy(update=current | {"models": models}))
+    return under_policy(settings.model_copy(update=current | {"models": models}), today)
 
 
 def of_untrusted_run(said: Mapping[str, Any], where: Path, today: Settings, flags: Mapping[str, Any]) -> Settings:

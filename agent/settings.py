@@ -285,13 +285,13 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
         raise ConfigError(f"{name} in {where} cannot be used: {problem['msg']}.", HELP) from None
 
 
-def under_policy(settings: Settings) -> Settings:
-    """The same settings with the administrator's policy before them; its permissions are in the user's since they were
-    loaded, and where runs lie is not its matter any more. Raises ConfigError."""
+def under_policy(settings: Settings, loaded: Settings | None = None) -> Settings:
+    """Return the settings with the administrator's policy applied, as it is in `loaded` settings. Permissions already
+    include it, and `state` cannot change after loading. Raises ConfigError."""
     names = read_toml(POLICY).keys() - {"permissions", "state"}
     if not names:
         return settings
-    today = load_settings()
+    today = loaded or load_settings()
     return settings.model_copy(update={name: getattr(today, name) for name in names})
 
 

@@ -24,7 +24,7 @@ from agent.engine import Engine, Happening, Token, known_secrets
 from agent.host_edits import taken_over
 from agent.limiter import Limiter
 from agent.outcome import Outcome
-from agent.ownership import owner, register
+from agent.ownership import open_registry, register, run_owner
 from agent.run_settings import of_own_run
 from agent.settings import Settings
 from agent.standing import MAIN, began_at, handed_in
@@ -119,6 +119,7 @@ def new_folder(settings: Settings, name: str = "") -> Iterator[Path]:
     what is done with it fails."""
     directory = settings.runs / (name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
     make_folder(settings.runs)
+    open_registry(settings.state)
     directory.mkdir(mode=0o700)  # one that is there is another run's
     try:
         sync_folder(settings.runs)
@@ -217,7 +218,7 @@ def reopen(
             f"{directory.name} is a replay of {of}: it cannot be gone on with.",
             f"Replay it again: `swe-agent replay {of}`.",
         )
-    if directory.resolve().parent != (trusted and trusted.resolve()) and owner(directory, state) != "user":
+    if directory.resolve().parent != (trusted and trusted.resolve()) and run_owner(directory, state) != "user":
         raise UsageError(
             f"{directory} was not created by you here.",
             f"`swe-agent resume {directory}` continues a copy of it under your own settings.",

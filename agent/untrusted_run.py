@@ -12,22 +12,22 @@ from pathlib import Path
 
 from aci.repository import Repository
 from agent.solve import prompts_of
+from agent.task import EFFECTS
 from tools.base import Toolbox
 from trajectories.errors import NoRepository
-from trajectories.parting import REPLAY
 from trajectories.records import Exit, Hold, Note, Observation, Once, Record, Run, Settle, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
 UNTRUSTED = "untrusted"
 """In the data of a replay's note: the run that it repeats is not the user's own."""
-OF_PROCESS = frozenset({"approval", "intent", "done", "life", "fallback", "forked", REPLAY})
+OF_PROCESS = EFFECTS - {"message", "overflow"}
 """Notes about what a user allowed, what was done to a user's files, and how the process went."""
 NOT_RUN_HERE = "A proof was recorded here by somebody else. It was not run on this machine."
 
 
 def conversation_of(trajectory: Trajectory, at: Path, prompts: Path | None) -> Trajectory:
-    """The run without what nobody may claim for the user, about the repository at this path. `prompts` is the folder
-    with the user's own prompts. Raises UsageError for a strategy that is not installed here."""
+    """The run without records that act for the user, set in the repository at this path. `prompts` is the folder with
+    the user's own prompts. Raises UsageError for a strategy that is not installed here."""
     root = repository_at(at)
     own = {turn.strategy: prompts_of(turn.strategy, prompts) for turn in trajectory.turns}
     records = (_safe(record, root, own) for record in trajectory.records)
@@ -56,8 +56,9 @@ def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -
         case Turn():
             return replace(record, models={}, settings={}, prompts=dict(prompts[record.strategy]))
         case Step() if record.author == "proof":
+            asked: object = next((seen.data["asked"] for seen in record.observations if "asked" in seen.data), {})
             verdict = asdict(Verdict("unproven", notes=(NOT_RUN_HERE,)))
-            data = {"verdict": verdict, "asked": record.observations[0].data.get("asked", {})}
+            data = {"verdict": verdict, "asked": asked}
             return replace(record, observations=(Observation(NOT_RUN_HERE, ok=False, data=data),))
         case Exit():
             kind, code = ("unproven", 6) if record.verdict.verified else (record.kind, record.code)

@@ -31,6 +31,8 @@ FOLDER, SUBMODULE = "040000", "160000"
 DEPTH_LIMIT = 500
 FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
+STORE_LIMIT = 2_000_000_000
+"""Bytes that may be taken from another run's store."""
 SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
 FEW_FILES, FEW_BYTES = 500, 1_000_000
@@ -310,6 +312,19 @@ class Trees:
         self._pack_came()
         if tree:
             self._check(tree)
+
+    def take_all(self, objects: Path) -> None:
+        """Take every file and tree from the object folder of an untrusted store, each under the id that its content
+        has. Raises PackRefused as `add_pack` does, and RunBroken for a store that git cannot read."""
+        env = {**self.env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(objects)}
+        known = self._git("cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)", env=env)
+        kinds = (line.split() for line in known.splitlines())
+        ids = b"".join(b"%b\n" % id for kind, id in kinds if kind in (b"blob", b"tree"))
+        with self._scratch() as folder:
+            self._git("pack-objects", "-q", "--no-reuse-object", str(folder / "taken"), env=env, input=ids)
+            for pack in folder.glob("taken-*.pack"):
+                with pack.open("rb") as file:
+                    self.add_pack(file, limit=STORE_LIMIT)
 
     def _take(self, pack: bytes | BinaryIO, limit: int, spared: Sequence[str] = ()) -> None:
         stream = io.BytesIO(pack) if isinstance(pack, bytes) else pack

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 from aci.repository import Repository
 from agent.batch.place import FAILED, Done, Job, Watch
+from agent.batch.preparing import OFF
 from agent.batch.spending import spent_in
 from agent.engine import Engine, Happening
+from agent.ownership import register
+from agent.settings import load_settings
 from agent.solve import Result, begin, reopen, result, solve
-from trajectories.errors import Cancelled, SweAgentError
-from trajectories.journal import begun
+from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError
+from trajectories.journal import begun, first_record, read
+
+OF_MACHINE = {"workspace", "setup", "registries", "certificates", "setup_env", "services", "prompts", *OFF}
+OF_MACHINE |= {"memory", "processes", "disk", "cpus", "runtime", "read_only"}
+"""Settings in which a run of a batch is as the batch says, whatever its record does."""
+OF_SERVER = ("api_base", "key_env")
+"""Of a model's table."""
 
 
 def solve_job(job: Job, watch: Watch) -> Done:
@@ -36,11 +46,30 @@ def solve_job(job: Job, watch: Watch) -> Done:
 
 
 def begin_job(job: Job) -> None:
-    """Write the run's first records, unless they are there."""
-    if not begun(job.directory):
+    """Write the run's first records, unless they are there. Raises UsageError for a run whose record asks for more than
+    the batch does."""
+    if begun(job.directory):
+        _check(job)
+    else:
         shutil.rmtree(job.directory, ignore_errors=True)  # of a driver that died before the first record
         source, base = Repository.open(job.repository), job.instance.base or "HEAD"
         begin(job.instance.issue, source, job.settings, base, name=job.run)
+        with suppress(OSError, ConfigError):  # other commands take the run for untrusted then
+            register(job.directory, load_settings().state)
+
+
+def _check(job: Job) -> None:
+    """What lies in `--out` may have been changed, or come from somebody else, since it was written."""
+    recorded = first_record(read(job.directory), job.directory).settings
+    meant = job.settings.recorded()
+    changed = [name for name in sorted(OF_MACHINE) if name in recorded and recorded[name] != meant[name]]
+    for name, table in recorded.get("models", {}).items():
+        own = meant["models"].get(name, {})
+        if any(table.get(field) not in ("", None, own.get(field)) and not own.get(field) for field in OF_SERVER):
+            changed.append("models")
+    if changed:
+        what = f"The run {job.run} in {job.directory.parent} was begun with another {changed[0]}."
+        raise UsageError(what, "Begin another batch with another --out.")
 
 
 def _solved(job: Job, engine: Engine, watch: Watch) -> Result:

@@ -12,7 +12,7 @@ from agent.drive import drive
 from agent.engine import Engine
 from agent.forking import fork, origin, settings_of
 from agent.options import Apply, Branch, Effort, Json, Kind, MaxTime, MaxTokens, Plain, Test, check_delivery
-from agent.ownership import ask_whose
+from agent.ownership import ask_for_owner
 from agent.settings import load_settings
 from agent.solve import reopen
 from trajectories.errors import UsageError
@@ -50,8 +50,8 @@ def command(
     if len(hint) > MOST_HINT:
         raise UsageError(f"The hint has {len(hint):,} characters.", f"Keep it under {MOST_HINT:,}.")
     today = load_settings()
-    with suppress(UsageError):  # said by what comes next
-        ask_whose(today.state, today.run_directory(step.rpartition("@")[0]))
+    with suppress(UsageError):  # origin() reports it
+        ask_for_owner(today.state, today.run_directory(step.rpartition("@")[0]))
     begun = origin(step, today)
     settings = settings_of(
         begun,

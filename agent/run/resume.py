@@ -13,7 +13,7 @@ from agent.console import Console
 from agent.drive import drive, shown
 from agent.engine import Engine
 from agent.options import Json, Kind, Plain
-from agent.ownership import ask_whose, owner
+from agent.ownership import ask_for_owner, run_owner
 from agent.settings import load_settings
 from agent.solve import Result, reopen, result
 from agent.terminal import cleanly
@@ -49,10 +49,10 @@ def command(
     directory = settings.run_directory(run)
     console = Console(json=json, plain=plain)
     work = partial(_chosen, words=choose) if choose else _with_request if pr else shown
-    ask_whose(settings.state, directory)
+    ask_for_owner(settings.state, directory)
 
     def start() -> Engine:
-        if owner(directory, settings.state) == "user":
+        if run_owner(directory, settings.state) == "user":
             return reopen(directory, settings.state, console.happening, workspace=workspace)
         if choose or pr:
             raise UsageError(f"{directory} was not created by you here.", "Resume it without --choose and --pr first.")
@@ -72,7 +72,7 @@ def _adopted(directory: Path, workspace: str | None, say: Callable[[str], None])
             f"`swe-agent show {directory}` shows what it says, `swe-agent replay {directory}` runs it again.",
         )
     copy = adopt(directory, load_settings(workspace=workspace), {"workspace": workspace})
-    say(f"{directory} was not created by you here: it goes on as your run {copy.name}, with your settings of today.")
+    say(f"{directory} was not created by you here. It is resumed as a copy, {copy.name}, with your current settings.")
     return copy
 
 

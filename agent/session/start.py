@@ -14,7 +14,7 @@ from aci.plain_folder import open_folder
 from aci.repository import Repository
 from agent.environment_variables import PREFIX
 from agent.intake import repository_from
-from agent.ownership import ask_whose
+from agent.ownership import ask_for_owner
 from agent.session.session import MODES, Start
 from agent.settings import HELP, NOWHERE, POLICY, Settings, load_settings, read_toml
 from trajectories.errors import ConfigError, NoRepository, UsageError
@@ -49,7 +49,7 @@ def start(
         settings = for_sessions(_defaults(flags))
     directory = settings.run_directory(run) if run else None
     if directory is not None or choose:
-        ask_whose(settings.state, directory)
+        ask_for_owner(settings.state, directory)
     return Start(
         source,
         settings,

@@ -13,7 +13,7 @@ from agent.casting import check_models, needs_model
 from agent.engine import Happening, known_secrets
 from agent.forking import adopt, fork, origin
 from agent.host_edits import PINNED
-from agent.ownership import owner
+from agent.ownership import run_owner
 from agent.session import applying, committing
 from agent.session.attaching import Request, attached
 from agent.session.events import Began, Ended, Happened, Opened, Stepped, Stopped
@@ -99,7 +99,10 @@ class Turning:
         session = self._session
         settings = under_policy(session.settings.model_copy(update={"budget": dollars}))
         if settings.budget != dollars:
-            raise UsageError(f"The administrator's policy sets the budget to {settings.budget}.", "Ask them for more.")
+            raise UsageError(
+                f"The administrator's policy sets the budget to {settings.budget}.",
+                "Only the administrator can change it.",
+            )
         if session.settings is self._under:
             self._under = settings
         session.settings = settings
@@ -136,9 +139,10 @@ class Turning:
     def _take_up(self, directory: Path) -> None:
         session = self._session
         state, root = session.settings.state, session.start.source.root
-        if owner(directory, state) != "user":
+        if run_owner(directory, state) != "user":
             copy = adopt(directory, session.settings, session.start.given, root)
-            session.tell(f"{directory} was not created by you here: it goes on as your run {copy.name}.", "notice")
+            said = f"{directory} was not created by you here. It is resumed as a copy, {copy.name}"
+            session.tell(f"{said}, with your current settings.", "notice")
             directory = copy
         engine = reopen(directory, state, self._happened)
         if engine.run.repository != str(root):

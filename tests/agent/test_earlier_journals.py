@@ -16,7 +16,7 @@ import pytest
 
 from agent.forking import fork, origin
 from agent.material import of_run
-from agent.ownership import answered
+from agent.ownership import record_answer
 from agent.run import runs, show
 from agent.settings import Settings
 from agent.solve import Result, reopen
@@ -77,7 +77,7 @@ def earlier(tmp_path: Path) -> Callable[[str], Earlier]:
             shutil.copy(kept, directory / "out")
         with Trees(directory / "trees.git") as trees:
             trees.add_pack((KEPT / name / "trees.pack").read_bytes())
-        answered(tmp_path / "state", theirs=True)
+        record_answer(tmp_path / "state", is_users=True)
         return Earlier(tmp_path / "state", directory)
 
     return lay_out

@@ -12,15 +12,19 @@ import pytest
 
 from agent import settings as settings_module
 from agent.forking import adopt, fork, origin, settings_of
-from agent.ownership import answered, ask_whose, owner
+from agent.ownership import ask_for_owner, record_answer, run_owner
 from agent.run.resume import command as resume
 from agent.settings import load_settings
 from agent.solve import reopen, result, solve
+from agent.untrusted_run import NOT_RUN_HERE
 from tests.agent.conftest import act, line
 from tests.agent.talking import finished
-from trajectories.errors import ConfigError, UsageError
+from trajectories.errors import ConfigError, RunBroken, UsageError
 from trajectories.journal import encode, read
+from trajectories.packs import PackRefused
+from trajectories.plumbing import OWN, create_store, environment, git
 from trajectories.records import Exit, Note, Observation, Once, Run, Step, Turn
+from trajectories.trees import Trees
 
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
 PROVEN = {"kind": "verified", "red": True, "green": True, "red_again": True, "no_loss": True}
@@ -130,9 +134,9 @@ def test_no_engine_is_opened_on_an_untrusted_folder(theirs: Path, bench) -> None
 
 def test_a_changed_first_record_is_not_the_users(bench) -> None:
     bench.begin(line("x"))
-    assert owner(bench.directory, bench.settings.state) == "user"
+    assert run_owner(bench.directory, bench.settings.state) == "user"
     rewritten(bench.directory, test="other")
-    assert owner(bench.directory, bench.settings.state) == "other"
+    assert run_owner(bench.directory, bench.settings.state) == "other"
 
 
 def test_the_copy_is_about_the_repository_where_the_user_is(theirs: Path, bench, tmp_path: Path) -> None:
@@ -170,6 +174,64 @@ def test_a_recorded_proof_proves_nothing(theirs: Path, bench) -> None:
         engine.close()
 
 
+def with_base(folder: Path, files: dict[str, bytes]) -> None:
+    """Let the record claim that the run began with these files in its commit's tree."""
+    with Trees(folder / "trees.git") as trees:
+        first, *rest = read(folder).records
+        tree = trees.write(files, first.base.tree)
+    (folder / "journal.jsonl").write_bytes(
+        b"".join(map(encode, [replace(first, base=replace(first.base, tree=tree)), *rest]))
+    )
+
+
+def test_the_base_has_the_files_of_the_users_own_commit(theirs: Path) -> None:
+    with_base(theirs, {"backdoor.py": b"import os\n"})
+    with pytest.raises(UsageError, match="did not begin with the files of its commit"):
+        adopt(theirs, load_settings(), {})
+    assert not list(load_settings().runs.iterdir())
+
+
+def test_a_base_that_is_named_by_another_revision_is_the_commits(theirs: Path, bench) -> None:
+    first, *rest = read(theirs).records
+    named = [replace(first, base=replace(first.base, commit="HEAD")), *rest]
+    (theirs / "journal.jsonl").write_bytes(b"".join(map(encode, named)))
+    kept = read(adopt(theirs, load_settings(), {}))
+    assert kept.run.base.commit == first.base.commit
+
+
+def test_objects_are_named_by_their_content(theirs: Path, tmp_path: Path) -> None:
+    """A loose object under the base's name may hold other files."""
+    store = theirs / "trees.git"
+    with Trees(store) as trees:
+        base = read(theirs).run.base.tree
+        other = trees.write({"calc.py": b"import os\n"}, base)
+    env = environment({**OWN, "GIT_DIR": str(store)})
+    packs = list((store / "objects" / "pack").glob("*.pack"))
+    loose = tmp_path / "loose.git"
+    create_store(loose)
+    for pack in packs:
+        git("unpack-objects", "-q", env=environment({**OWN, "GIT_DIR": str(loose)}), input=pack.read_bytes())
+    shutil.rmtree(store / "objects" / "pack")
+    (store / "objects" / "pack").mkdir()
+    shutil.copytree(loose / "objects", store / "objects", dirs_exist_ok=True)
+    target = store / "objects" / base[:2] / base[2:]
+    target.unlink()
+    shutil.copy(store / "objects" / other[:2] / other[2:], target)
+    assert b"calc.py" in git("cat-file", "tree", base, env=env), "git reads it without a check"
+    with pytest.raises((RunBroken, UsageError, PackRefused)):
+        adopt(theirs, load_settings(), {})
+
+
+def test_nothing_is_shared_with_the_folder(theirs: Path) -> None:
+    copy = adopt(theirs, load_settings(), {})
+    assert all(path.stat().st_nlink == 1 for path in copy.rglob("*") if path.is_file())
+
+
+def test_a_proof_without_an_observation(theirs: Path) -> None:
+    appended(theirs, Step("main", last(theirs).n + 1, last(theirs).id, "proof", last(theirs).tree))
+    assert read(adopt(theirs, load_settings(), {})).steps["main"][-1].observations[0].text == NOT_RUN_HERE
+
+
 def test_what_they_applied_to_their_files_is_not_done_to_the_users(theirs: Path, bench) -> None:
     base, tree = read(theirs).run.base.tree, last(theirs).tree
     data = {"effect": "apply 1", "host": base, "after": tree, "moved": [base, tree]}
@@ -194,7 +256,7 @@ def test_resume_continues_a_copy_and_says_so(theirs: Path, bench, capsys) -> Non
     told = json.loads(seen.out)
     assert "was not created by you here" in seen.err
     assert told["run"] in seen.err.replace("\n", " ")
-    assert owner(Path(told["directory"]), bench.settings.state) == "user"
+    assert run_owner(Path(told["directory"]), bench.settings.state) == "user"
     assert (theirs / "journal.jsonl").read_bytes() == before
     assert not (theirs / "lock").exists() or not (theirs / "patch.diff").exists()
 
@@ -236,10 +298,12 @@ def test_a_moved_state_folder_is_asked_about_once(bench, tmp_path: Path) -> None
     state = tmp_path / "elsewhere"
     bench.settings.state.rename(state)
     moved = state / "runs" / bench.directory.name
-    assert owner(moved, state) == "unknown"
+    assert run_owner(moved, state) == "unknown"
     with pytest.raises(UsageError, match="was not created by you here"):
         reopen(moved, state)
-    answered(state, theirs=True)
+    record_answer(state, is_users=False)
+    assert run_owner(moved, state) == "other"
+    record_answer(state, is_users=True)
     reopen(moved, state).close()
 
 
@@ -247,14 +311,14 @@ def test_runs_from_before_the_registry_are_asked_about_once(bench) -> None:
     bench.begin(line("x"))
     state = bench.settings.state
     shutil.rmtree(state / "own-runs")
-    assert owner(bench.directory, state) == "unknown"
+    assert run_owner(bench.directory, state) == "unknown"
     old = bench.directory
     bench.begin(line("x"))
-    assert owner(bench.directory, state) == "user"
-    assert owner(old, state) == "unknown"
-    answered(state, theirs=False)
-    assert owner(old, state) == "other"
-    assert owner(bench.directory, state) == "user"
+    assert run_owner(bench.directory, state) == "user"
+    assert run_owner(old, state) == "unknown"
+    record_answer(state, is_users=False)
+    assert run_owner(old, state) == "other"
+    assert run_owner(bench.directory, state) == "user"
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -262,13 +326,13 @@ def test_at_a_terminal_the_user_is_asked(bench, monkeypatch, named: bool) -> Non
     bench.begin(line("x"))
     state = bench.settings.state
     shutil.rmtree(state / "own-runs")
-    ask_whose(state, bench.directory if named else None)
-    assert owner(bench.directory, state) == "unknown"
+    ask_for_owner(state, bench.directory if named else None)
+    assert run_owner(bench.directory, state) == "unknown"
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     monkeypatch.setattr("sys.stderr", Terminal())
-    ask_whose(state, bench.directory if named else None)
-    assert owner(bench.directory, state) == "user"
-    ask_whose(state, bench.directory if named else None)  # would read past the end
+    ask_for_owner(state, bench.directory if named else None)
+    assert run_owner(bench.directory, state) == "user"
+    ask_for_owner(state, bench.directory if named else None)  # would read past the end
 
 
 class Terminal(io.StringIO):
@@ -280,7 +344,7 @@ def test_a_registry_that_others_can_write_holds_nothing(bench) -> None:
     bench.begin(line("x"))
     entry = next((bench.settings.state / "own-runs").glob("*.json"))
     entry.chmod(0o666)
-    assert owner(bench.directory, bench.settings.state) == "other"
+    assert run_owner(bench.directory, bench.settings.state) == "other"
 
 
 def test_a_removed_run_is_forgotten(bench) -> None:
@@ -288,7 +352,7 @@ def test_a_removed_run_is_forgotten(bench) -> None:
 
     bench.begin(line("x"))
     entries = bench.settings.state / "own-runs"
-    assert {path.name for path in entries.iterdir()} == {"asked", f"{bench.directory.name}.json"}
+    assert len(list(entries.iterdir())) == 2
     collect(bench.settings.runs, Going(named=[bench.directory]))
     assert {path.name for path in entries.iterdir()} == {"asked"}
 

@@ -23,7 +23,9 @@ def run(session: Session, words: str) -> None:
         return
     settings = under_policy(session.settings.model_copy(update={"model": words}))
     if settings.model != words:
-        raise UsageError(f"The administrator's policy sets the model to {settings.model}.", "Ask them for another.")
+        raise UsageError(
+            f"The administrator's policy sets the model to {settings.model}.", "Only the administrator can change it."
+        )
     chosen = check_models(settings)
     session.settings = settings
     session.hear(Changed())
