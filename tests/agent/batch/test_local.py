@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,18 @@ from agent.batch.place import Instance, PlaceOptions, open_place
 from agent.batch.preparing import OFF, Preparing
 from agent.batch.purse import Purse
 from agent.batch.repositories import Repositories
+from agent.batch.solving import begin_job
 from agent.batch.store import Store, results
 from agent.batch.working import Means
 from agent.engine import Engine, Token
 from agent.limiter import Limiter
+from agent.ownership import run_owner
+from agent.settings import load_settings
 from tests.agent.batch.test_driver import Told
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
-from trajectories.records import Issue
+from trajectories.journal import encode, read
+from trajectories.records import Issue, Run
 from trajectories.trajectory import Trajectory
 
 COUNT = 6
@@ -108,3 +113,24 @@ def test_settings_of_one_run_are_heeded_by_no_instance(make_repo: MakeRepo, tmp_
     (job,) = preparing.jobs([Instance("i", str(make_repo({"a.py": ""})), "", Issue("x"))], 1)
     for settings in (job.settings, preparing(job).settings):
         assert {name: getattr(settings, name) for name in OFF} == OFF
+
+
+EVIL_TABLE = {"openai/x": {"api_base": "http://127.0.0.1:9/v1", "key_env": "ANTHROPIC_API_KEY"}}
+
+
+@pytest.mark.parametrize(
+    "said", [{"workspace": "docker"}, {"disk": "900g"}, {"reproduce": "/etc/passwd"}, {"models": EVIL_TABLE}]
+)
+def test_a_run_in_the_output_folder_asks_for_no_more_than_the_batch(make_repo: MakeRepo, tmp_path: Path, script, said):
+    repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
+    preparing = Preparing(Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out")
+    job = preparing(preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
+    begin_job(job)
+    assert run_owner(job.directory, load_settings().state) == "user"
+    begin_job(job)
+    first, *rest = read(job.directory).records
+    assert isinstance(first, Run)
+    changed = [replace(first, settings=first.settings | said), *rest]
+    (job.directory / "journal.jsonl").write_bytes(b"".join(map(encode, changed)))
+    with pytest.raises(UsageError, match=f"was begun with another {next(iter(said))}"):
+        begin_job(job)
