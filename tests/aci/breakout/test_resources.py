@@ -121,6 +121,7 @@ def test_one_container_at_a_time_is_ended_to_free_space(hostile, monkeypatch):
         watch.stop()
     assert ended() == 1
     said = [each.run("echo alive").text for each in (ws, other)]
+    other.close()
     assert sorted("disk is full: only" in text for text in said) == [False, True]
 
 
