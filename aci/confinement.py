@@ -11,8 +11,8 @@ from typing import Any
 
 from aci.workspace import Options
 
-FILE_BYTES = 20 << 30
-"""The largest single file."""
+PREPARED_FILE_BYTES = 20 << 30
+"""The largest single file while a base is made."""
 
 OPEN_FILES = 16_384
 """Without a limit some programs, and every Java, walk through a thousand million descriptors when they start."""
@@ -53,7 +53,7 @@ def confinement(options: Options, root: str = "", counting: bool = False) -> dic
         "memswap_limit": options.memory,  # with the same, there is no swap
         "pids_limit": options.processes,
         "cpu_shares": CPU_WEIGHT,
-        "ulimits": [_ulimit("fsize", FILE_BYTES), _ulimit("nofile", OPEN_FILES), _ulimit("core", 0)],
+        "ulimits": [_ulimit("fsize", size(options.disk)), _ulimit("nofile", OPEN_FILES), _ulimit("core", 0)],
         "init": True,
     }
     if has_seccomp_profile():
@@ -68,8 +68,14 @@ def confinement(options: Options, root: str = "", counting: bool = False) -> dic
 
 
 def preparation(options: Options) -> dict[str, Any]:
-    """The same for making a base image, as root and where the image's own files may change."""
+    """The same for making a base image, as root and where the image's own files may change.
+
+    One file may exceed `disk` there: the size of the image and of the repository comes on top of it.
+    """
     limits = confinement(replace(options, read_only=False))
+    fewer = [limit for limit in limits["ulimits"] if limit.name != "fsize"]
+    fewer.append(_ulimit("fsize", max(size(options.disk), PREPARED_FILE_BYTES)))
+    limits["ulimits"] = fewer
     return {**limits, "cap_add": list(PREPARING), "init": False}  # an init would hide that there is no shell
 
 
@@ -82,7 +88,9 @@ def _seccomp_profile(counting: bool) -> dict[str, Any]:
     """The same on each daemon: an older one's own profile allows AF_VSOCK, AF_ALG and io_uring.
 
     It is moby's default (github.com/moby/profiles, Apache-2.0) for a container without capabilities that switch rules
-    on, without those of other processors. It also denies socketcall(2), which no filter of socket(2) sees through.
+    on, without those of other processors. It also denies socketcall(2), which no filter of socket(2) sees through, and
+    what allocates space beyond a file's size (fallocate(2) with FALLOC_FL_KEEP_SIZE, and the ioctls of XFS for it, type
+    'X', which every file system answers): neither the daemon nor RLIMIT_FSIZE counts it.
     Hardware counters are of use only where the machine has them.
     """
     profile: dict[str, Any] = json.loads(files("aci").joinpath("seccomp.json").read_bytes())

@@ -2,6 +2,9 @@
 
 The daemon counts what the container has written (not what its image holds), so nothing that runs inside can lie about
 it. Past the limit all that runs is ended and the session is told; who goes on to twice the limit loses the container.
+
+The free space of the daemon's disk bounds what the daemon does not count: below a floor all processes in the container
+are ended, which frees the files that were removed while open. If the disk goes on to fill up, the container is removed.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import time
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
+from aci.disk_space import DiskSpace, data_folders
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -23,11 +27,15 @@ TICK = 1.0
 BYTES_A_FILE = 10 << 10
 """So many bytes of the limit allow one file more: 10 GiB go with a million files, empty ones too."""
 
+_GLANCE = 0.1  # seconds between two checks of the free space, each takes some microseconds
 _SLOW = 1e-6  # seconds a file takes to count on a quick machine; files are counted when a look takes longer
 _GROWN = 1.2
 _BEYOND = 1.05  # of what was there when it ended: who removes files may write a little
 _LATELY = 10.0
 _PATH = b'"Path"'
+
+_freeing_space = Lock()
+"""Held while one container is ended for lack of space: it may free enough for the others to go on."""
 
 
 class DiskWatch:
@@ -37,6 +45,8 @@ class DiskWatch:
         self.limit, self.most_files = limit, limit // BYTES_A_FILE
         self._daemon, self._id = daemon, id
         self._allowed = 1.0  # of the limit; more while what lies there has not been removed yet
+        self._space = DiskSpace(data_folders(daemon))
+        self._shortage = 0  # the floor below which space fell; 0 again once that much space came back
         self._counted, self._slowest = 0, 0.0
         self._ended = -_LATELY
         self._notice = b""
@@ -74,17 +84,47 @@ class DiskWatch:
         from requests.exceptions import RequestException
 
         pause = TICK
-        while not self._stop.wait(pause):
+        while self._wait(pause):
             began = time.monotonic()
             try:
                 other = self._daemon.again()  # the run's own client serves another thread
                 try:
+                    self._check_space(other.client.api)
                     self._look(other.client.api)
                 finally:
                     other.rest()
             except (DockerException, RequestException, WorkspaceError):
                 pass  # the container is gone, or the daemon is: whoever uses it next is told
             pause = max(TICK, 4 * (time.monotonic() - began))
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait for so long, or until the disk is short of space. False if the watch was stopped."""
+        end = time.monotonic() + seconds
+        while not self._stop.wait(_GLANCE):
+            if time.monotonic() >= end or self._space.is_short():
+                return True
+        return False
+
+    def _check_space(self, api: APIClient) -> None:
+        """End everything if the disk is short of space, and remove the container if that has not helped for long."""
+        space = self._space
+        if not space.is_short():
+            if space.floor >= self._shortage:
+                self._shortage = 0
+            return
+        with _freeing_space:
+            if not space.is_short():
+                return
+            free, floor = (f"{number / 2**20:,.0f} MiB" for number in (space.free, space.floor))
+            text = f"only {free} are free where Docker writes, {floor} must be"
+            if self._shortage:
+                self._stop.set()
+                self._remove(api, text)
+            else:
+                shortage = space.floor
+                self._end(api, text, self._allowed)
+                self._shortage = shortage
+                space.lower_floor()
 
     def _look(self, api: APIClient) -> None:
         began = time.monotonic()
@@ -98,7 +138,7 @@ class DiskWatch:
             self._stop.set()
             self._remove(api, _said(taken, files, self.limit, self.most_files))
         elif share > self._allowed:
-            self._end(api, _said(taken, files, self.limit, self.most_files), share)
+            self._end(api, _said(taken, files, self.limit, self.most_files), share * _BEYOND)
 
     def _files(self, api: APIClient, seconds: float) -> int:
         """How many files were written: counted when a look has begun to take long, and again when longer still."""
@@ -112,10 +152,10 @@ class DiskWatch:
             self._slowest = seconds
         return self._counted
 
-    def _end(self, api: APIClient, said: str, share: float) -> None:
+    def _end(self, api: APIClient, said: str, allowed: float) -> None:
         with self._ending:
             api.restart(self._id, timeout=0)
-            self._allowed, self._ended = share * _BEYOND, time.monotonic()
+            self._allowed, self._ended = allowed, time.monotonic()
             told = f"[The disk is full: {said}. All processes were ended. Remove files before you go on.]\n"
             self._notice = told.encode()
 

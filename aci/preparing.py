@@ -110,7 +110,7 @@ def watched(daemon: Daemon, container: Container, image: Image, options: Options
 def _refuse_full(watch: DiskWatch, error: WorkspaceError | None = None) -> None:
     if notice := watch.notice():
         full = notice.decode().strip("[]\n").partition(". ")[0]
-        fix = "Set a larger `disk`, or name another --image."
+        fix = "Set a larger `disk`, free space where Docker writes, or name another --image."
         raise WorkspaceError(f"The base could not be prepared. {full}.", fix) from error
 
 

@@ -26,13 +26,14 @@ def repo(make_repo):
 
 
 def test_settings_reach_the_daemon(repo, open_ws):
-    found = host_config(open_ws("docker", repo, cpus=0.5, memory="300m", runtime="runc"))
+    found = host_config(open_ws("docker", repo, cpus=0.5, memory="300m", disk="200m", runtime="runc"))
     assert found["NanoCpus"] == 500_000_000
     assert found["CpuShares"] == 512
     assert found["Memory"] == found["MemorySwap"] == 300 << 20
     assert found["Runtime"] == "runc"
     assert [option.partition("{")[0] for option in found["SecurityOpt"]] == ["no-new-privileges", "seccomp="]
     assert {"Name": "nofile", "Soft": OPEN_FILES, "Hard": OPEN_FILES} in found["Ulimits"]
+    assert {"Name": "fsize", "Soft": 200 << 20, "Hard": 200 << 20} in found["Ulimits"]
     assert not found["Privileged"]
     assert not found["Binds"]
 
@@ -82,15 +83,20 @@ def test_a_read_only_root(repo, open_ws):
 def test_what_goes_on_after_a_full_disk(repo, open_ws):
     """The session is told, may make room, and then works as before; a disk twice full ends the workspace."""
     ws = open_ws("docker", repo, disk="60m")
-    ran = ws.run("echo kept > kept; head -c 100000000 /dev/zero > /tmp/full; sleep 30", timeout=60)
+    ran = ws.run(f"echo kept > kept; {filled('a', 2)}; sleep 30", timeout=60)
     assert "The disk is full" in ran.text
-    assert ws.run("cat kept; rm /tmp/full").text.endswith("kept\n")
+    assert ws.run("cat kept; rm /tmp/a*").text.endswith("kept\n")
     while ws._place._watch.is_full:
         time.sleep(0.1)
     assert ws.run("echo alive").text == "alive\n"
     tree = ws.snapshot().tree
     assert ws.options.trees.read(tree, "kept") == b"kept\n"
-    fill = "head -c 200000000 /dev/zero > /tmp/full; sleep 3; head -c 300000000 /dev/zero > /tmp/more; sleep 60"
-    assert "The disk is full" in ws.run(fill, timeout=60).text
+    fill = "{}; sleep 3; {}; sleep 60"
+    assert "The disk is full" in ws.run(fill.format(filled("a", 4), filled("b", 6)), timeout=60).text
     with pytest.raises(WorkspaceError, match="workspace was removed"):
-        ws.run(fill.replace("/full", "/again"), timeout=60)
+        ws.run(fill.format(filled("c", 4), filled("d", 6)), timeout=60)
+
+
+def filled(name: str, files: int) -> str:
+    """A command that writes so many files of 50 MB; a single one cannot exceed the limit."""
+    return f"for part in $(seq {files}); do head -c 50000000 /dev/zero > /tmp/{name}$part; done"

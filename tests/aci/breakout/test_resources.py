@@ -6,12 +6,15 @@ import io
 import os
 import shutil
 import tarfile
+import time
 import uuid
 from pathlib import Path
 
 import docker
 import pytest
 
+from aci import disk_space
+from aci.confinement import has_seccomp_profile
 from aci.daemon import connect
 from tests.aci.breakout.hostile import host_mounts, python, refused
 from tests.conftest import IMAGE
@@ -73,6 +76,84 @@ def test_many_small_files(hostile):
     alive(ws)
 
 
+REMOVED_FILES = """\
+import os, tempfile, time
+held = [tempfile.TemporaryFile(dir='/tmp') for _ in range(4)]
+for each in held:
+    os.writev(each.fileno(), [bytes(1 << 20)] * 80)
+time.sleep(30)
+print('holds', sum(os.fstat(each.fileno()).st_blocks for each in held) * 512)
+"""
+
+
+def test_removed_files_that_are_still_open(hostile, monkeypatch):
+    """The daemon does not count them, the free space of its disk shows them."""
+    ws = hostile(disk="100m")
+    monkeypatch.setattr(disk_space, "reserve", lambda free: free - (150 << 20))
+    text = ws.run(python(REMOVED_FILES), timeout=60).text
+    assert "The disk is full: only" in text
+    assert "holds" not in text.splitlines()[-1]
+
+
+def test_a_disk_that_goes_on_to_fill_up(hostile, monkeypatch):
+    """Ending all processes did not help: the files of the container go too."""
+    ws = hostile()
+    monkeypatch.setattr(disk_space, "reserve", lambda free: free + 1)
+    with pytest.raises(WorkspaceError, match=r"disk is full: only .*The workspace was removed"):
+        [ws.run("sleep 5", timeout=60) for _ in range(3)]
+
+
+def test_one_container_at_a_time_is_ended_to_free_space(hostile, monkeypatch):
+    ws = hostile()
+    other = ws.fork(ws.options.base.tree)
+    for each in (ws, other):
+        each.run("true")
+    watches = [each._place._watch for each in (ws, other)]
+
+    def ended() -> int:
+        return sum(watch._ended > 0 for watch in watches)
+
+    monkeypatch.setattr(disk_space, "free_bytes", lambda folder: 10 << 30 if ended() else 0)
+    for _ in range(100):
+        if not ended():
+            time.sleep(0.05)
+    for watch in watches:
+        watch.stop()
+    assert ended() == 1
+    said = [each.run("echo alive").text for each in (ws, other)]
+    other.close()
+    assert sorted("disk is full: only" in text for text in said) == [False, True]
+
+
+ALLOCATE = """\
+import ctypes, fcntl, os, struct, tempfile
+fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+file = tempfile.TemporaryFile(dir='/tmp')
+fd = file.fileno()
+for mode in (0x01, 0x11, 0x41):
+    print(fallocate(fd, mode, 0, 50 << 20), os.strerror(ctypes.get_errno()))
+for request in (0x40305828, 0x4030582a, 0x40305839):
+    try:
+        fcntl.ioctl(fd, request, struct.pack('hhqqiI16x', 0, 0, 0, 50 << 20, 0, 0))
+    except OSError as error:
+        print(error.strerror)
+print(os.fstat(fd).st_blocks)
+os.posix_fallocate(fd, 0, 1 << 20)
+full = os.fstat(fd).st_blocks
+print(fallocate(fd, 3, 0, 1 << 20), full >= 2048, os.fstat(fd).st_blocks < full)
+"""
+
+
+@pytest.mark.skipif(not has_seccomp_profile(), reason="no profile for this processor")
+def test_space_beyond_a_files_size(ws):
+    """Neither the daemon nor the limit of one file counts it; it stays when all processes are ended."""
+    said = ws.run(python(ALLOCATE)).text.splitlines()
+    assert said[:3] == ["-1 Operation not supported"] * 3
+    assert said[3:6] == ["Inappropriate ioctl for device"] * 3
+    assert said[6:] == ["0", "0 True True"]
+
+
 def test_one_file_of_a_terabyte(ws):
     ran = ws.run("truncate -s 1T huge; head -c 1 /dev/zero >> huge; ls -l huge")
     assert "1099511627777" not in ran.text
@@ -118,7 +199,7 @@ def test_no_container_has_a_writable_mount_of_the_host(user):
 
 FILLING_GIT = """\
 #!/bin/sh
-[ -e /full ] || { head -c 600000000 /dev/zero > /full; sleep 5; }
+[ -e /full ] || { for part in "" 2 3; do head -c 200000000 /dev/zero > /full$part; done; sleep 5; }
 exec /usr/bin/git "$@"
 """
 
