@@ -67,7 +67,7 @@ def test_apply_leaves_no_lock_behind_and_waits_for_another(
     diff = trees.diff(base.tree, trees.write({"a.py": b"a = 2\n"}, base.tree))
     lock = user.root / ".git" / "swe-agent.lock"
     monkeypatch.setattr("aci.repository.LOCK_SECONDS", 0.1)
-    with exclusive(lock, 1, TimeoutError()), pytest.raises(TryLater, match="Another swe-agent is applying a patch"):
+    with exclusive(lock, 1, TimeoutError()), pytest.raises(TryLater, match="Another swe-agent is changing"):
         repository.apply(diff, base)
     lock.touch()  # of a process that was killed
     repository.apply(diff, base)
