@@ -167,7 +167,7 @@ def _acquired(path: Path) -> int:
             if not locked:
                 os.close(lock)
     except OSError as error:
-        fix = "Make its folder writable, on a file system with locks; what is there must be a file."
+        fix = "Check that its folder is writable, that it is a regular file, and that its file system supports locks."
         raise WorkspaceError(f"{path} cannot be locked: {error.strerror}.", fix) from error
     return lock if locked else 0
 
