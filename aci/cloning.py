@@ -57,8 +57,8 @@ def place_of(url: str, folder: Path) -> Path:
 
 
 def clone_to(url: str, place: Path, env: Mapping[str, str] = {}) -> None:
-    """A bare clone of `url` at `place`, whole or not at all; another process's where it was first. `env` is what git
-    gets besides.
+    """A bare clone of `url` at `place`, whole or not at all; another process's where it was first. `env` is
+    added to git's environment.
 
     Raises as `clone`.
     """

@@ -7,6 +7,7 @@ paths follow, and of a path that has other staged changes, only what was committ
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,22 +18,27 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aci.merging import merge
-from aci.owner import lives, me, name_of
+from aci.owner import gone, lives, me, name_of
 from aci.repository import OPTIONS, Repository
 from trajectories.errors import Cancelled, TryLater, UsageError
-from trajectories.plumbing import GitFailed, environment, git
+from trajectories.limits import open_regular
+from trajectories.plumbing import GitFailed, decode, encode, environment, git
 from trajectories.records import Base
 from trajectories.trees import FOLDER, Trees
 
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 OURS = "swe-agent "
-"""How our lock of the index begins: who commits (in the end a git that may outlive our process), on top of which commit
-of which branch, and the folder of its files, a line each."""
+"""Start of our index lock. Its lines: the owner processes (ours, and git, which may outlive it), the parent commit, the
+branch, the name of the temporary folder."""
+MOST_LOCK = 10_000
+"""Bytes that are read of an index lock: one of git's may be a large index."""
 LOOK, GRACE = 0.1, 5.0
 """Seconds between two looks at whether the user interrupts, and until hooks that do not end are killed."""
 SECONDS = 3600.0
-"""Hooks may run tests."""
+"""Time limit for git and its hooks, which may run tests."""
+FOREIGN = 2 * SECONDS
+"""Age in seconds at which the lock of a process that cannot be checked, one of another machine, counts as abandoned."""
 MOST_SAID = 10_000
 """Bytes that are read of what git and hooks said, the last ones."""
 SIGNING = {
@@ -74,15 +80,26 @@ def identity(repository: Repository) -> str:
 def made(repository: Repository, head: str, tree: str, message: str, branch: str) -> str:
     """The commit of this tree or message that was made on top of `head`, also if the branch went on since; "" for none.
     Hooks may have changed one of the two."""
+    id = _child(repository, head, branch)
+    if not id:
+        return ""
+    found = repository._git("show", "-s", "--format=%T%n%B", id).decode("utf-8", "replace")
+    its_tree, text = found.split("\n", 1)
+    return id if its_tree == tree or text.strip() == message.strip() else ""
+
+
+def _child(repository: Repository, parent: str, branch: str) -> str:
+    """The commit of a branch whose first parent is `parent`, or "". Both names may come from a file of a repository
+    that somebody else prepared."""
+    if not re.fullmatch("[0-9a-f]{40}", parent) or not branch or not repository._is_branch_name(branch):
+        return ""
+    options = ("--first-parent", "--reverse", "--parents", "--end-of-options")
     try:
-        since = repository._git("rev-list", "--first-parent", "--reverse", f"{head}..refs/heads/{branch}").split()
-    except GitFailed:  # the branch is gone
+        oldest = decode(repository._git("rev-list", *options, f"{parent}..refs/heads/{branch}")).partition("\n")[0]
+    except GitFailed:  # there is no such commit or branch
         return ""
-    if not since:
-        return ""
-    found = repository._git("show", "-s", "--format=%P%n%T%n%B", since[0].decode()).decode("utf-8", "replace")
-    parent, its_tree, text = found.split("\n", 2)
-    return since[0].decode() if parent == head and (its_tree == tree or text.strip() == message.strip()) else ""
+    id, *parents = oldest.split() or [""]
+    return id if parents == [parent] else ""
 
 
 def hooks(repository: Repository) -> tuple[str, ...]:
@@ -116,8 +133,8 @@ def commit(
     """
     repository._take(tree, old, trees)
     with _locked(repository) as lock, tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
-        about = f"{old.commit}\n{branch}\n{name}\n"
-        lock.write_text(f"{OURS}{me()}\n{about}")
+        about = f"{old.commit}\n{branch}\n{Path(name).name}\n"
+        lock.write_bytes(encode(f"{OURS}{me()}\n{about}"))
         if repository.commit() != old.commit:
             raise UsageError(f"HEAD of {repository.root} has moved.", "Say /commit again.")
         if check(repository) != branch:
@@ -133,7 +150,11 @@ def commit(
         options = (*OPTIONS, "-c", f"core.hooksPath={folder}", "-c", "maintenance.auto=false", *_signing(repository))
         command = ("commit", "-q", "--no-signoff", "-F", str(text))
         git_commit = ["git", "-C", str(repository.root), *options, *command]
-        code, said = _run(git_commit, env, lambda pid: lock.write_text(f"{OURS}{name_of(pid)}\n{about}"), interrupted)
+
+        def add_owner(pid: int) -> None:
+            lock.write_bytes(encode(f"{OURS}{me()} {name_of(pid)}\n{about}"))
+
+        code, said = _run(git_commit, env, add_owner, interrupted)
         id = made(repository, old.commit, tree, message, branch)
         if not id and code is None:
             raise Cancelled("Interrupted: nothing was committed.", "What hooks did to your files stays.")
@@ -144,15 +165,15 @@ def commit(
 
 
 def _run(
-    command: Sequence[str], env: Mapping[str, str], begun: Callable[[int], object], interrupted: Callable[[], bool]
+    command: Sequence[str], env: Mapping[str, str], on_start: Callable[[int], object], interrupted: Callable[[], bool]
 ) -> tuple[int | None, str]:
     """The status, None where it was stopped with all that runs in its process group, and what was said on stderr.
-    `begun` gets its process id."""
+    `on_start` gets its process id."""
     # a file and no pipe: what a hook leaves running holds a pipe open for good
     with tempfile.TemporaryFile() as said, subprocess.Popen(
         command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
     ) as process:  # fmt: skip
-        begun(process.pid)
+        on_start(process.pid)
         end = time.monotonic() + SECONDS
         code: int | None = None
         while code is None:
@@ -167,7 +188,7 @@ def _run(
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """End git and its hooks: the whole process group, since git does not wait for a hook that ignores SIGTERM."""
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):  # macOS refuses a signal to a group of zombies
         os.killpg(process.pid, signal.SIGTERM)
         end = time.monotonic() + GRACE
         while time.monotonic() < end:
@@ -193,28 +214,54 @@ def _signing(repository: Repository) -> list[str]:
 
 
 def recover(repository: Repository) -> str:
-    """Finish what a commit of a process that died left behind: the index follows the commit, if it was made, its files
-    and the lock of the index go. The commit's id, "" for none. Raises TryLater while git is still at it."""
+    """Finish or clean up a commit whose process died: update the index if the commit exists, then remove its files and
+    the lock. Return the commit's id, or "". Raises TryLater while the commit may still be under way."""
     lock = repository.git_dir / "index.lock"
-    said = lock.read_text("utf-8", "replace") if lock.is_file() else ""
-    if not said.startswith(OURS):
+    if not _fields(lock):
         return ""
-    who, old, branch, name = (*said.removeprefix(OURS).split("\n"), "", "", "")[:4]
-    if lives(who.strip()):
-        raise TryLater(f"The commit in {repository.root} is still under way.", "Wait until its hooks have ended.")
-    since = repository._git("rev-list", "--first-parent", "--reverse", f"{old}..refs/heads/{branch}", ok=(0, 128))
-    id = since.decode().partition("\n")[0] if old and branch else ""
+    with repository._lock():  # otherwise this could remove a lock that another session has just made
+        return _recover(repository, lock)
+
+
+def _recover(repository: Repository, lock: Path) -> str:
+    fields = _fields(lock)
+    if not fields:
+        return ""
+    owners, old, branch, name = fields
+    if _may_run(owners.split(), lock):
+        fix = f"Wait until its hooks have ended; if no commit is running there, remove {lock}."
+        raise TryLater(f"The commit in {repository.root} is still under way.", fix)
+    id = _child(repository, old, branch)
     if id:
         with (
             tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as made,
             Trees(Path(made, "trees.git")) as trees,
         ):
             _follow(repository, trees, repository.base(trees, old), id, Path(made))
-    left = Path(name)
-    if left.parent == repository.git_dir and left.name.startswith("swe-agent-"):
-        shutil.rmtree(left, ignore_errors=True)
+    if re.fullmatch("swe-agent-[a-z0-9_]{8}", name):
+        shutil.rmtree(repository.git_dir / name, ignore_errors=True)
     lock.unlink(missing_ok=True)
     return id
+
+
+def _fields(lock: Path) -> list[str]:
+    """The four lines of an index lock of ours (see `OURS`); empty for one of git's, or none."""
+    try:
+        with open_regular(lock) as file:
+            text = decode(file.read(MOST_LOCK))
+    except OSError:
+        return []
+    return [*text.removeprefix(OURS).split("\n"), "", "", ""][:4] if text.startswith(OURS) else []
+
+
+def _may_run(owners: Sequence[str], lock: Path) -> bool:
+    """Whether one of the owners of a lock may still be at work. One of another machine or container, which may share
+    the folder, cannot be checked: the age of the lock decides."""
+    left = [owner for owner in owners if not gone(owner)]
+    try:
+        return any(map(lives, left)) or (bool(left) and time.time() - lock.stat().st_mtime < FOREIGN)
+    except FileNotFoundError:  # it has just ended
+        return True
 
 
 def follow(repository: Repository, trees: Trees, old: Base, commit: str) -> None:
@@ -251,13 +298,14 @@ def _follow(repository: Repository, trees: Trees, old: Base, commit: str, folder
 @contextmanager
 def _locked(repository: Repository) -> Iterator[Path]:
     """The user's git changes no index meanwhile, as it is with any commit. The lock says who commits."""
-    recover(repository)
     lock = repository.git_dir / "index.lock"
-    try:
-        with lock.open("x") as file:
-            file.write(f"{OURS}{me()}\n")
-    except FileExistsError:
-        raise TryLater(f"git is at work in {repository.root}.", f"Try again; else remove {lock}.") from None
+    with repository._lock():
+        _recover(repository, lock)
+        try:
+            with lock.open("xb") as file:
+                file.write(encode(f"{OURS}{me()}\n"))
+        except FileExistsError:
+            raise TryLater(f"git is at work in {repository.root}.", f"Try again; else remove {lock}.") from None
     try:
         yield lock
     finally:

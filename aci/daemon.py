@@ -117,7 +117,7 @@ class Daemon:
             tty=False,
             use_config_proxy=False,  # of `docker login`'s file; they may hold a password
             name=f"swe-agent-{uuid.uuid4().hex[:12]}",
-            labels={LABEL: "1", OWNER: owner.me()},
+            labels=self.labels(),
             mounts=mounts,
             **{**idle, **more, "tmpfs": volumes | more.get("tmpfs", {})},
         )
@@ -134,10 +134,15 @@ class Daemon:
         config = self.client.images.get(image).attrs.get("Config") or {}
         return [posixpath.normpath(path) for path in config.get("Volumes") or ()]
 
+    def labels(self) -> dict[str, str]:
+        """The labels of this process's containers, by which they are removed if it does not live to do it."""
+        return {LABEL: "1", OWNER: owner.me()}
+
     def is_podman(self) -> bool:
         """Whether the daemon is Podman's, as its answers say."""
         if self.address not in _podman:
-            headers = self.client.api.head(f"{self.client.api.base_url}/_ping").headers
+            api = self.client.api
+            headers = api.head(f"{api.base_url}/_ping", timeout=api.timeout).headers
             _podman[self.address] = "Libpod-API-Version" in headers
         return _podman[self.address]
 

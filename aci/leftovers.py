@@ -1,7 +1,8 @@
 """What dead processes left behind, and what is kept to be quick: found, and removed when the user asks for it.
 
 A workspace that is opened removes what processes of this boot left. `doctor --clean` also removes what is older, and
-base images that nothing uses: the next run makes its own anew within seconds. Environments stay: see `env prune`.
+base images and volumes that nothing uses: the next run makes its own anew within seconds. Environments stay: see
+`env prune`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci import owner
 from aci.daemon import BASE, LABEL, OWNER, Daemon, trouble
+from aci.network_files import unused_volumes
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -41,7 +43,7 @@ class Removed:
 
 
 def clean_daemon(daemon: Daemon) -> list[Removed]:
-    """Containers nobody owns any more, half-made images, and base images that nothing uses.
+    """Remove containers of dead processes, half-made images, and base images and volumes that nothing uses.
 
     Raises WorkspaceError where the daemon cannot be asked.
     """
@@ -63,7 +65,9 @@ def clean_daemon(daemon: Daemon) -> list[Removed]:
             for each in api.images(filters={"label": BASE})
             if each["Id"] not in used and time.time() - each["Created"] > _HOUR
         ]
-        return [removed, removed_images, _removed("base images", old, lambda id: api.remove_image(id, force=True))]
+        removed_bases = _removed("base images", old, lambda id: api.remove_image(id, force=True))
+        volumes = [(name, 0) for name in unused_volumes(api)]  # of a few hundred bytes
+        return [removed, removed_images, removed_bases, _removed("volumes", volumes, api.remove_volume)]
 
 
 def clean_folders(locks: Path) -> list[Removed]:

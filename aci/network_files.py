@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aci.daemon import Daemon
 
 HOSTNAME = "workspace"
-"""Of every container, as its /etc/hostname says it."""
+"""The host name of every container."""
 
 VOLUME = "swe-agent-network-"
 """What the volumes' names begin with."""
@@ -60,8 +60,20 @@ def network_files(daemon: Daemon, image: str, names: Sequence[str], anew: bool =
     except NotFound:
         folder, anew = api.create_volume(volume, labels={LABEL: "1"})["Mountpoint"], True
     if anew:
-        _write(api, image, volume, files)
+        _write(api, image, volume, files, daemon.labels())
     return [_mount(f"{folder}/{_name(path)}", path) for path in files]
+
+
+def unused_volumes(api: APIClient) -> list[str]:
+    """The names of volumes whose files no container mounts. Their next use writes them again.
+
+    Raises docker.errors.DockerException.
+    """
+    volumes = api.volumes(filters={"label": LABEL})["Volumes"] or ()
+    # containers mount single files of a volume, which a daemon does not count as its use
+    containers = api.containers(all=True)
+    used = {mount.get("Source", "").rpartition("/")[0] for each in containers for mount in each.get("Mounts") or ()}
+    return [each["Name"] for each in volumes if each["Mountpoint"] not in used]
 
 
 def _name(path: str) -> str:
@@ -74,9 +86,9 @@ def _mount(source: str, target: str) -> Mount:
     return Mount(target, source, type="bind", read_only=True)
 
 
-def _write(api: APIClient, image: str, volume: str, files: dict[str, str]) -> None:
+def _write(api: APIClient, image: str, volume: str, files: dict[str, str], labels: dict[str, str]) -> None:
     host = api.create_host_config(network_mode="none", binds=[f"{volume}:{_INSIDE}:z,nocopy"])
-    container = api.create_container(image, ["true"], entrypoint=[], host_config=host)["Id"]
+    container = api.create_container(image, ["true"], entrypoint=[], host_config=host, labels=labels)["Id"]
     try:
         api.put_archive(container, _INSIDE, _archive(files))
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from pathlib import Path
 
 
@@ -14,31 +15,37 @@ def me() -> str:
 
 def name_of(pid: int) -> str:
     """The same of a process of this machine."""
-    return f"{_machine()}:{pid}:{_start(pid)}"
+    return f"{_machine()}:{pid}:{_fields(pid)[1]}"
 
 
 def gone(owner: str) -> bool:
-    """Whether the process named by `me()` has surely ended; one of another machine never has. One that ended and that
-    its parent has not asked for counts: the first process of many a container asks for none."""
-    machine, _, rest = owner.partition(":")
-    pid, _, start = rest.partition(":")
-    if machine != _machine() or not pid.isdigit():
+    """Whether the process has certainly ended. A zombie counts as ended; a process of another machine never does."""
+    found = _parse(owner)
+    if not found:
         return False
+    pid, start = found
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except OSError:
         return False
-    began = _start(int(pid))
-    return bool(began) and (
-        began != start or _fields(int(pid))[0] in "ZX"
-    )  # what cannot be read, as where no file can be opened, says nothing
+    state, began = _fields(pid)
+    # without a start nothing is known: there is no /proc, or no more files can be opened
+    return bool(began) and (began != start or state in "ZX")
 
 
 def lives(owner: str) -> bool:
     """Whether the process named by `me()` is one of this machine that runs."""
-    return owner.partition(":")[0] == _machine() and not gone(owner)
+    return _parse(owner) is not None and not gone(owner)
+
+
+def _parse(owner: str) -> tuple[int, str] | None:
+    """The id and the start of a process of this machine; None for any other text."""
+    machine, _, rest = owner.partition(":")
+    pid, _, start = rest.partition(":")
+    valid = machine == _machine() and re.fullmatch("[0-9]{1,9}", pid)  # larger numbers overflow os.kill
+    return (int(pid), start) if valid else None
 
 
 def _machine() -> str:
@@ -49,13 +56,8 @@ def _machine() -> str:
         return platform.node()
 
 
-def _start(pid: int) -> str:
-    """When a process began, in ticks since the boot; empty where there is no /proc."""
-    return _fields(pid)[1]
-
-
 def _fields(pid: int) -> tuple[str, str]:
-    """The state of a process, a letter, and its start."""
+    """The state of a process, a letter, and its start in ticks since the boot; both empty if they cannot be read."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         return fields[0], fields[19]

@@ -415,7 +415,7 @@ class Repository:
                 raise
 
     def _lock(self) -> AbstractContextManager[None]:
-        busy = TryLater(f"Another swe-agent is applying a patch to {self.root}.", "Try again in a minute.")
+        busy = TryLater(f"Another swe-agent is changing {self.root}.", "Try again in a minute.")
         return exclusive(self.git_dir / "swe-agent.lock", LOCK_SECONDS, busy)
 
     # Beneath

@@ -16,7 +16,7 @@ QUICK = 60.0
 """Seconds for a command of ours whose work is small, or known and allowed for: see `Store`."""
 
 LONG = 300.0
-"""Seconds for one whose work is on what commands of the agent wrote since, which nobody has measured: 10 GB of files at
+"""Seconds for a command whose work depends on files that the agent wrote, whose size is unknown: 10 GB of files at
 33 MB/s, or 300,000 of them at a millisecond each."""
 
 _SLOW = 10.0  # seconds
@@ -56,11 +56,7 @@ class Service:
         with self._awake():
             ran = self._shell.run(command, patience, cap, heed, data)
         if ran.timed_out:
-            place, another = ("this machine", "") if self._shared else ("the image", ", or name another with --image")
-            raise NoAnswer(
-                f"`{program}` of {place} did not end within {patience:.0f} s.",
-                f"See that it works there{another}; `swe-agent resume` goes on in a new workspace.",
-            )
+            raise self._no_answer(program, patience)
         return ran
 
     def ask(self, command: str | bytes, what: str, patience: float = QUICK, program: str = "sh") -> bytes:
@@ -78,13 +74,17 @@ class Service:
 
         All of it has `patience` seconds, and a second for each of its megabytes.
         """
-        until = time.monotonic() + patience + len(data) / 1e6
+        total = patience + len(data) / 1e6
+        until = time.monotonic() + total
         ran = self._print(data[:_BLOCK], b"> " + path, patience, heed)
         for start in range(_BLOCK, len(data), _BLOCK):
             if ran.code:
                 break
             left = max(0.0, until - time.monotonic())
-            ran = self._print(data[start : start + _BLOCK], b">> " + path, min(patience, left), heed)
+            try:
+                ran = self._print(data[start : start + _BLOCK], b">> " + path, min(patience, left), heed)
+            except NoAnswer:
+                raise self._no_answer("sh", total if left < patience else patience) from None
         return ran
 
     def pour(self, path: bytes, data: bytes, patience: float = QUICK) -> Ran:
@@ -117,6 +117,13 @@ class Service:
             channel = self._start(["sh", "-c", "kill -CONT -1"])
             channel.code(_SLOW)
             channel.close(group=True)
+
+    def _no_answer(self, program: str, seconds: float) -> NoAnswer:
+        place, another = ("this machine", "") if self._shared else ("the image", ", or name another with --image")
+        return NoAnswer(
+            f"`{program}` of {place} did not end within {seconds:.0f} s.",
+            f"See that it works there{another}; `swe-agent resume` goes on in a new workspace.",
+        )
 
     def _print(self, data: bytes, where: bytes, patience: float, heed: bool) -> Ran:
         return self.run(printing(data) + b" " + where, patience=patience, heed=heed)

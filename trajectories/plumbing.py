@@ -139,7 +139,10 @@ def no_git() -> WorkspaceError:
 
 @contextmanager
 def exclusive(path: Path, seconds: float, busy: Exception) -> Iterator[None]:
-    """Hold a lock between processes at `path`, which is gone afterwards. Raises `busy` after `seconds`."""
+    """Hold an inter-process lock at `path`, and remove the file afterwards.
+
+    Raises `busy` after `seconds`, and WorkspaceError where no lock can be had.
+    """
     end = time.monotonic() + seconds
     while not (lock := _acquired(path)):
         if time.monotonic() > end:
@@ -154,13 +157,19 @@ def exclusive(path: Path, seconds: float, busy: Exception) -> Iterator[None]:
 
 def _acquired(path: Path) -> int:
     """The descriptor of the locked file; 0 while another process has it, or has just removed it."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with suppress(OSError):  # locked by another process, or no longer there
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(lock), path.stat()):
-            return lock
-    os.close(lock)
-    return 0
+    try:
+        lock, locked = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), False
+        try:
+            with suppress(BlockingIOError, FileNotFoundError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locked = os.path.samestat(os.fstat(lock), path.lstat())
+        finally:
+            if not locked:
+                os.close(lock)
+    except OSError as error:
+        fix = "Check that its folder is writable, that it is a regular file, and that its file system supports locks."
+        raise WorkspaceError(f"{path} cannot be locked: {error.strerror}.", fix) from error
+    return lock if locked else 0
 
 
 def create_store(path: Path, config: str = CONFIG, branch: str = "main", durable: bool = False) -> None:

@@ -25,7 +25,7 @@ def command(
     it answers. Exit code 3 when settings, key or price have to be mended, 5 when this machine has to.
 
     With --clean nothing is checked. No run, patch or environment is removed: containers and temporary folders of dead
-    processes, half-made images, base images that nothing uses, and locks that nobody holds.
+    processes, half-made images, base images and volumes that nothing uses, and locks that nobody holds.
     """
     if clean:
         return _clean(json)

@@ -148,7 +148,7 @@ def take_back(session: Session) -> None:
         merged = _merged(engine, last["after"], before, last["host"])
         if merged.tree != before or not merged.conflicts:
             break
-        text = f"Of what was applied to {_files(engine, last['host'], last['after'])} nothing can be taken back."
+        text = f"Nothing of what was applied to {_files(engine, last['host'], last['after'])} can be taken back."
         session.tell(_left(merged, text, "Take your own changes of these lines out, then say /apply --undo again."))
     else:
         return
@@ -178,7 +178,7 @@ def take_back(session: Session) -> None:
     _write(engine, data, f"What was applied to {_files(engine, before, merged.tree)} was taken back.")
     told = f"Taken back from {_files(engine, before, merged.tree)}. The session still has it: /apply brings it again."
     if merged.tree == before and not merged.conflicts:
-        told = "Your files hold nothing more of what was applied last."
+        told = "Your files no longer contain what was applied last."
     session.tell(_left(merged, told, "They are as you have them."))
 
 

@@ -65,7 +65,7 @@ def _unfinished_commit(session: Session) -> list[str]:
         made = recover(session.start.source)
     except SweAgentError as error:
         return [f"{error.message} {error.fix}"]
-    return [f"A session was killed while it committed in {root}: {made[:10]} is whole now."] if made else []
+    return [f"A session was killed while committing in {root}. Commit {made[:10]} was completed."] if made else []
 
 
 def _look(session: Session) -> None:

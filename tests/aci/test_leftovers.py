@@ -6,14 +6,17 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+import aci.network_files
 from aci import leftovers, owner
 from aci.daemon import connect
 from aci.leftovers import clean_folders
+from aci.network_files import network_files
 from tests.conftest import IMAGE
 
 LONG_AGO = time.time() - 200_000
@@ -102,16 +105,24 @@ def test_containers_and_images(monkeypatch):
         half_made = earlier.commit()
         monkeypatch.setattr(leftovers, "_HOUR", 0.0)
         monkeypatch.setattr(leftovers, "BASE", "swe-agent.no-such-label")  # those of others stay
+        monkeypatch.setattr(aci.network_files, "LABEL", f"swe-agent.test-{uuid.uuid4().hex}")
+        names = [uuid.uuid4().hex, uuid.uuid4().hex]
+        unused, mounted = (network_files(daemon, IMAGE, [name])[0]["Source"].split("/")[-3] for name in names)
+        mounting = daemon.start(IMAGE, names=names[1:])
         time.sleep(1.1)  # both were made a whole second ago
         found = leftovers.clean_daemon(daemon)
-        assert [each.what for each in found] == ["containers", "half-made images", "base images"]
+        assert [each.what for each in found] == ["containers", "half-made images", "base images", "volumes"]
         assert found[0].count >= 1  # another process may be faster with the dead one's
         assert found[1].count >= 1
+        assert found[3].count == 1
+        volumes = {each["Name"] for each in daemon.client.api.volumes()["Volumes"]}
+        assert (unused in volumes, mounted in volumes) == (False, True)
         there = {each.id for each in daemon.client.containers.list(all=True, ignore_removed=True)}
         assert {used.id, running.id} <= there
         assert not {earlier.id, dead.stdout.strip()} & there
         assert half_made.id not in daemon.client.api.images(all=True, quiet=True)
     finally:
-        for container in (running, used):
+        for container in (running, used, mounting):
             container.remove(force=True)
+        daemon.client.volumes.get(mounted).remove()
         daemon.rest()

@@ -42,6 +42,18 @@ def hosts(daemon: Daemon, name: str) -> str:
         container.remove(force=True)
 
 
+def test_the_container_that_writes_a_volume_is_labelled(
+    daemon: Daemon, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is removed as a leftover if the process is killed in between."""
+    monkeypatch.setattr(daemon.client.api, "remove_container", lambda *_, **__: None)
+    old = volume(daemon, name)
+    monkeypatch.undo()
+    (left,) = (each for each in daemon.client.api.containers(all=True) if old in str(each["Mounts"]))
+    daemon.client.api.remove_container(left["Id"])
+    assert left["Labels"].items() >= daemon.labels().items()
+
+
 @pytest.mark.parametrize("empty", [False, True])
 def test_a_volume_that_a_user_removed_is_written_again(daemon: Daemon, name: str, empty: bool) -> None:
     """`docker volume prune` removes it while no container starts; a process may end before it has written it."""

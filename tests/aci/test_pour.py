@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from aci.channel import here
-from aci.service import Service
+from aci.service import NoAnswer, Service
 from aci.shell import Shell, quote
 
 DATA = b"touch evil\n" * 20_000 + b"\0\\x41'\"$(touch evil)\xff" * 1_000
@@ -61,3 +62,10 @@ def test_directory_and_variables_last_over_data(program, tmp_path: Path) -> None
     assert ran.output.split() == [str(len(DATA)).encode(), b"yes"]
     assert ran.cwd == str(tmp_path / "sub")
     shell.close()
+
+
+def test_a_write_that_used_up_its_time_says_how_much_it_had(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 1000.0])  # the first block took very long
+    monkeypatch.setattr("aci.service.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with pytest.raises(NoAnswer, match="within 60 s"):
+        service.put(b"file", b"x" * 40_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import threading
@@ -67,7 +68,7 @@ def test_apply_leaves_no_lock_behind_and_waits_for_another(
     diff = trees.diff(base.tree, trees.write({"a.py": b"a = 2\n"}, base.tree))
     lock = user.root / ".git" / "swe-agent.lock"
     monkeypatch.setattr("aci.repository.LOCK_SECONDS", 0.1)
-    with exclusive(lock, 1, TimeoutError()), pytest.raises(TryLater, match="Another swe-agent is applying a patch"):
+    with exclusive(lock, 1, TimeoutError()), pytest.raises(TryLater, match="Another swe-agent is changing"):
         repository.apply(diff, base)
     lock.touch()  # of a process that was killed
     repository.apply(diff, base)
@@ -88,6 +89,20 @@ def test_a_lock_that_comes_and_goes_is_held_by_one_at_a_time(tmp_path: Path) -> 
         list(pool.map(add, range(200)))
     assert count.read_text() == "200"
     assert not (tmp_path / "lock").exists()
+
+
+def test_a_file_system_without_locks_is_not_reported_as_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", refuse)  # every file system here has locks
+    with (
+        pytest.raises(WorkspaceError, match="Operation not supported"),
+        exclusive(tmp_path / "lock", 0, TimeoutError()),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("path", ["../outside", ".git/hooks/pre-commit", "link/file", "/etc/x"])

@@ -241,7 +241,7 @@ def test_what_could_not_be_taken_back_at_all_is_still_applied(desk) -> None:
     desk.say("/apply")
     desk.file("a.txt").write_bytes(text(_3=b"mine\n", _10=b"theirs\n"))
     asked = len(desk.asked)
-    assert desk.say("/apply --undo").startswith("Of what was applied to a.txt nothing can be taken back. Left out,")
+    assert desk.say("/apply --undo").startswith("Nothing of what was applied to a.txt can be taken back. Left out,")
     assert len(desk.asked) == asked, "a yes could do nothing"
     desk.file("a.txt").write_bytes(text(_3=b"theirs\n", _10=b"theirs\n"))
     assert desk.say("/commit").startswith("Commit "), "it is no part of what was taken back"
@@ -251,7 +251,7 @@ def test_what_could_not_be_taken_back_at_all_is_still_applied(desk) -> None:
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply b.txt")
     desk.file("b.txt").write_bytes(b"b\n")
-    assert desk.say("/apply --undo") == "Your files hold nothing more of what was applied last."
+    assert desk.say("/apply --undo") == "Your files no longer contain what was applied last."
 
 
 def test_a_no_takes_nothing_back(desk) -> None:

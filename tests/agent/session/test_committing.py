@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -257,8 +258,8 @@ def test_a_commit_that_git_is_still_at_is_waited_for(desk) -> None:
 
     def of_git() -> bool:
         """Whether the lock names a process that lives and is not the driver."""
-        name = lock.read_text().removeprefix(with_git.OURS).partition("\n")[0] if lock.exists() else ""
-        return f":{driver.pid}:" not in name and lives(name)
+        names = owners(lock) if lock.exists() else []
+        return len(names) == 2 and lives(names[1])
 
     wait_for(of_git)
     driver.kill()
@@ -294,15 +295,20 @@ def test_another_session_finishes_a_commit_whose_session_was_killed(desk, name: 
     assert any("still under way" in event.text for event in heard if isinstance(event, Told))
     desk.file("go").touch()
     lock = desk.file(".git/index.lock")
-    wait_for(lambda: not lives(lock.read_text().removeprefix(with_git.OURS).partition("\n")[0]))
+    wait_for(lambda: not any(map(lives, owners(lock))))
     welcome(Session(start, heard.append)).join()
     made = desk.git("rev-parse", "HEAD")
-    assert any(f"{made[:10]} is whole now" in event.text for event in heard if isinstance(event, Told))
+    assert any(f"Commit {made[:10]} was completed." in event.text for event in heard if isinstance(event, Told))
     desk.file("go").unlink()
     desk.file("begun").unlink()
     assert desk.git("status", "--short") == "M  dir/c.txt", "the commit is not staged to be reverted"
     assert not lock.exists()
     assert not [path for path in desk.file(".git").glob("swe-agent-*") if path.is_dir()]
+
+
+def owners(lock: Path) -> list[str]:
+    """The processes that a lock of ours names."""
+    return lock.read_text().removeprefix(with_git.OURS).partition("\n")[0].split()
 
 
 def test_a_process_that_ended_and_was_not_asked_for_lives_no_more() -> None:
@@ -337,13 +343,20 @@ def test_esc_ends_hooks_and_nothing_is_committed(desk) -> None:
 
 def test_esc_ends_hooks_that_go_on_after_a_request_to_end(desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(with_git, "GRACE", 0.3)
-    hook(desk, "pre-commit", "trap '' TERM; touch begun; sleep 2; echo late >> b.txt")
+    hook(desk, "pre-commit", "trap '' TERM; echo $$ > id; mv id begun; sleep 60; echo late >> b.txt")
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply")
-    Thread(target=lambda: (wait_for(desk.file("begun").exists), desk.stopped.set())).start()
+    names = []
+
+    def interrupt() -> None:
+        wait_for(desk.file("begun").exists)
+        names.append(name_of(int(desk.file("begun").read_text())))
+        desk.stopped.set()
+
+    Thread(target=interrupt).start()
     assert "nothing was committed" in desk.say("/commit")
-    time.sleep(2)
+    wait_for(lambda: not lives(names[0]))
     assert desk.file("b.txt").read_bytes() == b"B\n"
 
 
