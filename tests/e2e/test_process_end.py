@@ -105,6 +105,15 @@ def test_no_thread_holds_the_process_and_nothing_said_is_lost() -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (3, "said\nat exit\n", "")
 
 
+@pytest.mark.parametrize(
+    ("end", "expected"), [("'No.'", (1, "No.\n")), ("7", (7, "")), ("None", (0, "")), ("", (0, ""))]
+)
+def test_a_system_exit_keeps_its_code_and_message(end: str, expected: tuple[int, str]) -> None:
+    script = f"import sys, swe_agent\nswe_agent._run = lambda _: sys.exit({end})\nswe_agent.main()"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (ran.returncode, ran.stderr) == expected
+
+
 INTERRUPTED = """
 import signal
 from aci import daemon
