@@ -46,8 +46,8 @@ def leave(code: int, patience: float = PATIENCE) -> NoReturn:
     """End the process with this exit code, whatever state it is in. `patience` is how many seconds the removal of
     containers may take.
 
-    The interpreter is not finalized: that would wait for every thread, a thread that still imports litellm would be stopped
-    where it holds the import lock, and output that cannot be written would replace the exit code by 120.
+    The interpreter is not finalized: that would wait for every thread, a thread that still imports litellm would be
+    stopped where it holds the import lock, and output that cannot be written would replace the exit code by 120.
     """
     import atexit
 
