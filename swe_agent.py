@@ -54,7 +54,9 @@ def main() -> None:
         code = fail(sys.argv[1:], *INTERRUPTED)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except BaseException:  # noqa: BLE001 - a defect of ours, shown as Python would show it
+        if not isinstance(end.code, int | None):
+            sys.stderr.write(f"{end.code}\n")
+    except BaseException:  # noqa: BLE001 - a bug of swe-agent; print the usual traceback
         import traceback
 
         traceback.print_exc()

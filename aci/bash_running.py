@@ -39,9 +39,12 @@ ASKED_BUILTINS = words_of(
 """All other builtins of bash and dash."""
 
 SHELL_VARIABLE = re.compile(
-    r"_|BASH\w*|CDPATH|CHILD_MAX|COMP\w*|COPROC|DIRSTACK|ENV|EPOCH\w+|EXECIGNORE|FCEDIT|FIGNORE|FUNC\w+|GLOB\w+|GROUPS|"
-    r"HIST\w+|HOSTFILE|IFS|IGNOREEOF|INPUTRC|LINENO|MAIL\w*|MAPFILE|OPTARG|OPTERR|OPTIND|PATH|PIPESTATUS|POSIXLY_CORRECT|"
-    r"PPID|PROMPT\w*|PS\d|RANDOM|READLINE\w*|REPLY|SECONDS|SHELL\w*|SHLVL|SRANDOM|TIMEFORMAT|TMOUT|E?UID"
+    r"_|BASH\w*|CDPATH|CHILD_MAX|COMP_(?:CWORD|KEY|LINE|POINT|TYPE|WORDBREAKS|WORDS)|COMPREPLY|COPROC|DIRSTACK|ENV|"
+    r"EPOCH(?:REALTIME|SECONDS)|EXECIGNORE|FCEDIT|FIGNORE|FUNC(?:NAME|NEST)|GLOB(?:IGNORE|SORT)|GROUPS|"
+    r"HIST(?:CMD|CONTROL|FILE|FILESIZE|IGNORE|SIZE|TIMEFORMAT)|HOSTFILE|IFS|IGNOREEOF|INPUTRC|LINENO|"
+    r"MAIL(?:CHECK|PATH)?|MAPFILE|OPTARG|OPTERR|OPTIND|PATH|PIPESTATUS|POSIXLY_CORRECT|PPID|"
+    r"PROMPT_(?:COMMAND|DIRTRIM)|PS\d|RANDOM|READLINE_(?:ARGUMENT|LINE|MARK|POINT)|REPLY|SECONDS|SHELL|SHELLOPTS|SHLVL|"
+    r"SRANDOM|TIMEFORMAT|TMOUT|E?UID"
 )
 """Variables of the shell itself: it evaluates some as code, finds programs by others, and splits words by others."""
 
@@ -162,7 +165,7 @@ def _sets_shell(words: Words) -> str:
     """Why no rule may allow these assignments, if so."""
     names = ((word or "").partition("=")[0] for word in words)
     own = next((name for name in names if SHELL_VARIABLE.fullmatch(name)), "")
-    return f"`{own}` is a variable of the shell's own" if own else ""
+    return f"`{own}` is a variable that the shell itself uses" if own else ""
 
 
 def _git(words: Words) -> str:

@@ -1,4 +1,4 @@
-"""Names of environment variables that begin with `SWE_AGENT_`: which are known, and what is done about others."""
+"""Known `SWE_AGENT_*` environment variables, and the check for unknown ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_environment(settings: Collection[str] = (), others: Collection[str] = 
     silent = {f"{PREFIX}{name}" for name in (*INNER, *OF_SWE_AGENT)} | set(others)
     for variable in _unknown(names | silent, beginning):
         found = min(sorted(names), key=lambda name: edits(variable.upper(), name))
-        if edits(variable.upper(), found) <= min(MOST_EDITS, (len(found) - len(PREFIX)) // 2):
+        if edits(variable.upper(), found) <= min(MOST_EDITS, (len(found) - len(PREFIX)) // 3):
             raise ConfigError(
                 f"{variable} is not a variable of swe-agent; {found} is.", f"Rename it to {found}, or unset it."
             )

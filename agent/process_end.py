@@ -30,35 +30,41 @@ class OutputFile(FileIO):
 
 
 def prepare_streams() -> None:
-    """Make stdout and stderr safe to write to, whatever becomes of their readers, also where they are closed."""
+    """Make stdout and stderr safe to write to, even if they are closed or their reader exits."""
     _open_closed_descriptors()
     sys.stdout = _prepared(sys.stdout, 1)
     sys.stderr = _prepared(sys.stderr, 2)
 
 
 def has_reader(stream: IO[str]) -> bool:
-    """False once a write has found that no one reads the stream; whoever writes without end asks now and then."""
+    """False once a write has found that no one reads the stream. A caller that writes without end checks this."""
     buffer = getattr(stream, "buffer", None)
     return bool(getattr(getattr(buffer, "raw", buffer), "has_reader", True))
 
 
-def leave(code: int) -> NoReturn:
-    """End the process with this exit code, whatever state it is in.
+def leave(code: int, patience: float = PATIENCE) -> NoReturn:
+    """End the process with this exit code, whatever state it is in. `patience` is how many seconds the removal of
+    containers may take.
 
-    Python is not taken apart: it would wait for every thread, a thread that still imports litellm would be stopped
-    where it holds the import lock, and output that cannot be written would replace the exit code by 120.
+    The interpreter is not finalized: that would wait for every thread, a thread that still imports litellm would be
+    stopped where it holds the import lock, and output that cannot be written would replace the exit code by 120.
     """
     import atexit
 
     try:
+        _flush()  # before a second Ctrl-C can end the waiting
         if wait := getattr(sys.modules.get("aci.daemon"), "all_discarded", None):
-            wait(PATIENCE)
+            wait(patience)
         atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
+        _flush()
     finally:  # also where a second Ctrl-C ends the waiting
         os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
 
 
 def _prepared(stream: IO[str] | None, descriptor: int) -> IO[str]:

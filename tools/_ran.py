@@ -1,4 +1,4 @@
-"""Running a command for a tool, and telling what it came to."""
+"""Running a shell command for a tool and reporting its result."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ class Toolbox:
         for name in sorted(found) if names is None else found:
             stem = name.replace("-", "_")
             made: Tool = plugins.find("tools", stem.replace("_", "-"), stem, "tool")
-            if made.name != stem:  # else one tool could pass for another, of which nobody is asked
+            if made.name != stem:  # otherwise a tool could pass for a built-in that needs no approval
                 raise ConfigError(
                     f"The tool {stem} calls itself {made.name!r}.",
                     f"Name its function {stem}, or uninstall the package whose entry point it is.",

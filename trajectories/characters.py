@@ -28,8 +28,8 @@ _WRITING = re.compile(f"[{JOINERS}{MARKS}]+")
 def drop_unseen(text: str) -> str:
     """Text without controls and invisible characters. Odd line breaks become spaces. Of characters that join or give a
     direction one stays at a place, joiners only where there is something to join: emoji and scripts beyond ASCII."""
-    if text.isascii() and text.isprintable():
-        return text
+    if text.isascii():
+        return text if text.isprintable() else _DROPPED.sub("", text)
     return _WRITING.sub(_needed, _DROPPED.sub("", _BREAKS.sub(" ", text)))
 
 

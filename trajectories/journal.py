@@ -73,7 +73,7 @@ def never(line: bytes) -> bool:
 
 
 def open_journal(path: Path) -> BinaryIO:
-    """Raises OSError, RunBroken where it is larger than any run's."""
+    """Open a journal for reading. Raises OSError, and RunBroken if it is larger than the journal of any run."""
     file = open_regular(path)
     if os.fstat(file.fileno()).st_size > MOST_BYTES:
         file.close()

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from errno import EINVAL
+from errno import EINVAL, EISDIR
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,11 +26,14 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 def open_regular(path: Path) -> BinaryIO:
     """Open a file to read bytes. Raises OSError, also for a device or a pipe, which may never end: it does not wait."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(EINVAL, "it is not a regular file")
-    return file
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+    raise OSError(EINVAL, "it is not a regular file")
 
 
 def read_limited(path: Path, most: int = MOST_BYTES) -> bytes:

@@ -1,4 +1,4 @@
-"""The host that a TLS ClientHello names, parsed strictly: what two readers could understand differently is refused."""
+"""Strict parser for the server name in a TLS ClientHello; ambiguous messages are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2
 
 
 class BadHello(Exception):
-    """What came is refused. The message is a clause about it: "names no server"."""
+    """A refused handshake. The message completes a sentence: "names no server"."""
 
 
 class Handshake:

@@ -68,7 +68,7 @@ class Proxy:
                 if through:
                     _open_tunnel(server, request, through)
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                up = Way(client, server, self._begun(client, server, request))
+                up = Way(client, server, self._start_tls(client, server, request))
             else:
                 target = f"http://{request.authority}{request.path}" if through else request.path
                 server.sendall(request.head(target, through.lines if through else ()))
@@ -83,7 +83,7 @@ class Proxy:
             self._tell(f"Set-up asked for {place}, which is not among the registries of your settings: refused.")
             raise
 
-    def _begun(self, client: socket.socket, server: socket.socket, request: Request) -> bytes:
+    def _start_tls(self, client: socket.socket, server: socket.socket, request: Request) -> bytes:
         """Open TLS to the host that was checked: what is still to be passed on. Raises OSError, also for a refusal."""
         try:
             return open_tls(client, server, request.host, request.begun, self._patience)
@@ -99,7 +99,7 @@ class Proxy:
                 return
             self._told.add(refused)
             if len(self._told) > _TOLD:
-                self._say("Set-up asked for more that is not allowed: refused without further word.")
+                self._say("Set-up made more requests that are not allowed; they are not listed.")
             else:
                 self._say(refused)
 

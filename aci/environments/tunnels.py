@@ -14,12 +14,13 @@ UNRECOGNIZED_NAME = b"\x15\x03\x03\x00\x02\x02\x70"
 
 
 def open_tls(client: socket.socket, server: socket.socket, host: str, held: bytes, seconds: float) -> bytes:
-    """Pass on the ClientHello of `client`, which must name `host`, and what the server says to it: what else came from
-    the client, and is still to be passed on.
+    """Forward the ClientHello, which must name `host`, and the server's first answer. Return the client bytes that are
+    not yet forwarded.
 
     Nothing more of the client's goes up before the server's answer is known: the server may ask for a second
     ClientHello, which may name another host. `held` is what came already. Raises BadHello for another name, an unclear
-    one, and what is no TLS; and if it is not whole within `seconds`. Raises OSError.
+    one, and what is no TLS; and if it is not whole within `seconds`. Raises OSError, also if the server does not answer
+    in TLS.
     """
     held = _pass_hello(client, server, host, held, Handshake(), seconds)
     if _is_asked_again(client, server, seconds):
@@ -56,7 +57,10 @@ def _is_asked_again(client: socket.socket, server: socket.socket, seconds: float
     until = time.monotonic() + seconds
     answer = Handshake(ALERT)
     while data := receive(server, until):
-        message = answer.add(data)
+        try:
+            message = answer.add(data)
+        except BadHello as bad:
+            raise ConnectionAbortedError from bad
         client.sendall(data)
         if message is not None:
             return asks_again(message)

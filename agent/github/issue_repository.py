@@ -27,19 +27,19 @@ def open_checkout(url: str, folder: Path, say: Callable[[str], object], needs: s
         source = Repository.open(folder)
         if is_of(source, address):
             return source
-        why = f"{source.root} is not a checkout of {address.repository}"
+        where = source.root
     except NoRepository:
-        why = f"{folder.resolve()} is not a checkout of {address.repository}"
+        where = folder.resolve()
     if needs:
         raise UsageError(
-            f"{needs} takes a checkout of {address.repository}, and {why.partition(' is ')[0]} is none.",
+            f"{needs} takes a checkout of {address.repository}, and {where} is none.",
             "Give it with --repo DIR, or use --pr.",
         )
     from aci.cloning import clone
     from agent.settings import load_settings
 
     place = clone(f"{address.url}.git", load_settings().state / "clones", address.token)
-    say(f"{why}: using a clone of it, {place}.")
+    say(f"{where} is not a checkout of {address.repository}: using a clone of it, {place}.")
     return Repository.open(place)
 
 
@@ -56,7 +56,7 @@ def check_belongs(source: Repository, url: str, accept: Callable[[str], bool], f
 
 def is_of(source: Repository, address: Address) -> bool:
     """Whether the repository at `address` is a remote of `source` under its present or an earlier name, or what such a
-    remote is a fork of. GitHub is asked only where the names do not tell.
+    remote is a fork of. GitHub is asked only if the names do not decide it.
 
     Raises as `known_remotes` where GitHub does not answer.
     """

@@ -17,7 +17,7 @@ DEPLOY = "says what is built and published"
 UNSEEN = "says which files git does not show"
 AGENTS = "is read by coding agents as advice"
 TOOL = "is code or settings that a tool loads when it runs"
-HIDDEN = "is hidden, as settings that tools read are"
+HIDDEN = "has a hidden path, where tools often keep settings"
 
 _KINDS = (
     (START, r".*\.pth|(?:site|user)customize\.py|pythonstartup\.py"),

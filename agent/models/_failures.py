@@ -110,7 +110,7 @@ def limited(reached: Reason, asked: Asked, settings: Settings) -> SweAgentError:
         return ModelError(f"{who} sent a reply of more than {settings.max_reply}.", fix)
     if reached == "compressed":
         fix = "Turn compression off in the server, or in the proxy before it."
-        return ModelError(f"{who} sent a compressed reply, although it was asked not to.", fix)
+        return ModelError(f"{who} sent a compressed reply although compression was declined.", fix)
     seconds, variable = (
         (settings.first_timeout, "FIRST_TIMEOUT") if reached == "first" else (settings.model_timeout, "MODEL_TIMEOUT")
     )

@@ -24,7 +24,9 @@ ERROR_BYTES = 1 << 18
 """Of an error's body no more is read."""
 ERROR_SECONDS = 10.0
 UNFRAMED = 4
-"""A body that is not streamed may have this share of the bytes: its tokens come without a frame each."""
+"""A body that is not streamed may have one part in this many of the bytes: its tokens come without a frame each."""
+STREAMED = ("event-stream", "eventstream", "ndjson")
+"""Parts of the content types of streams: server-sent events, Amazon's, and JSON lines."""
 
 Reason = Literal["cancelled", "first", "stalled", "large", "compressed"]
 
@@ -45,6 +47,7 @@ class ReplyLimits:
         self._cancel = cancel
         self._further = further
         self._most = most
+        self._share = 1
         self._bytes = 0
         self._first = first
         self._overdue: Reason = "first"
@@ -59,8 +62,8 @@ class ReplyLimits:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         _current.reset(self._token)
 
-    def leaving(self) -> None:
-        """A request leaves, or one more that a redirect asks for: with the first of them the time begins."""
+    def start_clock(self) -> None:
+        """Start the time limit with the first request; redirects do not restart it."""
         self._deadline = min(self._deadline, time.monotonic() + self._first)
 
     def progressed(self) -> None:
@@ -72,7 +75,7 @@ class ReplyLimits:
         if self.reached is None:
             if self._cancel.is_set():
                 self.reached = "cancelled"
-            elif self._bytes > self._most:
+            elif self._bytes > self._most // self._share:
                 self.reached = "large"
             elif time.monotonic() >= self._deadline:
                 self.reached = self._overdue
@@ -101,8 +104,8 @@ class ReplyLimits:
             response.close()
             self.reached = "compressed"
             raise LimitReached
-        if "event-stream" not in response.headers.get("content-type", ""):
-            self._most //= UNFRAMED
+        kind = response.headers.get("content-type", "").lower()
+        self._share = 1 if any(each in kind for each in STREAMED) else UNFRAMED
         return response
 
     def _error(self, response: httpx.Response, is_plain: bool) -> httpx.Response:
@@ -175,7 +178,7 @@ def _install() -> None:
         limits = _current.get()
         if limits is None:
             return handle(self, request)
-        limits.leaving()
+        limits.start_clock()
         request.headers["Accept-Encoding"] = "identity"
         response = handle(self, request)
         response.request = request

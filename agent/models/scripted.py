@@ -78,7 +78,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _line(text: str, place: str) -> dict[str, Any]:
-    """A line whose values all have their types. Raises ConfigError for the first one that has not."""
+    """A line whose values all have their types. Raises ConfigError for the first wrong type."""
     check_values(text.encode(), place)
     try:
         value = json.loads(text)
@@ -90,7 +90,7 @@ def _line(text: str, place: str) -> dict[str, Any]:
 
 
 def _faults(value: Any, name: str, form: Any) -> Iterator[str]:
-    """What of a value has not the form: a type, a list of one form, or fields and their forms."""
+    """Yield what does not match the form: a type, a list of one form, or named fields."""
     kind: Any = type(form) if isinstance(form, list | dict) else form
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         yield f"{name} is not {NAMES[kind]}"

@@ -109,7 +109,7 @@ def command(
     except KeyboardInterrupt:
         # A second one, or nothing is begun: no thread is waited for.
         fail(["--json"] if json else [], *INTERRUPTED)
-        leave(Cancelled.code)
+        leave(Cancelled.code, patience=0)
     if json:
         typer.echo(dumps(as_json(summary)))
     else:

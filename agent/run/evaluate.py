@@ -73,7 +73,7 @@ def command(
         _show(asked, json, plain)
     except KeyboardInterrupt:  # a second one: threads that do not end are not waited for
         fail(["--json"] if json else [], Cancelled.code, "Interrupted.", GO_ON)
-        leave(Cancelled.code)
+        leave(Cancelled.code, patience=0)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,11 +51,8 @@ def command(
 def _print(pieces: Iterable[str]) -> None:
     """To stdout, in UTF-8, as long as somebody reads it."""
     out = typer.get_binary_stream("stdout")
-    try:
-        for piece in pieces:
-            out.write(piece.encode("utf-8", "replace"))
-            if not has_reader(sys.stdout):
-                return
-        out.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+    for piece in pieces:
+        out.write(piece.encode("utf-8", "replace"))
+        if not has_reader(sys.stdout):
+            return
+    out.flush()

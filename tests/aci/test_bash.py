@@ -45,6 +45,10 @@ PLAIN = {
     "git diff -- *.py": [("git", "diff", "--", None)],
     "ls *.py ~/x {a,b}": [("ls", None, None, None)],
     "sed -n 1,20p f": [("sed", "-n", "1,20p", "f")],
+    "EPOCHS=3 python train.py": [("EPOCHS=3", "python", "train.py")],
+    "COMPILER=gcc COMPOSE_FILE=a COMP_DIR=b make": [("COMPILER=gcc", "COMPOSE_FILE=a", "COMP_DIR=b", "make")],
+    "GLOBAL_STEP=1 FUNCTION_NAME=f MAILTO=a ls": [("GLOBAL_STEP=1", "FUNCTION_NAME=f", "MAILTO=a", "ls")],
+    "export PROMPT=a HISTORY=b SHELL_NAME=c": [("export", "PROMPT=a", "HISTORY=b", "SHELL_NAME=c")],
     "./env X=1 rm": [("./env", "X=1", "rm")],
     "/usr/bin/env X=1 rm": [("X=1", "rm")],
 }
@@ -70,6 +74,16 @@ def test_all_builtins_keywords_and_variables_of_bash_are_known(kind: str) -> Non
     else:
         data = {"HOSTNAME", "HOSTTYPE", "MACHTYPE", "OSTYPE", "PWD", "OLDPWD", "TERM", "COLUMNS", "LINES", "HOME"}
         assert {name for name in names - data if not SHELL_VARIABLE.fullmatch(name)} == set()
+
+
+def test_variables_that_only_some_shells_set_are_known() -> None:
+    """Those that the manual of bash names besides, or sets only where it completes words or edits a line."""
+    names = (
+        "COMP_CWORD COMP_KEY COMP_LINE COMP_POINT COMP_TYPE COMP_WORDS COMPREPLY COPROC FUNCNAME FUNCNEST GLOBIGNORE "
+        "GLOBSORT HISTCONTROL HISTFILE HISTFILESIZE HISTIGNORE HISTSIZE HISTTIMEFORMAT MAIL MAILCHECK MAILPATH "
+        "PROMPT_COMMAND PROMPT_DIRTRIM READLINE_ARGUMENT READLINE_LINE READLINE_MARK READLINE_POINT"
+    )
+    assert [name for name in names.split() if not read(f"{name}=1 ls").why] == []
 
 
 STRANGE = {

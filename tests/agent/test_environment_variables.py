@@ -33,7 +33,6 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("SWE_AGENT_MAXSTEPS", "SWE_AGENT_MAX_STEPS"),
         ("SWE_AGENT_TEST_TIMEOTU", "SWE_AGENT_TEST_TIMEOUT"),
         ("SWE_AGENT_CONFG", "SWE_AGENT_CONFIG"),
-        ("SWE_AGENT_PRR", "SWE_AGENT_PR"),
         ("SWE_AGENT_GITHUB_BUDGET_PER_DYA", "SWE_AGENT_GITHUB_BUDGET_PER_DAY"),
     ],
 )
@@ -57,6 +56,15 @@ def test_another_unknown_name_is_one_line_of_warning(
         for name in ("SWE_AGENT_ID", "SWE_AGENT_LOG_STREAM_LEVEL", "SWE_AGENT_X")
     ]
     assert not said.out
+
+
+@pytest.mark.parametrize("name", ["HOST", "DIR", "TEAM", "STATUS", "PRS"])
+def test_a_short_name_that_is_only_similar_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv(f"SWE_AGENT_{name}", "1")
+    load_settings()
+    assert f"SWE_AGENT_{name} is not a variable of swe-agent." in capfd.readouterr().err
 
 
 def test_known_names_are_accepted_silently(

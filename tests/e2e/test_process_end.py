@@ -66,7 +66,7 @@ def test_a_run_keeps_its_code_and_is_looked_at(machine: Machine, solving: list[s
     ended = read(run).exit
     assert ended is not None
     assert code == ended.code
-    for command in (("show",), ("export", "--format", "predictions"), ("report",), ("replay", "--workspace", "local")):
+    for command in (("show",), ("export", "--format", "predictions")):
         assert unread(machine, command[0], run.name, *command[1:]) == 0
     assert unread(machine, "resume", run.name) == machine.run("resume", run.name).returncode
 
@@ -103,6 +103,44 @@ leave(3)
 def test_no_thread_holds_the_process_and_nothing_said_is_lost() -> None:
     ran = subprocess.run([sys.executable, "-c", END], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (3, "said\nat exit\n", "")
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"), [("'No.'", (1, "No.\n")), ("7", (7, "")), ("None", (0, "")), ("", (0, ""))]
+)
+def test_a_system_exit_keeps_its_code_and_message(end: str, expected: tuple[int, str]) -> None:
+    script = f"import sys, swe_agent\nswe_agent._run = lambda _: sys.exit({end})\nswe_agent.main()"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (ran.returncode, ran.stderr) == expected
+
+
+INTERRUPTED = """
+import signal
+from aci import daemon
+from agent.process_end import leave, prepare_streams
+prepare_streams()
+daemon.all_discarded = lambda seconds: signal.raise_signal(signal.SIGINT)
+print("said")
+leave(3)
+"""
+IMPATIENT = """
+from concurrent.futures import Future
+from aci import daemon
+from agent.process_end import leave, prepare_streams
+prepare_streams()
+daemon._under_way.add(Future())
+print("said")
+leave(3, patience=0)
+"""
+
+
+@pytest.mark.parametrize("script", [INTERRUPTED, IMPATIENT], ids=["a second Ctrl-C", "no patience"])
+def test_nothing_said_is_lost_where_leftovers_are_not_waited_for(script: str) -> None:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=buffered, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (3, "said\n", "")
 
 
 def test_a_full_pipe_ends_with_its_reader(machine: Machine) -> None:

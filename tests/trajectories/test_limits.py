@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trajectories.errors import UsageError
-from trajectories.limits import check_values, count_values, limited_lines, read_limited
+from trajectories.limits import check_values, count_values, limited_lines, open_regular, read_limited
 from trajectories.material import Material
 from trajectories.records import Spent
 from trajectories.trajectory import Trajectory
@@ -54,6 +54,15 @@ def test_an_output_of_a_strangers_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has more than 3 bytes"):
         read_limited(_written(tmp_path, b"four"), 3)
     assert read_limited(_written(tmp_path, b"four"), 4) == b"four"
+
+
+def test_a_file_that_is_not_regular_is_closed_again(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(Path("/dev/fd").iterdir())
+    for path in (tmp_path, tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(OSError, match=r"it is not a regular file|Is a directory"):
+            open_regular(path)
+    assert sorted(Path("/dev/fd").iterdir()) == before
 
 
 def _written(folder: Path, data: bytes) -> Path:

@@ -123,11 +123,16 @@ def test_the_yes_at_a_terminal(issue: Issue, make_repo: MakeRepo, hub: Hub, answ
 
 
 @pytest.mark.parametrize("option", ["--apply", "--branch"])
-def test_a_clone_takes_no_patch(issue: Issue, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str) -> None:
+def test_a_clone_takes_no_patch(
+    issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    folder = tmp_path / "this is empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     more = [option] if option == "--apply" else [option, "b"]
     assert cli.run(["fix", "--issue", issue.url, *more]) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert f"{option} takes a checkout of octo/calc, and {tmp_path / 'empty'} is none. Give it with --repo DIR" in said
+    assert f"{option} takes a checkout of octo/calc, and {folder} is none. Give it with --repo DIR" in said
     assert not (tmp_path / "state" / "clones").exists(), "nothing was cloned for it"
 
 

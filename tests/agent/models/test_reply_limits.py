@@ -174,6 +174,37 @@ def test_a_reply_is_bounded_in_bytes(load: Load, serve: Serve, head: bytes, piec
     assert (raised.retryable, raised.billed, raised.usage) == (False, True, None)
 
 
+END = b"\r\nConnection: close\r\nContent-Length: "
+DONE = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+
+
+def ollama(content: str, **more: Any) -> bytes:
+    return json.dumps({"model": "m", "message": {"role": "assistant", "content": content}, **more}).encode() + b"\n"
+
+
+STREAMS = {
+    "events": (CHAT, b"text/event-stream", b": " + b"x" * (5 << 20) + b"\n\n", frame({"content": "Hi"}) + DONE),
+    "lines of JSON": (
+        "ollama_chat/m",
+        b"application/x-ndjson",
+        ollama("", done=False, x="x" * (1 << 16)) * 80,
+        ollama("Hi", done=True, done_reason="stop"),
+    ),
+}
+
+
+@pytest.mark.parametrize("redirected", [False, True])
+@pytest.mark.parametrize(("name", "kind", "filling", "end"), STREAMS.values(), ids=STREAMS.keys())
+def test_a_stream_may_take_all_of_its_bytes(
+    load: Load, serve: Serve, name: str, kind: bytes, filling: bytes, end: bytes, redirected: bool
+) -> None:
+    body = filling + end
+    server = serve(iter([b"HTTP/1.1 200 OK\r\nContent-Type: %b%b%d\r\n\r\n" % (kind, END, len(body)), body]))
+    if redirected:
+        server = serve(iter([b"HTTP/1.1 307 No\r\nLocation: %b/%b0\r\n\r\n" % (server.url.encode(), END)]))
+    assert ask(load(server, name, settings=SMALL, api_base=server.url)).text == "Hi"
+
+
 def test_names_of_tools_count_as_output(load: Load, serve: Serve) -> None:
     endless = repeat(call(0, id="1", function={"name": "view" * 1000}))
     with ThreadPoolExecutor(1) as pool:
