@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.casting import cast, checked
-from agent.ownership import run_owner
+from agent.ownership import register, run_owner
 from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.standing import MAIN
@@ -202,6 +202,7 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
             at=time.time(),
         )
         records = [run, *_history(origin, settings), *_news(origin, hint)]
+        register(directory, settings.state, encode(records[0]))
         write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
     return directory
 

@@ -37,10 +37,13 @@ def open_registry(state: Path) -> None:
             (state / REGISTRY / ASKED).touch(0o600)
 
 
-def register(directory: Path, state: Path) -> None:
-    """Record that the user's own process created this run. Raises OSError, and ConfigError for a file system that keeps
-    no owners and permissions, on which anyone could have written the entry."""
-    entry = _entry(directory, state)
+def register(directory: Path, state: Path, first: bytes | None = None) -> None:
+    """Record that the user's own process creates this run, whose first line is to be `first`, or is there already.
+
+    Raises OSError, and ConfigError for a file system that keeps no owners and permissions, on which anyone could have
+    written the entry.
+    """
+    entry = _entry(directory, state, first)
     make_folder(entry.parent, 0o700)
     write_durably(entry, json.dumps({"directory": str(directory.resolve())}).encode())
     if _read(entry) is None:
@@ -93,11 +96,13 @@ def _started_runs(state: Path) -> list[Path]:
     return [folder for folder in folders if not folder.is_symlink() and (folder / "journal.jsonl").is_file()]
 
 
-def _entry(directory: Path, state: Path) -> Path:
+def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:
     """Named by the digest of the run's name and its first record, as the journal holds it."""
     digest = sha256(directory.resolve().name.encode("utf-8", "surrogateescape") + b"\n")
-    with (directory / "journal.jsonl").open("rb") as file:
-        digest.update(file.readline())
+    if first is None:
+        with (directory / "journal.jsonl").open("rb") as file:
+            first = file.readline()
+    digest.update(first)
     return state / REGISTRY / f"{digest.hexdigest()}.json"
 
 

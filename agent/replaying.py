@@ -22,6 +22,7 @@ from agent.again import Again, is_proof
 from agent.best import verdict_of
 from agent.engine import Engine
 from agent.forking import copied, is_own
+from agent.ownership import register
 from agent.root import Place
 from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
@@ -65,6 +66,7 @@ def begin(material: Material, settings: Settings) -> Path:
         data = {"run": material.name} | ({} if own else {UNTRUSTED: True})
         of = Note(MAIN, REPLAY, f"Replay of {material.name}.", data)
         records: list[Record] = [first, _turn(trajectory.turns[0], settings, frozenset()), of]
+        register(directory, settings.state, encode(records[0]))
         write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
     return directory
 

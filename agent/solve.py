@@ -43,7 +43,7 @@ from trajectories.errors import (
     UsageError,
     WorkspaceError,
 )
-from trajectories.journal import Journal, first_record, read, write_durably
+from trajectories.journal import Journal, encode, first_record, read, write_durably
 from trajectories.parting import replay_of
 from trajectories.plugins import find
 from trajectories.plumbing import make_folder, sync_folder
@@ -105,6 +105,7 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
                 prompts=prompts,
                 tools=Toolbox().schemas(),
             )
+            register(directory, settings.state, encode(run))
             journal = Journal(directory)
             journal.append(run, Turn("fix", strategy, cast(settings, strategy)))
             journal.close()
@@ -115,8 +116,8 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
 
 @contextmanager
 def new_folder(settings: Settings, name: str = "") -> Iterator[Path]:
-    """The folder of a new run, registered as the user's own once its first record is there; nothing is left of it when
-    what is done with it fails."""
+    """The folder of a new run, which is registered before its first record is written; nothing is left of it when what
+    is done with it fails."""
     directory = settings.runs / (name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
     make_folder(settings.runs)
     open_registry(settings.state)
@@ -124,7 +125,6 @@ def new_folder(settings: Settings, name: str = "") -> Iterator[Path]:
     try:
         sync_folder(settings.runs)
         yield directory
-        register(directory, settings.state)
     except BaseException:  # also an interrupt; raised again
         shutil.rmtree(directory, ignore_errors=True)
         raise

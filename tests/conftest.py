@@ -16,6 +16,7 @@ from aci.posix import PosixWorkspace
 from aci.repository import Repository
 from aci.workspace import Options, open_workspace
 from aci.workspaces import local
+from agent.ownership import register
 from trajectories.trees import Trees
 
 IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
@@ -88,6 +89,12 @@ def committed(root: Path, files: Mapping[str, str | bytes]) -> Path:
     git(root, "add", "-A", "-f")
     git(root, "commit", "-q", "--allow-empty", "-m", "The first commit")
     return root
+
+
+def copy_run(source: Path, target: Path) -> None:
+    """A copy of a run that is the user's own, too, in the same state folder."""
+    shutil.copytree(source, target)
+    register(target, target.parent.parent)
 
 
 @pytest.fixture

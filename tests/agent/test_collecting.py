@@ -233,7 +233,6 @@ def test_a_fork_has_all_trees_whenever_they_are_packed(state, monkeypatch):  # n
     monkeypatch.setattr(forking, "_link", watched)
     with forking.copied(folder, Settings(state=state)) as fork:
         assert objects(fork) == objects(folder)
-        shutil.copy(folder / "journal.jsonl", fork)
     assert {went.why for found in seen for went in found.left} == {"another process is working on it"}
     assert copied_files == sorted(copied_files, key=lambda name: "/pack/" in name)
     assert collect(state / "runs", Going()).left == []

@@ -17,6 +17,7 @@ from agent.turns import next_turn
 from tests.agent.conftest import Bench, act, line
 from tests.agent.talking import Sent, begun, finished
 from tests.agent.test_turns import DOUBLE, FILES, MEND
+from tests.conftest import copy_run
 from tests.e2e.killing import account, sample
 from trajectories.journal import read
 from trajectories.records import Run, Turn
@@ -99,7 +100,7 @@ def test_a_session_killed_at_every_record(whole: Whole):
     first = next(n for n, record in enumerate(records) if not isinstance(record, Run | Turn))
     for kept in sample(list(range(first, len(lines))), 5):
         copy = bench.directory.parent / f"cut-{kept}"
-        shutil.copytree(bench.directory, copy)
+        copy_run(bench.directory, copy)
         (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][: len(lines[kept]) // 2])
         replied = sum(record.type == "reply" for record in read(copy).records)
         sent.clear()

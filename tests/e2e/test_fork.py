@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.ownership import register
-from tests.conftest import git
+from tests.conftest import copy_run, git
 from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, answer, call, write
 from tests.e2e.plugin import install
 from trajectories.journal import encode, read
@@ -75,8 +75,7 @@ def copy(machine, parent) -> Path:
     """A copy of the parent that a test may spoil."""
     directory = Path(parent["directory"])
     target = directory.parent / f"copy-{len(machine.runs())}"
-    shutil.copytree(directory, target)
-    register(target, target.parent.parent)
+    copy_run(directory, target)
     return target
 
 

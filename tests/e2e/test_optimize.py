@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import git
+from tests.conftest import copy_run, git
 from tests.e2e.conftest import answer, call, write
 from tests.e2e.killing import sample
 from trajectories.journal import read
@@ -89,7 +89,7 @@ def test_a_rewrite_is_found_proven_and_drawn_also_when_killed_at_a_record(machin
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
     for kept in sample(list(range(2, len(lines))), 2):
         copy = directory.parent / f"cut-{kept}"
-        shutil.copytree(directory, copy)
+        copy_run(directory, copy)
         (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:7])
         again = machine.json("resume", copy.name, timeout=400)
         assert (again["exit"], again["patch"]) == (0, told["patch"]), (kept, again["stderr"])

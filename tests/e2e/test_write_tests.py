@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import git
+from tests.conftest import copy_run, git
 from tests.e2e.conftest import write
 from tests.e2e.killing import sample
 
@@ -72,7 +71,7 @@ def test_tests_are_written_applied_and_the_same_when_the_run_was_cut(machine, sh
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
     for kept in sample(list(range(2, len(lines))), 3):
         copy = directory.parent / f"cut-{kept}"
-        shutil.copytree(directory, copy)
+        copy_run(directory, copy)
         (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:7])
         again = machine.json("resume", copy.name, timeout=300)
         assert (again["exit"], again["patch"]) == (0, told["patch"]), (kept, again["stderr"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from tests.agent.strategies.test_debate import PLANS, RIGHT, WRONG, proposals
 from tests.agent.strategies.test_evolve import ASKED, ONE, OTHER
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
 from tests.agent.strategies.test_tree import ASTRAY, BACK
+from tests.conftest import copy_run
 from tests.e2e.killing import account, sample
 from trajectories.journal import read
 from trajectories.records import Run, Turn
@@ -125,7 +125,7 @@ def test_cut_off_at_its_records_it_comes_to_the_same(strategy, solved: Solved) -
     first = next(n for n, one in enumerate(read(directory).records) if not isinstance(one, Run | Turn))
     for kept in sample(list(range(first, len(lines))), 3):
         copy = directory.parent / f"{directory.name}-{kept}"
-        shutil.copytree(directory, copy)
+        copy_run(directory, copy)
         (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:9])
         cut = account(copy)
         again = finished(reopen(copy, load_settings(state=directory.parents[1]).state))
