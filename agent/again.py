@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
-from agent.consent import REFUSED
+from agent.consent import REFUSED, refusal
 from agent.describing import describe
 from agent.moves.opening import likely_sources
 from agent.scope import Scope
@@ -57,14 +57,17 @@ class Again(Task):
         return replace(super()._context(before), steps=self.past[: self._at])
 
     def act_again(self, step: Step) -> tuple[Observation, ...]:
-        """Run the recorded actions, except those that were not run then, and tools of other packages: those act outside
-        of the workspace, and whoever wrote the record chose their arguments."""
+        """Run the recorded actions, except those that were not run then, those that a rule denies, and tools of other
+        packages: those act outside of the workspace, and whoever wrote the record chose their arguments."""
         done: list[Observation] = []
         for action, seen in zip(step.actions, step.observations, strict=False):
             self.cancel.check()
             tool = self.engine.toolbox.get(action.tool)
             if not self.is_run(seen) or (tool is not None and not self.engine.toolbox.is_built_in(tool)):
                 done.append(replace(seen, text=seen.text.partition(PUT_BACK)[0]))
+                continue
+            if tool is not None and (refused := refusal(self, tool, action)):
+                done.append(Observation(refused, ok=False))
                 continue
             self.engine.tell("action", self.branch, describe(action))
             self._wrote |= self.engine.toolbox.writes(action)

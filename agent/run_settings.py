@@ -41,7 +41,8 @@ def of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Settings:
     for name, table in today.models.items():
         own = table.model_dump(include=CURRENT_OF_MODEL, exclude_unset=True)
         models[name] = models[name].model_copy(update=own) if name in models else table
-    return under_policy(settings.model_copy(update=current | {"models": models}), today)
+    ruled = under_policy(settings.model_copy(update=current | {"models": models}), today)
+    return ruled.model_copy(update={"experience": ruled.experience and settings.experience})
 
 
 def of_untrusted_run(said: Mapping[str, Any], where: Path, today: Settings, flags: Mapping[str, Any]) -> Settings:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.ledger import Price
 from agent.models.base import Asking, Message
-from trajectories.errors import ModelError
+from trajectories.errors import ModelError, UsageError
 from trajectories.journal import read
 from trajectories.records import Reply, Usage
 
@@ -43,4 +43,13 @@ class Replay:
 
 
 def load(name: str, settings: Settings) -> Replay:
-    return Replay(settings.run_directory(name))
+    """Raises UsageError where somebody else's replies would act without a boundary."""
+    from agent.ownership import run_owner
+
+    directory = settings.run_directory(name)
+    if settings.workspace == "local" and run_owner(directory, settings.state) != "user":
+        raise UsageError(
+            f"{directory} was not created by you here, and its replies would act without a boundary.",
+            "Choose --workspace docker.",
+        )
+    return Replay(directory)

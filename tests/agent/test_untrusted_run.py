@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 
 from agent import settings as settings_module
+from agent.engine import Engine
 from agent.forking import adopt, fork, origin, settings_of
+from agent.material import of_run
+from agent.models.base import load_model
 from agent.ownership import ask_for_owner, record_answer, run_owner
+from agent.replaying import Replaying
+from agent.replaying import begin as start_replay
+from agent.replaying import settings_of as replay_settings
 from agent.run.resume import command as resume
 from agent.settings import load_settings
 from agent.solve import reopen, result, solve
@@ -290,6 +296,15 @@ def test_files_of_the_folder_that_are_links_lead_nowhere(theirs: Path, bench, tm
     assert mine.read_text() == "mine\n"
 
 
+def test_replies_of_an_untrusted_run_do_not_act_without_a_boundary(theirs: Path, bench) -> None:
+    settings = load_settings(workspace="local")
+    with pytest.raises(UsageError, match="would act without a boundary"):
+        load_model(f"replay:{theirs}", settings)
+    assert load_model(f"replay:{theirs}", load_settings(workspace="docker"))
+    bench.begin(line("x"))
+    assert load_model(f"replay:{bench.directory}", settings)
+
+
 # Whose a run is
 
 
@@ -391,6 +406,30 @@ def test_the_policy_outranks_a_forks_and_a_strangers_record(theirs: Path, policy
     engine = reopen(adopt(theirs, load_settings(workspace="local"), LOCAL), load_settings().state)
     engine.close()
     assert (engine.settings.workspace, engine.settings.budget, engine.settings.test) == ("docker", 0.01, "make check")
+
+
+def test_the_policy_does_not_let_an_untrusted_run_teach(theirs: Path, policy: Path) -> None:
+    policy.write_text("experience = true\n")
+    engine = reopen(adopt(theirs, load_settings(), {}), load_settings().state)
+    engine.close()
+    assert not engine.settings.experience
+
+
+def test_what_a_rule_denies_is_not_replayed(bench, monkeypatch) -> None:
+    bench.begin(line("", act("shell", command="touch made.txt"), act("submit")), strategy="react")
+    engine = bench.engine()
+    finished(engine)
+    engine.close()
+    monkeypatch.setenv("SWE_AGENT_PERMISSIONS", '{"deny": ["command touch"]}')
+    material = of_run(bench.directory)
+    own = replay_settings(material, bench.settings, None)
+    replaying = Replaying(Engine(start_replay(material, own), own), material)
+    try:
+        steps = list(replaying.run())
+    finally:
+        replaying.close()
+    seen = [seen.text for step in steps for seen in step.observations]
+    assert any("A rule of the configuration forbids it: command touch." in text for text in seen)
 
 
 def test_a_policy_that_cannot_be_read_stops_a_resumed_run(bench, policy: Path) -> None:
