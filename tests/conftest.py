@@ -55,13 +55,20 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where the user's runs would be: not in the home of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SWE_AGENT_STATE", str(tmp_path_factory.mktemp("user-state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the user's config would be: not in the home of whoever runs the tests, nor are their cache and state."""
+    """Where the user's config would be: not in the home of whoever runs the tests, nor is their cache."""
     path = tmp_path / "user-config.toml"
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(path))
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "user-cache"))
-    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "user-state"))
     return path
 
 

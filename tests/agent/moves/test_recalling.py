@@ -15,6 +15,7 @@ from aci.repository import Repository
 from agent.learning import bank_at
 from agent.moves.opening import opening
 from agent.moves.recalling import HEAD, framed_entry
+from agent.ownership import register
 from agent.settings import load_settings
 from agent.task import Task
 from tests.agent.conftest import Bench, act, line
@@ -192,6 +193,7 @@ def test_a_run_begun_before_there_was_experience_goes_on_without(bench: Bench, r
     assert run["settings"].pop("experience") is True
     run["settings"] |= {} if recorded is None else {"experience": recorded}
     journal.write_text("\n".join([json.dumps(run), *rest, ""]))
+    register(bench.directory, bench.settings.state)
     engine = bench.engine()
     engine.close()
     assert engine.settings.experience is bool(recorded)
