@@ -13,6 +13,7 @@ from agent.loop import loop
 from agent.reading import said as sent_to
 from agent.task import Task
 from tests.agent.conftest import Bench, act, line
+from tests.conftest import copy_run
 from tests.e2e.killing import sample
 from trajectories.journal import read
 from trajectories.records import Once, Step
@@ -199,7 +200,7 @@ def test_killed_at_every_record_it_ends_as_if_nothing_had_happened(bench):
     whole = bench.directory
     for kept in sample(list(range(3, len(lines))), 8):
         bench.directory = whole.parent / f"cut-{kept}"
-        shutil.copytree(whole, bench.directory)
+        copy_run(whole, bench.directory)
         (bench.directory / "journal.jsonl").write_bytes(b"".join(lines[:kept]))
         again, ended = bench.drive(plain)
         assert ended == outcome
