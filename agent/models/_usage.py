@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from trajectories.records import Usage
 
 MOST_TOKENS = 10**9
+PARTS = {
+    "prompt_tokens_details": ("cached_tokens", "cache_creation_tokens"),
+    "completion_tokens_details": ("reasoning_tokens",),
+}
+FIGURES = (
+    *("prompt_tokens", "completion_tokens", "total_tokens", "cost"),
+    *("cache_read_input_tokens", "cache_creation_input_tokens"),
+)
+
+
+def largest(one: Any, other: Any) -> Any:
+    """The larger of each figure in two usage objects of one reply: servers that stream send totals so far.
+
+    A figure that is no count is kept, so that the usage of the reply is unknown.
+    """
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return one if isinstance(one, dict) else other
+    found: dict[str, Any] = {name: _larger(one, other, name) for name in FIGURES}
+    for part, names in PARTS.items():
+        found[part] = {name: _larger(_part(one, part), _part(other, part), name) for name in names}
+    return found
+
+
+def _larger(one: dict[str, Any], other: dict[str, Any], name: str) -> Any:
+    given = [value for value in (one.get(name), other.get(name)) if value is not None]
+    return max(given, key=_order, default=None)
+
+
+def _order(value: object) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
+    return float(value) if is_number else inf  # type: ignore[arg-type]
 
 
 def usage(said: Any, own_figure: bool = False) -> Usage | None:
