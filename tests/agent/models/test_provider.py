@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import threading
+from dataclasses import replace
 from types import GeneratorType
 
 import pytest
@@ -158,6 +159,33 @@ def test_of_several_usage_objects_the_largest_figures_count(load: Load, said: li
     frames = "".join(f"data: {json.dumps(envelope | chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
     with Endpoint([Answer(raw=frames.encode(), headers={"Content-Type": "text/event-stream"})]) as endpoint:
         assert ask(load(endpoint)).usage == counted
+
+
+LONG = "def add(a, b): return a + b  # the sum\n" * 500
+"""18,500 characters, where runs of one count once."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "output", "stated"),
+    [
+        (Answer(text=LONG), 579, 1),
+        (Answer(text="ok", reasoning=LONG), 580, 1),
+        (Answer(text="ok", actions=[("view", {"path": LONG})]), 595, 1),
+        (Answer(text="ok" + " " * 19_500), 1, None),
+        (Answer(text="=" * 100_000), 1, None),
+        (Answer(text="a reply of 32 characters or fewer"[:32]), 1, None),
+    ],
+    ids=["text", "reasoning", "arguments", "spaces", "a line", "short"],
+)
+def test_usage_too_small_for_the_reply_is_replaced_by_an_estimate(
+    load: Load, answer: Answer, output: int, stated: int | None
+) -> None:
+    with Endpoint([replace(answer, usage={**SMALL, "cost": 0.0})] * 2) as endpoint:
+        assert ask(load(endpoint)).usage == Usage(1, output, stated_output=stated)
+        dollars = None if stated else 0.0
+        assert ask(load(endpoint, "openrouter/qwen/some-model")).usage == Usage(
+            1, output, dollars=dollars, stated_output=stated
+        )
 
 
 def test_claudes_first_figures_are_not_lost(load: Load) -> None:
