@@ -12,6 +12,10 @@ from agent.models._reply_limits import ReplyLimits
 from agent.models._usage import largest, usage
 
 
+CALL = 16
+"""Characters that a call counts as beside its name and arguments: a model writes at least one token for it."""
+
+
 @dataclass
 class Call:
     """A tool call as it grows."""
@@ -37,7 +41,7 @@ class Answer:
     visible: int = 0
     """Characters so far of text, reasoning and arguments."""
     size: int = 0
-    """Characters so far of all that a model writes: `visible`, and names of tools."""
+    """Characters so far of all that a model writes: `visible`, names of tools, and CALL for each call."""
 
     def take(self, delta: dict[str, Any]) -> str:
         """Add a piece of a message, or a whole one; returns the new visible text."""
@@ -68,7 +72,9 @@ class Answer:
 
     def _call(self, at: int, piece: dict[str, Any]) -> None:
         index = piece.get("index")
-        call = self.calls.setdefault(at if index is None else index, Call())
+        key = at if index is None else index
+        self.size += CALL * (key not in self.calls)
+        call = self.calls.setdefault(key, Call())
         function = piece.get("function") or {}
         call.id = call.id or piece.get("id") or ""
         name = function.get("name") or ""
