@@ -11,7 +11,6 @@ from typing import Any
 from agent.models._reply_limits import ReplyLimits
 from agent.models._usage import largest, usage
 
-
 CALL = 16
 """Characters that a call counts as beside its name and arguments: a model writes at least one token for it."""
 
