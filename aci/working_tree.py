@@ -8,8 +8,11 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from aci.repository import Repository
+from trajectories.plumbing import GitFailed, decode
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from trajectories.trees import Trees
 
 
@@ -42,6 +45,27 @@ class WorkingTree:
         for path in [*changed.split(b"\0"), *untracked.split(b"\0")]:
             told += [path, _looks(os.path.join(os.fsencode(repository.root), path))] if path else []  # noqa: PTH118
         return sha256(b"\0".join(told)).hexdigest()
+
+    def overlooked(self, tree: str, paths: Collection[str]) -> dict[str, str]:
+        """Of these paths the files marked assume-unchanged or skip-worktree that are not as in `tree`, and the option
+        of `git update-index` that takes the mark off. Git takes them for unchanged, so `tree` has no edits of them."""
+        if self.repository.bare:
+            return {}
+        listed = decode(self.repository._git("ls-files", "-v", "-z")).split("\0")
+        marked = {line[2:]: line[0] for line in listed if line[:1].islower() or line[:1] == "S"}
+        return {
+            path: "--no-skip-worktree" if mark in "Ss" else "--no-assume-unchanged"
+            for path, mark in marked.items()
+            if path in paths and not self._is_as_in(tree, path)
+        }
+
+    def _is_as_in(self, tree: str, path: str) -> bool:
+        entry = self.trees.entry(tree, path)
+        try:
+            id = decode(self.repository._git("hash-object", "--", path)).strip()
+        except GitFailed:  # it is not there
+            return entry is None
+        return entry is not None and entry[1] == id
 
 
 def _looks(path: bytes) -> bytes:

@@ -7,9 +7,10 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from trajectories.errors import UsageError
+from trajectories.limits import open_regular, open_stream
 from trajectories.records import Issue
 
 if TYPE_CHECKING:
@@ -127,10 +128,10 @@ def patch_from(file: Path | None, *issue: object) -> str:
     return diff
 
 
-def _bytes(file: Path, what: str, most: int) -> bytes:
+def _bytes(file: Path, what: str, most: int, open_file: Callable[[Path], BinaryIO] = open_stream) -> bytes:
     """What is in a file, of which no more is read than is needed to see that it is too long. Raises UsageError."""
     try:
-        with file.open("rb") as handle:
+        with open_file(file) as handle:
             data = handle.read(most + 1)
     except OSError as error:
         raise UsageError(f"The {what} {file} cannot be read: {error.strerror}.", "Name a text file.") from None
@@ -139,8 +140,8 @@ def _bytes(file: Path, what: str, most: int) -> bytes:
     return data
 
 
-def _read(file: Path, what: str = "issue file") -> str:
-    data = _bytes(file, what, MOST_BYTES)
+def _read(file: Path, what: str = "issue file", open_file: Callable[[Path], BinaryIO] = open_stream) -> str:
+    data = _bytes(file, what, MOST_BYTES, open_file)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -160,12 +161,12 @@ def reproduction_from(name: str | None, root: Path) -> str | None:
     found = next((path for path in (Path(file), root / file) if path.is_file()), None) if file else None
     if found is None:
         if "/" in file or file.endswith(".py"):
-            _read(Path(file), "reproduction test")
+            _read(Path(file), "reproduction test", open_regular)
         return name
     path = found.resolve()
     if path.is_relative_to(root):
         return f"{path.relative_to(root).as_posix()}{mark}{node}"
-    _read(path, "reproduction test")
+    _read(path, "reproduction test", open_regular)
     return f"{path}{mark}{node}"
 
 

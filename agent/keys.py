@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trajectories.errors import ConfigError, UsageError
+from trajectories.limits import read_config
 
 if TYPE_CHECKING:
     from agent.settings import ModelTable, Settings
@@ -209,7 +210,7 @@ def clear_file() -> Path:
 def _from_file() -> dict[str, str]:
     path = clear_file()
     try:
-        text = path.read_text("utf-8")
+        text = read_config(path).decode("utf-8")
         mode = stat.S_IMODE(path.stat().st_mode)
         kept: dict[str, Any] = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):

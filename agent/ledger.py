@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 from threading import Lock
+from typing import Literal
 
 from trajectories.errors import BudgetStop
 from trajectories.records import Hold, Settle, Spent, Usage
@@ -142,11 +143,12 @@ class Ledger:
             if billed:
                 return Settle(hold.id, Usage(), hold.dollars, "none")
             return Settle(hold.id, Usage(), None if hold.dollars is None else 0.0, "usage")
+        source: Literal["usage", "estimate"] = "usage" if usage.stated_output is None else "estimate"
         if price is None:
-            return Settle(hold.id, usage, None, "usage")
+            return Settle(hold.id, usage, None, source)
         if usage.dollars is not None and not price.own:
-            return Settle(hold.id, usage, dollars(ceil(round(usage.dollars * PICO, 3))), "usage")
-        return Settle(hold.id, usage, dollars(price.cost(usage)), "usage")
+            return Settle(hold.id, usage, dollars(ceil(round(usage.dollars * PICO, 3))), source)
+        return Settle(hold.id, usage, dollars(price.cost(usage)), source)
 
     def settle(self, settle: Settle) -> None:
         """Give back what was held, charge what it came to. Settling twice, or without a hold, is an error of ours."""

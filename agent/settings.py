@@ -26,6 +26,7 @@ from agent.environment_variables import PREFIX, check_environment
 from agent.ledger import Price
 from agent.session.preferences import TABLE as PREFERENCES
 from trajectories.errors import ConfigError, UsageError
+from trajectories.limits import read_config
 
 POLICY = Path("/etc/swe-agent/policy.toml")
 HELP = "`swe-agent fix --help` says what it takes."
@@ -405,7 +406,7 @@ def _of_repository(text: bytes) -> dict[str, Any]:
 def read_toml(path: Path) -> dict[str, Any]:
     """What a config file says; nothing where there is none. Raises ConfigError."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(read_config(path).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:

@@ -250,4 +250,7 @@ def _clock(at: float, date: bool = False) -> str:
 
 def _used(model: str, usage: Usage) -> str:
     cached = f" ({usage.cached_tokens:,} from the cache)" if usage.cached_tokens else ""
-    return f"{one_line(model)}: {usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out"
+    stated = ""
+    if usage.stated_output is not None:
+        stated = f" (estimated: the provider states {usage.stated_output:,}, too few for this reply)"
+    return f"{one_line(model)}: {usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out{stated}"

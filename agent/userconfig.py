@@ -16,6 +16,7 @@ from agent.session.preferences import NAMES as PREFERENCES
 from agent.session.preferences import TABLE, parsed
 from agent.settings import ModelTable, ServiceTable, Settings, read_toml, secret_in, user_file
 from trajectories.errors import ConfigError, UsageError
+from trajectories.limits import read_config
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -166,7 +167,7 @@ def _edit(path: tuple[str, ...], value: Any) -> None:
     meant = read_toml(file)
     _put(meant, path, value)
     try:
-        document = tomlkit.parse(file.read_bytes().decode() if file.exists() else "")
+        document = tomlkit.parse(read_config(file).decode() if file.exists() else "")
         _put(document, path, value, lambda last: tomlkit.table(is_super_table=not last))
         text = tomlkit.dumps(document)
         same = _without_empty(tomllib.loads(text)) == _without_empty(meant)

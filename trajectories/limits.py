@@ -17,6 +17,8 @@ from trajectories.errors import UsageError
 
 MOST_BYTES = 256 << 20
 """Bytes of a file that is read whole, and of a line of one that is read line by line."""
+MOST_CONFIG = 10 << 20
+"""Bytes of a configuration file."""
 MOST_VALUES = 2_000_000
 """Values in one JSON text. Three bytes of JSON can take sixty bytes of memory."""
 MOST_PLAIN = 2_000
@@ -34,6 +36,21 @@ def open_regular(path: Path) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
     raise OSError(EINVAL, "it is not a regular file")
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """Open a file, a pipe (as in `<(command)`), or a device to read bytes; read a limited number. Raises OSError.
+
+    A pipe is read until its writers close it; one without a writer ends at once, instead of waiting for one.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "rb")
+
+
+def read_config(path: Path) -> bytes:
+    """The content of a configuration file; nothing of the null device. Raises OSError, UsageError as `read_limited`."""
+    return b"" if path.resolve() == Path(os.devnull) else read_limited(path, MOST_CONFIG)
 
 
 def read_limited(path: Path, most: int = MOST_BYTES) -> bytes:

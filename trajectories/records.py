@@ -90,13 +90,17 @@ class Observation:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one request as billed. `input_tokens` counts those read from the provider's cache (`cached_tokens`)
-    and those written to it (`written_tokens`); `dollars` is the provider's own figure."""
+    and those written to it (`written_tokens`); `dollars` is the provider's own figure.
+
+    `stated_output` is the provider's count of output tokens where it is too small for the text that arrived; then
+    `output_tokens` is an estimate, and the settle's source is `estimate`. Otherwise it is null."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     dollars: float | None = None
     written_tokens: int = 0
+    stated_output: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aci.cleaning import visible
 from aci.view import mask
+from agent.github.ci_names import ci_names, is_mentioned
 from agent.github.contents import LARGEST_FILE, has_key, refused_content, unseen
 from agent.github.runs_itself import why_flagged
 from agent.github.unwelcome import collision, refused_name, refused_path, spellings
@@ -23,6 +24,7 @@ MOST_FILES = 100
 MOST_BYTES = 20_000_000
 """Of all changed files together."""
 MOST_TOLD = 10
+BY_CI = "is named in the configuration of CI"
 PLAIN = ("100644", "100755")
 KINDS = {"120000": "a link", "160000": "a submodule"}
 
@@ -31,8 +33,9 @@ class Store(Protocol):
     """What holds both trees: an outbox."""
 
     def changes(self, base: str, tree: str) -> Sequence[Changed]: ...
-    def paths(self, rev: str) -> Sequence[str]: ...
+    def paths(self, rev: str) -> tuple[str, ...]: ...
     def blob(self, id: str) -> bytes: ...
+    def read(self, rev: str, path: str, limit: int = ...) -> bytes | None: ...
     def size(self, id: str) -> int: ...
 
 
@@ -54,9 +57,11 @@ def judge(store: Store, base: str, tree: str, size: int, largest: int, secrets: 
     known = spellings(store.paths(tree))
     gone = {change.old for change in changes if not change.new_mode.strip("0")}
     flagged: dict[str, str] = {}
+    named = ci_names(store, base)
     for change in changes:
         path, why = change.path, _refused_entry(change, store) or _refused_name(change, known, secrets)
-        flags = [why_flagged(path)]
+        is_executable = PLAIN[1] in (change.old_mode, change.new_mode)
+        flags = [why_flagged(path, is_executable) or (BY_CI if is_mentioned(path, named) else "")]
         if not change.new_mode.strip("0"):
             flags = [f"{flag} (removed)" for flag in flags if flag]
         elif change.new not in gone and not why:  # else it is moved

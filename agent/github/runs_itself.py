@@ -17,19 +17,27 @@ DEPLOY = "says what is built and published"
 UNSEEN = "says which files git does not show"
 AGENTS = "is read by coding agents as advice"
 TOOL = "is code or settings that a tool loads when it runs"
+SCRIPT = "is a script that CI or developers may run"
+SETTINGS = "may hold settings that a tool reads"
+EXECUTABLE = "is executable"
 HIDDEN = "has a hidden path, where tools often keep settings"
 
 _KINDS = (
     (START, r".*\.pth|(?:site|user)customize\.py|pythonstartup\.py"),
-    (TESTS, r"conftest\.py|pytest\.ini|pytest\.toml|\.?tox\.(?:ini|toml)|noxfile\.py|\.coveragerc|nose\.cfg"),
+    (
+        TESTS,
+        r"conftest\.py|pytest_plugins?\.py|jest\..*\.[cm]?[jt]s|pytest\.ini|pytest\.toml|\.?tox\.(?:ini|toml)|noxfile\.py|\.coveragerc|nose\.cfg",
+    ),
     (
         INSTALL,
         r"(?:lerna|nx|turbo|project)\.jsonc?|setup\.(?:py|cfg)|pyproject\.toml|hatch_build\.py|hatch\.toml|_?build(?:_?backend)?\.py|manifest\.in|package\.json"
         r"|binding\.gyp|build\.rs|extconf\.rb|.*\.gemspec|.*\.podspec|package\.swift|mix\.exs|rebar\.config|.*\.cabal"
         r"|setup\.hs|(?:cmakelists\.txt|.*\.cmake)|configure(?:\.ac|\.in)?|meson(?:\.build|_options\.txt)|sconstruct|wscript"
-        r"|(?:build|settings|init)\.gradle(?:\.kts)?|gradle\.properties|gradlew(?:\.bat)?|gradle-wrapper\..*|pom\.xml"
-        r"|mvnw(?:\.cmd)?|maven-wrapper\..*|build\.sbt|build\.xml|.*\.(?:cs|fs|vb)proj|directory\.build\.(?:props|targets)"
-        r"|build(?:\.bazel)?|workspace(?:\.bazel)?|module\.bazel|.*\.bzl|\.bazelrc|install\.(?:sh|ps1)",
+        r"|.*\.gradle(?:\.kts)?|gradle\.properties|gradlew(?:\.bat)?|gradle-wrapper\..*|pom\.xml"
+        r"|mvnw(?:\.cmd)?|maven-wrapper\..*|.*\.sbt|build\.xml|.*\.(?:cs|fs|vb)proj|.*\.(?:props|targets)|.*\.(?:\w+proj|pbxproj)"
+        r"|build(?:\.bazel)?|workspace(?:\.bazel)?|module\.bazel|.*\.bzl|\.bazelrc|install\.(?:sh|ps1)"
+        r"|podfile|(?:build|makefile)\.pl|sconscript|build\.zig(?:\.zon)?|project\.clj|deps\.edn|.*\.spec|pkgbuild|pants\.toml"
+        r"|buck2?|.*\.m4|.*\.cake|cmake(?:user)?presets\.json|pixi\.toml|devbox\.json",
     ),
     (
         DEPENDENCIES,
@@ -42,7 +50,8 @@ _KINDS = (
     (
         COMMANDS,
         r"(?:gnu)?makefile(?:\..*)?|.*\.mk|\.?justfile|taskfile\.ya?ml|rakefile|.*\.rake|tasks\.py|fabfile\.py|dodo\.py"
-        r"|dangerfile|fastfile|earthfile|gruntfile\..*|gulpfile\..*|jakefile.*|magefile\.go|action\.ya?ml|(?:run_?tests?|ci|test)\.(?:sh|bat|ps1)",
+        r"|dangerfile|fastfile|earthfile|gruntfile\..*|gulpfile\..*|jakefile.*|magefile\.go|action\.ya?ml|(?:run[-_]?tests?|ci|test)\.(?:sh|bat|ps1)"
+        r"|(?:ci|run[-_]?tests?|manage|make)\.py",
     ),
     (
         CONTAINER,
@@ -72,7 +81,7 @@ _KINDS = (
         TOOL,
         r".*\.config\.(?:[cm]?[jt]s|json)|\..*rc\.(?:[cm]?[jt]s|json|ya?ml)|\.babelrc|\.pylintrc|pylintrc|\.?mypy\.ini"
         r"|\.?ruff\.toml|\.flake8|\.rubocop\.yml|\.golangci\.ya?ml|conf\.py|\.eslintrc|\.clang-tidy|karma\.conf\..*|\.mocharc.*"
-        r"|wdio\.conf\..*|protractor\.conf\..*|\.rspec|\.?phpunit\.xml(?:\.dist)?|phpstan\.neon.*",
+        r"|tsconfig.*\.json|pyrightconfig\.json|mkdocs\.ya?ml|wdio\.conf\..*|protractor\.conf\..*|\.rspec|\.?phpunit\.xml(?:\.dist)?|phpstan\.neon.*",
     ),
 )
 _FOLDERS = (
@@ -83,10 +92,19 @@ _FOLDERS = (
         DEPENDENCIES,
         r"(?:.*/)?\.(?:yarn|cargo|bundle|mvn|gradle)/|requirements/|(?:.*/)?node_modules/|(?:.*/)?(?:vendor|third_party)/",
     ),
-    (INSTALL, r"(?:.*/)?buildsrc/"),
-    (COMMANDS, r"(?:.*/)?\.?ci/|scripts?/|(?:.*/)?\.azure/|taskcluster/|bin/(?:ci|check|setup|tests?)(?:[-_.][^/]*)?$"),
+    (INSTALL, r"(?:.*/)?buildsrc/|(?:.*/)?debian/|(?:.*/)?m4/|(?:.*/)?config/[^/]*\.exs$"),
+    (
+        COMMANDS,
+        r"(?:.*/)?\.?ci/|scripts?/|(?:.*/)?\.azure/|taskcluster/|hack/|(?:.*/)?jenkins/|(?:.*/)?pipelines?/.*\.ya?ml$|bin/(?:ci|check|setup|tests?)(?:[-_.][^/]*)?$",
+    ),
     (AGENTS, r"(?:.*/)?\.(?:claude|cursor|gemini|codex|windsurf|continue|agents|roo|kiro)/"),
 )
+_BY_SUFFIX = (
+    (SCRIPT, re.compile(r".*\.(?:sh|bash|zsh|ksh|csh|fish|command|bat|cmd|ps1|psm1)")),
+    (SCRIPT, re.compile(r"(?!(?:.*/)?(?:src|tests?)/).*\.groovy")),
+    (SETTINGS, re.compile(r"[^/]+\.(?:toml|ya?ml|json[5c]?|ini|cfg|conf|properties)|(?:config|settings)\.[^/]+")),
+)
+"""By the whole path: scripts anywhere (Groovy is also a language of sources and tests), settings in the top folder."""
 _BY_NAME = [(why, re.compile(pattern)) for why, pattern in _KINDS]
 _BY_FOLDER = [(why, re.compile(pattern)) for why, pattern in _FOLDERS]
 _PASSIVE = re.compile(
@@ -95,7 +113,7 @@ _PASSIVE = re.compile(
 """Hidden files that no tool takes settings from: marks of empty folders, names of authors, entries of a changelog."""
 
 
-def why_flagged(path: str) -> str:
+def why_flagged(path: str, is_executable: bool = False) -> str:
     """Why a reviewer should read this file first, to complete "`path` …"; "" where there is no reason.
 
     Every file with a hidden name, or in a hidden folder, is flagged: tools invent such files faster than a list grows.
@@ -105,5 +123,9 @@ def why_flagged(path: str) -> str:
     in_folder = (why for why, pattern in _BY_FOLDER if pattern.match(folded))
     if why := next(in_folder, "") or next((why for why, pattern in _BY_NAME if pattern.fullmatch(name)), ""):
         return why
+    if why := next((why for why, pattern in _BY_SUFFIX if pattern.fullmatch(folded)), ""):
+        return why
+    if is_executable:
+        return EXECUTABLE
     is_hidden = any(part.startswith(".") for part in folded.split("/"))
     return HIDDEN if is_hidden and not _PASSIVE.fullmatch(folded) else ""

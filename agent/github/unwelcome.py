@@ -43,11 +43,16 @@ def refused_path(path: str) -> str:
         return "git and GitHub take settings from it"
     if path.startswith("/") or any(name in ("", ".", "..") for name in names):
         return "the path leads out of the repository"
-    if _CI.fullmatch(_plain(path)):
+    if is_ci(path):
         return "it says what CI runs"
     if _OURS.fullmatch(_plain(path)):
         return "it says what the Action itself runs"
     return "it says who reviews changes, or merges them" if _OWNERS.fullmatch(_plain(path)) else ""
+
+
+def is_ci(path: str) -> bool:
+    """Whether a CI service takes its configuration from this file."""
+    return _CI.fullmatch(_plain(path)) is not None
 
 
 def refused_name(path: str) -> str:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from agent.models import _arguments, _fenced
 from agent.models._route import Route
 from agent.models._stream import Answer, Call
-from agent.models._usage import usage
+from agent.models._usage import least_output, usage
 from trajectories.records import Action, Reply
 
 THOUGHT = "__thought__"
@@ -37,8 +37,12 @@ def incoming(answer: Answer, route: Route, model: str, tools: Sequence[dict[str,
         reasoning=answer.reasoning,
         blocks=tuple(json.dumps(block, ensure_ascii=False) for block in [*kept, *signed]),
         model=model,
-        usage=usage(answer.usage, own_figure=route.provider == "openrouter"),
+        usage=usage(answer.usage, route.provider == "openrouter", _least_output(answer)),
     )
+
+
+def _least_output(answer: Answer) -> int:
+    return least_output(answer.text, answer.reasoning, *(call.arguments for call in answer.calls.values()))
 
 
 def _action(call: Call, finish: str, max_output: int) -> Action:

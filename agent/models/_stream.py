@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from agent.models._reply_limits import ReplyLimits
-from agent.models._usage import usage
+from agent.models._usage import largest, usage
+
+CALL = 16
+"""Characters that a call counts as beside its name and arguments: a model writes at least one token for it."""
 
 
 @dataclass
@@ -36,7 +40,7 @@ class Answer:
     visible: int = 0
     """Characters so far of text, reasoning and arguments."""
     size: int = 0
-    """Characters so far of all that a model writes: `visible`, and names of tools."""
+    """Characters so far of all that a model writes: `visible`, names of tools, and CALL for each call."""
 
     def take(self, delta: dict[str, Any]) -> str:
         """Add a piece of a message, or a whole one; returns the new visible text."""
@@ -60,14 +64,16 @@ class Answer:
             for detail in (choice.get("delta") or {}).get("reasoning_details") or []:
                 self._detail(detail)
         if "choices" in chunk and chunk.get("usage") is not None:
-            self.usage = chunk["usage"]
-            if usage(self.usage) is None:
+            self.usage = largest(self.usage, chunk["usage"])
+            if usage(chunk["usage"]) is None:
                 return {**chunk, "usage": None}
         return chunk
 
     def _call(self, at: int, piece: dict[str, Any]) -> None:
         index = piece.get("index")
-        call = self.calls.setdefault(at if index is None else index, Call())
+        key = at if index is None else index
+        self.size += CALL * (key not in self.calls)
+        call = self.calls.setdefault(key, Call())
         function = piece.get("function") or {}
         call.id = call.id or piece.get("id") or ""
         name = function.get("name") or ""
@@ -129,7 +135,7 @@ def collect(stream: Any, answer: Answer, limits: ReplyLimits, most: int) -> Gene
         answer.text = text
         yield text
     answer.finish = getattr(stream, "received_finish_reason", None) or ""
-    answer.usage = answer.usage or _usage(stream)
+    answer.usage = largest(answer.usage, _usage(stream))
 
 
 def _tap(stream: Any, answer: Answer) -> None:
@@ -154,8 +160,9 @@ class _Tapped:
     def __next__(self) -> Any:
         chunk = next(self._stream)
         if (said := getattr(chunk, "usage", None)) is not None:
-            self._answer.usage = said.model_dump(warnings=False)
-            if usage(self._answer.usage) is None:
+            figures = said.model_dump(warnings=False)
+            self._answer.usage = largest(self._answer.usage, figures)
+            if usage(figures) is None:
                 chunk.usage = None
         for choice in (chunk.choices or [])[:1]:
             if refusal := getattr(choice.delta, "refusal", None):
@@ -207,4 +214,4 @@ def _refusal(stream: Any) -> str:
 def _usage(stream: Any) -> Any:
     """What the provider said. Where it said nothing litellm counts for itself, which nobody is billed by."""
     said = [chunk.usage for chunk in getattr(stream, "chunks", []) if getattr(chunk, "usage", None) is not None]
-    return said[-1].model_dump(warnings=False) if said else None
+    return reduce(largest, (each.model_dump(warnings=False) for each in said), None)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from agent.ledger import Price
+from agent.models._usage import MOST_TOKENS
 from agent.models.base import Asking, Message, last_words
 from trajectories.errors import ConfigError, ModelError
 from trajectories.limits import check_values, read_limited
@@ -100,6 +101,9 @@ def _faults(value: Any, name: str, form: Any) -> Iterator[str]:
     elif isinstance(form, dict):
         yield from (f"{name} has no {field!r}" for field in sorted(REQUIRED & form.keys() - value.keys()))
         yield from (f"{name} has an unknown {field!r}" for field in value if form is USAGE and field not in form)
+        if form is USAGE:
+            large = (name for name in value if isinstance(value[name], Real) and not 0 <= value[name] <= MOST_TOKENS)
+            yield from (f"{name}.{field} is not between 0 and {MOST_TOKENS:,}" for field in large)
         for field in form.keys() & value.keys():
             if not (value[field] is None and field in NULLABLE):
                 yield from _faults(value[field], field if form is LINE else f"{name}.{field}", form[field])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from aci.hunks import Part, parts, taken
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 BACK, PARTLY = "back", "partly"
 """In an effect's data: the name of the one that it takes back, whole or in part."""
+OVERLOOKED = "git is told to overlook your edits of it; git update-index {option} {path} ends that"
 SOLVE = "Ask for them to be worked in: the session gets your edits with your next request, then say /apply again."
 
 
@@ -205,6 +207,10 @@ def _merged(engine: Engine, base: str, host: str, theirs: str) -> Merged:
     gone = {change.path for change in changes if change.status == "D"}
     found = {change.path: _in_the_way(root, change.path, gone) for change in changes if change.status == "A"}
     kept = tuple(Conflict(path, f"you have {what} that git ignores") for path, what in found.items() if what)
+    overlooked = engine.working_tree.overlooked(host, {change.path for change in changes})
+    kept += tuple(
+        Conflict(path, OVERLOOKED.format(option=option, path=quote(path))) for path, option in overlooked.items()
+    )
     if not kept:
         return merged
     tree = engine.trees.overlay(merged.tree, host, [conflict.path for conflict in kept])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from trajectories.errors import ConfigError, UsageError
+from trajectories.limits import read_config
 
 TABLE = "session"
 HELP = "`swe-agent config set session.NAME VALUE` sets one."
@@ -81,8 +82,8 @@ def user_file() -> Path:
 def _table() -> dict[str, Any]:
     """The config file's own table; nothing of a file that is not there or cannot be read, which settings tell of."""
     try:
-        text = user_file().read_text("utf-8")
-    except (OSError, ValueError):
+        text = read_config(user_file()).decode("utf-8")
+    except (OSError, ValueError, UsageError):
         return {}
     import tomllib
 

@@ -1,13 +1,21 @@
 """What the user hands in."""
 
+import contextlib
+import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent import keys
 from agent.intake import from_text, issue_from, patch_from, reproduction_from
-from trajectories.errors import UsageError
+from agent.session.preferences import load_preferences
+from agent.settings import read_toml
+from agent.userconfig import change
+from trajectories.errors import ConfigError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -116,3 +124,59 @@ def test_a_patch_that_is_none(tmp_path, text, said):
 def test_a_patch_and_an_issue(tmp_path, issue):
     with pytest.raises(UsageError, match="both given"):
         patch_from(tmp_path / "p.diff", *issue)
+
+
+def _fill(pipe: int) -> None:
+    with contextlib.suppress(BrokenPipeError), os.fdopen(pipe, "wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 60_000)
+
+
+def _in_time(call: Callable[[], object]) -> object:
+    """What a call returns, or the error that it raises; the test fails where it waits."""
+    found: list[object] = []
+
+    def work() -> None:
+        try:
+            found.append(call())
+        except (ConfigError, UsageError) as error:
+            found.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert found, "it waits for ever"
+    return found[0]
+
+
+def test_a_pipe_that_nothing_writes_to_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe, folder = tmp_path / "pipe.py", tmp_path / "repo"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    os.mkfifo(folder / "keys.toml")
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(pipe))
+    assert "is empty" in str(_in_time(lambda: issue_from(file=pipe)))
+    assert "is empty" in str(_in_time(lambda: patch_from(pipe)))
+    assert "not a regular file" in str(_in_time(lambda: reproduction_from(str(pipe), folder)))
+    assert "not a regular file" in str(_in_time(lambda: read_toml(pipe)))
+    assert "not a regular file" in str(_in_time(lambda: change("budget", "1")))
+    assert not isinstance(_in_time(load_preferences), BaseException)
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(folder / "config.toml"))
+    assert "not a regular file" in str(_in_time(keys._from_file))
+
+
+def test_an_issue_may_come_through_a_pipe_of_limited_size() -> None:
+    out, into = os.pipe()
+    threading.Timer(0.1, lambda: (os.write(into, b"It breaks\n\nHere.\n"), os.close(into))).start()
+    issue = _in_time(lambda: issue_from(file=Path(f"/dev/fd/{out}")))
+    os.close(out)
+    assert (issue.title, issue.body) == ("It breaks", "Here.")
+    out, into = os.pipe()
+    threading.Thread(target=_fill, args=(into,), daemon=True).start()
+    with pytest.raises(UsageError, match="has more than 1,000,000 bytes"):
+        issue_from(file=Path(f"/dev/fd/{out}"))
+    os.close(out)
+
+
+def test_the_null_device_is_an_empty_configuration() -> None:
+    assert read_toml(Path("/dev/null")) == {}

@@ -153,3 +153,11 @@ def test_settling_twice_is_refused():
     ledger.settle(settle)
     with pytest.raises(KeyError):
         ledger.settle(settle)
+
+
+def test_a_settle_says_that_its_usage_is_an_estimate() -> None:
+    ledger = Ledger(1.0)
+    hold, _ = ledger.hold("main", 1, 1, "m", Price(1, 1), 10, 1000)
+    settle = ledger.price_of(hold, Usage(1, 600, stated_output=1), Price(1, 1))
+    assert (settle.source, settle.dollars) == ("estimate", 0.000601)
+    assert ledger.price_of(hold, Usage(1, 600, stated_output=1), Price(0, 0)).dollars == 0.0

@@ -53,7 +53,7 @@ def test_a_block_that_takes_too_long_is_ended(bench: Bench) -> None:
     bench("python", code="x = 1")
     seen = bench("python", code="import time\nprint('begun')\ntime.sleep(60)", timeout=1)
     assert not seen.ok
-    assert seen.text.startswith("begun\nTraceback")
+    assert seen.text.startswith("begun\n")  # and where the block was, if it ends before its shell does
     assert "\n[ended after 1 s" in seen.text
     after = bench("python", code="x")
     assert after.text == "1" or after.text.startswith("[a new interpreter")

@@ -56,6 +56,9 @@ class Memory:
     def blob(self, id: str) -> bytes:
         return self.blobs[id]
 
+    def read(self, rev: str, path: str, limit: int = 0) -> bytes | None:
+        return self.trees[rev][path][1]
+
     def size(self, id: str) -> int:
         return len(self.blobs[id])
 
@@ -280,6 +283,55 @@ def test_flagged(path: str, why: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
+        *("build.sh", "release.sh", "src/deep/deploy.SH", "autogen.sh", "entrypoint.sh", "build.ps1", "x/run.bat"),
+        *("hack/verify", "tools/ci.py", "ci.py", "runtests.py", "run_tests.py", "manage.py", "make.py"),
+        *("pytest_plugin.py", "project/plugins.sbt", "gradle/java.gradle", "a.gradle.kts", "build/x.targets"),
+        *("x.props", "app.vcxproj", "ios/App.xcodeproj/project.pbxproj", "ios/Podfile", "Build.PL", "lib/SConscript"),
+        *("build.zig", "config/config.exs", "project.clj", "debian/rules", "app.spec", "PKGBUILD", "pants.toml"),
+        *("src/BUCK", "m4/ax.m4", "build.cake", "CMakePresets.json", "tsconfig.json", "web/tsconfig.base.json"),
+        *("pyrightconfig.json", "jest.setup.js", "pixi.toml", "devbox.json", "mkdocs.yml", "vars/deploy.groovy"),
+        *("jenkins/build.groovy", "pipelines/x.yml", "ci.yml", "azure-devops.yml", "gitpod.yml", "config.py"),
+        *("unknown-tool.toml", "next.JSON5", "tool.cfg", "src/run.fish"),
+    ],
+)
+def test_scripts_builds_and_settings_are_flagged(path: str) -> None:
+    assert check({**HONEST, path: b"x\n"}).flagged.keys() == {path}
+
+
+@pytest.mark.parametrize(
+    ("ci", "path"),
+    [
+        (b"run: python -m pytest qa/slow_checks.py -q\n", "qa/slow_checks.py"),
+        (b"run: node ./qa/all.js\n", "qa/all.js"),
+        (b"working-directory: web\nrun: node qa/all.js\n", "web/qa/all.js"),
+        (b"run: cd qa && lua all.lua\n", "qa/all.lua"),
+    ],
+)
+def test_what_ci_mentions_is_flagged(ci: bytes, path: str) -> None:
+    base = {**BASE, ".github/workflows/test.yml": ci + b"# see calc/__init__.py\n"}
+    found = check({**HONEST, path: b"x\n", "other/__init__.py": b"x\n"}, base=base)
+    assert found.flagged == {path: "is named in the configuration of CI"}
+
+
+def test_an_executable_file_is_flagged() -> None:
+    base: Mapping[str, File] = {**BASE, "tool": ("100755", b"#!/usr/bin/perl\n")}
+    found = check({**HONEST, "tool": ("100755", b"#!/usr/bin/perl -w\n")}, base=base)
+    assert found == Findings((), {"tool": "is executable"})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/data/locale.json",
+        "src/settings.py",
+        "tests/data/case.yml",
+        "tests/FooSpec.groovy",
+        "src/main/groovy/Foo.groovy",
+        "test/foo_test.exs",
+        "web/src/button.spec.ts",
+        "docs/build.md",
+        "README.rst",
+        "CHANGES.txt",
         "src/setup_tools.py",
         "docs/makefile-tips.md",
         "src/requirements.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import threading
+from dataclasses import replace
 from types import GeneratorType
 
 import pytest
@@ -132,6 +133,78 @@ def test_of_figures_that_contradict_each_other_the_larger_one_counts(
         answer = Answer(raw=body, headers={"Content-Type": "application/json"})
     with Endpoint([answer]) as endpoint:
         assert ask(load(endpoint)).usage == counted
+
+
+BIG = {"prompt_tokens": 500_000, "completion_tokens": 400_000, "total_tokens": 900_000}
+SMALL = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+PARTIAL = {"prompt_tokens": 7, "prompt_tokens_details": {"cached_tokens": 5}}
+
+
+@pytest.mark.parametrize(
+    ("said", "counted"),
+    [
+        ([BIG, SMALL], Usage(500_000, 400_000)),
+        ([SMALL, BIG], Usage(500_000, 400_000)),
+        ([PARTIAL, SMALL], Usage(7, 1, 5)),
+        ([{"prompt_tokens": 0, "completion_tokens": 0}, SMALL], Usage(1, 1)),
+        ([{"prompt_tokens": 10**12, "completion_tokens": 1}, SMALL], None),
+        ([SMALL, {"prompt_tokens": -1, "completion_tokens": 1}], None),
+    ],
+)
+def test_of_several_usage_objects_the_largest_figures_count(load: Load, said: list[dict], counted: Usage) -> None:
+    envelope = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    choice = {"index": 0, "delta": {"content": "ok"}, "finish_reason": None}
+    chunks = [{"choices": [choice]}, {"choices": [choice | {"delta": {}, "finish_reason": "stop"}]}]
+    chunks += [{"choices": [], "usage": usage} for usage in said]
+    frames = "".join(f"data: {json.dumps(envelope | chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    with Endpoint([Answer(raw=frames.encode(), headers={"Content-Type": "text/event-stream"})]) as endpoint:
+        assert ask(load(endpoint)).usage == counted
+
+
+LONG = "def add(a, b): return a + b  # the sum\n" * 500
+"""18,500 characters, where runs of one count once."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "output", "stated"),
+    [
+        (Answer(text=LONG), 579, 1),
+        (Answer(text="ok", reasoning=LONG), 579, 1),
+        (Answer(text="ok", actions=[("view", {"path": LONG})]), 595, 1),
+        (Answer(text="ok" + " " * 19_500), 1, None),
+        (Answer(text="=" * 100_000), 1, None),
+        (Answer(text="a reply of 32 characters or fewer"[:32]), 1, None),
+    ],
+    ids=["text", "reasoning", "arguments", "spaces", "a line", "short"],
+)
+def test_usage_too_small_for_the_reply_is_replaced_by_an_estimate(
+    load: Load, answer: Answer, output: int, stated: int | None
+) -> None:
+    with Endpoint([replace(answer, usage=SMALL)]) as endpoint:
+        assert ask(load(endpoint)).usage == Usage(1, output, stated_output=stated)
+
+
+def test_dollars_are_not_believed_beside_too_few_tokens(load: Load) -> None:
+    with Endpoint([Answer(text=LONG, usage={**SMALL, "cost": 0.0})]) as endpoint:
+        usage = ask(load(endpoint, "openrouter/qwen/some-model")).usage
+    assert usage == Usage(1, 579, dollars=None, stated_output=1)
+
+
+def test_claudes_first_figures_are_not_lost(load: Load) -> None:
+    """`message_start` states the input, and `message_delta` repeats it, or not."""
+    message = {"id": "1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
+    started = {"input_tokens": 5000, "output_tokens": 4000, "cache_read_input_tokens": 30}
+    events = [
+        {"type": "message_start", "message": message | {"usage": started}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "ok"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+        {"type": "message_stop"},
+    ]
+    frames = "".join(f"event: {each['type']}\ndata: {json.dumps(each)}\n\n" for each in events)
+    with Endpoint([Answer(raw=frames.encode(), headers={"Content-Type": "text/event-stream"})]) as endpoint:
+        assert ask(load(endpoint, CLAUDE)).usage == Usage(5030, 4000, 30)
 
 
 def test_openrouters_own_figure_is_taken_and_no_other(load: Load) -> None:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import chain, repeat
+from itertools import chain, count, islice, repeat
 from threading import Event, Thread
 from typing import Any
 
@@ -213,6 +213,15 @@ def test_names_of_tools_count_as_output(load: Load, serve: Serve) -> None:
     assert server.left.wait(10)
     assert reply.usage is None
     assert len(reply.actions[0].tool) < 1000
+
+
+def test_calls_without_a_name_count_as_output(load: Load, serve: Serve) -> None:
+    endless = (call(number, id="", function={"name": "", "arguments": ""}) for number in count())
+    with ThreadPoolExecutor(1) as pool:
+        server = serve(chain([STREAM, frame({"content": "I look."})], (b"".join(islice(endless, 50)) for _ in count())))
+        reply = pool.submit(load(server).reply, SAID, [], Asking("main", 1, 100)).result()
+    assert server.left.wait(10)
+    assert len(reply.actions) <= 150
 
 
 @pytest.mark.parametrize("status", [400, 429, 500])

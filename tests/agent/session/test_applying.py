@@ -97,6 +97,18 @@ def test_what_both_changed_is_left_out_and_named(desk) -> None:
     assert len(desk.asked) == asked, "a yes could do nothing"
 
 
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+def test_an_edit_that_git_was_told_to_overlook_is_left_out_and_the_others_are_applied(desk, mark: str) -> None:
+    desk.git("update-index", mark, "a.txt", "dir/c.txt")
+    desk.begin()
+    desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": b"B\n", "dir/c.txt": b"C\n"})
+    desk.file("a.txt").write_bytes(text(_3=b"mine\n"))
+    said = desk.say("/apply")
+    assert f"a.txt (git is told to overlook your edits of it; git update-index --no{mark[1:]} a.txt ends that)" in said
+    assert desk.file("a.txt").read_bytes() == text(_3=b"mine\n")
+    assert [desk.file(name).read_bytes() for name in ("b.txt", "dir/c.txt")] == [b"B\n", b"C\n"]
+
+
 def test_a_file_that_git_ignores_stays_and_the_others_are_applied(desk) -> None:
     desk.begin()
     desk.changes({"new.log": b"theirs\n", "b.txt": b"B\n"})
