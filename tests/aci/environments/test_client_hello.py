@@ -7,7 +7,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aci.environments.allowing import NAME
-from aci.environments.client_hello import ALERT, CHANGE_CIPHER_SPEC, LONGEST, BadHello, Handshake, asks_again, server_name
+from aci.environments.client_hello import (
+    ALERT,
+    CHANGE_CIPHER_SPEC,
+    LONGEST,
+    BadHello,
+    Handshake,
+    asks_again,
+    server_name,
+)
 from tests.aci.environments.servers import client_hello
 
 REAL = client_hello("registry.example")
