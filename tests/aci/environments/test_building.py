@@ -444,7 +444,7 @@ def test_set_up_that_fails_today_is_tried_with_older_packages(build: Build, daem
 def test_set_up_that_would_reach_hosts_is_asked_about_once(make_repo: MakeRepo, tmp_path: Path, name: str) -> None:
     repository = Repository.open(make_repo({"a.py": ""}))
     asked: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
-    answers = [False, True]
+    answers = [False, True, False]
 
     def may_set_up(image: str, commands: Sequence[str], hosts: Sequence[str]) -> bool:
         asked.append((image, tuple(commands), tuple(hosts)))
@@ -459,5 +459,7 @@ def test_set_up_that_would_reach_hosts_is_asked_about_once(make_repo: MakeRepo, 
         made = environment_for(options, wishes)
         assert made.startswith(name)
         assert environment_for(options, wishes) == made, "what is there reaches nothing"
+        assert environment_for(options, replace(wishes, hosts=("other.invalid",))) == IMAGE, "it was made with another"
         environment_for(options, replace(wishes, setup="echo other > made", hosts=()))
-    assert asked == [(IMAGE, ("echo made > made",), ("registry.invalid",))] * 2
+    assert [hosts for _, _, hosts in asked] == [("registry.invalid",)] * 2 + [("other.invalid",)]
+    assert {each[:2] for each in asked} == {(IMAGE, ("echo made > made",))}
