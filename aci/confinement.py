@@ -88,9 +88,10 @@ def _seccomp_profile(counting: bool) -> dict[str, Any]:
     """The same on each daemon: an older one's own profile allows AF_VSOCK, AF_ALG and io_uring.
 
     It is moby's default (github.com/moby/profiles, Apache-2.0) for a container without capabilities that switch rules
-    on, without those of other processors. It also denies socketcall(2), which no filter of socket(2) sees through, and
-    what allocates space beyond a file's size (fallocate(2) with FALLOC_FL_KEEP_SIZE, and the ioctls of XFS for it, type
-    'X', which every file system answers): neither the daemon nor RLIMIT_FSIZE counts it.
+    on, without those of other processors. It also denies socketpair(2) of families other than AF_UNIX, socketcall(2),
+    which no filter of socket(2) sees through, and what allocates space beyond a file's size (fallocate(2) with
+    FALLOC_FL_KEEP_SIZE, and the ioctls of XFS for it, type 'X', which every file system answers): neither the daemon
+    nor RLIMIT_FSIZE counts it.
     Hardware counters are of use only where the machine has them.
     """
     profile: dict[str, Any] = json.loads(files("aci").joinpath("seccomp.json").read_bytes())

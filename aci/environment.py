@@ -22,7 +22,7 @@ from aci.cache import folder
 from aci.daemon import LABEL, OWNER, Daemon, all_discarded, connect, trouble
 from aci.environments.plan import Plan, Wishes
 from aci.workspace import Options
-from trajectories.errors import WorkspaceError
+from trajectories.errors import UsageError, WorkspaceError
 from trajectories.trees import Trees
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ __all__ = ["Environment", "Plan", "Wishes", "environment_for", "kept", "plan_for
 
 NAME, BASES = "swe-agent-environment", "swe-agent-base"
 KEY, ABOUT = "swe-agent.environment", "swe-agent.about"
-_RECIPE = "1"  # part of an environment's name: raise it when they are made differently
+_RECIPE = "2"  # part of an environment's name: raise it when they are made differently
 _NAMED = re.compile(r"[0-9a-f]{24}")
 _LARGEST = 2_000_000
 _FILE = ("100644", "100755")
@@ -103,6 +103,7 @@ def environment_for(options: Options, wishes: Wishes) -> str:
     plan = plan_for(options, wishes)
     if not plan.built and plan.instead is None:
         return plan.image
+    options = _as_committed(options, wishes, plan)
     daemon = connect()
     try:
         with trouble():
@@ -110,6 +111,26 @@ def environment_for(options: Options, wishes: Wishes) -> str:
             return _made(daemon, plan, options, wishes)
     finally:
         daemon.rest()
+
+
+def _as_committed(options: Options, wishes: Wishes, plan: Plan) -> Options:
+    """The options with the files of the base's commit, if its uncommitted changes change nothing of the plan.
+
+    So an edit that is not committed yet takes no new environment, and none is made of files of which no commit tells.
+    """
+    if not options.base.changes:
+        return options
+    try:
+        committed = replace(options, base=options.repository.base(options.trees, options.base.commit))
+    except UsageError:  # the commit is gone
+        return options
+    same = _inputs(plan, committed) == _inputs(plan, options) and plan_for(committed, wishes) == plan
+    return committed if same else options
+
+
+def _inputs(plan: Plan, options: Options) -> list[tuple[str, str]]:
+    entries = TreeFiles(options.trees, options.base.tree).entries
+    return [(path, entries[path].id) for path in sorted(set(plan.inputs) & entries.keys())]
 
 
 def _made(daemon: Daemon, plan: Plan, options: Options, wishes: Wishes) -> str:
@@ -227,18 +248,32 @@ def _ours(name: str, about: Mapping[str, object]) -> dict[str, str]:
 
 
 def _key(plan: Plan, start: str, options: Options, wishes: Wishes) -> str:
-    """The name of the result: a hash of all that it is made from. Who named the image is no part of it."""
-    entries = TreeFiles(options.trees, options.base.tree).entries
-    read = sorted(set(plan.inputs) & entries.keys())
+    """The name of the result: a hash of all that it is made from. Who named the image is no part of it.
+
+    Set-up runs the repository's code (scripts, build backends, tests), which can read every file and write anything to
+    the image, and the tests decide what is mended. So an environment is only for the commit and the tree that it was
+    made from: a commit's id also holds its history, by which packages are dated.
+    """
     made = {
         "recipe": _RECIPE,
         "start": start,
+        "base": [options.base.commit, options.base.tree],
         "plan": asdict(replace(plan, source="", reasons=(), refused=(), inputs=(), setup=(), instead=None)),
         "setup": [command.text for command in plan.setup],
+        "test": wishes.test,
         "environment": dict(wishes.set_up_environment),
-        "files": [(path, entries[path].id) for path in read],
+        "registries": sorted(wishes.hosts),
+        "certificates": _digest(wishes.certificates),
     }
     return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _digest(path: str) -> str:
+    """Of a file's content; empty where none is named, or it cannot be read, which set-up then reports."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
+    except OSError:
+        return ""
 
 
 def _used(key: str) -> Path:

@@ -34,8 +34,9 @@ def roles_of(strategy: str) -> tuple[str, ...]:
 
 
 def cast(settings: Settings, strategy: str) -> dict[str, str]:
-    """The models of a strategy's roles by name: the coder's, and those of roles with a model of their own."""
-    own = {role: settings.roles[role] for role in roles_of(strategy) if role in settings.roles}
+    """The models of a strategy's roles by name: the coder's, which is always the settings' model, and those of roles
+    with a model of their own."""
+    own = {role: settings.roles[role] for role in roles_of(strategy) if role in settings.roles and role != CODER}
     return ({CODER: settings.model} if settings.model else {}) | own
 
 

@@ -24,7 +24,7 @@ from aci.working_tree import WorkingTree
 from aci.workspace import OURS, Options, Workspace, open_workspace
 from agent.approvals import Approve, unless_denied
 from agent.backtrack import rewinds
-from agent.casting import chosen_model
+from agent.casting import CODER, chosen_model
 from agent.consent import may_set_up
 from agent.ledger import Ledger
 from agent.limiter import Limiter
@@ -203,7 +203,8 @@ class Engine:
 
     def model(self, role: str) -> Model:
         """The model of a role: its own, or the one of all that have none. Raises ConfigError."""
-        return self.model_named(self.settings.roles.get(role) or self.settings.model)
+        named = self.settings.roles.get(role) if role != CODER else ""
+        return self.model_named(named or self.settings.model)
 
     def model_named(self, name: str) -> Model:
         """A model by its name, loaded once. Raises ConfigError for one that cannot be had, or paid."""

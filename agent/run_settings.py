@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.settings import NOWHERE, OF_REPOSITORY, Settings, load_settings, under_policy
+from agent.settings import NOWHERE, OF_REPOSITORY, Settings, load_settings, under_policy, with_coder
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def recorded_in(trajectory: Trajectory) -> dict[str, Any]:
 def of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Settings:
     """Those that the run was created with, under today's policy; where its models are, their keys and prices, and how
     long they may be silent are as the user's configuration says today. Raises ConfigError and UsageError."""
-    settings = Settings(**recorded_in(trajectory), state=state)
+    settings = Settings(**with_coder(recorded_in(trajectory)), state=state)
     today = load_settings(**flags)
     current: dict[str, Any] = {name: getattr(today, name) for name in CURRENT & today.model_fields_set}
     current |= {name: getattr(today, name) for name, value in flags.items() if value is not None}

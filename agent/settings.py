@@ -196,8 +196,10 @@ class Settings(BaseSettings):
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings
+    ) -> tuple[Any, ...]:
+        # Not merged: pydantic-settings would add entries of the environment to a table that a policy or a flag sets.
+        outranked = init_settings().keys() - {"permissions"}
+        return init_settings, lambda: {name: value for name, value in env_settings().items() if name not in outranked}
 
     @field_validator("setup_env")
     @classmethod
@@ -269,10 +271,15 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     low = _of_repository(of_repository) | without_preferences(read_toml(user_file()))
     low = {name: value for name, value in low.items() if not in_environment(name)}
-    values = _together(_with_coder(low, given) | given, read_toml(POLICY))
+    named = "model" in given or in_environment("model")
+    policy = _policy()
+    values = _together(with_coder(low, named) | given, policy)
     _check_image(values, of_repository, given)
     try:
         settings = Settings(**values)
+        if "coder" in settings.roles:  # of the environment
+            found = with_coder({"roles": settings.roles, "model": settings.model}, named or "model" in policy)
+            settings = settings.model_copy(update=found)
         check_environment(Settings.model_fields, [table.key_env for table in settings.models.values()])
         return settings
     except SettingsError as error:
@@ -289,21 +296,24 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
 def under_policy(settings: Settings, loaded: Settings | None = None) -> Settings:
     """Return the settings with the administrator's policy applied, as it is in `loaded` settings. Permissions already
     include it, and `state` cannot change after loading. Raises ConfigError."""
-    names = read_toml(POLICY).keys() - {"permissions", "state"}
+    names = _policy().keys() - {"permissions", "state"}
     if not names:
         return settings
     today = loaded or load_settings()
     return settings.model_copy(update={name: getattr(today, name) for name in names})
 
 
-def _with_coder(low: dict[str, Any], given: Collection[str]) -> dict[str, Any]:
-    """The coder's model is the model, whichever of the two names it; a flag or a variable names it before both."""
-    roles = low.get("roles")
+def with_coder(table: dict[str, Any], named: bool = False) -> dict[str, Any]:
+    """The table with the model of the role `coder` as its model, unless a source before it has `named` a model."""
+    roles = table.get("roles")
     if not isinstance(roles, dict) or "coder" not in roles:
-        return low
+        return table
     others = {role: name for role, name in roles.items() if role != "coder"}
-    own = {} if "model" in given or in_environment("model") else {"model": roles["coder"]}
-    return low | {"roles": others} | own
+    return table | {"roles": others} | ({} if named else {"model": roles["coder"]})
+
+
+def _policy() -> dict[str, Any]:
+    return with_coder(read_toml(POLICY))
 
 
 def _together(values: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ LONGEST = 32768
 """Bytes of a handshake message: real ones have some hundred, or a few thousand with keys of post-quantum kind."""
 
 CHANGE_CIPHER_SPEC, ALERT, _HANDSHAKE = 20, 21, 22
+_SHORT = 2  # bytes of an alert; a change_cipher_spec has one (RFC 8446, 5 and 6)
 _CLIENT_HELLO, _SERVER_HELLO = 1, 2
 _SERVER_NAME = 0
 _HIDDEN = frozenset((0xFFCE, *range(0xFE08, 0xFE0E)))
@@ -25,7 +26,8 @@ class Handshake:
     """Takes the first handshake message of one direction out of the TLS records that come. At most LONGEST bytes of it
     and one record are kept.
 
-    Records of the type `passed` may come before it: ALERT, CHANGE_CIPHER_SPEC.
+    One record of the type `passed` may come before it: ALERT, CHANGE_CIPHER_SPEC. So the message and all before it,
+    with the heads of its records, take at most 6 * LONGEST bytes: no record is empty.
     """
 
     def __init__(self, passed: int = _HANDSHAKE) -> None:
@@ -41,13 +43,15 @@ class Handshake:
         at, message = 0, None
         while message is None and len(self.rest) - at >= 5:
             kind, version, length = self.rest[at], self.rest[at + 1], int.from_bytes(self.rest[at + 3 : at + 5], "big")
-            if version != 3 or not 0 < length <= 1 << 14 or not self._is_expected(kind):
+            if version != 3 or not 0 < length <= 1 << 14 or not self._is_expected(kind, length):
                 raise BadHello("is not TLS")
             if len(self.rest) - at - 5 < length:
                 break
             if kind == _HANDSHAKE:
                 self._message += self.rest[at + 5 : at + 5 + length]
                 message = self._whole()
+            else:
+                self._passed = _HANDSHAKE
             at += 5 + length
         del self.rest[:at]
         return message
@@ -57,8 +61,8 @@ class Handshake:
         """Whether nothing else was in the last record of the message."""
         return self._alone
 
-    def _is_expected(self, kind: int) -> bool:
-        return kind == _HANDSHAKE or (kind == self._passed and not self._message)
+    def _is_expected(self, kind: int, length: int) -> bool:
+        return kind == _HANDSHAKE or (kind == self._passed and not self._message and length <= _SHORT)
 
     def _whole(self) -> bytes | None:
         if len(self._message) < 4:

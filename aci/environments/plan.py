@@ -60,7 +60,8 @@ class Plan:
     """How an environment is made. Nothing is built where `image` stands alone.
 
     `source` says where it was found, `variables` are in every session, `reasons` are sentences, and so is what was
-    `refused`. `inputs` are the files whose contents, with all this, name the result.
+    `refused`. `inputs` are the files that decide what is installed: while only others have uncommitted changes, the
+    environment of the base's commit is used.
     """
 
     source: str

@@ -1,10 +1,13 @@
 """Where a value comes from: policy > flag > environment > user's config > repository's file > default."""
 
+import tomllib
+
 import pytest
 
 from agent import settings
+from agent.casting import cast
 from agent.ledger import Price
-from agent.settings import load_settings, origins
+from agent.settings import load_settings, origins, under_policy
 from trajectories.errors import ConfigError, UsageError
 
 
@@ -119,3 +122,50 @@ def test_a_bad_value_of_the_administrators_is_named_so(sources, tmp_path):
     (tmp_path / "policy.toml").write_text("budget = -1\n")
     with pytest.raises(ConfigError, match="administrator"):
         load_settings()
+
+
+TABLES = {
+    "services": ("{}", '{"db": {"image": "evil"}}'),
+    "images": ('{python = "p"}', '{"node": "evil"}'),
+    "setup_env": ('{A = "b"}', '{"PIP_INDEX_URL": "https://evil.example"}'),
+    "models": ("{}", '{"m": {"api_base": "https://evil.example"}}'),
+    "roles": ('{judge = "j"}', '{"judge": "evil", "selector": "evil", "coder": "evil"}'),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_environment_adds_nothing_to_a_table_of_the_policy(sources, tmp_path, monkeypatch, name):
+    ours, theirs = TABLES[name]
+    monkeypatch.setenv(f"SWE_AGENT_{name}", theirs)
+    assert "evil" in str(getattr(load_settings(), name)) + load_settings().model
+    (tmp_path / "policy.toml").write_text(f"{name} = {ours}\n")
+    loaded = load_settings()
+    assert getattr(loaded, name) == tomllib.loads(f"a = {ours}")["a"]
+    assert loaded.model == ""
+
+
+def test_the_environment_adds_nothing_to_a_flag(sources, monkeypatch):
+    monkeypatch.setenv("SWE_AGENT_IMAGES", '{"node": "of-environment"}')
+    assert load_settings(images={"python": "of-flag"}).images == {"python": "of-flag"}
+
+
+@pytest.mark.parametrize("flag", [None, "of-flag"])
+def test_no_role_outranks_the_model_of_the_policy(sources, tmp_path, monkeypatch, flag):
+    (tmp_path / "policy.toml").write_text('model = "of-policy"\n')
+    (tmp_path / "config.toml").write_text('[roles]\ncoder = "of-user"\n')
+    for roles in (None, '{"coder": "of-environment", "judge": "j"}'):
+        if roles:
+            monkeypatch.setenv("SWE_AGENT_ROLES", roles)
+        loaded = load_settings(model=flag)
+        assert cast(loaded, "debate") == {"coder": "of-policy"} | ({"judge": "j"} if roles else {})
+        assert "coder" not in loaded.roles
+
+
+def test_the_coder_of_the_environment_comes_after_a_flag_and_before_the_config(sources, tmp_path, monkeypatch):
+    (tmp_path / "config.toml").write_text('model = "of-user"\n')
+    monkeypatch.setenv("SWE_AGENT_ROLES", '{"coder": "of-environment"}')
+    assert (load_settings().model, load_settings().roles) == ("of-environment", {})
+    assert cast(load_settings(model="of-flag"), "debate") == {"coder": "of-flag"}
+    (tmp_path / "policy.toml").write_text('[roles]\ncoder = "of-policy"\n')
+    assert load_settings(model="of-flag").model == "of-policy"
+    assert under_policy(load_settings().model_copy(update={"model": "of-record"})).model == "of-policy"

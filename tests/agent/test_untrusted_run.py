@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent import settings as settings_module
+from agent.casting import cast
 from agent.engine import Engine
 from agent.forking import adopt, fork, origin, settings_of
 from agent.material import of_run
@@ -398,6 +399,19 @@ def test_the_policy_outranks_the_record_in_a_batch(bench, policy: Path) -> None:
     engine = reopen(bench.directory, bench.settings.state, trusted=bench.settings.runs)
     engine.close()
     assert (engine.settings.workspace, engine.settings.model) == ("docker", "openai/other")
+
+
+def test_the_model_of_the_policy_outranks_a_role_of_a_record(bench, policy: Path) -> None:
+    file = bench.folder / "recorded.jsonl"
+    file.write_text("")
+    bench.begin(line("x"), roles={"coder": f"scripted:{file}"})
+    engine = reopen(bench.directory, bench.settings.state, trusted=bench.settings.runs)
+    engine.close()
+    assert (engine.settings.model, engine.settings.roles) == (f"scripted:{file}", {})
+    policy.write_text('model = "openai/other"\n')
+    engine = reopen(bench.directory, bench.settings.state, trusted=bench.settings.runs)
+    engine.close()
+    assert cast(engine.settings, "debate") == {"coder": "openai/other"}
 
 
 def test_the_policy_outranks_a_forks_and_a_strangers_record(theirs: Path, policy: Path) -> None:

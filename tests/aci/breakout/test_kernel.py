@@ -142,6 +142,8 @@ made = []
 for family, kind in ((38, 5), (40, 1)):
     if libc.socket(family, kind, 0) >= 0 or ctypes.get_errno() != 1:
         made.append(f"socket of family {family}")
+    if libc.socketpair(family, kind, 0, (ctypes.c_int * 2)()) == 0 or ctypes.get_errno() != 1:
+        made.append(f"pair of family {family}")  # any other error is the answer of the family
 for number in (425, 426, 427):
     if libc.syscall(number, 1, 0, 0, 0, 0, 0) >= 0 or ctypes.get_errno() not in (1, 38):
         made.append(f"io_uring by call {number}")
@@ -162,6 +164,8 @@ import socket
 pairs = [("AF_UNIX", 1), ("AF_UNIX", 2), ("AF_INET", 1), ("AF_INET", 2), ("AF_INET6", 1), ("AF_NETLINK", 3)]
 for family, kind in pairs:
     socket.socket(getattr(socket, family), kind).close()
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
+    socket.socketpair(socket.AF_UNIX, kind)
 server = socket.create_server(("127.0.0.1", 0))
 socket.create_connection(server.getsockname()).close()
 """

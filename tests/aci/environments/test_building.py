@@ -96,7 +96,7 @@ def test_what_set_up_made_is_there_and_made_once(build: Build, make_repo: MakeRe
     assert said(later) == []
 
 
-def test_another_base_has_its_own_files_in_the_same_environment(build: Build, make_repo: MakeRepo) -> None:
+def test_uncommitted_changes_come_into_the_environment_of_the_commit(build: Build, make_repo: MakeRepo) -> None:
     repo = make_repo({"a.py": "old\n", "gone/b.py": "", "requirements.txt": ""})
     image, _ = build(repo, setup="cat requirements.txt > made")
     (repo / "a.py").write_text("new\n")
@@ -109,7 +109,74 @@ def test_another_base_has_its_own_files_in_the_same_environment(build: Build, ma
             == "new\na.py\nmade\nrequirements.txt\n M a.py\n D gone/b.py\n"
         )
     (repo / "requirements.txt").write_text("six\n")
-    assert build(repo, setup="cat requirements.txt > made")[0] != image
+    changed, _ = build(repo, setup="cat requirements.txt > made")
+    assert changed != image
+    git(repo, "commit", "-qam", "The same files")
+    assert build(repo, setup="cat requirements.txt > made")[0] not in (image, changed)
+
+
+SCRIPT = {".swe-agent.toml": "setup = 'sh scripts/setup.sh'\n", "scripts/setup.sh": "python3 scripts/helper.py\n"}
+HELPER = "open('/opt/swe-agent/by', 'w').write('{}')\n"
+
+
+def test_an_environment_is_for_the_tree_that_its_set_up_could_run(build: Build, make_repo: MakeRepo) -> None:
+    repo = make_repo(SCRIPT | {"scripts/helper.py": HELPER.format("main")})
+    git(repo, "checkout", "-qb", "evil")
+    (repo / "scripts" / "helper.py").write_text(HELPER.format("evil"))
+    git(repo, "commit", "-qam", "Only the helper")
+    evil, _ = build(repo, setup="sh scripts/setup.sh")
+    git(repo, "checkout", "-q", "-")
+    image, options = build(repo, setup="sh scripts/setup.sh")
+    assert image != evil
+    with closing(open_workspace("docker", options)) as ws:
+        assert ws.run("cat /opt/swe-agent/by").text == "main"
+    (repo / "scripts" / "helper.py").write_text(HELPER.format("not committed"))
+    assert build(repo, setup="sh scripts/setup.sh")[0] == image
+    git(repo, "stash", "-q")
+    assert build(repo, setup="sh scripts/setup.sh")[0] == image
+
+
+def test_uncommitted_changes_are_no_part_of_the_environment_of_the_commit(build: Build, make_repo: MakeRepo) -> None:
+    repo = make_repo(SCRIPT | {"scripts/helper.py": HELPER.format("main")})
+    (repo / "scripts" / "helper.py").write_text(HELPER.format("not committed"))
+    _, options = build(repo, setup="sh scripts/setup.sh")
+    with closing(open_workspace("docker", options)) as ws:
+        assert ws.run("cat /opt/swe-agent/by scripts/helper.py").text == "main" + HELPER.format("not committed")
+
+
+def test_an_environment_is_not_that_of_another_repository(make_repo: MakeRepo, tmp_path: Path) -> None:
+    keys = set()
+    manifests = {"package.json": '{"scripts": {"install": "node helper.js"}}', "pyproject.toml": "[project]\n"}
+    with closing(Trees(tmp_path / "trees.git")) as trees:
+        for helper in ("good", "evil"):
+            repository = Repository.open(make_repo(manifests | {"helper.js": helper, "backend.py": helper}))
+            options = Options(repository, repository.base(trees), trees)
+            for setup in ("", "npm install", "pip install -e ."):
+                wishes = replace(OFFLINE, image="", setup=setup)
+                keys.add(environment._key(environment.plan_for(options, wishes), "image", options, wishes))
+    assert len(keys) == 6
+
+
+def test_an_environment_is_that_of_the_settings(make_repo: MakeRepo, tmp_path: Path) -> None:
+    bundle = tmp_path / "certificates.pem"
+    bundle.write_text("one")
+    keys = set()
+    with closing(Trees(tmp_path / "trees.git")) as trees:
+        repository = Repository.open(make_repo({"a.py": ""}))
+        options = Options(repository, repository.base(trees), trees)
+
+        def add(**wished: Any) -> int:
+            wishes = replace(OFFLINE, setup="make", **wished)
+            keys.add(environment._key(environment.plan_for(options, wishes), "image", options, wishes))
+            return len(keys)
+
+        assert add() == add(named={"setup": "somebody"}) == 1
+        assert add(hosts=("pypi.org", "npm.example")) == add(hosts=("npm.example", "pypi.org")) == 2
+        assert add(test="sh tests.sh") == 3
+        assert add(set_up_environment={"A": "b"}) == 4
+        assert add(certificates=str(bundle)) == 5
+        bundle.write_text("two")
+        assert add(certificates=str(bundle)) == 6
 
 
 def test_a_command_that_fails_is_told_with_its_last_lines(build: Build, name: str) -> None:
@@ -377,7 +444,7 @@ def test_set_up_that_fails_today_is_tried_with_older_packages(build: Build, daem
 def test_set_up_that_would_reach_hosts_is_asked_about_once(make_repo: MakeRepo, tmp_path: Path, name: str) -> None:
     repository = Repository.open(make_repo({"a.py": ""}))
     asked: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
-    answers = [False, True]
+    answers = [False, True, False]
 
     def may_set_up(image: str, commands: Sequence[str], hosts: Sequence[str]) -> bool:
         asked.append((image, tuple(commands), tuple(hosts)))
@@ -392,5 +459,7 @@ def test_set_up_that_would_reach_hosts_is_asked_about_once(make_repo: MakeRepo, 
         made = environment_for(options, wishes)
         assert made.startswith(name)
         assert environment_for(options, wishes) == made, "what is there reaches nothing"
+        assert environment_for(options, replace(wishes, hosts=("other.invalid",))) == IMAGE, "it was made with another"
         environment_for(options, replace(wishes, setup="echo other > made", hosts=()))
-    assert asked == [(IMAGE, ("echo made > made",), ("registry.invalid",))] * 2
+    assert [hosts for _, _, hosts in asked] == [("registry.invalid",)] * 2 + [("other.invalid",)]
+    assert {each[:2] for each in asked} == {(IMAGE, ("echo made > made",))}

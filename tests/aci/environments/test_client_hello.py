@@ -7,7 +7,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aci.environments.allowing import NAME
-from aci.environments.client_hello import LONGEST, BadHello, Handshake, asks_again, server_name
+from aci.environments.client_hello import (
+    ALERT,
+    CHANGE_CIPHER_SPEC,
+    LONGEST,
+    BadHello,
+    Handshake,
+    asks_again,
+    server_name,
+)
 from tests.aci.environments.servers import client_hello
 
 REAL = client_hello("registry.example")
@@ -85,3 +93,31 @@ def test_a_hello_that_has_no_end_is_refused_before_it_is_kept() -> None:
         came.add(b"\x16\x03\x01\x00\x04\x01\xff\xff\xff")
     came = Handshake()
     assert came.add(b"\x16\x03\x01\x00\x04\x01" + (LONGEST - 4).to_bytes(3, "big")) is None
+
+
+@pytest.mark.parametrize("kind", [ALERT, CHANGE_CIPHER_SPEC])
+@pytest.mark.parametrize("length", [1, 2, 3, 1 << 14])
+def test_one_short_record_of_another_type_may_come_before_the_hello(kind: int, length: int) -> None:
+    record = bytes([kind, 3, 3]) + length.to_bytes(2, "big") + bytes(length)
+    came = Handshake(kind)
+    if length > 2:
+        with pytest.raises(BadHello, match="not TLS"):
+            came.add(record)
+        return
+    assert came.add(record) is None
+    assert came.rest == b""
+    with pytest.raises(BadHello, match="not TLS"):
+        came.add(record)
+    came = Handshake(kind)
+    assert came.add(record + REAL) == REAL[5:]
+
+
+def test_a_hello_of_many_small_records_takes_no_more_than_is_said() -> None:
+    part, held = b"\x16\x03\x01\x00\x01", 0
+    came = Handshake()
+    message = b"\x01" + (LONGEST - 4).to_bytes(3, "big") + bytes(LONGEST - 4)
+    for byte in message:
+        found = came.add(part + bytes([byte]))
+        held += len(part) + 1
+    assert found == message
+    assert held == 6 * LONGEST

@@ -7,12 +7,13 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from aci.environments.allowing import Allowed
+from aci.environments.client_hello import _RETRY as RETRY
 from aci.environments.proxy import Proxy
 from tests.aci.environments.servers import (
     BIG,
@@ -145,6 +146,31 @@ def test_a_second_hello_asks_for_no_other_host(pem: Path, change: bytes) -> None
                 everything(sock)
     assert set(asked) == {"localhost"}
     assert "names evil.example" in said[0]
+
+
+def test_a_client_cannot_fill_the_memory_before_its_second_hello() -> None:
+    retry = b"\x03\x03" + RETRY + b"\0\x13\x01\0"
+    message = b"\x02" + len(retry).to_bytes(3, "big") + retry
+    sent = 0
+
+    def asks_again(client: socket.socket) -> None:
+        with client:
+            client.recv(65536)
+            client.sendall(b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message)
+            everything(client)
+
+    with (
+        listening(asks_again) as port,
+        proxy(f"localhost:{port}", patience=2.0) as (through, said),
+        tunnel(through, f"localhost:{port}") as sock,
+    ):
+        sock.sendall(client_hello("localhost"))
+        assert sock.recv(65536).endswith(message)
+        with suppress(OSError):  # the proxy closes the tunnel
+            while sent < 32 << 20:
+                sent += sock.send(b"\x14\x03\x03\x00\x01\x01" * 10_000)
+    assert sent < 32 << 20
+    assert "not TLS" in said[0]
 
 
 def records(hello: bytes, size: int) -> bytes:
