@@ -18,7 +18,7 @@ _SPLIT = re.compile(r"\\[\s\S]|[\w./+@%~-]+")
 """Each of the words within quotes, values and braces, also behind a `\\n`."""
 _DROPPED = re.compile(r"\\\n|['\"\\]")
 _SEPARATORS = frozenset(";&|\n")
-_OPENING = frozenset("'\"\\#<>$`(){}")
+_OPENING = frozenset("'\"\\#<>$`(){}=")
 """Where one of these is written, a separator may be a part of a word, or the text be read again."""
 
 Token = tuple[int, int, str]
@@ -61,7 +61,7 @@ def _is_in_order(own: Sequence[str], tokens: Sequence[Token], text: str, exact: 
             if not before or not _is_named(word, name):
                 continue
             first, last = places[0], places[before - 1]  # between others is no less opened, and no less separated
-            if (last == number - 1) if exact else any(is_one_command(tokens[at][1], start) for at in (first, last)):
+            if (last == number - 1) if exact else any(is_one_command(tokens[at][0], start) for at in (first, last)):
                 after.append(number)
         places = after
     return bool(places)
