@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
-_JOINED = re.compile(r"(?:[\w./+@%~=:,'\"-]|\\[\s\S]|\\\Z)+")
+_JOINED = re.compile(r"(?:[\w./+@%~'\"-]|\\\S|\\\n)+")
 """A shell drops quotes and backslashes within a word: `g"i"t` is `git`."""
 _SPLIT = re.compile(r"\\[\s\S]|[\w./+@%~-]+")
 """Each of the words within quotes, values and braces, also behind a `\\n`."""
@@ -42,8 +42,8 @@ def _tokens(text: str, form: re.Pattern[str]) -> list[Token]:
 
 
 def _is_named(word: str, token: str) -> bool:
-    """Whether it is this word, by itself, as the last part of a path, or as a value."""
-    return word == token or token.endswith((f"/{word}", f"={word}"))
+    """Whether it is this word, by itself or as the last part of a path."""
+    return word == token or token.endswith(f"/{word}")
 
 
 def _is_in_order(own: Sequence[str], tokens: Sequence[Token], text: str, exact: bool) -> bool:
@@ -51,7 +51,8 @@ def _is_in_order(own: Sequence[str], tokens: Sequence[Token], text: str, exact: 
     opening = [0, *accumulate(letter in _OPENING for letter in text)]
 
     def is_one_command(start: int, end: int) -> bool:
-        return separators[end] == separators[start] or opening[end] > opening[start]
+        before = max(start - 1, 0)  # `g=git; g push`
+        return separators[end] == separators[start] or opening[end] > opening[before]
 
     places = [number for number, token in enumerate(tokens) if _is_named(own[0], token[2])]
     for word in own[1:]:
