@@ -1,24 +1,24 @@
-"""Whether rules decide a question: all of it must be allowed, and a part that is denied denies the whole."""
+"""The decision of a question by rules: all of it must be allowed, and a part that is denied denies the whole."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.bash import Line, read
+from aci.bash_running import is_git
 from agent.permissions import Kept
 from agent.rules import Rule, offered
 
 if TYPE_CHECKING:
-    from aci.bash_running import Words
     from agent.approvals import Approval
 
 HARMLESS = frozenset(("true", "false", ":", "pwd"))
 IGNORED = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]|:.*")
-STREAMS = frozenset(("/dev/null", "/dev/stdout", "/dev/stderr"))
+NOWHERE = "/dev/null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +43,17 @@ def judge(approval: Approval, deny: Sequence[Rule], kept: Sequence[Kept]) -> Dec
 
 
 def _command(line: Line, approval: Approval, deny: Sequence[Rule], kept: Sequence[Kept]) -> Decision:
-    if denied := [rule for rule in deny if rule.pattern == "*" or any(map(rule.touches, line.commands))]:
+    if denied := [rule for rule in deny if rule.is_denied_in(approval.subject)]:
         return Decision(False, tuple(denied), "config")
-    why = approval.why or line.why or next(_leaving(line, approval), "")
-    if why or not line.commands:
+    why = approval.why or line.why or _leaving(line, approval)
+    if why or not (line.commands or line.folder):
         return Decision(None, why=why or "it holds no command")
-    asked = [words for words in line.commands if not _harmless(words)]
+    asked = [words for words in line.commands if words[0] not in HARMLESS]
     covering = [next((each for each in kept if each.rule.covers(words)), None) for words in asked]
     if None not in covering:
         return _allowed([each for each in covering if each])
-    new = [offered(words) for words, each in zip(asked, covering, strict=True) if each is None]
-    if None in new:
-        return Decision(None, why="a part of it is known only when it runs")
-    return Decision(None, always=tuple(dict.fromkeys(rule for rule in new if rule)))
+    new = (offered(words) for words, each in zip(asked, covering, strict=True) if each is None)
+    return Decision(None, always=tuple(dict.fromkeys(new)))
 
 
 def _names(approval: Approval, deny: Sequence[Rule], kept: Sequence[Kept]) -> Decision:
@@ -79,39 +77,35 @@ def _allowed(by: Sequence[Kept]) -> Decision:
     return Decision(True, tuple(dict.fromkeys(each.rule for each in by)), who)
 
 
-def _harmless(words: Words) -> bool:
-    return words[0] in HARMLESS or words[0] == "cd"
-
-
-def _leaving(line: Line, approval: Approval) -> Iterator[str]:
-    """What in it is about files outside of the workspace, or may be."""
-    moves = [words for words in line.commands if words[0] == "cd"]
-    folders = [approval.folder or approval.root]
-    for words in moves:
-        target = words[1] if len(words) == 2 else None
-        if target is None or target.startswith("-") or not inside(target, folders[0], approval.root):
-            yield f"it goes to {target or 'a folder that is known only when it runs'}"
-            return
-        folders.append(str(Path(folders[0], target)))
-    if line.writes and len(moves) > 1:
-        yield "it writes files from more than one folder"
+def _leaving(line: Line, approval: Approval) -> str:
+    """Why the line may be about files outside of the workspace or of git's own, "" if it is not."""
+    root, start = approval.root, approval.folder or approval.root
+    if start != root and not is_plain_path(start, root, root):
+        return "the shell is in a folder outside of the workspace, or behind a link"
+    folders = [start]
+    if line.folder:
+        if line.folder.startswith("/") or not is_plain_path(line.folder, start, root):
+            return f"it goes to {line.folder}"
+        folders.append(str(Path(start, line.folder)))  # where the shell stays if there is no such folder
+    if folders != [root] and any(map(is_git, line.commands)):
+        return "it runs git in a folder that may be a repository of its own"
     for path in line.writes:
-        if not all(inside(path, folder, approval.root) for folder in folders):
-            yield f"it writes {path}"
+        if path != NOWHERE and not all(is_plain_path(path, folder, root) for folder in folders):
+            return f"it writes {path}"
+    return ""
 
 
-def inside(path: str, folder: str, root: str) -> bool:
-    """Whether a path, absolute or seen from `folder`, lies under `root` when links are followed, and is none of git's
-    own files, by whatever name a file system knows them. Where nobody can tell, it does not."""
-    if path in STREAMS:
-        return True
+def is_plain_path(path: str, folder: str, root: str) -> bool:
+    """Whether a path, absolute or seen from `folder`, is below `root` and through no link, and none of git's own files,
+    by whatever name a file system knows them. False where that cannot be told."""
     if not path or not root or ".." in path.split("/") or _is_of_git(path.split("/")):
         return False
     try:
-        below = Path(folder, path).resolve().relative_to(Path(root).resolve())
-    except (OSError, RuntimeError, ValueError):  # links in a circle, a way out
+        parts = Path(folder, path).relative_to(root).parts
+        below = [Path(root, *parts[: number + 1]) for number in range(len(parts))]
+        return bool(parts) and not _is_of_git(parts) and not any(each.is_symlink() for each in below)
+    except (OSError, ValueError):  # a name too long, a way out
         return False
-    return not _is_of_git(below.parts)
 
 
 def is_gits_own(path: str, root: str) -> bool:

@@ -1,6 +1,6 @@
 """What is decided without asking: rules of the configuration, of the session, and of the project in the user's state.
 
-What is denied is denied whoever allows it; `agent/judging.py` says what rules decide.
+A rule that denies wins over every rule that allows; `agent/judging.py` says what rules decide.
 """
 
 from __future__ import annotations

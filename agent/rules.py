@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from aci.bash_running import ASKED_BUILTINS, ASSIGNED, INTERPRETERS, RESERVED, RUNS, SHELLS, Words, words_of
+from aci.bash_running import ASSIGNED, INTERPRETERS, RUNS, SHELLS, Words, words_of
 from agent.approvals import KINDS, Kind
+from agent.denials import occurs
 
 EXACTLY = "exactly"
 
@@ -40,21 +40,16 @@ class Rule:
         return self.pattern.startswith(f"{EXACTLY} ")
 
     def covers(self, words: Words) -> bool:
-        """Whether it is about this simple command, seen closely: for what is allowed."""
+        """Whether it is about this simple command, seen closely: for what is allowed. A rule of nothing but variables
+        covers nothing."""
         own = self.words
+        if all(map(ASSIGNED.fullmatch, own)):
+            return False
         return words == own if self.exact else words[: len(own)] == own
 
-    def touches(self, words: Words) -> bool:
-        """Whether it is about this simple command, seen loosely: for what is denied. Options may stand between."""
-        own = self.words
-        if own == ("*",):
-            return True
-        if self.exact:
-            return words == own
-        first = next((n for n, word in enumerate(words) if word is None or not ASSIGNED.fullmatch(word)), len(words))
-        runs_others = words[first : first + 1] and _base(words[first]) in RUNS | ASKED_BUILTINS | RESERVED
-        others = range(first, len(words)) if runs_others else (first,)
-        return any(_in_order(own, words[at:]) for at in others)
+    def is_denied_in(self, text: str) -> bool:
+        """Whether a denied command's words may be in this text, seen loosely: see `agent/denials.py`."""
+        return self.pattern == "*" or occurs(self.words, text, self.exact)
 
     def matches(self, text: str) -> bool:
         """Whether the glob is about a path, a host or a branch."""
@@ -74,18 +69,6 @@ def rule_of(text: str) -> Rule | str:
     except ValueError as error:
         return f"{text!r} is no rule: {error}"
     return f"{text!r} is no rule: it names nothing" if empty else rule
-
-
-def _in_order(own: Sequence[str], words: Words) -> bool:
-    """Whether the program is the same and the other words come after it, in this order."""
-    if not words or _base(words[0]) != _base(own[0]):
-        return False
-    rest = iter(words[1:])
-    return all(any(word == each for each in rest) for word in own[1:])
-
-
-def _base(word: str | None) -> str:
-    return (word or "").rpartition("/")[2]
 
 
 @cache
@@ -117,34 +100,27 @@ BROAD = words_of(
 """Too many different things to be allowed by their name alone."""
 
 
-def offered(words: Words) -> Rule | None:
-    """The rule that a user is offered for commands like this one; None where part of it is known only when it runs."""
-    count = next((n for n, word in enumerate(words) if word is None or not ASSIGNED.fullmatch(word)), len(words))
+def offered(words: Words) -> Rule:
+    """The rule that a user is offered for commands like this one."""
+    count = next((n for n, word in enumerate(words) if not ASSIGNED.fullmatch(word)), len(words))
     if telling := _telling(words[count:]):
-        return Rule("command", shlex.join(filter(None, (*words[:count], *telling))))
-    if None in words or not words:
-        return None
-    return Rule("command", f"{EXACTLY} {shlex.join(word or '' for word in words)}")
+        return Rule("command", shlex.join((*words[:count], *telling)))
+    return Rule("command", f"{EXACTLY} {shlex.join(words)}")
 
 
 def _telling(words: Words) -> Words:
     """The first words, if they say well what is done; none if only the whole does."""
-    name, second, third = (*words[:3], None, None, None)[:3]
+    name, second, third = (*words, "", "", "")[:3]
     if name in ALONE:
         return (name,)
     if name in INTERPRETERS | SHELLS:
         if second == "-m" and _says(third):
             return (name, second, third)
         return (name, second) if _says(second) else ()
-    if name in SUBCOMMANDS and (name, second) in RUNNERS:
+    if (name, second) in RUNNERS:
         return (name, second, third) if _says(third) else ()
     return (name, second) if name in SUBCOMMANDS and _says(second) else ()
 
 
-def _says(word: str | None) -> bool:
-    return (
-        bool(word)
-        and word is not None
-        and not word.startswith("-")
-        and word not in BROAD | INTERPRETERS | SHELLS | RUNS
-    )
+def _says(word: str) -> bool:
+    return bool(word) and not word.startswith("-") and word not in BROAD | INTERPRETERS | SHELLS | RUNS

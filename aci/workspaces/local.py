@@ -26,6 +26,13 @@ KEPT = (
 )
 """What commands see of the user's environment: no key and no token is among it."""
 
+ONLY_NAMED_BARE = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.bareRepository",
+    "GIT_CONFIG_VALUE_0": "explicit",
+}
+"""Keeps git from taking a folder of ordinary files for a bare repository, whose settings run programs."""
+
 _PROBE = """\
 import importlib.util, sys
 for name in sys.argv[1:]:
@@ -138,6 +145,7 @@ class Folder:
         users = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
         return {
             **SESSION,
+            **ONLY_NAMED_BARE,
             **kept,
             "HOME": str(self._home / "home"),
             "PYTHONUSERBASE": os.environ.get("PYTHONUSERBASE") or str(Path.home() / ".local"),

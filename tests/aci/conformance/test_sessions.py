@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aci.posix import PosixWorkspace
+from aci.workspaces import local
 from tests.aci.conformance.conftest import out
 from tests.conftest import NO_PLUGINS, MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
@@ -23,6 +24,7 @@ ALLOWED = {
     *("USER", "LOGNAME", "SHELL", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONUSERBASE"),
     *("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYENV_ROOT", "PYENV_VERSION", "JAVA_HOME", "GOROOT"),
     *("RUSTUP_HOME", "CARGO_HOME", "RUSTUP_TOOLCHAIN"),
+    *local.ONLY_NAMED_BARE,
 }
 
 
@@ -37,6 +39,33 @@ def test_a_session_lasts_and_others_know_nothing_of_it(ws: PosixWorkspace) -> No
     ws.run("cd pkg; export A='b c'; B=2")
     assert out(ws, 'echo "$PWD|$A|$B"') == f"{ws.root}/pkg|b c|2"
     assert ws.run('echo "$PWD|$A|$B"', session="other").text == f"{ws.root}||\n"
+
+
+def test_the_folder_of_a_session_is_not_read_from_a_variable(ws: PosixWorkspace) -> None:
+    ws.run("ln -s pkg link-of-folder; cd link-of-folder")
+    assert ws.folder() == f"{ws.root}/pkg"
+    ws.run("export PWD=/tmp; OLDPWD=/tmp")
+    assert ws.folder() == f"{ws.root}/pkg"
+    ws.run(f"mkdir {ws.scratch}/gone; cd {ws.scratch}/gone; rmdir {ws.scratch}/gone; set -e")
+    assert ws.folder() == f"{ws.scratch}/gone"
+
+
+def test_a_folder_of_files_is_no_repository_in_a_local_workspace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    """Files that a tool may write unasked could name programs that git runs."""
+    ws = open_ws("local", make_repo({"README": "hello\n"}))
+    for path, text in {"HEAD": "ref: refs/heads/main\n", "objects/x": "", "refs/x": ""}.items():
+        ws.write(f"bare/{path}", text.encode())
+    settings = "[core]\nrepositoryformatversion = 0\nbare = false\nworktree = ..\n"
+    ws.write("bare/config", f'{settings}fsmonitor = "touch {ws.scratch}/ran; false"\n'.encode())
+    told = ws.run("cd bare && git status").text
+    assert out(ws, f"[ -e {ws.scratch}/ran ] || echo no") == "no"
+    assert "bare repository" in told
+    assert ws.run("git --git-dir=. status").code == 0, "one that is named may be used"
+    assert out(ws, f"ls {ws.scratch}/ran") == f"{ws.scratch}/ran"
+    ws.run(f"cd {ws.scratch}; git init -q --bare new.git && git clone -q new.git cloned")
+    assert (
+        out(ws, "git --git-dir new.git rev-parse --is-bare-repository; ls cloned/.git/HEAD") == "true\ncloned/.git/HEAD"
+    )
 
 
 def test_a_session_begins_at_the_root(ws: PosixWorkspace) -> None:
@@ -80,7 +109,8 @@ def test_nothing_of_ours_is_open(ws: PosixWorkspace) -> None:
 
 
 def test_the_agents_git_is_its_own(ws: PosixWorkspace) -> None:
-    assert out(ws, "env | grep ^GIT_ | grep -v -e PAGER -e PROMPT || :") == ""
+    given = {f"{name}={value}" for name, value in local.ONLY_NAMED_BARE.items()} if ws.kind == "local" else set()
+    assert set(out(ws, "env | grep ^GIT_ | grep -v -e PAGER -e PROMPT || :").splitlines()) == given
     assert out(ws, "git rev-parse --show-toplevel") == ws.root
 
 

@@ -1,0 +1,68 @@
+"""Loose search for denied commands: in the text of a command, not in what a shell would make of it.
+
+A command can be wrapped, quoted and nested in more ways than anything but a shell can read, so the words of a rule are
+looked for wherever they are written. That finds too much rather than too little. A name that is put together only when
+the command runs is not found.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import accumulate
+
+_JOINED = re.compile(r"(?:[\w./+@%~'\"-]|\\\S|\\\n)+")
+"""A shell drops quotes and backslashes within a word: `g"i"t` is `git`."""
+_SPLIT = re.compile(r"\\[\s\S]|[\w./+@%~-]+")
+"""Each of the words within quotes, values and braces, also behind a `\\n`."""
+_DROPPED = re.compile(r"\\\n|['\"\\]")
+_SEPARATORS = frozenset(";&|\n")
+_OPENING = frozenset("'\"\\#<>$`(){}=")
+"""Where one of these is written, a separator may be a part of a word, or the text be read again."""
+
+Token = tuple[int, int, str]
+"""Where it begins and ends, and what a shell would make of it."""
+
+
+def occurs(words: Sequence[str], text: str, exact: bool) -> bool:
+    """Whether the words are written in this text, in this order: with anything between them that does not clearly end a
+    command, or with nothing but quotes and blanks if `exact`."""
+    for form in (_JOINED, _SPLIT):
+        own = [name for word in words for *_, name in _tokens(word, form) or [(0, 0, word.casefold())]]
+        own[0] = own[0].rpartition("/")[2] or own[0]
+        if _is_in_order(own, _tokens(text, form), text, exact):
+            return True
+    return False
+
+
+def _tokens(text: str, form: re.Pattern[str]) -> list[Token]:
+    found = ((each.start(), each.end(), _DROPPED.sub("", each[0]).casefold()) for each in form.finditer(text))
+    return [token for token in found if token[2] and not (form is _SPLIT and text[token[0]] == "\\")]
+
+
+def _is_named(word: str, token: str) -> bool:
+    """Whether it is this word, by itself or as the last part of a path."""
+    return word == token or token.endswith(f"/{word}")
+
+
+def _is_in_order(own: Sequence[str], tokens: Sequence[Token], text: str, exact: bool) -> bool:
+    separators = [0, *accumulate(letter in _SEPARATORS for letter in text)]
+    opening = [0, *accumulate(letter in _OPENING for letter in text)]
+
+    def is_one_command(start: int, end: int) -> bool:
+        before = max(start - 1, 0)  # `g=git; g push`
+        return separators[end] == separators[start] or opening[end] > opening[before]
+
+    places = [number for number, token in enumerate(tokens) if _is_named(own[0], token[2])]
+    for word in own[1:]:
+        after = []
+        for number, (start, _, name) in enumerate(tokens):
+            before = bisect_left(places, number)
+            if not before or not _is_named(word, name):
+                continue
+            first, last = places[0], places[before - 1]  # between others is no less opened, and no less separated
+            if (last == number - 1) if exact else any(is_one_command(tokens[at][0], start) for at in (first, last)):
+                after.append(number)
+        places = after
+    return bool(places)

@@ -1,0 +1,111 @@
+"""Denied commands are found however they are wrapped, quoted or nested."""
+
+import pytest
+
+from agent.approvals import Approval
+from agent.judging import Decision, judge
+from agent.permissions import Kept
+from agent.rules import Rule
+
+
+def decide(line: str, *allow: str, deny: tuple[str, ...]) -> Decision:
+    kept = [Kept(Rule("command", pattern), "session") for pattern in allow]
+    return judge(Approval("command", "?", line, root="/w"), [Rule("command", pattern) for pattern in deny], kept)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git push",
+        "git -C x push -f",
+        "ls && git push",
+        "/usr/bin/git push",
+        "X=1 git push",
+        "sudo -u x git push",
+        "eval 'git push'",
+        "echo `git push`",
+        "f() { git push; }",
+        "bash -c 'git push'",
+        "ls | xargs git push",
+        "command -p git push",
+        "env -u A git push",
+        "timeout -k 1 5 git push",
+        "nohup -- git push",
+        "stdbuf -o0 git push",
+        "time -p git push",
+        "bash -x -c 'git push'",
+        "bash -o pipefail -c 'git push'",
+        "/usr/local/bin/bash -c 'git push'",
+        "bash <<< 'git push'",
+        "bash <<E\ngit push\nE",
+        "trap 'git push' EXIT; exit 0",
+        "/usr/local/bin/../../bin/env git push",
+        "xargs -a f -n9 git push",
+        "xargs git <<E\nx\npush\nE",
+        "printf 'git\\npush' | xargs env",
+        "nice -5 git push",
+        "setsid -w git push",
+        "env -S 'git push'",
+        "env -S'git push'",
+        "watch 'git push'",
+        "flock x -c 'git push'",
+        "sudo sh -c 'git push'",
+        "alias x='git push'; x",
+        "alias g=git; g push",
+        'eval "git $x push"',
+        "git $x push",
+        "A=$x git push",
+        "A+=1 git push",
+        "A[0]=1 git push",
+        "g'i't pu\\sh",
+        "gi\\\nt push",
+        "git \\\n push",
+        "{git,push}",
+        "{g'i't,push}",
+        "eval g\\it\\ push",
+        "true;git push",
+        "git -c 'a=b;c' push",
+        "git 2>&1 push",
+        "git $(true; true) push",
+        "GIT push",
+        'python -c \'run(["git", "push"])\'',
+        "jobs -x git push",
+        "exec git push",
+        "compgen -C git push",
+        "coproc git push",
+    ],
+)
+def test_what_is_denied_is_found_wherever_it_is_written(line: str) -> None:
+    decision = decide(line, "git", "ls", deny=("git push",))
+    assert (decision.yes, decision.rules, decision.by) == (False, (Rule("command", "git push"),), "config")
+
+
+@pytest.mark.parametrize("line", ["git log | grep push", "git status; npm push", "git pushx", "mygit push", "push git"])
+def test_what_is_not_denied(line: str) -> None:
+    assert decide(line, deny=("git push",)).yes is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "yes"),
+    [
+        ("rm -r", "rm 'a;b' -r x", False),
+        ("rm -r", "rm a; ls -r x", None),
+        ("exactly rm 'a b'", "sh -c 'rm \"a b\"'", False),
+        ("exactly rm a", "rm x a", None),
+        ("/usr/bin/touch", "touch x", False),
+        ("git push", "echo 'git push'", False),
+        ("git push", "git log --grep=x | grep push", False),
+        ("git push", "git-push", None),
+        ("X=1 make", "X=1 make", False),
+        ("\u00e9", "sudo \u00e9", False),
+        ("'!'", "! ls", None),
+    ],
+)
+def test_how_loosely_denied_words_are_looked_for(rule: str, line: str, yes: bool | None) -> None:
+    assert decide(line, deny=(rule,)).yes is yes
+
+
+def test_a_long_command_is_searched_fast() -> None:
+    """In time that grows with its length, not with the square of it."""
+    line = "git; push " * 30_000
+    assert decide(line, deny=("git push push x",)).yes is None
