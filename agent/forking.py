@@ -21,11 +21,12 @@ from agent.synced import EFFECT
 from agent.untrusted_run import UNTRUSTED, conversation_of
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.journal import encode, first_record, locked, read, write_durably
+from trajectories.limits import is_in
 from trajectories.migrations import is_goes_on
 from trajectories.parting import REPLAY, replay_of
 from trajectories.plumbing import create_store, sync_folder
+from trajectories.read_only_store import check_objects
 from trajectories.records import Base, Hold, Note, Record, Run, Settle, Step, Turn
-from trajectories.tidying import is_in
 from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
@@ -277,8 +278,11 @@ def copied(source: Path, settings: Settings, name: str = "", trusted: bool = Tru
 
     try:
         with new_folder(settings, name) as directory, ExitStack() as held:
-            with suppress(TryLater, OSError):  # whoever else works on it only adds to it
-                held.callback(locked(source).release)
+            if trusted:
+                with suppress(TryLater, OSError):  # whoever else works on it only adds to it
+                    held.callback(locked(source).release)
+            elif (source / "trees.git").exists():
+                check_objects(source / "trees.git")
             _copy_files(source, directory, _link if trusted else _copy)
             if not trusted:
                 _check_objects(directory)

@@ -35,7 +35,7 @@ def of_run(directory: Path) -> Material:
     ledger = Ledger(None)
     ledger.replay(trajectory.holds.values(), trajectory.settles)
     folder = directory / "trees.git"
-    trees = Trees(folder) if folder.is_dir() else None
+    trees = Trees(folder, read_only=True) if folder.is_dir() or folder.is_symlink() else None
     reader = readers(run, trajectory.turns)
     return Material(
         name=run.id,

@@ -15,7 +15,7 @@ from typing import Literal
 
 from agent.terminal import at_terminal, confirm
 from trajectories.errors import ConfigError
-from trajectories.journal import write_durably
+from trajectories.journal import open_journal, write_durably
 from trajectories.plumbing import make_folder
 
 Owner = Literal["user", "unknown", "other"]
@@ -55,7 +55,7 @@ def forget(directory: Path, state: Path) -> None:
 
 
 def run_owner(directory: Path, state: Path) -> Owner:
-    """Whose run this is. Raises OSError for a journal that cannot be read."""
+    """Whose run this is. Raises OSError and RunBroken for a journal that cannot be read."""
     registered = _read(_entry(directory, state))
     if registered == str(directory.resolve()):
         return "user"
@@ -96,7 +96,7 @@ def _started_runs(state: Path) -> list[Path]:
 def _entry(directory: Path, state: Path) -> Path:
     """Named by the digest of the run's name and its first record, as the journal holds it."""
     digest = sha256(directory.resolve().name.encode("utf-8", "surrogateescape") + b"\n")
-    with (directory / "journal.jsonl").open("rb") as file:
+    with open_journal(directory / "journal.jsonl") as file:
         digest.update(file.readline())
     return state / REGISTRY / f"{digest.hexdigest()}.json"
 

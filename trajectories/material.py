@@ -84,7 +84,7 @@ class Material:
         """The whole output at `out:number`. Raises OSError where it cannot be read, UsageError if it is too large."""
         if self.directory is None:
             raise FileNotFoundError(f"out:{number}")
-        return read_limited(self.directory / "out" / str(number))
+        return read_limited(self.directory / "out" / str(number), inside=self.directory)
 
     def close(self) -> None:
         """End what reads its trees."""
