@@ -16,11 +16,15 @@ from typing import Literal
 from agent.terminal import at_terminal, confirm
 from trajectories.errors import ConfigError
 from trajectories.journal import open_journal, write_durably
+from trajectories.parting import REPLAY
 from trajectories.plumbing import make_folder
+from trajectories.trajectory import Trajectory
 
 Owner = Literal["user", "unknown", "other"]
 """`unknown`: it lies among the user's runs, but the state folder was moved since, or it is older than the registry."""
 
+UNTRUSTED = "untrusted"
+"""In the data of a replay's note: the run that it repeats is not the user's own."""
 REGISTRY = "own-runs"
 ASKED = "asked"
 """A file in the registry. It exists if no unregistered run was there, or the user has answered."""
@@ -61,6 +65,13 @@ def run_owner(directory: Path, state: Path) -> Owner:
         return "user"
     among = directory.resolve().parent == (state / "runs").resolve()
     return "unknown" if among and (registered or not _is_asked(state)) else "other"
+
+
+def is_own(directory: Path, trajectory: Trajectory, state: Path) -> bool:
+    """Whether the user created the run, and all that it says: a replay repeats the results of another run. Raises as
+    `run_owner` does."""
+    replayed = (note.data for note in trajectory.notes if note.kind == REPLAY)
+    return run_owner(directory, state) == "user" and not any(data.get(UNTRUSTED) for data in replayed)
 
 
 def record_answer(state: Path, is_users: bool) -> None:

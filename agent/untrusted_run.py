@@ -18,8 +18,6 @@ from trajectories.errors import NoRepository
 from trajectories.records import Exit, Hold, Note, Observation, Once, Record, Run, Settle, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
-UNTRUSTED = "untrusted"
-"""In the data of a replay's note: the run that it repeats is not the user's own."""
 OF_PROCESS = EFFECTS - {"message", "overflow"}
 """Notes about what a user allowed, what was done to a user's files, and how the process went."""
 NOT_RUN_HERE = "A proof was recorded here by somebody else. It was not run on this machine."
@@ -50,16 +48,20 @@ def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -
             return None
         case Run():
             said = tuple(replace(comment, trust="stranger") for comment in record.issue.comments)
-            issue = replace(record.issue, trust="stranger", comments=said)
+            images = _images(record.issue.images)
+            issue = replace(record.issue, trust="stranger", comments=said, images=images)
             tools = Toolbox().schemas()
             return replace(record, issue=issue, repository=root, settings={}, prompts={}, versions={}, tools=tools)
         case Turn():
-            return replace(record, models={}, settings={}, prompts=dict(prompts[record.strategy]))
+            own = dict(prompts[record.strategy])
+            return replace(record, models={}, settings={}, prompts=own, images=_images(record.images))
         case Step() if record.author == "proof":
             asked: object = next((seen.data["asked"] for seen in record.observations if "asked" in seen.data), {})
             verdict = asdict(Verdict("unproven", notes=(NOT_RUN_HERE,)))
             data = {"verdict": verdict, "asked": asked}
             return replace(record, observations=(Observation(NOT_RUN_HERE, ok=False, data=data),))
+        case Step():
+            return replace(record, observations=tuple(map(_observation, record.observations)))
         case Exit():
             kind, code = ("unproven", 6) if record.verdict.verified else (record.kind, record.code)
             return replace(record, kind=kind, code=code, verdict=Verdict())

@@ -34,6 +34,8 @@ FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
 STORE_LIMIT = 2_000_000_000
 """Bytes that may be taken from another run's store."""
+IN_FULL = ("--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
+"""How `git diff-tree` writes a diff that applies anywhere."""
 SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
 FEW_FILES, FEW_BYTES = 500, 1_000_000
@@ -171,7 +173,7 @@ class Trees:
         return known
 
     def _diff(self, old: str, new: str, paths: Sequence[str]) -> str:
-        options = "-r -p --binary --full-index --no-renames --no-ext-diff --no-textconv --no-color".split()
+        options = ["-r", "-p", *IN_FULL]
         size = "core.bigFileThreshold=64m"  # above the threshold git takes text for binary
         chunks = [paths[at : at + PATHS_PER_CALL] for at in range(0, len(paths), PATHS_PER_CALL)] or [()]
         return "".join(

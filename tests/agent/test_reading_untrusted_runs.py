@@ -14,15 +14,18 @@ from agent.collecting import Going, collect
 from agent.forking import adopt
 from agent.material import opened
 from agent.replaying import begin, settings_of
+from agent.reporting import document
 from agent.run.export import command as export
 from agent.run.report import command as report
 from agent.run.show import command as show
 from agent.settings import load_settings
 from tests.agent.test_untrusted_run import appended, last, theirs
-from trajectories.errors import RunBroken, SweAgentError
+from trajectories.errors import RunBroken, SweAgentError, UsageError
+from trajectories.exports._groups import groups
 from trajectories.journal import Journal, locked, write_durably
+from trajectories.material import NOT_CHECKED
 from trajectories.plumbing import OWN, environment, git
-from trajectories.records import Exit, Observation
+from trajectories.records import Exit, Observation, Step, Verdict
 
 __all__ = ["theirs"]
 
@@ -215,3 +218,53 @@ def test_an_output_is_recalled_by_its_number_only(tmp_path: Path, number: object
             journal.recall(number)
     finally:
         journal.close()
+
+
+# What it claims
+
+
+@pytest.fixture
+def proven(theirs: Path) -> Path:
+    """Their run, with a claim that its patch was proven."""
+    verdict = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, commands=("sh proof.sh",))
+    appended(theirs, Exit("verified", 0, last(theirs).tree, verdict))
+    (theirs / "proof.sh").write_text("touch /tmp/never\n")
+    return theirs
+
+
+def test_a_claimed_proof_is_shown_as_a_claim(proven: Path, capsys) -> None:
+    show(str(proven), plain=True)
+    shown = capsys.readouterr().out
+    assert "nothing that it records was checked" in shown
+    assert "Claimed: verified. Recorded by somebody else; not checked here." in shown
+    assert "a test proves it" not in shown
+    assert "proof.sh" not in shown
+
+
+def test_a_claimed_proof_is_followed_as_a_claim(proven: Path, capsys) -> None:
+    show(str(proven), follow=True, plain=True)
+    assert "Claimed: verified." in capsys.readouterr().out
+
+
+def test_a_report_says_what_is_claimed(proven: Path) -> None:
+    told = document([opened(str(proven), load_settings())])["runs"][0]
+    assert told["ended"]["kind"] == told["verdict"]["kind"] == "claimed: verified"
+    assert told["ended"]["words"] == told["verdict"]["notes"][0] == NOT_CHECKED
+
+
+@pytest.mark.parametrize(
+    ("format", "said"), [("markdown", NOT_CHECKED), ("atif", NOT_CHECKED), ("swe_agent", "claimed: verified")]
+)
+def test_an_export_says_what_is_claimed(proven: Path, capsys, format: str, said: str) -> None:
+    export([str(proven)], format)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("format", ["sft", "dpo", "rloo"])
+def test_nothing_is_learned_from_a_claim(proven: Path, capsys, format: str) -> None:
+    material = opened(str(proven), load_settings())
+    assert not groups([material])
+    assert groups([replace(material, untrusted=False)])
+    with pytest.raises(UsageError):
+        export([str(proven)], format)
+    assert "was not created by you here and is left out" in capsys.readouterr().err
