@@ -42,9 +42,7 @@ def command(
             if run.is_ours and run.trajectory.exit is None:
                 typer.echo(f"{run.name} has not ended: exported is what it has come to.", err=True)
             if run.untrusted and format in TRAINING:
-                typer.echo(
-                    f"{run.name} was not created by you here and is left out: its verdict is a claim.", err=True
-                )
+                typer.echo(f"{run.name} was not created by you here and is left out: its verdict is a claim.", err=True)
         pieces = written(found, format, secrets_of_services(settings))
         if out is not None:
             typer.echo(to_file(pieces, out), err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from agent.run.report import command as report
 from agent.run.show import command as show
 from agent.settings import load_settings
 from tests.agent.test_untrusted_run import appended, last, theirs
+from tools.run_tests import MOST_NAMED, recall_names
 from trajectories.errors import RunBroken, SweAgentError, UsageError
 from trajectories.exports._groups import groups
 from trajectories.journal import Journal, locked, write_durably
 from trajectories.material import NOT_CHECKED
 from trajectories.plumbing import OWN, environment, git
-from trajectories.records import Exit, Observation, Step, Verdict
+from trajectories.records import Exit, Observation, Verdict
 
 __all__ = ["theirs"]
 
@@ -218,6 +220,15 @@ def test_an_output_is_recalled_by_its_number_only(tmp_path: Path, number: object
             journal.recall(number)
     finally:
         journal.close()
+
+
+def test_a_list_of_tests_is_unpacked_up_to_a_limit() -> None:
+    bomb = zlib.compress(bytes(MOST_NAMED + 1), 9)
+    assert len(bomb) < 1_000_000
+    for data in (bomb, b"no list", zlib.compress(b"a\nb")[:-6]):
+        with pytest.raises(RunBroken, match="damaged or too long"):
+            recall_names(data)
+    assert recall_names(zlib.compress(b"a\nb", 1)) == ["a", "b"]
 
 
 # What it claims
