@@ -76,9 +76,10 @@ def _observation(seen: Observation) -> Observation:
 
 def _is(value: object, kind: object) -> bool:
     try:
-        return _adapter(kind).validate_python(value, strict=True) == value
+        _adapter(kind).validate_python(value, strict=True)
     except ValueError:
         return False
+    return True
 
 
 @cache

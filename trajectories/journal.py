@@ -281,13 +281,9 @@ class Journal:
 
 def locked(directory: Path) -> FileLock:
     """The lock of a run's folder, held until it is released. Raises TryLater when another process has it, OSError
-    where there is no such folder, RunBroken where its lock is another file, which locking would empty."""
+    where there is no such folder, RunBroken as `hold` does."""
     if not directory.is_dir():  # removed meanwhile; a lock makes the folder it lies in
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(directory))
-    with suppress(FileNotFoundError):
-        about = (directory / "lock").lstat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size:
-            raise RunBroken(f"{directory / 'lock'} is not a lock of swe-agent.", "Check what it is, and remove it.")
     what = f"Another process is working on the run {directory.name}."
     return hold(directory / "lock", what, "Wait for it, or stop it, then try again.")
 
@@ -295,10 +291,15 @@ def locked(directory: Path) -> FileLock:
 def hold(path: Path, message: str, fix: str) -> FileLock:
     """A lock between processes at `path`, held until it is released, by whatever thread.
 
-    Raises TryLater, in these words, when another process has it; OSError where the file cannot be made.
+    Raises TryLater, in these words, when another process has it; OSError where the file cannot be made; RunBroken where
+    it is another file, which locking would empty.
     """
     from filelock import FileLock, Timeout
 
+    with suppress(FileNotFoundError):
+        about = path.lstat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size:
+            raise RunBroken(f"{path} is not a lock of swe-agent.", "Check what it is, and remove it.")
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)
@@ -331,8 +332,7 @@ def write_durably(target: Path, data: bytes) -> None:
     it leads to stays. Raises OSError."""
     beside = target.with_name(f".{target.name}.new")
     try:
-        beside.unlink(missing_ok=True)  # of a crash, or a link that somebody put there
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        descriptor = open_new(beside)
         try:
             write_whole(descriptor, data)
             os.fsync(descriptor)
@@ -343,6 +343,12 @@ def write_durably(target: Path, data: bytes) -> None:
         beside.unlink(missing_ok=True)  # half of it would take the room that is missing
         raise
     sync_folder(target.parent)
+
+
+def open_new(path: Path) -> int:
+    """Open a new file to write in the place of any other, which a crash left, or of a link. Raises OSError."""
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _unread(path: Path, error: OSError) -> WorkspaceError:
