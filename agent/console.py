@@ -29,6 +29,7 @@ from agent.solve import Result
 from agent.summary import as_json
 from agent.terminal import LOG_WIDTH, Rich, moves
 from trajectories.errors import SweAgentError
+from trajectories.material import NOT_CHECKED
 from trajectories.records import Exit, Reply, Spent, Step, Verdict
 from trajectories.trajectory import Trajectory
 
@@ -216,9 +217,11 @@ class Console:
         trajectory = self._engine.trajectory
         return sum(hold.tokens for name, hold in trajectory.holds.items() if name not in trajectory.settles)
 
-    def ending(self, exit: Exit, directory: Path | None, last: str = "") -> None:
-        """How it ended; with its `last` step, from where more than a limit gave can be had."""
-        self.out.print(ENDINGS.get(exit.kind, told(exit.kind)))
+    def ending(self, exit: Exit, directory: Path | None, last: str = "", untrusted: bool = False) -> None:
+        """How it ended; with its `last` step, from where more than a limit gave can be had. Of an `untrusted` run that
+        is what somebody else claims."""
+        claimed = f"[bold yellow]Claimed: {told(exit.kind)}.[/] {NOT_CHECKED}"
+        self.out.print(claimed if untrusted else ENDINGS.get(exit.kind, told(exit.kind)))
         if exit.message:
             flag = FLAG.search(exit.fix) if exit.kind in ("limit", "budget") and last else None
             fix = exit.fix
@@ -226,18 +229,18 @@ class Console:
                 fix = f"`swe-agent fork {directory.name}@{last} {flag[0]} N` goes on with more."
             self.out.print(f"{told(exit.message)} {told(fix)}", soft_wrap=True)
         if exit.verdict.kind != "none":
-            self._proof(exit.verdict)
+            self._proof(exit.verdict, "claimed proof" if untrusted else "proof")
         if directory is None:
             return
-        if (directory / "proof.sh").exists():
+        if not untrusted and (directory / "proof.sh").exists():
             self.out.print(
                 f"Repeat the proof in a checkout of the base: sh {told(directory / 'proof.sh')}", soft_wrap=True
             )
         self.out.print(f"[dim]The run lies in {told(directory)} ({exit.seconds:.1f} s).[/]", soft_wrap=True)
 
-    def _proof(self, verdict: Verdict) -> None:
+    def _proof(self, verdict: Verdict, title: str) -> None:
         if any(getattr(verdict, part) is not None for part in PARTS):
-            table = Table("proof", "", box=None, pad_edge=False)
+            table = Table(title, "", box=None, pad_edge=False)
             for part, meaning in PARTS.items():
                 if verdict.kind != "faster" or getattr(verdict, part) is not None:  # of speed no test is red
                     table.add_row(meaning, MARK[getattr(verdict, part)])

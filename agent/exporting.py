@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trajectories.records import Patch
 
 PACKAGE = "trajectories.exports"
+TRAINING = frozenset({"sft", "dpo", "rloo"})
+"""Formats that leave out runs of somebody else: what their verdicts claim is not learned from."""
 
 
 def formats() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from agent.ownership import is_own
 from agent.paging import Lines
 from agent.showing import Showing
 from trajectories.errors import Cancelled, TryLater
@@ -21,18 +22,21 @@ QUIET = 1.0
 """Seconds without news after which it is asked whether anybody still works on the run."""
 
 
-def follow(directory: Path, out: Lines) -> int:
+def follow(directory: Path, out: Lines, state: Path | None = None) -> int:
     """Tell the run until nobody works on it any more; 130 for who leaves it first. Raises UsageError where there is
-    none, or none any more, RunBroken and WorkspaceError."""
+    none, or none any more, RunBroken and WorkspaceError. With the `state` folder given, another's run is shown as such,
+    and its lock is not taken."""
     tail = Records(directory / "journal.jsonl")
     trajectory = Trajectory(tail.new())
     first_record(trajectory, directory)
-    showing = Showing(Material(directory.name, trajectory, Spent(None, 0, 0, 0, 0), directory), out, live=True)
+    untrusted = state is not None and not is_own(directory, trajectory, state)
+    material = Material(directory.name, trajectory, Spent(None, 0, 0, 0, 0), directory, untrusted=untrusted)
+    showing = Showing(material, out, live=True)
     showing.heading()
     for record in trajectory.records:
         showing.record(record)
     try:
-        _follow(tail, showing, trajectory, out, directory)
+        _follow(tail, showing, trajectory, out, None if untrusted else directory)
     except KeyboardInterrupt:
         return Cancelled.code
     if trajectory.exit is None:
@@ -41,12 +45,12 @@ def follow(directory: Path, out: Lines) -> int:
     return 0
 
 
-def _follow(tail: Records, showing: Showing, trajectory: Trajectory, out: Lines, directory: Path) -> None:
+def _follow(tail: Records, showing: Showing, trajectory: Trajectory, out: Lines, directory: Path | None) -> None:
     since = time.monotonic()
     while True:
         out.file.flush()
         asks = time.monotonic() - since > QUIET
-        left = asks and not is_held(directory)
+        left = asks and not (directory and is_held(directory))
         news = list(tail.new())  # behind that question: what was written before the end is told
         if left and not news:
             return

@@ -13,19 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.casting import cast, checked
-from agent.ownership import register, run_owner
+from agent.ownership import is_own, register
 from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.standing import MAIN
 from agent.synced import EFFECT
-from agent.untrusted_run import UNTRUSTED, conversation_of
+from agent.untrusted_run import conversation_of
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.journal import encode, first_record, locked, read, write_durably
+from trajectories.limits import is_in
 from trajectories.migrations import is_goes_on
 from trajectories.parting import REPLAY, replay_of
 from trajectories.plumbing import create_store, sync_folder
+from trajectories.read_only_store import check_objects
 from trajectories.records import Base, Hold, Note, Record, Run, Settle, Step, Turn
-from trajectories.tidying import is_in
 from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
@@ -113,12 +114,6 @@ def whole_run(directory: Path, settings: Settings, at: Path | None = None, trust
         return Origin(directory, trajectory, run, None)
     safe = conversation_of(trajectory, at or Path.cwd(), settings.prompts)
     return Origin(directory, safe, first_record(safe, directory), None, recorded_in(trajectory))
-
-
-def is_own(directory: Path, trajectory: Trajectory, state: Path) -> bool:
-    """Whether the user created the run, and all that it says: a replay repeats the results of another run."""
-    replayed = (note.data for note in trajectory.notes if note.kind == REPLAY)
-    return run_owner(directory, state) == "user" and not any(data.get(UNTRUSTED) for data in replayed)
 
 
 def step_of(trajectory: Trajectory, name: str, run: str) -> Step:
@@ -278,8 +273,11 @@ def copied(source: Path, settings: Settings, name: str = "", trusted: bool = Tru
 
     try:
         with new_folder(settings, name) as directory, ExitStack() as held:
-            with suppress(TryLater, OSError):  # whoever else works on it only adds to it
-                held.callback(locked(source).release)
+            if trusted:
+                with suppress(TryLater, OSError):  # whoever else works on it only adds to it
+                    held.callback(locked(source).release)
+            elif (source / "trees.git").exists():
+                check_objects(source / "trees.git")
             _copy_files(source, directory, _link if trusted else _copy)
             if not trusted:
                 _check_objects(directory)

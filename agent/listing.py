@@ -206,7 +206,7 @@ def _turn(line: Line, turn: Turn) -> None:
 def patched(folder: Path) -> str:
     """The paths that a run's patch changes, a line each."""
     try:
-        diff = read_limited(folder / "patch.diff")
+        diff = read_limited(folder / "patch.diff", inside=folder)
     except (OSError, UsageError):
         return ""
     return b"\n".join(PATHS.findall(diff)).decode("utf-8", "replace")

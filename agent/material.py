@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aci.patch import split, split_text
 from agent.ledger import Ledger
+from agent.ownership import is_own
 from agent.sent import readers, sent
 from agent.settings import Settings
 from agent.standing import stands_at
@@ -25,17 +26,19 @@ def opened(name: str, settings: Settings) -> Material:
     if foreign.is_file_name(name):
         theirs = foreign.load(Path(name))
         return replace(theirs, patch=lambda: split_text(theirs.patch().diff))
-    return of_run(settings.run_directory(name))
+    run = of_run(settings.run_directory(name))
+    assert run.directory is not None
+    return replace(run, untrusted=not is_own(run.directory, run.trajectory, settings.state))
 
 
 def of_run(directory: Path) -> Material:
-    """A run on disk as it stands, also while another process works on it."""
+    """A run of the user's own on disk as it stands, also while another process works on it."""
     trajectory = read(directory)
     run = first_record(trajectory, directory)
     ledger = Ledger(None)
     ledger.replay(trajectory.holds.values(), trajectory.settles)
     folder = directory / "trees.git"
-    trees = Trees(folder) if folder.is_dir() else None
+    trees = Trees(folder, read_only=True) if folder.is_dir() or folder.is_symlink() else None
     reader = readers(run, trajectory.turns)
     return Material(
         name=run.id,

@@ -15,12 +15,16 @@ from typing import Literal
 
 from agent.terminal import at_terminal, confirm
 from trajectories.errors import ConfigError
-from trajectories.journal import write_durably
+from trajectories.journal import open_journal, write_durably
+from trajectories.parting import REPLAY
 from trajectories.plumbing import make_folder
+from trajectories.trajectory import Trajectory
 
 Owner = Literal["user", "unknown", "other"]
 """`unknown`: it lies among the user's runs, but the state folder was moved since, or it is older than the registry."""
 
+UNTRUSTED = "untrusted"
+"""In the data of a replay's note: the run that it repeats is not the user's own."""
 REGISTRY = "own-runs"
 ASKED = "asked"
 """A file in the registry. It exists if no unregistered run was there, or the user has answered."""
@@ -58,12 +62,19 @@ def forget(directory: Path, state: Path) -> None:
 
 
 def run_owner(directory: Path, state: Path) -> Owner:
-    """Whose run this is. Raises OSError for a journal that cannot be read."""
+    """Whose run this is. Raises OSError and RunBroken for a journal that cannot be read."""
     registered = _read(_entry(directory, state))
     if registered == str(directory.resolve()):
         return "user"
     among = directory.resolve().parent == (state / "runs").resolve()
     return "unknown" if among and (registered or not _is_asked(state)) else "other"
+
+
+def is_own(directory: Path, trajectory: Trajectory, state: Path) -> bool:
+    """Whether the user created the run, and all that it says: a replay repeats the results of another run. Raises as
+    `run_owner` does."""
+    replayed = (note.data for note in trajectory.notes if note.kind == REPLAY)
+    return run_owner(directory, state) == "user" and not any(data.get(UNTRUSTED) for data in replayed)
 
 
 def record_answer(state: Path, is_users: bool) -> None:
@@ -100,7 +111,7 @@ def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:
     """Named by the digest of the run's name and its first record, as the journal holds it."""
     digest = sha256(directory.resolve().name.encode("utf-8", "surrogateescape") + b"\n")
     if first is None:
-        with (directory / "journal.jsonl").open("rb") as file:
+        with open_journal(directory / "journal.jsonl") as file:
             first = file.readline()
     digest.update(first)
     return state / REGISTRY / f"{digest.hexdigest()}.json"

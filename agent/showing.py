@@ -53,6 +53,8 @@ class Showing:
         model = turn.models.get("coder") or ("no model" if self._material.is_ours else run.settings.get("model", ""))
         about = (f"{run.repository} {base}".strip(), turn.strategy, model)
         place = run.settings.get("workspace", "")
+        if self._material.untrusted:
+            self._line("This run was not created by you here: nothing that it records was checked.", "yellow")
         self._line(run.issue.title, "bold")
         parts = (*map(str, about), str(place), f"run {self._material.name}")
         self._line(" · ".join(filter(None, map(one_line, parts))), "dim")
@@ -179,7 +181,7 @@ class Showing:
         console.out = self._out.rich
         self._out.line()
         steps = self._material.trajectory.all_steps()
-        console.ending(exit, self._material.directory, steps[-1].id if steps else "")
+        console.ending(exit, self._material.directory, steps[-1].id if steps else "", self._material.untrusted)
 
     def _note(self, note: Note) -> None:
         if note.kind == "phase":

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from aci.repository import Repository
 from agent.solve import prompts_of
@@ -18,10 +20,25 @@ from trajectories.errors import NoRepository
 from trajectories.records import Exit, Hold, Note, Observation, Once, Record, Run, Settle, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
-UNTRUSTED = "untrusted"
-"""In the data of a replay's note: the run that it repeats is not the user's own."""
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 OF_PROCESS = EFFECTS - {"message", "overflow"}
 """Notes about what a user allowed, what was done to a user's files, and how the process went."""
+DATA: Mapping[str, object] = {
+    **dict.fromkeys(("back_to", "files", "matches", "passed", "rewind", "turns"), int),
+    **dict.fromkeys(("granularity", "path", "summary", "title", "tree", "unchanged"), str),
+    **dict.fromkeys(("complete", "submitted", "told"), bool),
+    **dict.fromkeys(("code", "passing"), int | None),
+    "counts": dict[str, int],
+    "failed": list[str],
+    "failures": list[dict[str, str | int | None]],
+    "seconds": float,
+}
+"""What tools and strategies leave for programs in an observation."""
+FAILURE = frozenset({"id", "path", "error", "at", "missing", "message"})
+OF_TESTS = frozenset({"complete", "failed", "failures", "passed", "passing", "tree"})
+"""What is read together."""
 NOT_RUN_HERE = "A proof was recorded here by somebody else. It was not run on this machine."
 
 
@@ -42,6 +59,36 @@ def repository_at(at: Path) -> str:
         return str(at.resolve())
 
 
+def _images(urls: tuple[str, ...]) -> tuple[str, ...]:
+    """Pictures that are in the record: the model's provider would fetch any other address."""
+    return tuple(url for url in urls if url.startswith("data:image/"))
+
+
+def _observation(seen: Observation) -> Observation:
+    """With the data only that programs read, where it has the types that they expect."""
+    data = {name: value for name, value in seen.data.items() if name in DATA and _is(value, DATA[name])}
+    if not all(failure.keys() >= FAILURE for failure in data.get("failures", ())):
+        del data["failures"]
+    if not data.keys() >= OF_TESTS:
+        data.pop("passing", None)
+    return replace(seen, data=data)
+
+
+def _is(value: object, kind: object) -> bool:
+    try:
+        _adapter(kind).validate_python(value, strict=True)
+    except ValueError:
+        return False
+    return True
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
 def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -> Record | None:
     match record:
         case Hold() | Settle() | Once():
@@ -50,16 +97,20 @@ def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -
             return None
         case Run():
             said = tuple(replace(comment, trust="stranger") for comment in record.issue.comments)
-            issue = replace(record.issue, trust="stranger", comments=said)
+            images = _images(record.issue.images)
+            issue = replace(record.issue, trust="stranger", comments=said, images=images)
             tools = Toolbox().schemas()
             return replace(record, issue=issue, repository=root, settings={}, prompts={}, versions={}, tools=tools)
         case Turn():
-            return replace(record, models={}, settings={}, prompts=dict(prompts[record.strategy]))
+            own = dict(prompts[record.strategy])
+            return replace(record, models={}, settings={}, prompts=own, images=_images(record.images))
         case Step() if record.author == "proof":
             asked: object = next((seen.data["asked"] for seen in record.observations if "asked" in seen.data), {})
             verdict = asdict(Verdict("unproven", notes=(NOT_RUN_HERE,)))
             data = {"verdict": verdict, "asked": asked}
             return replace(record, observations=(Observation(NOT_RUN_HERE, ok=False, data=data),))
+        case Step():
+            return replace(record, observations=tuple(map(_observation, record.observations)))
         case Exit():
             kind, code = ("unproven", 6) if record.verdict.verified else (record.kind, record.code)
             return replace(record, kind=kind, code=code, verdict=Verdict())

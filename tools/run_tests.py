@@ -14,6 +14,7 @@ from aci.testing import run_tests as run
 from aci.trial import some
 from aci.view import clean
 from tools.base import Context, tool
+from trajectories.errors import RunBroken
 from trajectories.records import Observation
 from trajectories.trees import Trees
 
@@ -23,6 +24,8 @@ MOST_KEPT, LONGEST_MESSAGE, SHORT_MESSAGE = 500, 1000, 100
 """Failures that are kept for strategies, and characters of the message of the first few and of the rest."""
 SLOW, MOST_FOLDERS = 30.0, 3
 """Seconds from which on a run is told where its time went, and to how many folders."""
+MOST_NAMED = 64 << 20
+"""Bytes of the names of passing tests."""
 NOTHING_CHOSEN = (0, 5)
 """Exit codes of a run that ended well and had no test."""
 _CHANGED: WeakKeyDictionary[Trees, dict[tuple[str, str], frozenset[str]]] = WeakKeyDictionary()
@@ -131,8 +134,16 @@ def keep_names(ctx: Context, names: Sequence[str]) -> int:
 
 
 def recall_names(data: bytes) -> list[str]:
-    """What `keep_names` kept."""
-    return zlib.decompress(data).decode("utf-8", "surrogatepass").split("\n")
+    """What `keep_names` kept. Raises RunBroken for what it did not, or more than MOST_NAMED bytes: who wrote it is not
+    known."""
+    try:
+        unpacking = zlib.decompressobj()
+        names = unpacking.decompress(data, MOST_NAMED)
+        if not unpacking.eof:
+            raise ValueError
+        return names.decode("utf-8", "surrogatepass").split("\n")
+    except (zlib.error, ValueError):
+        raise RunBroken("A recorded list of passing tests is damaged or too long.", "Begin a new run.") from None
 
 
 def _failures(failed: Sequence[TestResult]) -> list[dict[str, str]]:

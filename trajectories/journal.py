@@ -9,7 +9,9 @@ import errno
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import is_dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from trajectories.errors import NewerRun, RunBroken, TryLater, UsageError, WorkspaceError
-from trajectories.limits import count_values, open_regular
+from trajectories.limits import count_values, open_regular, read_limited
 from trajectories.migrations import check_not_newer, goes_on, migrated, version_after, version_of
 from trajectories.plumbing import make_folder, sync_folder
 from trajectories.records import VERSION, Note, Record, Run
@@ -74,7 +76,7 @@ def never(line: bytes) -> bool:
 
 def open_journal(path: Path) -> BinaryIO:
     """Open a journal for reading. Raises OSError, and RunBroken if it is larger than the journal of any run."""
-    file = open_regular(path)
+    file = open_regular(path, inside=path.parent)
     if os.fstat(file.fileno()).st_size > MOST_BYTES:
         file.close()
         raise _too_large(path, f"{MOST_BYTES:,} bytes")
@@ -224,7 +226,7 @@ class Journal:
         self._lock = Lock()
         self._end = lines.end
         self._next_output = 1 + max((int(f.name) for f in self.outputs.iterdir() if f.name.isdigit()), default=0)
-        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         os.ftruncate(self._file, self._end)
         os.fsync(self._file)  # also of what a process wrote that was killed before it did so
         sync_folder(self.directory)
@@ -262,8 +264,13 @@ class Journal:
         return number
 
     def recall(self, number: int) -> bytes:
-        """The output at `out:number`. Raises FileNotFoundError where there is none."""
-        return (self.outputs / str(number)).read_bytes()
+        """The output at `out:number`. Raises FileNotFoundError where there is none, RunBroken for what is no number,
+        UsageError where it is too large."""
+        if type(number) is not int:  # as somebody else may have recorded it: joined to a path, it could name any file
+            raise RunBroken(
+                f"{str(number)[:60]!r} in the record of {self.directory.name} is not the number of an output."
+            )
+        return read_limited(self.outputs / str(number), inside=self.directory)
 
     def close(self) -> None:
         if self._file >= 0:
@@ -274,7 +281,7 @@ class Journal:
 
 def locked(directory: Path) -> FileLock:
     """The lock of a run's folder, held until it is released. Raises TryLater when another process has it, OSError
-    where there is no such folder."""
+    where there is no such folder, RunBroken as `hold` does."""
     if not directory.is_dir():  # removed meanwhile; a lock makes the folder it lies in
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(directory))
     what = f"Another process is working on the run {directory.name}."
@@ -284,10 +291,15 @@ def locked(directory: Path) -> FileLock:
 def hold(path: Path, message: str, fix: str) -> FileLock:
     """A lock between processes at `path`, held until it is released, by whatever thread.
 
-    Raises TryLater, in these words, when another process has it; OSError where the file cannot be made.
+    Raises TryLater, in these words, when another process has it; OSError where the file cannot be made; RunBroken where
+    it is another file, which locking would empty.
     """
     from filelock import FileLock, Timeout
 
+    with suppress(FileNotFoundError):
+        about = path.lstat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size:
+            raise RunBroken(f"{path} is not a lock of swe-agent.", "Check what it is, and remove it.")
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)
@@ -316,10 +328,11 @@ def append_durably(descriptor: int, data: bytes) -> None:
 
 
 def write_durably(target: Path, data: bytes) -> None:
-    """Make `target` hold `data`, whole and on disk when this returns, or as it was before. Raises OSError."""
+    """Make `target` hold `data`, whole and on disk when this returns, or as it was before. A link is replaced, and what
+    it leads to stays. Raises OSError."""
     beside = target.with_name(f".{target.name}.new")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = open_new(beside)
         try:
             write_whole(descriptor, data)
             os.fsync(descriptor)
@@ -330,6 +343,12 @@ def write_durably(target: Path, data: bytes) -> None:
         beside.unlink(missing_ok=True)  # half of it would take the room that is missing
         raise
     sync_folder(target.parent)
+
+
+def open_new(path: Path) -> int:
+    """Open a new file to write in the place of any other, which a crash left, or of a link. Raises OSError."""
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _unread(path: Path, error: OSError) -> WorkspaceError:

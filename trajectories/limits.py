@@ -26,9 +26,20 @@ MOST_PLAIN = 2_000
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file to read bytes. Raises OSError, also for a device or a pipe, which may never end: it does not wait."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+def is_in(path: Path, directory: Path) -> bool:
+    """Whether it lies there once links are followed."""
+    return path.resolve().is_relative_to(directory.resolve())
+
+
+def open_regular(path: Path, inside: Path | None = None) -> BinaryIO:
+    """Open a file to read bytes. Raises OSError, also for a device or a pipe, which may never end: it does not wait.
+    With `inside` given, a folder that somebody else may have made, for a link too, and a file that lies elsewhere."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    if inside is not None:
+        if not is_in(path.parent, inside):
+            raise OSError(EINVAL, f"it is not in {inside}")
+        flags |= os.O_NOFOLLOW
+    descriptor = os.open(path, flags)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return os.fdopen(descriptor, "rb")
@@ -53,9 +64,10 @@ def read_config(path: Path) -> bytes:
     return b"" if path.resolve() == Path(os.devnull) else read_limited(path, MOST_CONFIG)
 
 
-def read_limited(path: Path, most: int = MOST_BYTES) -> bytes:
-    """The content of a regular file. Raises OSError, UsageError where it has more than `most` bytes."""
-    with open_regular(path) as file:
+def read_limited(path: Path, most: int = MOST_BYTES, inside: Path | None = None) -> bytes:
+    """The content of a regular file. Raises OSError as `open_regular` does, UsageError where it has more than `most`
+    bytes."""
+    with open_regular(path, inside) as file:
         size = os.fstat(file.fileno()).st_size
         data = file.read(most + 1) if size <= most else b""
     if max(size, len(data)) > most:

@@ -20,6 +20,8 @@ Message = dict[str, Any]
 """One of a conversation, in OpenAI's chat form."""
 HAND = "hand"
 """The author of what the user does by hand."""
+NOT_CHECKED = "Recorded by somebody else; not checked here."
+"""Of the results of a run that is not the user's own."""
 Requests = Callable[[str], Iterator[Sequence[Message]]]
 Answers = Callable[[str], Iterator[Message | None]]
 
@@ -65,6 +67,7 @@ class Material:
     knows it; the last reply is not in them. The messages are shared between them: nobody changes one.
     `answers(branch)` gives each reply as another program sent it later, None where the record says all of it.
     `patch()` is what was handed in, or what a run that has not ended has come to.
+    An `untrusted` run is not the user's own: its verdicts are shown as claims, and prove nothing.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Material:
     requests: Requests = nothing_sent
     answers: Answers = by_the_record
     patch: Callable[[], Patch] = nothing_changed
+    untrusted: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -84,7 +88,7 @@ class Material:
         """The whole output at `out:number`. Raises OSError where it cannot be read, UsageError if it is too large."""
         if self.directory is None:
             raise FileNotFoundError(f"out:{number}")
-        return read_limited(self.directory / "out" / str(number))
+        return read_limited(self.directory / "out" / str(number), inside=self.directory)
 
     def close(self) -> None:
         """End what reads its trees."""

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 from trajectories.errors import RunBroken, UsageError
@@ -14,10 +15,11 @@ from trajectories.plumbing import no_git
 
 
 class Reader:
-    """Objects of a store by id, through one `git cat-file --batch` that starts at the first question. Thread-safe."""
+    """Objects of a store by id, through one `git cat-file --batch` that starts at the first question. Thread-safe.
+    Errors name the `store`."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = dict(env)
+    def __init__(self, env: Mapping[str, str], store: Path) -> None:
+        self._env, self._store = dict(env), store
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._end: weakref.finalize[..., Reader] | None = None
@@ -36,7 +38,7 @@ class Reader:
                 data = self._take(answer, size, limit)
             except (OSError, IndexError, ValueError) as error:
                 self._stop()
-                raise RunBroken(f"Object {id[:10]} of {self._env['GIT_DIR']} cannot be read.") from error
+                raise RunBroken(f"Object {id[:10]} of {self._store} cannot be read.") from error
         if data is None:
             raise UsageError(f"Object {id[:10]} is too large to read here ({size:,} bytes, at most {limit:,}).")
         return kind, data

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from trajectories.limits import is_in
 from trajectories.plumbing import OWN, create_store, environment, git, sync_folder
 from trajectories.records import Note, Observation, Once, Record, Reply, Step
 
@@ -67,11 +68,6 @@ def unneeded(directory: Path, records: Iterable[Record]) -> list[Path]:
     if outputs.is_dir():
         found += [file for file in outputs.iterdir() if file.name.isdecimal() and file.name not in needed]
     return sorted(path for path in found if is_in(path.parent, directory))
-
-
-def is_in(path: Path, directory: Path) -> bool:
-    """Whether it lies there once links are followed."""
-    return path.resolve().is_relative_to(directory.resolve())
 
 
 def outputs_named(records: Iterable[Record]) -> set[int]:
@@ -133,10 +129,12 @@ def is_scattered(store: Path) -> bool:
     """Whether a run's trees lie in so many files that one pack is worth it. Packs that another run has too stay: a copy
     of its own would take more room."""
     folder = store / "objects" / "pack"
+    if store.is_symlink() or not is_in(folder, store):
+        return False
     packs = list(folder.glob("*.pack"))
     loose = sum(1 for _ in (store / "objects").glob("[0-9a-f][0-9a-f]/*"))
     shared = any(pack.stat().st_nlink > 1 for pack in packs) or (store / "objects" / "info" / "alternates").exists()
-    return (len(packs) > MANY_PACKS or loose > MANY_LOOSE) and not shared and is_in(folder, store)
+    return (len(packs) > MANY_PACKS or loose > MANY_LOOSE) and not shared
 
 
 def pack(store: Path) -> None:

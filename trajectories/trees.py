@@ -8,7 +8,6 @@ surrogateescape, so that bytes that are not UTF-8 survive.
 from __future__ import annotations
 
 import io
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,8 @@ from trajectories.objects import Reader
 from trajectories.packing import EMPTY_TREE, Entries, Objects, edited, is_plain, keep, object_id, packed, parsed
 from trajectories.packs import PACK_LIMIT, PackRefused, index_pack
 from trajectories.plumbing import OWN, GitFailed, create_store, decode, encode, environment, folders, git, sync_folder
+from trajectories.read_only_store import read_only_environment
+from trajectories.tree_paths import checked_id, checked_path, is_under
 
 __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 
@@ -33,6 +34,8 @@ FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
 STORE_LIMIT = 2_000_000_000
 """Bytes that may be taken from another run's store."""
+IN_FULL = ("--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
+"""How `git diff-tree` writes a diff that applies anywhere."""
 SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
 FEW_FILES, FEW_BYTES = 500, 1_000_000
@@ -48,13 +51,19 @@ Line = tuple[str | None, str, str]
 
 
 class Trees:
-    """The store at `path`, made if missing. Safe for threads. Raises RunBroken for a tree that is not in it."""
+    """The store at `path`, made if missing. Safe for threads. Raises RunBroken for a tree that is not in it.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
-        create_store(self.path, durable=True)
-        self.env = environment({**OWN, "GIT_DIR": str(self.path)})
-        self._reader = Reader(self.env)
+    With `read_only`, nothing is made or written there, and nothing but its objects is used: somebody else may have made
+    it. Raises RunBroken, and OSError, for one that cannot be used so.
+    """
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        self.path, self._read_only = path.absolute(), read_only
+        if not read_only:
+            create_store(self.path, durable=True)
+        place = read_only_environment(self.path) if read_only else {"GIT_DIR": str(self.path)}
+        self.env = environment({**OWN, **place})
+        self._reader = Reader(self.env, self.path)
         self._sound: dict[str, tuple[int, int]] = {}
         self._listed: dict[str, Mapping[str, Entry]] = {}
         self._changed: Answers[list[Change]] = Answers()
@@ -74,7 +83,7 @@ class Trees:
     # Reading
 
     def has(self, tree: str) -> bool:
-        found = self._reader.get(_id(tree))
+        found = self._reader.get(checked_id(tree))
         return found is not None and found[0] == "tree"
 
     def files(self, tree: str) -> Mapping[str, Entry]:
@@ -97,7 +106,7 @@ class Trees:
         if not known or len(known) > FEW_FILES:
             return None
         found = {}
-        folders = [("", _id(tree))]
+        folders = [("", checked_id(tree))]
         while folders:
             below, folder = folders.pop()
             for name, (mode, id) in self._entries(folder).items():
@@ -119,7 +128,7 @@ class Trees:
 
     def _listing(self, tree: str) -> dict[str, Entry]:
         found = {}
-        for line in self._git("ls-tree", "-r", "-z", "-l", "--full-tree", _id(tree)).split(b"\0")[:-1]:
+        for line in self._git("ls-tree", "-r", "-z", "-l", "--full-tree", checked_id(tree)).split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
             mode, _, id, size = about.decode().split()
             found[decode(path)] = Entry(mode, id, int(size) if size != "-" else 0)
@@ -127,7 +136,7 @@ class Trees:
 
     def entry(self, tree: str, path: str) -> tuple[str, str] | None:
         """(mode, id) of a file or folder, or None where there is nothing."""
-        mode, id = FOLDER, _id(tree)
+        mode, id = FOLDER, checked_id(tree)
         for name in path.split("/"):
             if mode != FOLDER:
                 return None
@@ -164,20 +173,12 @@ class Trees:
         return known
 
     def _diff(self, old: str, new: str, paths: Sequence[str]) -> str:
-        options = (
-            "-r",
-            "-p",
-            "--binary",
-            "--full-index",
-            "--no-renames",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--no-color",
-        )
+        options = ["-r", "-p", *IN_FULL]
         size = "core.bigFileThreshold=64m"  # above the threshold git takes text for binary
         chunks = [paths[at : at + PATHS_PER_CALL] for at in range(0, len(paths), PATHS_PER_CALL)] or [()]
         return "".join(
-            decode(self._git("-c", size, "diff-tree", *options, _id(old), _id(new), "--", *chunk)) for chunk in chunks
+            decode(self._git("-c", size, "diff-tree", *options, checked_id(old), checked_id(new), "--", *chunk))
+            for chunk in chunks
         )
 
     def changed(self, old: str, new: str) -> list[Change]:
@@ -185,7 +186,7 @@ class Trees:
         if (known := self._changed.get((old, new))) is None and self._few(old, new):
             known = self._changed.keep((old, new), list(changes(self.files(old), self.files(new))))
         if known is None:
-            out = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-status", _id(old), _id(new))
+            out = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-status", checked_id(old), checked_id(new))
             fields = out.split(b"\0")[:-1]
             pairs = zip(fields[::2], fields[1::2], strict=True)
             known = self._changed.keep((old, new), [Change(decode(status), decode(path)) for status, path in pairs])
@@ -212,8 +213,8 @@ class Trees:
     def overlay(self, tree: str, other: str, paths: Sequence[str]) -> str:
         """The tree with those paths (files or folders) as they are in `other`: absent there is removed here."""
         wanted = {path.rstrip("/") for path in paths}
-        lines: list[Line] = [(None, "", path) for path in self.files(tree) if _under(path, wanted)]
-        lines += [(entry.mode, entry.id, path) for path, entry in self.files(other).items() if _under(path, wanted)]
+        lines: list[Line] = [(None, "", path) for path in self.files(tree) if is_under(path, wanted)]
+        lines += [(entry.mode, entry.id, path) for path, entry in self.files(other).items() if is_under(path, wanted)]
         if all(is_plain(path) for _, _, path in lines):
             return self._edited(tree, lines)
         with self._draft() as draft:
@@ -238,12 +239,12 @@ class Trees:
         objects: dict[str, tuple[str, bytes]] = {}
         size = 0
         found = listing.split(b"\0")[:-1]
-        with closing(Reader(draft)) as reader:
+        with closing(Reader(draft, self.path)) as reader:
             for line in found if len(found) <= FEW_FILES else ():
                 about, _, name = line.partition(b"\t")
                 path, (mode, *rest) = decode(name), about.decode().split()
                 id, stage = rest if len(rest[0]) == 40 else (rest[1], "0")
-                data = reader.get(_id(id), FEW_BYTES) if mode != SUBMODULE else ("blob", b"")
+                data = reader.get(checked_id(id), FEW_BYTES) if mode != SUBMODULE else ("blob", b"")
                 if not is_plain(path) or stage != "0" or not data or data[0] != "blob" or size > FEW_BYTES:
                     return ""
                 size += len(data[1])
@@ -258,8 +259,9 @@ class Trees:
 
     def _edited(self, tree: str, lines: Sequence[Line], blobs: Objects = MappingProxyType({})) -> str:
         """The tree after (mode or None to remove, id, path) lines in turn, durable, with the blobs that it needs."""
-        made, objects = edited(tree and _id(tree), lines, self._entries)
+        made, objects = edited(tree and checked_id(tree), lines, self._entries)
         if not self.has(made):
+            assert not self._read_only
             try:
                 keep({**objects, **blobs}, self.path / "objects" / "pack")
             except OSError as error:
@@ -284,9 +286,9 @@ class Trees:
     def _edit(self, tree: str, lines: Sequence[Line], draft: Mapping[str, str]) -> str:
         """The tree after (mode or None to remove, id, path) lines in turn."""
         feed = b"".join(
-            f"{mode or 0} {id or '0' * 40}\t".encode() + encode(_checked(path)) + b"\0" for mode, id, path in lines
+            f"{mode or 0} {id or '0' * 40}\t".encode() + encode(checked_path(path)) + b"\0" for mode, id, path in lines
         )
-        self._git("read-tree", _id(tree), env=draft)
+        self._git("read-tree", checked_id(tree), env=draft)
         try:
             git("update-index", "--replace", "-z", "--index-info", env=draft, input=feed)
         except GitFailed as error:
@@ -356,7 +358,7 @@ class Trees:
 
     def _folders(self, tree: str) -> dict[str, bytes]:
         """A tree and all folders in it: id -> bytes."""
-        found, left = {}, [_id(tree)]
+        found, left = {}, [checked_id(tree)]
         while left:
             id = left.pop()
             found[id] = self._object(id, "tree", 1 << 28)
@@ -364,13 +366,13 @@ class Trees:
         return found
 
     def _objects(self, tree: str, have: Sequence[str], env: Mapping[str, str]) -> bytes:
-        revs = "".join([f"{_id(tree)}\n", *(f"^{_id(other)}\n" for other in have)])
+        revs = "".join([f"{checked_id(tree)}\n", *(f"^{checked_id(other)}\n" for other in have)])
         return self._git("rev-list", "--objects", "--stdin", env=env, input=revs.encode())
 
     def _check(self, tree: str) -> None:
         """Refuse trees whose listing would never end: a few nested folders can stand for billions of files."""
         try:
-            files, depth = self._measure(_id(tree), 0)
+            files, depth = self._measure(checked_id(tree), 0)
         except RunBroken as error:
             raise PackRefused(str(error)) from error
         if files > FILES_LIMIT or depth > DEPTH_LIMIT:
@@ -393,7 +395,7 @@ class Trees:
         return parsed(self._object(tree, "tree", 1 << 28))
 
     def _object(self, id: str, kind: str, limit: int) -> bytes:
-        found = self._reader.get(_id(id), limit)
+        found = self._reader.get(checked_id(id), limit)
         if found is None or found[0] != kind:
             raise RunBroken(f"The {kind} {id[:10]} is not in {self.path}.", "The run cannot be used any more.")
         return found[1]
@@ -408,6 +410,7 @@ class Trees:
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
+        assert not self._read_only
         folder = Path(tempfile.mkdtemp(prefix="new-", dir=self.path))
         try:
             yield folder
@@ -440,25 +443,3 @@ class Trees:
         self._packs += 1
         if self._packs % PACKS_PER_INDEX == 0:
             git("multi-pack-index", "write", env=self.env, ok=range(256))  # nothing depends on it
-
-
-def _id(id: str) -> str:
-    """Ids come from records and containers, and go on command lines."""
-    if not re.fullmatch(r"[0-9a-f]{40}", id):
-        raise RunBroken(f"{id[:60]!r} is not the id of a tree or blob.")
-    return id
-
-
-def _checked(path: str) -> str:
-    parts = path.split("/")
-    if "\0" in path or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
-        raise UsageError(f"A tree cannot hold the path {path!r}.", "Use a path inside the repository, outside .git.")
-    return path
-
-
-def _under(path: str, wanted: set[str]) -> bool:
-    return path in wanted or any(path[:at] in wanted for at in _slashes(path))
-
-
-def _slashes(path: str) -> list[int]:
-    return [at for at, char in enumerate(path) if char == "/"]

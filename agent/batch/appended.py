@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ class Appended:
         try:
             made = not path.exists()
             end, size = (0, 0) if made else _whole(path, read)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
             if end < size:
                 os.ftruncate(self._file, end)
                 os.fsync(self._file)
@@ -65,4 +66,5 @@ def _whole(path: Path, read: Callable[[bytes], object]) -> tuple[int, int]:
 
 
 def no_room(path: Path, error: OSError) -> WorkspaceError:
-    return WorkspaceError(f"{path} cannot be written: {error.strerror}.", "Make room, then start the batch again.")
+    fix = "Remove the link" if error.errno == errno.ELOOP else "Make room"
+    return WorkspaceError(f"{path} cannot be written: {error.strerror}.", f"{fix}, then start the batch again.")

@@ -6,6 +6,7 @@ known: ten thousand runs take little more memory than ten.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from agent.batch.place import Done
 from agent.batch.store import decode, standing_lines
 from agent.batch.survey import Case, Found, Survey
 from agent.batch.verdicts import Verdicts, read_verdicts
+from trajectories.journal import open_new
 
 PAGE = "failures.html"
 
@@ -45,7 +47,7 @@ def write_failures(out: Path, golds: Mapping[str, str] | None = None) -> Path:
                 survey.add(case)
                 if not case.solved:
                     rows[case.cause].write(row(case))
-            with beside.open("w", encoding="utf-8") as file:
+            with os.fdopen(open_new(beside), "w", encoding="utf-8") as file:
                 file.write(above(survey, out.name))
                 for name in CAUSES:
                     if count := survey.failed[name]:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from agent.batch.appended import Appended, no_room
-from trajectories.journal import write_whole
+from trajectories.journal import open_new, write_whole
 from trajectories.plumbing import sync_folder
 
 SHARE = 0.02
@@ -69,7 +69,7 @@ class Predictions:
 
     def _copy(self, target: Path) -> None:
         """The lines as one object, without holding them all."""
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = open_new(target)
         try:
             buffer = bytearray(b"{")
             with self._lines.path.open("rb") as lines:

@@ -148,7 +148,7 @@ def cut_torn(directory: Path) -> None:
 
 def _add(file: Path, part: Part) -> None:
     """Append the part where it belongs: at the end. Raises WorkspaceError where that is elsewhere."""
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as opened:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "ab") as opened:
         if (size := os.fstat(opened.fileno()).st_size) != part.offset:
             raise WorkspaceError(f"{part.path} ends at {size}, and a node sent what follows {part.offset}.")
         opened.write(part.data)

@@ -29,7 +29,7 @@ def command(
     from contextlib import ExitStack
 
     from agent.engine import secrets_of_services
-    from agent.exporting import to_file, written
+    from agent.exporting import TRAINING, to_file, written
     from agent.material import opened
     from agent.settings import load_settings
 
@@ -40,6 +40,8 @@ def command(
             stack.callback(run.close)
             if run.is_ours and run.trajectory.exit is None:
                 typer.echo(f"{run.name} has not ended: exported is what it has come to.", err=True)
+            if run.untrusted and format in TRAINING:
+                typer.echo(f"{run.name} was not created by you here and is left out: its verdict is a claim.", err=True)
         pieces = written(found, format, secrets_of_services(settings))
         if out is not None:
             typer.echo(to_file(pieces, out), err=True)

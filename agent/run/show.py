@@ -45,7 +45,8 @@ def command(
         from agent.following import follow as following
 
         with paged(plain, pages=False) as out:
-            return following(load_settings().run_directory(run), out)
+            settings = load_settings()
+            return following(settings.run_directory(run), out, settings.state)
         return 0
     name, at, named = run.rpartition("@")
     if at and name and named and not step and not lexists(run):  # as `fork` and `diff` take it

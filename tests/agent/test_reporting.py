@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tried(bench: Bench) -> Path:
+def tried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run that looked, tried twice side by side, and took over the better try."""
     edit = act("edit", path="calc.py", old="a - b", new="a + b")
     bench.begin(
@@ -58,6 +58,7 @@ def tried(bench: Bench) -> Path:
         return outcomes[0]
 
     bench.drive(strategy)
+    monkeypatch.setenv("SWE_AGENT_STATE", str(bench.settings.state))
     return bench.directory
 
 

@@ -17,6 +17,7 @@ from agent.following import follow, is_held
 from agent.listing import LOCKS
 from agent.loop import loop, submitted
 from agent.outcome import Outcome
+from agent.ownership import register
 from agent.paging import Lines
 from agent.run import show as command
 from agent.task import Task
@@ -72,7 +73,9 @@ def user(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(user, made):
-    return shutil.copytree(made, user / made.name)
+    shutil.copytree(made, user / made.name)
+    register(user / made.name, user.parent)
+    return user / made.name
 
 
 def shown(capsys, *words: str, **flags: Any) -> str:
@@ -161,6 +164,7 @@ def many(folder: Path) -> Path:
     ]
     folder.mkdir(parents=True)
     (folder / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
+    register(folder, folder.parent.parent)
     return folder
 
 

@@ -28,6 +28,7 @@ from tests.agent.conftest import act, line
 from tests.agent.talking import finished
 from trajectories.errors import ConfigError, RunBroken, UsageError
 from trajectories.journal import encode, read
+from trajectories.packing import keep, object_id
 from trajectories.packs import PackRefused
 from trajectories.plumbing import OWN, create_store, environment, git
 from trajectories.records import Exit, Note, Observation, Once, Run, Step, Turn
@@ -304,6 +305,54 @@ def test_replies_of_an_untrusted_run_do_not_act_without_a_boundary(theirs: Path,
     assert load_model(f"replay:{theirs}", load_settings(workspace="docker"))
     bench.begin(line("x"))
     assert load_model(f"replay:{bench.directory}", settings)
+
+
+def data_of(theirs: Path, **data: object) -> dict[str, object]:
+    """What a copy has of the data of an observation."""
+    step = replace(
+        last(theirs), n=last(theirs).n + 1, parent=last(theirs).id, observations=(Observation("", data=data),)
+    )
+    appended(theirs, step)
+    return dict(read(adopt(theirs, load_settings(), {})).steps["main"][-1].observations[0].data)
+
+
+RUN = {"failed": [], "passed": 1, "failures": [], "complete": True, "tree": "1" * 40, "passing": 7}
+FAILED = {"id": "t.py::t", "path": "t.py", "error": "E", "at": "", "missing": "", "message": "m"}
+
+
+def test_data_of_an_observation_has_the_types_that_programs_expect(theirs: Path) -> None:
+    run = {**RUN, "failures": [FAILED], "counts": {"passed": 1}, "code": 1, "granularity": "test"}
+    assert data_of(theirs, **run) == run
+    path = {**RUN, "passing": "/dev/zero"}
+    assert data_of(theirs, **path, host={"tree": "1" * 40}, other=1) == {
+        name: value for name, value in RUN.items() if name != "passing"
+    }
+    assert "passing" not in data_of(theirs, **{**RUN, "tree": 5})
+    assert "passing" not in data_of(theirs, **{**RUN, "failures": [{}]})
+    assert data_of(theirs, back_to="1", rewind=[], turns=True, code=0, seconds=0.5) == {"code": 0, "seconds": 0.5}
+
+
+def test_pictures_are_not_fetched_from_any_address(theirs: Path) -> None:
+    urls = ("http://169.254.169.254/latest", "data:image/png;base64,AA==", "file:///etc/passwd", "data:text/html,x")
+    first, turn, *rest = read(theirs).records
+    records = [replace(first, issue=replace(first.issue, images=urls)), replace(turn, images=urls), *rest]
+    (theirs / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
+    kept = read(adopt(theirs, load_settings(), {}))
+    assert kept.run.issue.images == kept.turns[0].images == urls[1:2]
+
+
+@pytest.mark.parametrize("name", ["..", ".git"])
+def test_a_folder_that_leads_out_of_the_tree_is_refused(theirs: Path, name: str) -> None:
+    """git's commands make no such tree, but somebody's program may."""
+    blob = b"#!/bin/sh\n"
+    file = object_id("blob", blob)
+    below = b"100755 hook\0" + bytes.fromhex(file)
+    folder = object_id("tree", below)
+    tree = b"40000 " + name.encode() + b"\0" + bytes.fromhex(folder)
+    objects = {file: ("blob", blob), folder: ("tree", below), object_id("tree", tree): ("tree", tree)}
+    keep(objects, theirs / "trees.git" / "objects" / "pack")
+    with pytest.raises(PackRefused, match="hasDot"):
+        adopt(theirs, load_settings(), {})
 
 
 # Whose a run is

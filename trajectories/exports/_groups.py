@@ -67,8 +67,10 @@ class Candidate:
 
 
 def groups(runs: Sequence[Material]) -> list[list[Candidate]]:
-    """Candidates by issue and base, both in the order given; a run that is given twice counts once."""
-    once = {(record.id, record.at): run for run in runs if (record := run.trajectory.run)}
+    """Candidates by issue and base, both in the order given; a run that is given twice counts once. Left out are runs
+    that somebody else made: their verdicts are only claims."""
+    own = [run for run in runs if not run.untrusted]
+    once = {(record.id, record.at): run for run in own if (record := run.trajectory.run)}
     found: dict[str, list[Candidate]] = {}
     for run in once.values():
         for candidate in candidates(run):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trajectories.exports._telling import STRUCTURE, records_of
-from trajectories.material import Material, call_id
+from trajectories.material import NOT_CHECKED, Material, call_id
 from trajectories.parting import PARTS
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.costs import Costs, costs
@@ -59,7 +59,7 @@ def _document(run: Material, branch: Branch, whole: bool = False) -> Iterator[st
     about: Told = {"schema_version": VERSION, "session_id": run.name, "trajectory_id": branch.name}
     about["agent"] = _agent(run)
     if whole:
-        about |= {"notes": NOTES, "final_metrics": _metrics(run), "extra": _extra(run.trajectory)}
+        about |= {"notes": NOTES, "final_metrics": _metrics(run), "extra": _extra(run)}
         about["agent"] |= _tools(run.trajectory)
     yield json.dumps(_without_empty(about))[:-1] + ', "steps": [\n'
     for number, step in enumerate(branch.steps):
@@ -86,18 +86,20 @@ def _tools(trajectory: Trajectory) -> Told:
     return {"tool_definitions": tools} if tools else {}
 
 
-def _extra(trajectory: Trajectory) -> Told:
+def _extra(material: Material) -> Told:
     """What the format has no place for: the issue, how it ended, what the strategy said of its attempts."""
+    trajectory = material.trajectory
     run, exit = trajectory.run, trajectory.exit
     told = (note for note in trajectory.notes if note.kind in STRUCTURE)
     notes = [{"branch": note.branch, "kind": note.kind, "text": note.text} for note in told]
     about: Told = {"issue": run.issue.title, "url": run.issue.url, "base": run.base.commit} if run else {}
-    return _without_empty(about | {"ended": _ended(exit) if exit else None, "notes": notes})
+    return _without_empty(about | {"ended": _ended(exit, material.untrusted) if exit else None, "notes": notes})
 
 
-def _ended(exit: Exit) -> Told:
+def _ended(exit: Exit, untrusted: bool) -> Told:
     proof = {part: getattr(exit.verdict, part) for part in PARTS}
-    return {"kind": exit.kind, "verdict": exit.verdict.kind, **proof, "commands": list(exit.verdict.commands)}
+    ended = {"kind": exit.kind, "verdict": exit.verdict.kind, **proof, "commands": list(exit.verdict.commands)}
+    return ended | ({"claimed": NOT_CHECKED} if untrusted else {})
 
 
 def _main(run: Material) -> Branch:

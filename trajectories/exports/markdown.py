@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from trajectories.characters import BREAKS, DROPPED, MARKS
 from trajectories.exports._telling import STRUCTURE, as_command, records_of, unicode
-from trajectories.material import Material
+from trajectories.material import NOT_CHECKED, Material
 from trajectories.records import Action, Exit, Note, Record, Reply, Run, Step, Turn
 from trajectories.report.costs import Costs, costs
 from trajectories.report.words import shortened, when
@@ -46,7 +46,7 @@ def export(runs: Sequence[Material]) -> Iterator[str]:
     for record in records_of(trajectory):
         yield from _told(run, record, paid)
     if trajectory.exit is not None:
-        yield from _ending(trajectory.exit)
+        yield from _ending(trajectory.exit, run.untrusted)
     if diff := unicode(run.patch().diff):
         yield f"## Patch\n\n{_fenced(diff, 'diff', 16 * LONGEST)}"
 
@@ -107,9 +107,11 @@ def _cost(paid: Costs, asked: tuple[str, int]) -> str:
     return f" · ${sum.dollars:.4f}" if sum and sum.dollars else ""
 
 
-def _ending(exit: Exit) -> Iterator[str]:
+def _ending(exit: Exit, untrusted: bool) -> Iterator[str]:
     verdict = exit.verdict
     yield f"## Ended: {_line(exit.kind)}\n\n"
+    if untrusted:
+        yield f"{NOT_CHECKED}\n\n"
     if exit.message:
         yield _quoted(exit.message)
     if verdict.kind != "none":

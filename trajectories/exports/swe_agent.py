@@ -129,6 +129,7 @@ def _info(run: Material) -> Told:
         stats["instance_cost"] = spent.dollars
     info: Told = {"exit_status": None, "submission": submission or None, "model_stats": stats}
     if exit is not None:
-        handed_in = "submitted" if exit.verdict.verified else f"submitted ({exit.kind})"
+        proven = exit.verdict.verified and not run.untrusted
+        handed_in = "submitted" if proven else f"submitted ({'claimed: ' * run.untrusted}{exit.kind})"
         info["exit_status"] = handed_in if submission else exit.kind
     return info | {"swe_agent_version": f"swe-agent {first.versions.get('swe-agent', '')}".strip() if first else ""}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trajectories.material import Material
+from trajectories.material import NOT_CHECKED, Material
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.branches import Structure
 from trajectories.report.costs import Costs
@@ -46,14 +46,18 @@ def items(telling: Telling) -> Iterator[dict[str, Any]]:
             if len(trajectory.turns) > 1:
                 yield _turn(telling, record, turns)
         elif isinstance(record, Exit):
-            yield {"kind": "exit", "ended": ended(record, telling.words), "at": when(record.at)}
+            yield {
+                "kind": "exit",
+                "ended": ended(record, telling.words, telling.material.untrusted),
+                "at": when(record.at),
+            }
 
 
-def ended(exit: Exit, words: Words) -> dict[str, Any]:
-    """How a run or a turn of it ended."""
+def ended(exit: Exit, words: Words, untrusted: bool = False) -> dict[str, Any]:
+    """How a run or a turn of it ended; of an `untrusted` run what somebody else claims."""
     return {
-        "kind": exit.kind,
-        "words": words.endings.get(exit.kind, ""),
+        "kind": f"claimed: {exit.kind}" if untrusted else exit.kind,
+        "words": NOT_CHECKED if untrusted else words.endings.get(exit.kind, ""),
         "code": exit.code,
         "message": exit.message,
         "fix": exit.fix,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from trajectories.errors import RunBroken
-from trajectories.material import Material
+from trajectories.material import NOT_CHECKED, Material
 from trajectories.records import Exit, Issue, Run, Step, Verdict
 from trajectories.report.branches import structure
 from trajectories.report.branches import told as branches_told
@@ -58,12 +58,12 @@ def told(material: Material, words: Words, share: int = 1) -> dict[str, Any]:
         "at": when(run.at),
         "versions": run.versions,
         "settings": _settings(run),
-        "ended": ended(trajectory.exit, words) if trajectory.exit else None,
+        "ended": ended(trajectory.exit, words, material.untrusted) if trajectory.exit else None,
         "spent": _spent(material),
         "verdict": _verdict(material, words),
         "patch": [_one(file, words) for file in patch.files],
         "plan": [phase.told() for phase in found.phases],
-        "branches": branches_told(found, trajectory, spent),
+        "branches": _branches(material, branches_told(found, trajectory, spent)),
         "items": list(items(telling)),
         "costs": spent.steps,
     }
@@ -126,8 +126,16 @@ def _verdict(material: Material, words: Words) -> dict[str, Any] | None:
         if verdict.kind != "faster" or value is not None  # of speed no test is red
     ]
     told = {name: value for name, value in asdict(verdict).items() if name not in parts}
+    if material.untrusted:
+        told |= {"kind": f"claimed: {verdict.kind}", "notes": [NOT_CHECKED, *verdict.notes]}
     base = material.trajectory.run.base if material.trajectory.run else ""
     return told | {"rows": rows, "repeat": f"In a checkout of {base}, with this report's patch as patch.diff."}
+
+
+def _branches(material: Material, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if material.untrusted:
+        return [row | {"ended": f"claimed: {row['ended']}" if row["ended"] else ""} for row in rows]
+    return rows
 
 
 def _handed_in(diff: str, room: int) -> PairDiff:

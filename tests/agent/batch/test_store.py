@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.batch import predictions
+from agent.batch.failures import write_failures
 from agent.batch.place import Done
 from agent.batch.store import Store, decode, encode, results
 from trajectories.errors import RunBroken, TryLater, WorkspaceError
@@ -201,6 +202,7 @@ import sys
 from pathlib import Path
 from threading import Thread
 from agent.batch import predictions
+from agent.batch.failures import write_failures
 from agent.batch.place import Done
 from agent.batch.store import Store
 
@@ -295,6 +297,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
 sys.path.insert(0, {str(HOUSE)!r})
 from pathlib import Path
+from agent.batch.failures import write_failures
 from agent.batch.place import Done
 from agent.batch.store import Store
 from trajectories.errors import WorkspaceError
@@ -315,3 +318,36 @@ except WorkspaceError as error:
         assert set(store.done) >= {f"i{number}" for number in added}
         store.add(done("more"), "m")
     assert set(agreeing(tmp_path)) == {made.instance for made in results(tmp_path)}
+
+
+@pytest.mark.parametrize("name", ["results.jsonl", "all_preds.jsonl"])
+def test_records_that_are_links_are_not_written_through(tmp_path, name):
+    out, mine = tmp_path / "out", tmp_path / "mine"
+    mine.write_text("mine")
+    out.mkdir()
+    (out / name).symlink_to(mine)
+    with pytest.raises((WorkspaceError, RunBroken)):
+        Store(out)
+    assert mine.read_text() == "mine"
+
+
+def test_links_beside_what_is_written_anew_are_replaced(tmp_path):
+    out, mine = tmp_path / "out", tmp_path / "mine"
+    mine.write_text("mine")
+    out.mkdir()
+    (out / ".preds.json.new").symlink_to(mine)
+    (out / ".failures.html.new").symlink_to(mine)
+    store = Store(out)
+    store.add(done(), "m")
+    store.close()
+    write_failures(out)
+    assert mine.read_text() == "mine"
+    assert list(json.loads((out / "preds.json").read_text())) == ["a"]
+
+
+def test_a_lock_that_is_another_file_is_not_emptied(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    os.link(tmp_path / "mine", tmp_path / "batch.lock")
+    with pytest.raises(RunBroken, match="is not a lock of swe-agent"):
+        Store(tmp_path)
+    assert (tmp_path / "mine").read_text() == "mine"

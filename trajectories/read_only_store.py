@@ -1,0 +1,58 @@
+"""Stores that are read and never written: git sees their objects, and a configuration of ours.
+
+A run folder may come from somebody else. Its `config` can name commands and servers, and its links and alternates lead
+to other files of the user's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from trajectories.errors import RunBroken
+from trajectories.limits import is_in
+from trajectories.plumbing import create_store
+
+ALTERNATES = frozenset({"alternates", "http-alternates"})
+
+
+def read_only_environment(store: Path) -> dict[str, str]:
+    """Variables with which git reads the objects of a store, and nothing else in it. Raises RunBroken for a store whose
+    objects are not all regular files in it, and OSError."""
+    check_objects(store)
+    return {"GIT_DIR": _empty_store().name, "GIT_OBJECT_DIRECTORY": str(store / "objects")}
+
+
+def check_objects(store: Path) -> None:
+    """Raises RunBroken for a store whose objects are not all regular files in it, and OSError."""
+    objects = store / "objects"
+    if store.is_symlink() or not is_in(objects, store) or not objects.is_dir():
+        raise RunBroken(f"{store} holds no objects of its own.", "Copy the whole folder of the run, without links.")
+    for entry in _entries(objects):
+        if not entry.is_file(follow_symlinks=False):
+            raise RunBroken(f"{entry.path} is not a regular file.", "Copy the whole folder of the run, without links.")
+        if entry.name.casefold() in ALTERNATES:
+            raise RunBroken(f"{entry.path} leads to objects elsewhere.", "Remove this file.")
+
+
+def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+    """All below a folder but the folders."""
+    left = [folder]
+    while left:
+        with os.scandir(left.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+                else:
+                    yield entry
+
+
+@cache
+def _empty_store() -> TemporaryDirectory[str]:
+    """Removed when this process ends."""
+    folder = TemporaryDirectory(prefix="swe-agent-")
+    create_store(Path(folder.name))
+    return folder

@@ -1,0 +1,31 @@
+"""Ids of objects and paths in trees, checked before git gets them."""
+
+from __future__ import annotations
+
+import re
+
+from trajectories.errors import RunBroken, UsageError
+
+
+def checked_id(id: str) -> str:
+    """Ids come from records and containers, and go on command lines. Raises RunBroken for what is none."""
+    if not re.fullmatch(r"[0-9a-f]{40}", id):
+        raise RunBroken(f"{id[:60]!r} is not the id of a tree or blob.")
+    return id
+
+
+def checked_path(path: str) -> str:
+    """Raises UsageError for a path that no tree may hold."""
+    parts = path.split("/")
+    if "\0" in path or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
+        raise UsageError(f"A tree cannot hold the path {path!r}.", "Use a path inside the repository, outside .git.")
+    return path
+
+
+def is_under(path: str, wanted: set[str]) -> bool:
+    """Whether a path is one of those `wanted`, or below one."""
+    return path in wanted or any(path[:at] in wanted for at in _slashes(path))
+
+
+def _slashes(path: str) -> list[int]:
+    return [at for at, char in enumerate(path) if char == "/"]
