@@ -192,8 +192,7 @@ class Shell:
         end = (
             b"__swe_code=$?; \\unset -f command; "
             b"\\command printf '%%s%%send %d %%s ' %b %b \"$__swe_code\" >&8; "
-            b"{ \\command pwd -P || \\command printf '%%s\\n' \"${PWD-}\"; } >&8; "
-            b"\\command printf '\\0' >&8; \\command export -p >&8; "
+            b"\\command pwd -P >&8 || :; \\command printf '\\0%%s\\0' \"${PWD-}\" >&8; \\command export -p >&8; "
             b"\\command printf '%%s%%s' %b %b >&8; \\command set +e\n" % (self._number, first, second, second, first)
         )
         begun = b"__swe_command=%b\n" % quote(body)
@@ -290,10 +289,10 @@ class Shell:
             return _Frame("bye", int(bye[1]))
         if inside == b"ready %d" % self._number:
             return _Frame("ready")
-        found = re.fullmatch(rb"end (\d+) (\d+) ([^\0]*)\n\0(.*)", inside, re.DOTALL)
+        found = re.fullmatch(rb"end (\d+) (\d+) ([^\0]*)\0([^\0]*)\0(.*)", inside, re.DOTALL)
         if not found or int(found[1]) != self._number:
             return self._take_frame(kept)
-        return _Frame("end", int(found[2]), os.fsdecode(found[3]), found[4])
+        return _Frame("end", int(found[2]), os.fsdecode(found[3].removesuffix(b"\n") or found[4]), found[5])
 
     def _keep_rest(self, kept: Kept) -> None:
         """Nothing more will come: what might have begun a frame is output."""
