@@ -40,7 +40,7 @@ RUNS = words_of(
 RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
     "rg": re.compile(r"--(pre|hostname-bin)(=.*)?"),
     "sort": re.compile(r"-(?!-).*o.*|--(co|o).*"),
-    "tar": re.compile(r"-?[a-zA-Z]*[IF].*|--(us|ch|to-c|rsh|in|new-).*"),
+    "tar": re.compile(r"-?[a-zA-Z]*[IF].*|--(us|ch|to-c|rs|rm|in|new-).*|.*:.*"),
     "go": re.compile(r"--?(exec|toolexec|vettool)(=.*)?"),
     "find": re.compile(r"-(delete|exec.*|ok.*|fprint.*|fls)"),
     "fd": re.compile(r"-(?!-).*[xX].*|--ex.*"),
@@ -59,7 +59,7 @@ _GIT_LISTS = {
     "tag": words_of("-l --list"),
 }
 """Those that read where nothing but these stands behind them."""
-_GIT_RUNNING = re.compile(r"--ex(?!cl|it).*|--o(?!n|th|r|urs|b).*|--(he|fil|te).*|--fi|--o")
+_GIT_RUNNING = re.compile(r"--ex(?!cl|it).*|--o(?!n|th|r|urs|b).*|--(he|fil|te).*|--(fi|o|t)")
 """Options of theirs that write files or run programs, cut short as git allows it."""
 _GIT_PAGER = re.compile(r"-(?!-)[^efmABC]*O.*")
 """Of `git grep`, among other letters: behind some of them stands a value."""
@@ -75,7 +75,8 @@ _VERSION = re.compile(r"[0-9.]+$")
 def without_limit(words: Words) -> Words:
     """The command that a plain `timeout SECONDS COMMAND` runs; other commands unchanged."""
     limited = words[:1] == ("timeout",) and len(words) > 2 and _TIME.fullmatch(words[1])
-    return words[2:] if limited and words[2] not in BUILTINS and not words[2].startswith("-") else words
+    rest = words[2:]
+    return rest if limited and rest[0] not in BUILTINS | {"timeout"} and not rest[0].startswith("-") else words
 
 
 def is_git(words: Words) -> bool:

@@ -8,6 +8,7 @@ A tool of another package runs in this process, outside of every workspace, so i
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 TYPED = "what is typed into a terminal goes to whatever runs there"
 PROGRAM = "a program can do whatever a command can"
+NODES = "where the tests' names stand in the command depends on its runner"
+PLAIN_NODE = re.compile(r"[A-Za-z0-9_./:@=+,\[\]-]+")
 UNKNOWN = "what a tool does is not known from its arguments"
 GIT_RUNS = "git runs programs that its own files name"
 UNASKED = frozenset(("view", "search", "symbols", "undo", "submit"))
@@ -67,10 +70,11 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
         case "session":
             title, subject, why = f"Type this into the terminal {given['name']}?", given["input"], TYPED
         case "run_tests":
-            title, why = "Run tests with this command on this machine?", ""
+            title = "Run tests with this command on this machine?"
             nodes = given["nodes"] or [task.settings.subtree] * bool(task.settings.subtree and not given["command"])
             command = given["command"] or _test_command(task, nodes)
             subject = " ".join(filter(None, (command, shlex.join(nodes)))) if command else ""
+            why = NODES if nodes and (given["command"] or not all(map(PLAIN_NODE.fullmatch, nodes))) else ""
         case _:
             whose = "" if built_in else " of another package"
             title, subject, why = f"Run the tool {tool.name}{whose} on this machine?", _call(tool, given), UNKNOWN

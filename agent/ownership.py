@@ -49,7 +49,7 @@ def register(directory: Path, state: Path, first: bytes | None = None) -> None:
     """
     entry = _entry(directory, state, first)
     make_folder(entry.parent, 0o700)
-    write_durably(entry, json.dumps({"directory": str(directory.resolve())}).encode())
+    write_durably(entry, json.dumps({"directory": _place(directory)}).encode())
     if _read(entry) is None:
         what = f"{state} does not keep the owners and permissions of files."
         raise ConfigError(what, "Set SWE_AGENT_STATE to a folder on a local disk.")
@@ -64,7 +64,7 @@ def forget(directory: Path, state: Path) -> None:
 def run_owner(directory: Path, state: Path) -> Owner:
     """Whose run this is. Raises OSError and RunBroken for a journal that cannot be read."""
     registered = _read(_entry(directory, state))
-    if registered == str(directory.resolve()):
+    if registered == _place(directory):
         return "user"
     among = directory.resolve().parent == (state / "runs").resolve()
     return "unknown" if among and (registered or not _is_asked(state)) else "other"
@@ -105,6 +105,11 @@ def _is_asked(state: Path) -> bool:
 def _started_runs(state: Path) -> list[Path]:
     folders = (state / "runs").glob("[!.]*")
     return [folder for folder in folders if not folder.is_symlink() and (folder / "journal.jsonl").is_file()]
+
+
+def _place(directory: Path) -> str:
+    """The folder, and its number on its file system: another folder may be put under the name of one that is gone."""
+    return f"{directory.resolve()} {directory.stat().st_ino}"
 
 
 def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:

@@ -26,7 +26,13 @@ def recorded_in(trajectory: Trajectory) -> dict[str, Any]:
     """What the run's record, and then its turns, say of settings."""
     assert trajectory.run is not None
     changed = {name: value for turn in trajectory.turns for name, value in turn.settings.items()}
-    return {"experience": False} | trajectory.run.settings | changed  # the first versions had no experience
+    said = {"experience": False} | trajectory.run.settings | changed  # the first versions had no experience
+    return {name: value for name, value in said.items() if name in Settings.model_fields or not _is_setting(name)}
+
+
+def _is_setting(name: str) -> bool:
+    """In whatever letters: pydantic would take it."""
+    return name.casefold() in Settings.model_fields
 
 
 def of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Settings:

@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -273,6 +273,7 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     low = {name: value for name, value in low.items() if not in_environment(name)}
     named = "model" in given or in_environment("model")
     policy = _policy()
+    _check_names({user_file(): low, POLICY: policy})
     values = _together(with_coder(low, named) | given, policy)
     _check_image(values, of_repository, given)
     try:
@@ -291,6 +292,14 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
             raise UsageError(f"--{name.replace('_', '-')} cannot be used: {problem['msg']}.", HELP) from None
         where = origins(of_repository).get(str(problem["loc"][0]), "the environment")
         raise ConfigError(f"{name} in {where} cannot be used: {problem['msg']}.", HELP) from None
+
+
+def _check_names(files: Mapping[Path, Mapping[str, Any]]) -> None:
+    """Raises ConfigError for a name that is a setting's in other letters: two sources would set it, each in its own."""
+    known = {name.casefold(): name for name in Settings.model_fields}
+    for file, values in files.items():
+        if odd := next((name for name in values if known.get(name.casefold(), name) != name), None):
+            raise ConfigError(f"{odd} in {file} cannot be used.", f"Write {known[odd.casefold()]}.")
 
 
 def under_policy(settings: Settings, loaded: Settings | None = None) -> Settings:

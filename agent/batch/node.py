@@ -60,4 +60,5 @@ def _solve(sent: Sent, link: Link, state: Path) -> Done:
     repository = here(sent.repository, sent.state, sent.commit, lambda: link.bundle(sent.repository, sent.commit))
     job = Job(Instance(sent.instance, record.repository, sent.commit, record.issue), sent.repeat, repository, settings)
     with Stream(sent, link, job.directory) as stream:
-        return solve_job(job, Watch(stream.cancel, FarLimiter(stream, settings), stream.step, stream.happening))
+        watch = Watch(stream.cancel, FarLimiter(stream, settings), stream.step, stream.happening)
+        return solve_job(job, watch, sent=True)

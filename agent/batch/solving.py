@@ -6,17 +6,19 @@ import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from aci.repository import Repository
 from agent.batch.place import FAILED, Done, Job, Watch
 from agent.batch.preparing import OFF
 from agent.batch.spending import spent_in
 from agent.engine import Engine, Happening
-from agent.ownership import register
+from agent.ownership import register, run_owner
+from agent.run_settings import recorded_in
 from agent.settings import load_settings
 from agent.solve import Result, begin, reopen, result, solve
 from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError
-from trajectories.journal import begun, first_record, read
+from trajectories.journal import begun, read
 
 OF_MACHINE = {"workspace", "setup", "registries", "certificates", "setup_env", "services", "prompts", *OFF}
 OF_MACHINE |= {"memory", "processes", "disk", "cpus", "runtime", "read_only"}
@@ -25,11 +27,12 @@ OF_SERVER = ("api_base", "key_env")
 """Of a model's table."""
 
 
-def solve_job(job: Job, watch: Watch) -> Done:
-    """Begin the job's run, or go on with it, in this thread; see `Place.solve`."""
+def solve_job(job: Job, watch: Watch, sent: bool = False) -> Done:
+    """Begin the job's run, or go on with it, in this thread; see `Place.solve`. The driver began a `sent` one."""
     if watch.cancel.is_set():
         raise Cancelled("The batch was stopped.", "")
-    begin_job(job)
+    if not sent:
+        begin_job(job)
 
     def notify(event: Happening) -> None:
         watch.happening(job, event)
@@ -46,21 +49,26 @@ def solve_job(job: Job, watch: Watch) -> Done:
 
 
 def begin_job(job: Job) -> None:
-    """Write the run's first records, unless they are there. Raises UsageError for a run whose record asks for more than
-    the batch does."""
+    """Write the run's first records, unless they are there. Raises UsageError for a run that somebody else wrote, or
+    whose record asks for more than the batch does."""
+    state = load_settings().state
     if begun(job.directory):
-        _check(job)
+        _check(job, state)
     else:
         shutil.rmtree(job.directory, ignore_errors=True)  # of a driver that died before the first record
         source, base = Repository.open(job.repository), job.instance.base or "HEAD"
         begin(job.instance.issue, source, job.settings, base, name=job.run)
-        with suppress(OSError, ConfigError):  # other commands take the run for untrusted then
-            register(job.directory, load_settings().state)
+    with suppress(OSError, ConfigError):  # other commands take the run for untrusted then
+        register(job.directory, state)
 
 
-def _check(job: Job) -> None:
+def _check(job: Job, state: Path) -> None:
     """What lies in `--out` may have been changed, or come from somebody else, since it was written."""
-    recorded = first_record(read(job.directory), job.directory).settings
+    trajectory = read(job.directory)
+    fresh = not (trajectory.all_steps() or trajectory.replies or trajectory.exit)
+    if not fresh and run_owner(job.directory, state) != "user":
+        raise UsageError(f"{job.directory} was not created by you here.", "Begin another batch with another --out.")
+    recorded = recorded_in(trajectory)
     meant = job.settings.recorded()
     changed = [name for name in sorted(OF_MACHINE) if name in recorded and recorded[name] != meant[name]]
     for name, table in recorded.get("models", {}).items():

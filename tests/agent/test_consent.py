@@ -35,6 +35,25 @@ def test_a_run_by_itself_asks_nothing(bench) -> None:
     assert not [note for note in read(bench.directory).notes if note.kind == "approval"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"command": "pytest", "nodes": ["a::b"]}, True),
+        ({"command": "pytest"}, False),
+        ({"nodes": ["a::`touch x`"]}, True),
+        ({"nodes": ["tests/test_a.py::test_b[1-2]"]}, False),
+    ],
+)
+def test_no_rule_allows_names_of_tests_in_a_command_of_the_models(bench, arguments: dict, why: bool) -> None:
+    bench.begin(line("Run.", act("run_tests", **arguments)), test="pytest")
+    engine = bench.engine()
+    asked: list[Approval] = []
+    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    list(plain(Task(engine)))
+    engine.close()
+    assert [bool(each.why) for each in asked] == [why]
+
+
 def test_what_a_rule_denies_is_denied_where_nobody_is_asked(bench) -> None:
     bench.begin(line("Run.", act("shell", command="touch f"), act("shell", command="ls")))
     engine = bench.engine()

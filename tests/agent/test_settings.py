@@ -1,6 +1,7 @@
 """Where a value comes from: policy > flag > environment > user's config > repository's file > default."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -169,3 +170,17 @@ def test_the_coder_of_the_environment_comes_after_a_flag_and_before_the_config(s
     (tmp_path / "policy.toml").write_text('[roles]\ncoder = "of-policy"\n')
     assert load_settings(model="of-flag").model == "of-policy"
     assert under_policy(load_settings().model_copy(update={"model": "of-record"})).model == "of-policy"
+
+
+def test_a_name_in_other_letters_outranks_nothing(own_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """pydantic-settings takes a name in any letters, so one would be there twice."""
+    policy = tmp_path / "policy.toml"
+    monkeypatch.setattr("agent.settings.POLICY", policy)
+    policy.write_text('workspace = "docker"\n')
+    own_config.write_text('Workspace = "local"\n')
+    with pytest.raises(ConfigError, match=r"Workspace in .* cannot be used"):
+        load_settings()
+    own_config.write_text("")
+    policy.write_text('Workspace = "docker"\n')
+    with pytest.raises(ConfigError, match=r"Workspace in .* cannot be used"):
+        load_settings()

@@ -412,6 +412,14 @@ def test_a_registry_that_others_can_write_holds_nothing(bench) -> None:
     assert run_owner(bench.directory, bench.settings.state) == "other"
 
 
+def test_another_folder_under_the_name_of_a_removed_run_is_not_the_users(bench, tmp_path: Path) -> None:
+    bench.begin(line("x"))
+    shutil.copytree(bench.directory, tmp_path / "sent")
+    bench.directory.rename(tmp_path / "removed")
+    shutil.copytree(tmp_path / "sent", bench.directory)
+    assert run_owner(bench.directory, bench.settings.state) != "user"
+
+
 def test_a_removed_run_is_forgotten(bench) -> None:
     from agent.collecting import Going, collect
 

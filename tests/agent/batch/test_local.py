@@ -20,13 +20,13 @@ from agent.batch.store import Store, results
 from agent.batch.working import Means
 from agent.engine import Engine, Token
 from agent.limiter import Limiter
-from agent.ownership import run_owner
+from agent.ownership import forget, run_owner
 from agent.settings import load_settings
 from tests.agent.batch.test_driver import Told
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
 from trajectories.journal import encode, read
-from trajectories.records import Issue, Run
+from trajectories.records import Exit, Issue, Run, Turn
 from trajectories.trajectory import Trajectory
 
 COUNT = 6
@@ -130,7 +130,22 @@ def test_a_run_in_the_output_folder_asks_for_no_more_than_the_batch(make_repo: M
     begin_job(job)
     first, *rest = read(job.directory).records
     assert isinstance(first, Run)
-    changed = [replace(first, settings=first.settings | said), *rest]
-    (job.directory / "journal.jsonl").write_bytes(b"".join(map(encode, changed)))
-    with pytest.raises(UsageError, match=f"was begun with another {next(iter(said))}"):
+    turn = rest[0]
+    assert isinstance(turn, Turn)
+    for changed in ([replace(first, settings=first.settings | said), *rest], [first, replace(turn, settings=said)]):
+        (job.directory / "journal.jsonl").write_bytes(b"".join(map(encode, changed)))
+        with pytest.raises(UsageError, match=f"was begun with another {next(iter(said))}"):
+            begin_job(job)
+
+
+def test_a_run_in_the_output_folder_that_somebody_else_solved_is_not_continued(make_repo, tmp_path: Path, script: str):
+    repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
+    preparing = Preparing(Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out")
+    job = preparing(preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
+    begin_job(job)
+    with (job.directory / "journal.jsonl").open("ab") as file:
+        file.write(encode(Exit("verified", 0)))
+    begin_job(job)
+    forget(job.directory, load_settings().state)
+    with pytest.raises(UsageError, match="was not created by you here"):
         begin_job(job)
