@@ -56,7 +56,8 @@ def test_a_block_that_takes_too_long_is_ended(bench: Bench) -> None:
     assert seen.text.startswith("begun\n")  # and where the block was, if it ends before its shell does
     assert "\n[ended after 1 s" in seen.text
     after = bench("python", code="x")
-    assert after.text == "1" or after.text.startswith("[a new interpreter")
+    # where the interrupt comes late, the interpreter ends with it, and the next call says so
+    assert after.text == "1" or after.text.startswith(("[a new interpreter", "[the interpreter has ended]"))
 
 
 def test_an_interpreter_that_ends_is_begun_anew(bench: Bench) -> None:
