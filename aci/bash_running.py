@@ -1,4 +1,4 @@
-"""Commands that no rule may allow: builtins of the shell, and programs that are told to run or write something else."""
+"""Commands that no rule may allow: builtins of the shell, and programs whose arguments make them run or write others."""
 
 from __future__ import annotations
 

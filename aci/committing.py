@@ -167,7 +167,7 @@ def commit(
 def _run(
     command: Sequence[str], env: Mapping[str, str], on_start: Callable[[int], object], interrupted: Callable[[], bool]
 ) -> tuple[int | None, str]:
-    """The status, None where it was stopped with all that runs in its process group, and what was said on stderr.
+    """The status, None where it was stopped with all that runs in its process group, and its stderr.
     `on_start` gets its process id."""
     # a file and no pipe: what a hook leaves running holds a pipe open for good
     with tempfile.TemporaryFile() as said, subprocess.Popen(
@@ -245,7 +245,7 @@ def _recover(repository: Repository, lock: Path) -> str:
 
 
 def _fields(lock: Path) -> list[str]:
-    """The four lines of an index lock of ours (see `OURS`); empty for one of git's, or none."""
+    """The four lines of our own index lock (see `OURS`); empty for one of git's, or none."""
     try:
         with open_regular(lock) as file:
             text = decode(file.read(MOST_LOCK))

@@ -65,7 +65,7 @@ def begin_job(job: Job) -> None:
 def _check(job: Job, state: Path) -> None:
     """What lies in `--out` may have been changed, or come from somebody else, since it was written."""
     trajectory = read(job.directory)
-    fresh = not (trajectory.all_steps() or trajectory.replies or trajectory.exit)
+    fresh = len(trajectory.records) <= 2  # a process that began it may have died before it was registered here
     if not fresh and run_owner(job.directory, state) != "user":
         raise UsageError(f"{job.directory} was not created by you here.", "Begin another batch with another --out.")
     recorded = recorded_in(trajectory)
