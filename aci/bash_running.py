@@ -1,4 +1,4 @@
-"""Commands that no rule may allow: builtins of the shell, and programs whose arguments make them run or write others."""
+"""Commands that no rule may allow: builtins of the shell, and programs that run others or write files."""
 
 from __future__ import annotations
 
