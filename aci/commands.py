@@ -75,8 +75,8 @@ def _python_command(
 ) -> tuple[str, str]:
     path = f"{workspace.harness}/detect.py"
     workspace.write(path, resources("aci.inside").joinpath("detect.py").read_bytes())
-    place = f"{shlex.quote(path)} {shlex.quote(posixpath.join(workspace.root, folder))}"
-    ran = workspace.run(f"python3 {place} || python {place}", 60, session)
+    place = f'{shlex.quote(path)} {shlex.quote(posixpath.join(workspace.root, folder))} "$PYTHONPATH"'
+    ran = workspace.run(f"PYTHONPATH= python3 {place} || PYTHONPATH= python {place}", 60, session)
     found = _last_object(ran.text)
     if not found:
         raise UsageError("The workspace has no Python that could run the tests.", NEEDS_TEST)

@@ -80,9 +80,16 @@ class Result:
     """The address of the pull request with the patch."""
 
 
-def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None = None, name: str = "") -> Path:
+def begin(
+    issue: Issue,
+    source: Repository,
+    settings: Settings,
+    rev: str | None = None,
+    name: str = "",
+    registry: Path | None = None,
+) -> Path:
     """Write the first records of a new run, of that name or a new one, and return its directory; nothing is left behind
-    when that fails.
+    when that fails. It is registered as the user's own in the state folder `registry`, or that of the settings if None.
 
     What would make the run fail later is found here: a model that cannot be had, a patch that could not be delivered.
     """
@@ -91,7 +98,7 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
     prompts = prompts_of(strategy, settings.prompts)
     source.check_delivery(settings.apply, settings.branch)
     try:
-        with new_folder(settings, name) as directory:
+        with new_folder(settings, name, registry) as directory:
             with Trees(directory / "trees.git") as trees:
                 base = source.base(trees, rev)
                 known = trees.files(base.tree)
@@ -105,7 +112,7 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
                 prompts=prompts,
                 tools=Toolbox().schemas(),
             )
-            register(directory, settings.state, encode(run))
+            register(directory, registry or settings.state, encode(run))
             journal = Journal(directory)
             journal.append(run, Turn("fix", strategy, cast(settings, strategy)))
             journal.close()
@@ -115,12 +122,12 @@ def begin(issue: Issue, source: Repository, settings: Settings, rev: str | None 
 
 
 @contextmanager
-def new_folder(settings: Settings, name: str = "") -> Iterator[Path]:
+def new_folder(settings: Settings, name: str = "", registry: Path | None = None) -> Iterator[Path]:
     """The folder of a new run, which is registered before its first record is written; nothing is left of it when what
     is done with it fails."""
     directory = settings.runs / (name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
     make_folder(settings.runs)
-    open_registry(settings.state)
+    open_registry(registry or settings.state)
     directory.mkdir(mode=0o700)  # one that is there is another run's
     try:
         sync_folder(settings.runs)

@@ -42,6 +42,7 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
         new: Empty to delete.
         all: Replace every place.
     """
+    _refuse_outside(ctx, path)
     _refuse_links(ctx, path)
     try:
         before = ctx.workspace.read(path)
@@ -60,6 +61,13 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
     if isinstance(done, _matching.Unclear):
         return _not_found(path, text, old, new, done)
     return _write(ctx, path, before, text, done)
+
+
+def _refuse_outside(ctx: Context, path: str) -> None:
+    """Raises UsageError for a path outside of the repository, such as that of our own programs in the workspace."""
+    root = ctx.workspace.root
+    if not posixpath.normpath(posixpath.join(root, path)).startswith(f"{root}/"):
+        raise UsageError(f"{path} lies outside the repository.", "Use a path inside the repository.")
 
 
 def _refuse_links(ctx: Context, path: str) -> None:

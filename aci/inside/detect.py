@@ -1,11 +1,13 @@
 """Looks at a repository and prints, as one JSON line, what is needed to run its tests.
 
-Runs under the target's Python (3.6 and later), standard library only.
+Runs under the target's Python (3.6 and later), standard library only, as `detect.py ROOT PATHS`: the PYTHONPATH of the
+tests. It has no PYTHONPATH itself, since it runs before the user is asked whether the repository's code may run.
 {"python", "pytest", "tests", "start", "version"}: the interpreter's name, the name of one that has pytest (or ""),
 how many test files there are, the arguments of `unittest discover` that reach most of them ([] if none can), and the
 interpreter's version.
 """
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -58,19 +60,23 @@ def start(paths, root):
     return options + ([] if common == top else ["-t", os.path.relpath(top, root)])
 
 
-def has_pytest(python):
-    look = "import importlib.util as u, sys; sys.exit(u.find_spec('pytest') is None)"
+def has_pytest(python, folders):
+    """Whether this Python finds pytest, also in these folders, none of whose files it runs."""
     try:
-        return subprocess.call([python, "-c", look], stderr=subprocess.DEVNULL) == 0
+        return subprocess.call([python, __file__, "--has-pytest", *folders], stderr=subprocess.DEVNULL) == 0
     except OSError:
         return False
 
 
 def main():
+    if sys.argv[1] == "--has-pytest":
+        sys.path[1:1] = sys.argv[2:]
+        sys.exit(importlib.util.find_spec("pytest") is None)
     root = os.path.realpath(sys.argv[1])
+    folders = [root] + [folder for folder in sys.argv[2].split(os.pathsep) if folder]
     paths = test_files(root)
     with_cases = [path for path in paths if has_test_cases(path)]
-    pytest = next((python for python in ("python3", "python") if has_pytest(python)), "")
+    pytest = next((python for python in ("python3", "python") if has_pytest(python, folders)), "")
     python = os.path.basename(sys.executable or "python3")
     python = python if python in ("python3", "python") else "python3"
     found = {"python": python, "pytest": pytest, "tests": len(paths), "start": start(with_cases, root)}

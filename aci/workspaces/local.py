@@ -35,7 +35,8 @@ ONLY_NAMED_BARE = {
 
 _PROBE = """\
 import importlib.util, sys
-for name in sys.argv[1:]:
+sys.path[1:1] = sys.argv[1].split(":")
+for name in sys.argv[2:]:
     try: print(name, (importlib.util.find_spec(name) or importlib.util).origin)
     except Exception as error: print(name, error)
 """
@@ -187,11 +188,17 @@ def _probe(workspace: PosixWorkspace, env: Mapping[str, str], options: Options) 
     names = [name for name in found if name.isidentifier() and not name.startswith("test")][:10]
     if not names:
         return
+    # Python would run a sitecustomize.py of the repository if these folders were in PYTHONPATH.
+    paths, env = env["PYTHONPATH"], {**env, "PYTHONPATH": ""}
     for python in ("python", "python3"):
         if executable := shutil.which(python, path=env.get("PATH")):
             with suppress(OSError, subprocess.TimeoutExpired):
                 out = subprocess.run(
-                    [executable, "-c", _PROBE, *names], cwd=workspace.scratch, env=env, capture_output=True, timeout=20
+                    [executable, "-c", _PROBE, paths, *names],
+                    cwd=workspace.scratch,
+                    env=env,
+                    capture_output=True,
+                    timeout=20,
                 ).stdout.decode("utf-8", "replace")
                 for line in out.splitlines():
                     name, _, origin = line.partition(" ")

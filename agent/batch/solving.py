@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from agent.batch.place import FAILED, Done, Job, Watch
 from agent.batch.preparing import OFF
 from agent.batch.spending import spent_in
 from agent.engine import Engine, Happening
-from agent.ownership import register, run_owner
+from agent.ownership import run_owner
 from agent.run_settings import recorded_in
 from agent.settings import load_settings
 from agent.solve import Result, begin, reopen, result, solve
-from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError
+from trajectories.errors import Cancelled, SweAgentError, UsageError
 from trajectories.journal import begun, read
 
 OF_MACHINE = {"workspace", "setup", "registries", "certificates", "setup_env", "services", "prompts", *OFF}
@@ -57,18 +56,14 @@ def begin_job(job: Job) -> None:
     else:
         shutil.rmtree(job.directory, ignore_errors=True)  # of a driver that died before the first record
         source, base = Repository.open(job.repository), job.instance.base or "HEAD"
-        begin(job.instance.issue, source, job.settings, base, name=job.run)
-    with suppress(OSError, ConfigError):  # other commands take the run for untrusted then
-        register(job.directory, state)
+        begin(job.instance.issue, source, job.settings, base, job.run, state)
 
 
 def _check(job: Job, state: Path) -> None:
     """What lies in `--out` may have been changed, or come from somebody else, since it was written."""
-    trajectory = read(job.directory)
-    fresh = len(trajectory.records) <= 2  # a process that began it may have died before it was registered here
-    if not fresh and run_owner(job.directory, state) != "user":
+    if run_owner(job.directory, state) != "user":
         raise UsageError(f"{job.directory} was not created by you here.", "Begin another batch with another --out.")
-    recorded = recorded_in(trajectory)
+    recorded = recorded_in(read(job.directory))
     meant = job.settings.recorded()
     changed = [name for name in sorted(OF_MACHINE) if name in recorded and recorded[name] != meant[name]]
     for name, table in recorded.get("models", {}).items():
@@ -97,7 +92,7 @@ def given_up(job: Job, error: SweAgentError) -> Done:
     """
     lost = Done(job.instance.id, job.repeat, job.run, error.code, FAILED, "none", "", 0.0, error=error.message)
     try:
-        if begun(job.directory):
+        if begun(job.directory) and run_owner(job.directory, load_settings().state) == "user":
             engine = reopen(job.directory, job.settings.state, trusted=job.settings.runs)
             try:
                 lost = replace(done(job, result(engine), error.message), code=error.code, kind=FAILED)

@@ -113,6 +113,27 @@ def test_without_pytest_unittest_is_found(kind, make_repo, open_ws):
     assert run_tests(workspace).counts == {"passed": 1, "failed": 2}
 
 
+@pytest.mark.parametrize("path", ["sitecustomize.py", "importlib/util.py", "json/__init__.py"])
+def test_the_search_for_the_command_runs_no_code_of_the_repository(local, tmp_path, path):
+    """The user has not been asked yet whether tests may run."""
+    ran = tmp_path / "ran"
+    code = f"open({str(ran)!r}, 'a').close()\n"
+    folder, _, _ = path.rpartition("/")
+    package = {f"{folder}/__init__.py": code} if folder else {}
+    workspace = local({**PYTEST, "pkg/__init__.py": "", path: code, **package})
+    assert detect_command(workspace).endswith("-m pytest")
+    assert not ran.exists()
+    workspace.run("python3 -c 'import json, importlib.util'")
+    assert ran.exists()
+
+
+def test_a_pytest_of_the_repositorys_own_is_found_without_running_it(local, tmp_path):
+    ran = tmp_path / "ran"
+    workspace = without_pytest(local({**PYTEST, "src/pytest/__init__.py": f"open({str(ran)!r}, 'a').close()\n"}))
+    assert detect_command(workspace).endswith("-m pytest")
+    assert not ran.exists()
+
+
 def test_pytest_style_tests_need_pytest(local):
     with pytest.raises(UsageError, match="no pytest"):
         run_tests(without_pytest(local(PYTEST)))

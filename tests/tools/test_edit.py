@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import posixpath
+
 import pytest
 
 from tests.tools.conftest import Bench, MakeBench
@@ -139,6 +141,17 @@ def test_paths_outside_the_repository_are_refused(bench: Bench, path: str) -> No
     bench("shell", command="ln -s greet.py inside.py; ln -s sub inner")
     for old in ("", "x"):
         assert not bench("edit", path=path, old=old, new="y").ok
+
+
+@pytest.mark.parametrize("folder", ["harness", "scratch"])
+@pytest.mark.parametrize("absolute", [True, False])
+def test_our_own_folders_in_the_workspace_are_refused(bench: Bench, folder: str, absolute: bool) -> None:
+    place = getattr(bench.workspace, folder)
+    path = f"{place}/json.py" if absolute else posixpath.relpath(f"{place}/json.py", bench.workspace.root)
+    seen = bench("edit", path=path, old="", new="x = 1\n")
+    assert "lies outside the repository" in seen.text
+    with pytest.raises(FileNotFoundError):
+        bench.read(path)
 
 
 def test_edits_that_change_nothing_are_told(bench: Bench) -> None:

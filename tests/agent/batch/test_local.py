@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from aci.repository import Repository
 from agent.batch.driver import Batch
 from agent.batch.indexing import Indexing
 from agent.batch.place import Instance, PlaceOptions, open_place
 from agent.batch.preparing import OFF, Preparing
 from agent.batch.purse import Purse
 from agent.batch.repositories import Repositories
-from agent.batch.solving import begin_job
+from agent.batch.solving import begin_job, given_up
 from agent.batch.store import Store, results
 from agent.batch.working import Means
 from agent.engine import Engine, Token
 from agent.limiter import Limiter
 from agent.ownership import forget, run_owner
 from agent.settings import load_settings
+from agent.solve import begin
 from tests.agent.batch.test_driver import Told
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
@@ -132,9 +134,10 @@ def test_a_run_in_the_output_folder_asks_for_no_more_than_the_batch(make_repo: M
     assert isinstance(first, Run)
     turn = rest[0]
     assert isinstance(turn, Turn)
-    for changed in ([replace(first, settings=first.settings | said), *rest], [first, replace(turn, settings=said)]):
+    anew, other = [replace(first, settings=first.settings | said), *rest], f"was begun with another {next(iter(said))}"
+    for changed, why in ((anew, "was not created by you here"), ([first, replace(turn, settings=said)], other)):
         (job.directory / "journal.jsonl").write_bytes(b"".join(map(encode, changed)))
-        with pytest.raises(UsageError, match=f"was begun with another {next(iter(said))}"):
+        with pytest.raises(UsageError, match=why):
             begin_job(job)
 
 
@@ -149,3 +152,18 @@ def test_a_run_in_the_output_folder_that_somebody_else_solved_is_not_continued(m
     forget(job.directory, load_settings().state)
     with pytest.raises(UsageError, match="was not created by you here"):
         begin_job(job)
+
+
+def test_a_run_that_someone_else_put_into_the_output_folder_is_not_continued(
+    make_repo: MakeRepo, tmp_path: Path, script
+):
+    """Not even one that has only its first records: they name a model, a repository state and prompts."""
+    repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
+    preparing = Preparing(Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out")
+    job = preparing(preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
+    begin(Issue("theirs"), Repository.open(repo), job.settings, name=job.run)  # registered in no state of the user's
+    with pytest.raises(UsageError, match="was not created by you here"):
+        begin_job(job)
+    assert run_owner(job.directory, load_settings().state) == "other"
+    lost = given_up(job, UsageError("It was not created by you here.", ""))
+    assert (lost.patch, lost.dollars) == ("", 0.0)
