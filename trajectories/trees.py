@@ -25,12 +25,11 @@ from trajectories.packs import PACK_LIMIT, PackRefused, index_pack
 from trajectories.plumbing import OWN, GitFailed, create_store, decode, encode, environment, folders, git, sync_folder
 from trajectories.read_only_store import read_only_environment
 from trajectories.tree_paths import checked_id, checked_path, is_under
+from trajectories.tree_size import DEPTH_LIMIT, FILE, TreeSize, check_size, combine
 
 __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 
 FOLDER, SUBMODULE = "040000", "160000"
-DEPTH_LIMIT = 500
-FILES_LIMIT = 2_000_000
 PATHS_PER_CALL = 500
 STORE_LIMIT = 2_000_000_000
 """Bytes that may be taken from another run's store."""
@@ -64,7 +63,7 @@ class Trees:
         place = read_only_environment(self.path) if read_only else {"GIT_DIR": str(self.path)}
         self.env = environment({**OWN, **place})
         self._reader = Reader(self.env, self.path)
-        self._sound: dict[str, tuple[int, int]] = {}
+        self._sizes: dict[str, TreeSize] = {}
         self._listed: dict[str, Mapping[str, Entry]] = {}
         self._changed: Answers[list[Change]] = Answers()
         self._diffs: Answers[str] = Answers()
@@ -370,24 +369,20 @@ class Trees:
         return self._git("rev-list", "--objects", "--stdin", env=env, input=revs.encode())
 
     def _check(self, tree: str) -> None:
-        """Refuse trees whose listing would never end: a few nested folders can stand for billions of files."""
         try:
-            files, depth = self._measure(checked_id(tree), 0)
+            check_size(self._measure(checked_id(tree), 0))
         except RunBroken as error:
             raise PackRefused(str(error)) from error
-        if files > FILES_LIMIT or depth > DEPTH_LIMIT:
-            raise PackRefused(f"The tree is too large: {files:,} files, {depth} levels deep.")
 
-    def _measure(self, tree: str, level: int) -> tuple[int, int]:
+    def _measure(self, tree: str, level: int) -> TreeSize:
         if level > DEPTH_LIMIT:
             raise PackRefused(f"The tree has more than {DEPTH_LIMIT} levels.")
-        if tree not in self._sound:
-            files, depth = 0, 1
-            for mode, id in self._entries(tree).values():
-                more, deeper = self._measure(id, level + 1) if mode == FOLDER else (1, 0)
-                files, depth = files + more, max(depth, deeper + 1)
-            self._sound[tree] = files, depth
-        return self._sound[tree]
+        if tree not in self._sizes:
+            sizes = []
+            for name, (mode, id) in self._entries(tree).items():
+                sizes.append((name, self._measure(id, level + 1) if mode == FOLDER else FILE))
+            self._sizes[tree] = combine(sizes)
+        return self._sizes[tree]
 
     # Beneath
 

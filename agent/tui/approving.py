@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from aci.cleaning import visible
-from agent.approvals import Answer, Approval, Scope
+from agent.approvals import Answer, Approval, Kind, Scope
 from agent.tui.diff_lines import read
 from agent.tui.diff_view import DiffView
 from agent.tui.hunks import HunksScreen
@@ -30,6 +30,8 @@ LONG_RULES = 120
 """Characters of rules from which on they scroll with the detail."""
 DETAIL_LINES = 3
 """Rows that a detail has at least."""
+DIFFS: tuple[Kind, ...] = ("apply", "commit", "branch")
+"""Kinds whose detail has a diff that we made. Others are shown as they are: a diff's view leaves out what is no diff."""
 
 
 class Choice(Static):
@@ -101,7 +103,7 @@ class ApprovalScreen(ModalScreen[Answer]):
                     _shortened(named), id="subject", classes="-named" if approval.parts else None, markup=False
                 )
             if detail:
-                yield _shown(detail)
+                yield _shown(detail, approval.kind)
             with Vertical(id="choices"):
                 yield from self._choices()
             yield Input(placeholder="Why not? Enter tells it, esc goes back", id="reason", compact=True)
@@ -186,8 +188,8 @@ class ApprovalScreen(ModalScreen[Answer]):
             self.dismiss(Answer(True, chosen=None if everything else chosen))
 
 
-def _shown(detail: str) -> Widget:
-    if any(line.startswith(("@@ ", "diff --git ")) for line in detail.split("\n")):
+def _shown(detail: str, kind: Kind) -> Widget:
+    if kind in DIFFS and any(line.startswith(("@@ ", "diff --git ")) for line in detail.split("\n")):
         view = DiffView(read(detail))
         view.id = "detail"
         return view

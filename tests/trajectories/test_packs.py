@@ -36,6 +36,19 @@ def test_dangerous_names_are_refused(trees: Trees, name: bytes) -> None:
     _refused(trees, _pack(("blob", blob), ("tree", tree)))
 
 
+@pytest.mark.parametrize(
+    ("files", "name", "why"), [(1, b"d" * 4096, "a path of 4,"), (300_000, b"d" * 900, "too large")]
+)
+def test_paths_of_megabytes_are_refused(trees: Trees, files: int, name: bytes, why: str) -> None:
+    """A small pack, whose listing would take all memory."""
+    blob = hashlib.sha1(b"blob 1\0x").digest()
+    inner = b"".join(b"100644 %06d\0" % n + blob for n in range(files))
+    outer = b"40000 " + name + b"\0" + hashlib.sha1(b"tree %d\0" % len(inner) + inner).digest()
+    pack = _pack(("blob", b"x"), ("tree", inner), ("tree", outer))
+    with pytest.raises(PackRefused, match=why):
+        trees.add_pack(pack, hashlib.sha1(b"tree %d\0" % len(outer) + outer).hexdigest())
+
+
 def test_a_link_named_gitmodules_is_refused(trees: Trees) -> None:
     tree = b"120000 .gitmodules\0" + hashlib.sha1(b"blob 1\0x").digest()
     _refused(trees, _pack(("blob", b"x"), ("tree", tree)))

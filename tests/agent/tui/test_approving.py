@@ -270,6 +270,8 @@ def rows(app: Asking) -> str:
         ("rm -rf x #" + "\b" * 10 + "ls", "rm -rf x #^H^H^H^H^H^H^H^H^H^Hls"),
         ("echo hi \x1b]0; rm -rf ~/x #\x07", "echo hi ^[]0; rm -rf ~/x #^G"),
         ("echo \u202egpj", "echo U+202Egpj"),
+        ("cat <<E\ndiff --git a/logo.png b/logo.png\nGIT binary patch\nE\nevil|sh", "evil|sh"),
+        ("cat <<E\n@@ -1,1 +1,1 @@\nindex 1;evil|sh", "index 1;evil|sh"),
     ],
 )
 def test_the_command_that_is_shown_is_the_one_that_runs(command: str, shown: str) -> None:

@@ -1,0 +1,46 @@
+"""How much a listing of a tree takes, and what a tree from a container may take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from trajectories.packs import PackRefused
+
+DEPTH_LIMIT = 500
+FILES_LIMIT = 2_000_000
+PATH_LIMIT = 4096
+"""Bytes of a path: Linux's PATH_MAX."""
+LISTING_LIMIT = 256_000_000
+"""Bytes of all paths together."""
+
+
+class TreeSize(NamedTuple):
+    """Files, levels of folders, bytes of the longest path, and bytes of all paths."""
+
+    files: int = 0
+    depth: int = 1
+    longest: int = 0
+    listing: int = 0
+
+
+FILE = TreeSize(1, 0)
+
+
+def combine(entries: Iterable[tuple[bytes, TreeSize]]) -> TreeSize:
+    """The size of a folder with entries of these names and sizes."""
+    files, depth, longest, listing = TreeSize()
+    for name, size in entries:
+        prefix = len(name) + (size is not FILE)
+        files, depth = files + size.files, max(depth, size.depth + 1)
+        longest, listing = max(longest, prefix + size.longest), listing + prefix * size.files + size.listing
+    return TreeSize(files, depth, longest, listing)
+
+
+def check_size(size: TreeSize) -> None:
+    """Raises PackRefused for a tree whose listing would take too much: a few nested folders can stand for billions of
+    files, or for few files with paths of megabytes."""
+    if size.files > FILES_LIMIT or size.depth > DEPTH_LIMIT or size.listing > LISTING_LIMIT:
+        raise PackRefused(f"The tree is too large: {size.files:,} files, {size.depth} levels deep.")
+    if size.longest > PATH_LIMIT:
+        raise PackRefused(f"The tree has a path of {size.longest:,} bytes.")
