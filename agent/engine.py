@@ -30,6 +30,7 @@ from agent.ledger import Ledger
 from agent.limiter import Limiter
 from agent.models.base import Model
 from agent.named import named
+from agent.ownership import digest_path
 from agent.settings import SECRET, Settings
 from agent.surroundings import services, wishes
 from tools.base import Toolbox
@@ -101,12 +102,14 @@ class Engine:
         notify: Callable[[Happening], object] = lambda _: None,
         limiter: Limiter | None = None,
         parent: Token | None = None,
+        registry: Path | None = None,
     ) -> None:
+        """`registry` is the state folder in which the run is registered, if it is not that of the settings."""
         self.limiter = limiter or Limiter(settings.retry_wait)
         """Shared by all runs of a batch."""
         self.settings = settings
         self.notify = notify
-        self.journal = Journal(directory)
+        self.journal = Journal(directory, digest_path(directory, registry or settings.state))
         self.trajectory = self.journal.trajectory
         try:
             self.run: Run = first_record(self.trajectory, directory)

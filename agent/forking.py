@@ -197,8 +197,9 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
             at=time.time(),
         )
         records = [run, *_history(origin, settings), *_news(origin, hint)]
-        register(directory, settings.state, encode(records[0]))
-        write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
+        lines = b"".join(map(encode, records))
+        register(directory, settings.state, lines)
+        write_durably(directory / "journal.jsonl", lines)
     return directory
 
 

@@ -1,4 +1,5 @@
-"""Which run folders are the user's own: each is registered in the state folder when it is created.
+"""Which run folders are the user's own: each is registered in the state folder when it is created, and a digest of its
+journal is kept there.
 
 Any other run folder is untrusted: see `agent/untrusted_run.py` for what of it is used.
 """
@@ -15,7 +16,8 @@ from typing import Literal
 
 from agent.terminal import at_terminal, confirm
 from trajectories.errors import ConfigError
-from trajectories.journal import open_journal, write_durably
+from trajectories.journal import is_as_written, open_journal, write_durably
+from trajectories.journal_digest import write_digest
 from trajectories.parting import REPLAY
 from trajectories.plumbing import make_folder
 from trajectories.trajectory import Trajectory
@@ -28,6 +30,8 @@ UNTRUSTED = "untrusted"
 REGISTRY = "own-runs"
 ASKED = "asked"
 """A file in the registry. It exists if no unregistered run was there, or the user has answered."""
+DIGEST = ".digest"
+TRIES = 5
 MOST_BYTES = 10_000
 """Maximum bytes of an entry."""
 
@@ -41,31 +45,46 @@ def open_registry(state: Path) -> None:
             (state / REGISTRY / ASKED).touch(0o600)
 
 
-def register(directory: Path, state: Path, first: bytes | None = None) -> None:
-    """Record that the user's own process creates this run, whose first line is to be `first`, or is there already.
+def register(directory: Path, state: Path, data: bytes | None = None) -> Path:
+    """Record that the user's own process creates this run, whose journal is to begin with `data`, or is there already.
+    Returns the file in which the journal's digest is kept.
 
     Raises OSError, and ConfigError for a file system that keeps no owners and permissions, on which anyone could have
     written the entry.
     """
-    entry = _entry(directory, state, first)
+    if data is None:
+        with open_journal(directory / "journal.jsonl") as file:
+            data = file.read()
+    entry = _entry(directory, state, data[: data.find(b"\n") + 1])
     make_folder(entry.parent, 0o700)
+    write_digest(entry.with_suffix(DIGEST), data)
     write_durably(entry, json.dumps({"directory": _place(directory)}).encode())
     if _read(entry) is None:
         what = f"{state} does not keep the owners and permissions of files."
         raise ConfigError(what, "Set SWE_AGENT_STATE to a folder on a local disk.")
+    return entry.with_suffix(DIGEST)
 
 
 def forget(directory: Path, state: Path) -> None:
     """Remove the entry of a run that is removed."""
     with suppress(OSError):
-        _entry(directory, state).unlink()
+        entry = _entry(directory, state)
+        entry.unlink()
+        entry.with_suffix(DIGEST).unlink()
+
+
+def digest_path(directory: Path, state: Path) -> Path | None:
+    """The file in which the digest of a registered run's journal is kept. Raises OSError and RunBroken."""
+    entry = _entry(directory, state)
+    return entry.with_suffix(DIGEST) if _read(entry) == _place(directory) else None
 
 
 def run_owner(directory: Path, state: Path) -> Owner:
     """Whose run this is. Raises OSError and RunBroken for a journal that cannot be read."""
-    registered = _read(_entry(directory, state))
+    entry = _entry(directory, state)
+    registered = _read(entry)
     if registered == _place(directory):
-        return "user"
+        return "user" if _is_as_written(directory, entry) else "other"
     among = directory.resolve().parent == (state / "runs").resolve()
     return "unknown" if among and (registered or not _is_asked(state)) else "other"
 
@@ -120,6 +139,11 @@ def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:
             first = file.readline()
     digest.update(first)
     return state / REGISTRY / f"{digest.hexdigest()}.json"
+
+
+def _is_as_written(directory: Path, entry: Path) -> bool:
+    """Asked again where it is not, since another process may be writing the journal."""
+    return any(is_as_written(directory, entry.with_suffix(DIGEST)) for _ in range(TRIES))
 
 
 def _read(entry: Path) -> str | None:

@@ -66,8 +66,9 @@ def begin(material: Material, settings: Settings) -> Path:
         data = {"run": material.name} | ({} if own else {UNTRUSTED: True})
         of = Note(MAIN, REPLAY, f"Replay of {material.name}.", data)
         records: list[Record] = [first, _turn(trajectory.turns[0], settings, frozenset()), of]
-        register(directory, settings.state, encode(records[0]))
-        write_durably(directory / "journal.jsonl", b"".join(map(encode, records)))
+        lines = b"".join(map(encode, records))
+        register(directory, settings.state, lines)
+        write_durably(directory / "journal.jsonl", lines)
     return directory
 
 

@@ -112,8 +112,8 @@ def begin(
                 prompts=prompts,
                 tools=Toolbox().schemas(),
             )
-            register(directory, registry or settings.state, encode(run))
-            journal = Journal(directory)
+            digest = register(directory, registry or settings.state, encode(run))
+            journal = Journal(directory, digest)
             journal.append(run, Turn("fix", strategy, cast(settings, strategy)))
             journal.close()
     except OSError as error:
@@ -212,9 +212,11 @@ def reopen(
     parent: Token | None = None,
     trusted: Path | None = None,
     workspace: str | None = None,
+    registry: Path | None = None,
 ) -> Engine:
     """The engine of the user's own run on disk, under the settings that `of_own_run` finds. Cancelling `parent` cancels
     it. Runs in the folder `trusted` are the user's own without being registered; `workspace` replaces the recorded one.
+    The run is registered in the state folder `registry`, or `state` if None.
 
     Raises TryLater if another process has it, UsageError for a replay and for a run that is not the user's.
     """
@@ -225,13 +227,16 @@ def reopen(
             f"{directory.name} is a replay of {of}: it cannot be gone on with.",
             f"Replay it again: `swe-agent replay {of}`.",
         )
-    if directory.resolve().parent != (trusted and trusted.resolve()) and run_owner(directory, state) != "user":
+    if (
+        directory.resolve().parent != (trusted and trusted.resolve())
+        and run_owner(directory, registry or state) != "user"
+    ):
         raise UsageError(
             f"{directory} was not created by you here.",
             f"`swe-agent resume {directory}` continues a copy of it under your own settings.",
         )
     settings = of_own_run(trajectory, state, workspace=workspace)
-    return Engine(directory, settings, notify, limiter, parent)
+    return Engine(directory, settings, notify, limiter, parent, registry)
 
 
 def solve(engine: Engine) -> Generator[Step, None, Result]:

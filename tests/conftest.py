@@ -98,10 +98,16 @@ def committed(root: Path, files: Mapping[str, str | bytes]) -> Path:
     return root
 
 
-def copy_run(source: Path, target: Path) -> None:
-    """A copy of a run that is the user's own, too, in the same state folder."""
+def copy_run(source: Path, target: Path, journal: bytes | None = None) -> None:
+    """A copy of a run that is the user's own, too, in the same state folder; with this journal, if it is given."""
     shutil.copytree(source, target)
-    register(target, target.parent.parent)
+    cut_run(target, journal or (source / "journal.jsonl").read_bytes())
+
+
+def cut_run(run: Path, journal: bytes) -> None:
+    """Make a run's journal what it was at an earlier time, as a process that was killed leaves it."""
+    (run / "journal.jsonl").write_bytes(journal)
+    register(run, run.parent.parent)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from trajectories.errors import NewerRun, RunBroken, TryLater, UsageError, WorkspaceError
+from trajectories.journal_digest import JournalDigest, digest_of, known_lines
 from trajectories.limits import count_values, open_regular, read_limited
 from trajectories.migrations import check_not_newer, goes_on, migrated, version_after, version_of
 from trajectories.plumbing import make_folder, sync_folder
@@ -175,6 +176,20 @@ def records(directory: Path) -> Iterator[Record]:
     yield from Lines(directory / "journal.jsonl").new()
 
 
+def is_as_written(directory: Path, digest: Path) -> bool:
+    """Whether the run's journal holds what its digest file says; what a crash left of the last write does not count.
+    Raises OSError for a journal that cannot be read, and as `records` does."""
+    known = known_lines(digest)
+    with open_journal(directory / "journal.jsonl") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size not in known:
+            lines = Lines(directory / "journal.jsonl")
+            for _ in lines.new():
+                pass
+            size = lines.end
+        return size in known and digest_of(file, size) == known[size]
+
+
 def read(directory: Path) -> Trajectory:
     """The run as it stands on disk. Raises as `records` does."""
     return Trajectory(records(directory))
@@ -194,8 +209,10 @@ def begun(directory: Path) -> bool:
 class Journal:
     """A run that this process writes; safe to share between threads. Raises TryLater when another process has it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, digest: Path | None = None) -> None:
+        """`digest` is the file in which the journal's digest is kept, if any."""
         self.directory = directory
+        self._digest_path = digest
         self.path = directory / "journal.jsonl"
         self.outputs = directory / "out"
         try:
@@ -230,6 +247,7 @@ class Journal:
         os.ftruncate(self._file, self._end)
         os.fsync(self._file)  # also of what a process wrote that was killed before it did so
         sync_folder(self.directory)
+        self._digest = JournalDigest(self._digest_path, self.path, self._end) if self._digest_path else None
         if 0 < lines.version < VERSION:
             self.append(goes_on())
 
@@ -244,12 +262,19 @@ class Journal:
             try:
                 if os.fstat(self._file).st_size > self._end:  # of a write that failed, and could not be taken back
                     os.ftruncate(self._file, self._end)
-                append_durably(self._file, b"".join(lines))
+                self._append(b"".join(lines))
             except OSError as error:
                 raise _unwritten(self.path, error) from error
             self._end += sum(map(len, lines))
             for record in read_back:
                 self.trajectory.add(record)
+
+    def _append(self, data: bytes) -> None:
+        if self._digest is None:
+            append_durably(self._file, data)
+            return
+        with self._digest.extended(data):
+            append_durably(self._file, data)
 
     def keep(self, output: bytes) -> int:
         """Store a full output and return its address; on disk when this returns."""
@@ -276,6 +301,8 @@ class Journal:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+            if self._digest:
+                self._digest.close()
             self._file_lock.release()
 
 

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 from trajectories.errors import RunBroken
 from trajectories.limits import is_in
 from trajectories.plumbing import create_store
 
+_LOCK = Lock()
 ALTERNATES = frozenset({"alternates", "http-alternates"})
 
 
@@ -23,7 +25,12 @@ def read_only_environment(store: Path) -> dict[str, str]:
     """Variables with which git reads the objects of a store, and nothing else in it. Raises RunBroken for a store whose
     objects are not all regular files in it, and OSError."""
     check_objects(store)
-    return {"GIT_DIR": _empty_store().name, "GIT_OBJECT_DIRECTORY": str(store / "objects")}
+    return objects_environment(store)
+
+
+def objects_environment(store: Path) -> dict[str, str]:
+    """Variables with which git uses the objects of a store, and a configuration of ours, which names no hooks."""
+    return {"GIT_DIR": _empty_store(), "GIT_OBJECT_DIRECTORY": str(store / "objects")}
 
 
 def check_objects(store: Path) -> None:
@@ -51,8 +58,13 @@ def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
 
 
 @cache
-def _empty_store() -> TemporaryDirectory[str]:
+def _made_store() -> TemporaryDirectory[str]:
     """Removed when this process ends."""
     folder = TemporaryDirectory(prefix="swe-agent-")
     create_store(Path(folder.name))
     return folder
+
+
+def _empty_store() -> str:
+    with _LOCK:
+        return _made_store().name

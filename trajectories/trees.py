@@ -23,7 +23,7 @@ from trajectories.objects import Reader
 from trajectories.packing import EMPTY_TREE, Entries, Objects, edited, is_plain, keep, object_id, packed, parsed
 from trajectories.packs import PACK_LIMIT, PackRefused, index_pack
 from trajectories.plumbing import OWN, GitFailed, create_store, decode, encode, environment, folders, git, sync_folder
-from trajectories.read_only_store import read_only_environment
+from trajectories.read_only_store import objects_environment, read_only_environment
 from trajectories.tree_paths import checked_id, checked_path, is_under
 from trajectories.tree_size import DEPTH_LIMIT, FILE, TreeSize, check_size, combine
 
@@ -60,7 +60,7 @@ class Trees:
         self.path, self._read_only = path.absolute(), read_only
         if not read_only:
             create_store(self.path, durable=True)
-        place = read_only_environment(self.path) if read_only else {"GIT_DIR": str(self.path)}
+        place = read_only_environment(self.path) if read_only else objects_environment(self.path)
         self.env = environment({**OWN, **place})
         self._reader = Reader(self.env, self.path)
         self._sizes: dict[str, TreeSize] = {}

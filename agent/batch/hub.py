@@ -77,8 +77,9 @@ class Hub:
 
     # Asked by the driver
 
-    def open(self, token: str, directory: Path, keys: dict[str, str]) -> None:
-        """Begin an attempt at the run in this folder; those before it are over. `keys` by their variables' names.
+    def open(self, token: str, directory: Path, keys: dict[str, str], digest: Path | None = None) -> None:
+        """Begin an attempt at the run in this folder; those before it are over. `keys` by their variables' names. The
+        journal's digest is kept in the file `digest`.
 
         Raises TryLater where another process works on the run.
         """
@@ -87,7 +88,7 @@ class Hub:
                 self.close(other)
         lock = locked(directory)
         cut_torn(directory)
-        self._attempts[token] = Attempt(directory, keys, lock, Sender(directory).parts(), Receiver(directory))
+        self._attempts[token] = Attempt(directory, keys, lock, Sender(directory).parts(), Receiver(directory, digest))
 
     def stop(self, token: str) -> bool:
         """Have the attempt stopped in order; whether any node has begun with it."""
@@ -116,6 +117,7 @@ class Hub:
         attempt.stop.set()
         with attempt.lock:  # what is being written is written whole
             attempt.closed = True
+            attempt.receiver.close()
             turns = list(attempt.turns.values())
             attempt.turns.clear()
         attempt.held.release()

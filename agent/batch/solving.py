@@ -36,8 +36,15 @@ def solve_job(job: Job, watch: Watch, sent: bool = False) -> Done:
     def notify(event: Happening) -> None:
         watch.happening(job, event)
 
-    state, limiter = job.settings.state, watch.limiter
-    engine = reopen(job.directory, state, notify, limiter, watch.cancel, trusted=job.settings.runs)
+    engine = reopen(
+        job.directory,
+        job.settings.state,
+        notify,
+        watch.limiter,
+        watch.cancel,
+        trusted=job.settings.runs,
+        registry=load_settings().state,
+    )
     engine.settings = engine.settings.model_copy(update={"experience": False})  # a policy might say otherwise
     try:
         if str(job.repository.resolve()) != engine.run.repository:  # begun on another machine, or moved since

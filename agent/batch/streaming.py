@@ -10,10 +10,12 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from trajectories.errors import WorkspaceError
+from trajectories.journal_digest import JournalDigest
 from trajectories.plumbing import create_store, sync_folder
 
 JOURNAL = "journal.jsonl"
@@ -101,10 +103,16 @@ class Sender:
 
 
 class Receiver:
-    """Keeps what comes of one run's folder. What it has taken is on disk. For one thread at a time."""
+    """Keeps what comes of one run's folder. What it has taken is on disk. For one thread at a time.
 
-    def __init__(self, directory: Path) -> None:
+    `digest` is the file in which the journal's digest is kept, if any.
+    """
+
+    def __init__(self, directory: Path, digest: Path | None = None) -> None:
         self.directory = directory
+        journal = directory / JOURNAL
+        size = journal.stat().st_size if journal.exists() else 0
+        self._digest = JournalDigest(digest, journal, size) if digest else None
         (directory / "out").mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
         create_store(directory / "trees.git", durable=True)
@@ -125,7 +133,12 @@ class Receiver:
         for folder in self._changed:
             sync_folder(folder)
         self._changed.clear()
-        _add(self.directory / JOURNAL, part)
+        with self._digest.extended(part.data) if self._digest else nullcontext():
+            _add(self.directory / JOURNAL, part)
+
+    def close(self) -> None:
+        if self._digest:
+            self._digest.close()
 
     def _write(self, part: Part) -> None:
         target = self.directory / part.path

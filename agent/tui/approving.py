@@ -31,7 +31,7 @@ LONG_RULES = 120
 DETAIL_LINES = 3
 """Rows that a detail has at least."""
 DIFFS: tuple[Kind, ...] = ("apply", "commit", "branch")
-"""Kinds whose detail has a diff that we made. Others are shown as they are: a diff's view leaves out what is no diff."""
+"""Kinds whose detail has a diff that we made. All else is shown as text: a diff's view leaves out what is no diff."""
 
 
 class Choice(Static):

@@ -21,7 +21,7 @@ from agent.run import runs, show
 from agent.settings import Settings
 from agent.solve import Result, reopen
 from tests.agent.talking import finished
-from tests.conftest import committed
+from tests.conftest import committed, cut_run
 from trajectories.journal import read
 from trajectories.migrations import is_goes_on
 from trajectories.records import VERSION
@@ -50,7 +50,7 @@ class Earlier:
         return (self.directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
 
     def cut(self, kept: int) -> None:
-        (self.directory / "journal.jsonl").write_bytes(b"".join(self.lines[:kept]))
+        cut_run(self.directory, b"".join(self.lines[:kept]))
 
     def go_on(self, directory: Path | None = None) -> Result:
         engine = reopen(directory or self.directory, self.state)

@@ -14,6 +14,7 @@ from agent.forking import settings_of as fork_settings
 from agent.listing import line_of
 from agent.material import of_run
 from agent.outcome import Outcome
+from agent.ownership import register
 from agent.replaying import Replaying, begin, settings_of
 from agent.run.replay import command
 from agent.session.runs import runs_in
@@ -337,6 +338,7 @@ def test_what_a_record_does_not_say_of_a_proof_is_found(talk, asked) -> None:
     path = talked.bench.directory / "journal.jsonl"
     records = [with_asked(record, asked) for record in read(talked.bench.directory).records]
     path.write_bytes(b"".join(map(encode, records)))
+    register(talked.bench.directory, talked.bench.settings.state)
     found = again(talked.bench)
     assert found.told == []
     assert found.right.steps["main"][-1].observations[0].data["asked"]["reproduces"] is False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from dataclasses import replace
@@ -16,7 +15,7 @@ from agent.engine import Engine
 from agent.forking import adopt, fork, origin, settings_of
 from agent.material import of_run
 from agent.models.base import load_model
-from agent.ownership import ask_for_owner, record_answer, run_owner
+from agent.ownership import run_owner
 from agent.replaying import Replaying
 from agent.replaying import begin as start_replay
 from agent.replaying import settings_of as replay_settings
@@ -138,13 +137,6 @@ def test_no_engine_is_opened_on_an_untrusted_folder(theirs: Path, bench) -> None
     with pytest.raises(UsageError, match="was not created by you here"):
         reopen(among, bench.settings.state)
     reopen(among, bench.settings.state, trusted=bench.settings.runs).close()
-
-
-def test_a_changed_first_record_is_not_the_users(bench) -> None:
-    bench.begin(line("x"))
-    assert run_owner(bench.directory, bench.settings.state) == "user"
-    rewritten(bench.directory, test="other")
-    assert run_owner(bench.directory, bench.settings.state) == "other"
 
 
 def test_the_copy_is_about_the_repository_where_the_user_is(theirs: Path, bench, tmp_path: Path) -> None:
@@ -353,81 +345,6 @@ def test_a_folder_that_leads_out_of_the_tree_is_refused(theirs: Path, name: str)
     keep(objects, theirs / "trees.git" / "objects" / "pack")
     with pytest.raises(PackRefused, match="hasDot"):
         adopt(theirs, load_settings(), {})
-
-
-# Whose a run is
-
-
-def test_a_moved_state_folder_is_asked_about_once(bench, tmp_path: Path) -> None:
-    bench.begin(line("x"))
-    state = tmp_path / "elsewhere"
-    bench.settings.state.rename(state)
-    moved = state / "runs" / bench.directory.name
-    assert run_owner(moved, state) == "unknown"
-    with pytest.raises(UsageError, match="was not created by you here"):
-        reopen(moved, state)
-    record_answer(state, is_users=False)
-    assert run_owner(moved, state) == "other"
-    record_answer(state, is_users=True)
-    reopen(moved, state).close()
-
-
-def test_runs_from_before_the_registry_are_asked_about_once(bench) -> None:
-    bench.begin(line("x"))
-    state = bench.settings.state
-    shutil.rmtree(state / "own-runs")
-    assert run_owner(bench.directory, state) == "unknown"
-    old = bench.directory
-    bench.begin(line("x"))
-    assert run_owner(bench.directory, state) == "user"
-    assert run_owner(old, state) == "unknown"
-    record_answer(state, is_users=False)
-    assert run_owner(old, state) == "other"
-    assert run_owner(bench.directory, state) == "user"
-
-
-@pytest.mark.parametrize("named", [True, False])
-def test_at_a_terminal_the_user_is_asked(bench, monkeypatch, named: bool) -> None:
-    bench.begin(line("x"))
-    state = bench.settings.state
-    shutil.rmtree(state / "own-runs")
-    ask_for_owner(state, bench.directory if named else None)
-    assert run_owner(bench.directory, state) == "unknown"
-    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
-    monkeypatch.setattr("sys.stderr", Terminal())
-    ask_for_owner(state, bench.directory if named else None)
-    assert run_owner(bench.directory, state) == "user"
-    ask_for_owner(state, bench.directory if named else None)  # would read past the end
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_registry_that_others_can_write_holds_nothing(bench) -> None:
-    bench.begin(line("x"))
-    entry = next((bench.settings.state / "own-runs").glob("*.json"))
-    entry.chmod(0o666)
-    assert run_owner(bench.directory, bench.settings.state) == "other"
-
-
-def test_another_folder_under_the_name_of_a_removed_run_is_not_the_users(bench, tmp_path: Path) -> None:
-    bench.begin(line("x"))
-    shutil.copytree(bench.directory, tmp_path / "sent")
-    bench.directory.rename(tmp_path / "removed")
-    shutil.copytree(tmp_path / "sent", bench.directory)
-    assert run_owner(bench.directory, bench.settings.state) != "user"
-
-
-def test_a_removed_run_is_forgotten(bench) -> None:
-    from agent.collecting import Going, collect
-
-    bench.begin(line("x"))
-    entries = bench.settings.state / "own-runs"
-    assert len(list(entries.iterdir())) == 2
-    collect(bench.settings.runs, Going(named=[bench.directory]))
-    assert {path.name for path in entries.iterdir()} == {"asked"}
 
 
 # The administrator's policy

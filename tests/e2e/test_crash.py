@@ -102,9 +102,8 @@ def test_killed_at_every_record(machine, whole):
     first = next(n for n, record in enumerate(read(directory).records) if not isinstance(record, Run | Turn))
     for kept in sample(list(range(first, len(lines))), 6):
         copy = directory.parent / f"cut-{kept}"
-        copy_run(directory, copy)
         torn = lines[kept][: len(lines[kept]) // 2]
-        (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + torn)
+        copy_run(directory, copy, b"".join(lines[:kept]) + torn)
         check(machine.json("resume", copy.name), copy, whole)
         shutil.rmtree(copy)
 
@@ -121,8 +120,7 @@ def test_templates_killed_at_every_record(machine, calculator):
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
     for kept in sample(list(range(2, len(lines))), 4):
         copy = directory.parent / f"cut-{kept}"
-        copy_run(directory, copy)
-        (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:7])
+        copy_run(directory, copy, b"".join(lines[:kept]) + lines[kept][:7])
         again = machine.json("resume", copy.name)
         assert (again["exit"], again["patch"]) == (0, whole["patch"]), (kept, again["stderr"])
 

@@ -89,8 +89,7 @@ def test_a_rewrite_is_found_proven_and_drawn_also_when_killed_at_a_record(machin
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
     for kept in sample(list(range(2, len(lines))), 2):
         copy = directory.parent / f"cut-{kept}"
-        copy_run(directory, copy)
-        (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:7])
+        copy_run(directory, copy, b"".join(lines[:kept]) + lines[kept][:7])
         again = machine.json("resume", copy.name, timeout=400)
         assert (again["exit"], again["patch"]) == (0, told["patch"]), (kept, again["stderr"])
 

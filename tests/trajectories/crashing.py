@@ -22,6 +22,7 @@ from tests.trajectories.disk import Crash, Disk
 from tests.trajectories.written import RUN, Acknowledged, check, need, write
 from trajectories.errors import SweAgentError, TryLater, WorkspaceError
 from trajectories.journal import Journal, read
+from trajectories.read_only_store import objects_environment
 from trajectories.records import (
     Note,
     Record,
@@ -39,6 +40,7 @@ MEMORY = Path("/dev/shm")
 
 def power(folder: Path, seed: int) -> None:
     chance = random.Random(seed)
+    objects_environment(folder)  # makes files once a process
     counting = Disk(folder / "whole", folder / "none", 0, seed)
     counting.root.mkdir()
     with counting.watched():

@@ -37,7 +37,8 @@ from agent.batch.solving import begin_job, solve_job
 from agent.batch.working import Halt
 from agent.engine import Happening
 from agent.keys import variables
-from agent.settings import Settings
+from agent.ownership import digest_path
+from agent.settings import Settings, load_settings
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import decode, first_record, read
 from trajectories.trajectory import Trajectory
@@ -100,7 +101,7 @@ class Ray:
         sent = Sent(token_hex(16), job.instance.id, job.repeat, directory, root, state, base, workspace)
         hub = self._opened(job)
         keys = variables(job.settings) if self._pass_keys else {}
-        self._ask(hub, "open", sent.token, sent.directory, keys)
+        self._ask(hub, "open", sent.token, sent.directory, keys, digest_path(directory, load_settings().state))
         try:
             return self._followed(job, watch, hub, sent)
         finally:

@@ -21,7 +21,7 @@ from agent.batch.store import Store, results
 from agent.batch.working import Means
 from agent.engine import Engine, Token
 from agent.limiter import Limiter
-from agent.ownership import forget, run_owner
+from agent.ownership import register, run_owner
 from agent.settings import load_settings
 from agent.solve import begin
 from tests.agent.batch.test_driver import Told
@@ -134,11 +134,13 @@ def test_a_run_in_the_output_folder_asks_for_no_more_than_the_batch(make_repo: M
     assert isinstance(first, Run)
     turn = rest[0]
     assert isinstance(turn, Turn)
-    anew, other = [replace(first, settings=first.settings | said), *rest], f"was begun with another {next(iter(said))}"
-    for changed, why in ((anew, "was not created by you here"), ([first, replace(turn, settings=said)], other)):
+    for changed in ([replace(first, settings=first.settings | said), *rest], [first, replace(turn, settings=said)]):
         (job.directory / "journal.jsonl").write_bytes(b"".join(map(encode, changed)))
-        with pytest.raises(UsageError, match=why):
+        with pytest.raises(UsageError, match="was not created by you here"):
             begin_job(job)
+    register(job.directory, load_settings().state)
+    with pytest.raises(UsageError, match=f"was begun with another {next(iter(said))}"):
+        begin_job(job)
 
 
 def test_a_run_in_the_output_folder_that_somebody_else_solved_is_not_continued(make_repo, tmp_path: Path, script: str):
@@ -148,8 +150,6 @@ def test_a_run_in_the_output_folder_that_somebody_else_solved_is_not_continued(m
     begin_job(job)
     with (job.directory / "journal.jsonl").open("ab") as file:
         file.write(encode(Exit("verified", 0)))
-    begin_job(job)
-    forget(job.directory, load_settings().state)
     with pytest.raises(UsageError, match="was not created by you here"):
         begin_job(job)
 

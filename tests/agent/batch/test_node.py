@@ -22,7 +22,8 @@ from agent.batch.solving import begin_job, solve_job
 from agent.engine import Token
 from agent.limiter import Limiter
 from agent.models import _library
-from agent.settings import ModelTable, Settings
+from agent.ownership import digest_path
+from agent.settings import ModelTable, Settings, load_settings
 from tests.conftest import MakeRepo, git
 from tests.endpoint import Answer, Endpoint, Request
 from trajectories.errors import Cancelled, ConfigError, ModelError, TryLater, UsageError, WorkspaceError
@@ -75,7 +76,7 @@ class Driver:
         base = read(self.job.directory).run.base.commit
         directory, repository = self.job.directory, self.job.repository
         sent = Sent(token_hex(8), "one", 1, directory, repository, state_of(repository), base)
-        self.hub.open(sent.token, sent.directory, {})
+        self.hub.open(sent.token, sent.directory, {}, digest_path(directory, load_settings().state))
         return sent
 
     def money(self) -> tuple[int, int, int]:

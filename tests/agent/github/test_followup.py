@@ -9,7 +9,7 @@ import pytest
 
 from tests.agent.conftest import act, line
 from tests.agent.github.solving import FILES, MEND, SHOW, SUBMIT, Job, set_up
-from tests.conftest import committed, git
+from tests.conftest import committed, cut_run, git
 from tests.e2e.killing import sample
 from trajectories.journal import read
 from trajectories.records import Comment, Issue
@@ -171,7 +171,7 @@ def test_a_follow_up_killed_at_any_record_ends_as_the_one_that_was_not(pulled):
     records = run.joinpath("journal.jsonl").read_text().splitlines(keepends=True)
     first = next(at for at, text in enumerate(records) if '"kind":"forked"' in text)
     for kept in sample(list(range(first + 1, len(records))), 2):
-        run.joinpath("journal.jsonl").write_text("".join(records[:kept]))
+        cut_run(run, "".join(records[:kept]).encode())
         assert follow(pulled, *lines) == 0
         outcome, diff = pulled.told
         assert (diff, outcome.exit, outcome.answer) == (whole[1], whole[0].exit, whole[0].answer), kept

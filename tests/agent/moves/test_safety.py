@@ -200,8 +200,7 @@ def test_killed_at_every_record_it_ends_as_if_nothing_had_happened(bench):
     whole = bench.directory
     for kept in sample(list(range(3, len(lines))), 8):
         bench.directory = whole.parent / f"cut-{kept}"
-        copy_run(whole, bench.directory)
-        (bench.directory / "journal.jsonl").write_bytes(b"".join(lines[:kept]))
+        copy_run(whole, bench.directory, b"".join(lines[:kept]))
         again, ended = bench.drive(plain)
         assert ended == outcome
         assert [step.author for step in again if step.author != "resume"] == [step.author for step in steps]

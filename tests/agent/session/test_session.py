@@ -5,6 +5,7 @@ from threading import Event as Flag
 
 import pytest
 
+from agent.ownership import register
 from agent.session import events
 from agent.session.start import for_sessions
 from agent.settings import NOWHERE, Settings
@@ -171,6 +172,7 @@ def test_what_was_done_by_hand_and_cut_off_is_not_done_again(talk):
     lines = journal.read_text().splitlines(keepends=True)
     end = next(n for n, line in enumerate(lines) if json.loads(line).get("author") == "hand")
     journal.write_text("".join(lines[:end]))  # as kill -9 leaves it
+    register(run, run.parents[1])
     second = talk([says("Done.")], root=root, run=run, settings={"state": run.parents[1]}).settled()
     assert second.session.state == "idle"
     assert second.session.engine.trajectory.exit.kind == "interrupted"

@@ -125,8 +125,7 @@ def test_cut_off_at_its_records_it_comes_to_the_same(strategy, solved: Solved) -
     first = next(n for n, one in enumerate(read(directory).records) if not isinstance(one, Run | Turn))
     for kept in sample(list(range(first, len(lines))), 3):
         copy = directory.parent / f"{directory.name}-{kept}"
-        copy_run(directory, copy)
-        (copy / "journal.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:9])
+        copy_run(directory, copy, b"".join(lines[:kept]) + lines[kept][:9])
         cut = account(copy)
         again = finished(reopen(copy, load_settings(state=directory.parents[1]).state))
         assert (again.kind, again.result.patch.diff) == (whole.kind, whole.result.patch.diff), kept

@@ -1,0 +1,126 @@
+"""Whose a run is: the registry of runs, and the digests of their journals."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.ownership import ask_for_owner, record_answer, run_owner
+from agent.solve import reopen
+from tests.agent.conftest import line
+from trajectories.errors import UsageError
+from trajectories.journal import encode, read
+from trajectories.trees import EMPTY_TREE, Trees
+
+
+def test_a_changed_first_record_is_not_the_users(bench) -> None:
+    bench.begin(line("x"))
+    assert run_owner(bench.directory, bench.settings.state) == "user"
+    first, *rest = read(bench.directory).records
+    changed = [replace(first, settings=first.settings | {"test": "other"}), *rest]
+    (bench.directory / "journal.jsonl").write_bytes(b"".join(map(encode, changed)))
+    assert run_owner(bench.directory, bench.settings.state) == "other"
+
+
+def test_a_moved_state_folder_is_asked_about_once(bench, tmp_path: Path) -> None:
+    bench.begin(line("x"))
+    state = tmp_path / "elsewhere"
+    bench.settings.state.rename(state)
+    moved = state / "runs" / bench.directory.name
+    assert run_owner(moved, state) == "unknown"
+    with pytest.raises(UsageError, match="was not created by you here"):
+        reopen(moved, state)
+    record_answer(state, is_users=False)
+    assert run_owner(moved, state) == "other"
+    record_answer(state, is_users=True)
+    reopen(moved, state).close()
+
+
+def test_runs_from_before_the_registry_are_asked_about_once(bench) -> None:
+    bench.begin(line("x"))
+    state = bench.settings.state
+    shutil.rmtree(state / "own-runs")
+    assert run_owner(bench.directory, state) == "unknown"
+    old = bench.directory
+    bench.begin(line("x"))
+    assert run_owner(bench.directory, state) == "user"
+    assert run_owner(old, state) == "unknown"
+    record_answer(state, is_users=False)
+    assert run_owner(old, state) == "other"
+    assert run_owner(bench.directory, state) == "user"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_at_a_terminal_the_user_is_asked(bench, monkeypatch, named: bool) -> None:
+    bench.begin(line("x"))
+    state = bench.settings.state
+    shutil.rmtree(state / "own-runs")
+    ask_for_owner(state, bench.directory if named else None)
+    assert run_owner(bench.directory, state) == "unknown"
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    monkeypatch.setattr("sys.stderr", Terminal())
+    ask_for_owner(state, bench.directory if named else None)
+    assert run_owner(bench.directory, state) == "user"
+    ask_for_owner(state, bench.directory if named else None)  # would read past the end
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_registry_that_others_can_write_holds_nothing(bench) -> None:
+    bench.begin(line("x"))
+    entry = next((bench.settings.state / "own-runs").glob("*.json"))
+    entry.chmod(0o666)
+    assert run_owner(bench.directory, bench.settings.state) == "other"
+
+
+def test_another_folder_under_the_name_of_a_removed_run_is_not_the_users(bench, tmp_path: Path) -> None:
+    bench.begin(line("x"))
+    shutil.copytree(bench.directory, tmp_path / "sent")
+    bench.directory.rename(tmp_path / "removed")
+    shutil.copytree(tmp_path / "sent", bench.directory)
+    assert run_owner(bench.directory, bench.settings.state) != "user"
+
+
+def test_a_removed_run_is_forgotten(bench) -> None:
+    from agent.collecting import Going, collect
+
+    bench.begin(line("x"))
+    entries = bench.settings.state / "own-runs"
+    assert len(list(entries.iterdir())) == 3
+    collect(bench.settings.runs, Going(named=[bench.directory]))
+    assert {path.name for path in entries.iterdir()} == {"asked"}
+
+
+def test_an_own_run_whose_journal_was_changed_is_not_the_users(bench) -> None:
+    """As where a run that was sent back is unpacked over it: the folder and its first record are the same."""
+    bench.begin(line("x"))
+    journal = bench.directory / "journal.jsonl"
+    more = replace(read(bench.directory).turns[0], settings={"workspace": "local"})
+    written = journal.read_bytes()
+    journal.write_bytes(written + encode(more))
+    assert run_owner(bench.directory, bench.settings.state) == "other"
+    with pytest.raises(UsageError, match="was not created by you here"):
+        reopen(bench.directory, bench.settings.state)
+    journal.write_bytes(written + encode(more)[:-9])  # torn, as a crash leaves it
+    reopen(bench.directory, bench.settings.state).close()
+    assert run_owner(bench.directory, bench.settings.state) == "user"
+
+
+def test_a_store_of_the_users_own_runs_no_hooks(bench, tmp_path: Path) -> None:
+    bench.begin(line("x"))
+    store, ran = bench.directory / "trees.git", tmp_path / "ran"
+    (store / "config").write_text(f"[core]\n\tbare = true\n\tfsmonitor = touch {ran}\n")
+    (store / "hooks").mkdir(exist_ok=True)
+    (store / "hooks" / "post-index-change").write_text(f"#!/bin/sh\ntouch {ran}\n")
+    (store / "hooks" / "post-index-change").chmod(0o755)
+    with Trees(store) as trees:
+        tree = trees.write({"mödul ü.py": b"x", "a\tb": b"y"}, EMPTY_TREE)
+        assert set(trees.files(tree)) == {"mödul ü.py", "a\tb"}
+    assert not ran.exists()

@@ -1,0 +1,92 @@
+"""Digests of a journal, kept outside of the run's folder: whether it holds what the user's processes wrote.
+
+The file has two lines, each a length in bytes and the SHA-256 of that many bytes of the journal: before the last write,
+and after it. So one of them fits whenever the process is killed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+LINES_SIZE = 172
+CHUNK = 1 << 20
+
+
+def write_digest(path: Path, data: bytes) -> None:
+    """Create or replace the file for a journal that holds `data`, or is to hold it. Raises OSError."""
+    descriptor = _opened(path)
+    try:
+        _write(descriptor, 2 * _line(len(data), sha256(data).hexdigest()))
+    finally:
+        os.close(descriptor)
+
+
+def known_lines(path: Path) -> dict[int, bytes]:
+    """The digests in the file at `path` by the size of what they are of; none for a file that is not there."""
+    try:
+        with path.open("rb") as file:
+            lines = file.read(LINES_SIZE).splitlines()
+    except OSError:
+        return {}
+    return {int(line[:20]): line[21:] for line in lines if line[:20].isdigit()}
+
+
+def digest_of(file: BinaryIO, size: int) -> bytes:
+    """The digest of the first `size` bytes of a file; "" if it has fewer."""
+    digest = sha256()
+    while size and (data := file.read(min(CHUNK, size))):
+        digest.update(data)
+        size -= len(data)
+    return b"" if size else digest.hexdigest().encode()
+
+
+class JournalDigest:
+    """Keeps the file at `path` up to date for a journal, of whose bytes the first `size` count. Raises OSError."""
+
+    def __init__(self, path: Path, journal: Path, size: int) -> None:
+        self._hash, self._size = sha256(), 0
+        with suppress(FileNotFoundError), journal.open("rb") as file:
+            while self._size < size and (data := file.read(min(CHUNK, size - self._size))):
+                self._add(data)
+        self._file = _opened(path)
+        _write(self._file, 2 * self._line())
+
+    @contextmanager
+    def extended(self, data: bytes) -> Iterator[None]:
+        """For the time in which `data` is added to the journal; it is not there if an error is raised."""
+        before, known = self._line(), (self._hash.copy(), self._size)
+        self._add(data)
+        try:
+            _write(self._file, before + self._line())
+            yield
+        except BaseException:  # raised again
+            self._hash, self._size = known
+            raise
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _add(self, data: bytes) -> None:
+        self._hash.update(data)
+        self._size += len(data)
+
+    def _line(self) -> bytes:
+        return _line(self._size, self._hash.hexdigest())
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _write(descriptor: int, lines: bytes) -> None:
+    os.pwrite(descriptor, lines, 0)
+    getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
+def _line(size: int, digest: str) -> bytes:
+    return b"%020d %s\n" % (size, digest.encode())
