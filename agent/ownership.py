@@ -1,6 +1,7 @@
-"""Which run folders are the user's own: each is registered in the state folder when it is created.
+"""Which run folders and output folders are the user's own: each is registered in the state folder when it is created.
 
-Any other run folder is untrusted: see `agent/untrusted_run.py` for what of it is used.
+Any other run folder is untrusted: see `agent/untrusted_run.py` for what of it is used. Any other output folder, of
+`batch` or `evaluate`, is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.terminal import at_terminal, confirm
-from trajectories.errors import ConfigError
+from trajectories.errors import ConfigError, RunBroken, UsageError
 from trajectories.journal import open_journal, write_durably
 from trajectories.parting import REPLAY
 from trajectories.plumbing import make_folder
@@ -28,6 +29,8 @@ UNTRUSTED = "untrusted"
 REGISTRY = "own-runs"
 ASKED = "asked"
 """A file in the registry. It exists if no unregistered run was there, or the user has answered."""
+OUTPUT = "output-"
+"""How the name of an output folder's entry begins."""
 MOST_BYTES = 10_000
 """Maximum bytes of an entry."""
 
@@ -47,12 +50,7 @@ def register(directory: Path, state: Path, first: bytes | None = None) -> None:
     Raises OSError, and ConfigError for a file system that keeps no owners and permissions, on which anyone could have
     written the entry.
     """
-    entry = _entry(directory, state, first)
-    make_folder(entry.parent, 0o700)
-    write_durably(entry, json.dumps({"directory": _place(directory)}).encode())
-    if _read(entry) is None:
-        what = f"{state} does not keep the owners and permissions of files."
-        raise ConfigError(what, "Set SWE_AGENT_STATE to a folder on a local disk.")
+    _write(_entry(directory, state, first), directory, state)
 
 
 def forget(directory: Path, state: Path) -> None:
@@ -98,11 +96,34 @@ def ask_for_owner(state: Path, directory: Path | None = None) -> None:
         record_answer(state, confirm(what, "Did you create all of them?"))
 
 
+def claim_output(out: Path, state: Path) -> None:
+    """Register the output folder of a batch or an evaluation, which is created if it is missing. Call it before
+    anything in the folder is read: what somebody else wrote there would count as the user's results.
+
+    A folder that is neither registered nor empty is refused (UsageError), unless the user, asked once at a terminal,
+    says that they created it; then its runs are registered too. Raises OSError and ConfigError as `register` does.
+    """
+    make_folder(out, 0o700)
+    entry = state / REGISTRY / f"{OUTPUT}{sha256(os.fsencode(out.resolve())).hexdigest()}.json"
+    if _read(entry) == _place(out):
+        return
+    if any(out.iterdir()):
+        what = f"{out} is not empty, and is not registered as a folder that you created."
+        if not confirm(what, "Did you create it, with all that is in it?"):
+            raise UsageError(f"{out} is not empty and was not created by you here.", "Choose another --out.")
+    open_registry(state)
+    for directory in _started_runs(out):
+        with suppress(OSError, RunBroken):  # of a run that cannot be read; the batch reports it
+            register(directory, state)
+    _write(entry, out, state)
+
+
 def _is_asked(state: Path) -> bool:
     return (state / REGISTRY / ASKED).exists()
 
 
 def _started_runs(state: Path) -> list[Path]:
+    """The runs in a state folder or an output folder."""
     folders = (state / "runs").glob("[!.]*")
     return [folder for folder in folders if not folder.is_symlink() and (folder / "journal.jsonl").is_file()]
 
@@ -120,6 +141,14 @@ def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:
             first = file.readline()
     digest.update(first)
     return state / REGISTRY / f"{digest.hexdigest()}.json"
+
+
+def _write(entry: Path, directory: Path, state: Path) -> None:
+    make_folder(entry.parent, 0o700)
+    write_durably(entry, json.dumps({"directory": _place(directory)}).encode())
+    if _read(entry) is None:
+        what = f"{state} does not keep the owners and permissions of files."
+        raise ConfigError(what, "Set SWE_AGENT_STATE to a folder on a local disk.")
 
 
 def _read(entry: Path) -> str | None:
