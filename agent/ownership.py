@@ -1,7 +1,8 @@
-"""Which run folders are the user's own: each is registered in the state folder when it is created, and a digest of its
-journal is kept there.
+"""Which run folders and output folders are the user's own: each is registered in the state folder when it is created,
+and a digest of each run's journal is kept there.
 
-Any other run folder is untrusted: see `agent/untrusted_run.py` for what of it is used.
+Any other run folder is untrusted: see `agent/untrusted_run.py` for what of it is used. Any other output folder, of
+`batch` or `evaluate`, is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.terminal import at_terminal, confirm
-from trajectories.errors import ConfigError
+from trajectories.errors import ConfigError, RunBroken, UsageError
 from trajectories.journal import is_as_written, open_journal, write_durably
 from trajectories.journal_digest import write_digest
 from trajectories.parting import REPLAY
@@ -32,6 +33,8 @@ ASKED = "asked"
 """A file in the registry. It exists if no unregistered run was there, or the user has answered."""
 DIGEST = ".digest"
 TRIES = 5
+OUTPUT = "output-"
+"""How the name of an output folder's entry begins."""
 MOST_BYTES = 10_000
 """Maximum bytes of an entry."""
 
@@ -58,10 +61,7 @@ def register(directory: Path, state: Path, data: bytes | None = None) -> Path:
     entry = _entry(directory, state, data[: data.find(b"\n") + 1])
     make_folder(entry.parent, 0o700)
     write_digest(entry.with_suffix(DIGEST), data)
-    write_durably(entry, json.dumps({"directory": _place(directory)}).encode())
-    if _read(entry) is None:
-        what = f"{state} does not keep the owners and permissions of files."
-        raise ConfigError(what, "Set SWE_AGENT_STATE to a folder on a local disk.")
+    _write(entry, directory, state)
     return entry.with_suffix(DIGEST)
 
 
@@ -117,11 +117,34 @@ def ask_for_owner(state: Path, directory: Path | None = None) -> None:
         record_answer(state, confirm(what, "Did you create all of them?"))
 
 
+def claim_output(out: Path, state: Path) -> None:
+    """Register the output folder of a batch or an evaluation, which is created if it is missing. Call it before
+    anything in the folder is read: what somebody else wrote there would count as the user's results.
+
+    A folder that is neither registered nor empty is refused (UsageError), unless the user, asked once at a terminal,
+    says that they created it; then its runs are registered too. Raises OSError and ConfigError as `register` does.
+    """
+    make_folder(out, 0o700)
+    entry = state / REGISTRY / f"{OUTPUT}{sha256(os.fsencode(out.resolve())).hexdigest()}.json"
+    if _read(entry) == _place(out):
+        return
+    if any(out.iterdir()):
+        what = f"{out} is not empty, and is not registered as a folder that you created."
+        if not confirm(what, "Did you create it, with all that is in it?"):
+            raise UsageError(f"{out} is not empty and was not created by you here.", "Choose another --out.")
+    open_registry(state)
+    for directory in _started_runs(out):
+        with suppress(OSError, RunBroken):  # of a run that cannot be read; the batch reports it
+            register(directory, state)
+    _write(entry, out, state)
+
+
 def _is_asked(state: Path) -> bool:
     return (state / REGISTRY / ASKED).exists()
 
 
 def _started_runs(state: Path) -> list[Path]:
+    """The runs in a state folder or an output folder."""
     folders = (state / "runs").glob("[!.]*")
     return [folder for folder in folders if not folder.is_symlink() and (folder / "journal.jsonl").is_file()]
 
@@ -144,6 +167,14 @@ def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:
 def _is_as_written(directory: Path, entry: Path) -> bool:
     """Asked again where it is not, since another process may be writing the journal."""
     return any(is_as_written(directory, entry.with_suffix(DIGEST)) for _ in range(TRIES))
+
+
+def _write(entry: Path, directory: Path, state: Path) -> None:
+    make_folder(entry.parent, 0o700)
+    write_durably(entry, json.dumps({"directory": _place(directory)}).encode())
+    if _read(entry) is None:
+        what = f"{state} does not keep the owners and permissions of files."
+        raise ConfigError(what, "Set SWE_AGENT_STATE to a folder on a local disk.")
 
 
 def _read(entry: Path) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from aci.daemon import connect
+from agent.batch.appended import no_room
 from agent.batch.asked import Asked
 from agent.batch.dashboard import front
 from agent.batch.driver import Batch, Front, Summary
@@ -31,6 +32,7 @@ from agent.casting import chosen_model, in_use, needs_model
 from agent.drive import stop
 from agent.engine import Token
 from agent.limiter import Limiter
+from agent.ownership import claim_output
 from agent.settings import Settings, load_settings
 from agent.signals import stopped_by_signals
 from trajectories.errors import ConfigError, UsageError
@@ -44,7 +46,11 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
     """
     given = {name: value for name, value in asked.flags.items() if value is not None}
     given["experience"] = False  # what an instance comes to depends on no other
-    settings = load_settings(**given, state=asked.out)
+    settings, state = load_settings(**given, state=asked.out), load_settings().state
+    try:
+        claim_output(asked.out, state)
+    except OSError as error:
+        raise no_room(asked.out, error) from error
     model = _checked(settings, asked.total)
     if asked.leaderboard == asked.out:
         raise UsageError("--leaderboard is the folder of --out.", "Name another.")
@@ -52,7 +58,7 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
         raise UsageError(f"--repos {asked.repos} is no folder.", "Name one, which need not be there yet.")
     options, limit = _options(asked.engine_options), bytes_of(asked.disk_limit)
     instances = select(read_instances(asked.files, asked.hints, asked.out), asked.filter, asked.slice, asked.seed)
-    preparing = Preparing(Repositories(asked.repos or load_settings().state / "clones"), given, asked.out)
+    preparing = Preparing(Repositories(asked.repos or state / "clones"), given, asked.out)
     opened: list[Batch] = []
     with stopped_by_signals(lambda: stop(opened)), ExitStack() as stack:
         store = stack.enter_context(Store(asked.out))

@@ -12,6 +12,7 @@ from typing import Any
 from agent.batch.telling import line
 from agent.best import PARTS, TOLD
 from trajectories.journal import decode
+from trajectories.limits import open_regular
 from trajectories.records import Note, Once, Run, Step
 
 LAST = 3
@@ -44,7 +45,7 @@ def diagnose(directory: Path) -> Diagnosis:
     steps: deque[bytes] = deque(maxlen=KEPT)
     damaged, number = "", 0
     try:
-        with (directory / "journal.jsonl").open("rb") as file:
+        with open_regular(directory / "journal.jsonl", inside=directory) as file:
             for number, raw in enumerate(file, 1):
                 if not raw.endswith(b"\n"):
                     break  # torn, or being written

@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from errno import ELOOP
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from agent.batch.place import Done
 from agent.batch.reading import page
 from agent.batch.store import read_results
 from agent.batch.verdicts import read_verdicts
+from agent.evaluation.shelf import part
 from trajectories.errors import UsageError
+from trajectories.limits import is_in, open_regular, read_limited
 
 MISSING = "TO FILL IN"
 PREDICTIONS = ("all_preds.jsonl", "preds.json")
@@ -51,8 +54,9 @@ def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> P
 
     Of several repeats it is the first, since a submission has one attempt an instance. Logs are those of
     the newest evaluation in `out/evaluation`, where they are of the same patch. A README.md or metadata.yaml that is
-    there already stays as it is: somebody has filled it in. Raises UsageError for the batch's own folder,
-    WorkspaceError where it cannot be written, RunBroken for damaged results.
+    there already stays as it is: somebody has filled it in. Raises UsageError for the batch's own folder, and for a
+    file to publish that is a link or lies outside `out`, WorkspaceError where it cannot be written, RunBroken for
+    damaged results.
     """
     if folder.resolve() == out.resolve():
         raise UsageError(f"{folder} is the batch's own folder.", "Name another with --leaderboard.")
@@ -60,15 +64,17 @@ def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> P
     try:
         (folder / "trajs").mkdir(parents=True, exist_ok=True)
         for name in (*PREDICTIONS, MANIFEST):
-            if (out / name).exists():
-                shutil.copyfile(out / name, folder / name)
+            _publish(out / name, folder / name, out)
         verdicts = read_verdicts(out)
         for done in read_results(out):
             if done.repeat == 1:
                 counts.add(done)
-                text = page(done, out / "runs" / done.run)
-                (folder / "trajs" / f"{done.instance}.md").write_text(text, "utf-8")
-                _copy_logs(verdicts.log(done), done.instance, folder / "logs" / done.instance, counts)
+                name, run = part(done.instance), out / "runs" / done.run
+                if not is_in(run, out):
+                    raise _not_published(run, f"it is not in {out}")
+                (folder / "trajs" / f"{name}.md").write_text(page(done, run), "utf-8")
+                if log := verdicts.log(done):
+                    _copy_logs(log, done.instance, folder / "logs" / name, out, counts)
         for name, text in (("metadata.yaml", _metadata(manifest)), ("README.md", _readme(manifest, counts))):
             if not (folder / name).exists():
                 (folder / name).write_text(text, "utf-8")
@@ -77,15 +83,29 @@ def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> P
     return folder
 
 
-def _copy_logs(source: Path | None, instance: str, target: Path, counts: _Counts) -> None:
-    if source is None:
+def _publish(source: Path, target: Path, out: Path) -> None:
+    """Copy a file of the batch, if it is there. Raises UsageError where it is not a regular file inside `out`."""
+    try:
+        file = open_regular(source, inside=out)
+    except FileNotFoundError:
         return
+    except OSError as error:
+        why = "it is a link" if error.errno == ELOOP else str(error.strerror)
+        raise _not_published(source, why) from error
+    with file, target.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
+
+
+def _not_published(path: Path, why: str) -> UsageError:
+    return UsageError(f"{path} is not published: {why}.", "Replace it with a regular file or folder, or remove it.")
+
+
+def _copy_logs(source: Path, instance: str, target: Path, out: Path, counts: _Counts) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in OF_LOGS:
-        if (source / name).exists():
-            shutil.copyfile(source / name, target / name)
+        _publish(source / name, target / name, out)
     try:
-        resolved = bool(json.loads((source / "report.json").read_bytes())[instance]["resolved"])
+        resolved = bool(json.loads(read_limited(source / "report.json", inside=out))[instance]["resolved"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return  # never judged, or torn: the evaluation, when it is gone on with, judges it again
     counts.judged += 1

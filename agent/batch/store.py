@@ -8,6 +8,7 @@ final: what a killed driver left out is added when the batch is opened again. Th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 RESULTS = "results.jsonl"
+RUN = re.compile(r"(?!\.{1,2}\Z)[^/\0]+")
+"""The name of a run's folder: one part of a path."""
 
 
 @cache
@@ -48,6 +51,8 @@ def decode(line: bytes) -> tuple[Done, str]:
     if not isinstance(row, dict) or not isinstance(row.get("patch"), str) or not isinstance(row.get("model"), str):
         raise ValueError("not a result")
     done = _adapter().validate_python(row | {"patch": ""})
+    if not RUN.fullmatch(done.run):
+        raise ValueError("not the name of a run")
     return replace(done, patch=row["patch"]), row["model"]
 
 

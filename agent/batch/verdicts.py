@@ -10,6 +10,8 @@ from typing import Any
 
 from agent.batch.place import Done
 from agent.evaluation.shelf import Shelf
+from trajectories.errors import UsageError
+from trajectories.limits import read_limited
 
 EVALUATION, REPORT = "evaluation", "evaluation.json"
 
@@ -38,8 +40,8 @@ class Verdicts:
             return None
         log = Shelf(self.folder, run.id).of(self.model, done.instance)
         try:
-            same = (log / "patch.diff").read_bytes() == done.patch.encode("utf-8", "replace")
-        except OSError:
+            same = read_limited(log / "patch.diff", inside=self.folder) == done.patch.encode("utf-8", "replace")
+        except (OSError, UsageError):
             return None
         return log if same else None
 

@@ -25,6 +25,7 @@ from agent.evaluation.quarantine import RUN, Case
 from agent.evaluation.report import Counted, compared, counted, official, outcomes, reported, summary, write
 from agent.evaluation.running import Evaluating, evaluate_one
 from agent.evaluation.shelf import Shelf
+from agent.ownership import claim_output
 from agent.settings import Settings, load_settings
 from agent.signals import stopped_by_signals
 from trajectories.errors import UsageError, WorkspaceError
@@ -69,7 +70,7 @@ def evaluate(asked: Asked, say: Say) -> dict[str, Any]:
         others = _named(f"{asked.run_id}.other", read_predictions(asked.compare, golds), cases, asked.compare, say)
     if asked.compare:
         _comparable(asked.compare, cases, theirs, report or others.values())
-    with _alone(asked.out), stopping() as cancel:
+    with _alone(asked.out, settings.state), stopping() as cancel:
         repositories = Repositories(asked.repos or settings.state / "clones")
         plan = Plan(
             out=asked.out,
@@ -183,10 +184,12 @@ def _reported(asked: Asked, plan: Plan, outcome: Outcome, runs: list[Counted], o
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """The folder, for this process. Raises TryLater where another one has it."""
+def _alone(out: Path, state: Path) -> Iterator[None]:
+    """The folder, for this process. Raises TryLater where another one has it, UsageError for a folder that somebody
+    else may have written: its verdicts would be reported as the user's."""
     try:
         out.mkdir(parents=True, exist_ok=True)
+        claim_output(out, state)
         what = f"Another process evaluates in {out}."
         lock = hold(out / "evaluate.lock", what, "Wait for it, or choose another --out.")
     except (FileExistsError, NotADirectoryError):

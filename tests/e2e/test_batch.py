@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.batch.store import Store
+from agent.ownership import claim_output
 from tests.conftest import git
 from tests.e2e.batching import ADD_TEST, FIX, Batcher, solving
 from tests.e2e.conftest import Machine, call
@@ -187,6 +188,7 @@ def test_a_repos_that_is_a_file(batcher, machine):
 
 
 def test_a_second_driver_is_told_to_wait(batcher, machine):
+    claim_output(batcher.out, machine.home / "state")
     with Store(batcher.out):
         told = batcher.run(solving(machine))
     assert (told["returncode"], told["error"]["code"]) == (75, 75), told

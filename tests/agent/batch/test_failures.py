@@ -1,6 +1,7 @@
 """The page of what failed: made of real runs, of damaged ones, and of whatever strangers wrote."""
 
 import json
+import os
 import re
 import tracemalloc
 from html.parser import HTMLParser
@@ -389,3 +390,15 @@ def test_a_report_that_cannot_be_read_is_none(tmp_path, report):
     (out / "evaluation").mkdir()
     (out / "evaluation" / "evaluation.json").write_text(report)
     assert "an evaluation says what is solved" not in page(out).said
+
+
+def test_no_link_and_no_pipe_is_read_as_a_journal(tmp_path):
+    out = batch(tmp_path, {name: (done(name, "unproven"), journal()) for name in ("link", "pipe")})
+    for name in ("link", "pipe"):
+        (out / "runs" / name / "journal.jsonl").unlink()
+    (out / "runs" / "link" / "journal.jsonl").symlink_to(tmp_path / "secret")
+    (tmp_path / "secret").write_bytes(journal(Note("main", "phase", "SECRET")))
+    os.mkfifo(out / "runs" / "pipe" / "journal.jsonl")
+    text = page(out)
+    assert "SECRET" not in text.said
+    assert text.said.count("The journal cannot be read") == 2

@@ -17,7 +17,7 @@ from agent.batch.leaderboard import MISSING, write_leaderboard
 from agent.batch.manifest import check, manifest
 from agent.batch.place import Done, Instance, Job, Watch
 from agent.batch.solving import solve_job
-from agent.batch.store import Store
+from agent.batch.store import Store, encode
 from agent.engine import Token
 from agent.evaluation.graded import Graded
 from agent.evaluation.shelf import Shelf
@@ -217,4 +217,62 @@ def test_folders_that_will_not_do(solved: Solved) -> None:
 def test_damaged_results_are_told(solved: Solved) -> None:
     (solved.out / "results.jsonl").write_text("{}\n")
     with pytest.raises(RunBroken, match="damaged"):
+        solved.submission()
+
+
+def added(solved: Solved, done: Done) -> None:
+    with (solved.out / "results.jsonl").open("ab") as file:
+        file.write(encode(done, str(solved.model)))
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_no_name_of_an_instance_leads_out_of_the_folder(solved: Solved, tmp_path: Path, absolute: bool) -> None:
+    notes = tmp_path / "NOTES.md"
+    notes.write_text("mine")
+    name = str(tmp_path / "NOTES") if absolute else "../../NOTES"
+    added(solved, replace(solved.done, instance=name, run="other"))
+    folder = solved.submission()
+    assert notes.read_text() == "mine"
+    assert len(list((folder / "trajs").iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", ["..", "../../elsewhere", "/etc", "a/b", "", "a\0"])
+def test_no_name_of_a_run_leads_out_of_the_runs(solved: Solved, name: str) -> None:
+    added(solved, replace(solved.done, instance="other", run=name))
+    with pytest.raises(RunBroken, match="damaged"):
+        solved.submission()
+
+
+@pytest.mark.parametrize("name", ["patch.diff", "report.json", "test_output.txt"])
+def test_no_link_in_the_logs_is_followed(solved: Solved, tmp_path: Path, name: str) -> None:
+    shelf = Shelf(solved.out / "evaluation", "evaluate")
+    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", solved.done.patch)
+    evaluated(solved, "evaluate")
+    log = shelf.of(str(solved.model), "calc-1") / name
+    log.rename(tmp_path / name)
+    log.symlink_to(tmp_path / name)
+    if name == "patch.diff":
+        assert not (solved.submission() / "logs").exists(), "a log without its patch is none of ours"
+        return
+    with pytest.raises(UsageError, match="not published"):
+        solved.submission()
+    assert not list(solved.folder.rglob(name))
+
+
+@pytest.mark.parametrize("name", ["all_preds.jsonl", "manifest.json", "evaluation"])
+def test_no_link_out_of_the_folder_is_followed(solved: Solved, tmp_path: Path, name: str) -> None:
+    shelf = Shelf(solved.out / "evaluation", "evaluate")
+    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", solved.done.patch)
+    evaluated(solved, "evaluate")
+    (solved.out / name).rename(tmp_path / name)
+    (solved.out / name).symlink_to(tmp_path / name)
+    with pytest.raises(UsageError, match="not published"):
+        solved.submission()
+    assert not (solved.folder / name).exists()
+
+
+def test_a_pipe_is_not_published(solved: Solved) -> None:
+    (solved.out / "preds.json").unlink()
+    os.mkfifo(solved.out / "preds.json")
+    with pytest.raises(UsageError, match="not published"):
         solved.submission()
