@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,8 @@ def solve_denied(solved: Solved, marks: Path, strategy: str, **settings: object)
     new = act("edit", path="pkg/more.py", old="", new=marking(marks, "edit"))
     replies = [line("So.", edit, new, act("run_tests"), act("shell", command=f"touch {marks}/shell"), n=1)]
     replies.append(line("Done.", act("submit")))
-    try:
+    with suppress(ModelError, Stop, UsageError):
         solved(strategy, *replies, files=marked_files(marks), issue=ISSUE, max_steps=8, **settings)
-    except (ModelError, Stop, UsageError):
-        pass
     return sorted(file.name for file in marks.iterdir())
 
 
