@@ -5,7 +5,7 @@ A run asks through `Engine.approve`. By itself it allows what no rule denies; a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Literal, get_args
@@ -25,7 +25,8 @@ class Approval:
 
     `parts` are what can be chosen from, one text each (the hunks of a diff); empty where it is all or nothing.
     `subject` is what rules are about: a command line; hosts, paths or a branch, one a line. `root` is the folder in
-    which a command runs; `cancel` ends the wait with a no.
+    which a command runs; `cancel` ends the wait with a no. `message` is that of a commit, shown above its diff.
+    `other_names` gives further names of the paths, which only rules that deny are about; None where they are not known.
 
     `why` says why no rule may allow it, so that it can be allowed once only; rules find more such reasons. The session
     adds them, `id`, which the answer names, and `always`, the rules that a yes for longer than once would keep.
@@ -39,9 +40,11 @@ class Approval:
     root: str = ""
     folder: str = ""
     cancel: Event | None = field(default=None, compare=False, repr=False)
+    other_names: Callable[[], Collection[str] | None] = field(default=tuple, compare=False, repr=False)
     id: int = 0
     always: tuple[str, ...] = ()
     why: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ UNASKED = frozenset(("view", "search", "symbols", "undo", "submit"))
 """Built-in tools that only read, or change files of the repository and no others."""
 TESTS = "Run the tests of this repository, and those of this change, on this machine?"
 TESTED = "Also what of it is imported or checked to see whether the change breaks it. One answer is for the whole turn."
+WORKLOAD = "Run this workload and the tests of this repository, again with each change, on this machine?"
 REFUSED = "Not tested: you refused."
 
 
@@ -98,16 +99,18 @@ def _test_command(task: Task, nodes: Sequence[str] = ()) -> str:
         return ""
 
 
-def may_test(task: Task) -> bool:
-    """Whether a strategy may try by itself what was changed: run tests, and import it. Asked once a turn, in a local
-    workspace; never of a turn by the user's own hand. Raises Cancelled."""
+def may_test(task: Task, workload: str = "") -> bool:
+    """Whether a strategy may try by itself what was changed: run tests, import it, and run the `workload` if there is
+    one. Asked once a turn, in a local workspace; never of a turn by the user's own hand. Raises Cancelled."""
     engine = task.engine
     if task.settings.workspace != "local" or task.by_hand or is_by_hand(task.turn.strategy):
         return True
     with engine.testing:
         if engine.may_test is None:
-            root, command = task.workspace.root, _test_command(task) or "python"  # which imports all the same
-            ask = Approval("command", TESTS, command, TESTED, root=root, folder=root, cancel=task.cancel)
+            tests = _test_command(task) or "python"  # which imports all the same
+            title, command = (WORKLOAD, f"{workload}\n{tests}") if workload else (TESTS, tests)
+            root = task.workspace.root
+            ask = Approval("command", title, command, TESTED, root=root, folder=root, cancel=task.cancel)
             answer = engine.approve(ask)
             task.cancel.check()
             engine.may_test = answer.yes

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.approvals import Approval
+from agent.link_names import names_through_links
 from trajectories.errors import UsageError
 from trajectories.records import Note, Patch
 
@@ -26,7 +28,9 @@ def deliver(engine: Engine, result: Result) -> None:
         return
     if engine.settings.apply:
         changed = engine.trees.changed(engine.run.base.tree, patch.tree)
-        asked = Approval("apply", "Apply the patch?", "\n".join(change.path for change in changed))
+        others = partial(names_through_links, engine.trees, engine.run.base.tree, patch.tree)
+        paths = "\n".join(change.path for change in changed)
+        asked = Approval("apply", "Apply the patch?", paths, other_names=others)
         _recorded(engine, "apply", asked, lambda: _apply(engine, patch))
     if name := engine.settings.branch:
         _recorded(

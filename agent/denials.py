@@ -8,15 +8,21 @@ the command runs is not found.
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-_JOINED = re.compile(r"(?:[\w./+@%~'\"-]|\\\S|\\\n)+")
-"""A shell drops quotes and backslashes within a word: `g"i"t` is `git`."""
+_JOINED = re.compile(r"(?:[\w./+@%~'\"-]|\\\S|\\\n|\$(?=['\"]))+")
+"""A shell drops quotes and backslashes within a word: `g"i"t` and `g$'i't` are `git`."""
 _SPLIT = re.compile(r"\\[\s\S]|[\w./+@%~-]+")
 """Each of the words within quotes, values and braces, also behind a `\\n`."""
-_DROPPED = re.compile(r"\\\n|['\"\\]")
+_DROPPED = re.compile(r"\\\n|['\"\\]|\$(?=['\"])")
+_BLANKS = re.compile(r"\$(?:IFS\b|\{IFS\b[^{}]*\})")
+_EXPANDED = re.compile(r"\$(?:\{[^{}]*\}|[A-Za-z_]\w*|[\d@*#?$!-]|\(\s*\))|`\s*`")
+"""What a shell may put nothing for, or a blank: `g$@it` is `git`."""
+_ESCAPED = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,4}))")
+"""A character by its number, as in `$'\x67it'` and in formats of printf."""
 _SEPARATORS = frozenset(";&|\n")
 _OPENING = frozenset("'\"\\#<>$`(){}=")
 """Where one of these is written, a separator may be a part of a word, or the text be read again."""
@@ -31,9 +37,22 @@ def occurs(words: Sequence[str], text: str, exact: bool) -> bool:
     for form in (_JOINED, _SPLIT):
         own = [name for word in words for *_, name in _tokens(word, form) or [(0, 0, word.casefold())]]
         own[0] = own[0].rpartition("/")[2] or own[0]
-        if _is_in_order(own, _tokens(text, form), text, exact):
+        if any(_is_in_order(own, _tokens(each, form), each, exact) for each in _readings(text)):
             return True
     return False
+
+
+def _readings(text: str) -> Iterable[str]:
+    """The text as it is written, and without what hides a word: characters by their number, and expansions."""
+    unescaped = _ESCAPED.sub(_character, text)
+    blank = _BLANKS.sub(" ", unescaped)
+    return dict.fromkeys((text, unescaped, _EXPANDED.sub("", blank), _EXPANDED.sub(" ", blank)))
+
+
+def _character(match: re.Match[str]) -> str:
+    of_hex, of_octal = match[1] or match[2] or match[3], match[4]
+    number = int(of_hex, 16) if of_hex else int(of_octal, 8)
+    return chr(number) if 0 < number <= sys.maxunicode else match[0]
 
 
 def _tokens(text: str, form: re.Pattern[str]) -> list[Token]:

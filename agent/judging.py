@@ -59,7 +59,8 @@ def _command(line: Line, approval: Approval, deny: Sequence[Rule], kept: Sequenc
 def _names(approval: Approval, deny: Sequence[Rule], kept: Sequence[Kept]) -> Decision:
     """Of hosts, paths or branches: one a line."""
     names = approval.subject.split("\n")
-    if denied := [rule for rule in deny if any(map(rule.matches, names))]:
+    others = approval.other_names() if deny else ()
+    if denied := [rule for rule in deny if others is None or any(map(rule.is_denied_at, (*names, *others)))]:
         return Decision(False, tuple(denied), "config")
     if approval.why:
         return Decision(None, why=approval.why)

@@ -17,6 +17,7 @@ from agent.approvals import KINDS, Kind
 from agent.denials import occurs
 
 EXACTLY = "exactly"
+OF_PATHS: tuple[Kind, ...] = ("apply", "commit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ class Rule:
         """Whether a denied command's words may be in this text, seen loosely: see `agent/denials.py`."""
         return self.pattern == "*" or occurs(self.words, text, self.exact)
 
+    def is_denied_at(self, name: str) -> bool:
+        """Whether a denied path, host or branch may be this one, in upper or lower case; also a path that takes the
+        place of a folder which the rule names, as a link can."""
+        folders = _folders(self.pattern) if self.kind in OF_PATHS else ()
+        return any(_glob(each, re.IGNORECASE).fullmatch(name) for each in (self.pattern, *folders))
+
     def matches(self, text: str) -> bool:
         """Whether the glob is about a path, a host or a branch."""
         return _glob(self.pattern).fullmatch(text) is not None
@@ -72,11 +79,19 @@ def rule_of(text: str) -> Rule | str:
 
 
 @cache
-def _glob(pattern: str) -> re.Pattern[str]:
+def _folders(pattern: str) -> tuple[str, ...]:
+    """The folders above what a glob matches, those whose own name has no wildcard."""
+    parts = pattern.split("/")
+    ends = (number for number, part in enumerate(parts[:-1], 1) if part and not re.search(r"[*?]", part))
+    return tuple("/".join(parts[:end]) for end in ends)
+
+
+@cache
+def _glob(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
     """`**` any text, `*` and `?` none with a slash."""
     parts = re.split(r"(\*\*/?|\*|\?)", pattern)
     said = {"**": "[\\s\\S]*", "**/": "(?:[\\s\\S]*/)?", "*": "[^/\n]*", "?": "[^/\n]"}
-    return re.compile("".join(said.get(part) or re.escape(part) for part in parts))
+    return re.compile("".join(said.get(part) or re.escape(part) for part in parts), flags)
 
 
 # Which rule a yes for longer keeps

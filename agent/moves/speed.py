@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from io import BytesIO
@@ -27,6 +28,14 @@ TARGETS = 3
 REWRITES = 12
 """Candidates of the built-in rewrites that are tried for a function."""
 LINES, MOST_LINES = 5, 300
+
+
+def named_workload(task: Task) -> str:
+    """A command that names what the user wants to be run beside the tests; "" where the tests are the workload. A
+    benchmark's own command is found only by running Python in the repository."""
+    settings = task.settings
+    benchmark = shlex.join(["python", "-m", "pytest", settings.benchmark]) if settings.benchmark else ""
+    return settings.workload or benchmark
 
 
 def workload_of(task: Task) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from aci.hunks import Part, parts, taken
 from aci.merging import Conflict, Merged, merge
 from agent.approvals import Approval
 from agent.host_edits import seen_changed
+from agent.link_names import names_through_links
 from agent.session import effects
 from agent.synced import EFFECT, MOVED, present, synced
 from agent.synced import effects as done_effects
@@ -125,6 +127,7 @@ def _agreed(session: Session, engine: Engine, base: str, every: Sequence[Part]) 
             subject="\n".join(paths),
             detail="".join(part.text for part in every) if len(every) == 1 else engine.trees.diff(base, all_of_it),
             parts=tuple(part.text for part in every),
+            other_names=partial(names_through_links, engine.trees, base, all_of_it),
             cancel=never(),
         )
     )
@@ -158,7 +161,14 @@ def take_back(session: Session) -> None:
         paths = [change.path for change in engine.trees.changed(before, merged.tree)]
         title = f"Take back what was applied to {counted(paths)} in {engine.repository.root}?"
         detail = engine.trees.diff(before, merged.tree)
-        asked = Approval("apply", _left(merged, title), subject="\n".join(paths), detail=detail, cancel=never())
+        asked = Approval(
+            "apply",
+            _left(merged, title),
+            subject="\n".join(paths),
+            detail=detail,
+            cancel=never(),
+            other_names=partial(names_through_links, engine.trees, before, merged.tree),
+        )
         answer = session.ask(asked)
         if not answer.yes:
             session.tell(f"Nothing was taken back. {answer.reason}".strip())

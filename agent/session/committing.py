@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci import committing
 from aci.merging import Conflict, merge
 from agent.approvals import Approval
+from agent.link_names import names_through_links
 from agent.session import applying, effects
 from agent.session.applying import BACK, counted
 from agent.session.messages import message
@@ -51,9 +53,17 @@ def commit(session: Session, words: str) -> None:
         return
     text = message(engine, words, _turns(engine))
     who = committing.identity(engine.repository)
-    detail = f"{text}\n\n{engine.trees.diff(own.head.tree, own.tree)}"
+    detail = engine.trees.diff(own.head.tree, own.tree)
     title = _left(own, f"Commit {counted(paths)} on {branch} as {who}?")
-    asked = Approval("commit", title, subject="\n".join(paths), detail=detail, cancel=applying.never())
+    asked = Approval(
+        "commit",
+        title,
+        subject="\n".join(paths),
+        message=text,
+        detail=detail,
+        cancel=applying.never(),
+        other_names=partial(names_through_links, engine.trees, own.head.tree, own.tree),
+    )
     answer = session.ask(asked)
     if not answer.yes:
         session.tell(f"Nothing was committed. {answer.reason}".strip())
@@ -87,9 +97,10 @@ def branch(session: Session, name: str, words: str) -> None:
         session.tell(_left(own, "There is nothing to commit: your last commit holds all that the session changed."))
         return
     text = message(engine, words)
-    detail = f"{text}\n\n{engine.trees.diff(own.head.tree, own.tree)}"
+    detail = engine.trees.diff(own.head.tree, own.tree)
     title = _left(own, f"Make the branch {name}, with a commit of {counted(paths)} on top of {own.head.commit[:10]}?")
-    answer = session.ask(Approval("branch", title, subject=name, detail=detail, cancel=applying.never()))
+    asked = Approval("branch", title, subject=name, message=text, detail=detail, cancel=applying.never())
+    answer = session.ask(asked)
     if not answer.yes:
         session.tell(f"No branch was made. {answer.reason}".strip())
         return

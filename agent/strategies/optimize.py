@@ -13,9 +13,10 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent.consent import REFUSED, may_test
 from agent.moves.bench import RIGHT, SCORES, Bench, Judged
 from agent.moves.gain import Gain, best_of, draw, final_word, gain_of, promises
-from agent.moves.speed import chosen_targets, feedback, group_rewards, opening, rewritten, workload_of
+from agent.moves.speed import chosen_targets, feedback, group_rewards, named_workload, opening, rewritten, workload_of
 from agent.outcome import Outcome
 from trajectories.errors import Cancelled, ModelError, Stop, UsageError
 from trajectories.records import Verdict
@@ -32,6 +33,9 @@ MOST_CHECKED = 4
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Profile, then for each function: baseline, candidates, the best of them checked; at the end one proof of all."""
+    if not may_test(task, named_workload(task)):
+        yield task.say(REFUSED, author=AUTHOR)
+        return Outcome(task.base.tree, Verdict(), "not_found")
     task.note("phase", "profile")
     command = workload_of(task)
     gains: list[Gain] = []

@@ -31,7 +31,7 @@ LONG_RULES = 120
 DETAIL_LINES = 3
 """Rows that a detail has at least."""
 DIFFS: tuple[Kind, ...] = ("apply", "commit", "branch")
-"""Kinds whose detail has a diff that we made. All else is shown as text: a diff's view leaves out what is no diff."""
+"""Kinds whose detail is a diff that we made. All else is shown as text: a diff's view leaves out what is no diff."""
 
 
 class Choice(Static):
@@ -58,6 +58,7 @@ class ApprovalScreen(ModalScreen[Answer]):
             border: round $warning; background: $surface; padding: 0 1;
         }
         #title { text-style: bold; color: $text-warning; max-height: 4; }
+        #message { height: auto; max-height: 8; background: $surface; scrollbar-size-vertical: 1; }
         #detail { height: auto; background: $surface; scrollbar-size-vertical: 1; }
         #choices { height: auto; margin-top: 1; }
         .aside { max-height: 4; color: $text-muted; padding-left: 3; }
@@ -102,6 +103,8 @@ class ApprovalScreen(ModalScreen[Answer]):
                 yield Static(
                     _shortened(named), id="subject", classes="-named" if approval.parts else None, markup=False
                 )
+            if approval.message:
+                yield VerticalScroll(Static(visible(approval.message), markup=False), id="message")
             if detail:
                 yield _shown(detail, approval.kind)
             with Vertical(id="choices"):

@@ -68,12 +68,13 @@ def test_what_a_rule_denies_is_denied_where_nobody_is_asked(bench) -> None:
 
 @pytest.mark.parametrize(
     ("delivery", "deny"),
-    [({"apply": True}, "apply calc.py"), ({"branch": "fix"}, "branch fix")],
-    ids=["apply", "branch"],
+    [({"apply": True}, "apply calc.py"), ({"branch": "fix"}, "branch fix"), ({"apply": True}, "apply .vscode/**")],
+    ids=["apply", "branch", "link"],
 )
 def test_a_delivery_that_a_rule_denies_is_not_made(bench, delivery, deny) -> None:
     edit = act("edit", path="calc.py", old="a - b", new="a + b")
-    bench.begin(line("Edit.", edit, act("submit")), strategy="react", **delivery)
+    link = act("shell", command="mkdir tools; echo evil > tools/tasks.json; ln -s tools .vscode")
+    bench.begin(line("Edit.", edit, link, act("submit")), strategy="react", **delivery)
     engine = bench.engine()
     engine.settings = engine.settings.model_copy(update={"permissions": PermissionTable(deny=(deny,))})
     with pytest.raises(UsageError, match="A rule of the configuration forbids it"):

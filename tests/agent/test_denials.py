@@ -73,6 +73,26 @@ def decide(line: str, *allow: str, deny: tuple[str, ...]) -> Decision:
         "exec git push",
         "compgen -C git push",
         "coproc git push",
+        "git p$'u'sh",
+        'git p$"u"sh',
+        "g$'i't push",
+        "$'git' push",
+        "git$IFS'pu'sh",
+        "git${IFS}push",
+        "git${IFS%??}push",
+        "git$x'push'",
+        "g$@it push",
+        "g${x}it push",
+        "g$1it p$*ush",
+        "g${x}i$y't' push",
+        "g$()it push",
+        "g``it push",
+        "g$@it${IFS}push",
+        "g$'\\x69't push",
+        "$'\\147it' push",
+        "git $'\\u0070ush'",
+        "$'\\U00000067it' push",
+        "printf 'g\\151t push' | sh",
     ],
 )
 def test_what_is_denied_is_found_wherever_it_is_written(line: str) -> None:
@@ -80,7 +100,9 @@ def test_what_is_denied_is_found_wherever_it_is_written(line: str) -> None:
     assert (decision.yes, decision.rules, decision.by) == (False, (Rule("command", "git push"),), "config")
 
 
-@pytest.mark.parametrize("line", ["git log | grep push", "git status; npm push", "git pushx", "mygit push", "push git"])
+@pytest.mark.parametrize(
+    "line", ["git log | grep push", "git status; npm push", "git pushx", "mygit push", "push git", "git$x; ls"]
+)
 def test_what_is_not_denied(line: str) -> None:
     assert decide(line, deny=("git push",)).yes is None
 

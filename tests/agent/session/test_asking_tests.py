@@ -110,3 +110,17 @@ def test_a_users_own_tests_are_not_asked_about(talk) -> None:
     assert asked(found) == []
     assert proof(found)
     assert "refused" not in proof(found)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "named"),
+    [
+        ({}, ""),
+        ({"workload": "python3 -c 'import calc'"}, "python3 -c 'import calc'\n"),
+        ({"benchmark": "test_calc.py::test_x"}, "python -m pytest test_calc.py::test_x\n"),
+    ],
+    ids=["tests", "workload", "benchmark"],
+)
+def test_optimize_asks_about_its_workload_and_the_tests(talk, wanted: dict, named: str) -> None:
+    found = talk([], lambda _: False, strategy="optimize", **wanted).say("/strategy optimize").say("Go")
+    assert asked(found) == [f"{named}{COMMAND}"]

@@ -329,3 +329,31 @@ def test_a_click_that_was_on_its_way_is_no_answer() -> None:
         return [early, *app.answers]
 
     assert running(app, look) == [[], Answer(True)]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 20)], ids=str)
+def test_a_commits_message_that_looks_like_a_diff_is_shown_whole(size: tuple[int, int]) -> None:
+    message = "Fix\n\ndiff --git a/logo.png b/logo.png\nGIT binary patch\nindex 1;hidden\n\\ hidden too"
+    app = Asking(Approval("commit", "Commit 1 file?", "a.py", PARTS[0], message=message))
+
+    async def look(pilot: Pilot[Any]) -> list[str]:
+        shown = rows(app)
+        app.screen.query_one("#message").scroll_end(animate=False)
+        await pilot.pause()
+        return [shown, rows(app)]
+
+    first, last = running(app, look, size)
+    assert "diff --git a/logo.png" in first
+    assert "index 1;hidden" in first + last
+    assert "\\ hidden too" in last
+    assert "y  yes, once" in last
+    assert "-old" in last or "old" in last
+
+
+def test_a_long_message_leaves_room_for_the_choices() -> None:
+    app = Asking(Approval("commit", "Commit 1 file?", "a.py", PARTS[0], message="\n".join(map(str, range(200)))))
+
+    async def look(pilot: Pilot[Any]) -> str:
+        return rows(app)
+
+    assert "n  no; esc too" in running(app, look, (40, 20))

@@ -1,0 +1,93 @@
+"""The names by which symbolic links of a repository reach its changed files, for rules that deny paths."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trajectories.trees import Trees
+
+LINK = "120000"
+LONGEST_TARGET = 4096
+MOST_HOPS, MOST_ROUNDS, MOST_NAMES = 40, 8, 200_000
+
+
+def names_through_links(trees: Trees, before: str, after: str) -> Collection[str] | None:
+    """The further names of the files that differ, as the links of `after` give them. Files below the target of a link
+    that is new are among them. None where there are too many to be listed."""
+    files = trees.files(after)
+    links = {
+        path: trees.read_blob(entry.id).decode("utf-8", "surrogateescape")
+        for path, entry in files.items()
+        if entry.mode == LINK and entry.size <= LONGEST_TARGET
+    }
+    if not links:
+        return ()
+    targets = {path: target for path in links if (target := _resolved(links, path)) is not None}
+    changed = {change.path for change in trees.changed(before, after)}
+    names = set(changed)
+    new = names | {
+        _moved(file, targets[link], link)
+        for link in changed & targets.keys()
+        for file in files
+        if _is_below(file, targets[link])
+    }
+    for _ in range(MOST_ROUNDS):
+        names |= new
+        if len(names) > MOST_NAMES:
+            return None
+        found = set[str]()
+        for name in _further(new, targets):
+            found.add(name)
+            if len(found) > MOST_NAMES:
+                return None
+        if not (new := found - names):
+            return names - changed
+    return (names | new) - changed
+
+
+def _further(names: Collection[str], targets: Mapping[str, str]) -> Iterator[str]:
+    """Each name through each link whose target is the file or a folder above it."""
+    reaching: dict[str, list[str]] = {}
+    for link, target in targets.items():
+        reaching.setdefault(target, []).append(link)
+    for name in names:
+        folder = name
+        while True:
+            for link in reaching.get(folder, ()):
+                yield _moved(name, folder, link)
+            if not folder:
+                break
+            folder = posixpath.dirname(folder)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return not folder or path == folder or path.startswith(f"{folder}/")
+
+
+def _moved(path: str, old: str, new: str) -> str:
+    rest = path[len(old) :].lstrip("/")
+    return f"{new}/{rest}" if rest else new
+
+
+def _resolved(links: Mapping[str, str], path: str) -> str | None:
+    """The path that a link stands for in the end, "" for the root; None outside of the repository and in a loop."""
+    left, at = path.split("/")[::-1], ""
+    hops = 0
+    while left:
+        part = left.pop()
+        if part == "..":
+            if not at:
+                return None
+            at = posixpath.dirname(at)
+        elif part not in ("", "."):
+            at = posixpath.join(at, part)
+        if at in links:
+            hops += 1
+            if hops > MOST_HOPS or links[at].startswith("/"):
+                return None
+            left += links[at].split("/")[::-1]
+            at = posixpath.dirname(at)
+    return at
