@@ -15,7 +15,7 @@ from tests.agent.test_listing import state, step, write  # noqa: F401 - `state` 
 from trajectories.errors import UsageError
 from trajectories.journal import Journal, locked, read
 from trajectories.plumbing import OWN, create_store, environment, git
-from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step, Turn
+from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step, Turn, Verdict
 from trajectories.tidying import MANY_PACKS, Weight, outputs_named
 from trajectories.trees import EMPTY_TREE, PACKS_PER_INDEX, Trees
 
@@ -27,7 +27,7 @@ def runs(state):  # noqa: F811
     """`a` ended 40 days ago, `b` 20, `c` today; `d` is open and old, `e` damaged and old."""
     ages = {"a": 40, "b": 20, "c": 0, "d": 50, "e": 60}
     for name, days in ages.items():
-        end = () if name == "d" else (Exit("verified", 0),)
+        end = () if name == "d" else (Exit("verified", 0, verdict=Verdict("verified")),)
         folder = write(state, name, step(1), *end, at=time.time() - days * DAY)
         if name == "e":
             (folder / "journal.jsonl").write_bytes(b"damage\n" + (folder / "journal.jsonl").read_bytes())
@@ -159,7 +159,7 @@ def test_outputs_that_a_record_may_name_stay(state):  # noqa: F811
              (Observation("cut: out:2 has all", out=3, data={"passing": 4, "more": [{"deep": [5]}], "ok": True}),)),
         Once("main", "calls", {"kept": {"out": 6}}),
         Note("main", "score", "out:7", {"at": 8, "where": "out:9"}),
-        Exit("verified", 0),
+        Exit("verified", 0, verdict=Verdict("verified")),
     )  # fmt: skip
     outputs = folder / "out"
     outputs.mkdir()
@@ -192,7 +192,7 @@ def objects(folder):
 
 
 def test_trees_become_one_pack_and_none_is_lost(state):  # noqa: F811
-    folder = write(state, "one", Exit("verified", 0))
+    folder = write(state, "one", Exit("verified", 0, verdict=Verdict("verified")))
     every = scattered(folder, PACKS_PER_INDEX + 2)
     assert (folder / "trees.git" / "objects" / "pack" / "multi-pack-index").exists()
     before = objects(folder)
@@ -209,7 +209,7 @@ def test_trees_become_one_pack_and_none_is_lost(state):  # noqa: F811
 
 def test_trees_of_open_runs_and_shared_ones_stay_as_they_are(state):  # noqa: F811
     scattered(write(state, "open"))
-    folder = write(state, "shared", Exit("verified", 0))
+    folder = write(state, "shared", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(folder)
     pack = next((folder / "trees.git" / "objects" / "pack").glob("*.pack"))
     os.link(pack, state / "linked")
@@ -218,7 +218,7 @@ def test_trees_of_open_runs_and_shared_ones_stay_as_they_are(state):  # noqa: F8
 
 def test_a_fork_has_all_trees_whenever_they_are_packed(state, monkeypatch):  # noqa: F811
     """`gc` waits while one is copied; and of one that it packs just then, what it moves is copied before its packs."""
-    folder = write(state, "one", Exit("verified", 0))
+    folder = write(state, "one", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(folder)
     env = environment({**OWN, "GIT_DIR": str(folder / "trees.git")})
     for number in range(20):
@@ -240,12 +240,12 @@ def test_a_fork_has_all_trees_whenever_they_are_packed(state, monkeypatch):  # n
 
 def test_a_run_that_somebody_sent_reaches_nothing_outside_itself(state, tmp_path):  # noqa: F811
     """Its store names a command that git would run, and its folders are links to somebody's files."""
-    folder = write(state, "one", Exit("verified", 0))
+    folder = write(state, "one", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(folder)
     ran = tmp_path / "ran"
     with (folder / "trees.git" / "config").open("a") as config:
         config.write(f"[gc]\n\trecentObjectsHook = touch {ran}\n[core]\n\tfsmonitor = touch {ran}\n")
-    linked = write(state, "two", Exit("verified", 0))
+    linked = write(state, "two", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(linked)
     mine = tmp_path / "mine"
     (mine / "objects" / "ab").mkdir(parents=True)
