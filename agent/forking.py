@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.casting import cast, checked
-from agent.ownership import is_own, register
+from agent.ownership import UNTRUSTED, is_own, register
 from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.standing import MAIN
 from agent.synced import EFFECT
-from agent.untrusted_run import conversation_of
+from agent.untrusted_run import conversation_of, has_untrusted_origin
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.journal import encode, first_record, locked, read, write_durably
 from trajectories.limits import is_in
@@ -259,7 +259,9 @@ def _news(origin: Origin, hint: str) -> Sequence[Note]:
     from agent.engine import known_secrets
 
     step, hint = origin.step, mask(hint, known_secrets(os.environ))
-    data = {"run": origin.run.id} | ({"step": step.id} if step else {})
+    data: dict[str, Any] = {"run": origin.run.id} | ({"step": step.id} if step else {})
+    if origin.untrusted is not None or has_untrusted_origin(origin.trajectory):
+        data[UNTRUSTED] = True
     forked = Note("main", "forked", f"Forked from {origin.name}.", data)
     return (forked, Note(step.branch if step else MAIN, "message", hint)) if hint else (forked,)
 

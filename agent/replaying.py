@@ -30,7 +30,7 @@ from agent.solve import VERSION
 from agent.standing import FIRST, MAIN, tree_at
 from agent.task import EFFECTS
 from agent.traits import is_by_hand
-from agent.untrusted_run import repository_at
+from agent.untrusted_run import has_untrusted_origin, repository_at
 from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import encode, write_durably
 from trajectories.material import Material
@@ -63,7 +63,7 @@ def begin(material: Material, settings: Settings) -> Path:
         versions = run.versions | {"swe-agent": VERSION, "replayed": run.versions.get("swe-agent", "")}
         first = replace(run, id=directory.name, settings=settings.recorded(), versions=versions, at=time.time())
         first = first if own else replace(first, repository=repository_at(Path.cwd()))
-        data = {"run": material.name} | ({} if own else {UNTRUSTED: True})
+        data = {"run": material.name} | ({UNTRUSTED: True} if not own or has_untrusted_origin(trajectory) else {})
         of = Note(MAIN, REPLAY, f"Replay of {material.name}.", data)
         records: list[Record] = [first, _turn(trajectory.turns[0], settings, frozenset()), of]
         register(directory, settings.state, encode(records[0]))

@@ -329,6 +329,23 @@ def test_replies_of_an_untrusted_run_do_not_act_without_a_boundary(theirs: Path,
     assert load_model(f"replay:{bench.directory}", settings)
 
 
+@pytest.mark.parametrize("how", ["replay", "adopt", "fork", "fork of a copy", "replay of a copy"])
+def test_a_copy_of_an_untrusted_run_is_no_model_without_a_boundary(theirs: Path, how: str) -> None:
+    today = load_settings(workspace="docker")
+    if how in ("replay", "replay of a copy"):
+        own = theirs if how == "replay" else adopt(theirs, today, {})
+        material = of_run(own)
+        copy = start_replay(material, replay_settings(material, today, None))
+    else:
+        own = adopt(theirs, today, {}) if how == "fork of a copy" else theirs
+        begun = origin(f"{own}@{last(theirs).n}", today)
+        copy = adopt(theirs, today, {}) if how == "adopt" else fork(begun, settings_of(begun))
+    assert run_owner(copy, today.state) == "user"
+    with pytest.raises(UsageError, match="would act without a boundary"):
+        load_model(f"replay:{copy}", load_settings(workspace="local"))
+    assert load_model(f"replay:{copy}", today)
+
+
 def data_of(theirs: Path, **data: object) -> dict[str, object]:
     """What a copy has of the data of an observation."""
     step = replace(
