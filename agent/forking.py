@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from agent.casting import cast, checked
 from agent.ownership import UNTRUSTED, is_own, register
+from agent.run_origin import has_untrusted_origin
 from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.standing import MAIN
 from agent.synced import EFFECT
-from agent.untrusted_run import conversation_of, has_untrusted_origin
+from agent.untrusted_run import conversation_of
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.journal import encode, first_record, locked, read, write_durably
 from trajectories.limits import is_in

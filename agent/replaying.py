@@ -24,13 +24,14 @@ from agent.engine import Engine
 from agent.forking import copied
 from agent.ownership import UNTRUSTED, is_own, register
 from agent.root import Place
+from agent.run_origin import has_untrusted_origin
 from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.solve import VERSION
 from agent.standing import FIRST, MAIN, tree_at
 from agent.task import EFFECTS
 from agent.traits import is_by_hand
-from agent.untrusted_run import has_untrusted_origin, repository_at
+from agent.untrusted_run import repository_at
 from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import encode, write_durably
 from trajectories.material import Material

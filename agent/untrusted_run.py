@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci.repository import Repository
-from agent.ownership import UNTRUSTED
 from agent.solve import prompts_of
 from agent.task import EFFECTS
 from tools.base import Toolbox
@@ -59,11 +58,6 @@ def conversation_of(trajectory: Trajectory, at: Path, prompts: Path | None) -> T
         _ending(record, base) if isinstance(record, Exit) else _safe(record, root, own) for record in trajectory.records
     )
     return Trajectory(record for record in records if record is not None)
-
-
-def has_untrusted_origin(trajectory: Trajectory) -> bool:
-    """Whether the run replays or continues one that was not the user's own: some of its replies are not either."""
-    return any(note.data.get(UNTRUSTED) for note in trajectory.notes)
 
 
 def repository_at(at: Path) -> str:

@@ -46,7 +46,7 @@ class Replay:
 def load(name: str, settings: Settings) -> Replay:
     """Raises UsageError where somebody else's replies would act without a boundary."""
     from agent.ownership import is_own
-    from agent.untrusted_run import has_untrusted_origin
+    from agent.run_origin import has_untrusted_origin
 
     directory = settings.run_directory(name)
     replay = Replay(directory)
