@@ -24,7 +24,8 @@ from trajectories.errors import Cancelled, TryLater, UsageError
 from trajectories.limits import open_regular
 from trajectories.plumbing import GitFailed, decode, encode, environment, git
 from trajectories.records import Base
-from trajectories.trees import FOLDER, Trees
+from trajectories.tree_size import FOLDER
+from trajectories.trees import Trees
 
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")

@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from aci.base_size import check_base
 from aci.graph.blobs import GitBlobs
 from aci.patch_size import MOST_UNFOLDED, unfolded
 from trajectories.errors import NoRepository, TryLater, UsageError
@@ -122,7 +123,7 @@ class Repository:
         files that are not ignored. Files that git cannot take (unreadable, sockets, nested repositories) stay as they
         are in the index, submodules too. With `rev`, that commit's tree. Raises UsageError for an unknown one.
         """
-        commit = self.commit(rev)
+        check_base(self.git_dir, commit := self.commit(rev))
         index = self._path("index")
         if rev or self.bare or not index.exists():
             with self._whole():
@@ -148,10 +149,7 @@ class Repository:
 
     def release(self, commit: str) -> str:
         """The version that the nearest tag at or before a commit names; empty where none does."""
-        try:
-            tag = decode(self._git("describe", "--tags", "--abbrev=0", commit))
-        except GitFailed:
-            return ""
+        tag = decode(self._git("describe", "--tags", "--abbrev=0", commit, ok=(0, 128)))
         version = re.search(r"\d+(?:\.\d+)+(?:(?:a|b|rc|\.?dev|\.?post)\d+)?", tag)
         return version.group() if version else ""
 
@@ -169,7 +167,8 @@ class Repository:
 
         Nothing is written to the repository. Raises UsageError, also while they are read, where objects are damaged.
         """
-        commit, index = self.commit(rev), self._path("index")
+        check_base(self.git_dir, commit := self.commit(rev))
+        index = self._path("index")
         with self._whole():
             if rev or self.bare or not index.exists():
                 yield GitBlobs.at(self.git_dir, commit)

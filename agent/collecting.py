@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.listing import DAMAGED, NEWER, Line, line_of, listed
-from agent.ownership import forget
+from agent.ownership import forget, run_owner
 from trajectories.errors import SweAgentError, TryLater, UsageError
 from trajectories.journal import locked, records
 from trajectories.tidying import Weight, is_scattered, pack, remove, unneeded
@@ -169,8 +169,9 @@ def _remove(folder: Path, went: Went, found: Collected, weight: Weight) -> None:
 
 
 def _tidy(folder: Path, line: Line, found: Collected, weight: Weight) -> None:
-    """What is damaged, or a newer version's, stays as it is."""
-    if line.ended in (DAMAGED, NEWER):
+    """Remove what no record of the run needs, and pack its trees. A run that is damaged, of a newer version, or not the
+    user's own stays as it is: links in a sent folder lead to the user's files."""
+    if line.ended in (DAMAGED, NEWER) or run_owner(folder, folder.parent.parent) != "user":
         return
     old = unneeded(folder, records(folder))
     free = weight.of(*old)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.casting import cast, checked
-from agent.ownership import is_own, register
+from agent.ownership import UNTRUSTED, is_own, register
+from agent.run_origin import has_untrusted_origin
 from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.standing import MAIN
@@ -260,7 +261,9 @@ def _news(origin: Origin, hint: str) -> Sequence[Note]:
     from agent.engine import known_secrets
 
     step, hint = origin.step, mask(hint, known_secrets(os.environ))
-    data = {"run": origin.run.id} | ({"step": step.id} if step else {})
+    data: dict[str, Any] = {"run": origin.run.id} | ({"step": step.id} if step else {})
+    if origin.untrusted is not None or has_untrusted_origin(origin.trajectory):
+        data[UNTRUSTED] = True
     forked = Note("main", "forked", f"Forked from {origin.name}.", data)
     return (forked, Note(step.branch if step else MAIN, "message", hint)) if hint else (forked,)
 

@@ -24,6 +24,7 @@ from agent.engine import Engine
 from agent.forking import copied
 from agent.ownership import UNTRUSTED, is_own, register
 from agent.root import Place
+from agent.run_origin import has_untrusted_origin
 from agent.run_settings import of_untrusted_run, recorded_in
 from agent.settings import NOWHERE, Settings, load_settings
 from agent.solve import VERSION
@@ -63,7 +64,7 @@ def begin(material: Material, settings: Settings) -> Path:
         versions = run.versions | {"swe-agent": VERSION, "replayed": run.versions.get("swe-agent", "")}
         first = replace(run, id=directory.name, settings=settings.recorded(), versions=versions, at=time.time())
         first = first if own else replace(first, repository=repository_at(Path.cwd()))
-        data = {"run": material.name} | ({} if own else {UNTRUSTED: True})
+        data = {"run": material.name} | ({UNTRUSTED: True} if not own or has_untrusted_origin(trajectory) else {})
         of = Note(MAIN, REPLAY, f"Replay of {material.name}.", data)
         records: list[Record] = [first, _turn(trajectory.turns[0], settings, frozenset()), of]
         lines = b"".join(map(encode, records))

@@ -39,6 +39,12 @@ DATA: Mapping[str, object] = {
 FAILURE = frozenset({"id", "path", "error", "at", "missing", "message"})
 OF_TESTS = frozenset({"complete", "failed", "failures", "passed", "passing", "tree"})
 """What is read together."""
+ENDS_WITHOUT_PROOF = frozenset(
+    {"answered", "budget", "done", "error", "interrupted", "limit", "not_found", "open", "stuck", "undone", "unproven"}
+)
+"""How a run may end without a claim that anything was tested."""
+UNCHANGED_ENDS = frozenset({"answered", "done", "undone"})
+"""Those with exit code 0 if no file differs from the base."""
 NOT_RUN_HERE = "A proof was recorded here by somebody else. It was not run on this machine."
 
 
@@ -47,7 +53,10 @@ def conversation_of(trajectory: Trajectory, at: Path, prompts: Path | None) -> T
     the user's own prompts. Raises UsageError for a strategy that is not installed here."""
     root = repository_at(at)
     own = {turn.strategy: prompts_of(turn.strategy, prompts) for turn in trajectory.turns}
-    records = (_safe(record, root, own) for record in trajectory.records)
+    base = trajectory.run.base.tree if trajectory.run else ""
+    records = (
+        _ending(record, base) if isinstance(record, Exit) else _safe(record, root, own) for record in trajectory.records
+    )
     return Trajectory(record for record in records if record is not None)
 
 
@@ -111,7 +120,11 @@ def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -
             return replace(record, observations=(Observation(NOT_RUN_HERE, ok=False, data=data),))
         case Step():
             return replace(record, observations=tuple(map(_observation, record.observations)))
-        case Exit():
-            kind, code = ("unproven", 6) if record.verdict.verified else (record.kind, record.code)
-            return replace(record, kind=kind, code=code, verdict=Verdict())
     return record
+
+
+def _ending(exit: Exit, base: str) -> Exit:
+    """How a run or turn ended, without its verdict and its words. It succeeded only if it changed nothing."""
+    kind = exit.kind if exit.kind in ENDS_WITHOUT_PROOF else "unproven"
+    code = 0 if kind in UNCHANGED_ENDS and exit.tree in ("", base) else exit.code or 6
+    return replace(exit, kind=kind, code=code, verdict=Verdict(), message="", fix="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
 import threading
@@ -16,7 +17,10 @@ from trajectories.plumbing import decode, folders, no_git, sync_folder
 PACK_LIMIT = 200_000_000
 PACK_SECONDS = 120.0
 PACK_MEMORY = 1 << 30
+PACKING_SECONDS = 600.0
 CAPPED = 'ulimit -v "$0" 2>/dev/null; exec "$@"'  # macOS has no such limit
+CAPPED_FILE = 'ulimit -v "$0" 2>/dev/null; ulimit -f "$1"; shift; exec "$@"'
+"""Also limits each file that is written, in blocks of 512 bytes."""
 
 
 class PackRefused(SweAgentError):
@@ -74,6 +78,29 @@ def index_pack(
     sync_folder(packs)
 
 
+def pack_objects(ids: bytes, into: Path, env: Mapping[str, str], limit: int) -> None:
+    """Pack objects of an untrusted store anew as `into`-*.pack. Raises PackRefused for more than `limit` bytes,
+    PACK_MEMORY or PACKING_SECONDS, and for objects that git cannot read."""
+    capped = ["sh", "-c", CAPPED_FILE, str(PACK_MEMORY >> 10), str(limit >> 9)]
+    command = [*capped, "git", "pack-objects", "-q", "--no-reuse-object", str(into)]
+    try:
+        done = subprocess.run(
+            command,
+            env=env,
+            input=ids,
+            timeout=PACKING_SECONDS,
+            capture_output=True,
+            check=False,
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise PackRefused(f"git did not pack the files within {PACKING_SECONDS:.0f} s.") from None
+    if done.returncode == -signal.SIGXFSZ or b"File too large" in done.stderr:
+        raise PackRefused(f"The files are more than {limit / 1e6:,.0f} MB packed.")
+    if done.returncode:
+        raise PackRefused(f"git refuses the files: {_reason(done.stderr[-20_000:], done.returncode)}")
+
+
 def _feed(stream: BinaryIO, process: subprocess.Popen[bytes], limit: int) -> tuple[bool, int]:
     """(whether the stream was within the limit, the process's exit status)"""
     timer = threading.Timer(PACK_SECONDS, process.kill)
@@ -102,4 +129,4 @@ def _copy(stream: BinaryIO, pipe: IO[bytes], limit: int) -> bool:
 
 def _reason(said: bytes, status: int) -> str:
     lines = [line for line in decode(said).splitlines() if line.startswith(("error:", "fatal:"))]
-    return "; ".join(lines)[:1000] or f"index-pack ended with status {status}"
+    return "; ".join(lines)[:1000] or f"it ended with status {status}"

@@ -13,6 +13,9 @@ from typing import Any, Literal
 VERSION = 2
 """Of the journal's form; `trajectories/migrations.py` tells what each changed."""
 
+PROVEN = frozenset({"verified", "faster"})
+"""Kinds of verdicts, and of endings with such a verdict, for a patch that a proof backs."""
+
 Trust = Literal["user", "member", "stranger"]
 """Who wrote something: the user of this program, somebody who may write to the repository, anybody on the internet."""
 
@@ -160,7 +163,7 @@ class Verdict:
 
     @property
     def verified(self) -> bool:
-        return self.kind in ("verified", "faster")
+        return self.kind in PROVEN
 
     @property
     def rank(self) -> int:
@@ -303,7 +306,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a run (or a turn of it) ended. `code` is the process's exit code; `tree` the best tree."""
+    """How a run (or a turn of it) ended. `code` is the process's exit code; `tree` the best tree.
+
+    Only a verdict makes it `verified` or `faster`: a record that says so without one is read as `unproven`.
+    """
 
     kind: str
     code: int
@@ -314,6 +320,11 @@ class Exit:
     seconds: float = 0.0
     at: float = field(default_factory=time.time)
     type: Literal["exit"] = "exit"
+
+    def __post_init__(self) -> None:
+        if self.kind in PROVEN and self.kind != self.verdict.kind:
+            object.__setattr__(self, "kind", "unproven")
+            object.__setattr__(self, "code", self.code or 6)
 
 
 Record = Run | Turn | Hold | Settle | Reply | Step | Once | Note | Exit

@@ -18,6 +18,7 @@ from typing import Any
 
 from trajectories.limits import is_in
 from trajectories.plumbing import OWN, create_store, environment, git, sync_folder
+from trajectories.read_only_store import check_objects
 from trajectories.records import Note, Observation, Once, Record, Reply, Step
 
 MANY_PACKS, MANY_LOOSE = 8, 64
@@ -138,11 +139,13 @@ def is_scattered(store: Path) -> bool:
 
 
 def pack(store: Path) -> None:
-    """All objects in one pack, none of them lost, whenever the machine stops. Raises GitFailed, OSError.
+    """All objects in one pack, none of them lost, whenever the machine stops. Raises GitFailed, OSError, and RunBroken
+    for a store with links: git would remove the objects that they lead to.
 
     git reads a configuration of ours, since that of a store which somebody sent may name commands. What is packed anew
     goes only when the new pack and its name are on the disk, which `git repack` does not wait for.
     """
+    check_objects(store)
     folder = store / "objects" / "pack"
     with TemporaryDirectory(prefix="swe-agent-") as own:
         create_store(Path(own) / "git")

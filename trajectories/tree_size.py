@@ -1,11 +1,14 @@
-"""How much a listing of a tree takes, and what a tree from a container may take."""
+"""How much a listing of a tree takes, and what a tree of a container or a repository may take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from trajectories.packing import Entries
 from trajectories.packs import PackRefused
+
+FOLDER = "040000"
 
 DEPTH_LIMIT = 500
 FILES_LIMIT = 2_000_000
@@ -35,6 +38,19 @@ def combine(entries: Iterable[tuple[bytes, TreeSize]]) -> TreeSize:
         files, depth = files + size.files, max(depth, size.depth + 1)
         longest, listing = max(longest, prefix + size.longest), listing + prefix * size.files + size.listing
     return TreeSize(files, depth, longest, listing)
+
+
+def measure(tree: str, entries: Callable[[str], Entries], known: dict[str, TreeSize], level: int = 0) -> TreeSize:
+    """The size of a tree; `entries` reads a folder by its id, and each is read once. The sizes go to `known`. Raises
+    PackRefused for too many levels."""
+    if level > DEPTH_LIMIT:
+        raise PackRefused(f"The tree has more than {DEPTH_LIMIT} levels.")
+    if tree not in known:
+        sizes = []
+        for name, (mode, id) in entries(tree).items():
+            sizes.append((name, measure(id, entries, known, level + 1) if mode == FOLDER else FILE))
+        known[tree] = combine(sizes)
+    return known[tree]
 
 
 def check_size(size: TreeSize) -> None:

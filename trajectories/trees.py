@@ -21,15 +21,15 @@ from trajectories.errors import RunBroken, UsageError
 from trajectories.listing import Change, Entry, changes
 from trajectories.objects import Reader
 from trajectories.packing import EMPTY_TREE, Entries, Objects, edited, is_plain, keep, object_id, packed, parsed
-from trajectories.packs import PACK_LIMIT, PackRefused, index_pack
+from trajectories.packs import PACK_LIMIT, PackRefused, index_pack, pack_objects
 from trajectories.plumbing import OWN, GitFailed, create_store, decode, encode, environment, folders, git, sync_folder
 from trajectories.read_only_store import objects_environment, read_only_environment
 from trajectories.tree_paths import checked_id, checked_path, is_under
-from trajectories.tree_size import DEPTH_LIMIT, FILE, TreeSize, check_size, combine
+from trajectories.tree_size import FOLDER, TreeSize, check_size, measure
 
 __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 
-FOLDER, SUBMODULE = "040000", "160000"
+SUBMODULE = "160000"
 PATHS_PER_CALL = 500
 STORE_LIMIT = 2_000_000_000
 """Bytes that may be taken from another run's store."""
@@ -317,12 +317,12 @@ class Trees:
     def take_all(self, objects: Path) -> None:
         """Take every file and tree from the object folder of an untrusted store, each under the id that its content
         has. Raises PackRefused as `add_pack` does, and RunBroken for a store that git cannot read."""
-        env = {**self.env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(objects)}
+        env = {**self.env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(objects, self.path / "objects")}
         known = self._git("cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)", env=env)
         kinds = (line.split() for line in known.splitlines())
         ids = b"".join(b"%b\n" % id for kind, id in kinds if kind in (b"blob", b"tree"))
         with self._scratch() as folder:
-            self._git("pack-objects", "-q", "--no-reuse-object", str(folder / "taken"), env=env, input=ids)
+            pack_objects(ids, folder / "taken", {**env, "GIT_OBJECT_DIRECTORY": str(folder)}, STORE_LIMIT)
             for pack in folder.glob("taken-*.pack"):
                 with pack.open("rb") as file:
                     self.add_pack(file, limit=STORE_LIMIT)
@@ -370,19 +370,9 @@ class Trees:
 
     def _check(self, tree: str) -> None:
         try:
-            check_size(self._measure(checked_id(tree), 0))
+            check_size(measure(checked_id(tree), self._entries, self._sizes))
         except RunBroken as error:
             raise PackRefused(str(error)) from error
-
-    def _measure(self, tree: str, level: int) -> TreeSize:
-        if level > DEPTH_LIMIT:
-            raise PackRefused(f"The tree has more than {DEPTH_LIMIT} levels.")
-        if tree not in self._sizes:
-            sizes = []
-            for name, (mode, id) in self._entries(tree).items():
-                sizes.append((name, self._measure(id, level + 1) if mode == FOLDER else FILE))
-            self._sizes[tree] = combine(sizes)
-        return self._sizes[tree]
 
     # Beneath
 

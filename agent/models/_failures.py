@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from aci.disguises import hide
 from aci.view import clean
 from agent.keys import without_userinfo
 from agent.models.base import Forbidden
@@ -33,6 +34,8 @@ LONGEST = 300
 """Characters of a provider's own words that are shown."""
 MOST_READ = 4000
 """Characters of an error that are looked at."""
+MOST_MASKED = 100_000
+"""Characters of an error in which keys are masked: more than are looked at, since a key may lie on that limit."""
 OVERFLOW = re.compile(
     r"context.{0,20}(length|window|size)|prompt is too long|input is too long|too many (input )?tokens|"
     r"maximum.{0,30}tokens|exceeds?.{0,40}(tokens|token (limit|size))|reduce the length|request_too_large",
@@ -98,6 +101,14 @@ def filtered(asked: Asked, usage: Usage | None) -> ModelError:
     """The provider's filter took the answer back, and charges for what there was of it."""
     what = f"The provider's content filter ended a reply of {asked.model}."
     return ModelError(what, OTHER_WORDS, usage=usage)
+
+
+def redirected(target: str, asked: Asked) -> Refused:
+    """The server redirects to another one, which was sent nothing."""
+    shown = without_userinfo(_without_keys(clean(target), asked))[:LONGEST]
+    what = f"{asked.address} redirects requests for {asked.model} to {shown}. Nothing was sent there."
+    fix = f'If this is the right server, set the model\'s api_base to it in [models."{asked.model}"] of your config.'
+    return Refused(what, fix, billed=False)
 
 
 def limited(reached: Reason, asked: Asked, settings: Settings) -> SweAgentError:
@@ -190,7 +201,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _said(error: Exception, asked: Asked) -> str:
     """The provider's own words on one line, short, without keys and what a terminal would obey."""
-    text = str(error)[:MOST_READ]
+    text = hide(str(error)[:MOST_MASKED], asked.secrets, "***")[:MOST_READ]  # before a key is torn apart
     if found := SAID.search(text):
         text = _unquoted(found[1])
     text = OWN_ADVICE.sub("", text)
@@ -198,10 +209,13 @@ def _said(error: Exception, asked: Asked) -> str:
         text = text[prefix.end() :]
     text = re.sub(r"<[^<>]*>", " ", without_userinfo(clean(text)))
     text = " ".join(text.removeprefix("b'").split()).rstrip("'. ")
-    for secret in asked.secrets:
-        text = text.replace(secret, "***")
-    text = KEY.sub("***", text)
+    text = _without_keys(text, asked)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
+def _without_keys(text: str, asked: Asked) -> str:
+    """The text with a mark for each key, in all forms that `disguises` knows."""
+    return KEY.sub("***", hide(text, asked.secrets, "***"))
 
 
 def _unquoted(text: str) -> str:

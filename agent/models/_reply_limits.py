@@ -28,7 +28,7 @@ UNFRAMED = 4
 STREAMED = ("event-stream", "eventstream", "ndjson")
 """Parts of the content types of streams: server-sent events, Amazon's, and JSON lines."""
 
-Reason = Literal["cancelled", "first", "stalled", "large", "compressed"]
+Reason = Literal["cancelled", "first", "stalled", "large", "compressed", "redirected"]
 
 
 class LimitReached(Exception):
@@ -39,11 +39,13 @@ class ReplyLimits:
     """For requests that the present thread makes in the `with` block.
 
     `first` is in seconds until anything visible arrives (text, reasoning or arguments of a call), `further` between
-    any two such; `most` is in bytes. `reached` is null, or the limit that ended the reply.
+    any two such; `most` is in bytes. `reached` is null, or the limit that ended the reply; `target` is the server to
+    which it was redirected.
     """
 
     def __init__(self, cancel: Event, first: float, further: float, most: int) -> None:
         self.reached: Reason | None = None
+        self.target = ""
         self._cancel = cancel
         self._further = further
         self._most = most
@@ -96,7 +98,12 @@ class ReplyLimits:
             return data
 
     def filtered(self, response: httpx.Response) -> httpx.Response:
-        """The response as clients may read it. Raises LimitReached for a compressed one: it may unpack to any size."""
+        """The response as clients may read it. Raises LimitReached for a compressed one, which may unpack to any size,
+        and for a redirect to another server: clients would send the conversation there, and most keys."""
+        if response.has_redirect_location and (target := _redirect_target(response)):
+            response.close()
+            self.reached, self.target = "redirected", target
+            raise LimitReached
         is_plain = response.headers.get("content-encoding", "identity") in ("", "identity")
         if response.status_code >= 400:
             return self._error(response, is_plain)
@@ -133,6 +140,24 @@ class ReplyLimits:
         short = httpx.Response(response.status_code, headers=headers, content=bytes(body))
         short.extensions = response.extensions
         return short
+
+
+def _redirect_target(response: httpx.Response) -> str:
+    """The scheme, host and port to which a response redirects; "" if they are those of its request."""
+    import httpx
+
+    asked = response.request.url
+    try:
+        url = asked.join(response.headers["location"])
+        if _origin(url) == _origin(asked):
+            return ""
+        return f"{url.scheme}://{url.netloc.decode('ascii')}"
+    except (httpx.InvalidURL, ValueError, TypeError):
+        return "an address that is not valid"
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host.lower(), url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
 _current: ContextVar[ReplyLimits | None] = ContextVar("reply_limits", default=None)

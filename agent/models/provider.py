@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aci.confinement import size
 from agent.keys import Key, advice, find_key, key_for, looks_secret, without_userinfo
 from agent.models import _fenced, _library, _prices, _stream, _wire
-from agent.models._failures import Asked, broken, failure, filtered, limited
+from agent.models._failures import Asked, broken, failure, filtered, limited, redirected
 from agent.models._reply import incoming
 from agent.models._reply_limits import ReplyLimits
 from agent.models._route import route
@@ -100,6 +100,8 @@ class Provider:
             raise
         except Exception as raised:  # noqa: BLE001 - litellm raises of every kind; all of them become ours
             error = raised
+        if limits.reached == "redirected":
+            raise redirected(limits.target, self._asked)
         if limits.reached is not None:  # whatever litellm made of that
             raise limited(limits.reached, self._asked, self._settings)
         if error is not None:

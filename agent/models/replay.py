@@ -29,7 +29,8 @@ class Replay:
 
     def __init__(self, directory: Path) -> None:
         self.name = f"replay:{directory.resolve()}"
-        self.replies = read(directory).replies
+        self.trajectory = read(directory)
+        self.replies = self.trajectory.replies
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
         recorded = self.replies.get((asking.branch, asking.ask))
@@ -44,12 +45,16 @@ class Replay:
 
 def load(name: str, settings: Settings) -> Replay:
     """Raises UsageError where somebody else's replies would act without a boundary."""
-    from agent.ownership import run_owner
+    from agent.ownership import is_own
+    from agent.run_origin import has_untrusted_origin
 
     directory = settings.run_directory(name)
-    if settings.workspace == "local" and run_owner(directory, settings.state) != "user":
-        raise UsageError(
-            f"{directory} was not created by you here, and its replies would act without a boundary.",
-            "Choose --workspace docker.",
-        )
-    return Replay(directory)
+    replay = Replay(directory)
+    if settings.workspace == "local":
+        own = is_own(directory, replay.trajectory, settings.state)
+        if not own or has_untrusted_origin(replay.trajectory):
+            what = "was not created by you here" if not own else "continues a run that was not created by you here"
+            raise UsageError(
+                f"{directory} {what}, and its replies would act without a boundary.", "Choose --workspace docker."
+            )
+    return replay

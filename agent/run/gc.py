@@ -37,9 +37,9 @@ def command(
     Without a run, --older-than or --keep no run is removed. With both, those go that are older and not among the
     newest. A run that can be resumed, or that is damaged, goes only if it is named, one that another process works
     on never.
-    From the others go what a crash left half done and outputs that no record names; the trees of ended ones are made
-    one pack, and none of them is lost. Empty folders of runs that were never begun go after a day; what else lies
-    among the runs stays.
+    From the others that you created go what a crash left half done and outputs that no record names; the trees of
+    ended ones are made one pack, and none of them is lost. Empty folders of runs that were never begun go after a
+    day; what else lies among the runs stays.
     Exit codes: 0 done, 2 usage, 75 a run that was named is in use.
     """
     from agent.ages import moment

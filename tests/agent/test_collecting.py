@@ -9,14 +9,15 @@ import pytest
 
 from agent import forking
 from agent.collecting import Going, collect
+from agent.ownership import register
 from agent.run import gc as command
 from agent.settings import Settings
 from tests.agent.test_listing import state, step, write  # noqa: F401 - `state` is a fixture
 from trajectories.errors import UsageError
 from trajectories.journal import Journal, locked, read
 from trajectories.plumbing import OWN, create_store, environment, git
-from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step, Turn
-from trajectories.tidying import MANY_PACKS, Weight, outputs_named
+from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step, Turn, Verdict
+from trajectories.tidying import MANY_LOOSE, MANY_PACKS, Weight, outputs_named
 from trajectories.trees import EMPTY_TREE, PACKS_PER_INDEX, Trees
 
 DAY = 86_400.0
@@ -27,7 +28,7 @@ def runs(state):  # noqa: F811
     """`a` ended 40 days ago, `b` 20, `c` today; `d` is open and old, `e` damaged and old."""
     ages = {"a": 40, "b": 20, "c": 0, "d": 50, "e": 60}
     for name, days in ages.items():
-        end = () if name == "d" else (Exit("verified", 0),)
+        end = () if name == "d" else (Exit("verified", 0, verdict=Verdict("verified")),)
         folder = write(state, name, step(1), *end, at=time.time() - days * DAY)
         if name == "e":
             (folder / "journal.jsonl").write_bytes(b"damage\n" + (folder / "journal.jsonl").read_bytes())
@@ -151,7 +152,7 @@ def test_what_cannot_be_removed_is_told_and_the_rest_goes(runs, monkeypatch):
 
 
 def test_outputs_that_a_record_may_name_stay(state):  # noqa: F811
-    folder = write(
+    folder = own(
         state,
         "one",
         Reply("See out:1.", (Action("output", {"address": "out:10"}),), branch="main", ask=1),
@@ -159,7 +160,7 @@ def test_outputs_that_a_record_may_name_stay(state):  # noqa: F811
              (Observation("cut: out:2 has all", out=3, data={"passing": 4, "more": [{"deep": [5]}], "ok": True}),)),
         Once("main", "calls", {"kept": {"out": 6}}),
         Note("main", "score", "out:7", {"at": 8, "where": "out:9"}),
-        Exit("verified", 0),
+        Exit("verified", 0, verdict=Verdict("verified")),
     )  # fmt: skip
     outputs = folder / "out"
     outputs.mkdir()
@@ -174,6 +175,13 @@ def test_outputs_that_a_record_may_name_stay(state):  # noqa: F811
     assert not (folder / "trees.git" / "new-abc").exists()
     assert found.bytes == would.bytes >= 15_000
     assert collect(state / "runs", Going()).tidied == []
+
+
+def own(state, name, *more):  # noqa: F811
+    """A run that the user created."""
+    folder = write(state, name, *more)
+    register(folder, state)
+    return folder
 
 
 def scattered(folder, count=MANY_PACKS + 2):
@@ -192,7 +200,7 @@ def objects(folder):
 
 
 def test_trees_become_one_pack_and_none_is_lost(state):  # noqa: F811
-    folder = write(state, "one", Exit("verified", 0))
+    folder = own(state, "one", Exit("verified", 0, verdict=Verdict("verified")))
     every = scattered(folder, PACKS_PER_INDEX + 2)
     assert (folder / "trees.git" / "objects" / "pack" / "multi-pack-index").exists()
     before = objects(folder)
@@ -208,8 +216,8 @@ def test_trees_become_one_pack_and_none_is_lost(state):  # noqa: F811
 
 
 def test_trees_of_open_runs_and_shared_ones_stay_as_they_are(state):  # noqa: F811
-    scattered(write(state, "open"))
-    folder = write(state, "shared", Exit("verified", 0))
+    scattered(own(state, "open"))
+    folder = own(state, "shared", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(folder)
     pack = next((folder / "trees.git" / "objects" / "pack").glob("*.pack"))
     os.link(pack, state / "linked")
@@ -218,7 +226,7 @@ def test_trees_of_open_runs_and_shared_ones_stay_as_they_are(state):  # noqa: F8
 
 def test_a_fork_has_all_trees_whenever_they_are_packed(state, monkeypatch):  # noqa: F811
     """`gc` waits while one is copied; and of one that it packs just then, what it moves is copied before its packs."""
-    folder = write(state, "one", Exit("verified", 0))
+    folder = own(state, "one", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(folder)
     env = environment({**OWN, "GIT_DIR": str(folder / "trees.git")})
     for number in range(20):
@@ -238,14 +246,47 @@ def test_a_fork_has_all_trees_whenever_they_are_packed(state, monkeypatch):  # n
     assert collect(state / "runs", Going()).left == []
 
 
+def test_only_runs_of_the_user_are_tidied(state):  # noqa: F811
+    sent = write(state, "sent", Exit("unproven", 6))
+    scattered(sent)
+    (sent / "out").mkdir()
+    (sent / "out" / "1").write_bytes(b"named by no record")
+    before = sorted(sent.rglob("*"))
+    found = collect(state / "runs", Going())
+    assert (found.tidied, found.left) == ([], [])
+    assert [path for path in sorted(sent.rglob("*")) if path.name != "lock"] == before
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("is_own", [True, False])
+def test_no_object_is_removed_through_a_link(state, tmp_path, is_own, relative):  # noqa: F811
+    """A sent store's folders of objects are links to those of a repository of the user's."""
+    mine = tmp_path / "mine.git"
+    create_store(mine)
+    env = environment({**OWN, "GIT_DIR": str(mine)})
+    ids = [
+        git("hash-object", "-w", "--stdin", env=env, input=str(number).encode()).decode().strip()
+        for number in range(MANY_LOOSE + 1)
+    ]
+    sent = (own if is_own else write)(state, "sent", Exit("unproven", 6))
+    create_store(sent / "trees.git")
+    for name in {id[:2] for id in ids}:
+        link, target = sent / "trees.git" / "objects" / name, mine / "objects" / name
+        link.symlink_to(os.path.relpath(target, link.parent) if relative else target)
+    found = collect(state / "runs", Going())
+    assert all((mine / "objects" / id[:2] / id[2:]).exists() for id in ids)
+    assert found.tidied == []
+    assert ["is not a regular file" in went.why for went in found.left] == [True] * is_own
+
+
 def test_a_run_that_somebody_sent_reaches_nothing_outside_itself(state, tmp_path):  # noqa: F811
     """Its store names a command that git would run, and its folders are links to somebody's files."""
-    folder = write(state, "one", Exit("verified", 0))
+    folder = own(state, "one", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(folder)
     ran = tmp_path / "ran"
     with (folder / "trees.git" / "config").open("a") as config:
         config.write(f"[gc]\n\trecentObjectsHook = touch {ran}\n[core]\n\tfsmonitor = touch {ran}\n")
-    linked = write(state, "two", Exit("verified", 0))
+    linked = own(state, "two", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(linked)
     mine = tmp_path / "mine"
     (mine / "objects" / "ab").mkdir(parents=True)
@@ -278,7 +319,7 @@ def test_what_two_runs_share_is_free_when_both_are_gone(tmp_path):
 
 
 def test_a_run_that_is_tidied_can_be_gone_on_with(state):  # noqa: F811
-    folder = write(state, "one")
+    folder = own(state, "one")
     journal = Journal(folder)
     journal.keep(b"nobody's")
     journal.close()

@@ -24,6 +24,7 @@ from trajectories.records import (
     Step,
     Turn,
     Usage,
+    Verdict,
 )
 
 NOW = 1_790_000_000.0
@@ -58,7 +59,15 @@ def asked(n, dollars, settled):
 
 
 def test_a_line_tells_what_a_run_came_to(state):
-    folder = write(state, "one", *asked(1, 1.0, 0.25), step(1), *asked(2, 1.0, None), step(2), Exit("verified", 0))
+    folder = write(
+        state,
+        "one",
+        *asked(1, 1.0, 0.25),
+        step(1),
+        *asked(2, 1.0, None),
+        step(2),
+        Exit("verified", 0, verdict=Verdict("verified")),
+    )
     line = line_of(folder)
     assert line.as_json() == {
         "run": "one", "at": NOW, "issue": "add() subtracts", "exit": 0, "ended": "verified", "dollars": 1.25,
@@ -68,7 +77,7 @@ def test_a_line_tells_what_a_run_came_to(state):
 
 
 def test_a_journal_that_was_formatted_anew_reads_the_same(state):
-    folder = write(state, "one", *asked(1, 1.0, 0.25), step(1), Exit("verified", 0))
+    folder = write(state, "one", *asked(1, 1.0, 0.25), step(1), Exit("verified", 0, verdict=Verdict("verified")))
     before = line_of(folder)
     lines = (folder / "journal.jsonl").read_text().splitlines()
     (folder / "journal.jsonl").write_text("".join(json.dumps(json.loads(each)) + "\n" for each in lines))
@@ -122,7 +131,14 @@ def test_a_folder_without_journal_and_one_on_its_way_out_are_no_runs(state):
 
 @pytest.fixture
 def three(state):
-    shop = write(state, "a-verified", *asked(1, 1.0, 0.5), step(1), Exit("verified", 0), at=NOW - 100)
+    shop = write(
+        state,
+        "a-verified",
+        *asked(1, 1.0, 0.5),
+        step(1),
+        Exit("verified", 0, verdict=Verdict("verified")),
+        at=NOW - 100,
+    )
     (shop / "patch.diff").write_text("diff --git a/src/vat.py b/src/vat.py\n--- a/src/vat.py\n+++ b/src/vat.py\n")
     write(state, "b-unproven", *asked(1, 1.0, 0.75), Exit("unproven", 1), issue="VAT is wrong", model="big", at=NOW)
     write(state, "c-open", step(1), step(2), repository="/home/ann/other", at=NOW - 50)
@@ -200,7 +216,7 @@ def test_ends_are_wanted_in_the_words_of_the_column_too(three, capsys):
 @pytest.mark.skipif(not LOCKS.exists(), reason="the system does not tell of locks")
 def test_a_run_that_is_worked_on_is_running(state, capsys):
     worked_on, other = write(state, "one"), write(state, "two")
-    ended = write(state, "three", Exit("verified", 0))
+    ended = write(state, "three", Exit("verified", 0, verdict=Verdict("verified")))
     locks = [locked(folder) for folder in (worked_on, ended)]
     command.command(ended=["running"], json=True)
     (found,) = json.loads(capsys.readouterr().out)["runs"]

@@ -13,6 +13,7 @@ from agent import settings as settings_module
 from agent.casting import cast
 from agent.engine import Engine
 from agent.forking import adopt, fork, origin, settings_of
+from agent.listing import line_of
 from agent.material import of_run
 from agent.models.base import load_model
 from agent.ownership import run_owner
@@ -241,6 +242,27 @@ def test_what_they_applied_to_their_files_is_not_done_to_the_users(theirs: Path,
     assert not {"intent", "approval"} & {note.kind for note in kept.notes}
 
 
+@pytest.mark.parametrize("kind", ["verified", "faster", "written", "replayed", "Verified: a test proves it."])
+def test_a_copy_claims_no_proof_whatever_the_exit_record_says(theirs: Path, bench, kind: str) -> None:
+    ended = Exit(kind, 0, last(theirs).tree, message="Verified.", fix="Run this.")
+    object.__setattr__(ended, "kind", kind)
+    object.__setattr__(ended, "code", 0)
+    appended(theirs, ended)
+    copy = adopt(theirs, load_settings(), {})
+    listed = line_of(copy)
+    assert (listed.ended, listed.exit) == ("unproven", 6)
+    ending = read(copy).exit
+    assert ending
+    assert (ending.message, ending.fix) == ("", "")
+
+
+def test_only_a_copy_of_an_unchanged_run_ends_with_0(theirs: Path, bench) -> None:
+    base = read(theirs).run.base.tree
+    appended(theirs, Exit("answered", 0, base), Turn("more", "react"), Exit("answered", 0, last(theirs).tree))
+    ends = [record for record in read(adopt(theirs, load_settings(), {})).records if isinstance(record, Exit)]
+    assert [(end.kind, end.code) for end in ends] == [("answered", 0), ("answered", 6)]
+
+
 def test_a_run_that_has_ended_is_not_answered_for(theirs: Path, capsys) -> None:
     appended(theirs, Exit("verified", 0, last(theirs).tree))
     with pytest.raises(UsageError, match="has ended"):
@@ -297,6 +319,23 @@ def test_replies_of_an_untrusted_run_do_not_act_without_a_boundary(theirs: Path,
     assert load_model(f"replay:{theirs}", load_settings(workspace="docker"))
     bench.begin(line("x"))
     assert load_model(f"replay:{bench.directory}", settings)
+
+
+@pytest.mark.parametrize("how", ["replay", "adopt", "fork", "fork of a copy", "replay of a copy"])
+def test_a_copy_of_an_untrusted_run_is_no_model_without_a_boundary(theirs: Path, how: str) -> None:
+    today = load_settings(workspace="docker")
+    if how in ("replay", "replay of a copy"):
+        own = theirs if how == "replay" else adopt(theirs, today, {})
+        material = of_run(own)
+        copy = start_replay(material, replay_settings(material, today, None))
+    else:
+        own = adopt(theirs, today, {}) if how == "fork of a copy" else theirs
+        begun = origin(f"{own}@{last(theirs).n}", today)
+        copy = adopt(theirs, today, {}) if how == "adopt" else fork(begun, settings_of(begun))
+    assert run_owner(copy, today.state) == "user"
+    with pytest.raises(UsageError, match="would act without a boundary"):
+        load_model(f"replay:{copy}", load_settings(workspace="local"))
+    assert load_model(f"replay:{copy}", today)
 
 
 def data_of(theirs: Path, **data: object) -> dict[str, object]:

@@ -229,3 +229,12 @@ def test_a_journal_that_is_a_pipe_is_not_waited_for(tmp_path):
     for reader in (read, Journal):
         with pytest.raises(WorkspaceError, match="cannot be read: it is not a regular file"):
             reader(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["verified", "faster"])
+def test_an_exit_is_verified_only_with_such_a_verdict(kind: str) -> None:
+    line = f'{{"kind":"{kind}","code":0,"verdict":{{"kind":"none"}},"type":"exit"}}\n'.encode()
+    read = decode(line)
+    assert isinstance(read, Exit)
+    assert (read.kind, read.code) == ("unproven", 6)
+    assert Exit(kind, 0, verdict=Verdict(kind)).kind == kind

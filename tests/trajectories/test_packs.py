@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from trajectories.errors import UsageError
+from trajectories.plumbing import OWN, create_store, environment, git
 from trajectories.trees import EMPTY_TREE, PackRefused, Trees
 
 
@@ -119,12 +120,23 @@ def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.M
 
 def test_a_delta_that_unfolds_is_refused(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajectories.packs.PACK_MEMORY", 128 << 20)
-    base, copies = bytes(1 << 16), 8192
-    copy_all = bytes([0x80])  # of offset 0 and, in the absence of a size, 64 kB
-    delta = _number(len(base)) + _number(len(base) * copies) + copy_all * copies
-    first = _header("blob", len(base)) + zlib.compress(base)
-    second = _header("delta", len(delta)) + hashlib.sha1(b"blob 65536\0" + base).digest() + zlib.compress(delta)
-    _refused(trees, _sealed(2, first + second))
+    _refused(trees, _unfolding(8192))
+
+
+def test_a_store_with_a_delta_that_unfolds_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
+    store = _store(tmp_path, _unfolding(3200))
+    monkeypatch.setattr("trajectories.packs.PACK_MEMORY", 128 << 20)
+    with pytest.raises(PackRefused, match="memory"):
+        trees.take_all(store / "objects")
+    assert not _leftovers(trees)
+
+
+def test_a_store_that_unfolds_beyond_the_limit_of_bytes_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("trajectories.trees.STORE_LIMIT", 2_000_000)
+    store = _store(tmp_path, _unfolding(64, os.urandom(1 << 16)))
+    with pytest.raises(PackRefused, match="2 MB"):
+        trees.take_all(store / "objects")
+    assert not _leftovers(trees)
 
 
 def test_trees_that_stand_for_billions_of_files_are_refused(trees: Trees) -> None:
@@ -169,6 +181,22 @@ class _Endless(io.RawIOBase):
         while not self._next:
             self._next = self._squeeze.compress(bytes(100_000))
         return chunk or self.read()
+
+
+def _unfolding(copies: int, base: bytes = bytes(1 << 16)) -> bytes:
+    """A pack of a blob of 64 kB and a delta that repeats it."""
+    copy_all = bytes([0x80])  # of offset 0 and, in the absence of a size, 64 kB
+    delta = _number(len(base)) + _number(len(base) * copies) + copy_all * copies
+    first = _header("blob", len(base)) + zlib.compress(base)
+    second = _header("delta", len(delta)) + hashlib.sha1(b"blob 65536\0" + base).digest() + zlib.compress(delta)
+    return _sealed(2, first + second)
+
+
+def _store(folder: Path, pack: bytes) -> Path:
+    """A store that somebody else made, with this pack."""
+    create_store(folder / "theirs.git")
+    git("index-pack", "--stdin", env=environment({**OWN, "GIT_DIR": str(folder / "theirs.git")}), input=pack)
+    return folder / "theirs.git"
 
 
 def _refused(trees: Trees, pack: bytes) -> None:

@@ -24,6 +24,7 @@ from trajectories.records import (
     Step,
     Turn,
     Usage,
+    Verdict,
 )
 from trajectories.trees import EMPTY_TREE, Trees
 
@@ -83,7 +84,7 @@ def write(root: Path, seed: int, done: Acknowledged, tell: Callable[[], object] 
                 write_durably(directory / "patch.diff", patch)
             except OSError as error:
                 raise WorkspaceError(str(error)) from error  # as who calls it says in a sentence
-            append(Exit("verified", 0, tree, at=at))
+            append(Exit("verified", 0, tree, Verdict("verified"), at=at))
 
 
 def need(holds: bool, what: object) -> None:

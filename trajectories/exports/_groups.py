@@ -18,11 +18,10 @@ from typing import Any
 from trajectories.exports._conversations import answer, answered, conversations
 from trajectories.material import Material, Message, told
 from trajectories.parting import replay_of
-from trajectories.records import Reply, Run, Step
+from trajectories.records import PROVEN, Reply, Run, Step
 from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, rewards
 
-PROVEN = ("verified", "faster")
-TRIED = (*PROVEN, "unproven", "not_found", "budget", "limit", "stuck")
+TRIED = (*sorted(PROVEN), "unproven", "not_found", "budget", "limit", "stuck")
 """How a run ends of which a model is the cause."""
 AS_GOOD = 1.05
 """What costs so little more is as good."""

@@ -28,7 +28,7 @@ from tests.agent.batch.test_driver import Told
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
 from trajectories.journal import encode, read
-from trajectories.records import Exit, Issue, Run, Turn
+from trajectories.records import Exit, Issue, Run, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
 COUNT = 6
@@ -149,7 +149,7 @@ def test_a_run_in_the_output_folder_that_somebody_else_solved_is_not_continued(m
     job = preparing(preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
     begin_job(job)
     with (job.directory / "journal.jsonl").open("ab") as file:
-        file.write(encode(Exit("verified", 0)))
+        file.write(encode(Exit("verified", 0, verdict=Verdict("verified"))))
     with pytest.raises(UsageError, match="was not created by you here"):
         begin_job(job)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
-from agent.models._failures import PREFIX, Asked, _wait, failure
+from agent.models._failures import MOST_READ, PREFIX, Asked, _wait, failure
 from agent.models.base import Forbidden
 from tests.agent.models.conftest import CHAT, CLAUDE, KEY, RESPONSES, Load, ask
 from tests.endpoint import Answer, Endpoint, Tokens
@@ -241,6 +242,20 @@ def test_what_a_403_is_of(load: Load, said: str, of_key: bool) -> None:
     raised = error(load, CHAT, Answer(status=403, error=said))
     assert isinstance(raised, Refused)
     assert isinstance(raised, Forbidden) != of_key
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_a_key_in_the_providers_words_is_masked_in_all_forms(load: Load, status: int) -> None:
+    coded = [b64encode(pad + KEY.encode()).decode() for pad in (b"", b"a", b"ab")]
+    shown = error(load, CHAT, Answer(status=status, error=f"hex {KEY.encode().hex()} plain {KEY}")).message
+    shown += error(load, CHAT, Answer(status=status, error=" ".join(coded))).message
+    assert "***" in shown
+    assert not any(form in shown for form in (KEY, KEY.encode().hex(), *(each[4:-4] for each in coded)))
+
+
+def test_a_key_is_masked_where_an_error_is_cut(load: Load) -> None:
+    shown = failure(RuntimeError("<" + "x" * (MOST_READ - 8) + "> " + KEY), Asked("m", "a", "", (KEY,))).message
+    assert KEY[:4] not in shown
 
 
 def test_a_model_that_is_not_there(load: Load) -> None:

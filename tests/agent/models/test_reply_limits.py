@@ -193,15 +193,12 @@ STREAMS = {
 }
 
 
-@pytest.mark.parametrize("redirected", [False, True])
 @pytest.mark.parametrize(("name", "kind", "filling", "end"), STREAMS.values(), ids=STREAMS.keys())
 def test_a_stream_may_take_all_of_its_bytes(
-    load: Load, serve: Serve, name: str, kind: bytes, filling: bytes, end: bytes, redirected: bool
+    load: Load, serve: Serve, name: str, kind: bytes, filling: bytes, end: bytes
 ) -> None:
     body = filling + end
     server = serve(iter([b"HTTP/1.1 200 OK\r\nContent-Type: %b%b%d\r\n\r\n" % (kind, END, len(body)), body]))
-    if redirected:
-        server = serve(iter([b"HTTP/1.1 307 No\r\nLocation: %b/%b0\r\n\r\n" % (server.url.encode(), END)]))
     assert ask(load(server, name, settings=SMALL, api_base=server.url)).text == "Hi"
 
 

@@ -101,7 +101,7 @@ def test_steps_say_what_was_thought_done_seen_and_changed(trees, tmp_path):
     (tmp_path / "out" / "3").write_bytes(b"12345")
     records = (run(base), turn(), *asked(1, 0.25), step(1, new, reply=1, actions=acts, observations=seen))
     records += (step(2, new, author="task", observations=(Observation("say"), Observation("more"))),)
-    records += (Exit("verified", 0, new, seconds=1.26, at=AT),)
+    records += (Exit("verified", 0, new, Verdict("verified"), seconds=1.26, at=AT),)
     found = told(material(*records, directory=tmp_path, trees=trees), WORDS)
     first, second = items(found, "step")
     assert (first["text"], first["reasoning"], first["said"]) == ("thought 1", "why", "")

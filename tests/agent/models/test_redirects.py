@@ -1,0 +1,96 @@
+"""A model's server that redirects: neither key nor conversation goes to a server that the user did not name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from tests.agent.models.conftest import CHAT, CLAUDE, KEY, RESPONSES, Load, ask
+from tests.endpoint import Answer, Endpoint
+from trajectories.errors import ModelError, Refused
+
+NAMES = pytest.mark.parametrize("name", [CHAT, CLAUDE, RESPONSES, "azure/gpt-4o"])
+
+
+class Redirector:
+    """Answers every request with a redirect to `target` and the path that was asked for, and one below `/moved` with
+    an error."""
+
+    def __init__(self, status: int, target: str) -> None:
+        self.paths = paths = list[str]()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                paths.append(self.path)
+                body = b'{"error": {"message": "no more"}}' if self.path.startswith("/moved") else b""
+                self.send_response(400 if body else status)
+                self.send_header("Location", target + self.path)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.openai = f"{self.url}/v1"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def redirecting() -> Iterator[Callable[[int, str], Redirector]]:
+    made: list[Redirector] = []
+
+    def start(status: int, target: str) -> Redirector:
+        made.append(Redirector(status, target))
+        return made[-1]
+
+    yield start
+    for server in made:
+        server.close()
+
+
+@NAMES
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_no_redirect_to_another_server_is_followed(load: Load, redirecting, name: str, status: int) -> None:
+    with Endpoint([Answer(text="stolen")] * 3) as other:
+        first = redirecting(status, other.url)
+        with pytest.raises(Refused) as raised:
+            ask(load(first, name))
+        assert not other.requests
+    assert f"to {other.url}. Nothing was sent there." in raised.value.message
+    assert "api_base" in raised.value.fix
+    assert not raised.value.billed
+
+
+@pytest.mark.parametrize("target", ["https://127.0.0.1:1", "http://localhost:1", "//[::1", "http://x:99999999"])
+def test_no_redirect_to_another_scheme_or_host_is_followed(load: Load, redirecting, target: str) -> None:
+    with pytest.raises(Refused, match="redirects requests"):
+        ask(load(redirecting(307, target)))
+
+
+def test_a_redirect_names_no_key(load: Load, redirecting) -> None:
+    with pytest.raises(Refused) as raised:
+        ask(load(redirecting(307, f"http://me:{KEY}@{KEY}.example:1/{KEY}")))
+    assert KEY not in str(raised.value)
+    assert KEY.removeprefix("sk-") not in str(raised.value)
+
+
+def test_a_redirect_on_the_same_server_is_followed(load: Load, redirecting) -> None:
+    first = redirecting(307, "/moved")
+    with pytest.raises(ModelError, match="no more") as raised:
+        ask(load(first))
+    assert not isinstance(raised.value, Refused)
+    assert first.paths == ["/v1/chat/completions", "/moved/v1/chat/completions"]
