@@ -2,6 +2,7 @@
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/.ready
 EXAMPLE ?= invoices
+PATHS ?=
 
 .PHONY: help demo test test-all check lock clean
 .DEFAULT_GOAL := help
@@ -12,11 +13,11 @@ help:  ## list the targets
 demo: $(READY)  ## fix an example without a key; EXAMPLE=planner takes another
 	$(PYTHON_OF_VENV) scripts/demo.py $(EXAMPLE)
 
-test: $(READY)  ## run the tests, with coverage
-	$(PYTHON_OF_VENV) -m pytest -m "not slow" --numprocesses auto --cov --cov-report term --durations 40
+test: $(READY)  ## run the quick tests; PATHS="agent/models aci" takes those of some packages
+	$(PYTHON_OF_VENV) scripts/run_tests.py quick $(PATHS)
 
-test-all: $(READY)  ## run the tests with the long matrices too
-	SWE_AGENT_TEST_ALL=1 $(PYTHON_OF_VENV) -m pytest --numprocesses auto --cov --cov-report term
+test-all: $(READY)  ## run all tests, with coverage
+	$(PYTHON_OF_VENV) scripts/run_tests.py all --coverage whole $(PATHS)
 
 check: $(READY)  ## lint, format, types, import contracts, workflows, file lengths
 	.venv/bin/ruff check

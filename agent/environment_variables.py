@@ -16,7 +16,7 @@ GITHUB = (
     *("OPEN_UNPROVEN", "DRY_RUN", "MAX_PATCH", "MINUTES"),
 )
 """Inputs of the Action, after `SWE_AGENT_GITHUB_`: the fields of `agent/github/rules.py`."""
-TESTS = ("TEST_ALL", "TEST_IMAGE", "TEST_CHROMIUM", "TEST_NODE_MODULES", "TEST_PYTHON")
+TESTS = ("TEST_SEED", "TEST_IMAGE", "TEST_CHROMIUM", "TEST_NODE_MODULES", "TEST_PYTHON")
 INNER = ("COUNTED", "JOB", "METER", "PROFILE", "RUN", "SESSION", "SET_UP", "WIRE", "APP_KEY")
 """Set by this program for commands in a workspace, where it may run itself, and the secret of the Action."""
 OF_SWE_AGENT = ("CONFIG_DIR", "TOOLS_DIR", "TRAJECTORY_DIR")

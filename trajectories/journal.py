@@ -161,10 +161,10 @@ def _is_unfinished(damaged: bytes, after: Iterator[bytes]) -> bool:
     """Whether no record behind the damage was ever reported as written.
 
     It is the last line, or parts of the last write never reached the disk: they read as zeros, which no line holds,
-    and all that follows was written together with them.
+    and all that follows was written together with them, the last line perhaps in part.
     """
     is_torn = b"\0" in damaged
-    return all(is_torn and (b"\0" in line or _JOINED.search(line)) for line in after)
+    return all(is_torn and (b"\0" in line or _JOINED.search(line) or not line.endswith(b"\n")) for line in after)
 
 
 def records(directory: Path) -> Iterator[Record]:

@@ -18,7 +18,8 @@ from tests.agent.conftest import Bench, act, line
 from tests.agent.talking import Sent, begun, finished
 from tests.agent.test_turns import DOUBLE, FILES, MEND
 from tests.conftest import copy_run
-from tests.e2e.killing import account, sample
+from tests.e2e.killing import account
+from tests.sampling import sample
 from trajectories.journal import read
 from trajectories.records import Run, Turn
 

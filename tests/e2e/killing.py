@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -13,25 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tests.e2e.conftest import Machine
 from tests.endpoint import Request
 from trajectories.journal import read
 from trajectories.records import Hold, Reply, Settle
 
-SEED = 20261120
 ROOT = Path(__file__).parents[2]
 MODEL = "openai/x"
-Moment = TypeVar("Moment")
-
-
-def sample(moments: list[Moment], share: int) -> list[Moment]:
-    """All of them in `make test-all`, a seeded few otherwise."""
-    if os.environ.get("SWE_AGENT_TEST_ALL"):
-        return moments
-    chosen = sorted(random.Random(SEED).sample(range(len(moments)), min(share, len(moments))))
-    return [moments[at] for at in chosen]
 
 
 def killed(machine: Machine, arguments: list[str], seconds: float) -> bool:

@@ -11,9 +11,10 @@ import pytest
 
 from tests.e2e.batching import Batcher
 from tests.e2e.conftest import Machine
-from tests.e2e.killing import MODEL, SEED, account
+from tests.e2e.killing import MODEL, account
 from tests.e2e.providing import ADD_TEST, FIX, KEY, KEY_IN, LOOK, SUBMIT
 from tests.endpoint import Answer, Endpoint, Request, Tokens
+from tests.sampling import SEED
 from trajectories.journal import read
 
 SAID = "x" * 300

@@ -12,8 +12,9 @@ import pytest
 from agent.repair.tried import WIDTH
 from tests.conftest import copy_run, git
 from tests.e2e.conftest import TELLING_TEST, TEST_CORE, Machine, answer, call, write
-from tests.e2e.killing import SEED, account, begun, killed, sample
+from tests.e2e.killing import account, begun, killed
 from tests.e2e.plugin import install
+from tests.sampling import SEED, sample
 from trajectories.journal import read
 from trajectories.records import Exit, Note, Run, Turn
 

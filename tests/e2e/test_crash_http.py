@@ -20,8 +20,9 @@ import pytest
 
 from agent.task import RESUMED
 from tests.e2e.conftest import TEST_CORE, Machine
-from tests.e2e.killing import MODEL, SEED, Provider, account, begun, killed, provider, sample
+from tests.e2e.killing import MODEL, Provider, account, begun, killed, provider
 from tests.endpoint import Request
+from tests.sampling import SEED, sample
 from trajectories.journal import read
 from trajectories.records import Hold, Note, Reply, Settle, Step
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import copy_run, git
 from tests.e2e.conftest import answer, call, write
-from tests.e2e.killing import sample
+from tests.sampling import sample
 from trajectories.journal import read
 
 SLOW = '''"""Helpers for lists."""

@@ -14,7 +14,8 @@ from tests.agent.strategies.conftest import FILES, ISSUE, UNITTEST
 from tests.agent.strategies.test_resumed import CASES
 from tests.conftest import git
 from tests.e2e.conftest import Machine, write
-from tests.e2e.killing import SEED, account, begun, killed, sample
+from tests.e2e.killing import account, begun, killed
+from tests.sampling import SEED, sample
 
 
 @pytest.fixture

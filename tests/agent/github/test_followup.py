@@ -10,7 +10,7 @@ import pytest
 from tests.agent.conftest import act, line
 from tests.agent.github.solving import FILES, MEND, SHOW, SUBMIT, Job, set_up
 from tests.conftest import committed, cut_run, git
-from tests.e2e.killing import sample
+from tests.sampling import sample
 from trajectories.journal import read
 from trajectories.records import Comment, Issue
 

@@ -16,8 +16,8 @@ import pytest
 from agent.options import check_delivery
 from tests.agent.github.asking import EDIT, SUBMIT, SUMMARY, TOKEN, Person, begun
 from tests.conftest import git
-from tests.e2e.killing import sample
 from tests.github import Hub, server
+from tests.sampling import sample
 from trajectories.errors import UsageError
 from trajectories.journal import read
 

@@ -14,7 +14,7 @@ from agent.reading import said as sent_to
 from agent.task import Task
 from tests.agent.conftest import Bench, act, line
 from tests.conftest import copy_run
-from tests.e2e.killing import sample
+from tests.sampling import sample
 from trajectories.journal import read
 from trajectories.records import Once, Step
 

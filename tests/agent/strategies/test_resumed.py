@@ -20,7 +20,8 @@ from tests.agent.strategies.test_evolve import ASKED, ONE, OTHER
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
 from tests.agent.strategies.test_tree import ASTRAY, BACK
 from tests.conftest import copy_run
-from tests.e2e.killing import account, sample
+from tests.e2e.killing import account
+from tests.sampling import sample
 from trajectories.journal import read
 from trajectories.records import Run, Turn
 
