@@ -7,6 +7,7 @@ how many test files there are, the arguments of `unittest discover` that reach m
 interpreter's version.
 """
 
+import importlib.machinery
 import importlib.util
 import json
 import os
@@ -70,8 +71,8 @@ def has_pytest(python, folders):
 
 def main():
     if sys.argv[1] == "--has-pytest":
-        sys.path[1:1] = sys.argv[2:]
-        sys.exit(importlib.util.find_spec("pytest") is None)
+        own = importlib.machinery.PathFinder.find_spec("pytest", sys.argv[2:])
+        sys.exit(own is None and importlib.util.find_spec("pytest") is None)
     root = os.path.realpath(sys.argv[1])
     folders = [root] + [folder for folder in sys.argv[2].split(os.pathsep) if folder]
     paths = test_files(root)

@@ -34,12 +34,18 @@ ONLY_NAMED_BARE = {
 """Keeps git from taking a folder of ordinary files for a bare repository, whose settings run programs."""
 
 _PROBE = """\
-import importlib.util, sys
-sys.path[1:1] = sys.argv[1].split(":")
-for name in sys.argv[2:]:
-    try: print(name, (importlib.util.find_spec(name) or importlib.util).origin)
-    except Exception as error: print(name, error)
+import sys
+from importlib.machinery import PathFinder
+for name in sys.argv[1:]:
+    for finder in sys.meta_path[:sys.meta_path.index(PathFinder)]:
+        try: spec = finder.find_spec(name, None)
+        except Exception: spec = None
+        if spec:
+            print(name, spec.origin)
+            break
 """
+"""Names that are not looked for in PYTHONPATH, and where they are. The repository's folders are not on sys.path, since
+finders that a .pth file installs may import from there."""
 
 
 def open(options: Options) -> Workspace:
@@ -188,13 +194,12 @@ def _probe(workspace: PosixWorkspace, env: Mapping[str, str], options: Options) 
     names = [name for name in found if name.isidentifier() and not name.startswith("test")][:10]
     if not names:
         return
-    # Python would run a sitecustomize.py of the repository if these folders were in PYTHONPATH.
-    paths, env = env["PYTHONPATH"], {**env, "PYTHONPATH": ""}
+    env = {**env, "PYTHONPATH": ""}  # or Python would run a sitecustomize.py of the repository
     for python in ("python", "python3"):
         if executable := shutil.which(python, path=env.get("PATH")):
             with suppress(OSError, subprocess.TimeoutExpired):
                 out = subprocess.run(
-                    [executable, "-c", _PROBE, paths, *names],
+                    [executable, "-c", _PROBE, *names],
                     cwd=workspace.scratch,
                     env=env,
                     capture_output=True,

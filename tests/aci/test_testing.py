@@ -127,6 +127,13 @@ def test_the_search_for_the_command_runs_no_code_of_the_repository(local, tmp_pa
     assert ran.exists()
 
 
+def test_opening_a_workspace_runs_no_code_of_the_repository(local, tmp_path):
+    """setuptools installs a finder that imports it when it is asked for distutils."""
+    ran = tmp_path / "ran"
+    local({"distutils/__init__.py": "", "setuptools/__init__.py": f"open({str(ran)!r}, 'a').close()\n"})
+    assert not ran.exists()
+
+
 def test_a_pytest_of_the_repositorys_own_is_found_without_running_it(local, tmp_path):
     ran = tmp_path / "ran"
     workspace = without_pytest(local({**PYTEST, "src/pytest/__init__.py": f"open({str(ran)!r}, 'a').close()\n"}))
