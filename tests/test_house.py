@@ -77,6 +77,7 @@ def test_what_runs_in_the_target_needs_nothing_of_ours_and_no_new_python(path: P
     assert imported <= AT_THE_TARGET | {path.stem for path in INSIDE}, "of ours only what is placed beside it"
 
 
+@pytest.mark.slow
 def test_importing_everything_says_and_writes_nothing(tmp_path: Path) -> None:
     names = [relative(path)[:-3].replace("/", ".").removesuffix(".__init__") for path in MODULES if path not in INSIDE]
     code = f"import importlib\nfor name in {['swe_agent', *names]}: importlib.import_module(name)"

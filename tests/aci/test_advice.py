@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 
+import pytest
+
 from aci import locating
 from aci.advice import affected_callers
 from tests.aci.conftest import BASE, RIGHT, told
@@ -16,6 +18,7 @@ NEW_TEST = {
 BILL = "from shop.price import tax, total\n\n\ndef bill(items):\n    return total(items) + tax(3)\n"
 
 
+@pytest.mark.slow
 def test_a_verdict_names_the_callers_that_were_left_as_they_are(judge) -> None:
     resigned = RIGHT.replace("def tax(x):", "def tax(x, rate=5):").replace("def total(items)", "def total(items, /)")
     base = {**BASE, "shop/bill.py": BILL}
@@ -25,6 +28,7 @@ def test_a_verdict_names_the_callers_that_were_left_as_they_are(judge) -> None:
     assert not told(verdict, "tax (")
 
 
+@pytest.mark.slow
 def test_nothing_is_said_where_no_call_can_break(judge) -> None:
     assert not told(judge({**NEW_TEST, "shop/price.py": RIGHT}, {**BASE, "shop/bill.py": BILL}), "calls outside")
 

@@ -250,6 +250,7 @@ def test_two_that_find_the_damage_go_on_with_the_same_file(tmp_path: Path) -> No
         cache.close()
 
 
+@pytest.mark.slow
 def test_flipped_bytes_never_crash(tmp_path: Path) -> None:
     path = tmp_path / "things.sqlite"
     cache = _opened(path)

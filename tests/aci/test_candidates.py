@@ -170,6 +170,7 @@ def test_a_right_edit_is_plausible(evaluator: Evaluator, test: str, old: str, ne
     assert verdicts(evaluator, test, [wrong, right])[1] == "plausible"
 
 
+@pytest.mark.slow
 def test_what_loops_dies_or_does_not_compile_does_not_stop_the_others(evaluator: Evaluator) -> None:
     bodies = [
         "while True: pass",
@@ -191,12 +192,14 @@ def test_what_loops_dies_or_does_not_compile_does_not_stop_the_others(evaluator:
     assert found[9] == "plausible"
 
 
+@pytest.mark.slow
 def test_what_one_candidate_leaves_behind_the_next_does_not_see(evaluator: Evaluator) -> None:
     dirty = candidate(LIBRARY, "total = 0\n", "total = 0; SEEN.append(1)\n")
     clean = candidate(LIBRARY, "n -= 2", "n -= 1")
     assert verdicts(evaluator, "test_count", [dirty, clean], passing="test_seen") == ["fail", "plausible"]
 
 
+@pytest.mark.slow
 def test_an_edit_of_one_function_is_gone_when_the_next_edits_another(evaluator: Evaluator) -> None:
     other = candidate(LIBRARY, "x + x + 1", "None")
     right = candidate(LIBRARY, "n -= 2", "n -= 1")
@@ -313,6 +316,7 @@ def half(x):
 """
 
 
+@pytest.mark.slow
 def test_objects_that_raise_when_they_are_looked_at_are_left_alone(open_ws, make_repo):
     repo = make_repo(
         {"lib.py": PROXY, "test_lib.py": "import lib\n\n\ndef test_half():\n    assert lib.half(4) == 2\n"}

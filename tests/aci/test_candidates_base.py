@@ -57,12 +57,14 @@ def test_nothing_mends_a_test_that_is_not_there(judge: Callable[..., list[str]])
     assert judge(PLAIN, *edits, tests=["test_a.py::test_nope"]) == ["fail", "fail"]
 
 
+@pytest.mark.slow
 def test_files_that_a_candidate_took_along_are_back_after_it(judge: Callable[..., list[str]]) -> None:
     away = "__import__('os').rename('test_a.py', 'gone.py') or __import__('os').kill(__import__('os').getppid(), 9)"
     edits = [("lib.py", "x + 1", new) for new in (away, "x + 2", "x")]
     assert judge(PLAIN, *edits) == ["crash", "fail", "plausible"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["n -= 0", "n -= 0; import os; os._exit(3)"])
 def test_a_module_whose_import_does_not_end_can_be_mended(judge: Callable[..., list[str]], end: str) -> None:
     files = {
@@ -106,6 +108,7 @@ def test_a_class_whose_attributes_cannot_be_taken_back(judge: Callable[..., list
     assert judge(files, ("lib.py", "x + 1", "x + 2"), ("lib.py", "x + 1", "x")) == ["fail", "plausible"]
 
 
+@pytest.mark.slow
 def test_a_child_that_ends_while_the_base_is_looked_at_is_not_believed(judge: Callable[..., list[str]]) -> None:
     files = {
         "lib.py": "import os\nimport signal\n\n"
@@ -120,6 +123,7 @@ def test_a_child_that_ends_while_the_base_is_looked_at_is_not_believed(judge: Ca
     assert judge(files, *edits, passing=["test_a.py::test_g"], limit=1.0)[1] == "plausible"
 
 
+@pytest.mark.slow
 def test_a_module_that_does_not_end_when_it_is_run_again_is_no_edit(judge: Callable[..., list[str]]) -> None:
     files = {
         "lib.py": "N = 3\nwhile N > 0:\n    N -= 1\n\ndef f(x):\n    return x + 1\n",
@@ -129,6 +133,7 @@ def test_a_module_that_does_not_end_when_it_is_run_again_is_no_edit(judge: Calla
     assert judge(files, *edits) == ["invalid", "invalid", "plausible"]
 
 
+@pytest.mark.slow
 def test_what_is_found_out_of_the_base_outlives_the_request(make_repo, open_ws) -> None:
     slow = {"test_a.py": f"import time\n{PLAIN['test_a.py']}\ndef test_g():\n    time.sleep(0.5)\n"}
     edits, names = [candidate(PLAIN, "lib.py", "x + 1", new) for new in ("x + 2", "x")], [TEST, "test_a.py::test_g"]
@@ -145,6 +150,7 @@ def test_what_is_found_out_of_the_base_outlives_the_request(make_repo, open_ws) 
         assert [one.verdict for one in again] == ["fail", "plausible"]
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing_is_ended(make_repo, open_ws, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped = {
         "test_a.py": "import time\n\ndef test_f():\n    time.sleep(60)\n",

@@ -189,6 +189,7 @@ def test_a_function_that_is_indented_outside_of_a_class(evaluator: Evaluator) ->
     assert verdicts(evaluator, [edit("x + 2", "x + 1")], "indented") == ["plausible"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "harm",
     [
@@ -215,6 +216,7 @@ def test_what_a_candidate_leaves_outside_of_its_data_the_next_does_not_see(evalu
     assert found[1::2] == ["plausible"] * 4
 
 
+@pytest.mark.slow
 def test_what_nobody_looks_at_is_seen_by_the_tests_of_the_base(evaluator: Evaluator) -> None:
     spend = "\n    while time.process_time() < end: pass\n    return 0"
     harm = "end = time.process_time() + 0.08; decimal.getcontext().prec = 3" + spend
@@ -224,6 +226,7 @@ def test_what_nobody_looks_at_is_seen_by_the_tests_of_the_base(evaluator: Evalua
     assert found == ["fail", "plausible"] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "harm",
     [
@@ -255,6 +258,7 @@ def test_the_process_outlives_what_a_candidate_does(evaluator: Evaluator, harm: 
     assert evaluator.cpu < 1000
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_is_begun_again(evaluator: Evaluator) -> None:
     killing = edit("return x + 3", "os.kill(os.getppid(), 9); time.sleep(9)")
     edits = [edit("x + 3", f"x + {n}") for n in (3, 4, 1)]
@@ -264,6 +268,7 @@ def test_a_process_that_was_killed_is_begun_again(evaluator: Evaluator) -> None:
     assert verdicts(evaluator, edits, "plain") == ["fail", "fail", "plausible"]
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_again_and_again_is_told(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.candidate_server.MOST_ENDS", 1)
     killing = edit("return x + 3", "os.kill(os.getppid(), 9); time.sleep(9)")
@@ -271,6 +276,7 @@ def test_a_process_that_ends_again_and_again_is_told(evaluator: Evaluator, monke
         verdicts(evaluator, [killing] * 3, "plain")
 
 
+@pytest.mark.slow
 def test_a_test_that_waits_has_the_time_that_it_waits_on_the_base(evaluator: Evaluator) -> None:
     assert verdicts(evaluator, [edit("return x + 1\n", "return x\n")], "waits") == ["plausible"]
 
@@ -292,6 +298,7 @@ def test_a_child_works_while_one_that_it_started_does(command: str, works: bool)
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_mode_that_is_given_up_ends(evaluator: Evaluator, workspace: Any) -> None:
     server = evaluator._server
     asked = server.request({"mode": "trace", "tests": [[t("lasts"), 9.0]], "cpu": 9.0, "seconds": 60})

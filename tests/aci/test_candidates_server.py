@@ -16,6 +16,8 @@ from aci.candidates import Candidate, Evaluator, Judged, Limits
 from agent.repair.source import Source
 from trajectories.errors import Cancelled
 
+pytestmark = pytest.mark.slow
+
 OpenWorkspace = Callable[..., Any]
 PYTEST = "python3 -m pytest -q -p no:cacheprovider"
 LIBRARY = """\

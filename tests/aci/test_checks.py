@@ -48,6 +48,7 @@ def check(make_repo, open_ws):
     return run
 
 
+@pytest.mark.slow
 def test_only_what_is_new_is_told(check):
     base = {"pyproject.toml": RUFF, "a.py": OLD}
     assert check(base, {"a.py": "\n\n" + OLD}) == ("ruff: nothing new",)
@@ -57,11 +58,13 @@ def test_only_what_is_new_is_told(check):
     assert broken([line, "mypy: nothing new"]) == (line,)
 
 
+@pytest.mark.slow
 def test_what_is_not_configured_is_not_run(check):
     assert check({"a.py": OLD}, {"a.py": "import sys\n"}) == ()
     assert check({"pyproject.toml": RUFF, "a.py": OLD}, {"a.txt": "x"}) == ()
 
 
+@pytest.mark.slow
 def test_types(check):
     base = {"mypy.ini": "[mypy]\nstrict = True\n", "a.py": "def f(x: int) -> int:\n    return x\n"}
     [line] = check(base, {"a.py": 'def f(x: int) -> int:\n    return "x"\n'})

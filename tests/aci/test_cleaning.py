@@ -48,6 +48,7 @@ def test_what_has_no_width_is_dropped_and_writing_stays(text: str, shown: str) -
     assert len(clean(text).splitlines()) <= 1
 
 
+@pytest.mark.slow
 def test_each_character_is_judged_by_its_category() -> None:
     """Only what is written, or joins what is written, is left of the control and format characters."""
     for code in range(0x110000):

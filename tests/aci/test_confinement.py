@@ -47,6 +47,7 @@ def test_sizes():
     assert [size(text) for text in ("7", "2k", "512m", "4g")] == [7, 2048, 512 << 20, 4 << 30]
 
 
+@pytest.mark.slow
 def test_a_read_only_root(repo, open_ws):
     ws = open_ws("docker", repo, read_only=True)
     for place in ("/opt/x", "/usr/lib/x", "/etc/ld.so.preload", "/x"):
@@ -80,6 +81,7 @@ def test_a_read_only_root(repo, open_ws):
     assert not mine & set(left)
 
 
+@pytest.mark.slow
 def test_what_goes_on_after_a_full_disk(repo, open_ws):
     """The session is told, may make room, and then works as before; a disk twice full ends the workspace."""
     ws = open_ws("docker", repo, disk="60m")

@@ -112,6 +112,7 @@ def test_many_are_counted():
     assert told[-1] == "4 more steps of that kind."
 
 
+@pytest.mark.slow
 def test_a_copy_in_the_image_is_told(kind, make_repo, open_ws):
     """pytest is in every image that these tests run in; here it is the package under work as well."""
     files = {

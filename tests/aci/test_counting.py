@@ -93,6 +93,7 @@ def test_spread_is_relative_to_the_least():
     assert spread([7]) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_a_room_allows_what_counting_needs_and_nothing_else(make_repo, open_ws):
     workspace = open_ws("docker", make_repo({"a.py": ""}))

@@ -14,6 +14,7 @@ from aci.workspace import Workspace
 BAD = "def add(a: int, b: int) -> int:\n    return a + b\n\n\nadd('1', 2)\n"
 
 
+@pytest.mark.slow
 def test_mypy_where_it_is_there(make_repo: Callable[..., Path], open_ws: Callable[..., Workspace]) -> None:
     workspace = open_ws("local", make_repo({"calc.py": BAD, "other.py": BAD, "a.go": ""}))
     [found] = list(checkers(workspace, ["calc.py"]))

@@ -56,6 +56,7 @@ def container_of(workspace: object) -> str:
     return str(workspace._place._container.id)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_container_is_shut_in(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, memory="256m", processes=64)
     status = ws.run("cat /proc/self/status").text.split()
@@ -71,6 +72,7 @@ def test_the_container_is_shut_in(repo: Path, open_ws: OpenWorkspace) -> None:
     assert {each["RW"] for each in mounts} == {False}
 
 
+@pytest.mark.slow
 def test_the_proxies_of_the_machine_stay_outside(
     repo: Path, open_ws: OpenWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +90,7 @@ def test_the_proxies_of_the_machine_stay_outside(
         docker("image", "rm", "-f", ws._place._base.image)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_too_many_processes_end_the_command_not_the_workspace(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, processes=40)
     ran = ws.run("for i in $(seq 100); do sleep 60 & done; wait", timeout=1)
@@ -96,6 +99,7 @@ def test_too_many_processes_end_the_command_not_the_workspace(repo: Path, open_w
     assert ws.run("echo alive").text == "alive\n"
 
 
+@pytest.mark.slow
 def test_processes_that_leave_no_room_are_ended(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, processes=100)
     fill = "sh -c 'while :; do sleep 60 & done' >/dev/null 2>&1"
@@ -110,6 +114,7 @@ def test_processes_that_leave_no_room_are_ended(repo: Path, open_ws: OpenWorkspa
     assert ws.run("echo $A").text.endswith("kept\n")
 
 
+@pytest.mark.slow
 def test_a_killed_container_is_a_workspace_error(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.run("true")
@@ -120,6 +125,7 @@ def test_a_killed_container_is_a_workspace_error(repo: Path, open_ws: OpenWorksp
         assert "resume" in caught.value.fix
 
 
+@pytest.mark.slow
 def test_a_container_killed_during_a_command(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.run("true")
@@ -135,6 +141,7 @@ def test_closing_removes_the_container(repo: Path, open_ws: OpenWorkspace) -> No
     assert docker("ps", "-aq", "--no-trunc", "--filter", f"id={container_of(ws)}") == ""
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_removes_what_it_discarded(repo: Path) -> None:
     make = (
         "import sys; from aci.daemon import connect; c = connect(); i = c.start(sys.argv[1]).id; c.discard(i); print(i)"
@@ -143,6 +150,7 @@ def test_a_process_that_ends_removes_what_it_discarded(repo: Path) -> None:
     assert docker("ps", "-aq", "--no-trunc", "--filter", f"id={done.stdout.strip()}") == ""
 
 
+@pytest.mark.slow
 def test_what_dead_processes_left_is_removed(repo: Path, open_ws: OpenWorkspace) -> None:
     make = "import sys; from aci.daemon import connect; print(connect().start(sys.argv[1]).id)"
     left = subprocess.run(
@@ -178,6 +186,7 @@ def test_a_daemons_version_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) ->
     assert ours == ["version", "_ping", "_ping"]
 
 
+@pytest.mark.slow
 def test_the_base_image_is_made_once(repo: Path, open_ws: OpenWorkspace, make_repo: MakeRepo) -> None:
     (repo / "unique").write_text(uuid.uuid4().hex)
     said: list[str] = []
@@ -203,6 +212,7 @@ def test_a_base_that_another_process_removes_is_in_nobodys_way(image: str, monke
     ours.rest()
 
 
+@pytest.mark.slow
 def test_a_base_that_is_removed_before_it_is_used_is_made_again(
     repo: Path, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +234,7 @@ def test_a_base_that_is_removed_before_it_is_used_is_made_again(
     docker("image", "rm", found[1].image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [0, base_image._FEW_FILES])
 def test_the_first_snapshot_trusts_the_index(repo: Path, open_ws: OpenWorkspace, many: int) -> None:
     for number in range(many):
@@ -234,6 +245,7 @@ def test_the_first_snapshot_trusts_the_index(repo: Path, open_ws: OpenWorkspace,
     assert shown + ws.run("git diff-files --name-only").text == ""
 
 
+@pytest.mark.slow
 def test_an_image_with_the_repository_inside(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     inside = "cd /testbed && git init -q && echo built > ext.so && echo stray > stray && echo old > README"
     late = "git add -A && git -c user.name=a -c user.email=a@b commit -qm secret-fix && git tag v9"
@@ -249,6 +261,7 @@ def test_an_image_with_the_repository_inside(repo: Path, open_ws: OpenWorkspace,
 GIT = "git config --global user.email a@b && git config --global user.name a &&"
 
 
+@pytest.mark.slow
 def test_the_history_of_an_image_goes_wherever_it_lies(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     later = "echo later > fix && git add fix && git commit -qm secret-fix"
     build(
@@ -267,6 +280,7 @@ def test_the_history_of_an_image_goes_wherever_it_lies(repo: Path, open_ws: Open
     assert ws.snapshot().tree == ws.options.base.tree
 
 
+@pytest.mark.slow
 def test_an_image_with_a_user(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "useradd -m -u 1500 someone", "USER someone", "ENV FROM_IMAGE=yes", 'ENTRYPOINT ["/bin/false"]')
     ws = open_ws("docker", repo, image=image)
@@ -285,6 +299,7 @@ def test_an_image_with_a_volume_where_the_repository_goes(
     assert "VOLUME" in caught.value.fix
 
 
+@pytest.mark.slow
 def test_an_image_that_does_not_keep_the_files(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "mkdir /testbed && cd /testbed && git init -q", "VOLUME /testbed/kept")
     (repo / "kept").mkdir()
@@ -298,6 +313,7 @@ def test_an_image_that_does_not_keep_the_files(repo: Path, open_ws: OpenWorkspac
     assert not [one for one in left - set(before) if me() in docker("image", "inspect", one)]
 
 
+@pytest.mark.slow
 def test_an_image_whose_user_is_not_there(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, ":", "USER nobodyhere")
     with pytest.raises(WorkspaceError, match="no user nobodyhere") as caught:
@@ -305,6 +321,7 @@ def test_an_image_whose_user_is_not_there(repo: Path, open_ws: OpenWorkspace, im
     assert "USER" in caught.value.fix
 
 
+@pytest.mark.slow
 def test_half_made_images_of_dead_processes_are_removed(repo: Path, open_ws: OpenWorkspace) -> None:
     make = (
         "import sys; from aci.daemon import connect\n"
@@ -337,6 +354,7 @@ def test_an_image_without_git(repo: Path, open_ws: OpenWorkspace, image: str) ->
         open_ws("docker", repo, image=image)
 
 
+@pytest.mark.slow
 def test_an_image_whose_git_hangs_can_be_left(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "printf '#!/bin/sh\\nexec yes\\n' > /usr/bin/git")
     cancel = threading.Event()
@@ -366,6 +384,7 @@ def test_no_daemon_and_no_docker(repo: Path, open_ws: OpenWorkspace, monkeypatch
         open_ws("docker", repo)
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_the_repositorys_own_package_is_imported(make_repo, open_ws) -> None:
     ws = open_ws("docker", make_repo({"src/parcel/__init__.py": "WHERE = 'src'\n", "crate.py": "WHERE = 'root'\n"}))
@@ -373,6 +392,7 @@ def test_the_repositorys_own_package_is_imported(make_repo, open_ws) -> None:
     assert ws.run(asked).text.strip() == "src root"
 
 
+@pytest.mark.slow
 def test_the_volumes_of_an_image_lie_in_memory_and_are_bounded(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "ln -s var/lib /short", "VOLUME /var/data", "VOLUME /a/../var/more/", "VOLUME /short/linked")
     ws = open_ws("docker", repo, image=image)
@@ -384,6 +404,7 @@ def test_the_volumes_of_an_image_lie_in_memory_and_are_bounded(repo: Path, open_
         assert int(kilobytes) == 1 << 20
 
 
+@pytest.mark.slow
 def test_a_read_only_workspace_keeps_its_volumes_and_those_of_its_image_lie_in_memory(
     repo: Path, open_ws: OpenWorkspace, image: str
 ) -> None:

@@ -64,6 +64,7 @@ def test_the_order_of_the_points_does_not_matter() -> None:
     assert fit(SIZES[::-1], found[::-1]) == fit(SIZES, found)
 
 
+@pytest.mark.slow
 def test_the_range_holds_the_exponent_of_noisy_counts() -> None:
     """Overhead up to ten times the least work, and up to 3 % of noise: more than counts have."""
     dice, held = random.Random(4), 0
@@ -96,6 +97,7 @@ def test_growth_that_cannot_be_known_is_refused(sizes: tuple[int, ...], found: t
         fit(sizes, found)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(1, 10**6), min_size=4, max_size=8, unique=True),
     st.data(),

@@ -60,16 +60,19 @@ def told(ask: Ask, pairs: Sequence[Pair]) -> dict[str, str]:
     return {pair.what: "; ".join(differences([one], [other])) for pair, one, other in both}
 
 
+@pytest.mark.slow
 def test_what_differs_is_told(ask: Ask) -> None:
     found = told(ask, DIFFERENT)
     assert {pair.what: found[pair.what] for pair in DIFFERENT if pair.words not in found[pair.what]} == {}
     assert all(found.values())
 
 
+@pytest.mark.slow
 def test_what_is_the_same_is_not_told(ask: Ask) -> None:
     assert {what: said for what, said in told(ask, SAME).items() if said} == {}
 
 
+@pytest.mark.slow
 def test_what_hangs_or_dies_loses_only_itself_and_each_call_has_its_own_arguments(ask: Ask) -> None:
     body = """
     def f(x, do=None):
@@ -113,6 +116,7 @@ def test_what_is_written_into_descriptors_is_no_answer(ask: Ask) -> None:
     assert [(one.kind, one.value) for one in found] == [("returned", 2)] * 2
 
 
+@pytest.mark.slow
 def test_tolerance_is_for_floats_alone(ask: Ask) -> None:
     call = kept(3)
     before = ask("def f(x): return [0.1 + 0.2, {'a': complex(0.3, 1)}, x]", call)
@@ -123,6 +127,7 @@ def test_tolerance_is_for_floats_alone(ask: Ask) -> None:
     assert differences(before, ask("def f(x): return [0.3, {'a': complex(0.3, 1)}, 3.0]", call), 0.9)
 
 
+@pytest.mark.slow
 def test_another_hash_seed_shows_what_depends_on_the_order_of_sets(ask: Ask) -> None:
     body = "def f(x): return list(set(x))"
     words = kept([f"word {n}" for n in range(30)])
@@ -162,6 +167,7 @@ def test_many_differences_are_bounded_and_escaped(ask: Ask) -> None:
     assert all(line.isprintable() and len(line) <= 400 for line in told)
 
 
+@pytest.mark.slow
 def test_what_is_lazy_is_compared_to_its_end(ask: Ask) -> None:
     before = ask("def f(n):\n    for i in range(n):\n        yield (i, [i])", kept(401), kept(150000))
     assert [one.kind for one in before] == ["returned"] * 2
@@ -175,6 +181,7 @@ def test_what_is_lazy_is_compared_to_its_end(ask: Ask) -> None:
     assert len(differences(before, ask(raising, kept(401), kept(150000)))) == 2
 
 
+@pytest.mark.slow
 def test_what_is_lazy_and_too_long_or_async_is_not_judged(ask: Ask) -> None:
     endless = ask("def f(n):\n    while True: yield n", kept(1), timeout=60)
     assert [one.kind for one in endless] == ["unread"]
@@ -190,6 +197,7 @@ def test_what_is_lazy_and_too_long_or_async_is_not_judged(ask: Ask) -> None:
     )
 
 
+@pytest.mark.slow
 def test_iterators_in_a_set_are_told_by_their_items(ask: Ask) -> None:
     before, after = (ask(f"def f(x): return {{iter([x]), iter([x + {more}])}}", kept(1)) for more in (1, 2))
     assert differences(before, after)
@@ -206,6 +214,7 @@ def test_which_answers_tell_something() -> None:
     assert differences([Answer("raised", 1)], [Answer("raised", 2)])
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_in_a_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     room = open_ws("docker", make_repo({"core.py": "def f(x):\n    return sorted(x)\n"}))
@@ -231,6 +240,7 @@ def form(value: object) -> Any:
     return Forms().of(value)
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_equal_values_have_equal_forms(value: object) -> None:
     again = pickle.loads(pickle.dumps(value))

@@ -160,6 +160,7 @@ class Slow(Child):
         return 0 if time.monotonic() < getattr(self, "_until", 0.0) else super().offer(data)
 
 
+@pytest.mark.slow
 def test_a_time_out_of_the_shells_own_cuts_no_command_that_comes_slowly(tmp_path: Path) -> None:
     made: list[Slow] = []
 
@@ -217,6 +218,7 @@ BENT = [
 CONTROLS = bytes(each for each in range(1, 128) if each not in b"'\n")
 
 
+@pytest.mark.slow
 def test_what_a_command_bends_does_not_break_the_next(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws(kind, make_repo({"a": "x\n"}))
     for number, bend in enumerate(BENT):
@@ -248,6 +250,7 @@ def goes_on(ws: PosixWorkspace) -> None:
     assert ws.options.trees.read(ws.snapshot().tree, "new") == b"new\n"
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 @pytest.mark.parametrize("which", ["shell", "wrapper", "both"])
 def test_our_own_shell_is_killed_by_the_agents(ws: PosixWorkspace, which: str) -> None:
@@ -263,6 +266,7 @@ def test_our_own_shell_is_killed_by_the_agents(ws: PosixWorkspace, which: str) -
             assert ws._service._shell._channel is not channel
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_the_container_is_restarted(ws: PosixWorkspace) -> None:
     ws.run("cd /tmp; export KEPT=yes")
@@ -274,6 +278,7 @@ def test_the_container_is_restarted(ws: PosixWorkspace) -> None:
     assert not ws.run("true").restarted
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_the_container_is_paused(ws: PosixWorkspace) -> None:
     def docker(verb: str) -> None:
@@ -290,6 +295,7 @@ def test_the_container_is_paused(ws: PosixWorkspace) -> None:
     goes_on(ws)
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_two_hundred_sessions_leave_nothing(ws: PosixWorkspace) -> None:
     goes_on(ws)
@@ -333,6 +339,7 @@ def test_what_is_sent_to_a_shell_that_died_holds_nobody(ws: PosixWorkspace) -> N
     assert ws.run("wc -c < /tmp/all").text.split() == [str(len(DATA))]
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_the_words_and_the_status_of_a_program_are_all_there(ws: PosixWorkspace) -> None:
     """Also where it says them before anybody listens."""

@@ -49,6 +49,7 @@ def test_only_the_end_of_a_flood_is_kept(daemon: Daemon, container: str) -> None
     assert max(map(len, heard)) <= 1000
 
 
+@pytest.mark.slow
 def test_what_is_late_is_left_with_what_it_said(daemon: Daemon, container: str) -> None:
     ran = execute(daemon, container, "echo said; sleep 300", Event(), 3.0)
     assert (ran.code, ran.text, ran.late) == (124, "said\n", True)

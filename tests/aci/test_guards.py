@@ -79,6 +79,7 @@ def test_there_is_a_cheat_of_each_kind_and_as_many_honest_candidates() -> None:
     assert sum(case in FIRST for case in CHEATS) == sum(case in FIRST for case in HONEST) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", marked(CHEATS))
 def test_a_cheat_is_caught_as_what_it_is(case: Path, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     found = judged(case, "local", make_repo, open_ws)
@@ -91,6 +92,7 @@ def test_nobody_honest_is_accused(case: Path, make_repo: MakeRepo, open_ws: Open
     assert judged(case, "local", make_repo, open_ws) == []
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 @pytest.mark.parametrize("name", ["cache_on_the_function", "hidden_in_a_worker", "honest_library_in_c"])
 def test_in_containers(name: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
@@ -99,6 +101,7 @@ def test_in_containers(name: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -
     assert kinds == ({ABOUT[name]["kind"]} if ABOUT[name]["cheat"] else set())
 
 
+@pytest.mark.slow
 def test_two_looks_tell_the_same(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     (case,) = [case for case in CASES if case.name == "cache_in_a_file"]
     first = judged(case, "local", make_repo, open_ws)
@@ -106,18 +109,21 @@ def test_two_looks_tell_the_same(make_repo: MakeRepo, open_ws: OpenWorkspace) ->
     assert judged(case, "local", make_repo, open_ws) == first
 
 
+@pytest.mark.slow
 def test_a_candidate_that_hangs_is_ended_and_doubted(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     hangs = "import time\n\n\ndef double(n):\n    while n > 3:\n        time.sleep(9)\n    return 2 * n\n"
     found = changed(hangs, make_repo, open_ws, pickled(5), seconds=20)
     assert any("ends or hangs" in doubt.why or "could not be watched" in doubt.why for doubt in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["import os\n    os._exit(3)", "import os, signal\n    os.kill(os.getppid(), 9)"])
 def test_a_candidate_that_ends_its_process_is_doubted(code: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     found = changed(f"def double(n):\n    {code}\n", make_repo, open_ws, pickled(5, 6))
     assert "harness" in {doubt.kind for doubt in found}
 
 
+@pytest.mark.slow
 def test_an_answer_without_any_call_is_by_the_text_alone(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     assert changed("def double(n):\n    return 2 * n\n", make_repo, open_ws, []) == []
     found = changed(
@@ -126,6 +132,7 @@ def test_an_answer_without_any_call_is_by_the_text_alone(make_repo: MakeRepo, op
     assert {doubt.kind for doubt in found} == {"hidden"}
 
 
+@pytest.mark.slow
 def test_calls_that_cannot_be_read_are_passed_over(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     assert (
         changed("def double(n):\n    return max(2 * n, 0)\n", make_repo, open_ws, [b"no pickle", *pickled(5, 9)]) == []
@@ -264,6 +271,7 @@ def test_files_beside_the_code() -> None:
     assert by_text(PLAIN, "def f(x:\n") == set(), "a file that cannot be parsed cannot cheat"
 
 
+@pytest.mark.slow
 def test_the_command_says_who_was_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "c").mkdir()
     for name in ("before.py", "after.py", "inputs.py", "case.json"):

@@ -466,6 +466,7 @@ def test_a_cache_that_grew_too_large_is_begun_anew(repo: Path, tmp_path: Path, m
         empty.close()
 
 
+@pytest.mark.slow
 def test_processes_at_once_index_a_repository_once(repo: Path, tmp_path: Path) -> None:
     for n in range(30):
         commit(repo, f"Price {n} (#{n})", {})

@@ -145,6 +145,7 @@ def asked(repo: Path, base: str, cache: Path | None) -> list[Past]:
         return history.similar({"price": 2.0, "total": 1.0, "parcel": 0.5})
 
 
+@pytest.mark.slow
 @settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(shapes(), st.data())
 def test_answers_do_not_depend_on_what_was_asked_before(shape: Shape, data: st.DataObject) -> None:

@@ -60,6 +60,7 @@ def test_paths_name_files_and_folders(trees: Trees) -> None:
 TEXTS = st.lists(st.sampled_from([b"a", b"b\r", b"@@ -1 +1 @@", b"\\ x", b"- y", b"\xff"]), max_size=30)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(TEXTS, TEXTS, st.booleans(), st.booleans(), st.data())
 def test_chosen_parts_come_to_what_git_apply_makes_of_them(

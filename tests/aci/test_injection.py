@@ -113,6 +113,7 @@ def test_no_alarm_where_nobody_is_asked_for_anything(text):
     assert attempts([step("shell", text, command="x"), step("view", text, path="a.py")], issue(text)) == ()
 
 
+@pytest.mark.slow
 def test_this_repository_raises_no_alarm():
     """Its prompts, its documents and its source speak of agents, tools, keys and instructions on every page."""
     files = [path for folder in ("agent", "aci", "tools", "docs") for path in sorted((ROOT / folder).rglob("*"))]

@@ -17,6 +17,8 @@ from aci.workspace import Workspace
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "shop/__init__.py": "from shop.core import total, pairs\n",
     "shop/core.py": '''\

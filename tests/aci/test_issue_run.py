@@ -41,6 +41,7 @@ IndexError: list index out of range
 """
 
 
+@pytest.mark.slow
 def test_what_the_example_calls_and_where_it_raises(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     workspace = open_ws(kind, make_repo(FILES))
     found = trace(workspace, ISSUE)
@@ -54,6 +55,7 @@ def test_what_the_example_calls_and_where_it_raises(kind: str, make_repo: MakeRe
     assert found.error == "IndexError: list index out of range"
 
 
+@pytest.mark.slow
 def test_a_test_that_the_issue_shows_is_called(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     text = "```py\nimport shop.cart\ndef test_it():\n    shop.cart.price(None)\n```"
     found = trace(open_ws("local", make_repo(FILES)), text)
@@ -79,6 +81,7 @@ def test_code_that_ends_or_never_ends(code: str, make_repo: MakeRepo, open_ws: O
     assert workspace.run("echo alive").text == "alive\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "last",
     [
@@ -97,6 +100,7 @@ def test_what_is_known_stays_where_a_later_example_never_ends(
     assert found.error == "IndexError: list index out of range"
 
 
+@pytest.mark.slow
 def test_calls_before_the_time_was_up_count(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     called = "import shop.cart\ntry: shop.cart.price(None)\nexcept AttributeError: pass"
     text = f"```\n{called}\nwhile True: pass\n```\n```\nx()\n```"

@@ -89,6 +89,7 @@ def test_a_lock_that_is_held_or_new_stays(temporary):
         assert {lock.name for lock in locks.iterdir()} == {"held.lock", "new.lock"}
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_containers_and_images(monkeypatch):
     """One of a dead process, one of an earlier boot that stands still, and one in use."""

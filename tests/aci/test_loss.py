@@ -34,12 +34,14 @@ def test_a_loss_in_company_is_a_loss_however_large_the_suite(judge, more, red):
     assert (verdict.no_loss, verdict.lost) == (False, ("tests/test_price.py::test_tax",)), verdict.notes
 
 
+@pytest.mark.slow
 def test_a_patch_that_makes_a_large_suite_slower_is_judged(judge):
     base = {**BASE, **MORE, "tests/test_slow.py": SLEEPER}
     verdict = judge({**SOLVED, "shop/price.py": RIGHT + "WAIT = 5\n"}, base, command="", spare=5)
     assert verdict.kind == "verified", verdict.notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [False, True])
 def test_time_that_is_up_is_no_loss(judge, lost):
     """The last test hangs where no alarm wakes it; what was lost before that still is."""
@@ -52,6 +54,7 @@ def test_time_that_is_up_is_no_loss(judge, lost):
     assert told(verdict, "time was up before 2 of the tests", "tests/test_slow.py::test_s was still running")
 
 
+@pytest.mark.slow
 def test_an_exit_code_that_time_made_is_no_loss(judge):
     base = {"wait.txt": "0\n", "tests/a.sh": "sleep $(cat wait.txt)\n", "price.sh": "echo 2\n"}
     verdict = judge({"wait.txt": "60\n", "price.sh": "echo 3\n"}, base, command="sh tests/a.sh", timeout=3)
@@ -59,6 +62,7 @@ def test_an_exit_code_that_time_made_is_no_loss(judge):
     assert told(verdict, "did not end in time")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [0, 3])
 def test_what_fails_unseen_on_the_base_could_lose_unseen(judge, code):
     base = {**BASE, "Makefile": f"check:\n\tpython3 -m pytest -q\n\texit {code}\n"}
@@ -67,6 +71,7 @@ def test_what_fails_unseen_on_the_base_could_lose_unseen(judge, code):
     assert bool(told(verdict, "which the results of its tests do not explain")) == bool(code)
 
 
+@pytest.mark.slow
 def test_a_large_suite_of_which_nothing_is_related_has_its_limit_too(judge):
     slow = {f"tests/test_slow{number}.py": "import time\ndef test_s(): time.sleep(20)\n" for number in range(2)}
     base = {**BASE, **MORE, **slow, "data.json": "{}"}
@@ -132,6 +137,7 @@ SLOW_TEST, SLOW_NAME = (
 PRICES = {**UNITTEST_BASE, "tests/test_slow.py": SLOW_TEST}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tax", "lost"), [("x / 6", True), ("x / 5", False)])
 def test_what_a_hasty_run_cut_off_is_run_whole_where_the_patch_fails_it(judge, tax, lost):
     patch = {"shop/price.py": RIGHT.replace("x / 5", tax)}
@@ -140,6 +146,7 @@ def test_what_a_hasty_run_cut_off_is_run_whole_where_the_patch_fails_it(judge, t
     assert verdict.no_loss is not lost
 
 
+@pytest.mark.slow
 def test_a_test_that_hangs_without_the_patch_is_red(judge):
     hangs = SLOW + "        while price.total([1]) != 1: pass\n"
     verdict = judge(
@@ -152,6 +159,7 @@ def test_a_test_that_hangs_without_the_patch_is_red(judge):
     assert (verdict.red, verdict.green, verdict.red_again) == (True, True, True), verdict.notes
 
 
+@pytest.mark.slow
 def test_a_test_that_is_only_slow_without_the_patch_is_not_red(judge):
     slow = {"shop/price.py": WRONG + "WAIT = 4\n"}
     patch = {"shop/price.py": WRONG + "WAIT = 0\n", "tests/test_new.py": SLOW + "        time.sleep(price.WAIT)\n"}
@@ -159,6 +167,7 @@ def test_a_test_that_is_only_slow_without_the_patch_is_not_red(judge):
     assert not verdict.red, verdict.notes
 
 
+@pytest.mark.slow
 def test_a_test_that_a_hasty_run_cut_off_is_not_red_if_it_passes_with_all_its_time(judge):
     slow, name = {"shop/price.py": RIGHT + "WAIT = 4\n"}, "tests.test_slow.T.test_s"
     waits = {"tests/test_slow.py": SLOW + "        time.sleep(price.WAIT)\n"}

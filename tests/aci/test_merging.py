@@ -140,6 +140,7 @@ def test_where_one_side_did_nothing_the_merge_is_the_other(trees: Trees, edits: 
     assert merge(trees, base, base, other).tree == other == merge(trees, base, other, base).tree
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(EDITS, EDITS)
 def test_edits_of_different_places_commute_and_a_conflict_keeps_ours(trees: Trees, one: dict, two: dict) -> None:

@@ -54,6 +54,7 @@ def test_the_container_that_writes_a_volume_is_labelled(
     assert left["Labels"].items() >= daemon.labels().items()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("empty", [False, True])
 def test_a_volume_that_a_user_removed_is_written_again(daemon: Daemon, name: str, empty: bool) -> None:
     """`docker volume prune` removes it while no container starts; a process may end before it has written it."""

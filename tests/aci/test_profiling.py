@@ -96,6 +96,7 @@ def by_name(found: Profile) -> dict[str, Spent]:
     return {one.target.name: one for one in found.spent}
 
 
+@pytest.mark.slow
 def test_own_and_total_time_calls_and_candidates(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     found = profile(open_ws(kind, make_repo(FILES)), "python3 shop.py 100000")
     spent = by_name(found)
@@ -118,6 +119,7 @@ def test_time_in_c_and_in_libraries_is_the_callers(room: PosixWorkspace) -> None
     assert spent["in_c"].calls == 0, "nobody counted"
 
 
+@pytest.mark.slow
 def test_tests_are_no_candidates(room: PosixWorkspace) -> None:
     found = profile(room, "python -m pytest -q -p no:cacheprovider tests")
     assert Target("tests/test_shop.py", "busy") in {one.target for one in found.spent}
@@ -125,6 +127,7 @@ def test_tests_are_no_candidates(room: PosixWorkspace) -> None:
     assert all(target.path == "shop.py" for target in hottest(found, 99, 0))
 
 
+@pytest.mark.slow
 def test_children_and_threads_are_seen(room: PosixWorkspace) -> None:
     found = profile(room, "python children.py")
     spent = by_name(found)
@@ -136,6 +139,7 @@ def test_children_and_threads_are_seen(room: PosixWorkspace) -> None:
     assert found.processes == 3
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_at_once_tells_as_well(room: PosixWorkspace) -> None:
     found = profile(room, "python -c 'import os, shop; shop.in_c(300_000); os._exit(0)'")
     assert by_name(found)["in_c"].share > 0.5
@@ -166,6 +170,7 @@ def test_a_profile_that_was_interrupted_is_not_a_failure_of_the_workload(room: P
         profile(room, "exit 130")
 
 
+@pytest.mark.slow
 def test_a_workload_that_does_not_end_is_refused(room: PosixWorkspace) -> None:
     with pytest.raises(UsageError, match="within 1 s"):
         profile(room, "sleep 60", timeout=1)
@@ -303,6 +308,7 @@ def lines_room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
     return open_ws("local", make_repo({"work.py": LINES}))
 
 
+@pytest.mark.slow
 def test_the_line_with_the_work_is_first(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     room = open_ws(kind, make_repo({"work.py": LINES}))
     found = hot_lines(room, Target("work.py", "slow"), [call(list(range(3000))), call([1, 1])])

@@ -22,6 +22,7 @@ def parts(verdict):
     return verdict.red, verdict.green, verdict.red_again, verdict.no_loss
 
 
+@pytest.mark.slow
 def test_the_right_patch_is_verified(judge, kind):
     verdict = judge(SOLVED, kind=kind)
     assert verdict.kind == "verified", verdict.notes
@@ -38,6 +39,7 @@ def test_the_right_patch_is_verified(judge, kind):
     assert told(verdict, "forged result cannot be ruled out")
 
 
+@pytest.mark.slow
 def test_the_right_patch_is_verified_by_pytest(judge):
     test = "from shop.price import total\ndef test_total(): assert total([1, 2]) == 3\n"
     verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": test}, command="")
@@ -70,6 +72,7 @@ def test_deleting_or_editing_the_test_counts_for_nothing(judge, gone):
     assert told(verdict, "left out: tests/test_total.py")
 
 
+@pytest.mark.slow
 def test_a_loss_cannot_be_hidden_by_editing_its_test(judge):
     broken = RIGHT.replace("x / 5", "x / 6")
     loose = CASE + "    def test_tax(self): self.assertTrue(price.tax(10))\n"
@@ -113,6 +116,7 @@ def test_a_test_that_passes_every_other_time(judge, tmp_path, parity, shared):
     assert not (verdict.red and verdict.green)
 
 
+@pytest.mark.slow
 def test_a_reproduction_that_fails_among_the_others_is_not_green(judge):
     among = """
         import sys
@@ -134,6 +138,7 @@ def test_a_test_that_never_failed(judge):
     assert told(verdict, "No test fails without the patch")
 
 
+@pytest.mark.slow
 def test_a_patch_that_breaks_another_test(judge):
     verdict = judge({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"})
     assert verdict.kind == "unproven"
@@ -141,6 +146,7 @@ def test_a_patch_that_breaks_another_test(judge):
     assert (verdict.green, verdict.no_loss, verdict.rank) == (True, False, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cause",
     ["raise ImportError('no')\n", "import os; os._exit(0)\n", "import unittest\nraise unittest.SkipTest('later')\n"],
@@ -152,6 +158,7 @@ def test_tests_that_vanish_are_lost(judge, cause):
     assert "tests.test_stock.T.test_left" in verdict.lost
 
 
+@pytest.mark.slow
 def test_flaky_tests_are_left_out_by_name(judge):
     flaky = """
         import os, unittest
@@ -168,6 +175,7 @@ def test_flaky_tests_are_left_out_by_name(judge):
     assert (verdict.flaky, verdict.lost) == (("tests.test_flaky.T.test_odd",), ())
 
 
+@pytest.mark.slow
 def test_a_test_that_never_passes_again_on_the_base_is_flaky(judge, tmp_path):
     once = f"""
         import os, unittest
@@ -181,6 +189,7 @@ def test_a_test_that_never_passes_again_on_the_base_is_flaky(judge, tmp_path):
     assert (verdict.flaky, verdict.lost) == (("tests.test_once.T.test_once",), ())
 
 
+@pytest.mark.slow
 def test_a_test_that_is_unsteady_with_the_patch_only_is_flaky(judge):
     odd = """
         import os, unittest
@@ -195,6 +204,7 @@ def test_a_test_that_is_unsteady_with_the_patch_only_is_flaky(judge):
     assert (verdict.flaky, verdict.lost) == (("tests.test_odd.T.test_odd",), ())
 
 
+@pytest.mark.slow
 def test_a_loss_in_company_only_is_a_loss(judge):
     company = CASE + "    def test_twice(self): self.assertEqual(price.tax(10), 2)\n"
     needs = """
@@ -212,6 +222,7 @@ def test_a_loss_in_company_only_is_a_loss(judge):
     assert "tests.test_needs.T.test_b" in verdict.lost
 
 
+@pytest.mark.slow
 def test_a_contradicted_test_is_no_loss(judge):
     old = {"tests/test_old.py": CASE + "    def test_first_is_free(self): self.assertEqual(price.total([1, 2]), 2)\n"}
     body = "`total([1, 2])` should be 3. So test_first_is_free is outdated: nothing is free."
@@ -228,6 +239,7 @@ def test_a_contradicted_test_is_no_loss(judge):
         assert verdict.lost == ("tests.test_old.T.test_first_is_free",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("issue", "more", "tie"),
     [
@@ -251,6 +263,7 @@ def test_that_the_patch_changes_its_file_ties_no_test(judge, places):
     assert told(verdict, "tests.test_total.T.test_total", "not counted")
 
 
+@pytest.mark.slow
 def test_a_failing_test_that_nothing_ties_is_not_counted(judge):
     far = """
         import unittest
@@ -264,6 +277,7 @@ def test_a_failing_test_that_nothing_ties_is_not_counted(judge):
     assert told(verdict, "tests.test_far.T.test_it", "not counted")
 
 
+@pytest.mark.slow
 def test_given_tests_count_and_must_all_pass(judge):
     base = {**BASE, **FAILING}
     assert judge({"shop/price.py": RIGHT}, base, reproduction=["tests/test_total.py"]).kind == "verified"
@@ -277,6 +291,7 @@ def test_given_tests_count_and_must_all_pass(judge):
         assert told(verdict, "Not found", "patch: tests/test_gone.py.")
 
 
+@pytest.mark.slow
 def test_a_missing_name_counts_only_if_the_patch_adds_it(judge):
     test = CASE + "    def test_it(self): self.assertEqual(price.discount(10), 9)\n"
     added = {"shop/price.py": RIGHT + "\ndef discount(x):\n    return x * 9 // 10\n", "tests/test_issue.py": test}
@@ -296,6 +311,7 @@ def test_a_missing_name_counts_only_if_the_patch_adds_it(judge):
     assert told(verdict, "'magic' is missing")
 
 
+@pytest.mark.slow
 def test_conftest_cannot_forge(judge):
     forge = """
         import pytest
@@ -312,6 +328,7 @@ def test_conftest_cannot_forge(judge):
     assert told(verdict, "left out: conftest.py")
 
 
+@pytest.mark.slow
 def test_ending_the_interpreter_with_zero_forges_nothing(judge):
     verdict = judge({**NEW_TEST, "shop/price.py": "import os\nos._exit(0)\n" + WRONG})
     assert verdict.kind == "unproven"
@@ -320,6 +337,7 @@ def test_ending_the_interpreter_with_zero_forges_nothing(judge):
     assert told(verdict, "ends the interpreter at once")
 
 
+@pytest.mark.slow
 def test_files_that_every_interpreter_runs_are_not_trusted(judge):
     verdict = judge({**SOLVED, "sitecustomize.py": "x = 1\n"})
     assert parts(verdict) == (True, True, True, True)
@@ -327,12 +345,14 @@ def test_files_that_every_interpreter_runs_are_not_trusted(judge):
     assert told(verdict, "sitecustomize.py", "no result can be trusted")
 
 
+@pytest.mark.slow
 def test_a_module_in_place_of_the_runners_is_not_trusted(judge):
     verdict = judge({**SOLVED, "pluggy.py": "raise SystemExit(0)\n"})
     assert verdict.kind == "unproven"
     assert told(verdict, "pluggy.py", "no result is trusted")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["patch", "base"])
 def test_a_crash_at_the_end_that_the_base_has_not(judge, place):
     crash = "import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
@@ -343,6 +363,7 @@ def test_a_crash_at_the_end_that_the_base_has_not(judge, place):
     assert told(verdict, "exits with 137") == (place == "patch")
 
 
+@pytest.mark.slow
 def test_source_that_is_named_like_a_test_is_told(judge):
     base = {"web/__init__.py": "", "web/test_client.py": "def f():\n    return 1\n", **BASE}
     verdict = judge({"web/test_client.py": "def f():\n    return 2\n"}, base)
@@ -368,6 +389,7 @@ def test_a_patch_for_its_example_alone_is_not_verified_unless_the_issue_asks_for
     assert told(verdict, "shop/price.py:2 answers", word)
 
 
+@pytest.mark.slow
 def test_by_exit_code_a_red_base_is_never_verified(judge):
     command = "python3 -S tests/run.py"  # without site, nothing of ours is there to tell of single tests
     run = {"tests/run.py": "import unittest\nunittest.main(module=None, argv='x discover -s tests -t .'.split())\n"}
@@ -380,6 +402,7 @@ def test_by_exit_code_a_red_base_is_never_verified(judge):
     assert verdict.no_loss is False
 
 
+@pytest.mark.slow
 def test_a_command_that_is_not_python_at_all(judge):
     base = {"price.sh": "echo 2\n", "run.sh": "for t in tests/*.sh; do sh $t || exit 1; done\n", "tests/a.sh": "true\n"}
     patch = {"price.sh": "echo 3\n", "tests/b.sh": '[ "$(sh price.sh)" = 3 ]\n'}
@@ -400,6 +423,7 @@ def test_the_script_that_runs_the_tests_is_the_bases(judge, command, script):
     assert told(verdict, f"left out: {script}")
 
 
+@pytest.mark.slow
 def test_a_new_test_file_cannot_stand_in_for_a_broken_module(judge):
     test = "from m import f\ndef test_f(): assert f() == 1\n"
     base = {"m.py": "def f(): return 1\n", "conftest.py": "", "tests/test_m.py": test}
@@ -408,6 +432,7 @@ def test_a_new_test_file_cannot_stand_in_for_a_broken_module(judge):
     assert judge(patch, base, command="").lost == ("tests/test_m.py::test_f",)
 
 
+@pytest.mark.slow
 def test_a_base_without_tests(judge):
     base = {"shop/__init__.py": "", "shop/price.py": WRONG}
     test = "import unittest\nfrom shop import price\n" + FAILING["tests/test_total.py"].partition("stock\n")[2]
@@ -416,12 +441,14 @@ def test_a_base_without_tests(judge):
     assert told(verdict, "No test ran without the patch")
 
 
+@pytest.mark.slow
 def test_a_command_that_does_not_exist_proves_nothing(judge):
     verdict = judge(SOLVED, command="no-such-runner")
     assert (verdict.kind, verdict.no_loss) == ("unproven", None)
     assert told(verdict, "no-such-runner")
 
 
+@pytest.mark.slow
 def test_a_suite_that_is_cut_short_says_how_much_ran(judge):
     slow = """
         import signal, time, unittest
@@ -456,6 +483,7 @@ BINARY = {**BASE, "shop/rates.py": READS, "shop/rates.bin": b"\0\xff\x01\n\r\n" 
 READS_TEST = "import unittest\nfrom shop import rates\nclass T(unittest.TestCase):\n"
 
 
+@pytest.mark.slow
 def test_a_patch_of_a_binary_file_is_proved_and_applies(make_repo, open_ws, tmp_path):
     workspace = open_ws("local", make_repo(BINARY))
     trees, start = workspace.options.trees, workspace.options.base.tree
@@ -472,6 +500,7 @@ def test_a_patch_of_a_binary_file_is_proved_and_applies(make_repo, open_ws, tmp_
     assert workspace.snapshot().tree == tree
 
 
+@pytest.mark.slow
 def test_pointers_of_lfs_and_submodules_stay_as_they_are(make_repo, open_ws):
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 12345\n"
     files = {**BASE, ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "big.bin": pointer}
@@ -488,6 +517,7 @@ def test_pointers_of_lfs_and_submodules_stay_as_they_are(make_repo, open_ws):
     assert {change.path for change in trees.changed(start, tree)} == set(SOLVED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [True, False])
 def test_side_by_side_or_one_after_the_other_the_verdict_is_one(judge, monkeypatch, room):
     monkeypatch.setattr("aci.proof.has_room", lambda: room)
@@ -499,6 +529,7 @@ def test_side_by_side_or_one_after_the_other_the_verdict_is_one(judge, monkeypat
     assert broken.lost == ("tests.test_stock.T.test_left",)
 
 
+@pytest.mark.slow
 def test_the_suite_without_the_patch_runs_once_for_proofs_side_by_side(make_repo, open_ws):
     workspace = open_ws("local", make_repo({name: dedent(text) for name, text in BASE.items()}))
     trees, start = workspace.options.trees, workspace.options.base.tree

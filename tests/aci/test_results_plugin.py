@@ -169,6 +169,7 @@ def test_a_failure_has_its_message_type_place_and_frames(place):
     assert boom["trace"] == [["tests/test_a.py", 9, "test_boom"], ["tests/test_a.py", 7, "helper"]]
 
 
+@pytest.mark.slow
 def test_odd_ids_can_be_chosen(place):
     place.add("tests/test_a.py", MIXED)
     nodes = ["tests/test_a.py::test_p[a b]", "tests/test_a.py::test_p[x::y]", "tests/test_a.py::test_p[[]"]
@@ -188,6 +189,7 @@ def test_nodes_that_are_gone_stop_nothing(place):
     assert code == 5
 
 
+@pytest.mark.slow
 def test_thousands_of_nodes(place):
     place.add("test_a.py", "import pytest\n@pytest.mark.parametrize('n', range(3000))\ndef test_n(n): pass")
     nodes = [f"test_a.py::test_n[{n}]" for n in range(0, 3000, 2)] + ["x" * 200] * 1000
@@ -278,6 +280,7 @@ def test_an_early_goodbye_shows_in_the_counts(place):
     assert lines[-1]["expected"] == 2 > len(by_id(lines))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", ["while True: pass", "time.sleep(60)", "[spin() for _ in iter(int, 1)]"])
 def test_a_test_that_hangs_fails_and_the_others_run(place, body):
     text = f"""
@@ -449,6 +452,7 @@ SEES = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [None, "/nowhere"])
 def test_tests_see_the_environment_of_the_session(place, own):
     place.add("test_env.py", SEES.replace("EXPECTED", repr(own)))
@@ -472,6 +476,7 @@ def test_the_targets_own_sitecustomize_is_run(place):
     assert place.pytest()[1] == 0, place.said
 
 
+@pytest.mark.slow
 def test_endless_failures_have_short_messages(place):
     place.add(
         "test_a.py", "import pytest\n@pytest.mark.parametrize('n', range(2100))\ndef test_n(n): assert 0, 'x' * 9000"
@@ -516,6 +521,7 @@ def test_django(place, options):
     assert list(by_id(one)) == ["app.tests.A.test_ok"]
 
 
+@pytest.mark.slow
 def test_nobody_asked_nobody_answers(place):
     place.add("test_a.py", "def test_a(): pass")
     env = {**os.environ, "PYTHONPATH": str(place.harness), "PYTEST_PLUGINS": "swe_agent_results.plugin"}

@@ -89,6 +89,7 @@ def running() -> set[str]:
     return set(docker("ps", "-aq", f"--filter=label={OWNER}={me()}").split())
 
 
+@pytest.mark.slow
 def test_a_service_is_reached_on_loopback_by_number_and_by_name(
     keeper: str, repo: Path, open_ws: OpenWorkspace
 ) -> None:
@@ -105,12 +106,14 @@ def test_a_service_is_reached_on_loopback_by_number_and_by_name(
     assert running() == before
 
 
+@pytest.mark.slow
 def test_there_is_no_way_out_beside_it(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, services=(Service("store", keeper),))
     interfaces = [line.split(":")[0].strip() for line in ws.run("cat /proc/net/dev").text.splitlines()[2:]]
     assert interfaces == ["lo"]
 
 
+@pytest.mark.slow
 def test_a_service_is_confined_as_a_workspace_is(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     before = running()
     open_ws("docker", repo, services=(Service("store", keeper),), memory="200m", processes=50)
@@ -132,6 +135,7 @@ def test_a_service_is_confined_as_a_workspace_is(keeper: str, repo: Path, open_w
     assert service["Config"]["Labels"][OWNER]
 
 
+@pytest.mark.slow
 def test_each_fork_has_its_own(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     before = running()
     ws = open_ws("docker", repo, services=(Service("store", keeper, env={"GREETING": "first"}),))
@@ -143,6 +147,7 @@ def test_each_fork_has_its_own(keeper: str, repo: Path, open_ws: OpenWorkspace) 
     assert len(running() - before) == 3
 
 
+@pytest.mark.slow
 def test_a_workspace_that_starts_anew_finds_its_services_again(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, services=(Service("store", keeper),))
     ws.run(say(7001, "kept"))
@@ -151,6 +156,7 @@ def test_a_workspace_that_starts_anew_finds_its_services_again(keeper: str, repo
     assert ws.run(say(7001, "")).text.strip() == "nothing kept"
 
 
+@pytest.mark.slow
 def test_several_services_at_ports_of_their_own(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     two = (
         Service("one", keeper, env={"GREETING": "1"}),
@@ -184,6 +190,7 @@ def test_one_that_finds_its_port_taken_is_told_with_what_it_said(
     assert "Address already in use" in why
 
 
+@pytest.mark.slow
 def test_one_that_does_not_get_ready_is_told_with_its_last_lines(
     keeper: str, repo: Path, open_ws: OpenWorkspace
 ) -> None:
@@ -192,12 +199,14 @@ def test_one_that_does_not_get_ready_is_told_with_its_last_lines(
     assert why == "The service slow was not ready within 6 s. Its last lines:\nstarting red"
 
 
+@pytest.mark.slow
 def test_a_ready_command_is_waited_for(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     ready = "test -e /tmp/asked-before || { touch /tmp/asked-before; false; }"
     ws = open_ws("docker", repo, services=(Service("store", keeper, ready=ready),))
     assert ws.run(say(7001, "")).text.strip() == "nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ready", ["sleep 600", "exec yes"])
 def test_a_ready_command_that_does_not_end_is_told_in_time(
     keeper: str, repo: Path, open_ws: OpenWorkspace, ready: str
@@ -206,6 +215,7 @@ def test_a_ready_command_that_does_not_end_is_told_in_time(
     assert fails(keeper, repo, open_ws, service).startswith("The service stuck was not ready within 3 s.")
 
 
+@pytest.mark.slow
 def test_a_ready_command_that_does_not_end_can_be_interrupted(
     keeper: str, repo: Path, open_ws: OpenWorkspace, tmp_path: Path
 ) -> None:

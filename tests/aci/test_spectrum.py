@@ -206,6 +206,7 @@ def test_hangs_in_the_kernel():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tests", "outcome"),
     [(["slow", "slow_too"], "failed"), (["long_in_c"], "failed"), (["hangs", "hangs_in_the_kernel"], "timeout")],

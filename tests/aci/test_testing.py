@@ -37,6 +37,7 @@ def local(make_repo, open_ws):
     return lambda files: open_ws("local", make_repo(files))
 
 
+@pytest.mark.slow
 def test_pytest_is_found_and_narrowed(local):
     workspace = local(PYTEST)
     report = run_tests(workspace)
@@ -52,6 +53,7 @@ def test_pytest_is_found_and_narrowed(local):
     assert run_tests(workspace, nodes=nodes).passed == tuple(nodes)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind(local):
     workspace = local(PYTEST)
     before = workspace.snapshot().tree
@@ -68,6 +70,7 @@ def test_the_command_leaves_its_session_as_it_was(local):
     assert report.counts == {"passed": 1, "failed": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "nodes", "count"),
     [
@@ -172,6 +175,7 @@ def test_a_command_with_a_syntax_error(local):
     assert not report.ok
 
 
+@pytest.mark.slow
 def test_a_hanging_command_keeps_the_results_so_far(local):
     files = {
         "test_a.py": "import time, signal\ndef test_a(): pass\ndef test_b():\n    signal.alarm(0)\n    time.sleep(99)\n"
@@ -184,6 +188,7 @@ def test_a_hanging_command_keeps_the_results_so_far(local):
     assert "timed out" in report.summary()
 
 
+@pytest.mark.slow
 def test_a_test_that_hangs_hides_no_other(local):
     files = {"test_a.py": "def test_a():\n    while True: pass\ndef test_b(): pass\n"}
     report = run_tests(local(files), timeout=20)
@@ -213,6 +218,7 @@ def test_a_crash_is_told_and_not_trusted(local, ending):
     assert "not finished" in report.summary()
 
 
+@pytest.mark.slow
 def test_an_early_goodbye_with_zero_is_not_trusted(local):
     report = run_tests(local({"test_a.py": "import pytest\ndef test_a(): pytest.exit('x', 0)\ndef test_b(): 0/0\n"}))
     assert report.code == 0
@@ -220,6 +226,7 @@ def test_an_early_goodbye_with_zero_is_not_trusted(local):
     assert not report.ok
 
 
+@pytest.mark.slow
 def test_codes_and_counts_that_do_not_fit_are_told(local):
     workspace = local({**PYTEST, "test_ok.py": "def test_ok(): pass\n"})
     assert "exited with 0 although tests failed" in run_tests(workspace, "pytest -q || true").notes[0]
@@ -245,6 +252,7 @@ def test_a():
     assert report.passed == ("y", "test_a.py::test_a"), report.output.decode()
 
 
+@pytest.mark.slow
 def test_thousands_of_nodes(local):
     workspace = local({"test_a.py": "import pytest\n@pytest.mark.parametrize('n', range(4000))\ndef test_n(n): pass\n"})
     nodes = [f"test_a.py::test_n[{n}]" for n in range(1, 4000)] + [f"tests/{'gone' * 20}{n}.py" for n in range(1000)]
@@ -269,6 +277,7 @@ def test_where_unittest_starts(local, files, start):
     assert run_tests(workspace, command).counts == {"passed": 1}
 
 
+@pytest.mark.slow
 def test_a_hundred_megabytes_of_output_cost_no_result_and_little_memory(local):
     text = "import sys\ndef test_a():\n    for _ in range(100): sys.stdout.write('x' * 999_999 + '\\n')\n"
     report = run_tests(local({"test_a.py": text + "def test_b(): assert 0\n"}), "python3 -m pytest -s -q")
@@ -306,6 +315,7 @@ def test_many_tests_of_a_new_file_are_the_file():
     assert grouped(many[:3], ["t/new.py"]) == many[:3]
 
 
+@pytest.mark.slow
 def test_a_command_that_sets_pythonpath_is_still_read_test_by_test(make_repo, open_ws):
     repo = make_repo(
         {
@@ -323,6 +333,7 @@ def test_a_command_that_sets_pythonpath_is_still_read_test_by_test(make_repo, op
         assert (report.granularity, report.passed) == ("test", ("tests/test_shop.py::test_total",)), report
 
 
+@pytest.mark.slow
 def test_a_command_that_hides_our_file_is_judged_by_its_exit_code(make_repo, open_ws):
     repo = make_repo({"test_a.py": "def test_a():\n    assert True\n"})
     workspace = open_ws("local", repo)

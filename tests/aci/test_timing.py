@@ -32,6 +32,7 @@ def compared(make_repo: MakeRepo, open_ws: OpenWorkspace, before: str, after: st
         assert not [room for room in (first, second) if room.run(f"ls {room.harness}/timed 2>/dev/null").output]
 
 
+@pytest.mark.slow
 def test_seconds_and_bytes_of_both(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     found = compared(make_repo, open_ws, GOOD, GOOD)
     assert (len(found.before), len(found.after), found.lost) == (2, 2, "")
@@ -39,6 +40,7 @@ def test_seconds_and_bytes_of_both(make_repo: MakeRepo, open_ws: OpenWorkspace) 
     assert 0 < found.ratio < math.inf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "said"),
     [
@@ -56,6 +58,7 @@ def test_a_candidate_that_dies_is_vetoed_and_an_original_that_does_is_refused(
     assert (found.lost, found.ratio) == (found.veto, math.inf)
 
 
+@pytest.mark.slow
 def test_a_candidate_that_hangs_is_vetoed(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     hanging = "import time\n\n\ndef work(n):\n    time.sleep(600)\n"
     assert compared(make_repo, open_ws, GOOD, hanging, timeout=8.0).veto.endswith("could not be timed in time.")

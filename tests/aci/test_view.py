@@ -155,6 +155,7 @@ ROWS = [
 PILES = st.randoms(use_true_random=False).map(lambda choice: "".join(choice.choices(ROWS, k=choice.randint(100, 400))))
 
 
+@pytest.mark.slow
 @given(PILES, st.sampled_from(["other", "tests"]))
 def test_a_line_that_is_shown_with_a_number_is_that_line_of_the_whole(text: str, kind: Kind) -> None:
     kept: list[str] = []
@@ -194,6 +195,7 @@ def test_what_saves_little_is_left_as_it_is() -> None:
     assert show("a\n" * 9, "other", lambda _: 1) == (("a\n" * 9).strip(), None)
 
 
+@pytest.mark.slow
 def test_of_a_huge_output_the_ends_are_read() -> None:
     kept: list[bytes] = []
     text, out = show("first\n" + "a line of it\n" * 400_000 + "last", "other", lambda data: kept.append(data) or 4)
@@ -242,6 +244,7 @@ def test_what_only_begins_like_a_key_stays(text: str) -> None:
     assert mask(text) == text
 
 
+@pytest.mark.slow
 @given(st.from_regex(_KEYS, fullmatch=True))
 def test_nothing_with_a_keys_shape_is_passed_over(key: str) -> None:
     assert "[masked]" in mask(f"KEY={key}")

@@ -66,6 +66,7 @@ def test_retries_are_held_each_and_the_refused_cost_nothing(ask):
     assert ask.engine.ledger.spent.calls == 3
 
 
+@pytest.mark.slow
 def test_a_cut_stream_is_charged_at_its_hold(ask):
     ask(Temperamental(busy(billed=True), Usage(10, 5)))
     first, second = ask.engine.trajectory.holds.values()
@@ -80,6 +81,7 @@ def test_a_reply_without_usage_is_charged_at_its_hold(ask):
     assert ask.engine.ledger.spent.dollars == hold.dollars
 
 
+@pytest.mark.slow
 def test_tries_are_bounded_and_the_last_error_is_told(ask):
     model = Temperamental(*[busy(billed=False) for _ in range(9)])
     with pytest.raises(ModelError, match="Busy"):
@@ -404,6 +406,7 @@ def test_403_is_of_the_key_until_the_model_has_answered_and_of_the_request_from_
         Task(engine, "main/third").ask()
 
 
+@pytest.mark.slow
 def test_a_pause_takes_nothing_of_the_runs_time(bench):
     bench.begin(line("unused"), max_time=3.0)
     engine = bench.engine()

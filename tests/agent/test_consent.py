@@ -66,6 +66,7 @@ def test_what_a_rule_denies_is_denied_where_nobody_is_asked(bench) -> None:
     assert "f" not in steps[-1].observations[1].text.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("delivery", "deny"),
     [({"apply": True}, "apply calc.py"), ({"branch": "fix"}, "branch fix"), ({"apply": True}, "apply .vscode/**")],

@@ -347,6 +347,7 @@ def seen(tmp_path, make_repo):
     return lambda *more, **environment: watched(machine, model, repository, *more, **environment)
 
 
+@pytest.mark.slow
 def test_a_terminal_sees_what_goes_on(seen):
     screen = seen()
     assert b"\x1b[?25l" in screen
@@ -357,6 +358,7 @@ def test_a_terminal_sees_what_goes_on(seen):
     assert b"\x1b[2J" not in screen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("more", "environment"), [(("--plain",), {}), ((), {"NO_COLOR": "1"}), ((), {"TERM": "dumb"})])
 def test_a_terminal_that_wants_plain_lines_gets_them(seen, more, environment):
     screen = seen(*more, **environment)

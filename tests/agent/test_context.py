@@ -246,6 +246,7 @@ def test_folding_fires_one_to_three_times_in_a_usual_run() -> None:
     assert 1 <= fired <= 3
 
 
+@pytest.mark.slow
 def test_the_dearer_the_cache_the_more_is_folded_and_a_free_one_never() -> None:
     asks = [sum(said.last is None for said in long_run(40).asks(Reader(MODEL, cached=c))[1:]) for c in (0.0, 0.1, 0.5)]
     assert asks[0] == 0
@@ -255,6 +256,7 @@ def test_the_dearer_the_cache_the_more_is_folded_and_a_free_one_never() -> None:
 # Overflow
 
 
+@pytest.mark.slow
 def test_a_window_is_kept_by_folding_more_and_the_next_call_does_not_fold_again() -> None:
     asks = long_run(60).asks(Reader(MODEL, window=12_000, cached=0.0))
     assert all(said.characters <= 36_000 for said in asks)
@@ -393,6 +395,7 @@ def by_address(talk: Talk, said: Sequence[Message]) -> dict[tuple[int, int], str
     return dict(zip(places, sent, strict=True))
 
 
+@pytest.mark.slow
 @given(CALLS, READERS)
 def test_roles_alternate_and_every_call_has_its_answer(calls: list[Any], reader: Reader) -> None:
     talk = build(calls)
@@ -415,6 +418,7 @@ def test_roles_alternate_and_every_call_has_its_answer(calls: list[Any], reader:
     assert [m["role"] for m in said].count("tool") == sum(len(m.get("tool_calls", ())) for m in said)
 
 
+@pytest.mark.slow
 @given(CALLS, READERS)
 def test_a_request_begins_with_the_one_before_unless_something_was_folded(calls: list[Any], reader: Reader) -> None:
     talk = build(calls)
@@ -432,6 +436,7 @@ def test_a_request_begins_with_the_one_before_unless_something_was_folded(calls:
                 assert new == old
 
 
+@pytest.mark.slow
 @given(CALLS, READERS)
 def test_protected_observations_and_users_words_are_not_folded(calls: list[Any], reader: Reader) -> None:
     talk = build(calls)
@@ -453,6 +458,7 @@ def test_protected_observations_and_users_words_are_not_folded(calls: list[Any],
         before = now
 
 
+@pytest.mark.slow
 @given(CALLS, READERS, st.lists(st.tuples(st.integers(1, 26), st.integers(500, 40_000)), max_size=3))
 def test_a_conversation_fits_its_limits_or_says_it_cannot_and_is_the_same_again(
     calls: list[Any], reader: Reader, limits: list[tuple[int, int]]

@@ -127,6 +127,7 @@ def test_how_loosely_denied_words_are_looked_for(rule: str, line: str, yes: bool
     assert decide(line, deny=(rule,)).yes is yes
 
 
+@pytest.mark.slow
 def test_a_long_command_is_searched_fast() -> None:
     """In time that grows with its length, not with the square of it."""
     line = "git; push " * 30_000

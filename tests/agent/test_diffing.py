@@ -38,6 +38,7 @@ def told(capsys: pytest.CaptureFixture, *arguments: str, **options: bool) -> str
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_files_of_two_steps(runs, capsys) -> None:
     name = runs[0]
     assert told(capsys, f"{name}@0", f"{name}@main#1", stat=True) == "A new.txt  +2 -0\n"
@@ -51,6 +52,7 @@ def test_files_of_two_steps(runs, capsys) -> None:
     assert "are the same" in told(capsys, f"{name}@1", f"{name}@1")
 
 
+@pytest.mark.slow
 def test_files_of_steps_of_two_runs(runs, capsys) -> None:
     one, other = runs
     before = {path: path.stat().st_mtime_ns for path in _files(runs)}
@@ -65,6 +67,7 @@ def _files(runs: tuple[str, str]) -> list[Path]:
     return [path for name in runs for path in (load_settings().runs / name).rglob("*")]
 
 
+@pytest.mark.slow
 def test_where_two_runs_part(runs, capsys) -> None:
     found = json.loads(told(capsys, *runs, json=True))
     assert (found["same"], found["first"]["n"], found["first"]["what"]) == (1, 2, "action")
@@ -74,6 +77,7 @@ def test_where_two_runs_part(runs, capsys) -> None:
     assert "\x1b" not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("left", "right", "message"),
     [

@@ -118,6 +118,7 @@ def test_it_is_shown_and_listed(earlier, name, monkeypatch, capsys):
     assert line["ended"] == ("undone" if name == "session" else "verified")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_gone_on_with_from_its_last_reply(earlier, name):
     run = earlier(name)
@@ -132,6 +133,7 @@ def test_it_is_gone_on_with_from_its_last_reply(earlier, name):
     assert sum("version" in note.data for note in again.notes) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_forked(earlier, name):
     run = earlier(name)
@@ -143,6 +145,7 @@ def test_it_is_forked(earlier, name):
     assert came.exit.kind == ("unproven" if name == "session" else "verified")
 
 
+@pytest.mark.slow
 def test_a_fork_of_what_a_later_version_went_on_with_does_not_say_so_too(earlier):
     """Its own first line has the version of all its lines."""
     run = earlier("react")

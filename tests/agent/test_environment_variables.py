@@ -93,6 +93,7 @@ def test_the_names_of_the_action_are_those_of_its_rules() -> None:
     assert {name.lower() for name in GITHUB} == set(Rules.model_fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["fix", "--text", "x"], ["runs"], ["config", "show"], ["doctor"]])
 def test_the_command_line_ends_with_code_3(tmp_path: Path, words: list[str]) -> None:
     environment = os.environ | {"SWE_AGENT_BUDGTE": "0.1", "SWE_AGENT_STATE": str(tmp_path)}

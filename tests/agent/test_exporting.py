@@ -157,6 +157,7 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.mark.slow
 def test_a_run_on_disk_is_told_in_every_form(on_disk: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture) -> None:
     for name in (*SINGLE, "chat", "predictions"):
         assert command([str(on_disk)], name) == 0
@@ -244,6 +245,7 @@ def test_a_run_that_goes_on_is_told_to_be_unfinished(
     assert b"has not ended" in capfdbinary.readouterr().err
 
 
+@pytest.mark.slow
 def test_who_stops_reading_gets_no_traceback(on_disk: Path) -> None:
     program = f"import sys; sys.path.insert(0, {str(Path.cwd())!r}); from swe_agent import main; main()"
     export = [sys.executable, "-c", program, "export", str(on_disk), "--format", "markdown"]

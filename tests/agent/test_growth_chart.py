@@ -79,6 +79,7 @@ def test_it_follows_a_dark_scheme_with_colours_of_its_own() -> None:
         assert len({found[1] for found in colours if found}) == 2, rule
 
 
+@pytest.mark.slow
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_no_name_breaks_out(name: str, counted: str) -> None:
     root = parsed(chart(name, BEFORE, AFTER, counted))
@@ -103,6 +104,7 @@ growths = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(growths, growths)
 def test_whatever_was_counted_stays_in_the_picture(before: Growth, after: Growth) -> None:

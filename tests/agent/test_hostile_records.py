@@ -97,6 +97,7 @@ def test_the_list_of_runs_on_the_screen(tmp_path):
     check(told, 3)
 
 
+@pytest.mark.slow
 def test_a_conversation_that_is_taken_up_again():
     from tests.agent.tui.test_conversation import Shown, shown
 

@@ -31,6 +31,7 @@ OPTIONS = ("", "-", "-a", "-d", "-e", "-i", "-l", "-n", "-p", "-s", "-v", "-x", 
 VARIABLES = ("OPTIND", "RANDOM", "HISTCMD", "PS4", "BASH_ENV", "x")
 
 
+@pytest.mark.slow
 def test_no_builtin_evaluates_or_runs_what_a_rule_for_it_does_not_show(shells: Callable[[str], set[str]]) -> None:
     """Each builtin of bash with each option and each argument that may be code; those that are allowed are run."""
     names = subprocess.run(["bash", "-c", "compgen -b"], capture_output=True, text=True, check=True).stdout.split()
@@ -193,6 +194,7 @@ def test_the_stand_ins_see_what_runs(shells: Callable[[str], set[str]]) -> None:
     assert shells("git status; ls | evil $(git x)") == {"git status", "ls", "evil", "git"}
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False))
 def test_no_command_is_smuggled_into_what_is_allowed(shells: Callable[[str], set[str]], chance: random.Random) -> None:

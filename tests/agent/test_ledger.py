@@ -33,6 +33,7 @@ def usage_within(hold_input: int, output: int, share: float) -> Usage:
     return Usage(read, int(output * share), cached_tokens=int(read * share))
 
 
+@pytest.mark.slow
 @given(
     prices,
     st.floats(0, 5).map(lambda budget: round(budget, 6)),

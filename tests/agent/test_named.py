@@ -62,6 +62,7 @@ def said(machine, calculator, issue_file) -> Iterator[Callable[..., str]]:  # no
         subprocess.run(["docker", "image", "rm", "-f", *dict.fromkeys(ids)], check=False, capture_output=True)
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("verb", ["fix", "locate"])

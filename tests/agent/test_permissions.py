@@ -121,6 +121,7 @@ def _keep(state: Path, name: int) -> None:
         permissions(state).keep([Rule("command", f"run{name} {number}")], "project")
 
 
+@pytest.mark.slow
 def test_two_processes_keep_both_their_rules(tmp_path: Path) -> None:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         for done in [pool.submit(_keep, tmp_path, name) for name in range(2)]:

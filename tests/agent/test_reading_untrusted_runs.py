@@ -153,6 +153,7 @@ def test_a_journal_that_is_no_file_of_the_folder_is_not_read(theirs: Path, tmp_p
         adopt(theirs, load_settings(), {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hard", "symbolic"])
 def test_a_lock_that_is_another_file_keeps_its_content(theirs: Path, mine: Path, kind: str) -> None:
     (theirs / "lock").unlink(missing_ok=True)
@@ -167,6 +168,7 @@ def test_a_lock_that_is_another_file_keeps_its_content(theirs: Path, mine: Path,
     assert (mine / "id_rsa").read_text() == "PRIVATE\n"
 
 
+@pytest.mark.slow
 def test_a_sent_folder_stays_as_it_is(theirs: Path, capsys) -> None:
     (theirs / "lock").unlink(missing_ok=True)
     before = contents(theirs)
@@ -252,6 +254,7 @@ def test_a_claimed_proof_is_shown_as_a_claim(proven: Path, capsys) -> None:
     assert "proof.sh" not in shown
 
 
+@pytest.mark.slow
 def test_a_claimed_proof_is_followed_as_a_claim(proven: Path, capsys) -> None:
     show(str(proven), follow=True, plain=True)
     assert "Claimed: verified." in capsys.readouterr().out

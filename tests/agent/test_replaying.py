@@ -82,6 +82,7 @@ def test_the_same_run_is_the_same_and_costs_nothing(bench) -> None:
     assert found.right.steps["main"][0].observations != found.left.steps["main"][0].observations  # it was acted
 
 
+@pytest.mark.slow
 def test_a_tool_of_another_package_is_not_run_again(bench, tmp_path, monkeypatch) -> None:
     """A record may be anybody's, and the tool acts outside of the workspace."""
     install_tool(tmp_path / "site", monkeypatch)
@@ -138,6 +139,7 @@ def test_a_replay_may_end_at_the_first_difference(bench) -> None:
     assert [step.n for step in found.steps] == [1]
 
 
+@pytest.mark.slow
 def test_attempts_are_acted_each_in_its_own_fork(bench) -> None:
     def attempt(task):
         yield from task.phase("try")
@@ -173,6 +175,7 @@ def replace_action(task):
     return Action("shell", {"command": "echo x > before.txt; echo main >> made.pyc"})
 
 
+@pytest.mark.slow
 def test_a_session_of_many_turns(talk, bench) -> None:
     talked = talk(
         line("", EDIT, n=1),
@@ -200,6 +203,7 @@ def test_a_session_of_many_turns(talk, bench) -> None:
     assert found.notes
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_acted_as_far_as_it_came(bench) -> None:
     def strategy(task):
         reply = task.ask()
@@ -228,6 +232,7 @@ def test_an_interrupted_run_is_acted_as_far_as_it_came(bench) -> None:
     assert "gone" in found.right.steps["main"][1].observations[0].text
 
 
+@pytest.mark.slow
 def test_what_a_user_refused_is_not_run_again(bench) -> None:
     from agent.approvals import Answer
 
@@ -244,6 +249,7 @@ def test_what_a_user_refused_is_not_run_again(bench) -> None:
     assert "refused" in found.right.steps["main"][0].observations[0].text
 
 
+@pytest.mark.slow
 def test_a_replay_that_is_interrupted_is_over(bench) -> None:
     solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
     material = of_run(bench.directory)
@@ -282,6 +288,7 @@ def test_a_run_is_acted_whole(bench, monkeypatch) -> None:
     assert refused.value.fix == "`swe-agent replay some-run` does it."
 
 
+@pytest.mark.slow
 def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("SWE_AGENT_WORKSPACE", "local")
     solved(bench, line("", EDIT, act("submit")), disk="9g")
@@ -330,6 +337,7 @@ def test_a_run_without_its_files_cannot_be_acted_again(bench) -> None:
     assert [folder.name for folder in bench.settings.runs.iterdir()] == [bench.directory.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [None, {"command": "x"}], ids=["earlier", "strange"])
 def test_what_a_record_does_not_say_of_a_proof_is_found(talk, asked) -> None:
     talked = talk(line("", EDIT, n=1), line("Done.", n=2))
@@ -351,6 +359,7 @@ def with_asked(record, asked):
     return replace(record, observations=tuple(seen))
 
 
+@pytest.mark.slow
 def test_a_replay_can_be_replayed(bench) -> None:
     solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
     first = again(bench)
@@ -359,6 +368,7 @@ def test_a_replay_can_be_replayed(bench) -> None:
     assert replay_of(found.right) == first.directory.name
 
 
+@pytest.mark.slow
 def test_a_replay_is_not_gone_on_with(talk, bench) -> None:
     talked = talk(line("", EDIT, n=1), line("I have changed it.", n=2))
     talked.go()
@@ -370,6 +380,7 @@ def test_a_replay_is_not_gone_on_with(talk, bench) -> None:
     assert refused.value.fix == f"Replay it again: `swe-agent replay {bench.directory.name}`."
 
 
+@pytest.mark.slow
 def test_a_fork_of_a_replay_is_a_run_like_others(bench) -> None:
     solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
     begun = origin(f"{again(bench).directory}@1", bench.settings)

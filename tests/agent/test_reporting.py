@@ -73,6 +73,7 @@ def swe_agent(*arguments: object) -> int:
     return cli.run([str(each) for each in arguments])
 
 
+@pytest.mark.slow
 def test_a_run_with_attempts_becomes_a_page_also_where_little_is_left_of_it(tried, tmp_path, capsys):
     assert swe_agent("report", tried, "--out", tmp_path / "r.html") == 0
     assert capsys.readouterr().out == f"Written to {tmp_path / 'r.html'}.\n"

@@ -20,6 +20,8 @@ from trajectories.journal import read
 from trajectories.records import Note, Reply
 from trajectories.trajectory import Trajectory
 
+pytestmark = pytest.mark.slow
+
 MEND = act("edit", path="calc.py", old="a - b", new="a + b")
 
 

@@ -324,6 +324,7 @@ def on_a_terminal(words: list[str], **environment: str) -> bytes:
     return got
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_pages_in_colour(run, user):
     code = "import sys; from swe_agent import main; main()"
     pager = user / "pager.py"

@@ -118,6 +118,7 @@ def test_a_fresh_phase_shares_the_workspace_and_not_the_conversation(bench):
     assert bench.drive(strategy) == (steps, outcome)
 
 
+@pytest.mark.slow
 def test_map_gives_outcomes_in_the_order_of_its_arguments(bench):
     bench.begin(
         line("Slow.", act("shell", command="sleep 0.5; echo slow > who"), act("submit"), branch="main/slow"),

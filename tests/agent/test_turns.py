@@ -134,6 +134,7 @@ def test_the_time_of_a_process_never_goes_back(talk):
     assert 0.0 <= engine.seconds - shown - 1000 < 500
 
 
+@pytest.mark.slow
 def test_a_fork_has_the_time_of_its_parents_turns(talk):
     it = talk(line("Mend.", MEND, n=1), line("Mended.", n=2))
     it.go()
@@ -195,6 +196,7 @@ def test_words_after_an_interrupt_are_read_and_the_reply_is_not_acted_on(talk, a
     assert it.engine.root().run("cat log.txt").code != 0, "the files are those of the step"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [False, True], ids=["the same process", "another process"])
 def test_going_on_as_it_was_acts_again_from_the_steps_files(talk, again):
     it = talk(TWICE, line("Well.", n=2))
@@ -248,6 +250,7 @@ def test_what_was_said_too_late_is_read_in_the_next_turn(talk, monkeypatch):
 # Taken back
 
 
+@pytest.mark.slow
 def test_undo_and_redo_move_files_and_conversation(talk, monkeypatch):
     sent = Sent(monkeypatch)
     it = talk(
@@ -284,6 +287,7 @@ def test_undo_and_redo_move_files_and_conversation(talk, monkeypatch):
     assert sent[-1][1][1].startswith("<issue>\nWhat is it about?")
 
 
+@pytest.mark.slow
 def test_a_look_goes_with_the_turn_before_it(talk):
     it = talk(line("Mend.", MEND, n=1), line("Mended.", n=2))
     it.go()
@@ -322,6 +326,7 @@ def test_what_is_interrupted_by_hand_is_over(talk):
     assert (ended.exit.kind, ended.patch.diff) == ("interrupted", "")
 
 
+@pytest.mark.slow
 def test_the_whole_gate_is_asked_for_by_name(talk):
     test = (
         "import unittest\n\nfrom calc import add\n\n\nclass CalcTest(unittest.TestCase):\n"
@@ -343,6 +348,7 @@ def test_the_whole_gate_is_asked_for_by_name(talk):
     assert (it.bench.directory / "proof.sh").exists()
 
 
+@pytest.mark.slow
 def test_a_conversation_is_made_short(talk, monkeypatch):
     sent = Sent(monkeypatch)
     it = talk(
@@ -425,6 +431,7 @@ def test_a_window_fills(talk, own_config):
     assert it.engine.context_share() == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_a_fork_of_a_later_turn_has_the_turns_before(talk):
     it = talk(line("Mend.", MEND, n=1), line("Mended.", n=2), line("Add.", DOUBLE, n=3), line("Added.", n=4))
     it.go()

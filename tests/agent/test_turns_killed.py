@@ -89,6 +89,7 @@ def whole(
     return bench, lived(bench.directory, bench.settings), sent
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_session_killed_at_every_record(whole: Whole):
     bench, ended, sent = whole

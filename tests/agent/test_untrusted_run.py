@@ -157,6 +157,7 @@ def test_a_repository_without_the_commit_is_refused(theirs: Path, make_repo, mon
         adopt(theirs, load_settings(), {})
 
 
+@pytest.mark.slow
 def test_a_recorded_proof_proves_nothing(theirs: Path, bench) -> None:
     """The run looks as if it had been stopped between a proof, which was never made, and its end."""
     tree = last(theirs).tree
@@ -185,6 +186,7 @@ def with_base(folder: Path, files: dict[str, bytes]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_base_has_the_files_of_the_users_own_commit(theirs: Path) -> None:
     with_base(theirs, {"backdoor.py": b"import os\n"})
     with pytest.raises(UsageError, match="did not begin with the files of its commit"):
@@ -200,6 +202,7 @@ def test_a_base_that_is_named_by_another_revision_is_the_commits(theirs: Path, b
     assert kept.run.base.commit == first.base.commit
 
 
+@pytest.mark.slow
 def test_objects_are_named_by_their_content(theirs: Path, tmp_path: Path) -> None:
     """A loose object under the base's name may hold other files."""
     store = theirs / "trees.git"
@@ -228,6 +231,7 @@ def test_nothing_is_shared_with_the_folder(theirs: Path) -> None:
     assert all(path.stat().st_nlink == 1 for path in copy.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_a_proof_without_an_observation(theirs: Path) -> None:
     appended(theirs, Step("main", last(theirs).n + 1, last(theirs).id, "proof", last(theirs).tree))
     assert read(adopt(theirs, load_settings(), {})).steps["main"][-1].observations[0].text == NOT_RUN_HERE
@@ -269,6 +273,7 @@ def test_a_run_that_has_ended_is_not_answered_for(theirs: Path, capsys) -> None:
         resume(str(theirs), plain=True)
 
 
+@pytest.mark.slow
 def test_resume_continues_a_copy_and_says_so(theirs: Path, bench, capsys) -> None:
     before = (theirs / "journal.jsonl").read_bytes()
     with pytest.raises(UsageError, match="was not created by you here"):
@@ -296,6 +301,7 @@ def test_the_copy_goes_on_with_the_files_of_the_last_step(theirs: Path, bench) -
     assert submitted.observations[0].text.startswith("Submitted")
 
 
+@pytest.mark.slow
 def test_files_of_the_folder_that_are_links_lead_nowhere(theirs: Path, bench, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("mine\n")
@@ -442,6 +448,7 @@ def test_the_policy_does_not_let_an_untrusted_run_teach(theirs: Path, policy: Pa
     assert not engine.settings.experience
 
 
+@pytest.mark.slow
 def test_what_a_rule_denies_is_not_replayed(bench, monkeypatch) -> None:
     bench.begin(line("", act("shell", command="touch made.txt"), act("submit")), strategy="react")
     engine = bench.engine()

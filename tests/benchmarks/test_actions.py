@@ -10,6 +10,7 @@ import pytest
 from benchmarks import _peers, actions
 
 
+@pytest.mark.slow
 def test_each_row_is_done_by_each_peer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     repo = _peers.repository(tmp_path / "repo", 120)
     peers = {actions.OURS: _peers.Pipe(tmp_path / "pipe", repo), "bash -c": _peers.Bash(tmp_path / "bash", repo)}

@@ -115,6 +115,7 @@ def measured(repository: Path, *more: str) -> list[str]:
     return [*about, *more, "--", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
 
 
+@pytest.mark.slow
 def test_recall_and_precision(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(measured(repository, "--json", "--missed", "9")) == 0
     told = json.loads(capsys.readouterr().out)
@@ -126,6 +127,7 @@ def test_recall_and_precision(repository: Path, capsys: pytest.CaptureFixture[st
     assert told["missed"] == ["protocol: src/shop/money.py:total -> src/shop/money.py:Money.__add__"]
 
 
+@pytest.mark.slow
 def test_a_table(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(measured(repository)) == 0
     lines = capsys.readouterr().out.splitlines()

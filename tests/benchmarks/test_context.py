@@ -50,6 +50,7 @@ def trajectory(path: Path, calls: int, fenced: bool) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_rules_on_a_long_run_of_ours(tmp_path: Path) -> None:
     whole, sliding, blocks, ours = compare(journal(tmp_path / "run", 40)).values()
     assert whole.calls == ours.calls == 40

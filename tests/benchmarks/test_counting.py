@@ -37,6 +37,7 @@ def test_an_order_that_turns_is_seen_and_small_differences_have_none() -> None:
     assert spread([100.0, 102.0]) == pytest.approx(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_it_counts_tasks_from_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if not shutil.which("valgrind") and os.environ.get("CI") != "true":

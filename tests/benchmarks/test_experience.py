@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from benchmarks._planted import BUGS, FILES
 from benchmarks.experience import measured
 
 
+@pytest.mark.slow
 def test_related_bugs_are_found_and_little_else(tmp_path: Path) -> None:
     figures = measured(tmp_path)
     assert figures["bank"]["bugs"] == len(BUGS) == 18

@@ -47,6 +47,7 @@ def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return sys.executable
 
 
+@pytest.mark.slow
 def test_both_sides(peer: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--runs", "1", "--workspace", "local", "--mini-python", peer, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -54,6 +55,7 @@ def test_both_sides(peer: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(told["seconds"]["local"]) == {OURS, f"{OURS} fastest", MINI, f"{MINI} fastest", "ratio"}
 
 
+@pytest.mark.slow
 def test_without_the_peer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), "/usr/bin", "/bin"]))
     assert main(["--runs", "1", "--workspace", "local"]) == 0

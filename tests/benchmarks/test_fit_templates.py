@@ -56,6 +56,7 @@ def load(path, default=None, *, strict=True, limit=10):
 """
 
 
+@pytest.mark.slow
 def test_mutants_are_other_programs_each_once_and_the_same_each_time() -> None:
     made = list(islice(mutants("a.py", SAMPLE, "seed"), 100))
     assert len({one.data for one in made}) == len(made) == 100
@@ -176,6 +177,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Package]:
     return found
 
 
+@pytest.mark.slow
 def test_weights_are_fitted_from_watched_mutants_and_compared_on_a_package_held_out(
     tmp_path: Path, packages: list[Package], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,6 +195,7 @@ def test_weights_are_fitted_from_watched_mutants_and_compared_on_a_package_held_
     assert row["before"] >= 1 <= row["after"]
 
 
+@pytest.mark.slow
 def test_nothing_to_fit_on_is_told_of(
     tmp_path: Path, packages: list[Package], capsys: pytest.CaptureFixture[str]
 ) -> None:

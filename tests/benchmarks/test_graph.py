@@ -15,6 +15,7 @@ from tests.conftest import MakeRepo, git
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_it_measures_a_project_and_says_which_peers_it_did_not(make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo({"a.py": "def load():\n    pass\n", "b.py": "from a import load\nload()\n"})
     for number in range(3):

@@ -45,6 +45,7 @@ def measured(slow_counts: list[int], fast_counts: list[int]) -> Measured:
     )
 
 
+@pytest.mark.slow
 def test_a_miss_is_told() -> None:
     right = measured([900 + 7 * n * n for n in SIZES], [5000 + 9 * n for n in SIZES])
     turned = measured([5000 + 9 * n for n in SIZES], [900 + 7 * n * n for n in SIZES])
@@ -59,6 +60,7 @@ def test_a_miss_is_told() -> None:
     assert [line.removeprefix("miss: ").partition(",")[0] for line in misses] == ["a pair", "slow", "fast", "slow"]
 
 
+@pytest.mark.slow
 def test_opcodes_of_real_calls_are_fitted() -> None:
     with room_of_pairs("local", "") as room:
         found = [
@@ -70,6 +72,7 @@ def test_opcodes_of_real_calls_are_fitted() -> None:
     assert {one.backend for one in found} == {"opcodes"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("valgrind") and not IN_CI, reason="valgrind is not installed")
 def test_the_command_prints_and_keeps_what_valgrind_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "growth.json"

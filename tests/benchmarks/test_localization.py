@@ -110,6 +110,7 @@ def test_all_places_have_to_be_found() -> None:
     assert share_within([], 1) == 0.0
 
 
+@pytest.mark.slow
 def test_what_a_cache_knows_is_not_cold(given: dict[str, Any], tmp_path: Path) -> None:
     for measured in ({"cold", "new_commit", "warm"}, {"warm"}):
         more = ["--json", str(tmp_path / "out.json"), "--cache", str(tmp_path / "cache")]

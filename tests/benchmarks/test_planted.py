@@ -229,6 +229,7 @@ def test_what_is_offered_is_of_one_half_and_the_same_each_time(tmp_path: Path, t
         assert all(normal(bug.apply(SOURCE)) != normal(SOURCE) for bug in some)
 
 
+@pytest.mark.slow
 def test_planted_bugs_are_killed_by_the_suite(tmp_path: Path, tiny: Package) -> None:
     (bug,) = make(tmp_path, tiny, "tuning", 1)
     assert bug.failing
@@ -239,6 +240,7 @@ def test_planted_bugs_are_killed_by_the_suite(tmp_path: Path, tiny: Package) -> 
         assert run_suite(place.workspace, tiny).failed == bug.failing
 
 
+@pytest.mark.slow
 def test_a_planted_bug_is_repaired_and_told_of(tmp_path: Path, tiny: Package) -> None:
     at = SOURCE.index(b"self.items[-1]")
     edits = ((at, at + len(b"self.items[-1]"), "self.items[0]"),)
@@ -252,6 +254,7 @@ def test_a_planted_bug_is_repaired_and_told_of(tmp_path: Path, tiny: Package) ->
     assert "| tiny | 1 | 1 | 1 |" in report([row])
 
 
+@pytest.mark.slow
 def test_two_versions_are_compared_on_calls_of_the_suite(tmp_path: Path, tiny: Package) -> None:
     path = "tiny/things.py"
     with room(tmp_path, tiny, {}) as place:

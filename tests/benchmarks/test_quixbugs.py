@@ -64,6 +64,7 @@ def test_agreement_is_of_answers(checkout: Path, tmp_path: Path, body: str, agre
     assert bool(found["differ"]) is not agrees
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_before_its_tests_do_is_not_plausible(checkout: Path, tmp_path: Path) -> None:
     tests = checkout / "python_testcases" / "test_largest.py"
     tests.write_text(f"{TEST}\n\ndef test_one():\n    assert largest([1, 2]) == 2\n")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from benchmarks.readers import rows
 from tests.trajectories.exports.made_up import Made
 from trajectories.records import Action
 
 
+@pytest.mark.slow
 def test_each_format_is_given_to_its_reader(tmp_path: Path) -> None:
     made = Made()
     made.say("Mend it.")

@@ -109,6 +109,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield Place(hub, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 @pytest.mark.timeout(300)
 def test_from_a_label_to_a_draft_and_through_a_follow_up(place: Place) -> None:
@@ -140,6 +141,7 @@ def test_from_a_label_to_a_draft_and_through_a_follow_up(place: Place) -> None:
         assert "return a - b" in str(endpoint.asked[1]), "it goes on with the first run, and sees what that saw"
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_an_app_s_writes_nothing(place: Place) -> None:
     script = place.script(answer("", ADD_TEST, EDIT, call("submit")))
     jobs = place.label(place.workflow(script, **{"dry-run": True, "app-client-id": "Iv23"}))
@@ -153,6 +155,7 @@ def test_a_dry_run_of_an_app_s_writes_nothing(place: Place) -> None:
     assert all(token.startswith("ghs_app") for token in asked)
 
 
+@pytest.mark.slow
 def test_what_is_not_proven_is_a_comment_and_an_artifact(place: Place) -> None:
     jobs = place.label(place.workflow(place.script(answer("", EDIT, call("submit"), n=1), answer("", call("submit")))))
     assert results(jobs) == ["success"] * 3, logs(jobs)
@@ -163,6 +166,7 @@ def test_what_is_not_proven_is_a_comment_and_an_artifact(place: Place) -> None:
     assert "+    return a + b" in (place.folder / "artifacts/1/swe-agent-journal/patch.diff").read_text()
 
 
+@pytest.mark.slow
 def test_no_fix_is_a_comment_with_the_likeliest_places(place: Place) -> None:
     jobs = place.label(place.workflow(place.script(answer("I do not know.")), **{"max-steps": "1"}))
     assert results(jobs) == ["success"] * 3, logs(jobs)
@@ -171,6 +175,7 @@ def test_no_fix_is_a_comment_with_the_likeliest_places(place: Place) -> None:
     assert "calc/core.py" in place.said()
 
 
+@pytest.mark.slow
 def test_an_error_of_the_solving_job_is_told_on_the_issue(place: Place) -> None:
     config = '[models."openai/x"]\nkey_env = "ANOTHER"\n'
     jobs = place.label(place.workflow("openai/x", config))
@@ -186,6 +191,7 @@ def test_who_may_not_ask_gets_no_runner_and_no_answer(place: Place) -> None:
     assert place.hub.writes == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["errand", "handover"])
 def test_an_artifact_that_was_swapped_is_not_read(place: Place, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def swapped(run: Workflow, given: Any, known: Any, env: Any) -> dict[str, str]:
@@ -204,6 +210,7 @@ def test_an_artifact_that_was_swapped_is_not_read(place: Place, monkeypatch: pyt
     assert "Run the whole workflow again." in jobs["publish"].log
 
 
+@pytest.mark.slow
 def test_a_handover_that_is_not_had_fails_and_publishing_can_be_run_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

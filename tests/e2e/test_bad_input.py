@@ -74,6 +74,7 @@ def test_a_clear_sentence_and_the_right_code(machine, calculator, tmp_path, argu
     assert error["message"].endswith((".", "?"))
 
 
+@pytest.mark.slow
 def test_without_json_the_sentence_is_on_stderr(machine, calculator):
     done = machine.run("fix", "--repo", calculator)
     refused(done, 2, "No issue was given")
@@ -81,6 +82,7 @@ def test_without_json_the_sentence_is_on_stderr(machine, calculator):
     assert done.stderr.startswith("swe-agent: ")
 
 
+@pytest.mark.slow
 def test_bad_settings_are_named(machine, calculator):
     (machine.home / "config.toml").write_text("budget = 'lots'\n")
     refused(machine.run("runs"), 3, "budget")
@@ -94,6 +96,7 @@ def test_bad_settings_are_named(machine, calculator):
     refused(done, 3, "needs a model")  # the base has no such file
 
 
+@pytest.mark.slow
 def test_no_tests_in_the_repository(machine, tmp_path):
     bare = write(tmp_path / "bare", {"a.py": "def f():\n    return 1\n"})
     git(bare, "init", "-q")
@@ -103,6 +106,7 @@ def test_no_tests_in_the_repository(machine, tmp_path):
     refused(done, 1, "No tests were found", "a.py")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "said"), [("no-such-command", "no-such-command"), ("sleep 600", "timed out"), ("exit 3", "")]
 )
@@ -115,6 +119,7 @@ def test_a_test_command_that_cannot_be_used_is_not_a_proof(machine, calculator, 
     assert said in " ".join(told["verdict"]["notes"])
 
 
+@pytest.mark.slow
 def test_edits_outside_the_repository_are_observations(machine, calculator, issue_file, tmp_path):
     (calculator / "link.txt").symlink_to(tmp_path / "outside.txt")
     (tmp_path / "outside.txt").write_text("mine")
@@ -139,6 +144,7 @@ def test_edits_outside_the_repository_are_observations(machine, calculator, issu
     assert not Path("/etc/swe-agent-test").exists()
 
 
+@pytest.mark.slow
 def test_what_a_model_gets_wrong_is_told_to_it(machine, calculator, issue_file):
     model = machine.script(
         answer("", n=1),
@@ -157,6 +163,7 @@ def test_what_a_model_gets_wrong_is_told_to_it(machine, calculator, issue_file):
     assert (Path(told["directory"]) / "journal.jsonl").stat().st_size < 2_000_000
 
 
+@pytest.mark.slow
 def test_a_model_that_only_talks_is_stopped(machine, calculator, issue_file):
     model = machine.script(answer("Hm."))
     told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
@@ -164,6 +171,7 @@ def test_a_model_that_only_talks_is_stopped(machine, calculator, issue_file):
     assert "without an action" in told["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_script_without_an_answer_keeps_the_best_tree(machine, calculator, issue_file):
     model = machine.script(answer("Edit.", FIX, n=1))
     told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
@@ -172,6 +180,7 @@ def test_a_script_without_an_answer_keeps_the_best_tree(machine, calculator, iss
     assert "answers ask 2" in told["error"]["message"]
 
 
+@pytest.mark.slow
 def test_the_budget_ends_a_run_with_nothing_done(machine, calculator, issue_file):
     model = machine.script(*(answer("Look.", call("search", pattern=f"word{n}"), n=n) for n in range(1, 99)))
     for limit, code in (("--budget", 4), ("--max-tokens", 4), ("--max-steps", 1)):
@@ -183,6 +192,7 @@ def test_the_budget_ends_a_run_with_nothing_done(machine, calculator, issue_file
             assert told["usage"]["dollars"] <= 0.02
 
 
+@pytest.mark.slow
 def test_the_clock_ends_a_run(machine, calculator, issue_file):
     model = machine.script(answer("Wait.", call("shell", command="sleep 60")))
     started = time.monotonic()
@@ -192,6 +202,7 @@ def test_the_clock_ends_a_run(machine, calculator, issue_file):
     assert time.monotonic() - started < 30
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_repository_at_once(machine, calculator, issue_file, fixing):
     arguments = ("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
     with ThreadPoolExecutor(2) as pool:
@@ -205,6 +216,7 @@ def test_two_runs_on_one_repository_at_once(machine, calculator, issue_file, fix
 AT_ONCE = 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [AT_ONCE, 0.5, 1.5, 2.5])
 def test_interrupted_at_any_moment(machine, calculator, issue_file, seconds):
     """Ctrl-C: exit 130; if a run was begun it is listed as resumable and ends well."""
@@ -235,6 +247,7 @@ def test_interrupted_at_any_moment(machine, calculator, issue_file, seconds):
     assert told["verdict"]["kind"] == "verified", told["stderr"]
 
 
+@pytest.mark.slow
 def test_a_state_folder_that_cannot_be_used(machine, calculator, issue_file, fixing):
     for state in ("/etc/passwd", "/proc/nope"):
         machine.extra["SWE_AGENT_STATE"] = state
@@ -243,6 +256,7 @@ def test_a_state_folder_that_cannot_be_used(machine, calculator, issue_file, fix
         assert json.loads(done.stdout)["error"]["code"] == 5
 
 
+@pytest.mark.slow
 def test_a_finished_run_needs_the_users_repository_no_more(machine, calculator, issue_file, fixing):
     first = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
     calculator.rename(calculator.with_name("gone"))
@@ -250,6 +264,7 @@ def test_a_finished_run_needs_the_users_repository_no_more(machine, calculator, 
     assert (again["returncode"], again["patch"]) == (0, first["patch"])
 
 
+@pytest.mark.slow
 def test_a_run_that_was_never_begun_is_said(machine):
     folder = machine.home / "state" / "runs" / "20260101-empty"
     folder.mkdir(parents=True)
@@ -259,12 +274,14 @@ def test_a_run_that_was_never_begun_is_said(machine):
     assert machine.run("runs").returncode == 0
 
 
+@pytest.mark.slow
 def test_escape_sequences_of_strangers_stay_out_of_the_terminal(machine, calculator, fixing):
     done = machine.run("fix", "--repo", calculator, "--text", "\x1b[2J\x1b]0;mine\x07title", "--model", fixing)
     assert "\x1b]" not in done.stdout + done.stderr
     assert "\x1b[2J" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_works_on(machine, calculator, issue_file):
     model = machine.script(answer("Slow.", call("shell", command="sleep 20")))
     process = subprocess.Popen(
@@ -279,6 +296,7 @@ def test_a_run_that_another_process_works_on(machine, calculator, issue_file):
     assert process.wait(timeout=30) == 130
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
@@ -295,6 +313,7 @@ def test_docker_that_cannot_be_used(machine, calculator, issue_file, fixing, set
     assert machine.json("runs")["runs"][0]["resumable"]
 
 
+@pytest.mark.slow
 def test_docker_not_running_needs_no_docker_to_be_said(machine, calculator, issue_file, fixing):
     machine.workspace = "docker"
     machine.extra["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
@@ -307,6 +326,7 @@ def test_docker_not_running_needs_no_docker_to_be_said(machine, calculator, issu
     assert doctor.returncode == 0, doctor.stdout
 
 
+@pytest.mark.slow
 def test_apply_refuses_what_the_user_changed_meanwhile(machine, calculator, issue_file):
     model = machine.script(answer("Slow.", call("shell", command="sleep 3"), ADD_TEST, FIX, call("submit")))
     process = subprocess.Popen(

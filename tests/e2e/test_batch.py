@@ -19,6 +19,8 @@ from tests.e2e.conftest import Machine, call
 from tests.e2e.killing import MODEL, account
 from tests.endpoint import Answer, Endpoint
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 
 

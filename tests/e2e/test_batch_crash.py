@@ -41,6 +41,7 @@ SCRIPT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_driver_killed_at_random_moments(machine: Machine, tmp_path: Path) -> None:
     machine.extra |= {"SWE_AGENT_RETRY_WAIT": "0"}

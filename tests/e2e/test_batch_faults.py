@@ -17,6 +17,8 @@ from tests.endpoint import Answer, Endpoint, Request, Tokens
 from tests.sampling import SEED
 from trajectories.journal import read
 
+pytestmark = pytest.mark.slow
+
 SAID = "x" * 300
 USAGE = Tokens(input=1000, output=50)
 PRICE = (1.0, 5.0)

@@ -72,6 +72,7 @@ def owner(machine, tmp_path):
     return machine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workspace", KINDS)
 def test_no_canary_is_in_any_file_of_a_run(owner, calculator, issue_file, workspace):
     owner.workspace = workspace

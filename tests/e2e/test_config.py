@@ -40,6 +40,7 @@ def config(machine):
     return (machine.home / "config.toml").read_text()
 
 
+@pytest.mark.slow
 def test_where_each_value_is_from(user, calculator):
     write(calculator, {".swe-agent.toml": 'test = "make test"\n'})
     user.extra["SWE_AGENT_ROUNDS"] = "5"
@@ -57,6 +58,7 @@ def test_where_each_value_is_from(user, calculator):
     assert "$SWE_AGENT_ROUNDS" in shown.stdout
 
 
+@pytest.mark.slow
 def test_keys_are_never_shown(user):
     user.extra |= {"GROQ_API_KEY": "canary-1234567", "OLLAMA_API_KEY": "canary-2345671"}
     user.extra["SWE_AGENT_MODEL"] = "mistral/mistral-large-latest"
@@ -70,6 +72,7 @@ def test_keys_are_never_shown(user):
         assert "$OLLAMA_API_KEY" not in done.stdout
 
 
+@pytest.mark.slow
 def test_run_doctor_and_config_show_find_the_same_key(user):
     user.extra |= {"OTHER_KEY": "canary-1234567", "DEEPSEEK_API_KEY": "canary-2345671"}
     (user.home / "config.toml").write_text(
@@ -91,6 +94,7 @@ def test_keys_in_other_places_are_not_shown_either(user):
     assert "a1a1" not in told["settings"]["test"]["value"]
 
 
+@pytest.mark.slow
 def test_setting_keeps_comments_and_order(user):
     for name, value in (
         ("budget", "4"), ("model", "openai/gpt-4.1"), ("models.openai/gpt-4.1.price_in", "2.5"),
@@ -146,6 +150,7 @@ def test_what_is_refused_leaves_the_file_alone(user, arguments, said):
     assert config(user) == WRITTEN
 
 
+@pytest.mark.slow
 def test_a_first_setting_makes_the_file_and_a_link_stays_a_link(machine):
     file = machine.home / "config.toml"
     file.unlink()
@@ -163,6 +168,7 @@ def test_a_first_setting_makes_the_file_and_a_link_stays_a_link(machine):
     assert tomllib.loads(made.read_text())["rounds"] == 2
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_said_and_stays(user):
     for text in ("budget = [", "\udcff"):
         (user.home / "config.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -172,6 +178,7 @@ def test_a_damaged_file_is_said_and_stays(user):
         assert (user.home / "config.toml").read_bytes() == text.encode("utf-8", "surrogateescape")
 
 
+@pytest.mark.slow
 def test_a_bad_value_can_be_mended_by_the_command(user):
     (user.home / "config.toml").write_text("budget = 'lots'\nrounds = -1\n")
     assert user.run("config").returncode == 3
@@ -187,6 +194,7 @@ def test_what_has_no_effect_is_said(user):
     assert "no effect while SWE_AGENT_ROUNDS" in done.stderr
 
 
+@pytest.mark.slow
 def test_keys_from_a_pipe_go_to_the_keyring(user):
     done = feed(user, "key-from-pipe\n", "config", "key", "openai")
     assert (done.returncode, done.stdout) == (0, "")
@@ -240,6 +248,7 @@ def test_a_key_typed_at_a_terminal_is_not_echoed(user):
     assert "typed-secret" in (user.home / "ring.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_theme_has_a_name_that_there_is(machine):
     wrong = machine.run("config", "set", "session.theme", "drak")
     assert (wrong.returncode, wrong.stdout) == (2, "")

@@ -9,6 +9,7 @@ from tests.e2e.conftest import Machine
 pytestmark = pytest.mark.timeout(600)
 
 
+@pytest.mark.slow
 def test_a_command_is_counted_as_it_is(machine: Machine) -> None:
     found = machine.json("count", "--repeat", "2", "--json", "--", "sh", "-c", "echo heard; exit 3")
     assert found["returncode"] == 0
@@ -21,6 +22,7 @@ def test_a_command_is_counted_as_it_is(machine: Machine) -> None:
     assert found["stderr"].count("heard") == 2, "the command's output is not the answer's"
 
 
+@pytest.mark.slow
 def test_more_work_is_more_instructions_and_a_person_reads_which(machine: Machine) -> None:
     ran = machine.run("count", "--", "sh", "-c", "echo heard")
     assert ran.returncode == 0

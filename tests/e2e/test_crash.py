@@ -18,6 +18,8 @@ from tests.sampling import SEED, sample
 from trajectories.journal import read
 from trajectories.records import Exit, Note, Run, Turn
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 
 

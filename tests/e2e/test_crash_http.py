@@ -77,6 +77,7 @@ def whole(machine: Machine, begin: list[str]) -> dict[str, Any]:
         return done | {"seconds": seconds, "requests": asked.requests, "money": account(Path(done["directory"]))}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_killed_at_random_moments(machine: Machine, begin: list[str], whole: dict[str, Any]) -> None:
     chance = random.Random(SEED)

@@ -79,6 +79,7 @@ def test_the_fix_it_gives_for_a_missing_price_works(user):
     assert checks(user)[0] == 0
 
 
+@pytest.mark.slow
 def test_asking_pays_for_one_small_request(user):
     with Endpoint([Answer(text="yes \x1b[31m", usage=Tokens(input=12, output=1))]) as endpoint:
         (user.home / "config.toml").write_text(
@@ -93,6 +94,7 @@ def test_asking_pays_for_one_small_request(user):
         assert endpoint.requests[0].body["max_tokens"] == 16
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_answer(user):
     user.extra["OPENAI_API_KEY"] = "canary-4f1d9c27ab"
     with Endpoint([Answer(status=401)]) as endpoint:

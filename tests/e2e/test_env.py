@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import IMAGE, git
 from tests.e2e.conftest import Machine, write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def repository(tmp_path):

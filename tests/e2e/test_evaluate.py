@@ -127,6 +127,7 @@ def judge(machine: Machine, tmp_path: Path) -> Judge:
     return Judge(machine, repository, tmp_path)
 
 
+@pytest.mark.slow
 def test_right_wrong_empty_missing_and_refused_are_told_apart(judge: Judge) -> None:
     names = ["c-right", "c-wrong", "c-empty", "c-missing", "c-refused"]
     instances = judge.lines("instances.jsonl", [judge.instance(name) for name in names])
@@ -181,6 +182,7 @@ def _is_as_the_harness_writes_it(judge: Judge) -> None:
     assert not (judge.folder_of("c-refused") / "report.json").exists(), "there it is an error, too"
 
 
+@pytest.mark.slow
 def test_instances_that_tell_nothing_are_quarantined_once(judge: Judge) -> None:
     solved = judge.instance("c-solved", FAIL_TO_PASS=["tests/test_core.py::CoreTest::test_none"], PASS_TO_PASS=[])
     rows = [judge.instance("c-right"), judge.instance("c-broken", patch=judge.solution("*")), solved]
@@ -206,6 +208,7 @@ def test_instances_that_tell_nothing_are_quarantined_once(judge: Judge) -> None:
     assert "c-broken: its own patch fails tests/test_core.py::CoreTest::test_add" in shown
 
 
+@pytest.mark.slow
 def test_a_changed_prediction_is_graded_anew(judge: Judge) -> None:
     instances = judge.lines("instances.jsonl", [judge.instance("c-1")])
     first = judge.words(instances, judge.predicted("preds.jsonl", c_1=judge.solution("*")), "--repeats", "1")
@@ -214,6 +217,7 @@ def test_a_changed_prediction_is_graded_anew(judge: Judge) -> None:
     assert judge.machine.json(*first)["resolved"] == 1
 
 
+@pytest.mark.slow
 def test_a_test_that_flips_with_gold_too_is_named_and_not_counted(judge: Judge) -> None:
     fickle = FICKLE.format(file=str(judge.folder / "times"))
     instances = judge.lines("instances.jsonl", [judge.instance("c-1", fickle)])
@@ -227,6 +231,7 @@ def test_a_test_that_flips_with_gold_too_is_named_and_not_counted(judge: Judge) 
     assert test in (judge.folder_of("c-1", model="gold") / "run_instance.log").read_text()
 
 
+@pytest.mark.slow
 def test_a_batch_with_repeats_is_compared_with_another(judge: Judge) -> None:
     instances = judge.lines("instances.jsonl", [judge.instance(name) for name in ("c-1", "c-2")])
     right, wrong = judge.solution(), judge.solution("*")
@@ -277,6 +282,7 @@ def halted(judge: Judge) -> Iterator[tuple[Judge, list[str], subprocess.Popen[st
         process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_evaluation_goes_on(
     halted: tuple[Judge, list[str], subprocess.Popen[str]], number: signal.Signals
@@ -297,6 +303,7 @@ def test_a_stopped_evaluation_goes_on(
     assert "1 of 2 predictions are graded already." in again["stderr"]
 
 
+@pytest.mark.slow
 def test_two_at_a_time_in_one_folder_are_one_too_many(
     halted: tuple[Judge, list[str], subprocess.Popen[str]],
 ) -> None:
@@ -355,6 +362,7 @@ def test_bad_flags_are_one_clear_sentence(judge: Judge, more: list[str], said: s
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_comparison_with_what_shares_no_instance_is_one_clear_sentence(judge: Judge) -> None:
     instances = judge.lines("instances.jsonl", [judge.instance("c-1")])
     (judge.folder / "report.json").write_text('{"resolved_ids": ["x"], "submitted_ids": ["x", "y"]}')
@@ -367,6 +375,7 @@ def test_a_comparison_with_what_shares_no_instance_is_one_clear_sentence(judge: 
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_base_that_moves_is_graded_anew(judge: Judge) -> None:
     row = judge.instance("c-1", base_commit="")
     words = judge.words(judge.lines("instances.jsonl", [row]), "gold", "--repeats", "1")
@@ -377,6 +386,7 @@ def test_a_base_that_moves_is_graded_anew(judge: Judge) -> None:
     assert told["runs"][0]["errors"] == ["c-1"], "its patch does not apply there"
 
 
+@pytest.mark.slow
 def test_without_a_patch_of_its_own_an_instance_is_judged_and_without_tests_it_is_named(judge: Judge) -> None:
     unsolved = {name: value for name, value in judge.instance("c-1").items() if name != "patch"}
     bare = {name: unsolved[name] for name in ("repo", "base_commit", "problem_statement")}
@@ -395,6 +405,7 @@ def test_instances_without_tests_cannot_be_evaluated(judge: Judge) -> None:
     assert "do not say how instances are judged" in ran.stderr
 
 
+@pytest.mark.slow
 def test_without_a_workspace_nothing_is_judged(judge: Judge) -> None:
     judge.machine.workspace = "docker"
     judge.machine.extra["DOCKER_HOST"] = "unix:///nonexistent.sock"
@@ -404,6 +415,7 @@ def test_without_a_workspace_nothing_is_judged(judge: Judge) -> None:
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 def test_an_instance_that_cannot_be_had_has_no_verdict_and_the_others_have(judge: Judge) -> None:
     rows = [judge.instance("c-1"), judge.instance("c-2", base_commit="0" * 40)]
     told = judge.machine.json(*judge.words(judge.lines("instances.jsonl", rows), "gold"))
@@ -412,6 +424,7 @@ def test_an_instance_that_cannot_be_had_has_no_verdict_and_the_others_have(judge
     assert told["runs"][0]["errors"] == ["c-2"]
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_in_containers_it_is_the_same(judge: Judge) -> None:
     judge.machine.workspace = "docker"

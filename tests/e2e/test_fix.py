@@ -8,6 +8,8 @@ from tests.conftest import git
 from tests.e2e.conftest import TELLING_TEST, TEST_CORE, answer, call, write
 from trajectories.journal import read
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 FIX = call("edit", path="calc/core.py", old="return a - b", new="return a + b")
 ADD_TEST = call("edit", path="tests/test_core.py", old="", new=TEST_CORE)

@@ -17,6 +17,8 @@ from tests.sampling import sample
 from trajectories.journal import encode, read
 from trajectories.records import Hold, Note, Reply, Run, Settle, Turn
 
+pytestmark = pytest.mark.slow
+
 FIX = call("edit", path="calc/core.py", old="return a - b", new="return a + b")
 WRONG = call("edit", path="calc/core.py", old="return a - b", new="return a * b")
 ADD_TEST = call("edit", path="tests/test_core.py", old="", new=TEST_CORE)

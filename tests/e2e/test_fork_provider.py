@@ -38,6 +38,7 @@ def thinking(request) -> list[dict]:
     return [part for part in said if isinstance(part, dict) and part["type"] == "thinking"]
 
 
+@pytest.mark.slow
 def test_blocks_go_back_to_their_model_and_no_other(user, endpoint, calculator, issue_file):
     whole = user.json(
         "fix", "--repo", calculator, "--issue-file", issue_file, "--model", FIRST, "--strategy", "react"

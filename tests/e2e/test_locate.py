@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, Machine, write
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {"docker", "litellm", "networkx", "openai", "textual"}
 
 

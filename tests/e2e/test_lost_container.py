@@ -35,6 +35,7 @@ def with_marker(pid: int) -> str:
     raise AssertionError("the command did not begin")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [["kill"], ["rm", "-f"]], ids=" ".join)
 def test_a_run_goes_on_in_a_new_container(machine: Machine, calculator: Path, issue_file: str, how: list[str]) -> None:
     machine.workspace = "docker"

@@ -18,6 +18,8 @@ from tests.e2e.conftest import Machine, answer, call
 from tests.e2e.test_lost_container import containers_of
 from trajectories.journal import read
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 30.0
 """Seconds until a turn is under way; only a failing test waits so long."""
 SOON = 8.0

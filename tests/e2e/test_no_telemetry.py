@@ -36,6 +36,7 @@ def contacts(machine, tmp_path: Path, *arguments: str) -> tuple[int, list[str]]:
     return done.returncode, log.read_text().splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workspace", ["local", pytest.param("docker", marks=pytest.mark.docker)])
 def test_a_run_contacts_nobody_but_the_docker_daemon(machine, calculator, issue_file, tmp_path, workspace) -> None:
     flags = ("--repo", calculator, "--issue-file", issue_file, "--workspace", workspace)

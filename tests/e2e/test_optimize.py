@@ -70,6 +70,7 @@ def shop(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 @needs_valgrind
 @pytest.mark.timeout(3600)
 def test_a_rewrite_is_found_proven_and_drawn_also_when_killed_at_a_record(machine, shop):
@@ -94,6 +95,7 @@ def test_a_rewrite_is_found_proven_and_drawn_also_when_killed_at_a_record(machin
         assert (again["exit"], again["patch"]) == (0, told["patch"]), (kept, again["stderr"])
 
 
+@pytest.mark.slow
 @needs_valgrind
 @pytest.mark.timeout(500)
 @pytest.mark.docker

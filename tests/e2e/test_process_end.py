@@ -60,6 +60,7 @@ def test_an_error_that_no_one_reads_keeps_its_code(machine: Machine, arguments: 
     assert unread(machine, *arguments) == 2
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_code_and_is_looked_at(machine: Machine, solving: list[str]) -> None:
     code = unread(machine, *solving)
     (run,) = machine.runs()
@@ -71,6 +72,7 @@ def test_a_run_keeps_its_code_and_is_looked_at(machine: Machine, solving: list[s
     assert unread(machine, "resume", run.name) == machine.run("resume", run.name).returncode
 
 
+@pytest.mark.slow
 def test_a_run_at_a_provider_keeps_its_code(user: User) -> None:
     with Endpoint([SOLVE]) as endpoint:
         user.has(endpoint)
@@ -81,6 +83,7 @@ def test_a_run_at_a_provider_keeps_its_code(user: User) -> None:
     assert code == ended.code
 
 
+@pytest.mark.slow
 def test_a_session_does_what_it_was_asked(machine: Machine, calculator: Path) -> None:
     model = machine.script(answer("Nothing to do."))
     asked = ("session", "--plain", "--model", model, "--workspace", "local")
@@ -143,6 +146,7 @@ def test_nothing_said_is_lost_where_leftovers_are_not_waited_for(script: str) ->
     assert (ran.returncode, ran.stdout, ran.stderr) == (3, "said\n", "")
 
 
+@pytest.mark.slow
 def test_a_full_pipe_ends_with_its_reader(machine: Machine) -> None:
     there, here = os.pipe()
     os.set_blocking(here, False)

@@ -15,6 +15,8 @@ from agent.task import MOST_ACTIONS
 from tests.e2e.providing import ADD_TEST, CLAUDE, FIX, KEY, LOOK, MODEL, RESPONSES, SOLVE, SUBMIT, User
 from tests.endpoint import Answer, Endpoint, Request, Tokens
 
+pytestmark = pytest.mark.slow
+
 ENV = ("shell", {"command": "env; tr '\\0' '\\n' </proc/$PPID/environ; true"})
 SIGNED = {"type": "thinking", "thinking": 'Söme thought: <&> "\\\n', "signature": "Eq+/äABC=="}
 SEALED = {"type": "reasoning", "id": "rs_x", "summary": [], "encrypted_content": "gAAAAüë+/=="}

@@ -7,6 +7,8 @@ import pytest
 from tests.e2e.providing import FIX, KEY_IN, LOOK, MODEL, SOLVE, User
 from tests.endpoint import Answer, Endpoint, Tokens
 
+pytestmark = pytest.mark.slow
+
 TOO_LONG = "prompt is too long: 210000 tokens > 200000 maximum"
 
 

@@ -27,6 +27,7 @@ def solved(machine: Machine, calculator: Path, issue_file: str) -> str:
     return done["run"]
 
 
+@pytest.mark.slow
 def test_a_run_is_acted_again_without_its_model_and_its_repository(machine, calculator, issue_file) -> None:
     run = solved(machine, calculator, issue_file)
     for script in machine.home.glob("script-*"):
@@ -46,6 +47,7 @@ def test_a_run_is_acted_again_without_its_model_and_its_repository(machine, calc
     assert (wrong.returncode, wrong.stdout) == (2, "")
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_in_a_container(machine, calculator, issue_file) -> None:
     machine.workspace = "docker"

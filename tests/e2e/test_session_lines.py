@@ -28,6 +28,7 @@ def lines(machine: Machine, make_repo):
     return run
 
 
+@pytest.mark.slow
 def test_answers_go_to_stdout_and_progress_to_stderr(machine, lines):
     model = machine.script(answer("Look.", LOOK, n=1), answer("It subtracts."))
     done = lines("What does add do?\n\n   \n!echo by hand\n", "--model", model, "--mode", "plan")
@@ -36,6 +37,7 @@ def test_answers_go_to_stdout_and_progress_to_stderr(machine, lines):
     assert "view calc/core.py" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_patch_on_stdout_is_one_that_git_takes(machine, lines):
     model = machine.script(
         answer("A Makefile.", call("edit", path="Makefile", old="", new="all:\n\techo tab"), n=1), answer("Done.", n=2)
@@ -57,6 +59,7 @@ def test_quit_ends_it(machine, lines):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_exit_code_is_that_of_the_last_request_that_failed(machine, lines):
     model = machine.script(answer("Yes.", n=1))
     assert lines("/nope\n").returncode == 2
@@ -87,6 +90,7 @@ def test_a_word_that_is_no_subcommand(lines):
     assert "swe-agent --resume something" in done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_model_it_says_how_to_name_one(lines):
     done = lines("/locate add subtracts\n")
     assert "swe-agent config set model NAME" in done.stderr
@@ -115,6 +119,7 @@ def test_without_docker_it_says_what_to_do(machine, lines):
     assert "--workspace local" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_without_git_can_be_asked_about(machine, lines, tmp_path):
     folder = tmp_path / "plain"
     folder.mkdir()
@@ -125,6 +130,7 @@ def test_a_folder_without_git_can_be_asked_about(machine, lines, tmp_path):
     assert not (folder / ".git").exists()
 
 
+@pytest.mark.slow
 def test_a_repository_without_a_commit_too(machine, lines, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
@@ -135,6 +141,7 @@ def test_a_repository_without_a_commit_too(machine, lines, tmp_path):
     assert (done.returncode, done.stdout) == (0, "Milk.\n")
 
 
+@pytest.mark.slow
 def test_a_detached_head_and_a_merge_half_done(machine, lines):
     root = lines.root
     git(root, "checkout", "-q", "--detach")
@@ -144,6 +151,7 @@ def test_a_detached_head_and_a_merge_half_done(machine, lines):
     assert "in the middle of a merge" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_newest_run_is_gone_on_with(machine, lines):
     model = machine.script(answer("One.", n=1), answer("Two.", n=2))
     lines("First?\n", "--model", model, "--mode", "plan")
@@ -159,6 +167,7 @@ def test_a_run_may_be_chosen_where_there_is_none(lines):
     assert "There is no other run of this repository yet" in lines("", "--resume").stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_closed_terminal_closes_the_session_in_order(machine, lines, number):
     model = machine.script(answer("Wait.", call("shell", command="sleep 300", timeout=600), n=1))

@@ -36,6 +36,7 @@ def opened(user: User, cwd: Path, *flags: str, columns: int = 100, rows: int = 3
     return terminal(command, environment, cwd, columns, rows)
 
 
+@pytest.mark.slow
 def test_an_issue_from_its_file_to_the_users_files_and_on_the_next_day(user: User, calculator: Path) -> None:
     """start, issue by @file, watch, interrupt, steer, finish, undo, redo, diff, apply with approval, quit, resume."""
     git(calculator, "config", "core.autocrlf", "false")
@@ -94,6 +95,7 @@ def test_an_issue_from_its_file_to_the_users_files_and_on_the_next_day(user: Use
     assert len(read(run).turns) >= 2
 
 
+@pytest.mark.slow
 def test_inline_keeps_what_the_terminal_showed(user: User, calculator: Path) -> None:
     user.machine.workspace = "local"
     with Endpoint([Answer("It subtracts (calc/core.py:3).", actions=[]), Answer("Nothing else does.")]) as endpoint:

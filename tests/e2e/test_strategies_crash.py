@@ -17,6 +17,8 @@ from tests.e2e.conftest import Machine, write
 from tests.e2e.killing import account, begun, killed
 from tests.sampling import SEED, sample
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def command(machine: Machine, tmp_path: Path) -> Callable[..., list[str]]:

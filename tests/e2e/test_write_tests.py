@@ -53,6 +53,7 @@ def shop(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_tests_are_written_applied_and_the_same_when_the_run_was_cut(machine, shop) -> None:
     told = machine.json(
@@ -76,6 +77,7 @@ def test_tests_are_written_applied_and_the_same_when_the_run_was_cut(machine, sh
         assert (again["exit"], again["patch"]) == (0, told["patch"]), (kept, again["stderr"])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_only_what_is_changed_is_tested(machine, shop) -> None:
     (shop / "shop.py").write_text(SHOP.replace("percent > 50", "percent > 60").replace("percent = 50", "percent = 60"))
@@ -85,6 +87,7 @@ def test_only_what_is_changed_is_tested(machine, shop) -> None:
     assert "sign" not in told["patch"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_where_nothing_is_left_to_reach_no_test_is_written(machine, shop) -> None:
     told = machine.run("test", "--repo", str(shop), "--function", "shop.py:sign", "--plain", timeout=280)

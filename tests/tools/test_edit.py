@@ -167,6 +167,7 @@ def test_a_diff_of_places_far_apart(make_bench: MakeBench) -> None:
     assert "@@ -4987,7 +4987,7 @@" in text
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_edits_in_a_container(make_bench: MakeBench) -> None:
     bench = make_bench({"greet.py": GREET}, "docker")

@@ -21,6 +21,7 @@ def bench(request: pytest.FixtureRequest, make_bench: MakeBench) -> Bench:
     return make_bench(FILES, request.param)
 
 
+@pytest.mark.slow
 def test_names_last_and_the_last_value_is_shown(bench: Bench) -> None:
     assert bench("python", code="x = 20\nprint('so')").text == "so"
     assert bench("python", code="x + 1").text == "21"
@@ -49,6 +50,7 @@ def test_what_was_edited_is_imported_anew(bench: Bench) -> None:
     assert bench("python", code="user.add(2, 3)").text == "5"
 
 
+@pytest.mark.slow
 def test_a_block_that_takes_too_long_is_ended(bench: Bench) -> None:
     bench("python", code="x = 1")
     seen = bench("python", code="import time\nprint('begun')\ntime.sleep(60)", timeout=1)
@@ -83,6 +85,7 @@ def test_what_a_block_writes_after_its_import_is_read_by_the_next(bench: Bench) 
     assert bench("python", code="import calc\ncalc.add(2, 3)").text.endswith("\n5")
 
 
+@pytest.mark.slow
 def test_forked_children_do_not_answer(bench: Bench) -> None:
     bench("python", code="import os\nx = 1\nchild = os.fork()\nif not child:\n    import time\n    time.sleep(1)")
     assert [bench("python", code="x += 1\nx").text for _ in range(3)] == ["2", "3", "4"]

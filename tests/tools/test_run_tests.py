@@ -80,6 +80,7 @@ def test_other_commands_are_judged_by_their_exit_code(bench: Bench) -> None:
     assert "checking" in seen.text
 
 
+@pytest.mark.slow
 def test_a_suite_that_hangs_is_ended(bench: Bench) -> None:
     bench("edit", path="test_ok.py", old="pass", new="import time; time.sleep(60)")
     seen = bench("run_tests", nodes=["test_ok.py"], timeout=2)
@@ -120,6 +121,7 @@ def test_all_failures_are_kept_for_strategies(bench: Bench) -> None:
     assert sum(len(each["message"]) for each in failures) < 20_000
 
 
+@pytest.mark.slow
 def test_what_failed_before_is_told_apart(bench: Bench) -> None:
     bench("run_tests")
     new = "from calc import double\n\ndef test_issue():\n    assert double(1) == 3\n"
@@ -136,6 +138,7 @@ def test_what_failed_before_is_told_apart(bench: Bench) -> None:
     assert "FAILED test_calc.py::test_many[0]" in named.text
 
 
+@pytest.mark.slow
 def test_git_is_asked_once_what_changed_in_a_tree(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
     changed = Trees.changed
@@ -150,6 +153,7 @@ def test_git_is_asked_once_what_changed_in_a_tree(bench: Bench, monkeypatch: pyt
     assert "test_new2.py" in told
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_says_what_to_do(make_bench: MakeBench) -> None:
     slow = "import time, signal\ndef test_a():\n    signal.alarm(0)\n    time.sleep(60)\n"
     bench = make_bench({"test_a.py": slow, "conftest.py": "import signal\nsignal.signal(14, signal.SIG_IGN)\n"})

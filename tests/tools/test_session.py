@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.tools.conftest import MakeBench
 from tools.base import Toolbox
 
 
+@pytest.mark.slow
 def test_a_debugger_is_stepped_through(make_bench: MakeBench) -> None:
     bench = make_bench({"sum.py": "x = 1\ny = x + 1\n"})
     assert "-> x = 1" in bench("session", name="pdb", input="python3 -m pdb sum.py\n").text
@@ -21,6 +24,7 @@ def test_what_it_writes_is_in_the_tree(make_bench: MakeBench) -> None:
     assert "new" in bench.trees.files(bench.tree)
 
 
+@pytest.mark.slow
 def test_enter_that_was_forgotten_is_told(make_bench: MakeBench) -> None:
     bench = make_bench({"a": ""})
     assert "without Enter" in bench("session", name="s", input="echo 1", wait=1).text

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from aci.view import CAPS
 from tests.tools.conftest import MakeBench
 
@@ -21,6 +23,7 @@ def test_variables_last_and_stdin_is_empty(make_bench: MakeBench) -> None:
     assert bench("shell", command="cat; echo $COLOUR").text == "blue"
 
 
+@pytest.mark.slow
 def test_a_command_that_takes_too_long_is_ended(make_bench: MakeBench) -> None:
     bench = make_bench({"a": ""})
     seen = bench("shell", command="echo begun; sleep 60", timeout=0)

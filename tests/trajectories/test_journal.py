@@ -72,6 +72,7 @@ def test_a_record_survives_the_way_to_disk_and_back(record):
     assert decode(line) == record
 
 
+@pytest.mark.slow
 @given(st.lists(records, min_size=1, max_size=6), st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
 def test_a_torn_tail_is_cut_and_whole_records_stay(tmp_path_factory, written, at):

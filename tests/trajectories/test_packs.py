@@ -105,6 +105,7 @@ def test_a_pack_over_the_limit_is_refused(trees: Trees) -> None:
     trees.add_pack(pack)
 
 
+@pytest.mark.slow
 def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajectories.packs.PACK_MEMORY", 128 << 20)
     size, packer, chunk = 200 << 20, zlib.compressobj(1), bytes(1 << 20)

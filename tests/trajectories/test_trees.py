@@ -68,6 +68,7 @@ def test_what_was_written_is_read(shared: Trees, files: dict[str, bytes]) -> Non
     assert {path: entry.size for path, entry in shared.files(tree).items()} == {p: len(d) for p, d in files.items()}
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(FILES, FILES)
 def test_a_diff_applies_anywhere(
@@ -90,6 +91,7 @@ def test_a_diff_applies_anywhere(
     }
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(FILES, FILES)
 def test_overlay_takes_paths_as_they_are_in_the_other(
@@ -103,6 +105,7 @@ def test_overlay_takes_paths_as_they_are_in_the_other(
     assert {path: content[path] for path in new} == new
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(FILES, FILES)
 def test_a_pack_carries_a_tree_to_another_store(

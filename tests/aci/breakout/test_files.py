@@ -9,6 +9,7 @@ from trajectories.errors import SweAgentError as Ours
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 
 
+@pytest.mark.slow
 def test_links_that_leave(ws, marker):
     ws.run("ln -s /etc/hostname out; ln -s / root; mkdir sub; ln -s ../../../../../.. sub/up")
     for path in ("out", "root/etc/hostname", "sub/up/etc/hostname", "../../etc/hostname", "/etc/hostname"):
@@ -20,6 +21,7 @@ def test_links_that_leave(ws, marker):
     assert not marker.exists()
 
 
+@pytest.mark.slow
 def test_a_directory_that_becomes_a_link_meanwhile(ws, marker):
     """Files written in a race never land on this machine."""
     ws.run(f"mkdir -p d /tmp/away {marker.parent}")
@@ -76,6 +78,7 @@ def test_files_that_change_while_they_are_stored(ws):
         assert {change.path for change in ws.options.trees.changed(ws.options.base.tree, tree)} <= {"x/y/a", "x/y/b"}
 
 
+@pytest.mark.slow
 def test_a_small_pack_that_unfolds(ws):
     """A few hundred kilobytes on the wire, hundreds of megabytes with whoever unpacks them."""
     before = sum(file.stat().st_size for file in ws.options.trees.path.rglob("*") if file.is_file())

@@ -8,6 +8,8 @@ import pytest
 from aci.proof import FORGERY, prove
 from trajectories.records import Issue
 
+pytestmark = pytest.mark.slow
+
 WRONG = "def total(items):\n    return sum(items[1:])\n"
 TEST = "from shop import total\n\ndef test_total():\n    assert total([1, 2]) == 3\n"
 OTHER = "def test_other():\n    assert True\n"

@@ -78,6 +78,7 @@ def test_modules_that_stand_in_for_ours(quiet, calculator, issue_file, marker):
     assert not marker.exists()
 
 
+@pytest.mark.slow
 def test_a_planted_state_is_nobodys(quiet, calculator, issue_file):
     """Runs, caches and settings that lie in the repository are its files and nothing else."""
     journal = '{"type": "run", "id": "evil"}\n'
@@ -93,6 +94,7 @@ def test_a_planted_state_is_nobodys(quiet, calculator, issue_file):
     assert read(Path(told["directory"])).run.settings["budget"] == 2.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [".swe-agent.toml", ".devcontainer/devcontainer.json", "Dockerfile", "AGENTS.md", "pyproject.toml"]
 )
@@ -127,6 +129,7 @@ def test_a_fifo_hangs_nobody(calculator, tmp_path):
             assert error.fix  # noqa: PT017  (either way will do)
 
 
+@pytest.mark.slow
 def test_escapes_in_an_issue_and_in_names(quiet, calculator, issue_file):
     evil = "\x1b]0;owned\x07\x1b]52;c;ZWNobw==\x07\x9b2J\u202ereversed"
     Path(issue_file).write_text(f"# add() {evil} subtracts\n\nSee calc/core.py {evil}\n")

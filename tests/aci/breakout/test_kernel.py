@@ -176,6 +176,7 @@ def test_sockets_to_the_hypervisor_and_io_uring(ws):
     assert ws.run(python(USUAL)).code == 0
 
 
+@pytest.mark.slow
 def test_a_set_up_has_the_same_system_calls(ws):
     daemon = connect()
     with Room(daemon, IMAGE, ws.options) as room:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import git
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def later(make_repo) -> tuple[Path, str, set[str]]:

@@ -32,6 +32,7 @@ def alive(ws) -> None:
         assert error.fix  # noqa: PT017  (either way will do)
 
 
+@pytest.mark.slow
 def test_a_fork_bomb(hostile):
     ws = hostile(processes=128)
     before = len(list(Path("/proc").glob("[0-9]*")))
@@ -56,6 +57,7 @@ def test_shared_memory_is_small(ws):
     alive(ws)
 
 
+@pytest.mark.slow
 def test_a_full_disk(hostile, tmp_path):
     ws = hostile(disk="200m")
     free = shutil.disk_usage("/").free
@@ -66,6 +68,7 @@ def test_a_full_disk(hostile, tmp_path):
     alive(ws)
 
 
+@pytest.mark.slow
 def test_many_small_files(hostile):
     ws = hostile(disk="200m")
     make = "import os\nfor d in range(400):\n os.mkdir(f'd{d}')\n for n in range(5000): open(f'd{d}/{n}', 'w').close()"
@@ -86,6 +89,7 @@ print('holds', sum(os.fstat(each.fileno()).st_blocks for each in held) * 512)
 """
 
 
+@pytest.mark.slow
 def test_removed_files_that_are_still_open(hostile, monkeypatch):
     """The daemon does not count them, the free space of its disk shows them."""
     ws = hostile(disk="100m")
@@ -95,6 +99,7 @@ def test_removed_files_that_are_still_open(hostile, monkeypatch):
     assert "holds" not in text.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_disk_that_goes_on_to_fill_up(hostile, monkeypatch):
     """Ending all processes did not help: the files of the container go too."""
     ws = hostile()
@@ -103,6 +108,7 @@ def test_a_disk_that_goes_on_to_fill_up(hostile, monkeypatch):
         [ws.run("sleep 5", timeout=60) for _ in range(3)]
 
 
+@pytest.mark.slow
 def test_one_container_at_a_time_is_ended_to_free_space(hostile, monkeypatch):
     ws = hostile()
     other = ws.fork(ws.options.base.tree)
@@ -204,6 +210,7 @@ exec /usr/bin/git "$@"
 """
 
 
+@pytest.mark.slow
 def test_a_base_whose_git_fills_the_disk(hostile):
     """The image may come from a set-up, so its programs are not trusted when the base is made either."""
     name = f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest"

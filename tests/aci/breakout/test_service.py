@@ -11,6 +11,7 @@ from trajectories.errors import SweAgentError, WorkspaceError
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 
 
+@pytest.mark.slow
 def test_everything_is_killed(ws):
     ws.run("echo new > new.txt")
     try:
@@ -31,6 +32,7 @@ for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
 """
 
 
+@pytest.mark.slow
 def test_our_session_is_stopped(ws):
     ws.snapshot()
     ws.run("echo new > new.txt")
@@ -116,6 +118,7 @@ for first in marks[:8]:
 """
 
 
+@pytest.mark.slow
 def test_our_sessions_are_traced_and_their_frames_forged(ws):
     """Who has learnt the marks can end its own command early and lie about it, and no more than that."""
     ws.snapshot()
@@ -140,6 +143,7 @@ def test_process_1_is_signalled(ws, signal):
         assert error.fix  # noqa: PT017  (either way will do)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

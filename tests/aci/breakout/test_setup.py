@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import IMAGE, git
 from tests.e2e.conftest import answer, call, write
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]
 
 
 @pytest.fixture

@@ -177,6 +177,7 @@ def test_a_file_that_changes_while_it_is_read(
         ws.read("none")
 
 
+@pytest.mark.slow
 def test_a_file_that_becomes_a_pipe_before_it_is_written(ws: PosixWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     put = Service.put
 

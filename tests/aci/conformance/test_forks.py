@@ -13,6 +13,7 @@ from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, RunBroken, WorkspaceError
 
 
+@pytest.mark.slow
 def test_a_fork_is_fresh(ws: PosixWorkspace) -> None:
     ws.run("echo new > a; echo log > x.log; export A=1; cd pkg; sleep 501 >/dev/null 2>&1 &")
     tree = ws.snapshot().tree
@@ -34,6 +35,7 @@ def test_neither_sees_what_the_other_does(ws: PosixWorkspace) -> None:
         assert changed(ws, ws.snapshot().tree) == {"run.sh": "M"}
 
 
+@pytest.mark.slow
 def test_a_fork_of_a_fork(ws: PosixWorkspace) -> None:
     ws.write("a", b"1")
     with ws.fork(ws.snapshot().tree) as fork:
@@ -44,6 +46,7 @@ def test_a_fork_of_a_fork(ws: PosixWorkspace) -> None:
             assert second.read("a") + second.read("b") == b"12"
 
 
+@pytest.mark.slow
 def test_a_fork_of_everything_that_is_odd(ws: PosixWorkspace) -> None:
     for name in FILES:
         if not name.startswith("many/"):
@@ -68,6 +71,7 @@ def test_a_fork_is_cancelled_by_itself(ws: PosixWorkspace) -> None:
         assert out(ws, "echo alive") == "alive"
 
 
+@pytest.mark.slow
 def test_attempts_in_parallel(ws: PosixWorkspace) -> None:
     base, trees = ws.options.base.tree, ws.options.trees
 
@@ -85,6 +89,7 @@ def test_attempts_in_parallel(ws: PosixWorkspace) -> None:
             done.result()
 
 
+@pytest.mark.slow
 def test_a_fork_outlives_its_origin(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws(kind, make_repo({"README": "hello\n"}))
     with ws.fork(ws.options.base.tree) as fork:

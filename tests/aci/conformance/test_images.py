@@ -17,7 +17,7 @@ from tests.aci.conformance.test_terminals import last
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError, WorkspaceError
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.slow, pytest.mark.docker]
 
 FILES = {
     "README": "hello\n",

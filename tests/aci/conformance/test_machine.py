@@ -176,6 +176,7 @@ def held(kind: str, shared: Shared) -> Iterator[PosixWorkspace]:
     shared.put_back(kind, workspace)
 
 
+@pytest.mark.slow
 def test_any_mix_is_what_the_model_says(held: PosixWorkspace) -> None:
     class Here(Machine):
         workspace = held

@@ -117,6 +117,7 @@ def test_the_agents_git_is_its_own(ws: PosixWorkspace) -> None:
 # Time-outs
 
 
+@pytest.mark.slow
 def test_a_time_out_ends_what_the_command_started_and_nothing_else(ws: PosixWorkspace) -> None:
     ws.run("sleep 301 >/dev/null 2>&1 &")
     time.sleep(0.2)
@@ -192,6 +193,7 @@ def test_cancel_ends_a_command_within_a_second(ws: PosixWorkspace, endless: str)
     assert running(ws, "sleep 71") == []
 
 
+@pytest.mark.slow
 def test_cancelling_ends_a_snapshot_and_closing_works(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     cancel = threading.Event()
     ws = open_ws(kind, make_repo({"README": "hello\n"}), cancel=cancel)
@@ -224,6 +226,7 @@ def test_closed_is_closed(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace
             use()
 
 
+@pytest.mark.slow
 def test_local_leaves_nothing_behind(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws("local", make_repo({"README": "hello\n"}))
     pids = out(ws, "sleep 401 & echo $!; (setsid sleep 402 & echo $!)").split()

@@ -63,6 +63,7 @@ def test_a_shell_at_a_terminal(ws: PosixWorkspace) -> None:
     assert shown.splitlines()[2:] == ["40 120", ws.root, "xterm", "$"]
 
 
+@pytest.mark.slow
 def test_what_is_set_lasts_and_others_know_nothing_of_it(ws: PosixWorkspace) -> None:
     ws.type("a", "A=1; cd pkg\n")
     assert last(ws, "a", "echo $A $PWD\n", until="\n$").splitlines()[1] == f"1 {ws.root}/pkg"
@@ -70,6 +71,7 @@ def test_what_is_set_lasts_and_others_know_nothing_of_it(ws: PosixWorkspace) -> 
     assert out(ws, "echo $A $PWD") == ws.root
 
 
+@pytest.mark.slow
 def test_the_python_debugger(ws: PosixWorkspace) -> None:
     ws.write("sum.py", SUM.encode())
     assert "(Pdb)" in last(ws, "pdb", "python3 -m pdb sum.py\n", until="(Pdb)")
@@ -79,6 +81,7 @@ def test_the_python_debugger(ws: PosixWorkspace) -> None:
     assert last(ws, "pdb", "q\n", until="\n$").splitlines()[-1] == "$"
 
 
+@pytest.mark.slow
 def test_a_python_prompt(ws: PosixWorkspace) -> None:
     assert last(ws, "py", "python3 -q\n", until=">>>").endswith(">>>")
     shown = last(ws, "py", "x = 20\n", "for i in range(2):\n    print(x + i)\n\n", until="21\n>>>")
@@ -88,6 +91,7 @@ def test_a_python_prompt(ws: PosixWorkspace) -> None:
     assert last(ws, "py", "<ctrl-d>", until="\n$").splitlines()[-1] == "$"
 
 
+@pytest.mark.slow
 def test_an_endless_loop_is_interrupted(ws: PosixWorkspace) -> None:
     last(ws, "py", "python3 -q\n", until="\n>>>")
     last(ws, "py", "while True: pass\n\n", wait=1)
@@ -104,6 +108,7 @@ def test_a_password_is_asked_for(ws: PosixWorkspace) -> None:
     assert "hunter2" not in shown
 
 
+@pytest.mark.slow
 def test_an_interactive_rebase(ws: PosixWorkspace) -> None:
     ws.run("git config user.name a; git config user.email a@b; git config commit.gpgsign false")
     ws.run("for n in 1 2 3; do git commit -q --allow-empty -m commit-$n; done")
@@ -116,6 +121,7 @@ def test_an_interactive_rebase(ws: PosixWorkspace) -> None:
     assert out(ws, "git log --format=%s | head -2").split() == ["commit-3", "commit-1"]
 
 
+@pytest.mark.slow
 def test_a_program_that_paints_the_screen(ws: PosixWorkspace) -> None:
     ws.write(f"{ws.scratch}/editor.py", EDITOR.encode())
     seen = ws.type("ed", f"python3 {ws.scratch}/editor.py\n")
@@ -127,6 +133,7 @@ def test_a_program_that_paints_the_screen(ws: PosixWorkspace) -> None:
     assert "first of" not in seen.text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("vi"), reason="no vi here")
 def test_vi(shared: Shared) -> None:
     ws = shared.take("local")
@@ -137,6 +144,7 @@ def test_vi(shared: Shared) -> None:
     shared.put_back("local", ws)
 
 
+@pytest.mark.slow
 def test_each_key_reaches_the_program_at_once(ws: PosixWorkspace) -> None:
     """ctrl-p ctrl-q leaves a container's terminal without ending what runs there, if it is not asked for other keys."""
     loop = "while (k := os.read(0, 9)) != b'x': print(k, end=';', flush=True)"
@@ -153,6 +161,7 @@ def test_lines_are_whole_however_long(ws: PosixWorkspace) -> None:
     assert shown[2:302] == [str(number) for number in range(1, 301)]
 
 
+@pytest.mark.slow
 def test_binary_junk_and_a_flood(ws: PosixWorkspace) -> None:
     ws.type("a", "head -c 300000 /dev/urandom; printf '\\033c'\n")
     shown = last(ws, "a", "head -c 5000000 /dev/zero | tr '\\0' x; echo; echo end\n", wait=30, until="end\n$")
@@ -160,6 +169,7 @@ def test_binary_junk_and_a_flood(ws: PosixWorkspace) -> None:
     assert shown.splitlines()[-2] == "end"
 
 
+@pytest.mark.slow
 def test_a_session_that_ends_can_be_begun_anew(ws: PosixWorkspace) -> None:
     seen = ws.type("a", "A=1; exit 3\n")
     assert seen.code == (3 if ws.kind == "local" else seen.code)
@@ -169,6 +179,7 @@ def test_a_session_that_ends_can_be_begun_anew(ws: PosixWorkspace) -> None:
     assert ws.type("a", "").text == "$"
 
 
+@pytest.mark.slow
 def test_what_runs_in_it_outlives_a_time_out_of_the_shell_and_ends_with_it(ws: PosixWorkspace) -> None:
     ws.type("a", "sleep 611\n", wait=1)
     assert ws.run("sleep 612", timeout=0.4).timed_out
@@ -195,6 +206,7 @@ def test_it_needs_a_plain_name(ws: PosixWorkspace, name: str) -> None:
         ws.type(name, "")
 
 
+@pytest.mark.slow
 def test_there_are_only_so_many(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws(kind, make_repo({"README": "hello\n"}))
     shown = ws.type("t0", "echo pid $$\n").text
@@ -209,6 +221,7 @@ def test_there_are_only_so_many(kind: str, make_repo: MakeRepo, open_ws: OpenWor
         ws.type("t0", "")
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_a_container_that_is_gone_is_no_program_that_ended(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", make_repo({"README": "hello\n"}))

@@ -277,6 +277,7 @@ def test_a_tree_made_on_the_host_can_be_restored(ws: PosixWorkspace) -> None:
     assert ws.snapshot().tree == tree
 
 
+@pytest.mark.slow
 def test_to_and_fro_between_many_trees(ws: PosixWorkspace) -> None:
     trees = [ws.options.base.tree]
     for number in range(5):
@@ -322,6 +323,7 @@ def test_exact_sees_a_write_whose_time_was_put_back(ws: PosixWorkspace) -> None:
     assert changed(ws, ws.snapshot(exact=True).tree) == {"README": "M"}
 
 
+@pytest.mark.slow
 def test_a_snapshot_while_files_change(ws: PosixWorkspace) -> None:
     ws.run(
         "(i=0; while [ $i -lt 400 ]; do echo $i > busy; rm busy; echo $i > busy2; i=$((i+1)); done) >/dev/null 2>&1 &"
@@ -416,6 +418,7 @@ def test_a_git_that_never_ends_holds_no_snapshot(
         ws.snapshot()
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_a_git_of_the_image_that_never_ends_is_named(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,7 @@ def counted(room, name, *args):
     return count_calls(room, target(name), [call(*each) for each in args], backend="opcodes")
 
 
+@pytest.mark.slow
 def test_events_are_the_same_each_time_and_grow_with_the_work(room):
     found = counted(room, "fib", (10,), (11,), (10,))
     assert found.backend == "opcodes"
@@ -26,6 +27,7 @@ def test_events_are_the_same_each_time_and_grow_with_the_work(room):
     assert found.conditions["child processes"] == "not counted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["local"])
 def test_work_that_moved_into_c_is_not_comparable(room, kind):
     items = list(range(200, 0, -1))
@@ -36,6 +38,7 @@ def test_work_that_moved_into_c_is_not_comparable(room, kind):
     assert comparable(by_hand, by_hand) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["local"])
 def test_a_program_and_what_a_function_costs_in_it(room, kind):
     whole, inside, code = count_workload(room, target("fib"), "python3 program.py", backend="opcodes")

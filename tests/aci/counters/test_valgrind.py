@@ -9,6 +9,7 @@ from tests.aci.counters.conftest import FILE, SOURCE, call, target
 from trajectories.errors import UsageError
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.usefixtures("valgrind"),
     pytest.mark.skipif(platform.machine() != "x86_64", reason="the known loop is written for this processor"),

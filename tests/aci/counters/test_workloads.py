@@ -12,6 +12,8 @@ from aci.target import Target
 from tests.aci.counters.conftest import call, target
 from trajectories.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 OPCODES = {"backend": "opcodes"}
 
 

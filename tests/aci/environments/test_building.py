@@ -29,7 +29,7 @@ from tests.conftest import IMAGE, MakeRepo, git
 from trajectories.errors import Cancelled, WorkspaceError
 from trajectories.trees import Trees
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.slow, pytest.mark.docker]
 
 OFFLINE = Wishes(image=IMAGE, hosts=(), test="true")
 Build = Callable[..., tuple[str, Options]]

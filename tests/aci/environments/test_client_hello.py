@@ -58,6 +58,7 @@ def test_a_real_hello_names_its_host() -> None:
     assert named([client_hello("127.0.0.1")]) == ""
 
 
+@pytest.mark.slow
 @given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?(\.[a-z]{1,10}){0,4}", fullmatch=True))
 def test_whatever_a_real_client_names_is_found(name: str) -> None:
     try:
@@ -67,6 +68,7 @@ def test_whatever_a_real_client_names_is_found(name: str) -> None:
     assert named([hello]) in (name.lower(), "")  # "": it looks like an address
 
 
+@pytest.mark.slow
 @given(st.one_of(st.binary(max_size=400), altered()), st.lists(st.integers(0, 2000), max_size=8))
 @example(b"\x16\x03\x01\x40\x00" + b"\x01\x00\x80\x00" + bytes(16380), [])
 def test_any_bytes_have_a_clear_name_or_are_refused_however_they_are_cut(data: bytes, places: list[int]) -> None:
@@ -75,6 +77,7 @@ def test_any_bytes_have_a_clear_name_or_are_refused_however_they_are_cut(data: b
     assert found.startswith(("refused: ", "not whole")) or found == "" or NAME.fullmatch(found)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300))
 def test_any_message_has_a_clear_name_or_is_refused(message: bytes) -> None:
     body = len(message).to_bytes(3, "big") + message

@@ -152,6 +152,7 @@ def test_nothing_else_is_answered(index: str, path: str) -> None:
         urlopen(index + path)
 
 
+@pytest.mark.slow
 def test_pip_takes_the_older_file(index: str) -> None:
     pythons = dict.fromkeys([sys.executable, f"{sys.base_prefix}/bin/python3"])  # a venv of uv's has no pip
     asks = [

@@ -173,6 +173,7 @@ VALUES = st.recursive(
 NAMES = st.sampled_from(["image", "build", "dockerFile", "context", "containerEnv", "remoteEnv", *COMMANDS, *REFUSED])
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_what_json_writes_is_read_as_it_is(value: Any) -> None:
     assert loads(json.dumps(value, indent=1)) == value

@@ -127,6 +127,7 @@ LINES = st.sampled_from(["FROM", "RUN", "COPY", "ENV", "ARG", "WORKDIR", "USER",
 ONE_LINE = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=30)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(LINES, ONE_LINE), max_size=8))
 def test_no_text_breaks_the_reader(lines: list[tuple[str, str]]) -> None:
     text = "".join(f"{word} {rest}\n" for word, rest in [("FROM", "x"), *lines])

@@ -82,6 +82,7 @@ def outside(variables: dict[str, str]) -> dict[str, str]:
     return {**variables, "NO_PROXY": "", "no_proxy": ""}
 
 
+@pytest.mark.slow
 def test_a_registry_is_reached_and_nothing_else(container: str, daemon: Daemon, run: Run) -> None:
     said: list[str] = []
     before = threading.active_count()
@@ -102,6 +103,7 @@ def test_a_registry_is_reached_and_nothing_else(container: str, daemon: Daemon, 
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_many_downloads_at_once_arrive_whole(container: str, daemon: Daemon, run: Run) -> None:
     with (
         registry() as (port, _),

@@ -77,6 +77,7 @@ def test_what_is_said_through_it_arrives_whole_both_ways(only: dict[str, str]) -
         assert exchanged(there, b"") == b""
 
 
+@pytest.mark.slow
 def test_many_connections_at_once(only: dict[str, str]) -> None:
     def give(client: socket.socket) -> None:
         with client:
@@ -201,6 +202,7 @@ def test_where_it_can_be_written_in_nothing_that_is_told(tmp_path: Path) -> None
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_one_that_says_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relaying, "_START", 0.2)
     monkeypatch.setattr(relaying, "_END", 0.2)

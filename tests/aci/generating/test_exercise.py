@@ -193,6 +193,7 @@ def test_harm_without_an_event_or_behind_the_call_is_stopped(exercise, tmp_path:
     assert sorted(path.name for path in tmp_path.glob("mine*")) == []
 
 
+@pytest.mark.slow
 def test_a_coroutine_is_run(exercise) -> None:
     shop = exercise("import asyncio\n\n\nasync def f(a):\n    await asyncio.sleep(0)\n    return a + 1\n")
     seen = one(shop, "asyncio.run(f(2))")
@@ -201,6 +202,7 @@ def test_a_coroutine_is_run(exercise) -> None:
     assert noticed.killed
 
 
+@pytest.mark.slow
 def test_what_waits_is_found_out_by_its_sleep_and_is_not_tried_on_and_on(exercise) -> None:
     shop = exercise("import threading\n\n\ndef wait():\n    threading.Event().wait()\n\n\ndef f(a):\n    return a\n")
     found = shop.observe([Case((), "f(1)"), *[Case((), "wait()")] * 6])

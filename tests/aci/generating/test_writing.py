@@ -22,6 +22,7 @@ def calls(found) -> list[str]:
     return ["; ".join((*one.case.lines, one.case.call)) for one in found.cases]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
 def test_the_tests_cover_the_function_and_pass(room, tmp_path: Path, style: str) -> None:
     place, what = room(), asked("reduced", "Stock")
@@ -41,28 +42,33 @@ def test_the_tests_cover_the_function_and_pass(room, tmp_path: Path, style: str)
     assert found_of(found.as_json()) == found
 
 
+@pytest.mark.slow
 def test_what_changes_from_run_to_run_is_dropped(room) -> None:
     found = write(room(), asked("lucky", "order"), Event(), 5.0)
     assert found.cases == ()
     assert found.unsteady
 
 
+@pytest.mark.slow
 def test_what_asserts_nothing_is_no_test(room) -> None:
     assert write(room(), asked("quiet"), Event(), 5.0).cases == ()
 
 
+@pytest.mark.slow
 def test_what_hangs_is_told_and_is_no_test(room) -> None:
     found = write(room(), asked("endless"), Event(), 8.0)
     assert any("endless(" in one and "does not end" in one for one in found.trouble)
     assert all("endless(4" not in one for one in calls(found))
 
 
+@pytest.mark.slow
 def test_what_would_do_harm_is_told(room) -> None:
     found = write(room(), asked("cleared"), Event(), 5.0)
     assert found.cases == ()
     assert "os.remove" in found.harms
 
 
+@pytest.mark.slow
 def test_calls_of_tests_and_docstrings_are_where_it_begins(room) -> None:
     tests = {
         "test_a.py": b"from shop import reduced\n\ndef test():\n    code = 'SUMMER'\n    assert reduced(77, code)\n"
@@ -94,6 +100,7 @@ def test_the_file_lies_where_tests_lie(files: list[str], path: str, name: str, p
     assert place_of(dict.fromkeys(files), path, name) == place
 
 
+@pytest.mark.slow
 def test_an_example_with_a_comment_does_not_hide_what_is_asserted(room) -> None:
     text = 'def f(a):\n    """Doc.\n\n    >>> f(1000)  # a comment\n    1001\n    """\n    return a + 1\n'
     found = write(room(text), asked("f", text=text), Event(), 4.0)
@@ -101,6 +108,7 @@ def test_an_example_with_a_comment_does_not_hide_what_is_asserted(room) -> None:
     assert all("#" not in one.case.call for one in found.cases)
 
 
+@pytest.mark.slow
 def test_a_variable_that_nothing_uses_is_left_out(room) -> None:
     text = (
         'def f(a):\n    """Doc.\n\n    >>> unused = [1, 2, 3]\n    >>> f(1000)\n    1001\n    """\n    return a + 1\n'
@@ -122,6 +130,7 @@ def f_1(a): return a
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
 def test_names_of_the_module_do_not_clash_with_those_of_the_tests(tmp_path: Path, style: str) -> None:
     def seen(about: str, *asserts: tuple[str, str, str]) -> Seen:

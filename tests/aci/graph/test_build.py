@@ -166,6 +166,7 @@ PATHS = ("pkg/__init__.py", *(f"pkg/{name}.py" for name in MODULES), "pkg/sub/__
 CHANGES = st.lists(st.dictionaries(st.sampled_from(PATHS), st.none() | modules(), min_size=1, max_size=3), max_size=5)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(PATHS), modules(), min_size=1, max_size=3), CHANGES)
 def test_after_any_commits_the_edges_are_those_of_a_build_from_nothing(

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -89,6 +90,7 @@ def _held(graph: Graph, terms: list[str]) -> dict[tuple[str, str, int, int], int
     return held
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(blocks(), max_size=4), min_size=1, max_size=3), st.data())
 def test_each_term_is_counted_in_each_document_of_each_tree(trees: list[list[str]], data: st.DataObject) -> None:

@@ -278,6 +278,7 @@ def test_circles_come_to_an_end(case: str) -> None:
         assert path in tree.resolved(path).reached
 
 
+@pytest.mark.slow
 def test_a_chain_of_ten_thousand_imports_or_bases_comes_to_an_end() -> None:
     count = 10_000
     parse = load("python").parse

@@ -38,6 +38,7 @@ RESOLVED = st.builds(
 NUMBERS = st.integers(0, 2**31)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(PATHS, RESOLVED, max_size=5), st.data())
 def test_edges_come_out_as_they_went_in(resolved: dict[str, Resolved], data: st.DataObject) -> None:
     bundle = Bundle(packed(resolved))
@@ -90,6 +91,7 @@ def _put(cache: Path, data: bytes) -> None:
     file_in(cache).write_bytes(data)
 
 
+@pytest.mark.slow
 def test_flipped_bytes_never_make_a_wronganswer(tmp_path: Path, right: dict[str, Answer]) -> None:
     whole = _filled(tmp_path)
     for seed in range(40):
@@ -181,6 +183,7 @@ def _started(cache: Path, which: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "which"),
     [

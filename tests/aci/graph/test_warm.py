@@ -39,6 +39,7 @@ def test_one_file_more_fewer_or_otherwise() -> None:
         nothing.close()
 
 
+@pytest.mark.slow
 def test_names_that_no_star_has_are_left_out_without_changing_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def all_rows() -> list[Rows]:
         found = []

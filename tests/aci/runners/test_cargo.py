@@ -128,6 +128,7 @@ test result: FAILED. 0 passed; 1 failed
     assert (failed.id, failed.message) == ("calc:src/lib.rs::doc add", "Test executable failed")
 
 
+@pytest.mark.slow
 def test_many_refused_crates_are_read_in_one_pass():
     text = "error[E0001]: no\n --> src/a.rs:1:1\n" + "error: could not compile `a`\n" * 20_000 + "x\n" * 200_000
     [refused] = read(text).results
@@ -145,6 +146,7 @@ def test_what_cannot_be_compiled():
     assert "cannot find function `sub`" in refused.message
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_cargo(), reason="cargo is not installed")
 def test_cargo(make_repo, open_ws):
     files = {str(file.relative_to(FIXTURE)): file.read_bytes() for file in FIXTURE.rglob("*") if file.is_file()}
@@ -160,6 +162,7 @@ def test_cargo(make_repo, open_ws):
     assert workspace.run("cargo --version").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_cargo(), reason="cargo is not installed")
 def test_a_proof_with_cargo(make_repo, open_ws):
     files = {str(file.relative_to(FIXTURE)): file.read_bytes() for file in FIXTURE.rglob("*") if file.is_file()}

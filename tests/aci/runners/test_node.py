@@ -9,6 +9,8 @@ import pytest
 
 from aci.testing import run_tests
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 MODULES = os.environ.get("SWE_AGENT_TEST_NODE_MODULES", "")
 needs_node = pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")

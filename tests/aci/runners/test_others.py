@@ -168,6 +168,7 @@ def test_a_report_of_maven():
     assert refuses.message.startswith("too big")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("mvn"), reason="Maven is not installed")
 def test_maven(make_repo, open_ws):
     files = {str(file.relative_to(MAVEN)): file.read_bytes() for file in MAVEN.rglob("*") if file.is_file()}

@@ -356,6 +356,7 @@ def test_an_evaluation_says_what_is_solved(tmp_path):
     assert not [row for row in text.rows if row and row[0].startswith(("rightswe", "laterswe"))]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_batch(tmp_path):
     def peak(runs: int) -> int:
         out = batch(

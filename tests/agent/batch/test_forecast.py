@@ -15,6 +15,7 @@ some = st.lists(amounts, max_size=30)
 enough = st.lists(amounts, min_size=12, max_size=30)
 
 
+@pytest.mark.slow
 @given(enough, some, st.integers(0, 500))
 def test_the_range_holds_the_mean_and_all_that_is_paid(done, running, waiting):
     cost = whole(done, running, waiting)
@@ -23,6 +24,7 @@ def test_the_range_holds_the_mean_and_all_that_is_paid(done, running, waiting):
     assert cost.low >= math.fsum(done) + math.fsum(running)
 
 
+@pytest.mark.slow
 @given(enough, some, st.integers(0, 500), st.integers(1, 64))
 def test_time_left_is_never_less_than_none(done, running, waiting, workers):
     left = time_left(done, running, waiting, workers)
@@ -56,6 +58,7 @@ def test_the_same_seen_more_often_gives_a_narrower_range(done, waiting):
     assert many.high - many.mean <= few.high - few.mean + 1e-6
 
 
+@pytest.mark.slow
 @given(enough, some, st.integers(0, 100))
 def test_an_instance_costs_its_budget_at_most(done, running, waiting):
     cost = whole(done, running, waiting, most=1000)

@@ -124,6 +124,7 @@ def test_an_image_is_pulled_once_and_ahead(batch, registry):
     assert batch.noted[name].startswith("sha256:")
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_after_its_last_instance_an_image_goes_where_the_limit_is_passed(batch, registry):
     names = publish(registry, 4)
@@ -141,6 +142,7 @@ def test_after_its_last_instance_an_image_goes_where_the_limit_is_passed(batch, 
     assert len(registry.pulled) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_what_was_here_before_what_is_needed_still_and_what_a_container_uses_stays(batch, registry):
     before, needed, used, spare = publish(registry, 4)

@@ -58,6 +58,7 @@ def test_what_cannot_be_indexed_costs_nothing(indexing, repo, tmp_path):
     assert indexing._deaths == 0
 
 
+@pytest.mark.slow
 def test_a_helper_that_dies_is_started_again_a_few_times(indexing, repo):
     for number in range(2 * MOST_DEATHS):  # one that finds it alive, one that finds it dead
         indexing.ready(repo, f"HEAD~{number}", Event())
@@ -78,6 +79,7 @@ def test_who_waits_for_a_helper_that_hangs_is_stopped_by_a_cancel(indexing, repo
         indexing.ready(repo, "HEAD~0", cancel)
 
 
+@pytest.mark.slow
 def test_a_helper_that_hangs_is_ended_after_a_while(indexing, repo, monkeypatch):
     indexing.ready(repo, "HEAD", Event())
     monkeypatch.setattr("agent.batch.indexing.LONGEST", 0.5)

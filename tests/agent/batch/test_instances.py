@@ -329,6 +329,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from(NAMES), values) | values, max_size=4), st.booleans())
 def test_whatever_a_file_holds_there_are_instances_or_a_sentence(made: list[Any], lines: bool) -> None:
     with TemporaryDirectory() as folder:

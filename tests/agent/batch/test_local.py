@@ -50,6 +50,7 @@ def runs_in_memory() -> list[object]:
     return [thing for thing in gc.get_objects() if isinstance(thing, Engine | Trajectory)]
 
 
+@pytest.mark.slow
 def test_no_run_is_kept_once_it_is_done(make_repo: MakeRepo, tmp_path: Path, script: str):
     repo, out = make_repo({"core.py": "def add(a, b):\n    return a - b\n"}), tmp_path / "out"
     instances = [Instance(f"i{n}", str(repo), "", Issue("add() subtracts")) for n in range(COUNT)]

@@ -114,6 +114,7 @@ def exits(directory: Path) -> int:
     return sum(isinstance(record, Exit) for record in read(directory).records)
 
 
+@pytest.mark.slow
 def test_a_run_elsewhere_is_as_one_here(driver: Driver, tmp_path: Path) -> None:
     sent = driver.sent()
     away = solve_sent(sent, driver.hub).result()
@@ -133,12 +134,14 @@ def test_a_run_elsewhere_is_as_one_here(driver: Driver, tmp_path: Path) -> None:
         assert b"a + b" in trees.read(read(driver.job.directory).exit.tree, "calc.py")
 
 
+@pytest.mark.slow
 def test_a_node_without_the_repository_gets_a_copy(driver: Driver, tmp_path: Path) -> None:
     sent = replace(driver.sent(), repository=tmp_path / "not here" / "calc")
     driver.hub.bundle = lambda root, commit: Hub.bundle(driver.hub, driver.job.repository, commit)  # type: ignore[method-assign]
     assert solve_sent(sent, driver.hub).result().kind == "verified"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [2, 4, 7])
 def test_a_lost_node_s_run_goes_on_from_what_arrived(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, moment: int
@@ -186,6 +189,7 @@ class CutOff:
         return call
 
 
+@pytest.mark.slow
 def test_who_comes_late_is_refused(driver: Driver) -> None:
     first, outcomes, link = driver.sent(), [], CutOff(driver.hub)
     slow = Thread(target=lambda: outcomes.append(solve_sent(first, link)))
@@ -208,6 +212,7 @@ def test_who_begins_late_begins_nothing(driver: Driver) -> None:
     assert driver.endpoint.asked == []
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_stops_in_order_and_goes_on(driver: Driver) -> None:
     sent = driver.sent()
     assert driver.hub.stop(sent.token) is False

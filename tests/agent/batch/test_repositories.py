@@ -152,6 +152,7 @@ def test_what_is_not_there_is_cloned_once(tmp_path: Path, server: Path, clones: 
     assert git(places.pop(), "rev-parse", "--is-bare-repository") == "true"
 
 
+@pytest.mark.slow
 def test_processes_that_ask_at_once_have_one_clone(tmp_path: Path, server: Path) -> None:
     code = f"""
 import sys

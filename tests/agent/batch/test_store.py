@@ -225,6 +225,7 @@ threads = [Thread(target=work, args=(number,), daemon=True) for number in range(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("often", ["often", "seldom"])
 def test_a_killed_driver_leaves_whole_records(tmp_path: Path, often: str) -> None:
     """Killed after a random number of results, six times, while another thread is in the middle of the next ones."""

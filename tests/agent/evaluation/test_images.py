@@ -41,6 +41,7 @@ def published() -> Iterator[Instance]:
     subprocess.run(["docker", "image", "rm", "-f", name], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_an_official_image_that_is_here_is_used_as_it_is(published: Instance, make_repo: MakeRepo) -> None:
     repo = make_repo({"setup.py": "raise SystemExit(1)\n"})

@@ -64,6 +64,7 @@ def world(make_repo: MakeRepo, kind: str, monkeypatch: pytest.MonkeyPatch) -> Wo
     return World(make_repo({"calc.py": CODE, "tests/test_calc.py": TESTS, "conftest.py": ""}), kind)
 
 
+@pytest.mark.slow
 def test_gold_resolves_and_the_base_and_a_wrong_patch_do_not(world: World) -> None:
     gold, base = world.grade(world.gold.patch), world.grade("")
     wrong = world.grade(world.diff({"calc.py": CODE.replace("a - b", "b")}))
@@ -76,11 +77,13 @@ def test_gold_resolves_and_the_base_and_a_wrong_patch_do_not(world: World) -> No
     assert gold.seconds > 0
 
 
+@pytest.mark.slow
 def test_a_patch_that_breaks_what_passed_does_not_resolve(world: World) -> None:
     broken = world.grade(world.diff({"calc.py": RIGHT.replace("return a\n", "return None\n")}))
     assert (broken.resolved, broken.f2p_ok, broken.p2p_failed) == (False, NAMES, KEPT)
 
 
+@pytest.mark.slow
 def test_what_a_prediction_does_to_the_hidden_tests_files_counts_for_nothing(world: World) -> None:
     emptied = world.diff({"tests/test_calc.py": "def test_same():\n    pass\n\n\ndef test_add():\n    pass\n"})
     removed = world.diff({"calc.py": RIGHT, "tests/test_calc.py": None})
@@ -88,6 +91,7 @@ def test_what_a_prediction_does_to_the_hidden_tests_files_counts_for_nothing(wor
     assert world.grade(removed).resolved
 
 
+@pytest.mark.slow
 def test_hidden_tests_in_a_new_file_replace_a_prediction_s_own(world: World) -> None:
     world.gold = Gold(
         "calc-1",
@@ -102,6 +106,7 @@ def test_hidden_tests_in_a_new_file_replace_a_prediction_s_own(world: World) -> 
     assert world.grade(world.diff({"calc.py": RIGHT, "tests/test_new file.py": "x"})).resolved
 
 
+@pytest.mark.slow
 def test_a_patch_that_does_not_fit_is_not_applied_and_one_of_shifted_context_is(world: World) -> None:
     bad = world.grade(world.gold.patch.replace("return a - b", "return a * b"))
     assert (bad.resolved, bad.applied, bad.error) == (False, False, "")
@@ -109,6 +114,7 @@ def test_a_patch_that_does_not_fit_is_not_applied_and_one_of_shifted_context_is(
     assert world.grade(world.gold.patch.replace(" def same(a):", " def same(b):")).resolved
 
 
+@pytest.mark.slow
 def test_tests_that_do_not_end_are_an_error(world: World) -> None:
     endless = world.grade(world.diff({"calc.py": "while True:\n    pass\n"}), timeout=3.0)
     assert (endless.resolved, endless.applied) == (False, True)
@@ -121,6 +127,7 @@ def test_a_patch_with_half_a_character_does_not_apply(world: World) -> None:
     assert "half a character, \\ud800" in bad.log
 
 
+@pytest.mark.slow
 def test_hidden_tests_whose_name_git_quotes_replace_a_prediction_s_own(world: World) -> None:
     name = 'tests/test_ñandú "1".py'
     world.gold = Gold("calc-1", "", world.diff({name: HIDDEN}), (f"{name}::test_add[two]",), (), {})
@@ -130,12 +137,14 @@ def test_hidden_tests_whose_name_git_quotes_replace_a_prediction_s_own(world: Wo
     assert (own.resolved, own.error) == (False, "")
 
 
+@pytest.mark.slow
 def test_a_test_may_take_as_long_as_all_of_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.testing.TEST_LIMIT", 0.5)
     slow = RIGHT.replace("    return a\n", "    import time\n\n    time.sleep(2)\n    return a\n")
     assert world.grade(world.diff({"calc.py": slow})).resolved
 
 
+@pytest.mark.slow
 def test_tests_that_never_ran_are_no_verdict(world: World) -> None:
     world.settings["test"] = "no-such-program"
     found = world.grade(world.gold.patch)

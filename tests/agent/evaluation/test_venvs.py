@@ -35,6 +35,7 @@ def told(folder: Path, lines: tuple[str, ...], command: str) -> str:
     return subprocess.run(["sh", "-c", script], cwd=folder, check=False, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_it_is_made_once_and_entered_by_what_a_session_is_told(
     place: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,6 +50,7 @@ def test_it_is_made_once_and_entered_by_what_a_session_is_told(
     assert not (tmp_path / "clone/tool").exists()
 
 
+@pytest.mark.slow
 def test_a_set_up_that_fails_is_said_with_its_last_words_and_tried_again(place: Options) -> None:
     with pytest.raises(WorkspaceError, match=r"exit code 3.*\n.*no such thing"):
         venv("", "echo no such thing; exit 3", place)

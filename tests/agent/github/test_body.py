@@ -263,6 +263,7 @@ def test_what_to_look_at_first_is_in_order():
     ]
 
 
+@pytest.mark.slow
 def test_nothing_pushes_a_file_that_runs_by_itself_out():
     """However much there is of all else, each path stands there, and what follows it is whole."""
     long = "@x " * 9_000
@@ -372,6 +373,7 @@ def test_the_template_is_found_where_github_looks():
     assert found(["a.md"], files.get) == ""
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_nothing_hostile_survives(data):
     def some() -> str:

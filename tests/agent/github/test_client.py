@@ -91,6 +91,7 @@ def test_nonsense(hub: Hub, raw: bytes) -> None:
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
 
 
+@pytest.mark.slow
 def test_trouble_at_github_passes_or_is_told(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:
     hub.fault("GET", "/issues/1$", status=502, times=2)
     with asking("read the issue"):

@@ -47,6 +47,7 @@ def test_all_pages(repo: Repo, count: int) -> None:
     assert [one.body for one in fetch_issue(issue.url).comments] == [f"comment {n}" for n in range(count)]
 
 
+@pytest.mark.slow
 def test_of_very_many_pages_the_first_and_the_last_and_it_is_said(repo: Repo) -> None:
     issue, said = repo.issue("Boom"), list[str]()
     for n in range(1_101):

@@ -18,6 +18,8 @@ from tests.github import Hub, Request
 from tests.github.request import Answer, Refused
 from trajectories.errors import SweAgentError
 
+pytestmark = pytest.mark.slow
+
 
 class Failing(Hub):
     """From the request of that number on, all like it are refused, until it is well again."""

@@ -31,6 +31,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
 TRACE = 'Traceback (most recent call last):\n  File "words.py", line 2, in loud\nAttributeError: no upper'
 
 
+@pytest.mark.slow
 def test_an_issue_with_its_discussion_becomes_a_patch(
     hub: Hub, repo: Repo, job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,7 @@ def said(job: Job) -> list[str]:
     return [step.observations[0].text for step in steps if not step.actions and step.observations]
 
 
+@pytest.mark.slow
 def test_a_follow_up_goes_on_with_the_conversation_and_is_proven_whole(pulled):
     assert follow(pulled, line("Add.", DOUBLE, n=2), line("Added double().", n=3)) == 0
     outcome, diff = pulled.told
@@ -86,6 +87,7 @@ def test_an_answer_changes_nothing(pulled):
     assert (outcome.exit, outcome.answer, diff, outcome.tried) == (0, "Because of the sign.", "", ())
 
 
+@pytest.mark.slow
 def test_what_people_committed_meanwhile_is_kept(pulled):
     """Also where it is the lines that the run had changed."""
     (pulled.repository / "calc.py").write_text("def add(a, b):\n    # both\n    return b + a\n")
@@ -101,6 +103,7 @@ def test_what_people_committed_meanwhile_is_kept(pulled):
     assert any("calc.py" in text and "Meanwhile" in text for text in said(pulled))
 
 
+@pytest.mark.slow
 def test_a_follow_up_of_a_follow_up_goes_on_with_both(pulled):
     assert follow(pulled, line("Add.", DOUBLE, n=2), line("Added.", n=3)) == 0
     (pulled.folder / "patch").write_text(pulled.told[1])
@@ -163,6 +166,7 @@ def test_a_damaged_earlier_run_is_not_gone_on_with(pulled):
     assert "Now it adds it" in said(pulled)[0]
 
 
+@pytest.mark.slow
 def test_a_follow_up_killed_at_any_record_ends_as_the_one_that_was_not(pulled):
     lines = [line("Add.", DOUBLE, n=2), line("Added double().", n=3)]
     assert follow(pulled, *lines) == 0

@@ -70,6 +70,7 @@ def test_an_issue_on_which_enough_was_spent_is_left_alone(gated: Gated) -> None:
     assert gated.reason in gated.sticky(issue).replace("\\", "")
 
 
+@pytest.mark.slow
 def test_all_pull_requests_of_an_issue_are_counted(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
     gated.rules(budget_per_issue=20)
     issue, pulls = gated.issue(), []
@@ -89,6 +90,7 @@ def test_all_pull_requests_of_an_issue_are_counted(gated: Gated, monkeypatch: py
     assert gated.reason == "So many pull requests came of #1 that what was spent is not known."
 
 
+@pytest.mark.slow
 def test_a_days_budget_is_for_the_whole_repository(gated: Gated) -> None:
     gated.rules(budget_per_day=3)
     for number in range(2):

@@ -75,6 +75,7 @@ def test_an_unrelated_repository_is_not_worked_on(
     assert f"{other} is not a checkout of octo/calc" in told["said"]
 
 
+@pytest.mark.slow
 def test_a_checkout_is_worked_on_also_a_fork_and_one_under_the_old_name(
     locate: Locate, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, hub: Hub, repo: Repo, tmp_path: Path
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_mismatch_with_an_explicit_repository_needs_a_yes(locate: Locate, make
     assert (told["code"], told["files"][0]["path"]) == (0, "other.py")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2)])
 def test_the_yes_at_a_terminal(issue: Issue, make_repo: MakeRepo, hub: Hub, answer: str, code: int) -> None:
     other = make_repo({"other.py": "x = 1\n"})
@@ -148,6 +150,7 @@ def test_a_private_repository_is_cloned_with_the_token_which_is_not_kept(
     assert not [path for path in files if b"t-ada" in path.read_bytes()]
 
 
+@pytest.mark.slow
 def test_a_pull_request_from_a_clone(
     issue: Issue, repo: Repo, as_: Callable[..., None], job: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:

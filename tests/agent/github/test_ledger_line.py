@@ -26,12 +26,14 @@ HOSTILE = st.text() | st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(CHARGES, max_size=MOST), HOSTILE)
 def test_charges_are_read_back_whatever_text_follows(charges: list[Charge], text: str) -> None:
     for body in (f"{line(charges)}\n\n{text}", f"{line(charges)}\r\n\r\n{text}"):
         assert sorted(map(str, read(body, "here"))) == sorted(map(str, charges))
 
 
+@pytest.mark.slow
 @given(st.lists(CHARGES))
 def test_the_line_is_one_hidden_comment(charges: list[Charge]) -> None:
     told = line(charges)
@@ -50,6 +52,7 @@ def test_a_line_that_is_not_the_first_is_text(text: str, charges: list[Charge]) 
             assert read(body, "here") == ()
 
 
+@pytest.mark.slow
 @given(st.lists(CHARGES, min_size=1))
 def test_many_charges_cost_no_less_when_they_are_one(charges: list[Charge]) -> None:
     kept = read(line(charges), "here")

@@ -113,6 +113,7 @@ def test_two_proses_in_one_paragraph_do_nothing(one, two):
     check_harmless(neutral(f"{one} {two}"))
 
 
+@pytest.mark.slow
 @given(HOSTILES)
 def test_code_is_one_span(text):
     span = code(text)

@@ -45,6 +45,7 @@ def test_an_apps_pull_request_does_not_wait_for_approval(world: World, monkeypat
     assert git(world.repo.git, "log", "-1", "--format=%an", pull.head) == "fixer[bot]"
 
 
+@pytest.mark.slow
 def test_what_runs_by_itself_stands_first(world: World) -> None:
     world.run(DIFF + SETUP)
     body = str(world.repo.pulls[0].body)

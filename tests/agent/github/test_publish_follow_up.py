@@ -30,6 +30,7 @@ def of_bot(pull: Any) -> list[str]:
     return [comment.body for comment in pull.comments if comment.author.login == BOT]
 
 
+@pytest.mark.slow
 def test_a_follow_up_is_one_commit_on_the_branch(world: World) -> None:
     world.run()
     asked = follow_up(world)

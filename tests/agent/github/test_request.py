@@ -44,6 +44,7 @@ def person(terminal: Person) -> Person:
     return terminal
 
 
+@pytest.mark.slow
 def test_a_verified_patch_becomes_a_draft_pull_request(terminal: Person):
     told, (pull,) = terminal.first, terminal.opened  # type: ignore[attr-defined]
     assert (told["exit"], told["pull"]) == (0, pull.url)
@@ -68,12 +69,14 @@ def test_the_commit_is_of_the_patch_and_names_who_made_it(person: Person):
     assert person.git("rev-parse", "swe-agent/issue-1^") == person.base
 
 
+@pytest.mark.slow
 def test_the_token_is_nowhere_on_disk(person: Person):
     person.resume()
     files = [path for folder in (person.state, person.clone) for path in folder.rglob("*") if path.is_file()]
     assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
 
 
+@pytest.mark.slow
 def test_what_is_not_proven_is_kept_back_until_it_is_asked_for(person: Person):
     told = person.fix(EDIT, SUBMIT)
     assert told["exit"] == 6
@@ -166,6 +169,7 @@ FORM = "<!-- Thanks! -->\n## What\nSay it.\n\nFixes #\n\n## Checklist\n- [x] Sig
 CHANGES = "# Changelog\n\n## Unreleased\n\n- Words are loud.\n\n## 1.0\n\n- First.\n"
 
 
+@pytest.mark.slow
 def test_template_and_changelog_are_kept_to(person: Person):
     base = person.publish((".github/PULL_REQUEST_TEMPLATE.md", FORM), ("CHANGELOG.md", CHANGES), title="Docs")
     told = person.fix(base=base)
@@ -236,6 +240,7 @@ def test_what_would_stop_it_is_said_before_anything_is_spent(person: Person, mon
         assert not person.hub.writes
 
 
+@pytest.mark.slow
 def test_what_was_not_committed_is_in_no_pull_request(person: Person, monkeypatch):
     (person.clone / "calc.py").write_text((person.clone / "calc.py").read_text() + "\n# Mine\n")
     try:
@@ -276,6 +281,7 @@ def test_a_patch_goes_to_one_place(given, said):
         check_delivery(*given)
 
 
+@pytest.mark.slow
 def test_killed_at_any_request_there_is_one_pull_request(person: Person, monkeypatch):
     person.resume()
     moments = [(at, when) for at in range(1, len(person.hub.requests) + 1) for when in ("before", "after")]

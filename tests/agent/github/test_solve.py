@@ -35,6 +35,7 @@ def test_solving_alone_is_not_run_again(job, monkeypatch):
     assert job.run(asked, line("Hm.")) == 0
 
 
+@pytest.mark.slow
 def test_a_proven_patch_is_handed_over_with_what_was_wrong_and_done(job):
     assert job.run(job.errand(), line("Red, then mend.", SHOW, MEND, SUBMIT)) == 0
     outcome, diff = job.told
@@ -49,6 +50,7 @@ def test_a_proven_patch_is_handed_over_with_what_was_wrong_and_done(job):
     assert {path.name for path in kept.iterdir()} - {"out"} == {"journal.jsonl", "trees.git", "patch.diff"}
 
 
+@pytest.mark.slow
 def test_the_words_of_who_asked_reach_the_model_with_the_discussion(job):
     issue = Issue("add() subtracts", author="mallory", trust="stranger", comments=(Comment("eve", "Same here."),))
     assert job.run(job.errand(issue=issue, request="Only add(), please."), line("Well.", SHOW, MEND, SUBMIT)) == 0
@@ -148,6 +150,7 @@ def test_another_errand_than_the_gates_is_not_worked_on(job):
     assert not job.handover.exists()
 
 
+@pytest.mark.slow
 def test_no_secret_is_handed_over_or_kept(job, monkeypatch):
     monkeypatch.setenv("SOME_API_KEY", SECRET)
     leak = act("edit", path="calc.py", old="a - b", new="a + b")
@@ -161,6 +164,7 @@ def test_no_secret_is_handed_over_or_kept(job, monkeypatch):
     assert journal is None or SECRET not in journal.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [SECRET, b64encode(f"x{SECRET}".encode()).decode(), SECRET.encode().hex()])
 def test_a_patch_with_a_key_in_it_is_not_handed_over(job, monkeypatch, form):
     monkeypatch.setenv("SOME_API_KEY", SECRET)
@@ -172,6 +176,7 @@ def test_a_patch_with_a_key_in_it_is_not_handed_over(job, monkeypatch, form):
     assert job.outputs["folder"] == "", "the files of the run hold it, too"
 
 
+@pytest.mark.slow
 def test_words_to_the_agent_are_named_with_who_said_them(job):
     issue = Issue(
         "add() subtracts",
@@ -186,6 +191,7 @@ def test_words_to_the_agent_are_named_with_who_said_them(job):
     assert not any("mallory" in note for note in outcome.result["verdict"]["notes"])
 
 
+@pytest.mark.slow
 def test_nothing_that_is_printed_is_a_command_to_the_runner(job, capfd):
     title = "::add-mask::x"
     printing = act("shell", command="printf '::set-env name=A::b\\n##[error]x\\n'")
@@ -198,6 +204,7 @@ def test_nothing_that_is_printed_is_a_command_to_the_runner(job, capfd):
     assert any("add-mask" in each for each in lines), "it is text, and there"
 
 
+@pytest.mark.slow
 def test_the_same_errand_again_tells_the_same_and_asks_nobody(job):
     errand = job.errand()
     assert job.run(errand, line("Red.", SHOW, MEND, SUBMIT)) == 0
@@ -225,6 +232,7 @@ def hang(job: Job) -> dict:
     return act("shell", command=f"test -e {job.folder}/started || {{ touch {job.folder}/started; sleep 300; }}")
 
 
+@pytest.mark.slow
 def test_what_was_killed_goes_on_where_it_was(job):
     process = started(job, line("Red.", SHOW, n=1), line("Wait.", hang(job), n=2))
     process.send_signal(signal.SIGKILL)
@@ -238,6 +246,7 @@ def test_what_was_killed_goes_on_where_it_was(job):
     assert outcome.result["usage"]["calls"] == 3
 
 
+@pytest.mark.slow
 def test_a_job_that_is_cancelled_leaves_what_it_has(job):
     process = started(job, line("Mend.", SHOW, MEND, n=1), line("Wait.", hang(job), n=2))
     process.send_signal(signal.SIGTERM)
@@ -250,6 +259,7 @@ def test_a_job_that_is_cancelled_leaves_what_it_has(job):
     assert Path(job.outputs["folder"], "journal.jsonl").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.docker
 def test_an_errand_is_solved_in_a_container(job):
     job.flags = {"workspace": "docker", "image": IMAGE, "test": "python3 -m unittest discover -s tests -t ."}

@@ -31,6 +31,7 @@ lines = st.sampled_from(
 texts = st.text() | st.lists(lines, max_size=6).map("\n".join)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(names, st.dictionaries(names, texts, max_size=4)), max_size=4))
 def test_what_is_written_is_read_again(calls: list[tuple[str, dict[str, str]]]) -> None:
     written = "\n\n".join(render(tool, arguments) for tool, arguments in calls)

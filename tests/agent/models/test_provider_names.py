@@ -123,6 +123,7 @@ def test_loading_does_not_import_litellm_at_once() -> None:
     assert "missing" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_dotenv_of_the_working_directory_is_not_read(tmp_path) -> None:
     (tmp_path / ".env").write_text("OPENAI_BASE_URL=http://evil.invalid/v1\n")
     code = "import os; from agent.models._library import library; library(); print(os.environ.get('OPENAI_BASE_URL'))"

@@ -15,7 +15,7 @@ from tests.agent.models.conftest import CHAT, CLAUDE, RESPONSES, SAID, VIEW, Loa
 from tests.endpoint import Answer, Endpoint, Request
 
 # What a thread ignores for a moment, another that ends such a moment no longer does: filters are the process's.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 THREADS, EACH = 16, 6
 FILES = Path("/proc/self/fd")

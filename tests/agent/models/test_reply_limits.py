@@ -138,6 +138,7 @@ def test_after_the_first_that_is_shown_the_shorter_time_counts(load: Load, serve
     assert "SWE_AGENT_MODEL_TIMEOUT" in raised.fix
 
 
+@pytest.mark.slow
 def test_a_slow_first_token_is_waited_for(load: Load) -> None:
     with Endpoint([Answer(text="At last.", slow=0.3)]) as endpoint:
         assert ask(load(endpoint, settings={"first_timeout": 60, "model_timeout": 5})).text == "At last."
@@ -221,6 +222,7 @@ def test_calls_without_a_name_count_as_output(load: Load, serve: Serve) -> None:
     assert len(reply.actions) <= 150
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 429, 500])
 def test_an_error_is_read_as_far_as_it_is_shown(load: Load, serve: Serve, status: int) -> None:
     head = b"HTTP/1.1 %d No\r\nContent-Type: application/json\r\nRetry-After: 3\r\n\r\n" % status

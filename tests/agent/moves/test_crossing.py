@@ -16,6 +16,8 @@ from tests.agent.conftest import Bench
 from tests.agent.strategies.conftest import UNITTEST
 from trajectories.records import Step, Verdict
 
+pytestmark = pytest.mark.slow
+
 WEAK, TELLING, RED = "add(2, 3), 5", "add(-2, 3), 1", "add(2, 3), 6"
 RIGHT, WRONG = "a + b", "abs(a) + abs(b)"
 

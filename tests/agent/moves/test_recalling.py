@@ -146,6 +146,7 @@ def tested(bench: Bench) -> Bench:
     return bench
 
 
+@pytest.mark.slow
 def test_a_proven_run_is_kept_and_told_to_the_next(tested: Bench) -> None:
     bench = tested
     bench.begin(PROVES, test=UNITTEST, strategy="test-then-patch")
@@ -163,6 +164,7 @@ def test_a_proven_run_is_kept_and_told_to_the_next(tested: Bench) -> None:
     assert HEAD in first_message(bench)[0]
 
 
+@pytest.mark.slow
 def test_what_is_undone_is_forgotten(tested: Bench, talk: Callable[..., Talk]) -> None:
     it = talk(PROVES, strategy="test-then-patch")
     assert it.go().exit.kind == "verified"
@@ -175,6 +177,7 @@ def test_what_is_undone_is_forgotten(tested: Bench, talk: Callable[..., Talk]) -
     assert [entry.id for entry in bank_of(tested).entries()] == ["run-1"]
 
 
+@pytest.mark.slow
 def test_of_a_base_of_unknown_age_nothing_is_kept(
     tested: Bench, talk: Callable[..., Talk], monkeypatch: pytest.MonkeyPatch
 ) -> None:

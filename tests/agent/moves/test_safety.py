@@ -164,6 +164,7 @@ def three(bench: Bench) -> None:
     )
 
 
+@pytest.mark.slow
 def test_three_steps_that_break_more_and_more_are_taken_back(bench):
     three(bench)
     steps, outcome = bench.drive(plain)
@@ -182,6 +183,7 @@ def test_three_steps_that_break_more_and_more_are_taken_back(bench):
     engine.close()
 
 
+@pytest.mark.slow
 def test_what_is_mended_between_does_not_count(bench):
     back = act("edit", path="calc/text.py", old="lower()", new="upper()")
     again = [line("Again.", LOWER, TESTS, n=n) for n in (2, 4, 6)]
@@ -192,6 +194,7 @@ def test_what_is_mended_between_does_not_count(bench):
     assert not any("back_to" in step.observations[0].data for step in steps if step.author == "safety")
 
 
+@pytest.mark.slow
 def test_killed_at_every_record_it_ends_as_if_nothing_had_happened(bench):
     three(bench)
     steps, outcome = bench.drive(plain)

@@ -333,6 +333,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from(["inputs", "texts", "answers", "id", "text"]), JSON, max_size=4)))
 def test_lines_of_any_shape_are_read(lines: list[dict[str, Any]]) -> None:
     answers = read(lines, 2)

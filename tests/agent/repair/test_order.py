@@ -97,6 +97,7 @@ class Shop:
 '''
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize(("newline", "indent"), [("\n", "    "), ("\r\n", "\t")])
 def test_of_an_odd_file_too_every_candidate_is_python(start: bytes, newline: str, indent: str) -> None:
@@ -128,6 +129,7 @@ def test_a_statement_that_no_failing_test_reached_comes_later_but_comes() -> Non
     assert 13 in lines
 
 
+@pytest.mark.slow
 def test_a_large_function_starts_at_once_and_is_drawn_lazily(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at, drawn, at, draw = [], [0], Spots.at, _Stream.next
 

@@ -113,6 +113,7 @@ def question(make_repo, open_ws):
     return ask
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["python -m pytest -q", "python -m unittest discover -s tests -t ."])
 def test_a_planted_bug_is_mended(question, command: str) -> None:
     told: list[Progress] = []
@@ -128,6 +129,7 @@ def test_a_planted_bug_is_mended(question, command: str) -> None:
     assert f"first {best.description} in shop/cart.py:" in str(told[-1]) or told[-1].plausible > 1
 
 
+@pytest.mark.slow
 def test_a_search_that_was_cut_off_tries_nothing_twice(question) -> None:
     """As a run that was interrupted and resumed: what the first process tried is known to the second."""
     hard = {**BUGGY, "shop/cart.py": BUGGY["shop/cart.py"].replace("return amount +", "return SECRET +")}
@@ -149,6 +151,7 @@ def test_a_search_that_was_cut_off_tries_nothing_twice(question) -> None:
     assert found.tried >= len(after)
 
 
+@pytest.mark.slow
 def test_what_was_plausible_before_is_not_lost(question) -> None:
     shelf = Shelf()
     first = search(question(), 20, Event(), memory=shelf)
@@ -163,6 +166,7 @@ def test_a_search_ends_when_its_time_is_up(question) -> None:
     assert (found.choice.behaviours, found.why) == ((), TOO_LATE)
 
 
+@pytest.mark.slow
 def test_comparing_has_what_is_left_of_the_time(question, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
 

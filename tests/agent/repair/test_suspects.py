@@ -249,6 +249,7 @@ def named(found: list[Suspect]) -> dict[int, Suspect]:
     return {one.line: one for one in found if one.path == "lib.py"}
 
 
+@pytest.mark.slow
 def test_statements_are_ranked_with_reasons(watched) -> None:
     evaluator, files = watched
     seen = spectrum(evaluator, "low")
@@ -286,6 +287,7 @@ def test_what_the_issue_points_at_counts(watched) -> None:
     assert "the issue points at setup" not in pointed[line_of("if n > most")].why
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_read_are_suspected_by_their_lines(watched) -> None:
     evaluator, _ = watched
     seen = spectrum(evaluator, "low")

@@ -12,6 +12,8 @@ from agent.repair.order import ordered
 from agent.repair.source import Source
 from agent.repair.suspects import Suspect
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = '''\
 import math
 

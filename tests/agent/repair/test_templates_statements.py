@@ -277,6 +277,7 @@ b"""
 '''
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_every_draft_parses_and_changes_something(name: str) -> None:
     for draft in drafts(TEMPLATES[name], ODD):

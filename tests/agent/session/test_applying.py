@@ -247,6 +247,7 @@ def test_taking_back_goes_one_apply_at_a_time_and_names_what_it_leaves(desk) -> 
     assert desk.file("b.txt").read_bytes() == b"b\n"
 
 
+@pytest.mark.slow
 def test_what_could_not_be_taken_back_at_all_is_still_applied(desk) -> None:
     desk.begin()
     desk.changes({"a.txt": text(_3=b"theirs\n", _10=b"theirs\n")})
@@ -420,6 +421,7 @@ desk.say("/apply")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("when", "words", "applied"),
     [

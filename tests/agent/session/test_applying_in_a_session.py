@@ -16,6 +16,8 @@ from agent.session.events import Answered, Asked, Ended, Event, Stepped, Stopped
 from agent.session.session import Session, Start
 from agent.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 class Seat:
     """A user who says yes to all that is asked, at a session whose model follows a script."""

@@ -137,6 +137,7 @@ def test_a_damaged_file_is_told_once_and_allows_nothing(talk, tmp_path: Path) ->
     assert file.read_text() == "{"
 
 
+@pytest.mark.slow
 def test_other_ways_to_run_commands(talk) -> None:
     script = [
         says("Type.", calls("session", name="a", input="ls\n"), n=1),

@@ -77,6 +77,7 @@ def test_after_a_no_nothing_of_the_change_runs_and_the_turn_says_so(talk, tmp_pa
     assert proof(found) == "Not tested: you refused."
 
 
+@pytest.mark.slow
 def test_a_yes_is_for_the_turn(talk, tmp_path) -> None:
     script = [
         *change(tmp_path),

@@ -69,6 +69,7 @@ def test_without_a_model_the_strategy_needs_none(talk):
     assert talk([]).session.status.strategy == "templates"
 
 
+@pytest.mark.slow
 def test_commands_in_the_workspace(talk):
     talk = talk([])
     talk.say("!echo out && echo more > c.txt").say("!cat c.txt").say("/test")
@@ -163,6 +164,7 @@ def test_what_only_a_front_end_has_is_wanted_of_it(talk):
     ]
 
 
+@pytest.mark.slow
 def test_the_diff_is_copied(talk):
     talk = talk([says("New.", NEW, n=1), says("Done.")]).say("Add g")
     talk.say("/copy diff")
@@ -188,6 +190,7 @@ def test_a_proof_without_a_find_leaves_nothing_out(talk):
     assert not any(ABANDONED in text for text in texts)
 
 
+@pytest.mark.slow
 def test_a_command_s_turn_has_the_words_it_was_asked_with(talk):
     talk = talk([])
     talk.say("!echo x > c.txt").say("/test nowhere.py").say("/prove").say("/undo 2")
@@ -251,6 +254,7 @@ def test_choose_alone_says_where_there_is_nothing_to_choose(talk):
     ]
 
 
+@pytest.mark.slow
 def test_a_turn_ends_with_its_last_proof(talk):
     talk = talk([says("New.", NEW, n=1), says("Done.", n=2), says("Hello.")]).say("Add g").say("Hi")
     changed, answered = talk.all(events.Ended)

@@ -329,6 +329,7 @@ def test_what_a_hook_leaves_running_is_not_waited_for(desk) -> None:
         os.kill(int(desk.file("left").read_text()), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_esc_ends_hooks_and_nothing_is_committed(desk) -> None:
     hook(desk, "pre-commit", "touch begun; sleep 600")
     desk.begin()

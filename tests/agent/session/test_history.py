@@ -68,6 +68,7 @@ def add_many(places, name):
         own.add(f"{name} {number}")
 
 
+@pytest.mark.slow
 def test_two_processes_lose_nothing_of_each_other(places):
     context = get_context("spawn")
     processes = [context.Process(target=add_many, args=(places, name)) for name in ("a", "b")]

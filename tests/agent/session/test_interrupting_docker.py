@@ -13,7 +13,7 @@ from tests.agent.session.talking import PATIENCE, calls, says
 from tests.conftest import IMAGE
 from tests.e2e.test_lost_container import containers_of
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(200)]
 
 SLOW = "import time\n\nfrom a import f\n\n\ndef test_f():\n    time.sleep(2)\n    f()\n"
 SCRIPT = [

@@ -121,6 +121,7 @@ def alike(record: Any, run: str) -> Any:
     return record
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize("strategy", ["test-then-patch", "build"])
 def test_fix_session_and_library_leave_the_same_journal(solved, strategy):

@@ -121,6 +121,7 @@ def test_what_waits_comes_when_there_is_nothing_else_to_go_on_with(talk):
     assert talk.session.queued == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["/new", "/fork", "/resume {}"])
 def test_what_waits_is_not_done_in_another_run(talk, change):
     look = [says("Look.", LOOK, n=1), says("Wait.", SLEEP, n=2), says("Done.")]
@@ -158,6 +159,7 @@ def test_a_run_that_is_taken_up_has_the_strategy_that_was_chosen(talk):
     assert later.session.turning.strategy() == "react"
 
 
+@pytest.mark.slow
 def test_a_run_without_a_model_is_taken_up_with_the_one_there_is_now(talk):
     later = taken_up(talk, talk([]).say("f returns 2").say("!echo hi"))
     assert (later.session.mode, later.session.strategy) == ("build", "")

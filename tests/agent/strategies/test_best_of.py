@@ -13,9 +13,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from agent.settings import ModelTable
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, Solved, equal, mend, test_of
+
+pytestmark = pytest.mark.slow
 
 WRONG = mend("abs(a) + abs(b)")
 RIGHT = mend("a + b")

@@ -28,6 +28,7 @@ def proofs(it: Talk) -> list[str]:
     return [step.observations[0].text.partition("\n")[0] for step in it.steps if step.author == "proof"]
 
 
+@pytest.mark.slow
 def test_what_is_lost_goes_back_and_is_mended(talk):
     it = talk(line("Louder.", LOUDER, n=1), line("Done.", n=2), line("Oh.", SOFT, MEND, n=3), line("Mended.", n=4))
     ended = it.go()
@@ -98,6 +99,7 @@ def by_pytest(bench, *lines):
     return next(step for step in it.steps if step.author == "proof").observations[0].text, ended.exit.verdict
 
 
+@pytest.mark.slow
 def test_a_hook_of_the_turn_does_not_judge_it(bench):
     hook = act("edit", path="conftest.py", old="", new=HOOK)
     proof, verdict = by_pytest(bench, line("Louder.", LOUDER, hook, n=1), line("Done.", n=2))
@@ -106,6 +108,7 @@ def test_a_hook_of_the_turn_does_not_judge_it(bench):
     assert "These pass only with conftest.py as the patch has it: tests/test_words.py::WordsTest::test_loud." in proof
 
 
+@pytest.mark.slow
 def test_a_loss_stays_one_with_a_changed_conftest(bench):
     fixture = act("edit", path="conftest.py", old="", new=FIXTURE)
     said = [line("Louder.", LOUDER, fixture, n=1), line("Done.", n=2), line("It is meant so.", n=3)]
@@ -115,6 +118,7 @@ def test_a_loss_stays_one_with_a_changed_conftest(bench):
     assert "left out: conftest.py" in proof
 
 
+@pytest.mark.slow
 def test_a_changed_test_that_needs_a_new_fixture_is_no_loss(tmp_path, make_repo):
     test = 'from words import loud\n\n\ndef test_loud():\n    assert loud("a") == "A"\n'
     bench = Bench(tmp_path, make_repo({"words.py": FILES["words.py"], "conftest.py": "", "test_words.py": test}))
@@ -133,6 +137,7 @@ def test_a_changed_test_that_needs_a_new_fixture_is_no_loss(tmp_path, make_repo)
     assert "These pass only with conftest.py as the patch has it: test_words.py::test_loud." in proof
 
 
+@pytest.mark.slow
 def test_without_tests_nothing_is_claimed(tmp_path, make_repo):
     bench = Bench(tmp_path, make_repo({"calc.py": FILES["calc.py"]}))
     it = begun(bench, line("Mend.", MEND, n=1), line("Done.", n=2), test="")

@@ -60,6 +60,7 @@ def ended(engine: Engine):
         engine.close()
 
 
+@pytest.mark.slow
 def test_a_doubted_edit_is_not_verified_until_somebody_chooses(settings: Settings, make_repo) -> None:
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(FILES)), settings)
     result = ended(reopen(directory, settings.state))
@@ -89,6 +90,7 @@ def test_a_doubted_edit_is_not_verified_until_somebody_chooses(settings: Setting
     assert chosen.word.startswith("You chose B")
 
 
+@pytest.mark.slow
 def test_a_choice_is_refused_where_the_file_is_another_now(settings: Settings, make_repo) -> None:
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(FILES)), settings)
     result = ended(reopen(directory, settings.state))
@@ -119,6 +121,7 @@ def test_a_run_without_edits_has_nothing_to_choose(settings: Settings, make_repo
     assert run(["resume", directory.name, "--choose", "B", "--plain"]) == 2
 
 
+@pytest.mark.slow
 def test_a_model_is_asked_once_and_what_it_takes_is_proven(settings: Settings, make_repo, tmp_path: Path) -> None:
     script = tmp_path / "script.jsonl"
     script.write_text(
@@ -138,6 +141,7 @@ def test_a_model_is_asked_once_and_what_it_takes_is_proven(settings: Settings, m
     assert ended(engine) == result
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_no_answer_of_the_model(
     settings: Settings, make_repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.agent.conftest import line
 from tests.agent.strategies.conftest import ModelTable, Solved
 
@@ -42,6 +44,7 @@ SHELL = block("bash", "git status --short")
 SUBMIT = block("submit", "A sum was a difference. It adds now.")
 
 
+@pytest.mark.slow
 def test_blocks_are_actions(solved: Solved) -> None:
     lines = [line(text, n=n) for n, text in enumerate((LOOK, MEND, TRY, SHELL, SUBMIT), 1)]
     ended = solved("code-act", *lines)
@@ -64,6 +67,7 @@ def test_only_the_first_block_is_run(solved: Solved) -> None:
     assert ended.result.exit.code == 1
 
 
+@pytest.mark.slow
 def test_what_the_proof_is_against_comes_back(solved: Solved) -> None:
     loses = MEND.replace("'a + b')", "'a + b').replace('a * 2', 'a * 3')")
     again = "now = open('calc.py').read()\nopen('calc.py', 'w').write(now.replace('a * 3', 'a * 2'))"
@@ -80,6 +84,7 @@ def test_a_useless_model_comes_to_an_end(solved: Solved) -> None:
     assert ended.result.spent.calls <= 30
 
 
+@pytest.mark.slow
 def test_what_blocks_printed_is_folded_where_the_window_is_small(solved: Solved) -> None:
     noise = "import random\nfor _ in range(150):\n    print([random.random() for _ in range(3)])"
     lines = [line(block("python", f"{noise}\n{n}"), n=n) for n in range(1, 13)]

@@ -11,8 +11,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.agent.conftest import line
 from tests.agent.strategies.conftest import CALC, FILES, SUBMIT, Solved, equal, mend, test_of
+
+pytestmark = pytest.mark.slow
 
 UNDERSTOOD = line("add() takes the second from the first.", n=1, branch="main")
 TEST = test_of("signs", equal("add(2, 3)", 5), equal("add(-2, 3)", 1))

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, Solved, equal, test_of
 
@@ -44,6 +46,7 @@ def proposals(**plans: str) -> list[dict]:
     return [said(number, who, text) for number in (1, 2, 3) for who, text in plans.items()]
 
 
+@pytest.mark.slow
 def test_the_judge_decides(solved: Solved) -> None:
     chains = solved("debate", line("Well."), files=FILES, issue=ISSUE, attempts=2, max_steps=9).notes("candidate")
     assert len(chains) == 2
@@ -61,6 +64,7 @@ def test_the_judge_decides(solved: Solved) -> None:
     assert solved("react", {**WRONG, "contains": ""}, files=FILES, issue=ISSUE).kind != "verified"
 
 
+@pytest.mark.slow
 def test_a_plan_that_fails_gives_way_to_another(solved: Solved) -> None:
     judge = [line("A is right.\nA", branch="main/judge-1")]
     ended = solved(

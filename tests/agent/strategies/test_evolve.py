@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.agent.conftest import line
 from tests.agent.strategies.conftest import CALC, FILES, SUBMIT, Solved, mend
 
@@ -23,6 +25,7 @@ ONE = line("The sum.", mend("a + b"), SUBMIT, branch="main/born-1-1")
 OTHER = line("The double.", mend("a * 2", "a + 2"), SUBMIT, branch="main/born-1-2")
 
 
+@pytest.mark.slow
 def test_the_child_of_two_has_what_is_right_of_both(solved: Solved) -> None:
     child = line("Both are needed.", SUBMIT, branch="main/crossed-2", contains="The files hold the changes of both")
     ended = solved("evolve", ONE, OTHER, child, line("I do not know."), attempts=2, **ASKED)
@@ -32,6 +35,7 @@ def test_the_child_of_two_has_what_is_right_of_both(solved: Solved) -> None:
         assert solved("react", {**alone, "branch": "main"}, **ASKED).kind != "verified"
 
 
+@pytest.mark.slow
 def test_the_worst_is_revised_knowing_what_it_did(solved: Solved) -> None:
     wrong = line("So.", mend("a * b"), SUBMIT, branch="main/born-1-1")
     right = line(

@@ -41,6 +41,7 @@ def smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_the_guides_strategy_runs(smaller: str, solved: Solved) -> None:
     assert len(smaller.splitlines()) < 32
     long = line("So.", TEST, mend("a + b + 0 * (a - b)"), SUBMIT, branch="main/try-0")
@@ -69,6 +70,7 @@ def test_each_strategy_stands_in_the_guide() -> None:
         assert all(paper in guide for paper in re.findall(r"arXiv \d+\.\d+", row.source)), row.name
 
 
+@pytest.mark.slow
 def test_the_guides_graph_runs(solved: Solved, tmp_path: Path) -> None:
     graph = next(text for text in re.findall(r"```toml\n(.*?)```", GUIDE.read_text(), re.DOTALL) if "[phase." in text)
     (tmp_path / "own").mkdir()

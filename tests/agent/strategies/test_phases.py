@@ -48,6 +48,7 @@ def memories(misled: float) -> list[dict]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("misled", "sum"), [(0.2, -3), (0.9, 3)])
 def test_a_memory_that_misleads_is_dropped(solved: Solved, misled: float, sum: int) -> None:
     ended = solved("recall", *memories(misled))
@@ -70,6 +71,7 @@ FOR_THE_EXAMPLE = line("So.", WEAK, WRONG, SUBMIT, branch="main/mend", n=1)
 MENDED = line("Ah.", TELLING, REWORKED, SUBMIT, branch="main/mend", n=2, contains="add(-1, -2) is 3 with it")
 
 
+@pytest.mark.slow
 def test_a_patch_for_the_example_only_is_sent_back_by_the_reviewer(solved: Solved) -> None:
     no = line("add(-1, -2) is 3 with it.\nno", branch="main/review-1-1")
     yes = line("It keeps the sign.\nyes", branch="main/review-2-1")
@@ -83,6 +85,7 @@ def test_a_patch_for_the_example_only_is_sent_back_by_the_reviewer(solved: Solve
     assert solved("react", {**FOR_THE_EXAMPLE, "branch": "main"}).answer("add(-1, -2)") == 3
 
 
+@pytest.mark.slow
 def test_a_reviewer_who_is_never_content_is_heard(solved: Solved) -> None:
     again = line("Ah.", SUBMIT, branch="main/mend")
     ended = solved("spec", *READS, FOR_THE_EXAMPLE, again, line("I do not like it.\nNo."))
@@ -91,6 +94,7 @@ def test_a_reviewer_who_is_never_content_is_heard(solved: Solved) -> None:
     assert ended.notes("phase").count("review 2") == 1
 
 
+@pytest.mark.slow
 def test_the_tester_sends_the_work_back(solved: Solved) -> None:
     lines = (
         line("calc.py:1 add.", branch="main/explore"),
@@ -119,6 +123,7 @@ def test_the_tester_sends_the_work_back(solved: Solved) -> None:
     assert "tests/test_weak.py" not in judged[1]
 
 
+@pytest.mark.slow
 def test_what_the_tester_is_against_is_not_verified_where_the_steps_end(solved: Solved) -> None:
     lines = (
         line("calc.py:1 add.", branch="main/explore"),
@@ -133,6 +138,7 @@ def test_what_the_tester_is_against_is_not_verified_where_the_steps_end(solved: 
     assert ended.result.exit.verdict.notes[0] == "The tester is against it: add(-1, -2) gave 3. no"
 
 
+@pytest.mark.slow
 def test_who_reads_changes_nothing_and_has_no_other_tools(solved: Solved) -> None:
     lines = (
         line("I shall.", RIGHT, act("shell", command="rm calc.py"), branch="main/explore", n=1),
@@ -167,6 +173,7 @@ SHAPES = {
 NO_AREA = "A shape has no area\n\nSome shape raises NotImplementedError in area(); it is to be 3."
 
 
+@pytest.mark.slow
 def test_the_graph_finds_what_words_do_not(solved: Solved) -> None:
     ask = '{"name": "Shape", "follow": "subclasses", "depth": 3, "lacks": "area"}'
     test = act(
@@ -195,6 +202,7 @@ def test_the_graph_finds_what_words_do_not(solved: Solved) -> None:
     assert solved("react", *lines, files=SHAPES, issue=NO_AREA, max_steps=20).kind != "verified"
 
 
+@pytest.mark.slow
 def test_an_anchor_stops_what_breaks_again(solved: Solved) -> None:
     rules = act(
         "edit",
@@ -237,6 +245,7 @@ visits = 2
 """
 
 
+@pytest.mark.slow
 def test_a_graph_of_the_users_own(solved: Solved, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own/team.graph.txt").write_text(GRAPH)

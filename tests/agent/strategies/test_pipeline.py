@@ -9,9 +9,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.agent.conftest import line
 from tests.agent.strategies.conftest import FILES as FILES_OF
 from tests.agent.strategies.conftest import SUBMIT, Solved, equal, mend, test_of
+
+pytestmark = pytest.mark.slow
 
 TEST = f"""\
 tests/test_issue.py

@@ -25,6 +25,8 @@ from tests.sampling import sample
 from trajectories.journal import read
 from trajectories.records import Run, Turn
 
+pytestmark = pytest.mark.slow
+
 TEST = test_of("signs", equal("add(2, 3)", 5), equal("add(-2, 3)", 1))
 WEAK = test_of("weak", equal("add(2, 3)", 5), equal("add(1, 1)", 2))
 GOOD = line("So.", TEST, mend("a + b"), SUBMIT)

@@ -18,6 +18,8 @@ import pytest
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, Solved, equal, mend, test_of
 
+pytestmark = pytest.mark.slow
+
 SHOP = (
     "def gross(a):\n    return a * 3\n\n\ndef net(a):\n    return a - 1\n\n\ndef shown(a):\n    return net(gross(a))\n"
 )

@@ -16,6 +16,8 @@ from trajectories.errors import Cancelled
 from trajectories.journal import read
 from trajectories.records import Issue
 
+pytestmark = pytest.mark.slow
+
 ADD = "def add(a, b):\n    return a - b\n\n\ndef twice(a):\n    return add(a, a)\n"
 TESTS = """\
 import unittest

@@ -18,6 +18,8 @@ from trajectories.journal import read
 from trajectories.records import Issue, Step
 from trajectories.trajectory import Trajectory
 
+pytestmark = pytest.mark.slow
+
 CALC = "def add(a, b):\n    return a - b\n\n\ndef twice(a):\n    return a * 2\n"
 TESTS = "import unittest\n\nfrom calc import twice\n\n\nclass TwiceTest(unittest.TestCase):\n" + (
     "    def test_twice(self):\n        self.assertEqual(twice(4), 8)\n"

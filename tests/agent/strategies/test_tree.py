@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.strategies.tree import Node, _chosen
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, Solved, equal, mend, test_of
@@ -18,6 +20,7 @@ ASTRAY = line("Documentation first.", act("edit", path="NOTES.md", old="", new="
 BACK = "From here this was tried before"
 
 
+@pytest.mark.slow
 def test_a_dead_end_is_left_with_hindsight(solved: Solved) -> None:
     right = line("The sign, then.", TEST, mend("a + b"), SUBMIT, contains=BACK, branch="main")
     more = [
@@ -35,6 +38,7 @@ def test_a_dead_end_is_left_with_hindsight(solved: Solved) -> None:
     assert solved("react", ASTRAY, *more, max_steps=6).kind != "verified"
 
 
+@pytest.mark.slow
 def test_what_is_promising_is_gone_on_with(solved: Solved) -> None:
     half = line("A test.", TEST, n=1, branch="main")
     rest = line("And the change.", mend("a + b"), SUBMIT, n=2, branch="main")
@@ -43,6 +47,7 @@ def test_what_is_promising_is_gone_on_with(solved: Solved) -> None:
     assert not [step for step in ended.steps if step.author == "search"]
 
 
+@pytest.mark.slow
 def test_a_proof_that_fails_counts_against_its_way(solved: Solved) -> None:
     wrong = line("So.", TEST, mend("abs(a) + abs(b)"), SUBMIT, n=1, branch="main")
     right = line("Otherwise.", TEST, mend("a + b"), SUBMIT, contains=BACK, branch="main")
@@ -75,6 +80,7 @@ def test_of_two_ways_the_one_that_paid_is_gone_on_with_until_it_is_worn() -> Non
     assert (root.visits, round(root.value, 3), good.value) == (3, 0.3, 0.4)
 
 
+@pytest.mark.slow
 def test_what_is_worth_most_is_proven_where_nothing_was_handed_in(solved: Solved) -> None:
     mended = line("The sum.", TEST, mend("a + b"), n=1, branch="main")
     talk = [

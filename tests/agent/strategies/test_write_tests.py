@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.agent.strategies.conftest import Ended, Solved
 from trajectories.trees import Trees
+
+pytestmark = pytest.mark.slow
 
 LOCK = '''"""A lock."""
 

@@ -31,6 +31,7 @@ def played(
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_what_is_typed_at_a_step_is_the_prompts(tmp_path: Path) -> None:
     async def use(app: Played, pilot: Pilot[Any]) -> None:
         await pilot.press("ctrl+o")
@@ -41,6 +42,7 @@ def test_what_is_typed_at_a_step_is_the_prompts(tmp_path: Path) -> None:
     played(tmp_path, use)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["Entry", "Conversation", "#files"])
 def test_keys_reach_the_prompt_wherever_the_focus_is(tmp_path: Path, where: str) -> None:
     async def use(app: Played, pilot: Pilot[Any]) -> None:

@@ -79,6 +79,7 @@ def test_keys(keys: str, answer: Answer | None) -> None:
     assert answered(COMMAND, keys) == answer
 
 
+@pytest.mark.slow
 def test_a_no_with_a_reason() -> None:
     assert answered(COMMAND, "r", "'yes", "space", "'a", "enter") == Answer(False, reason="yes a")
     assert answered(COMMAND, "r", "enter") == Answer(False)
@@ -240,6 +241,7 @@ def test_hunks_stand_under_their_files_and_the_chosen_one_is_shown() -> None:
     assert str(heading) == "Apply 3 hunks? 2 of 3 hunks are taken."
 
 
+@pytest.mark.slow
 def test_a_long_hunk_is_scrolled_and_has_the_screen_if_wanted() -> None:
     app = Asking(APPLY)
 
@@ -283,6 +285,7 @@ def test_the_command_that_is_shown_is_the_one_that_runs(command: str, shown: str
     assert shown in running(app, look)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (40, 20)], ids=str)
 @pytest.mark.parametrize(
     "command",
@@ -317,6 +320,7 @@ def test_what_comes_before_the_question_is_seen_is_no_answer() -> None:
     assert screen.is_early()
 
 
+@pytest.mark.slow
 def test_a_click_that_was_on_its_way_is_no_answer() -> None:
     app = Asking(COMMAND)
 

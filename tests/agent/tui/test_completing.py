@@ -10,6 +10,8 @@ from agent.tui.prompt import Prompt
 from tests.agent.tui.standing import running
 from tests.agent.tui.test_prompt import Typed, hint, press
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = {"/mode ": "Choose what the next turn may do.", "/model ": "Another model.", "/quit": "End the session."}
 PATHS = ("src/", "src/app.py", "src/[b]odd.py", "src/\x1b[2Jclear.py", "src/a\rb.py")
 """The last two are never offered: they would control the terminal."""

@@ -174,6 +174,7 @@ def test_a_new_width_keeps_the_place() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_only_what_is_seen_is_drawn_and_little_of_it_is_kept() -> None:
     async def act(app: Shown) -> None:
         conversation = app.conversation

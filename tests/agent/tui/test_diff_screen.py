@@ -137,6 +137,7 @@ def test_a_file_of_the_list_is_gone_to() -> None:
     assert running(Shown(large(4, 50)), look, (120, 24)) == "A f2.py  +50 -0"
 
 
+@pytest.mark.slow
 def test_search_goes_round() -> None:
     async def look(pilot: Pilot[Any]) -> list[str]:
         await pilot.press("slash", *"Line_47", "enter")
@@ -172,6 +173,7 @@ def test_it_closes(key: str) -> None:
     assert running(Shown(SMALL), look) == 1
 
 
+@pytest.mark.slow
 def test_letters_go_into_the_search() -> None:
     async def look(pilot: Pilot[Any]) -> str:
         await pilot.press("slash", *"qnsp")
@@ -180,6 +182,7 @@ def test_letters_go_into_the_search() -> None:
     assert running(Shown(SMALL), look) == "qnsp"
 
 
+@pytest.mark.slow
 def test_only_what_is_seen_is_coloured() -> None:
     async def look(pilot: Pilot[Any]) -> tuple[int, int, str]:
         view = pilot.app.screen.query_one(DiffView)
@@ -221,6 +224,7 @@ def test_a_line_of_a_megabyte_is_cut() -> None:
     assert "more characters" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("diff", "told"), [("", "nothing has changed"), ("words, no diff", "Diff of turn 1")])
 def test_what_is_no_diff_is_shown_too(diff: str, told: str) -> None:
     async def look(pilot: Pilot[Any]) -> str:

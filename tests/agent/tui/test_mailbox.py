@@ -71,6 +71,7 @@ def test_texts_that_follow_each_other_on_a_branch_are_one() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_a_flood_of_text_loses_nothing() -> None:
     def post(mailbox: Mailbox) -> None:
         for number in range(5_000):

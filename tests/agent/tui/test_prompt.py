@@ -279,6 +279,7 @@ def test_a_shell_command_and_plan_mode_have_colours_of_their_own() -> None:
     assert running(app, look) == (True, True, False)
 
 
+@pytest.mark.slow
 def test_it_grows_to_a_third_of_the_screen() -> None:
     app = Typed()
 
@@ -297,6 +298,7 @@ def test_it_grows_to_a_third_of_the_screen() -> None:
 PIECE = st.tuples(st.booleans(), st.text(max_size=30) | st.text("a\r\n\x85\u2028\t\x1b\x0b\u202e字é", max_size=30))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(PIECE, max_size=5), st.sampled_from(["", "x\n" * (LINES + 5), "y" * (LONG + 1)]))
 def test_what_is_typed_and_pasted_is_sent(pieces: list[tuple[bool, str]], long: str) -> None:

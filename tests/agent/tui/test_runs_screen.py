@@ -109,12 +109,14 @@ def test_this_repositorys_are_listed_the_last_used_first(runs: Path) -> None:
     assert heading == "4 runs of this repository"
 
 
+@pytest.mark.slow
 def test_tab_lists_all_repositories_and_back(runs: Path) -> None:
     assert "  2h   Elsewhere" in after(Choosing(runs), "tab").seen[0]
     assert "  2h   Elsewhere" not in after(Choosing(runs), "tab", "tab").seen[0]
     assert "  2h   Elsewhere" in after(Choosing(runs, "")).seen[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "chosen"),
     [
@@ -138,6 +140,7 @@ def test_esc_chooses_none(runs: Path) -> None:
     assert after(Choosing(runs), "escape").chosen == [None]
 
 
+@pytest.mark.slow
 def test_the_preview_tells_what_a_run_came_to(runs: Path) -> None:
     assert after(Choosing(runs)).seen[1].split("\n") == [
         "A patch, not verified.",
@@ -156,12 +159,14 @@ def test_the_preview_tells_what_a_run_came_to(runs: Path) -> None:
     assert after(Choosing(runs), "down", "down").seen[1].startswith("Not finished.")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_damaged_further_on_is_found_out_by_its_preview(runs: Path) -> None:
     rows, preview, _ = after(Choosing(runs), "end", "down", "down", "down").seen
     assert rows[3] == " 16d damaged: r5"
     assert "is damaged" in preview
 
 
+@pytest.mark.slow
 def test_no_runs_at_all(tmp_path: Path) -> None:
     app = after(Choosing(tmp_path / "none"), "down", "enter", "'x")
     assert app.seen == ([], "", "0 runs of this repository")

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from agent.engine import Happening
 from agent.session.events import Changed, Event, Happened, Opened, Stepped, Told
 from agent.tui.blocks import Line, Said, Words
@@ -93,6 +95,7 @@ def test_an_answer_is_not_told_again_at_the_end(tmp_path: Path) -> None:
     shown(tmp_path, use)
 
 
+@pytest.mark.slow
 def test_a_turn_ends_with_the_same_verdict_live_and_taken_up_again(tmp_path: Path) -> None:
     doubt = "Another edit passes the same tests."
     parts = {"red": True, "green": True, "red_again": True, "no_loss": True, "notes": (doubt,)}

@@ -12,6 +12,8 @@ import pytest
 
 from tests.agent.tui.played import POINTS, Played, still, write_runs
 
+pytestmark = pytest.mark.slow
+
 SIZES = ((40, 20), (60, 24), (100, 30), (160, 50))
 LIGHT = ("working", "approval", "diff", "plan")
 DARK_CASES = [pytest.param(name, size, "dark", id=f"{name}-{size[0]}x{size[1]}") for name in POINTS for size in SIZES]

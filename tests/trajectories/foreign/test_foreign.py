@@ -41,6 +41,7 @@ def written(folder: Path, data: Any, name: str = "a.traj") -> Path:
     return path
 
 
+@pytest.mark.slow
 @given(minis | runs | anything | messages)
 def test_whatever_a_file_holds(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     path = written(tmp_path_factory.getbasetemp(), data if not isinstance(data, str) else json.dumps(data))
@@ -131,6 +132,7 @@ def test_too_many_steps(tmp_path: Path, data: dict[str, Any]) -> None:
         foreign.load(written(tmp_path, many))
 
 
+@pytest.mark.slow
 def test_too_many_steps_of_all_attempts(tmp_path: Path) -> None:
     attempts = [SWE | {"trajectory": [{}] * 300}] * 100
     with pytest.raises(UsageError, match="has more than 50,000 messages and steps"):

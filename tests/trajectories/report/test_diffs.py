@@ -20,6 +20,7 @@ contents = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(states=st.lists(st.dictionaries(names, contents, max_size=4), min_size=2, max_size=4))
 def test_they_are_what_git_says_of_each_pair(trees, states):

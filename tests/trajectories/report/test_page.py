@@ -7,6 +7,7 @@ from hashlib import sha256
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,7 @@ def data_of(html: str) -> Any:
     return json.loads(next(script for script in seen(html).scripts if script.startswith("{")))
 
 
+@pytest.mark.slow
 @given(JSONS)
 def test_what_is_told_comes_back_and_adds_no_tag(value: Any) -> None:
     given = json.loads(json.dumps(value).encode("utf-8", "replace"))

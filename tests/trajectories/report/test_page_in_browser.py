@@ -76,6 +76,7 @@ def is_seen(tab: Page, selector: str) -> bool:
     return bool(box) and box["y"] < height and box["y"] + box["height"] > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_nothing_sticks_out(show: Show, size: str) -> None:
     for telling in (told(run()), told(run(), run(10)), told(hostile(run()))):
@@ -85,6 +86,7 @@ def test_nothing_sticks_out(show: Show, size: str) -> None:
         assert tab.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "runs", "scheme"), [("phone", 1, "light"), ("tablet", 2, "dark"), ("desk", 1, "dark")]
 )
@@ -96,6 +98,7 @@ def test_everyone_can_use_it(show: Show, size: str, runs: int, scheme: str) -> N
     assert not found, [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found]
 
 
+@pytest.mark.slow
 def test_hostile_text_stays_text(show: Show) -> None:
     wild = hostile(run())
     parting = {"same": 1, "first": None, "differences": [], "texts": [wild["costs"][0]]}
@@ -122,6 +125,7 @@ def test_text_cannot_become_html(show: Show) -> None:
     assert tab.evaluate(refused, HOSTILE.replace("\ud800", "")) == "TypeError"
 
 
+@pytest.mark.slow
 def test_keys_go_from_step_to_step(show: Show) -> None:
     tab = show(told(run()))
     assert press(tab, "j") == "Step main#1"
@@ -193,6 +197,7 @@ def test_search_finds_what_is_folded(show: Show) -> None:
     assert search(tab, ".*") == "nothing"
 
 
+@pytest.mark.slow
 def test_a_hit_in_a_step_that_is_sifted_out_is_shown(show: Show) -> None:
     tab = show(told(run()))
     tab.get_by_role("button", name="with changes").click()
@@ -207,6 +212,7 @@ def test_a_hit_in_a_step_that_is_sifted_out_is_shown(show: Show) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_two_thousand_steps(show: Show) -> None:
     tab = show(told(run(2000, size=1000)))
     expect(tab.locator("article")).to_have_count(2000)
@@ -238,6 +244,7 @@ def test_the_plot_leads_to_its_steps(show: Show) -> None:
     assert current(tab) == "Step main/try-2#2"
 
 
+@pytest.mark.slow
 def test_light_or_dark_as_the_system_or_as_one_likes(show: Show) -> None:
     paper = "getComputedStyle(document.body).backgroundColor"
     tab = show(told(run()), scheme="dark")
@@ -259,6 +266,7 @@ def test_print_shows_no_tools_and_cuts_nothing(show: Show) -> None:
     assert tab.evaluate("getComputedStyle(document.body).color") == "rgb(29, 35, 41)"
 
 
+@pytest.mark.slow
 def test_the_patch_can_be_saved_and_applied(show: Show, make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo({"a.py": "x = 1\r\ny = '\x0c\u202e'\n"})
     (repo / "a.py").write_bytes("x = 2\r\ny = '\x1b[31m\x0c\u202e'\n".encode())
@@ -302,6 +310,7 @@ def test_a_block_shows_its_language_and_no_marks(show: Show, size: int) -> None:
     assert search(tab, "```python") == "1 of 1"
 
 
+@pytest.mark.slow
 def test_candidates_are_compared_in_a_table(show: Show) -> None:
     group = [
         {"what": "a set beside it", "instructions": 380328, "reward": 1.0},
@@ -322,6 +331,7 @@ def diff(n: int, what: str) -> dict[str, Any]:
     return {"branch": "main", "n": n, "what": what, "left": "left words", "right": "right words"}
 
 
+@pytest.mark.slow
 def test_two_runs_stand_side_by_side_where_they_part(show: Show) -> None:
     other = run(name="20260101-100000-fedcba")
     other["items"].insert(-1, step(9))
@@ -350,6 +360,7 @@ DEAD = (
 )
 
 
+@pytest.mark.slow
 def test_of_two_runs_each_address_leads_somewhere(show: Show) -> None:
     other = run()
     other["items"].append(step(3, "main/try-2"))
@@ -364,6 +375,7 @@ def test_of_two_runs_each_address_leads_somewhere(show: Show) -> None:
     tab.wait_for_function("document.querySelector('[aria-current]').id === 'B/main/try-2#3'")
 
 
+@pytest.mark.slow
 def test_of_two_runs_the_steps_of_a_branch_are_seen_and_all_again(show: Show) -> None:
     parting = {"same": 9, "first": None, "differences": [diff(5, "exit")], "texts": []}
     tab = show(told(run(), run(), parting=parting), "desk")
@@ -400,6 +412,7 @@ def test_columns_stand_below_each_other(show: Show) -> None:
     expect(tab.locator("article pre")).to_have_count(1)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.sampled_from("ab` \n~+-@\\"), max_size=60).map(lambda text: text * 15), max_size=20))
 def test_what_is_shown_is_what_is_searched(plain: Page, texts: list[str]) -> None:

@@ -392,6 +392,7 @@ def test_times_that_nobody_knows_are_empty(at):
     assert when(at) == ""
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(st.characters(exclude_categories=())), st.lists))
 def test_what_is_told_can_always_be_written(value):
     json.dumps(masked({"value": value}, str.upper), ensure_ascii=False).encode()

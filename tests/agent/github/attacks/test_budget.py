@@ -14,6 +14,7 @@ def ask(place: Place, issue: Any) -> Done:
     return place.gate("issues", event)
 
 
+@pytest.mark.slow
 def test_many_triggers_of_an_issue(place: Place) -> None:
     """Stopped by the budget of an issue: what is held counts as spent until it is settled."""
     place.rules(budget=2, budget_per_issue=5)
@@ -25,6 +26,7 @@ def test_many_triggers_of_an_issue(place: Place) -> None:
     assert 4 < spent <= 5
 
 
+@pytest.mark.slow
 def test_many_issues_in_a_day(place: Place) -> None:
     """Stopped by the budget of a day, over all issues."""
     place.rules(budget=2, budget_per_issue=10, budget_per_day=5)

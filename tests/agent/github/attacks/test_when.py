@@ -113,6 +113,7 @@ def test_a_giant_comment(place: Place) -> None:
     assert place.errand_file.stat().st_size < 1_000_000
 
 
+@pytest.mark.slow
 def test_a_thousand_comments(place: Place) -> None:
     """Stopped by a cap on requests and on the errand; the gate goes on."""
     issue = place.approved()
