@@ -129,3 +129,8 @@ def why_flagged(path: str, is_executable: bool = False) -> str:
         return EXECUTABLE
     is_hidden = any(part.startswith(".") for part in folded.split("/"))
     return HIDDEN if is_hidden and not _PASSIVE.fullmatch(folded) else ""
+
+
+def is_hook(path: str) -> bool:
+    """Whether a tool for git's hooks runs this file, or reads from it what it runs."""
+    return why_flagged(path) == HOOKS
