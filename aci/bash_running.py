@@ -44,9 +44,11 @@ RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
     "go": re.compile(r"--?(exec|toolexec|vettool)(=.*)?"),
     "find": re.compile(r"-(delete|exec.*|ok.*|fprint.*|fls)"),
     "fd": re.compile(r"-(?!-).*[xX].*|--ex.*"),
+    "fdfind": re.compile(r"-(?!-).*[xX].*|--ex.*"),  # fd's name in Debian
 }
-"""Arguments with which a program that otherwise looks or builds runs another, or writes where it is told. All words are
-compared: a `--` may be the value of an option, and then ends nothing."""
+"""Arguments with which a program that otherwise looks or builds runs another, or, for `sort` and `find`, writes where
+it is told. `tar` and `go` write and delete with others too. All words are compared: a `--` may be the value of an
+option, and then ends nothing."""
 
 GIT_READS = words_of(
     "status log show diff blame annotate grep ls-files ls-tree rev-parse rev-list describe shortlog cat-file "

@@ -109,11 +109,13 @@ def hooks(repository: Repository) -> tuple[str, ...]:
     return tuple(name for name in HOOKS if os.access(folder / name, os.X_OK))
 
 
-def hooks_in_tree(repository: Repository, names: Sequence[str]) -> Mapping[str, str]:
-    """The paths of those of the hooks that are files of the repository: by `core.hooksPath`, or a link."""
-    folder, root = _hooks_folder(repository), repository.root.resolve()
-    files = {name: (folder / name).resolve() for name in names}
-    return {name: str(file.relative_to(root)) for name, file in files.items() if file.is_relative_to(root)}
+def hooks_in_tree(repository: Repository, names: Sequence[str]) -> frozenset[str]:
+    """The paths of those of the hooks that are in the repository, as they are configured and with links followed."""
+    folder, root = _hooks_folder(repository), repository.root
+    written = {os.path.relpath(folder / name, root) for name in names}
+    real = {os.path.relpath((folder / name).resolve(), root.resolve()) for name in names}
+    in_real_folder = {os.path.relpath(folder.resolve() / name, root.resolve()) for name in names}
+    return frozenset(path for path in written | real | in_real_folder if not path.startswith("../"))
 
 
 def commit(

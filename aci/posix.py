@@ -17,7 +17,7 @@ from aci.service import NoAnswer, Service
 from aci.shell import Shell, quote
 from aci.store import Store, environment
 from aci.terminal import VARIABLES, Terminal
-from aci.workspace import Options, Ran, Seen, Snapshot
+from aci.workspace import Options, Ran, Seen, Snapshot, is_session_name
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
 
 SESSION = {
@@ -248,5 +248,5 @@ class PosixWorkspace:
 
 
 def _check_name(session: str) -> None:
-    if not session.isidentifier():
+    if not is_session_name(session):
         raise UsageError(f"{session!r} cannot name a session.", "Use letters, digits and underscores.")

@@ -93,6 +93,11 @@ OURS = "tests"
 """The session in which commands of ours run: tools, tests, probes. The agent's shell is another."""
 
 
+def is_session_name(name: str) -> bool:
+    """Whether a session of a workspace may have this name: letters, digits and underscores, no digit first."""
+    return name.isidentifier()
+
+
 class Workspace(Protocol):
     """A repository and a shell, cut off from the user's own files.
 

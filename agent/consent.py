@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from aci.commands import detect_command
-from aci.workspace import OURS
+from aci.workspace import OURS, is_session_name
 from agent.approvals import Approval
 from agent.judging import is_gits_own
 from agent.traits import is_by_hand
@@ -59,16 +59,19 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
         given: dict[str, Any] = tool.arguments(action.arguments)
     except UsageError:
         return None
-    root = task.workspace.root
+    root, detail = task.workspace.root, ""
     match tool.name:
         case "shell":
             title, subject, why = "Run this command on this machine?", given["command"], ""
         case "edit":  # which refuses what lies outside of the repository
             path = given["path"] if is_gits_own(given["path"], root) else ""
             title, subject, why = "Change this file of git's own?", path and shlex.join(["edit", path]), GIT_RUNS
+            detail = _replaced(given["old"], given["new"], given["all"])
         case "python":
             title, subject, why = "Run this Python on this machine?", given["code"], PROGRAM
         case "session":
+            if not is_session_name(given["name"]):
+                return None
             title, subject, why = f"Type this into the terminal {given['name']}?", given["input"], TYPED
         case "run_tests":
             title = "Run tests with this command on this machine?"
@@ -82,13 +85,23 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
     if not subject:
         return None
     folder = task.workspace.folder() if tool.name == "shell" else root
-    return Approval("command", title, subject, root=root, folder=folder, why=why, cancel=task.cancel)
+    return Approval("command", title, subject, detail, root=root, folder=folder, why=why, cancel=task.cancel)
 
 
 def _call(tool: Tool, given: dict[str, Any]) -> str:
     """A call as one line of words, so that a rule which denies `command deploy` is about the tool deploy."""
     values = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in given.items())
     return shlex.join([tool.name, *(f"{name}={value}" for name, value in values)])
+
+
+def _replaced(old: str, new: str, everywhere: bool) -> str:
+    """The texts of an edit. A mark before each line sets them apart from the words of the question."""
+    first = "Old text, wherever it occurs:" if everywhere else "Old text:"
+    return "\n".join([first, *_marked("-", old), "New text:", *_marked("+", new)])
+
+
+def _marked(mark: str, text: str) -> list[str]:
+    return [f"{mark} {line}" for line in text.split("\n")] if text else ["(none)"]
 
 
 def _test_command(task: Task, nodes: Sequence[str] = ()) -> str:

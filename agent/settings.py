@@ -321,6 +321,15 @@ def with_coder(table: dict[str, Any], named: bool = False) -> dict[str, Any]:
     return table | {"roles": others} | ({} if named else {"model": roles["coder"]})
 
 
+def policy_permissions() -> PermissionTable:
+    """The rules of the administrator's policy alone. Raises ConfigError."""
+    try:
+        return PermissionTable.model_validate(_policy().get("permissions", {}))
+    except ValidationError as error:
+        why = error.errors()[0]["msg"]
+        raise ConfigError(f"permissions in {POLICY} cannot be used: {why}.", "Ask the administrator.") from None
+
+
 def _policy() -> dict[str, Any]:
     return with_coder(read_toml(POLICY))
 

@@ -26,7 +26,7 @@ _KINDS = (
     (START, r".*\.pth|(?:site|user)customize\.py|pythonstartup\.py"),
     (
         TESTS,
-        r"conftest\.py|pytest_plugins?\.py|jest\..*\.[cm]?[jt]s|pytest\.ini|pytest\.toml|\.?tox\.(?:ini|toml)|noxfile\.py|\.coveragerc|nose\.cfg",
+        r"conftest\.py|(?:pytest|unittest)\.py|(?:spec|rails|test)_helper\.rb|pytest_plugins?\.py|jest\..*\.[cm]?[jt]s|pytest\.ini|pytest\.toml|\.?tox\.(?:ini|toml)|noxfile\.py|\.coveragerc|nose\.cfg",
     ),
     (
         INSTALL,
@@ -87,6 +87,7 @@ _KINDS = (
 _FOLDERS = (
     (EDITOR, r"(?:.*/)?\.(?:vscode|idea|zed|fleet|vs|nova)/"),
     (CONTAINER, r"(?:.*/)?\.devcontainer/"),
+    (TESTS, r"(?:.*/)?(?:pytest|unittest|tests?)/__init__\.py$"),
     (HOOKS, r"(?:.*/)?\.(?:husky|githooks|hooks)/"),
     (
         DEPENDENCIES,
@@ -129,3 +130,8 @@ def why_flagged(path: str, is_executable: bool = False) -> str:
         return EXECUTABLE
     is_hidden = any(part.startswith(".") for part in folded.split("/"))
     return HIDDEN if is_hidden and not _PASSIVE.fullmatch(folded) else ""
+
+
+def is_hook(path: str) -> bool:
+    """Whether a tool for git's hooks runs this file, or reads from it what it runs."""
+    return why_flagged(path) == HOOKS

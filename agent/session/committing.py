@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aci import committing
 from aci.merging import Conflict, merge
 from agent.approvals import Approval
+from agent.github.runs_itself import is_hook
 from agent.link_names import names_through_links
 from agent.session import applying, effects
 from agent.session.applying import BACK, counted
@@ -180,15 +182,25 @@ def _hooks(session: Session, engine: Engine) -> bool:
 
 
 def _changed_hooks(engine: Engine, names: Sequence[str]) -> str:
-    """Which files of the folders of hooks came from the session, as words; "" for none."""
-    paths = committing.hooks_in_tree(engine.repository, names)
-    folders = {path.rpartition("/")[0] for path in paths.values()} - {""}
+    """Which files came from the session that are hooks, lie beside them, or are what a tool for hooks runs, as words;
+    "" for none."""
+    hooks = committing.hooks_in_tree(engine.repository, names)
+    prefixes = tuple(prefix.casefold() for prefix in map(_prefix, hooks))
     changed = {
         change.path
         for data in done_effects(engine.trajectory, "apply")
         for change in engine.trees.changed(data["host"], data["after"])
     }
-    return ", ".join(sorted(path for path in changed if path in paths.values() or path.rpartition("/")[0] in folders))
+    return ", ".join(sorted(path for path in changed if is_hook(path) or f"{path}/".casefold().startswith(prefixes)))
+
+
+def _prefix(hook: str) -> str:
+    """The beginning of the paths of files that the hook may run: all in its folder. husky's `.husky/_/pre-commit` runs
+    `.husky/pre-commit`. A hook in the root of the repository stands for itself only."""
+    folder = posixpath.dirname(hook)
+    if posixpath.basename(folder) == "_":
+        return posixpath.join(posixpath.dirname(folder), "")
+    return f"{folder or hook}/"
 
 
 def _data(engine: Engine, own: Own, kind: str, branch: str, message: str) -> dict[str, Any]:

@@ -106,6 +106,8 @@ STRANGE = {
     "git with a helper in short": "git fetch --upl='rm x' a",
     "git with a command": "git submodule foreach 'rm x'",
     "rg with a helper": "rg --pre ./x y",
+    "fd that runs": "fd -x rm",
+    "Debian's fd that runs": "fdfind --exec rm",
     "tar with a helper": "tar -xf a --to-command='rm x'",
     "sed": "sed -i s/a/b/ f",
     "awk": "awk 'BEGIN{system(\"rm x\")}'",

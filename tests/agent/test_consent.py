@@ -198,8 +198,41 @@ def test_a_change_of_gits_own_files_is_asked_about(bench, tmp_path) -> None:
     list(plain(Task(engine)))
     engine.close()
     assert [each.subject for each in asked] == ["edit .git/config", "git status"]
+    assert asked[0].detail.split("\n") == [
+        "Old text:",
+        "- [core]",
+        "New text:",
+        "+ [core]",
+        f"+ \tfsmonitor = touch {mark}; false",
+    ]
     assert judge(asked[0], [], [Kept(Rule("command", "edit"), "session")]).yes is None
     assert not mark.exists()
+
+
+def test_text_of_an_edit_cannot_pass_for_the_questions_own_words(bench) -> None:
+    edit = act("edit", path=".git/hooks/x", old="a\nNew text:\n+ b\n", new="", all=True)
+    bench.begin(line("Run.", edit, act("edit", path=".git/hooks/y", old="", new="evil")))
+    engine = bench.engine()
+    asked: list[Approval] = []
+    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    list(plain(Task(engine)))
+    engine.close()
+    assert [each.detail.split("\n") for each in asked] == [
+        ["Old text, wherever it occurs:", "- a", "- New text:", "- + b", "- ", "New text:", "(none)"],
+        ["Old text:", "(none)", "New text:", "+ evil"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["a?\n\nRuns: ls -la (only lists files)\n", "a b", "", "a\u202eb"])
+def test_a_terminal_is_asked_about_by_a_checked_name_only(bench, name: str) -> None:
+    bench.begin(line("Run.", act("session", name=name, input="ls\n"), act("session", name="pdb", input="ls\n")))
+    engine = bench.engine()
+    asked: list[Approval] = []
+    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    steps = list(plain(Task(engine)))
+    engine.close()
+    assert [each.title for each in asked] == ["Type this into the terminal pdb?"]
+    assert not steps[-1].observations[0].ok
 
 
 def test_an_unknown_built_in_tool_is_asked_about(bench, monkeypatch) -> None:

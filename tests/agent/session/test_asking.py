@@ -121,6 +121,27 @@ def test_rules_of_the_configuration(talk) -> None:
     assert "configuration" in found.told[-1]
 
 
+def test_rules_of_the_administrator_are_listed_as_such(talk, tmp_path: Path, monkeypatch) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[permissions]\nallow = ["command  ls"]\ndeny = ["command curl", "command git push"]\n')
+    monkeypatch.setattr("agent.settings.POLICY", policy)
+    table = PermissionTable(
+        allow=("command pwd", "command ls"), deny=("command rm", "command curl", "command git push")
+    )
+    found = talk([], settings={"permissions": table}).say("/permissions")
+    assert found.told[-1].splitlines() == [
+        "1. command pwd (your config)",
+        "2. command ls (the administrator's policy)",
+        "never: command rm (your config)",
+        "never: command curl (the administrator's policy)",
+        "never: command git push (the administrator's policy)",
+    ]
+    assert "of the configuration" in found.say("/permissions remove 1").told[-1]
+    assert "administrator" in found.say("/permissions remove 2").told[-1]
+    policy.write_text("permissions = 1\n")
+    assert "policy.toml cannot be used" in found.say("/permissions").told[-1]
+
+
 @pytest.mark.parametrize("words", ["remove", "remove 0", "remove 2", "remove x", "forget 1"])
 def test_what_cannot_be_removed(talk, words: str) -> None:
     found = talk([]).say(f"/permissions {words}")

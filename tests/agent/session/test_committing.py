@@ -108,9 +108,9 @@ def test_no_means_no(desk) -> None:
     assert desk.git("status", "--short") == ""
 
 
-def hook(desk, name: str, script: str) -> None:
-    file = desk.file(f".git/hooks/{name}")
-    file.parent.mkdir(exist_ok=True)
+def hook(desk, name: str, script: str, folder: str = ".git/hooks") -> None:
+    file = desk.file(f"{folder}/{name}")
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(0o755)
 
@@ -152,6 +152,48 @@ def test_hooks_that_the_session_changed_are_named(desk) -> None:
     desk.say("/commit")
     title = "Run the repository's hooks too (pre-commit), of which this session changed .githooks/pre-commit?"
     assert desk.asked[-1].title == title
+
+
+@pytest.mark.parametrize(
+    ("folder", "path"),
+    [
+        (".husky/_", ".husky/pre-commit"),
+        ("web/hooks/_", "web/hooks/lib/run.sh"),
+        ("tools/hooks", "tools/hooks/lib/run.sh"),
+        (".git/hooks", ".pre-commit-config.yaml"),
+        (".git/hooks", "web/.husky/pre-push"),
+        ("_", "pre-commit"),
+    ],
+)
+def test_what_a_hook_of_a_known_layout_runs_is_named(desk, folder: str, path: str) -> None:
+    desk.git("config", "core.hooksPath", folder)
+    hook(desk, "pre-commit", "true", folder)
+    desk.begin()
+    desk.changes({path: b"true\n"})
+    desk.say("/commit")
+    assert desk.asked[-1].title == f"Run the repository's hooks too (pre-commit), of which this session changed {path}?"
+
+
+@pytest.mark.parametrize("path", ["tools/hooks/lib.sh", "bin/lib.sh"])
+def test_a_hook_that_is_a_link_counts_in_both_folders(desk, path: str) -> None:
+    desk.git("config", "core.hooksPath", "tools/hooks")
+    hook(desk, "run", "true", "bin")
+    hook(desk, "other", "true", "tools/hooks")
+    desk.file("tools/hooks/pre-commit").symlink_to("../../bin/run")
+    desk.begin()
+    desk.changes({path: b"true\n"})
+    desk.say("/commit")
+    assert desk.asked[-1].title == f"Run the repository's hooks too (pre-commit), of which this session changed {path}?"
+
+
+@pytest.mark.parametrize("folder", [".husky/_", "tools/hooks"])
+def test_other_changes_are_not_named_as_hooks(desk, folder: str) -> None:
+    desk.git("config", "core.hooksPath", folder)
+    hook(desk, "pre-commit", "true", folder)
+    desk.begin()
+    desk.changes({"b.txt": b"B\n", "tools/hooks.py": b"\n", "husky/x": b"\n"})
+    desk.say("/commit")
+    assert desk.asked[-1].title == "Run the repository's hooks too (pre-commit)?"
 
 
 def test_a_hook_that_refuses_leaves_all_as_it_was(desk) -> None:

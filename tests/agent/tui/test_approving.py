@@ -335,6 +335,19 @@ def test_a_click_that_was_on_its_way_is_no_answer() -> None:
     assert running(app, look) == [[], Answer(True)]
 
 
+def test_an_edit_of_gits_own_files_is_shown_as_text() -> None:
+    old, new = "- diff --git a/x b/x\n- @@ -1 +1 @@", "+ GIT binary patch\n+ fsmonitor = evil"
+    edit = Approval("command", "Change it?", "edit .git/config", f"{old}\n@@ -1 +1 @@\n{new}")
+    app = Asking(edit)
+
+    async def look(pilot: Pilot[Any]) -> tuple[int, str]:
+        return len(app.screen.query(DiffView)), rows(app)
+
+    diffs, shown = running(app, look)
+    assert diffs == 0
+    assert all(line in shown for line in ("edit .git/config", *old.split("\n"), *new.split("\n")))
+
+
 @pytest.mark.parametrize("size", [(80, 24), (40, 20)], ids=str)
 def test_a_commits_message_that_looks_like_a_diff_is_shown_whole(size: tuple[int, int]) -> None:
     message = "Fix\n\ndiff --git a/logo.png b/logo.png\nGIT binary patch\nindex 1;hidden\n\\ hidden too"

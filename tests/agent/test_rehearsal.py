@@ -1,0 +1,46 @@
+"""An issue's own code runs on this machine only where the command line says so, and no rule denies it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aci.repository import Repository
+from agent.rehearsal import rehearsed
+from trajectories.errors import UsageError
+from trajectories.records import Issue
+
+
+@pytest.fixture
+def rehearse(tmp_path: Path, make_repo, own_config: Path):
+    """`rehearse("local")`: as `locate --run --workspace local` does; returns whether the example ran."""
+    source = Repository.open(make_repo({"calc.py": "x = 1\n"}))
+    mark = tmp_path / "ran"
+    issue = Issue("Wrong", f"```python\nimport calc\nopen({str(mark)!r}, 'w').close()\n```\n")
+
+    def run(workspace: str | None, config: str) -> bool:
+        own_config.write_text(config)
+        rehearsed(source, None, issue, workspace, None, lambda _: None)
+        return mark.exists()
+
+    run.mark = mark
+    return run
+
+
+def test_a_local_workspace_of_the_config_is_not_enough(rehearse) -> None:
+    with pytest.raises(UsageError, match="without a boundary") as refused:
+        rehearse(None, 'workspace = "local"\n')
+    assert "--workspace local" in refused.value.fix
+    assert not rehearse.mark.exists()
+
+
+@pytest.mark.parametrize("rule", ["command *", "command open"])
+def test_what_a_rule_denies_is_not_run(rehearse, rule: str) -> None:
+    with pytest.raises(UsageError, match="A rule of the configuration forbids it"):
+        rehearse("local", f'[permissions]\ndeny = ["{rule}"]\n')
+    assert not rehearse.mark.exists()
+
+
+def test_it_runs_where_the_command_line_says_so(rehearse) -> None:
+    assert rehearse("local", 'workspace = "docker"\n[permissions]\ndeny = ["command rm"]\n')
