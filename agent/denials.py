@@ -19,7 +19,7 @@ _SPLIT = re.compile(r"\\[\s\S]|[\w./+@%~-]+")
 """Each of the words within quotes, values and braces, also behind a `\\n`."""
 _DROPPED = re.compile(r"\\\n|['\"\\]|\$(?=['\"])")
 _BLANKS = re.compile(r"\$(?:IFS\b|\{IFS\b[^{}]*\})")
-_EXPANDED = re.compile(r"\$(?:\{[^{}]*\}|[A-Za-z_]\w*|[\d@*#?$!-]|\(\s*\))|`\s*`")
+_EXPANDED = re.compile(r"\$(?:\{[^{}]*\}|[A-Za-z_]\w*|[\d@*#?$!-]|\(\s*\)|\(\([^()]*\)\))|`\s*`")
 """What a shell may put nothing for, or a blank: `g$@it` is `git`."""
 _ESCAPED = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,4}))")
 """A character by its number, as in `$'\x67it'` and in formats of printf."""
@@ -46,7 +46,8 @@ def _readings(text: str) -> Iterable[str]:
     """The text as it is written, and without what hides a word: characters by their number, and expansions."""
     unescaped = _ESCAPED.sub(_character, text)
     blank = _BLANKS.sub(" ", unescaped)
-    return dict.fromkeys((text, unescaped, _EXPANDED.sub("", blank), _EXPANDED.sub(" ", blank)))
+    expanded = (_EXPANDED.sub("", unescaped), _EXPANDED.sub("", blank), _EXPANDED.sub(" ", blank))
+    return dict.fromkeys((text, unescaped, *expanded))
 
 
 def _character(match: re.Match[str]) -> str:

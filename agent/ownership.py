@@ -83,8 +83,10 @@ def run_owner(directory: Path, state: Path) -> Owner:
     """Whose run this is. Raises OSError and RunBroken for a journal that cannot be read."""
     entry = _entry(directory, state)
     registered = _read(entry)
+    if registered and not _is_as_written(directory, entry):
+        return "other"
     if registered == _place(directory):
-        return "user" if _is_as_written(directory, entry) else "other"
+        return "user"
     among = directory.resolve().parent == (state / "runs").resolve()
     return "unknown" if among and (registered or not _is_asked(state)) else "other"
 
@@ -101,10 +103,9 @@ def record_answer(state: Path, is_users: bool) -> None:
     registered elsewhere. Raises OSError and ConfigError."""
     make_folder(state / REGISTRY, 0o700)
     for directory in _started_runs(state):
-        if is_users:
-            register(directory, state)
-        elif run_owner(directory, state) == "unknown":
-            forget(directory, state)
+        with suppress(RunBroken):
+            if run_owner(directory, state) == "unknown":
+                register(directory, state) if is_users else forget(directory, state)
     (state / REGISTRY / ASKED).touch(0o600)
 
 

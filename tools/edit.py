@@ -42,8 +42,7 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
         new: Empty to delete.
         all: Replace every place.
     """
-    _refuse_outside(ctx, path)
-    _refuse_links(ctx, path)
+    _refuse_links(ctx, _in_repository(ctx, path), path)
     try:
         before = ctx.workspace.read(path)
     except FileNotFoundError:
@@ -63,20 +62,23 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
     return _write(ctx, path, before, text, done)
 
 
-def _refuse_outside(ctx: Context, path: str) -> None:
-    """Raises UsageError for a path outside of the repository, such as that of our own programs in the workspace."""
+def _in_repository(ctx: Context, path: str) -> str:
+    """The path relative to the repository. Raises UsageError for one outside of it, such as that of our own programs in
+    the workspace."""
     root = ctx.workspace.root
-    if not posixpath.normpath(posixpath.join(root, path)).startswith(f"{root}/"):
+    full = posixpath.normpath(posixpath.join(root, path))
+    if not full.startswith(f"{root}/"):
         raise UsageError(f"{path} lies outside the repository.", "Use a path inside the repository.")
+    return full.removeprefix(f"{root}/")
 
 
-def _refuse_links(ctx: Context, path: str) -> None:
+def _refuse_links(ctx: Context, relative: str, path: str) -> None:
     """Raises UsageError if the path goes through a symbolic link: what would change is another file than it names."""
     root = ctx.workspace.root
-    parts = posixpath.normpath(path.removeprefix(f"{root}/")).split("/")
-    places = [shlex.quote("/".join(["./" + parts[0], *parts[1:end]])) for end in range(1, len(parts) + 1) if parts[0]]
+    parts = relative.split("/")
+    places = [shlex.quote("/".join(["./" + parts[0], *parts[1:end]])) for end in range(1, len(parts) + 1)]
     links = " || ".join(f"[ -L {place} ]" for place in places)
-    if links and ctx.workspace.run(f"cd {shlex.quote(root)} && {{ {links}; }}", 30, OURS).code == 0:
+    if ctx.workspace.run(f"cd {shlex.quote(root)} && {{ {links}; }}", 30, OURS).code == 0:
         raise UsageError(f"{path} is, or goes through, a symbolic link.", "Edit the file that it points to.")
 
 

@@ -79,6 +79,8 @@ def decide(line: str, *allow: str, deny: tuple[str, ...]) -> Decision:
         "$'git' push",
         "git$IFS'pu'sh",
         "git${IFS}push",
+        "g${IFS:9}it push",
+        "git pu$((0))sh",
         "git${IFS%??}push",
         "git$x'push'",
         "g$@it push",

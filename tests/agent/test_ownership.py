@@ -26,7 +26,8 @@ def test_a_changed_first_record_is_not_the_users(bench) -> None:
     assert run_owner(bench.directory, bench.settings.state) == "other"
 
 
-def test_a_moved_state_folder_is_asked_about_once(bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_users", [True, False])
+def test_a_moved_state_folder_is_asked_about_once(bench, tmp_path: Path, is_users: bool) -> None:
     bench.begin(line("x"))
     state = tmp_path / "elsewhere"
     bench.settings.state.rename(state)
@@ -34,10 +35,10 @@ def test_a_moved_state_folder_is_asked_about_once(bench, tmp_path: Path) -> None
     assert run_owner(moved, state) == "unknown"
     with pytest.raises(UsageError, match="was not created by you here"):
         reopen(moved, state)
-    record_answer(state, is_users=False)
-    assert run_owner(moved, state) == "other"
-    record_answer(state, is_users=True)
-    reopen(moved, state).close()
+    record_answer(state, is_users)
+    assert run_owner(moved, state) == ("user" if is_users else "other")
+    if is_users:
+        reopen(moved, state).close()
 
 
 def test_runs_from_before_the_registry_are_asked_about_once(bench) -> None:
@@ -111,6 +112,19 @@ def test_an_own_run_whose_journal_was_changed_is_not_the_users(bench) -> None:
     journal.write_bytes(written + encode(more)[:-9])  # torn, as a crash leaves it
     reopen(bench.directory, bench.settings.state).close()
     assert run_owner(bench.directory, bench.settings.state) == "user"
+
+
+def test_a_changed_run_in_another_folder_is_not_asked_about(bench) -> None:
+    bench.begin(line("x"))
+    state, journal = bench.settings.state, bench.directory / "journal.jsonl"
+    sent = shutil.copytree(bench.directory, state / "runs" / "sent-by-others")
+    journal.write_bytes(journal.read_bytes() + encode(read(bench.directory).turns[0]))
+    bench.directory.rename(state / "moved")
+    shutil.copytree(state / "moved", bench.directory)
+    assert run_owner(bench.directory, state) == "other"
+    record_answer(state, is_users=True)
+    assert run_owner(bench.directory, state) == "other"
+    assert run_owner(sent, state) == "other", "it was never registered"
 
 
 def test_a_store_of_the_users_own_runs_no_hooks(bench, tmp_path: Path) -> None:

@@ -143,6 +143,13 @@ def test_paths_outside_the_repository_are_refused(bench: Bench, path: str) -> No
         assert not bench("edit", path=path, old=old, new="y").ok
 
 
+def test_no_link_is_followed_however_the_path_is_written(bench: Bench) -> None:
+    bench("shell", command="ln -s ../harness linked")
+    root = bench.workspace.root
+    for path in ("linked/json.py", f"{root}/linked/json.py", f"{root}//linked/json.py", f"{root}/./linked//json.py"):
+        assert "symbolic link" in bench("edit", path=path, old="", new="x = 1\n").text
+
+
 @pytest.mark.parametrize("folder", ["harness", "scratch"])
 @pytest.mark.parametrize("absolute", [True, False])
 def test_our_own_folders_in_the_workspace_are_refused(bench: Bench, folder: str, absolute: bool) -> None:

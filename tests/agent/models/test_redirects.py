@@ -75,7 +75,9 @@ def test_no_redirect_to_another_server_is_followed(load: Load, redirecting, name
     assert not raised.value.billed
 
 
-@pytest.mark.parametrize("target", ["https://127.0.0.1:1", "http://localhost:1", "//[::1", "http://x:99999999"])
+@pytest.mark.parametrize(
+    "target", ["https://127.0.0.1:1", "http://localhost:1", "//[::1", "http://x:99999999", "http:"]
+)
 def test_no_redirect_to_another_scheme_or_host_is_followed(load: Load, redirecting, target: str) -> None:
     with pytest.raises(Refused, match="redirects requests"):
         ask(load(redirecting(307, target)))
