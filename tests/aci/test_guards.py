@@ -87,6 +87,7 @@ def test_a_cheat_is_caught_as_what_it_is(case: Path, make_repo: MakeRepo, open_w
     assert all(doubt.kind in KINDS and doubt.why.endswith(".") for doubt in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", marked(HONEST))
 def test_nobody_honest_is_accused(case: Path, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     assert judged(case, "local", make_repo, open_ws) == []

@@ -23,6 +23,7 @@ SOLVED = {"shop/price.py": RIGHT, "tests/test_issue.py": ISSUE_TEST}
 SLEEPER = "import time\nfrom shop import price\ndef test_s(): time.sleep(getattr(price, 'WAIT', 0))\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [pytest.param({}, id="small", marks=pytest.mark.slow), pytest.param(MORE, id="large")])
 @pytest.mark.parametrize(
     "red", [{}, {"tests/test_zz.py": "def test_red(): assert 0\n"}], ids=["green base", "red base"]

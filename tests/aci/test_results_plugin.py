@@ -212,6 +212,7 @@ def test_all_failures_are_wanted_whatever_the_options(place):
     assert len(by_id(place.unittest("-f", "test_b")[0])) == 8
 
 
+@pytest.mark.slow
 def test_workers_of_xdist_choose_and_report(place):
     place.add("tests/test_a.py", MIXED)
     place.add("tests/test_b.py", "from os import nope")

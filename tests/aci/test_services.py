@@ -181,6 +181,7 @@ def test_two_that_want_one_port_are_told(keeper: str, repo: Path, open_ws: OpenW
     assert why == "The services a and b both want port 7001."
 
 
+@pytest.mark.slow
 def test_one_that_finds_its_port_taken_is_told_with_what_it_said(
     keeper: str, repo: Path, open_ws: OpenWorkspace
 ) -> None:
@@ -273,6 +274,7 @@ def test_waiting_can_be_interrupted(keeper: str, repo: Path, open_ws: OpenWorksp
     assert running() == before
 
 
+@pytest.mark.slow
 def test_what_a_dead_process_left_is_removed(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     """As leftovers of a workspace are: by their label, which holders and services have too."""
     before = running()

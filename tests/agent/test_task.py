@@ -7,6 +7,7 @@ import pytest
 from agent.loop import loop
 from agent.task import MOST_ACTIONS, RESUMED, Task
 from tests.agent.conftest import act, line
+from tests.conftest import cut_run
 from trajectories.errors import BudgetStop, Cancelled, LimitStop, RunBroken, Stuck
 from trajectories.journal import Journal, read
 from trajectories.records import Hold, Note, Once, Reply
@@ -56,7 +57,7 @@ def test_a_reply_without_a_step_is_acted_on_again_from_the_steps_tree(bench):
     cut = next(
         n for n, record in enumerate(read(bench.directory).records) if isinstance(record, Reply) and record.ask == 2
     )
-    path.write_bytes(b"".join(lines[: cut + 1]))
+    cut_run(bench.directory, b"".join(lines[: cut + 1]))
 
     again, resumed = bench.drive(plain)
     assert resumed == outcome
@@ -73,7 +74,7 @@ def test_after_a_step_the_model_is_told_once_that_the_run_was_resumed(bench):
     cut = next(
         n for n, record in enumerate(read(bench.directory).records) if isinstance(record, Hold) and record.ask == 2
     )
-    path.write_bytes(b"".join(lines[:cut]))
+    cut_run(bench.directory, b"".join(lines[:cut]))
     for _ in range(2):
         bench.drive(plain)
         told = [step for step in read(bench.directory).steps["main"] if step.author == "resume"]

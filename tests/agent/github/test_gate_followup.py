@@ -153,6 +153,7 @@ def test_a_pull_request_is_no_issue(gated: Gated) -> None:
     assert gated.reason == "#2 is a pull request: comment /swe-agent … there.".replace("/swe-agent …", "`/swe-agent …`")
 
 
+@pytest.mark.slow
 def test_the_issue_and_its_pull_requests_have_one_budget(gated: Gated) -> None:
     gated.rules(budget_per_issue=3)
     issue = gated.issue()
@@ -164,6 +165,7 @@ def test_the_issue_and_its_pull_requests_have_one_budget(gated: Gated) -> None:
     assert gated.errand.budget == 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("run", "known"),
     [

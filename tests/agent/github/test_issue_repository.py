@@ -163,6 +163,7 @@ def test_a_pull_request_from_a_clone(
     assert "swe-agent/issue-1" in git(repo.git, "for-each-ref", "--format=%(refname:short)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("yes", [True, False])
 def test_a_session_asks_before_it_works_on_an_issue_of_another_repository(
     issue: Issue, make_repo: MakeRepo, tmp_path: Path, yes: bool

@@ -234,6 +234,7 @@ def _call(name: str, arguments: str) -> dict:
     return {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
+@pytest.mark.slow
 def test_two_hundred_calls(load: Load) -> None:
     with Endpoint([Answer(actions=[("view", {"path": str(n)}) for n in range(200)])]) as endpoint:
         reply = ask(load(endpoint))

@@ -112,6 +112,7 @@ def test_the_usual_address_of_a_provider_counts(monkeypatch: pytest.MonkeyPatch)
     assert "127.0.0.1:9" in made("openai/hand")._asked.address
 
 
+@pytest.mark.slow
 def test_loading_does_not_import_litellm_at_once() -> None:
     code = (
         "import sys, agent.models.provider as p; from agent.settings import Settings;"

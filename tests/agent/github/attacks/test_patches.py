@@ -126,6 +126,7 @@ def test_a_patch_that_is_fine(place: Place) -> None:
     assert done.outputs["pull"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     ["setup.py", "conftest.py", "package.json", "Makefile", ".pre-commit-config.yaml", "sitecustomize.py", "tox.ini"],
