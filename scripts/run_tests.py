@@ -32,8 +32,10 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", help="packages or modules, such as agent/models")
     parser.add_argument("--coverage", choices=["begin", "end", "whole"], help="measure it: first, last or only part")
     parser.add_argument("--workers", default="auto")
-    given, more = parser.parse_known_args()
+    given, more = parser.parse_known_intermixed_args()
     seed = os.environ.setdefault("SWE_AGENT_TEST_SEED", _commit())
+    if sys.version_info >= (3, 12):
+        os.environ.setdefault("COVERAGE_CORE", "sysmon")
     print(f"Long matrices are sampled with SWE_AGENT_TEST_SEED={seed}.", flush=True)
     command = [sys.executable, "-m", "pytest", *MARKS[given.tier], "--numprocesses", given.workers, "--durations", "20"]
     command += _coverage(given.coverage) if given.coverage else []
