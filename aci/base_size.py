@@ -20,7 +20,7 @@ def check_base(git_dir: Path, commit: str) -> None:
     """Raises UsageError for a commit whose files are too many to be listed, or have too long paths. Objects that are
     missing or damaged count as empty: git names them when it lists the tree."""
     env = environment({**QUIET, "GIT_DIR": str(git_dir)}, keep=("GIT_CONFIG",))
-    with closing(Reader(env, git_dir)) as reader:
+    with closing(Reader(env, git_dir, compare=False)) as reader:  # as git lists it
 
         def entries(id: str) -> Entries:
             try:

@@ -381,6 +381,7 @@ class Repository:
     def _take(self, tree: str, base: Base, trees: Trees) -> None:
         """Copy what `tree` has and the base commit has not into the user's repository."""
         env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(trees.path / "objects")}
+        trees.check_difference(base.tree, tree)
         revs = f"{tree}\n^{base.commit}^{{tree}}\n".encode()
         pack = self._git("pack-objects", "-q", "--revs", "--stdout", env=env, input=revs)
         self._git("unpack-objects", "-q", input=pack)

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from aci.service import LONG, QUICK, Service, printing
 from aci.shell import quote
 from aci.workspace import Snapshot
+from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import WorkspaceError
 from trajectories.listing import Entry
 from trajectories.packs import PACK_LIMIT, PackRefused
 from trajectories.plumbing import encode
-from trajectories.trees import SUBMODULE, Trees
+from trajectories.trees import Trees
 
 _CONFIG = """\
 [core]

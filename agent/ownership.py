@@ -1,5 +1,5 @@
 """Which run folders and output folders are the user's own: each is registered in the state folder when it is created,
-and a digest of each run's journal is kept there.
+and a digest of each run's journal and of each batch's results is kept there.
 
 Any other run folder is untrusted: see `agent/untrusted_run.py` for what of it is used. Any other output folder, of
 `batch` or `evaluate`, is refused.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import stat
 from contextlib import suppress
 from hashlib import sha256
@@ -16,11 +17,12 @@ from pathlib import Path
 from typing import Literal
 
 from agent.terminal import at_terminal, confirm
-from trajectories.errors import ConfigError, RunBroken, UsageError
+from trajectories.errors import ConfigError, RunBroken, TryLater, UsageError
 from trajectories.journal import is_as_written, open_journal, write_durably
-from trajectories.journal_digest import write_digest
+from trajectories.journal_digest import JournalDigest, write_digest
+from trajectories.limits import open_regular
 from trajectories.parting import REPLAY
-from trajectories.plumbing import make_folder
+from trajectories.plumbing import exclusive, make_folder
 from trajectories.trajectory import Trajectory
 
 Owner = Literal["user", "unknown", "other"]
@@ -35,6 +37,13 @@ DIGEST = ".digest"
 TRIES = 5
 OUTPUT = "output-"
 """How the name of an output folder's entry begins."""
+RESULTS = "results.jsonl"
+"""In the output folder of a batch: the one file there whose digest is kept."""
+OWNER = ".swe-agent-owner"
+"""A file in an output folder with a random token, which the entry holds too: a folder that is unpacked from an archive
+may get the path and the inode of one that was removed."""
+BEING_WRITTEN = f".{OWNER}.new"
+LOCK_SECONDS = 10
 MOST_BYTES = 10_000
 """Maximum bytes of an entry."""
 
@@ -118,26 +127,49 @@ def ask_for_owner(state: Path, directory: Path | None = None) -> None:
         record_answer(state, confirm(what, "Did you create all of them?"))
 
 
-def claim_output(out: Path, state: Path) -> None:
+def claim_output(out: Path, state: Path) -> Path:
     """Register the output folder of a batch or an evaluation, which is created if it is missing. Call it before
-    anything in the folder is read: what somebody else wrote there would count as the user's results.
+    anything in the folder is read: what somebody else wrote there would count as the user's results. Returns the file
+    in which the digest of its `results.jsonl` is kept; `agent.batch.store.Store` compares them.
 
     A folder that is neither registered nor empty is refused (UsageError), unless the user, asked once at a terminal,
-    says that they created it; then its runs are registered too. Raises OSError and ConfigError as `register` does.
+    says that they created it; then its runs are registered too. Raises OSError and ConfigError as `register` does, and
+    TryLater.
     """
     make_folder(out, 0o700)
     entry = state / REGISTRY / f"{OUTPUT}{sha256(os.fsencode(out.resolve())).hexdigest()}.json"
-    if _read(entry) == _place(out):
-        return
-    if any(out.iterdir()):
+    digest = entry.with_suffix(DIGEST)
+    if _is_registered(out, entry):
+        return digest
+    if any(path.name not in (OWNER, BEING_WRITTEN) for path in out.iterdir()):
         what = f"{out} is not empty, and is not registered as a folder that you created."
         if not confirm(what, "Did you create it, with all that is in it?"):
             raise UsageError(f"{out} is not empty and was not created by you here.", "Choose another --out.")
     open_registry(state)
+    with exclusive(entry.with_suffix(".lock"), LOCK_SECONDS, TryLater(f"Another process registers {out}.")):
+        if not _is_registered(out, entry):
+            _register_output(out, entry, state)
+    return digest
+
+
+def _register_output(out: Path, entry: Path, state: Path) -> None:
+    """The entry is written last: without it, a folder that holds only the token is still an empty one."""
     for directory in _started_runs(out):
         with suppress(OSError, RunBroken):  # of a run that cannot be read; the batch reports it
             register(directory, state)
-    _write(entry, out, state)
+    token, results = secrets.token_hex(32), out / RESULTS
+    write_durably(out / OWNER, token.encode())
+    JournalDigest(entry.with_suffix(DIGEST), results, results.stat().st_size if results.is_file() else 0).close()
+    _write(entry, out, state, f" {token}")
+
+
+def _is_registered(out: Path, entry: Path) -> bool:
+    try:
+        with open_regular(out / OWNER, inside=out) as file:
+            token = file.read(MOST_BYTES).decode("ascii", "replace")
+    except (OSError, RunBroken):
+        return False
+    return bool(token) and _read(entry) == f"{_place(out)} {token}"
 
 
 def _is_asked(state: Path) -> bool:
@@ -170,9 +202,9 @@ def _is_as_written(directory: Path, entry: Path) -> bool:
     return any(is_as_written(directory, entry.with_suffix(DIGEST)) for _ in range(TRIES))
 
 
-def _write(entry: Path, directory: Path, state: Path) -> None:
+def _write(entry: Path, directory: Path, state: Path, token: str = "") -> None:
     make_folder(entry.parent, 0o700)
-    write_durably(entry, json.dumps({"directory": _place(directory)}).encode())
+    write_durably(entry, json.dumps({"directory": _place(directory) + token}).encode())
     if _read(entry) is None:
         what = f"{state} does not keep the owners and permissions of files."
         raise ConfigError(what, "Set SWE_AGENT_STATE to a folder on a local disk.")

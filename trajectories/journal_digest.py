@@ -1,4 +1,5 @@
-"""Digests of a journal, kept outside of the run's folder: whether it holds what the user's processes wrote.
+"""Digests of a journal, kept outside of the run's folder: whether it holds what the user's processes wrote. The
+results of a batch are such a journal too.
 
 The file has two lines, each a length in bytes and the SHA-256 of that many bytes of the journal: before the last write,
 and after it. So one of them fits whenever the process is killed.
@@ -43,6 +44,16 @@ def digest_of(file: BinaryIO, size: int) -> bytes:
         digest.update(data)
         size -= len(data)
     return b"" if size else digest.hexdigest().encode()
+
+
+def matches(file: BinaryIO, path: Path, *sizes: int) -> bool:
+    """Whether the file at `path` has the digest of one of the first so many bytes of `file`."""
+    known = known_lines(path)
+    for size in sizes:
+        file.seek(0)
+        if size in known and digest_of(file, size) == known[size]:
+            return True
+    return False
 
 
 class JournalDigest:

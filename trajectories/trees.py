@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from trajectories.answers import Answers
+from trajectories.checked_difference import SUBMODULE, TREE_LIMIT, CheckedDifference
 from trajectories.errors import RunBroken, UsageError
 from trajectories.listing import Change, Entry, changes
 from trajectories.objects import Reader
@@ -29,7 +30,6 @@ from trajectories.tree_size import FOLDER, TreeSize, check_size, measure
 
 __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 
-SUBMODULE = "160000"
 PATHS_PER_CALL = 500
 STORE_LIMIT = 2_000_000_000
 """Bytes that may be taken from another run's store."""
@@ -63,6 +63,7 @@ class Trees:
         place = read_only_environment(self.path) if read_only else objects_environment(self.path)
         self.env = environment({**OWN, **place})
         self._reader = Reader(self.env, self.path)
+        self._difference = CheckedDifference(self._reader)
         self._sizes: dict[str, TreeSize] = {}
         self._listed: dict[str, Mapping[str, Entry]] = {}
         self._changed: Answers[list[Change]] = Answers()
@@ -127,6 +128,7 @@ class Trees:
 
     def _listing(self, tree: str) -> dict[str, Entry]:
         found = {}
+        self._check_folders(tree)
         for line in self._git("ls-tree", "-r", "-z", "-l", "--full-tree", checked_id(tree)).split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
             mode, _, id, size = about.decode().split()
@@ -173,6 +175,7 @@ class Trees:
 
     def _diff(self, old: str, new: str, paths: Sequence[str]) -> str:
         options = ["-r", "-p", *IN_FULL]
+        self.check_difference(old, new)
         size = "core.bigFileThreshold=64m"  # above the threshold git takes text for binary
         chunks = [paths[at : at + PATHS_PER_CALL] for at in range(0, len(paths), PATHS_PER_CALL)] or [()]
         return "".join(
@@ -185,11 +188,17 @@ class Trees:
         if (known := self._changed.get((old, new))) is None and self._few(old, new):
             known = self._changed.keep((old, new), list(changes(self.files(old), self.files(new))))
         if known is None:
+            self._difference.check_folders(checked_id(old), checked_id(new))
             out = self._git("diff-tree", "-r", "-z", "--no-renames", "--name-status", checked_id(old), checked_id(new))
             fields = out.split(b"\0")[:-1]
             pairs = zip(fields[::2], fields[1::2], strict=True)
             known = self._changed.keep((old, new), [Change(decode(status), decode(path)) for status, path in pairs])
         return list(known)
+
+    def check_difference(self, old: str, new: str) -> None:
+        """Raises RunBroken where an object that differs between two trees has content that its id does not stand for.
+        Call this before git computes with them: it does not compare."""
+        self._difference.check(checked_id(old), checked_id(new))
 
     # Writing
 
@@ -287,6 +296,7 @@ class Trees:
         feed = b"".join(
             f"{mode or 0} {id or '0' * 40}\t".encode() + encode(checked_path(path)) + b"\0" for mode, id, path in lines
         )
+        self._check_folders(tree)
         self._git("read-tree", checked_id(tree), env=draft)
         try:
             git("update-index", "--replace", "-z", "--index-info", env=draft, input=feed)
@@ -360,7 +370,7 @@ class Trees:
         found, left = {}, [checked_id(tree)]
         while left:
             id = left.pop()
-            found[id] = self._object(id, "tree", 1 << 28)
+            found[id] = self._object(id, "tree", TREE_LIMIT)
             left += [below for mode, below in parsed(found[id]).values() if mode == FOLDER and below not in found]
         return found
 
@@ -374,10 +384,17 @@ class Trees:
         except RunBroken as error:
             raise PackRefused(str(error)) from error
 
+    def _check_folders(self, tree: str) -> None:
+        """Read all folders of a tree, each once. Raises RunBroken for one whose content has another id."""
+        try:
+            measure(checked_id(tree), self._entries, self._sizes)
+        except PackRefused as error:
+            raise RunBroken(str(error)) from error
+
     # Beneath
 
     def _entries(self, tree: str) -> Entries:
-        return parsed(self._object(tree, "tree", 1 << 28))
+        return parsed(self._object(tree, "tree", TREE_LIMIT))
 
     def _object(self, id: str, kind: str, limit: int) -> bytes:
         found = self._reader.get(checked_id(id), limit)

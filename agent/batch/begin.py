@@ -48,7 +48,7 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
     given["experience"] = False  # what an instance comes to depends on no other
     settings, state = load_settings(**given, state=asked.out), load_settings().state
     try:
-        claim_output(asked.out, state)
+        digest = claim_output(asked.out, state)
     except OSError as error:
         raise no_room(asked.out, error) from error
     model = _checked(settings, asked.total)
@@ -61,7 +61,7 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
     preparing = Preparing(Repositories(asked.repos or state / "clones"), given, asked.out)
     opened: list[Batch] = []
     with stopped_by_signals(lambda: stop(opened)), ExitStack() as stack:
-        store = stack.enter_context(Store(asked.out))
+        store = stack.enter_context(Store(asked.out, digest))
         check(asked.out, manifest(settings, instances, asked.files, {}, options=asked.noted))
         found = account(settings.runs, store.done)
         purse = Purse(asked.total, _spent(store.done.values(), found, settings, asked.total))

@@ -18,9 +18,9 @@ from typing import Protocol
 
 from agent.batch.place import Done, Job
 from agent.batch.purse import Exhausted
-from agent.batch.store import RESULTS
 from agent.batch.working import Means, lost, worked
 from agent.engine import Happening, Token
+from agent.ownership import RESULTS
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.records import Step
 

@@ -6,9 +6,12 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 from agent.batch.appended import Appended, no_room
+from trajectories.errors import RunBroken
 from trajectories.journal import open_new, write_whole
 from trajectories.plumbing import sync_folder
 
@@ -19,20 +22,32 @@ PAUSE = 1.0
 CHUNK = 1 << 20
 
 
+def encode(instance: str, model: str, patch: str) -> bytes:
+    """A line of all_preds.jsonl."""
+    return json.dumps({"instance_id": instance, "model_name_or_path": model, "model_patch": patch}).encode() + b"\n"
+
+
+def line_digest(line: bytes) -> bytes:
+    return sha256(line).digest()
+
+
 class Predictions:
     """The two files in `folder`, opened with the ids that are already there (`ids`). One thread at a time.
 
-    Raises RunBroken for a damaged file, WorkspaceError where they cannot be written.
+    `expected` are the digests of the lines that follow from the results, by instance. Raises RunBroken for a damaged
+    file, and for a line that is none of those; WorkspaceError where they cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, expected: Mapping[str, bytes]) -> None:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise no_room(folder, error) from error
         self.ids: set[str] = set()
+        self._expected = expected
         self._whole = folder / "preds.json"
-        self._lines = Appended(folder / "all_preds.jsonl", self._read)
+        self._lines_path = folder / "all_preds.jsonl"
+        self._lines = Appended(self._lines_path, self._read)
         self._stale = True
         self._next = 0.0
 
@@ -40,12 +55,14 @@ class Predictions:
         row = json.loads(line)
         if not isinstance(row, dict) or not isinstance(row.get("instance_id"), str) or row["instance_id"] in self.ids:
             raise ValueError("not a prediction, or one of an instance that has one")
+        if self._expected.get(row["instance_id"], line_digest(line)) != line_digest(line):
+            what = f"The prediction for {row['instance_id']} in {self._lines_path} is not the patch of its result."
+            raise RunBroken(what, "Remove this file: it is written again from the results.")
         self.ids.add(row["instance_id"])
 
     def add(self, instance: str, model: str, patch: str) -> None:
         """One that is not there yet."""
-        row = {"instance_id": instance, "model_name_or_path": model, "model_patch": patch}
-        self._lines.append(json.dumps(row).encode() + b"\n")
+        self._lines.append(encode(instance, model, patch))
         self.ids.add(instance)
         self._stale = True
         if time.monotonic() >= self._next:
@@ -72,7 +89,7 @@ class Predictions:
         descriptor = open_new(target)
         try:
             buffer = bytearray(b"{")
-            with self._lines.path.open("rb") as lines:
+            with self._lines_path.open("rb") as lines:
                 for number, line in enumerate(lines):
                     name = json.dumps(json.loads(line)["instance_id"]).encode()
                     buffer += (b",\n" if number else b"\n") + name + b": " + line.rstrip(b"\n")

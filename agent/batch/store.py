@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING
 
 from agent.batch.appended import Appended, no_room
 from agent.batch.place import Done
-from agent.batch.predictions import Predictions
+from agent.batch.predictions import Predictions, line_digest
+from agent.batch.predictions import encode as encode_prediction
+from agent.ownership import RESULTS
 from trajectories.errors import RunBroken
 from trajectories.journal import hold
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-RESULTS = "results.jsonl"
 RUN = re.compile(r"(?!\.{1,2}\Z)[^/\0]+")
 """The name of a run's folder: one part of a path."""
 
@@ -97,18 +98,20 @@ def results(out: Path) -> list[Done]:
 class Store:
     """The records of the batch in `out`, which this process alone writes; safe to share between threads.
 
-    Raises TryLater while another process has it, RunBroken for damaged records (nothing is touched then),
-    WorkspaceError where they cannot be written.
+    `digest` is the file in which the digest of `results.jsonl` is kept, if any. Raises TryLater while another process
+    has it, RunBroken for damaged records and UsageError for results that are not those of the digest (nothing is
+    touched then), WorkspaceError where they cannot be written.
     """
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
+    def __init__(self, out: Path, digest: Path | None = None) -> None:
+        self.out, self._digest = out, digest
         self.done: dict[str, Done] = {}
         """What is final, by the names of the runs, without the patches, which are on disk."""
         self.failed: dict[str, Done] = {}
         """What is to be tried again, as infrastructure failed it."""
         self._lock = Lock()
         self._predictions: dict[int, Predictions] = {}
+        self._expected: dict[int, dict[str, bytes]] = {}
         try:
             out.mkdir(mode=0o700, parents=True, exist_ok=True)
             what = f"Another process works on the batch in {out}."
@@ -122,7 +125,7 @@ class Store:
             raise
 
     def _open(self) -> None:
-        self._results = Appended(self.out / RESULTS, self._read)
+        self._results = Appended(self.out / RESULTS, self._read, self._digest)
         missing = {run for run, done in self.done.items() if done.instance not in self._of(done.repeat).ids}
         if missing:
             with (self.out / RESULTS).open("rb") as file:
@@ -134,10 +137,13 @@ class Store:
             predictions.write()
 
     def _read(self, line: bytes) -> None:
-        done, _ = decode(line)
+        done, model = decode(line)
         if done.run in self.done:
             raise ValueError("twice")
         self._know(done)
+        if done.final:
+            predicted = encode_prediction(done.instance, model, done.patch)
+            self._expected.setdefault(done.repeat, {})[done.instance] = line_digest(predicted)
 
     def _know(self, done: Done) -> None:
         self.failed.pop(done.run, None)
@@ -146,7 +152,7 @@ class Store:
     def _of(self, repeat: int) -> Predictions:
         if repeat not in self._predictions:
             folder = self.out if repeat == 1 else self.out / f"repeat-{repeat}"
-            found = self._predictions[repeat] = Predictions(folder)
+            found = self._predictions[repeat] = Predictions(folder, self._expected.get(repeat, {}))
             if strange := found.ids - {done.instance for done in self.done.values() if done.repeat == repeat}:
                 raise RunBroken(
                     f"{folder} has a prediction for {min(strange)}, of which {self.out / RESULTS} knows nothing.",

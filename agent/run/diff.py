@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from os.path import lexists  # not Path's, which raises for what is too long
 from pathlib import Path
@@ -111,7 +112,9 @@ def _files(left: Side, right: Side, stat: bool, json: bool, plain: bool) -> None
 
 def _between(left: Side, right: Side) -> str:
     """The diff of two trees, one git process over both stores, which stay as they are."""
+    from trajectories.checked_difference import CheckedDifference
     from trajectories.errors import RunBroken
+    from trajectories.objects import Reader
     from trajectories.plumbing import OWN, create_store, decode, environment, folders, git
 
     stores = []
@@ -124,8 +127,11 @@ def _between(left: Side, right: Side) -> str:
         stores.append(trees.path / "objects")
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
         create_store(Path(name))
-        env = {"GIT_DIR": name, "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(*dict.fromkeys(stores))}
-        return decode(git("diff-tree", *FLAGS, left.tree, right.tree, env=environment({**OWN, **env})))
+        both = {"GIT_DIR": name, "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(*dict.fromkeys(stores))}
+        env = environment({**OWN, **both})
+        with closing(Reader(env, stores[0].parent)) as reader:
+            CheckedDifference(reader).check(left.tree, right.tree)
+        return decode(git("diff-tree", *FLAGS, left.tree, right.tree, env=env))
 
 
 def _row(section: str) -> dict[str, Any]:

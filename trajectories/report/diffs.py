@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
+from trajectories.errors import RunBroken
 from trajectories.plumbing import decode, no_git
 from trajectories.trees import Trees
 
@@ -48,7 +49,8 @@ class FileDiff:
 
 @dataclass(slots=True)
 class PairDiff:
-    """What differs between two trees: the first files of `count`. `missing`: a tree of the two is not in the store."""
+    """What differs between two trees: the first files of `count`. `missing`: a tree of the two is not in the store, or
+    what differs is damaged."""
 
     files: list[FileDiff] = field(default_factory=list)
     count: int = 0
@@ -58,11 +60,20 @@ class PairDiff:
 def pair_diffs(trees: Trees, pairs: Sequence[Pair], room: int) -> Iterator[PairDiff]:
     """What differs between each two trees, in order; `room` is how many bytes of diffs are kept in all."""
     there = {tree for tree in {tree for pair in pairs for tree in pair} if _is_there(trees, tree)}
-    asked = [pair for pair in pairs if pair[0] != pair[1] and there.issuperset(pair)]
-    answers = _answers(trees.env, asked, room)
+    differing = {pair for pair in pairs if pair[0] != pair[1] and there.issuperset(pair)}
+    sound = {pair for pair in differing if _is_sound(trees, pair)}
+    answers = _answers(trees.env, [pair for pair in pairs if pair in sound], room)
     for pair in pairs:
-        same = pair[0] == pair[1]
-        yield next(answers) if not same and there.issuperset(pair) else PairDiff(missing=not same)
+        yield next(answers) if pair in sound else PairDiff(missing=pair[0] != pair[1])
+
+
+def _is_sound(trees: Trees, pair: Pair) -> bool:
+    """Whether what differs has the content that its ids stand for: git does not compare them."""
+    try:
+        trees.check_difference(*pair)
+    except RunBroken:
+        return False
+    return True
 
 
 def _is_there(trees: Trees, tree: str) -> bool:

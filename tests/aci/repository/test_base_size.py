@@ -58,3 +58,17 @@ def test_a_base_of_usual_size_is_listed(tmp_path) -> None:
     user.commit(**{"a/b/c.txt": b"a\n", "d.txt": b"d\n"})
     with Trees(tmp_path / "trees.git") as trees:
         assert list(trees.files(Repository.open(user.root).base(trees).tree)) == ["a/b/c.txt", "d.txt"]
+
+
+def test_the_size_is_that_which_git_lists(tmp_path: Path) -> None:
+    """git lists a folder whose content has another id, so its files count too."""
+    user = User(tmp_path / "user")
+    user.commit(**{"a.txt": b"a\n"})
+    entry = b"40000 top\0" + bytes.fromhex(run(user.root, "rev-parse", f"{bomb(user.root, 3, b'', 200)}^{{tree}}"))
+    id = object_id("tree", b"other content")
+    root = b"40000 folder\0" + bytes.fromhex(id)
+    top = object_id("tree", root)
+    keep({id: ("tree", entry), top: ("tree", root)}, user.root / ".git" / "objects" / "pack")
+    commit = run(user.root, "commit-tree", "-m", "bomb", top)
+    with Trees(tmp_path / "trees.git") as trees, pytest.raises(UsageError, match="too large"):
+        Repository.open(user.root).base(trees, commit)

@@ -5,24 +5,28 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from dataclasses import asdict
+import subprocess
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.batch.asked import Asked
 from agent.batch.begin import begin
 from agent.batch.place import Done
-from agent.batch.store import encode
+from agent.batch.store import Store, encode, results
 from agent.evaluation.evaluate import Asked as AskedToEvaluate
 from agent.evaluation.evaluate import evaluate
-from agent.ownership import claim_output, run_owner
+from agent.ownership import OWNER, claim_output, run_owner
 from agent.settings import load_settings
 from tests.agent.conftest import Bench, act, line
 from tests.conftest import MakeRepo
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 
+HOUSE = Path(__file__).resolve().parents[3]
 FORGED = Done("i", 1, "i", 0, "verified", "verified", "their patch", 0.0)
 URL = "https://github.com/acme/x/issues/1"
 ISSUE = asdict(Issue("Their text", author="torvalds", trust="user"))
@@ -109,6 +113,116 @@ def test_a_moved_or_replaced_folder_is_not_the_users(sent: Path, tmp_path: Path)
     shutil.copytree(moved, sent)
     with pytest.raises(UsageError):
         claim_output(sent, state())
+
+
+def test_a_folder_unpacked_in_the_place_of_a_removed_one_is_not_the_users(sent: Path) -> None:
+    """It may get the same inode: here it has it in any case."""
+    claim_output(sent, state())
+    (sent / OWNER).unlink()
+    put(sent, "results.jsonl")
+    with pytest.raises(UsageError, match="was not created by you here"):
+        claim_output(sent, state())
+    (sent / OWNER).write_text("0" * 64)
+    with pytest.raises(UsageError, match="was not created by you here"):
+        claim_output(sent, state())
+    (sent / OWNER).unlink()
+    (sent / OWNER).symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match="was not created by you here"):
+        claim_output(sent, state())
+
+
+def test_a_folder_whose_registration_was_killed_is_still_empty(sent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("agent.ownership._write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            claim_output(sent, state())
+    assert [path.name for path in sent.iterdir()] == [OWNER]
+    assert (sent / OWNER).stat().st_mode & 0o777 == 0o600
+    (sent / f".{OWNER}.new").touch()
+    Store(sent, claim_output(sent, state())).close()
+    claim_output(sent, state())
+
+
+def finished(out: Path, *names: str) -> None:
+    with Store(out, claim_output(out, state())) as store:
+        for name in names:
+            store.add(replace(FORGED, instance=name, run=name, patch=f"patch of {name}"), "honest")
+
+
+THEIRS = encode(replace(FORGED, instance="z", run="z"), "honest")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda data: data.replace(b"patch of a", b"their code"),
+        lambda data: data + THEIRS,
+        lambda data: data[data.index(b"\n") + 1 :],
+        lambda data: data[: data.index(b"\n") + 1],
+        lambda data: data[: data.index(b"\n") + 1] + THEIRS,
+        lambda data: THEIRS,
+        lambda data: b"",
+    ],
+    ids=["replaced", "added", "first left out", "cut", "last replaced", "only theirs", "emptied"],
+)
+def test_results_that_were_unpacked_over_the_users_are_refused(changed: Any, sent: Path) -> None:
+    finished(sent, "a", "b", "c")
+    whole = (sent / "results.jsonl").read_bytes()
+    (sent / "results.jsonl").write_bytes(changed(whole))
+    before = {path.name: path.read_bytes() for path in sent.iterdir()}
+    for _ in range(2):
+        with pytest.raises(
+            UsageError, match=r"results\.jsonl was changed by something other than swe-agent\."
+        ) as raised:
+            Store(sent, claim_output(sent, state()))
+        assert raised.value.fix == "Choose another --out."
+    assert {path.name: path.read_bytes() for path in sent.iterdir()} == before
+    (sent / "results.jsonl").write_bytes(whole)
+    finished(sent, "d")
+    assert [done.run for done in results(sent)] == ["a", "b", "c", "d"]
+
+
+TORN = """
+import os, sys
+from pathlib import Path
+from agent.batch import appended
+from agent.batch.store import Store, decode
+
+out, digest, first, second, kept = sys.argv[1:]
+store = Store(Path(out), Path(digest))
+store.add(*decode(first.encode()))
+
+def torn(descriptor, data):
+    os.write(descriptor, data[: int(kept)])
+    os._exit(9)
+
+appended.append_durably = torn
+store.add(*decode(second.encode()))
+"""
+
+
+@pytest.mark.parametrize("kept", [0, 40, -1, 100_000])
+def test_a_batch_killed_while_it_wrote_a_result_goes_on(kept: int, sent: Path) -> None:
+    """A process ends as if killed, with this much of its last line on disk."""
+    finished(sent, "a")
+    lines = [encode(replace(FORGED, instance=name, run=name), "honest") for name in "bc"]
+    arguments = [TORN, sent, claim_output(sent, state()), *lines, str(kept)]
+    assert subprocess.run([sys.executable, "-c", *arguments], cwd=HOUSE, check=False).returncode == 9
+    with Store(sent, claim_output(sent, state())) as store:
+        assert set(store.done) == {"a", "b"} | ({"c"} if kept > 1000 else set())
+        store.add(replace(FORGED, instance="d", run="d"), "honest")
+    finished(sent, "e")
+    assert {"a", "b", "d", "e"} <= {done.run for done in results(sent)}
+
+
+def test_a_torn_result_in_a_folder_that_the_user_answers_for(sent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (sent / "results.jsonl").write_bytes(THEIRS + THEIRS.replace(b'"z"', b'"y"')[:50])
+    answers(monkeypatch, "y")
+    finished(sent, "a")
+    assert [done.run for done in results(sent)] == ["z", "a"]
 
 
 def test_a_link_to_the_users_folder_is_the_folder(sent: Path, tmp_path: Path) -> None:

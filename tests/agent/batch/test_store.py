@@ -21,6 +21,7 @@ from agent.batch import predictions
 from agent.batch.failures import write_failures
 from agent.batch.place import Done
 from agent.batch.store import Store, decode, encode, results
+from agent.ownership import claim_output
 from trajectories.errors import RunBroken, TryLater, WorkspaceError
 
 HOUSE = Path(__file__).resolve().parents[3]
@@ -190,6 +191,20 @@ def test_damage_before_the_end_is_told_and_nothing_touched(three: Path, name: st
         Store(three)
 
 
+def test_predictions_that_are_not_those_of_the_results_are_refused(three: Path) -> None:
+    for which in range(3):
+        whole = (three / "all_preds.jsonl").read_bytes()
+        patch = b"patch of " + b"abc"[which : which + 1]
+        assert patch in whole
+        (three / "all_preds.jsonl").write_bytes(whole.replace(patch, b"their patch"))
+        with pytest.raises(RunBroken, match=r"in .*all_preds\.jsonl is not the patch of its result\.") as raised:
+            Store(three)
+        assert raised.value.fix == "Remove this file: it is written again from the results."
+        (three / "all_preds.jsonl").unlink()
+        Store(three).close()
+        assert agreeing(three)["abc"[which]]["model_patch"] == f"{patch.decode()}\n"
+
+
 def test_results_that_were_lost_are_missed(three: Path) -> None:
     (three / "results.jsonl").unlink()
     with pytest.raises(RunBroken, match=r"has a prediction for a, of which .*results\.jsonl knows nothing"):
@@ -205,9 +220,11 @@ from agent.batch import predictions
 from agent.batch.failures import write_failures
 from agent.batch.place import Done
 from agent.batch.store import Store
+from agent.ownership import claim_output
 
 predictions.PAUSE = predictions.SHARE = 1e-9 if sys.argv[2] == "often" else 1.0
-store = Store(Path(sys.argv[1]))
+out = Path(sys.argv[1])
+store = Store(out, claim_output(out, out.with_name("state")))
 print(len(store.done), flush=True)
 
 def work(thread):
@@ -245,7 +262,7 @@ def test_a_killed_driver_leaves_whole_records(tmp_path: Path, often: str) -> Non
         for folder in (tmp_path, tmp_path / "repeat-2"):  # as others see it, before anything is mended
             if (folder / "preds.json").exists():
                 json.loads((folder / "preds.json").read_text())
-        with Store(tmp_path) as store:
+        with Store(tmp_path, claim_output(tmp_path, tmp_path.with_name("state"))) as store:
             assert told <= set(store.done)
             runs = dict(store.done)
         kept = results(tmp_path)

@@ -1,0 +1,56 @@
+"""An own run whose store was unpacked over: the journal is as it was written, and no other patch is shown under it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.material import opened
+from agent.ownership import run_owner
+from agent.run.diff import command
+from agent.solve import result
+from tests.agent.conftest import Bench, act, line
+from tests.trajectories.test_replaced_objects import EVIL, replace_object
+from trajectories.errors import RunBroken
+
+EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
+REPLACED = "was replaced: its content has another id"
+
+
+@pytest.fixture
+def replaced(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that has ended, whose patched file holds something else by now."""
+
+    def strategy(task):
+        reply = task.ask()
+        yield task.step(reply, task.act(reply.actions))
+        return task.best()
+
+    bench.begin(line("", EDIT, n=1))
+    steps, _ = bench.drive(strategy)
+    engine = bench.engine()
+    assert "+    return a + b" in result(engine).patch.diff
+    id = engine.trees.entry(steps[0].tree, "calc.py")
+    engine.close()
+    monkeypatch.setenv("SWE_AGENT_STATE", str(bench.settings.state))
+    assert id
+    replace_object(bench.directory / "trees.git", id[1], EVIL)
+    assert run_owner(bench.directory, bench.settings.state) == "user"
+    return bench.directory
+
+
+def test_it_is_not_what_the_run_came_to(replaced: Path, bench: Bench) -> None:
+    engine = bench.engine()
+    try:
+        with pytest.raises(RunBroken, match=REPLACED):
+            result(engine)
+    finally:
+        engine.close()
+    with pytest.raises(RunBroken, match=REPLACED):
+        opened(str(replaced), bench.settings).patch()
+
+
+def test_it_is_not_shown_as_what_a_step_changed(replaced: Path) -> None:
+    with pytest.raises(RunBroken, match=REPLACED):
+        command(f"{replaced.name}@0", f"{replaced.name}@1", stat=False, json=False, plain=True)

