@@ -160,6 +160,7 @@ def shells(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], set[str]
     home = tmp_path_factory.mktemp("shells")
     log, bin, work = home / "log", home / "bin", home / "work"
     bin.mkdir()
+    work.mkdir()
     for name in ("git", "ls", "evil", "status"):
         (bin / name).write_text(
             f'#!/bin/sh\n[ "$1" = status ] && set -- " status" || set -- ""\necho "{name}$1" >> {log}\n'

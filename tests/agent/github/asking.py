@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agent.ownership import record_answer
+from agent.ownership import register
 from agent.run.fix import command as fix
 from agent.run.resume import command as resume
 from tests.agent.github.solving import FILES, TEST, UNITTEST
@@ -95,7 +95,8 @@ class Person:
         shutil.rmtree(self.state, ignore_errors=True)
         if (self.folder / "solved").exists():
             shutil.copytree(self.folder / "solved", self.state)
-            record_answer(self.state, is_users=True)
+            for run in (self.state / "runs").iterdir():
+                register(run, self.state)
         self.hub.faults.clear()
         self.hub.requests.clear()
         for pull in self.pulls:
