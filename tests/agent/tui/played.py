@@ -298,7 +298,7 @@ def write_runs(folder: Path) -> Path:
             Turn(issue, "build", at=NOW),
             LOOKED.reply,
             LOOKED.step,
-            *([Exit(kind, 0, "0" * 40, at=NOW)] if kind else []),
+            *([Exit(kind, 0, "0" * 40, Verdict("verified" if kind == "verified" else "unproven"), at=NOW)] if kind else []),
         )
         directory = folder / name
         directory.mkdir(parents=True)
