@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--workers", default="auto")
     given, more = parser.parse_known_intermixed_args()
     seed = os.environ.setdefault("SWE_AGENT_TEST_SEED", _commit())
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling every test and every command anew takes minutes
     if sys.version_info >= (3, 12):
         os.environ.setdefault("COVERAGE_CORE", "sysmon")
     print(f"Long matrices are sampled with SWE_AGENT_TEST_SEED={seed}.", flush=True)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,21 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A new path for each test: `tmp_path` lists all folders of the session for each that it makes."""
+    folder = tmp_path_factory.mktemp("users")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_config(user_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the user's config would be: not in the home of whoever runs the tests, nor is their cache."""
-    path = tmp_path / "user-config.toml"
-    monkeypatch.setenv("SWE_AGENT_CONFIG", str(path))
-    monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "user-cache"))
-    return path
+    folder = next(user_folders)
+    folder.mkdir()
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(folder / "config.toml"))
+    monkeypatch.setenv("SWE_AGENT_CACHE", str(folder / "cache"))
+    return folder / "config.toml"
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 LONGEST_WAIT = 60
 """Seconds that GitHub may ask us to wait; for more, the user is told to come again."""
 TRIES_MORE = 2
+BACKOFF = 0.25
+"""Seconds of urllib3's backoff: it waits twice as long before the second try, and not before the first."""
 MOST_HOPS = 5
 LIMITED = (403, 429)
 FOLLOWED = 301
@@ -34,7 +36,7 @@ class Patience(Retry):
     @classmethod
     def usual(cls) -> Self:
         return cls(
-            total=TRIES_MORE, backoff_factor=0.25, allowed_methods={"GET", "HEAD"}, raise_on_status=False, redirect=0
+            total=TRIES_MORE, backoff_factor=BACKOFF, allowed_methods={"GET", "HEAD"}, raise_on_status=False, redirect=0
         )
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:

@@ -23,7 +23,7 @@ class Server:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.hub = hub
         self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.002,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:

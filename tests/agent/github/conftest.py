@@ -14,6 +14,11 @@ from tests.conftest import MakeRepo, git
 from tests.github import Hub, Repo
 
 
+@pytest.fixture(autouse=True)
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.github.patience.BACKOFF", 0.0)
+
+
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """octo/calc is there; the environment is somebody's on another server than github.com, without a token."""

@@ -133,7 +133,7 @@ def test_what_was_read_before_costs_nothing(hub: Hub, repo: Repo) -> None:
 
 
 def test_each_account_has_what_it_read_itself(
-    hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch, own_config: Path
 ) -> None:
     hub.token("t2", "eve")
     private = hub.repo("octo/secret", private=True)
@@ -144,7 +144,7 @@ def test_each_account_has_what_it_read_itself(
     with pytest.raises(UsageError):
         fetch_issue(issue.url)
     assert not [request for request in hub.requests if request.token == "t2" and "if-none-match" in request.headers]
-    kept = tmp_path / "user-cache" / "github"
+    kept = own_config.parent / "cache" / "github"
     assert kept.stat().st_mode & 0o777 == 0o700
     assert all(b"t1" not in re.split(rb"\W", file.read_bytes()) for file in kept.iterdir()), "no token is kept"
 
