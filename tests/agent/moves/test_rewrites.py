@@ -215,7 +215,8 @@ def bare(outcome: tuple[Any, ...]) -> tuple[Any, ...]:
 @pytest.mark.parametrize(("newline", "indent"), [("\r\n", "    "), ("\n", "\t"), ("\r\n", "\t"), ("\n", "  ")])
 @pytest.mark.parametrize("name", ["unique", "fib", "lookup2", "josephus", "merge", "zscores", "cumulative", "anagrams"])
 def test_line_ends_and_indentation_are_the_files_own(name: str, newline: str, indent: str) -> None:
-    lines = [indent * ((len(line) - len(line.lstrip())) // 4) + line.lstrip() for line in excerpt(name).decode().splitlines()]
+    text = excerpt(name).decode()
+    lines = [indent * ((len(line) - len(line.lstrip())) // 4) + line.lstrip() for line in text.splitlines()]
     data = newline.join([*lines, ""]).encode()
     offered = rewrites(data, Target("habits.py", name))
     assert offered

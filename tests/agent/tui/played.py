@@ -280,6 +280,9 @@ POINTS = {
 """What each snapshot shows."""
 
 
+PROVEN = Verdict("verified")
+
+
 def write_runs(folder: Path) -> Path:
     """Some runs as they lie on disk, the last used first when listed."""
     base = Base("1a2b3c4d5e" * 4, "0" * 40)
@@ -298,7 +301,7 @@ def write_runs(folder: Path) -> Path:
             Turn(issue, "build", at=NOW),
             LOOKED.reply,
             LOOKED.step,
-            *([Exit(kind, 0, "0" * 40, Verdict("verified" if kind == "verified" else "unproven"), at=NOW)] if kind else []),
+            *([Exit(kind, 0, "0" * 40, PROVEN if kind == "verified" else Verdict(), at=NOW)] if kind else []),
         )
         directory = folder / name
         directory.mkdir(parents=True)
