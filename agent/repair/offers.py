@@ -256,30 +256,43 @@ def _parts(text: str) -> tuple[tuple[str, bool], ...]:
     try:
         for token in tokenize.generate_tokens(io.StringIO(f"({text}\n)").readline):
             kind, now = tokenize.tok_name[token.type], token.string
-            if kind in ("NAME", "STRING", "FSTRING_MIDDLE") and before != "!":
+            if kind in _PIECES and before != "!":
                 first = starts[token.start[0]] + token.start[1]
-                found += [(text[at:first], False), *([(now, True)] if kind == "NAME" else _said(now))]
-                at = first + len(now)
+                if text.startswith(now, first):  # the token of an f-string's text has one brace where the text has two
+                    found += [(text[at:first], False), *_PIECES[kind](now)]
+                    at = first + len(now)
             before = now
     except (tokenize.TokenError, SyntaxError):
         return ((text, False),)
     return (*found, (text[at:], False))
 
 
-def _said(literal: str) -> Iterator[tuple[str, bool]]:
+def _name(name: str) -> Iterator[tuple[str, bool]]:
+    yield name, True
+
+
+def _literal(literal: str) -> Iterator[tuple[str, bool]]:
     """The pieces of a string."""
     body = literal.lstrip("rRbBfFuU")
-    if "\\" in literal or not body.startswith(("'", '"')):
-        yield literal, False
+    yield literal[: len(literal) - len(body)], False
+    yield from _string_text(body)
+
+
+def _string_text(text: str) -> Iterator[tuple[str, bool]]:
+    """The pieces of what stands in a string, or in an f-string outside its braces."""
+    if "\\" in text:
+        yield text, False
         return
-    at = len(literal) - len(body)
-    yield literal[:at], False
-    for one in WORD.finditer(literal, at):
-        if literal[one.start() - 1] != "!":
-            yield literal[at : one.start()], False
+    at = 0
+    for one in WORD.finditer(text):
+        if text[: one.start()][-1:] != "!":
+            yield text[at : one.start()], False
             yield one[0], True
             at = one.end()
-    yield literal[at:], False
+    yield text[at:], False
+
+
+_PIECES = {"NAME": _name, "STRING": _literal, "FSTRING_MIDDLE": _string_text}
 
 
 def _filled(signature: Signature, there: list[str], idle: set[str]) -> Iterator[tuple[float, str]]:

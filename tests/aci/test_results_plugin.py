@@ -320,7 +320,8 @@ def test_every_outcome_of_unittest(place):
     place.add("tests/test_a.py", CASES)
     lines, code = place.unittest("discover", "-s", "tests")
     assert code == 1
-    assert lines[-1] == {"finish": 1, "expected": 7}
+    counted = 7 - (sys.version_info[:3] == (3, 12, 1))  # it counts no skipped tests
+    assert lines[-1] == {"finish": 1, "expected": counted}
     found = by_id(lines)
     assert {id.rpartition(".")[2]: line["outcome"] for id, line in found.items()} == {
         "Broken": "error",

@@ -408,6 +408,7 @@ def test_words_are_changed_in_strings_and_not_what_says_of_which_kind_they_are()
     assert with_word('self.f = g["f"], f"{f!f:f}"', "f", "other") == 'self.other = g["other"], f"{other!f:other}"'
     assert with_word("z = r'\\d r' + b'r' + r", "r", "w") == "z = r'\\d r' + b'w' + w"
     assert list(turned_words("left = 'to the left'")) == ["right = 'to the right'"]
+    assert with_word("f'{{f}} f {f}'", "f", "other")[-9:] == " {other}'"
     assert with_word("'", "a", "b") == "'"
     assert with_word("a += 1", "a", "return_") == "return_ += 1"
 
