@@ -49,7 +49,7 @@ class DiskWatch:
         self._space = DiskSpace(data_folders(daemon))
         self._shortage = 0  # the floor below which space fell; 0 again once that much space came back
         self._counted, self._slowest = 0, 0.0
-        self._ended = -_LATELY
+        self._ended = self._ended_short = -_LATELY
         self._notice = b""
         self._ending, self._stop = Lock(), Event()
         self._thread = Thread(target=self._watch, name="disk-watch", daemon=True)
@@ -70,6 +70,11 @@ class DiskWatch:
         """Whether everything in the container was ended a moment ago; waits for that to be done."""
         with self._ending:
             return time.monotonic() - self._ended < _LATELY
+
+    def was_short(self, since: float) -> bool:
+        """Whether everything in the container was ended after `since` because the daemon's disk was short of space."""
+        with self._ending:
+            return self._ended_short >= since
 
     @property
     def is_full(self) -> bool:
@@ -123,7 +128,7 @@ class DiskWatch:
                 self._remove(api, text)
             else:
                 shortage = space.floor
-                self._end(api, text, self._allowed)
+                self._end(api, text, self._allowed, short=True)
                 self._shortage = shortage
                 space.lower_floor()
 
@@ -153,9 +158,13 @@ class DiskWatch:
             self._slowest = seconds
         return self._counted
 
-    def _end(self, api: APIClient, said: str, allowed: float) -> None:
+    def _end(self, api: APIClient, said: str, allowed: float, short: bool = False) -> None:
         with self._ending:
-            api.restart(self._id, timeout=0)
+            try:
+                api.restart(self._id, timeout=0)
+            finally:
+                if short:
+                    self._ended_short = time.monotonic()
             self._allowed, self._ended = allowed, time.monotonic()
             told = f"[The disk is full: {said}. All processes were ended. Remove files before you go on.]\n"
             self._notice = told.encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -67,6 +68,11 @@ class Place(Protocol):
         """What the place did to all that ran in it, for who runs the next command; told once, empty if nothing."""
         ...
 
+    def was_short_of_disk(self, since: float) -> bool:
+        """Whether the place ended all that ran in it because the machine's disk was nearly full, after `since` on the
+        monotonic clock."""
+        ...
+
     def relieve(self) -> bool:
         """End every process in it, if the place can do that without a process of its own; false if it cannot."""
         ...
@@ -98,12 +104,23 @@ class PosixWorkspace:
         self._store = Store(self._service, options.trees, place.root, options.base.tree, f"{place.inbox}/objects")
 
     def run(self, command: str, timeout: float = 120.0, session: str = "main") -> Ran:
+        shell = self._steadily(lambda: self._session(session))
+        began = time.monotonic()
         try:
-            ran = self._session(session).run(command, timeout)
+            ran = shell.run(command, timeout)
         except WorkspaceError as error:
             self._relieve(error)
-            ran = Ran(b"", 1, 0.0, self._session(session).cwd, restarted=True)
-        if session == "main" and (told := self._place.notice() or (_ENDED if self._relieved else b"")):
+            if session != "main" and not shell.begun:
+                ran = shell.run(command, timeout)
+            else:
+                ran = Ran(b"", 1, 0.0, self._session(session).cwd, restarted=True)
+        if session != "main":  # no one reads a notice there, and an exit code would be taken for a result
+            if ran.restarted and self._place.was_short_of_disk(began):
+                raise WorkspaceError(
+                    "The disk on which Docker writes was nearly full: everything in the workspace was ended.",
+                    "Make room there; `swe-agent resume` goes on in a new workspace.",
+                )
+        elif told := self._place.notice() or (_ENDED if self._relieved else b""):
             self._relieved = False
             ran = replace(ran, output=told + ran.output)
         return ran

@@ -94,6 +94,8 @@ class Shell:
         self._pid = self._number = 0
         self._blocks = False
         self._pending = b""
+        self.begun = False
+        """Whether the last command was sent to the shell. If not, it can be run again."""
 
     def run(
         self, command: str | bytes, timeout: float = 120.0, cap: int = CAP, heed: bool = True, data: bytes = b""
@@ -113,7 +115,10 @@ class Shell:
                 raise _cancelled()
             began = time.monotonic()
             kept = Kept(cap)
+            self.begun = False
             restarted = self._ready(kept)
+            body = self._deliver(body)
+            self.begun = True
             frame = self._ask(body, kept, began + timeout, data)
             seconds = time.monotonic() - began
             if frame.kind == "end":
@@ -167,7 +172,7 @@ class Shell:
         kept = Kept(CAP)
         deadline = time.monotonic() + _START
         if self._exports:
-            self._ask(self._exports, kept, deadline)
+            self._ask(self._deliver(self._exports), kept, deadline)
         kept = Kept(CAP)
         frame = self._ask(b"{ " + places + b"; } 2>/dev/null; " + _WHO, kept, deadline)
         self._keep_rest(kept)
@@ -184,11 +189,13 @@ class Shell:
             )
         self._pid, self._blocks = int(said), takes_blocks(version)
 
+    def _deliver(self, body: bytes) -> bytes:
+        """The command, or one that reads it from a file if it is big."""
+        return b". " + quote(self._helper.deliver(body)) if len(body) > _BIG and self._helper else body
+
     def _ask(self, body: bytes, kept: Kept, deadline: float, data: bytes = b"") -> _Frame:
         self._number += 1
         first, second = (mark.encode() for mark in self._marks)
-        if len(body) > _BIG and self._helper:
-            body = b". " + quote(self._helper.deliver(body))
         end = (
             b"__swe_code=$?; \\unset -f command; "
             b"\\command printf '%%s%%send %d %%s ' %b %b \"$__swe_code\" >&8; "

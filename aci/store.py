@@ -6,11 +6,12 @@ and holds the base tree and what came after, without history. Objects leave as t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from aci.service import LONG, QUICK, Service, printing
 from aci.shell import quote
-from aci.workspace import Snapshot
+from aci.workspace import Ran, Snapshot
 from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import WorkspaceError
 from trajectories.listing import Entry
@@ -44,6 +45,8 @@ _ATTRIBUTES = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 _NAMES_SHOWN = 20
 _UNLOCKED = b'if [ -e "$GIT_DIR/index.lock" ] || [ -L "$GIT_DIR/index.lock" ]; then rm -f "$GIT_DIR/index.lock"; fi\n'
 """Nearly always there is none, and `rm` would be a process more."""
+_FULL = re.compile(r"No space left on device|Out of diskspace|Disk quota exceeded|unable to write new index file")
+"""What git says where its own files cannot be written, in contrast to a file that it cannot take."""
 _SMALL = 20_000  # bytes of a pack that go with the command
 _A_FILE, _A_BYTE = 0.005, 1 / 5e6
 """Seconds for what git does with a file that is known, and with each byte of it: ten to twenty times what it takes on
@@ -160,7 +163,7 @@ class Store:
             files = b"%b{\n%b\n}" % (fetching, checkout(self._root, tree))
             steps = (files, self._opening_up(), self._clearing_submodules())
             complete, self._index, troubles = self._written(steps)
-            if self._index == tree and (stubborn or (complete and not troubles)):
+            if self._index == tree and ((complete and not troubles) or (stubborn and self._is_clean())):
                 self.tree = tree
                 self._here.add(tree)
                 return
@@ -240,9 +243,10 @@ class Store:
         said, _, last = ran.text.rpartition("\n")
         complete, _, status = last.partition(" ")
         tree = written.text.strip()
-        if ran.code or written.code or len(tree) != 40:
+        if ran.code or written.code or len(tree) != 40 or _FULL.search(said):
+            why = ran.text if ran.code else said if _FULL.search(said) else tree
             raise WorkspaceError(
-                f"A snapshot of the workspace failed: {(ran.text if ran.code else tree).strip()[-500:]}",
+                f"A snapshot of the workspace failed: {why.strip()[-500:]}",
                 "See that its disk is not full; `swe-agent resume` goes on in a new workspace.",
             )
         said = said.strip()
@@ -250,14 +254,22 @@ class Store:
 
     def _left_out(self, troubles: str) -> tuple[str, ...]:
         """What differs still after everything was added, by name if git can tell, else in git's words."""
-        out = self._service.run(
-            b"cd %b && { git diff-files --name-only -z; git ls-files -z -o --exclude-standard; } 2>/dev/null; cd /"
-            % quote(self._root),
+        names = [_shown(name) for name in dict.fromkeys(self._differing().output.split(b"\0")) if name]
+        return _few(names or [_shown(line.encode()) for line in troubles.splitlines()])
+
+    def _is_clean(self) -> bool:
+        """Whether git sees no file that differs from the index."""
+        found = self._differing()
+        return not found.code and not found.output
+
+    def _differing(self) -> Ran:
+        """Ask git for the files that differ from the index: each name ends in a NUL."""
+        return self._service.run(
+            b"{ git -C %(root)b diff-files --name-only -z && git -C %(root)b ls-files -z -o --exclude-standard; } "
+            b"2>/dev/null" % {b"root": quote(self._root)},
             patience=LONG + self._known,
             program="git diff-files",
-        ).output
-        names = [_shown(name) for name in dict.fromkeys(out.split(b"\0")) if name]
-        return _few(names or [_shown(line.encode()) for line in troubles.splitlines()])
+        )
 
     def _foreign_links(self, tree: str) -> list[bytes]:
         """Paths that became repositories of their own since the last tree."""

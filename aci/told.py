@@ -16,9 +16,11 @@ from aci.junit import junit_lines
 from aci.report import Line
 from aci.runner import Asked, Hook, reader_of
 from aci.workspace import Workspace
-from trajectories.errors import SweAgentError, UsageError
+from trajectories.errors import SweAgentError, UsageError, WorkspaceError
 
 MOST_BYTES, MOST_LINES, MOST_FILES = 150_000_000, 600_000, 3_000
+ROOM = 65_536
+"""Bytes that must fit on the disk after the tests: where they do not, tests may have failed for lack of room."""
 LONGEST_LINE, MOST_FRAMES = 1_000_000, 100
 KINDS = ("start", "running", "id", "unasked", "finish")
 KEPT = (*KINDS, "outcome", "message", "path", "line", "seconds", "error", "expected", "code")
@@ -47,10 +49,17 @@ class Told:
     def _own_files(self, asked: Asked, last: bool) -> None:
         """Files that runners wrote for us, each named after the one that reads it. Where there are none, and they are
         the last to be read, the run's folder is removed in the same go."""
-        out = shlex.quote(asked.out)
-        none = f"rm -rf {shlex.quote(asked.folder)} >/dev/null 2>&1 &" if last else ":"
+        folder, out = shlex.quote(asked.folder), shlex.quote(asked.out)
+        none = f"rm -rf {folder} >/dev/null 2>&1 &" if last else ":"
+        full = f"[ -e {folder}/full ] || {{ [ -w {folder} ] && ! printf %{ROOM}s '' >{folder}/room; }} 2>/dev/null"
         any = f'for __swe_file in {out}/*; do [ -e "$__swe_file" ] && break; done'
-        names = self._found(f'{any}; if [ -e "$__swe_file" ]; then ls -1 {out}; else\n{none}\nfi')
+        lines = [f"{full} && echo {folder}/full", any, f'if [ -e "$__swe_file" ]; then ls -1 {out}; else', none, "fi"]
+        names = self._found("\n".join(lines))
+        if f"{asked.folder}/full" in names:
+            raise WorkspaceError(
+                "The disk of the workspace is full: results of the tests may be missing or wrong.",
+                "Make room there; `swe-agent resume` goes on in a new workspace.",
+            )
         self.removed = last and not names
         for name in names:
             runner = name.partition("-")[0]

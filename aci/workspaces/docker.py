@@ -114,6 +114,9 @@ class Box:
     def notice(self) -> bytes:
         return self._watch.notice()
 
+    def was_short_of_disk(self, since: float) -> bool:
+        return self._watch.was_short(since)
+
     def relieve(self) -> bool:
         if self._watch.has_just_ended_all():
             return True

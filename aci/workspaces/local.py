@@ -167,6 +167,9 @@ class Folder:
     def notice(self) -> bytes:
         return b""
 
+    def was_short_of_disk(self, since: float) -> bool:
+        return False
+
     def relieve(self) -> bool:
         return False
 

@@ -1,6 +1,7 @@
 """What the host asked for, the file that answers it, and what the recorders of pytest and unittest share."""
 
 import atexit
+import errno
 import json
 import os
 import re
@@ -26,6 +27,7 @@ class Run:
         self.cache = asked["cache"]
         self.limit = asked["limit"]
         self.nodes = [normal(node) for node in asked["nodes"]]
+        self.file = file
         self.out = open(asked["out"], "a", encoding="utf-8")  # noqa: SIM115  open until the process ends
         atexit.register(self.out.close)
         self.process = os.getpid()
@@ -34,7 +36,12 @@ class Run:
     def write(self, **line):
         if os.getpid() == self.process and not self.out.closed:
             self.out.write(json.dumps(line) + "\n")
-            self.out.flush()
+            try:
+                self.out.flush()
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    os.replace(self.file, os.path.join(os.path.dirname(self.file), "full"))  # which needs no room
+                raise
 
     def result(self, id, outcome, message="", path="", line=0, seconds=0.0, error="", trace=()):
         self.write(

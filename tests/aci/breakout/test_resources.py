@@ -16,6 +16,7 @@ import pytest
 from aci import disk_space
 from aci.confinement import has_seccomp_profile
 from aci.daemon import connect
+from aci.workspace import OURS
 from tests.aci.breakout.hostile import host_mounts, python, refused
 from tests.conftest import IMAGE
 from trajectories.errors import WorkspaceError
@@ -97,6 +98,26 @@ def test_removed_files_that_are_still_open(hostile, monkeypatch):
     text = ws.run(python(REMOVED_FILES), timeout=60).text
     assert "The disk is full: only" in text
     assert "holds" not in text.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_a_command_of_ours_that_a_full_disk_ended_has_no_result(hostile, monkeypatch):
+    """Another program may have filled the disk: the tests that ran say nothing."""
+    ws = hostile()
+    ws.run("true", session=OURS)
+    monkeypatch.setattr(disk_space, "free_bytes", lambda folder: 0)
+    with pytest.raises(WorkspaceError, match=r"disk .* was nearly full"):
+        ws.run("sleep 30", timeout=60, session=OURS)
+    assert ws.run("echo alive", session=OURS).text == "alive\n"
+
+
+@pytest.mark.slow
+def test_a_command_of_ours_that_wrote_too_much_has_failed(hostile):
+    ws = hostile(disk="20m")
+    ran = ws.run("head -c 30000000 /dev/zero > f; sleep 30", timeout=60, session=OURS)
+    assert ran.code
+    assert ran.restarted
+    assert "The disk is full" in ws.run("true").text
 
 
 @pytest.mark.slow

@@ -1,0 +1,175 @@
+"""A workspace whose disk is full raises an error: it never loses files or results of tests silently."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from aci.posix import PosixWorkspace
+from aci.processes import Processes
+from aci.testing import run_tests
+from aci.workspace import OURS
+from aci.workspaces import local
+from tests.conftest import MakeRepo, OpenWorkspace
+from trajectories.errors import WorkspaceError
+
+LARGE = b"a = 1\n" * 10_000
+FILL = """\
+import os
+
+def fill():
+    with open({ballast!r}, "wb", buffering=0) as file:
+        while True:
+            try:
+                file.write(bytes(1 << 20))
+            except OSError:
+                break
+    with open({ballast!r}, "ab", buffering=0) as file:
+        while True:
+            try:
+                file.write(b"x")
+            except OSError:
+                break
+"""
+FILLS = """\
+import unittest
+from full import fill
+
+class Tests(unittest.TestCase):
+    def test_a(self):
+        fill()
+        self.fail({message})
+"""
+
+
+class Disk:
+    """A small file system in memory at `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.ballast = folder, folder / "ballast"
+
+    def fill(self) -> None:
+        with self.ballast.open("wb") as file:
+            found = os.statvfs(self.folder)
+            os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize)
+
+    def free(self) -> None:
+        self.ballast.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    """Where local workspaces are made."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("nothing may be mounted here")
+    monkeypatch.setattr(local, "tempfile", SimpleNamespace(mkdtemp=partial(tempfile.mkdtemp, dir=folder)))
+    yield Disk(folder)
+    subprocess.run(["umount", "-l", folder], check=False)
+
+
+@pytest.fixture
+def open_on(disk: Disk, make_repo: MakeRepo, open_ws: OpenWorkspace) -> Iterator[Callable[..., PosixWorkspace]]:
+    """`open_on(files)`: a local workspace on the disk, closed before that goes."""
+    opened = []
+
+    def open(files: dict[str, str | bytes]) -> PosixWorkspace:
+        opened.append(open_ws("local", make_repo(files)))
+        return opened[-1]
+
+    yield open
+    disk.free()
+    for ws in opened:
+        ws.close()
+
+
+def test_a_snapshot_lacks_nothing(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
+    ws = open_on({"a.py": "a = 1\n"})
+    ws.write("a.py", b"a = 2\n")
+    disk.fill()
+    with pytest.raises(WorkspaceError, match=r"No space|Out of diskspace"):
+        ws.snapshot()
+    disk.free()
+    snapshot = ws.snapshot()
+    assert snapshot.skipped == ()
+    assert ws.options.trees.read(snapshot.tree, "a.py") == b"a = 2\n"
+
+
+def test_a_restored_tree_lacks_nothing(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
+    """The store's index is that of the tree before the restore, and still when the restore has failed."""
+    ws = open_on({"a.py": LARGE})
+    ws.write("a.py", b"a = 2\n")
+    disk.fill()
+    with pytest.raises(WorkspaceError):
+        ws.restore(ws.options.base.tree)
+    disk.free()
+    ws.restore(ws.options.base.tree)
+    assert ws.read("a.py") == LARGE
+
+
+def test_tests_that_cannot_be_started(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
+    ws = open_on({"a.py": "a = 1\n"})
+    disk.fill()
+    with pytest.raises(WorkspaceError, match=r"disk|could not be"):
+        run_tests(ws, "true")
+    disk.free()
+    assert run_tests(ws, "true").code == 0
+
+
+def test_results_that_cannot_be_written_while_the_tests_run(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
+    """There is room again when the command has ended."""
+    files = {"full.py": FILL.format(ballast=str(disk.ballast)), "test_a.py": FILLS.format(message="'x' * 8000")}
+    ws = open_on(files)
+    with pytest.raises(WorkspaceError, match="The disk of the workspace is full"):
+        run_tests(ws, f"python3 -m unittest test_a; code=$?; rm {disk.ballast}; exit $code")
+
+
+def test_tests_that_end_on_a_full_disk(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
+    """Their results could be written, but they may have failed for lack of room."""
+    files = {"full.py": FILL.format(ballast=str(disk.ballast)), "test_a.py": FILLS.format(message="''")}
+    ws = open_on(files)
+    with pytest.raises(WorkspaceError, match="The disk of the workspace is full"):
+        run_tests(ws, "python3 -m unittest test_a")
+    disk.free()
+    assert run_tests(ws, f"python3 -m unittest test_a; rm {disk.ballast}").failed == ("test_a.Tests.test_a",)
+
+
+def test_a_command_of_ours_that_could_not_begin_is_run_again(
+    make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = open_ws("local", make_repo({"a.py": "a = 1\n"}))
+    troubles = [WorkspaceError("No room.", "Make some.")]
+    deliver = Processes.deliver
+
+    def delivers(self: Processes, data: bytes) -> str:
+        if troubles:
+            raise troubles.pop()
+        return deliver(self, data)
+
+    monkeypatch.setattr(Processes, "deliver", delivers)
+    assert ws.run(f"echo there; : {'x' * 50_000}", session=OURS).text == "there\n"
+    assert troubles == []
+
+
+@pytest.mark.slow
+def test_a_command_of_ours_that_began_is_not_run_again(
+    make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = open_ws("local", make_repo({"a.py": "a = 1\n"}))
+
+    def alive(self: Processes, pid: int) -> bool:
+        raise WorkspaceError("Nothing answers.", "Begin again.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Processes, "alive", alive)
+        ran = ws.run("echo begun >> begun; sleep 3", session=OURS)
+    assert (ran.code, ran.restarted) == (1, True)
+    assert ws.read("begun") == b"begun\n"
