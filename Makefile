@@ -24,7 +24,7 @@ test-rest: $(READY)  ## run the tests that `make COVERAGE=1 test` left out, and 
 test-all: $(READY)  ## run all tests, with coverage
 	$(PYTHON_OF_VENV) scripts/run_tests.py all --coverage whole $(PATHS)
 
-test-pythons: $(READY)  ## run the quick tests without Docker under the other supported Pythons of this machine
+test-pythons: $(READY)  ## run quick tests of single modules under the other supported Pythons of this machine
 	scripts/test_pythons
 
 check: $(READY)  ## lint, format, types, import contracts, workflows, file lengths

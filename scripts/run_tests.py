@@ -22,6 +22,8 @@ PACKAGES = ("swe_agent", "agent", "aci", "tools", "trajectories")
 MARKS = {"quick": ["-m", "not slow"], "rest": ["-m", "slow"], "all": []}
 LIMITS = {"quick": 6, "rest": 22, "all": 28}
 """Minutes on two quiet cores."""
+WORKERS = (os.cpu_count() or 1) + 1
+"""One more than there are cores, since many tests wait for a container or another process."""
 NO_TESTS = 5
 """pytest's exit code where nothing was collected."""
 
@@ -31,7 +33,7 @@ def main() -> int:
     parser.add_argument("tier", choices=MARKS)
     parser.add_argument("paths", nargs="*", help="packages or modules, such as agent/models")
     parser.add_argument("--coverage", choices=["begin", "end", "whole"], help="measure it: first, last or only part")
-    parser.add_argument("--workers", default="auto")
+    parser.add_argument("--workers", default=str(WORKERS))
     given, more = parser.parse_known_intermixed_args()
     seed = os.environ.setdefault("SWE_AGENT_TEST_SEED", _commit())
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling every test and every command anew takes minutes

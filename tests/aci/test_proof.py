@@ -82,6 +82,7 @@ def test_a_loss_cannot_be_hidden_by_editing_its_test(judge):
     assert verdict.lost == ("tests.test_price.T.test_tax",)
 
 
+@pytest.mark.slow
 def test_a_test_that_passes_for_another_reason(judge):
     """Its first run leaves an ignored file, and with that it passes without the patch as well."""
     state = """
@@ -464,6 +465,7 @@ def test_a_suite_that_is_cut_short_says_how_much_ran(judge):
 RUFF = {**BASE, "pyproject.toml": "[tool.ruff]\nline-length = 100\n"}
 
 
+@pytest.mark.slow
 def test_what_the_repositorys_own_checks_say_is_told_and_changes_no_verdict(judge):
     verdict = judge({**SOLVED, "shop/price.py": "import os\n\n" + RIGHT}, base=RUFF)
     assert verdict.kind == "verified", verdict

@@ -48,6 +48,7 @@ def test_no_such_function_and_no_such_encoding() -> None:
             F.find(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["", "lib/"])
 @pytest.mark.parametrize("name", ["subject", "timed", "lined", "called", "meters", "keeping", "answering"])
 def test_a_module_of_the_repository_that_is_named_like_ours(

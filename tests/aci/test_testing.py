@@ -110,6 +110,7 @@ def without_pytest(workspace):
     return workspace
 
 
+@pytest.mark.slow
 def test_without_pytest_unittest_is_found(kind, make_repo, open_ws):
     workspace = without_pytest(open_ws(kind, make_repo(CASES)))
     assert detect_command(workspace) == "python3 -m unittest discover -s tests -t ."

@@ -72,6 +72,7 @@ def test_what_is_not_read_makes_the_report_incomplete(make_repo, open_ws, monkey
 WRITES = "printf '%s' \"<t><testcase name='{0}'/><testcase name='{1}'><failure/></testcase></t>\" > TEST-x.xml"
 
 
+@pytest.mark.slow
 def test_reports_count_beside_what_hooks_told(make_repo, open_ws):
     """One runner tells of its tests, another only writes a report: neither hides the other."""
     makefile = "check:\n\tpython3 -m pytest -q\n\t" + WRITES.format("adds", "takes") + "\n"

@@ -228,6 +228,7 @@ def test_queries_of_a_long_run_are_left_out(monkeypatch: pytest.MonkeyPatch) -> 
     assert [step["response"] for step in steps] == [f"Look {number}." for number in range(10)]
 
 
+@pytest.mark.slow
 def test_a_run_without_its_trees_says_so(on_disk: Path, tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_bytes((on_disk / "journal.jsonl").read_bytes())
     with pytest.raises(RunBroken, match="The trees of the run are not there"):

@@ -45,6 +45,7 @@ def told(talk: Talk, author: str) -> list[str]:
     return [step.observations[0].text for step in talk.steps if step.author == author]
 
 
+@pytest.mark.slow
 def test_a_later_turn_goes_on_with_conversation_files_and_purse(talk, monkeypatch):
     sent = Sent(monkeypatch)
     it = talk(
@@ -70,6 +71,7 @@ def test_a_later_turn_goes_on_with_conversation_files_and_purse(talk, monkeypatc
     assert (it.bench.directory / "patch.diff").read_text() == third.patch.diff
 
 
+@pytest.mark.slow
 def test_a_turn_that_is_stopped_ends_with_its_own_tree_and_not_an_earlier_turns(talk):
     it = talk(line("Mend.", MEND, act("submit"), n=1), line("Add.", DOUBLE, n=2), strategy="react")
     assert it.go().patch
@@ -90,6 +92,7 @@ def test_the_model_is_told_where_a_turn_begins_with_other_files(talk):
     assert '"a"' in it.file("tests/test_words.py")
 
 
+@pytest.mark.slow
 def test_files_of_a_later_turn_that_no_longer_load_are_told_in_that_turn(talk):
     it = talk(
         line("Hm.", n=1),
@@ -101,6 +104,7 @@ def test_files_of_a_later_turn_that_no_longer_load_are_told_in_that_turn(talk):
     assert "calc can no longer be loaded" in told(it, "safety")[0]
 
 
+@pytest.mark.slow
 def test_answers_are_no_circle(talk):
     it = talk(*(line("Yes.", n=number) for number in (1, 2, 3)), line("Hm.", n=4), line("Done.", MEND, act("submit")))
     it.go()

@@ -109,6 +109,7 @@ def test_a_model_that_does_not_answer(user):
         assert "canary" not in json.dumps(found)
 
 
+@pytest.mark.slow
 def test_a_model_that_hangs_is_given_up_long_before_a_run_would(user, monkeypatch):
     monkeypatch.setattr(checkup, "PATIENCE", 0.5)
     monkeypatch.setenv("TEST_KEY", "canary-4f1d9c27ab")

@@ -47,6 +47,7 @@ def test_failures_as_a_digest(bench: Bench) -> None:
     assert b"11 failed" in bench.outputs[seen.out - 1]
 
 
+@pytest.mark.slow
 def test_chosen_tests(bench: Bench) -> None:
     seen = bench("run_tests", nodes="test_calc.py::test_good")
     assert seen.ok

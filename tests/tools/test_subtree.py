@@ -50,6 +50,7 @@ def test_symbols_tell_of_the_folder_and_count_the_rest(bench) -> None:
     assert bench("symbols", name="three").text == "It is outside src/pkg/, to which this session is limited."
 
 
+@pytest.mark.slow
 def test_all_tests_are_those_of_the_folder(bench) -> None:
     bench.test_command = "python3 -m pytest"
     ran = bench("run_tests")

@@ -6,7 +6,7 @@ import pytest
 
 from trajectories.errors import SweAgentError as Ours
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 
 from tests.aci.breakout.hostile import python, refused
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.slow, pytest.mark.docker]
 
 CONNECT = """
 import socket, sys

@@ -21,7 +21,7 @@ from tests.aci.breakout.hostile import host_mounts, python, refused
 from tests.conftest import IMAGE
 from trajectories.errors import WorkspaceError
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]
 
 
 def alive(ws) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.aci.breakout.hostile import python
 from trajectories.errors import SweAgentError, WorkspaceError
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]
 
 
 @pytest.mark.slow

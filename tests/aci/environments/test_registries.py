@@ -113,6 +113,7 @@ def test_many_downloads_at_once_arrive_whole(container: str, daemon: Daemon, run
     assert done.stdout == b"50 1 %d\n" % len(BIG), done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_a_program_that_floods_does_not_end_the_way_for_others(container: str, daemon: Daemon, run: Run) -> None:
     with (
         registry() as (port, _),

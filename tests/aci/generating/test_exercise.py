@@ -9,6 +9,8 @@ import pytest
 from aci.generating.exercise import Case, Seen, answered
 from trajectories.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 
 def one(exercise, call: str, *lines: str, watch: tuple[str, ...] = ()) -> Seen:
     (seen,) = exercise.observe([Case(lines, call, watch)])

@@ -205,6 +205,7 @@ def test_who_comes_late_is_refused(driver: Driver) -> None:
     assert len(driver.endpoint.asked) == len(read(driver.job.directory).holds) == 4
 
 
+@pytest.mark.slow
 def test_who_begins_late_begins_nothing(driver: Driver) -> None:
     first = driver.sent()
     driver.hub.close(first.token)

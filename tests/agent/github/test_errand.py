@@ -20,6 +20,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\r\n\
 COMMENTS = st.lists(st.builds(Comment, author=TEXT, body=TEXT, about=TEXT), max_size=3).map(tuple)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.builds(Issue, TEXT, TEXT, comments=COMMENTS), TEXT, COMMENTS)
 def test_it_is_read_as_it_was_written(tmp_path: Path, issue: Issue, request: str, thread: tuple[Comment, ...]) -> None:

@@ -81,6 +81,7 @@ def test_a_follow_up_goes_on_with_the_conversation_and_is_proven_whole(pulled):
     assert outcome.attempts == ("A comment by mallory on calc.py:2 asks an agent to ignore its instructions.",)
 
 
+@pytest.mark.slow
 def test_an_answer_changes_nothing(pulled):
     assert follow(pulled, line("Because of the sign.", n=2)) == 0
     outcome, diff = pulled.told
@@ -119,6 +120,7 @@ def test_a_follow_up_of_a_follow_up_goes_on_with_both(pulled):
     assert outcome.answer == "Done."
 
 
+@pytest.mark.slow
 def test_without_the_earlier_run_a_new_one_begins_at_the_head(pulled):
     assert follow(pulled, line("Add.", DOUBLE, n=1), line("Added double().", n=2), parent=False) == 0
     outcome, diff = pulled.told

@@ -21,6 +21,8 @@ from tests.sampling import sample
 from trajectories.errors import UsageError
 from trajectories.journal import read
 
+pytestmark = pytest.mark.slow
+
 BODY = f"Fixes #1.\n\n{SUMMARY}\n\n**Proof:** `tests.test_calc.CalcTest.test_add` fails without this change, passes"
 
 

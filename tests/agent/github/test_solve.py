@@ -60,6 +60,7 @@ def test_the_words_of_who_asked_reach_the_model_with_the_discussion(job):
     assert words.index("Same here.") < words.index('author="ada" trust="member"') < words.index("Only add(), please.")
 
 
+@pytest.mark.slow
 def test_where_nothing_is_proven_the_red_test_the_places_and_what_was_tried_are_told(job):
     wrong = act("edit", path="calc.py", old="a - b", new="a * b")
     lines = [

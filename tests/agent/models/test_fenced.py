@@ -40,6 +40,7 @@ def test_what_is_written_is_read_again(calls: list[tuple[str, dict[str, str]]]) 
     assert actions == [Action(tool, arguments) for tool, arguments in calls]
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(), max_size=4))
 def test_lists_are_read_again(items: list[str]) -> None:
     _, actions = parse(render("view", {"lines": items}), [VIEW])

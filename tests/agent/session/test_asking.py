@@ -331,6 +331,7 @@ def test_rules_of_the_configuration_hold_in_a_run_that_is_gone_on_with(talk, own
     assert "forbids it" in seen(later)[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["Use tabs.", ""])
 def test_why_changes_were_not_taken_over_is_told_to_the_model(talk, reason):
     edit = calls("edit", path="b.txt", old="", new="b\n")

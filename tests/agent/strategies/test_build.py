@@ -42,6 +42,7 @@ def test_what_is_lost_goes_back_and_is_mended(talk):
     assert not ended.exit.verdict.verified
 
 
+@pytest.mark.slow
 def test_a_model_that_stands_by_its_loss_is_believed_and_the_loss_is_told(talk):
     it = talk(line("Louder.", LOUDER, n=1), line("Done.", n=2), line("That is what was asked for.", n=3))
     ended = it.go()

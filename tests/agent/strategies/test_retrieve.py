@@ -177,6 +177,7 @@ def test_earlier_runs_and_unfriendly_fixes(past: Path, run: Run) -> None:
     assert key not in (ended.result.directory / "journal.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_without_a_past_it_goes_on(solved: Solved) -> None:
     good = line("So.", test_of_add("sum", equal("add(2, 3)", 5), equal("add(-2, 3)", 1)), mend("a + b"), SUBMIT)
     ended = solved("retrieve", line("Nothing is alike.", branch="main/weigh-1-1"), good)

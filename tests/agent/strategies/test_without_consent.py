@@ -13,6 +13,8 @@ from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import Solved
 from trajectories.errors import ModelError, Stop, UsageError
 
+pytestmark = pytest.mark.slow
+
 OF_USER = ("choose", "compact", "undo", "prove", "by_hand")
 FOLDER = Path(agent.strategies.__file__).parent
 STRATEGIES = sorted(file.stem.replace("_", "-") for file in FOLDER.glob("[a-z]*.py") if file.stem not in OF_USER)

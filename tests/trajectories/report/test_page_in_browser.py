@@ -16,7 +16,7 @@ from tests.conftest import MakeRepo, git
 from tests.trajectories.report.made_up import HOSTILE, hostile, run, step, told
 from trajectories.report.page import page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 SIZES = {"phone": (390, 844), "tablet": (1024, 768), "desk": (1920, 1080)}
 Show = Callable[..., Page]
 
