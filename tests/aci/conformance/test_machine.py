@@ -39,6 +39,16 @@ def base() -> Files:
     return files | links | {"run.sh": ("100755", files["run.sh"][1])}
 
 
+def word(name: str) -> str:
+    """A file as a word of a command. Commands are UTF-8, so the shell itself makes the bytes of any other name."""
+    path = b"./" + os.fsencode(name)
+    try:
+        return quote(path.decode()).decode()
+    except UnicodeDecodeError:
+        octal = "".join(f"\\{byte:03o}" for byte in path)
+        return f"\"$(printf '{octal}')\""
+
+
 def of_tree(trees: Trees, tree: str) -> Files:
     found = trees.files(tree)
     return {path: (entry.mode, trees.read(tree, path)) for path, entry in found.items() if entry.mode != "160000"}
@@ -89,13 +99,13 @@ class Machine(RuleBasedStateMachine):
         mode, data = self.files.get(name, ("100644", b""))
         if not self._room(name) or mode == "120000":
             return
-        path = quote(f"./{name}").decode("utf-8", "surrogateescape")
+        path = word(name)
         self._run(f'mkdir -p -- "$(dirname -- {path})"; printf %s {quote(text).decode()} >> {path}')
         self.files[name] = (mode, data + text.encode())
 
     @rule(name=st.sampled_from(NAMES))
     def remove(self, name: str) -> None:
-        self._run(f"rm -rf -- {quote('./' + name).decode('utf-8', 'surrogateescape')}")
+        self._run(f"rm -rf -- {word(name)}")
         self.files = {path: file for path, file in self.files.items() if path != name}
         self.files = {path: file for path, file in self.files.items() if not path.startswith(f"{name}/")}
 
@@ -105,7 +115,7 @@ class Machine(RuleBasedStateMachine):
             return
         if self.files[old] == ("120000", new.encode("utf-8", "surrogateescape")):
             return  # `mv` refuses to put a link in the place of what it leads to
-        words = [quote("./" + name).decode("utf-8", "surrogateescape") for name in (old, new)]
+        words = [word(old), word(new)]
         self._run(f'mkdir -p -- "$(dirname -- {words[1]})"; mv -fT -- {" ".join(words)}')
         self.files[new] = self.files.pop(old)
 
@@ -114,14 +124,14 @@ class Machine(RuleBasedStateMachine):
         mode, data = self.files.get(name, ("", b""))
         if mode in ("", "120000"):
             return
-        self._run(f"chmod {'+' if on else '-'}x -- {quote('./' + name).decode('utf-8', 'surrogateescape')}")
+        self._run(f"chmod {'+' if on else '-'}x -- {word(name)}")
         self.files[name] = ("100755" if on else "100644", data)
 
     @rule(name=st.sampled_from(NAMES), to=st.sampled_from(["README", "nowhere", ".", "pkg"]))
     def link(self, name: str, to: str) -> None:
         if not self._room(name):
             return
-        path = quote(f"./{name}").decode("utf-8", "surrogateescape")
+        path = word(name)
         self._run(f'mkdir -p -- "$(dirname -- {path})"; rm -f -- {path}; ln -s {to} {path}')
         self.files[name] = ("120000", to.encode())
 
