@@ -128,7 +128,7 @@ def test_a_program_that_floods_does_not_end_the_way_for_others(container: str, d
 def test_a_relay_that_the_set_up_kills_is_told(container: str, daemon: Daemon, run: Run) -> None:
     said: Queue[str] = Queue()
     with reached(container, daemon.environment(), ["pypi.org"], said.put):
-        kill = "for p in /proc/[0-9]*; do grep -q 'class Link' $p/cmdline && kill -9 ${p#/proc/}; done 2>/dev/null"
+        kill = "for p in /proc/[0-9]*; do grep -q '[c]lass Link' $p/cmdline && kill -9 ${p#/proc/}; done 2>/dev/null"
         run({}, "sh", "-c", kill)
         assert said.get(timeout=30) == "The relay to the package registries died."
     assert said.empty()
