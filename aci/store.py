@@ -45,7 +45,9 @@ _ATTRIBUTES = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 _NAMES_SHOWN = 20
 _UNLOCKED = b'if [ -e "$GIT_DIR/index.lock" ] || [ -L "$GIT_DIR/index.lock" ]; then rm -f "$GIT_DIR/index.lock"; fi\n'
 """Nearly always there is none, and `rm` would be a process more."""
-_FULL = re.compile(r"No space left on device|Out of diskspace|Disk quota exceeded|unable to write new index file")
+_FULL = re.compile(
+    r"(?m): (?:No space left on device|Out of diskspace|Disk quota exceeded|unable to write new index file)$"
+)
 """What git says where its own files cannot be written, in contrast to a file that it cannot take."""
 _SMALL = 20_000  # bytes of a pack that go with the command
 _A_FILE, _A_BYTE = 0.005, 1 / 5e6

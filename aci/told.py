@@ -51,7 +51,8 @@ class Told:
         the last to be read, the run's folder is removed in the same go."""
         folder, out = shlex.quote(asked.folder), shlex.quote(asked.out)
         none = f"rm -rf {folder} >/dev/null 2>&1 &" if last else ":"
-        full = f"[ -e {folder}/full ] || {{ [ -w {folder} ] && ! printf %{ROOM}s '' >{folder}/room; }} 2>/dev/null"
+        room = f"rm -rf {folder}/room; (set -C; printf %{ROOM}s '' >{folder}/room)"
+        full = f"[ -e {folder}/full ] || {{ [ -w {folder} ] && ! {{ {room}; }}; }} 2>/dev/null"
         any = f'for __swe_file in {out}/*; do [ -e "$__swe_file" ] && break; done'
         lines = [f"{full} && echo {folder}/full", any, f'if [ -e "$__swe_file" ]; then ls -1 {out}; else', none, "fi"]
         names = self._found("\n".join(lines))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from trajectories.errors import RunBroken
 from trajectories.objects import Reader
@@ -12,6 +16,7 @@ from trajectories.tree_size import FOLDER
 SUBMODULE = "160000"
 TREE_LIMIT = 1 << 28
 """Bytes of one tree object that is read."""
+FILE_LIMIT = 1 << 28
 
 
 class CheckedDifference:
@@ -29,19 +34,33 @@ class CheckedDifference:
     def check(self, old: str, new: str) -> None:
         """Read all folders and files that differ, each file once. Raises RunBroken as `check_folders` does; a file that
         is missing is left to git."""
-        for id in self._differing(old, new):
-            if id not in self._blobs:
+        for kind, id in self._differing(old, new):
+            if kind == "blob" and id not in self._blobs:
                 self._reader.check(id)
                 self._blobs.add(id)
 
-    def _differing(self, old: str, new: str) -> Iterator[str]:
-        """The ids of the files that differ, of both sides."""
+    def copy(self, old: str, new: str, objects: Path) -> None:
+        """Write all folders and files that differ into a folder of objects, for a git that is to read nothing else: a
+        store may hold two copies of one object, and git can read another one than the one that was checked.
+
+        Raises RunBroken as `check` does, UsageError for a file of more than FILE_LIMIT bytes, and OSError.
+        """
+        for kind, id in self._differing(old, new):
+            file = objects / id[:2] / id[2:]
+            if file.exists() or (found := self._reader.get(id, TREE_LIMIT if kind == "tree" else FILE_LIMIT)) is None:
+                continue
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(zlib.compress(b"%b %d\0%b" % (found[0].encode(), len(found[1]), found[1]), 1))
+
+    def _differing(self, old: str, new: str) -> Iterator[tuple[str, str]]:
+        """The kinds and ids of the folders and files that differ, of both sides."""
         left, seen = [(old, new)], set[tuple[str, str]]()
         while left:
             pair = left.pop()
             if pair[0] == pair[1] or pair in seen:
                 continue
             seen.add(pair)
+            yield from (("tree", id) for id in pair if id)
             before, after = map(self._entries, pair)
             for name in before.keys() | after.keys():
                 sides = [entries.get(name, ("", "")) for entries in (before, after)]
@@ -49,7 +68,7 @@ class CheckedDifference:
                     continue
                 one, other = (id if mode == FOLDER else "" for mode, id in sides)
                 left.append((one, other))
-                yield from (id for mode, id in sides if mode not in ("", FOLDER, SUBMODULE))
+                yield from (("blob", id) for mode, id in sides if mode not in ("", FOLDER, SUBMODULE))
 
     def _entries(self, tree: str) -> Entries:
         if not tree:
@@ -58,3 +77,11 @@ class CheckedDifference:
         if found is None or found[0] != "tree":
             raise RunBroken(f"The tree {tree[:10]} is not in the store.", "The run cannot be used any more.")
         return parsed(found[1])
+
+
+@contextmanager
+def only_objects(env: Mapping[str, str]) -> Iterator[tuple[Path, dict[str, str]]]:
+    """An empty folder of objects, and an environment in which git sees no others. Raises OSError."""
+    with TemporaryDirectory(prefix="swe-agent-") as name:
+        rest = {key: value for key, value in env.items() if key != "GIT_ALTERNATE_OBJECT_DIRECTORIES"}
+        yield Path(name), {**rest, "GIT_OBJECT_DIRECTORY": name}

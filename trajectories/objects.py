@@ -2,22 +2,61 @@
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha1, sha256
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from secrets import token_hex
+from typing import IO
 
 from trajectories.errors import RunBroken, UsageError
 from trajectories.plumbing import no_git
 
-if TYPE_CHECKING:
-    from hashlib import _Hash as HASH
-
 CHUNK = 1 << 20
+LONGEST_LINE = 200
+SILENCE = 60.0
+"""Seconds in which git must write something."""
+
+
+class _Answers:
+    """What git writes, in lines and in blocks of known size. Each raises ValueError for another form than git's, and
+    for an object that ends early: git then waits for the next question."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe, self._read = pipe, bytearray()
+
+    def line(self) -> bytes:
+        while (end := self._read.find(b"\n")) < 0:
+            if len(self._read) > LONGEST_LINE:
+                raise ValueError("a line that git does not write")
+            self._more()
+        line = bytes(self._read[:end])
+        del self._read[: end + 1]
+        return line
+
+    def take(self, size: int) -> Iterator[bytes]:
+        while size:
+            if not self._read:
+                self._more()
+            chunk = bytes(self._read[:size])
+            del self._read[:size]
+            size -= len(chunk)
+            yield chunk
+
+    def _more(self) -> None:
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLIN)
+        if not poll.poll(int(SILENCE * 1000)):
+            raise ValueError("git does not answer")
+        chunk = os.read(self._pipe, CHUNK)
+        if not chunk:
+            raise ValueError("git ended")
+        self._read += chunk
 
 
 class Reader:
@@ -29,6 +68,7 @@ class Reader:
         self._env, self._store, self._compare = dict(env), store, compare
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._answers: _Answers | None = None
         self._end: weakref.finalize[..., Reader] | None = None
 
     def get(self, id: str, limit: int = 1 << 62) -> tuple[str, bytes] | None:
@@ -49,53 +89,59 @@ class Reader:
         """(type, size, bytes); no bytes if there are more than `limit`."""
         with self._lock:
             ask, answer = self._pipes()
+            # git writes all bytes of a loose object, whatever size it states. Nobody can know the name that follows.
+            end = f"..{token_hex(8)}"
             try:
-                ask.write(id.encode() + b"\n")
+                ask.write(f"{id}\n{end}\n".encode())
                 ask.flush()
-                header = answer.readline().split()
-                if header[1:] == [b"missing"]:
-                    return None
-                kind, size = header[1].decode(), int(header[2])
-                digest = (sha1 if len(header[0]) == 40 else sha256)(b"%b %d\0" % (header[1], size))
-                data = self._take(answer, size, limit, digest)
-            except (OSError, IndexError, ValueError) as error:
+                found = self._answer(answer, id, limit)
+                if answer.line() != f"{end} missing".encode():
+                    raise ValueError("an object of another size than it states")
+            except (OSError, ValueError) as error:
                 self._stop()
                 raise RunBroken(f"Object {id[:10]} of {self._store} cannot be read.") from error
-        if self._compare and digest.hexdigest().encode() != header[0]:
+        if found is None:
+            return None
+        kind, size, data, digest = found
+        if self._compare and digest != id:
             what = f"Object {id[:10]} of {self._store} was replaced: its content has another id."
             raise RunBroken(what, "Restore the folder from a copy of your own.")
         return kind, size, data
 
     @staticmethod
-    def _take(answer: IO[bytes], size: int, limit: int, digest: HASH) -> bytes | None:
-        if size <= limit:
-            data = answer.read(size + 1)
-            if len(data) != size + 1:
-                raise ValueError("cut short")
-            data = data[:-1]
-            digest.update(data)
-            return data
-        left = size
-        while left and (chunk := answer.read(min(left, CHUNK))):
+    def _answer(answer: _Answers, id: str, limit: int) -> tuple[str, int, bytes | None, str] | None:
+        """(type, size, bytes, id of the content). Raises OSError and ValueError."""
+        header = answer.line()
+        if header == f"{id} missing".encode():
+            return None
+        name, kind, size = header.decode("ascii").split()
+        if name != id:
+            raise ValueError("an answer to another question")
+        digest = (sha1 if len(id) == 40 else sha256)(f"{kind} {size}\0".encode())
+        kept = bytearray()
+        for chunk in answer.take(int(size)):
             digest.update(chunk)
-            left -= len(chunk)
-        if left or answer.read(1) != b"\n":
-            raise ValueError("cut short")
-        return None
+            if int(size) <= limit:
+                kept += chunk
+        if b"".join(answer.take(1)) != b"\n":
+            raise ValueError("more bytes than stated")
+        return kind, int(size), bytes(kept) if int(size) <= limit else None, digest.hexdigest()
 
-    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+    def _pipes(self) -> tuple[IO[bytes], _Answers]:
         if self._process is None or self._process.poll() is not None:
             self._stop()
             self._process = cat_file(self._env)
+            assert self._process.stdout
+            self._answers = _Answers(self._process.stdout.fileno())
             self._end = weakref.finalize(self, _end, self._process)
         assert self._process.stdin
-        assert self._process.stdout
-        return self._process.stdin, self._process.stdout
+        assert self._answers
+        return self._process.stdin, self._answers
 
     def _stop(self) -> None:
         if self._end:
             self._end()
-        self._process = self._end = None
+        self._process = self._answers = self._end = None
 
     def close(self) -> None:
         with self._lock:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from trajectories.answers import Answers
-from trajectories.checked_difference import SUBMODULE, TREE_LIMIT, CheckedDifference
+from trajectories.checked_difference import SUBMODULE, TREE_LIMIT, CheckedDifference, only_objects
 from trajectories.errors import RunBroken, UsageError
 from trajectories.listing import Change, Entry, changes
 from trajectories.objects import Reader
@@ -175,13 +175,12 @@ class Trees:
 
     def _diff(self, old: str, new: str, paths: Sequence[str]) -> str:
         options = ["-r", "-p", *IN_FULL]
-        self.check_difference(old, new)
         size = "core.bigFileThreshold=64m"  # above the threshold git takes text for binary
         chunks = [paths[at : at + PATHS_PER_CALL] for at in range(0, len(paths), PATHS_PER_CALL)] or [()]
-        return "".join(
-            decode(self._git("-c", size, "diff-tree", *options, checked_id(old), checked_id(new), "--", *chunk))
-            for chunk in chunks
-        )
+        with only_objects(self.env) as (folder, env):
+            self.copy_difference(old, new, folder)
+            command = ("-c", size, "diff-tree", *options, checked_id(old), checked_id(new), "--")
+            return "".join(decode(self._git(*command, *chunk, env=env)) for chunk in chunks)
 
     def changed(self, old: str, new: str) -> list[Change]:
         """The paths that differ, in git's order; a rename is a deletion and an addition."""
@@ -199,6 +198,11 @@ class Trees:
         """Raises RunBroken where an object that differs between two trees has content that its id does not stand for.
         Call this before git computes with them: it does not compare."""
         self._difference.check(checked_id(old), checked_id(new))
+
+    def copy_difference(self, old: str, new: str, objects: Path) -> None:
+        """Write the objects that differ between two trees into another folder. Raises as `check_difference` does,
+        UsageError for a huge file, and OSError."""
+        self._difference.copy(checked_id(old), checked_id(new), objects)
 
     # Writing
 

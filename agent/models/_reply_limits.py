@@ -148,9 +148,11 @@ def _redirect_target(response: httpx.Response) -> str:
 
     asked = response.request.url
     try:
-        url = asked.join(response.headers["location"])
-        has_no_host = bool(httpx.URL(response.headers["location"]).scheme) and "//" not in response.headers["location"]
-        if _origin(url) == _origin(asked) and not has_no_host:  # clients differ in what they make of `http:/path`
+        stated = httpx.URL(response.headers["location"])
+        url = asked.join(stated)
+        if _origin(url) == _origin(asked) and bool(stated.scheme) == bool(
+            stated.host
+        ):  # clients differ in `http:/path`
             return ""
         return f"{url.scheme}://{url.netloc.decode('ascii')}"
     except (httpx.InvalidURL, ValueError, TypeError):

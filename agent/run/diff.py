@@ -112,7 +112,7 @@ def _files(left: Side, right: Side, stat: bool, json: bool, plain: bool) -> None
 
 def _between(left: Side, right: Side) -> str:
     """The diff of two trees, one git process over both stores, which stay as they are."""
-    from trajectories.checked_difference import CheckedDifference
+    from trajectories.checked_difference import CheckedDifference, only_objects
     from trajectories.errors import RunBroken
     from trajectories.objects import Reader
     from trajectories.plumbing import OWN, create_store, decode, environment, folders, git
@@ -129,9 +129,9 @@ def _between(left: Side, right: Side) -> str:
         create_store(Path(name))
         both = {"GIT_DIR": name, "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(*dict.fromkeys(stores))}
         env = environment({**OWN, **both})
-        with closing(Reader(env, stores[0].parent)) as reader:
-            CheckedDifference(reader).check(left.tree, right.tree)
-        return decode(git("diff-tree", *FLAGS, left.tree, right.tree, env=env))
+        with only_objects(env) as (folder, copied), closing(Reader(env, stores[0].parent)) as reader:
+            CheckedDifference(reader).copy(left.tree, right.tree, folder)
+            return decode(git("diff-tree", *FLAGS, left.tree, right.tree, env=copied))
 
 
 def _row(section: str) -> dict[str, Any]:

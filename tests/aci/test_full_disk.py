@@ -173,3 +173,24 @@ def test_a_command_of_ours_that_began_is_not_run_again(
         ran = ws.run("echo begun >> begun; sleep 3", session=OURS)
     assert (ran.code, ran.restarted) == (1, True)
     assert ws.read("begun") == b"begun\n"
+
+
+def test_a_name_that_looks_like_the_message_of_a_full_disk(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    workspace = open_ws("local", make_repo({"a.py": "a = 1\n"}))
+    workspace.run("mkdir 'No space left on device' && git -C 'No space left on device' init -q && echo x > b.py")
+    assert workspace.snapshot().tree != workspace.options.base.tree
+
+
+def test_a_fifo_in_the_place_of_our_file_holds_nothing_up(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    code = """
+import glob, os, unittest
+
+class Tests(unittest.TestCase):
+    def test_a(self):
+        (file,) = glob.glob(os.environ["PLACES"])
+        os.mkfifo(os.path.join(os.path.dirname(file), "room"))
+"""
+    workspace = open_ws("local", make_repo({"test_a.py": code}))
+    places = f"{workspace.harness}/results-*/run.json"
+    report = run_tests(workspace, f"PLACES={places!r} python -m unittest test_a")
+    assert report.summary().startswith("1 passed")

@@ -100,3 +100,34 @@ def test_a_replaced_file_too_large_for_memory_is_found(states: tuple[Path, str, 
             with pytest.raises(RunBroken, match="its content has another id"):
                 reader.check(id)
             assert reader.get(EMPTY_TREE) == ("tree", b"")
+
+
+@pytest.mark.parametrize("more", [b"\nx missing", b"\n", b"x" * 300, b"x" * 5_000_000])
+def test_bytes_behind_an_object_answer_no_other_question(more: bytes, tmp_path: Path) -> None:
+    """git writes them to whoever asked for the object, where they can look like its answer to the next question."""
+    with Trees(tmp_path / "trees.git") as trees:
+        old = trees.write({"empty.py": b""}, EMPTY_TREE)
+        new = trees.write({"empty.py": b"a + b\n"}, old)
+        path = trees.path
+    replace_object(path, object_id("blob", b"a + b\n"), EVIL)
+    write_loose(path, object_id("blob", b""), b"blob 0\0" + more)
+    for _ in range(5):  # the two files are read in any order
+        with Trees(path) as trees, pytest.raises(RunBroken):
+            trees.diff(old, new)
+
+
+@pytest.mark.parametrize("data", [b"blob 9\0abc", b"blob 999999999\0abc", b"x" * 5_000_000, b"blob 3", b"blob x\0abc"])
+def test_an_object_of_another_form_is_refused(data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trajectories.objects.SILENCE", 0.5)
+    with Trees(tmp_path / "trees.git") as trees:
+        id = object_id("blob", b"abc")
+        write_loose(trees.path, id, data)
+        with pytest.raises(RunBroken):
+            trees.read_blob(id)
+
+
+def write_loose(store: Path, id: str, data: bytes) -> None:
+    file = store / "objects" / id[:2] / id[2:]
+    file.parent.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.write_bytes(zlib.compress(data))

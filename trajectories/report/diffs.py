@@ -12,9 +12,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
-from trajectories.errors import RunBroken
+from trajectories.checked_difference import only_objects
+from trajectories.errors import RunBroken, UsageError
 from trajectories.plumbing import decode, no_git
 from trajectories.trees import Trees
 
@@ -61,17 +63,18 @@ def pair_diffs(trees: Trees, pairs: Sequence[Pair], room: int) -> Iterator[PairD
     """What differs between each two trees, in order; `room` is how many bytes of diffs are kept in all."""
     there = {tree for tree in {tree for pair in pairs for tree in pair} if _is_there(trees, tree)}
     differing = {pair for pair in pairs if pair[0] != pair[1] and there.issuperset(pair)}
-    sound = {pair for pair in differing if _is_sound(trees, pair)}
-    answers = _answers(trees.env, [pair for pair in pairs if pair in sound], room)
-    for pair in pairs:
-        yield next(answers) if pair in sound else PairDiff(missing=pair[0] != pair[1])
+    with only_objects(trees.env) as (folder, env):
+        copied = {pair for pair in differing if _copy(trees, pair, folder)}
+        answers = _answers(env, [pair for pair in pairs if pair in copied], room)
+        for pair in pairs:
+            yield next(answers) if pair in copied else PairDiff(missing=pair[0] != pair[1])
 
 
-def _is_sound(trees: Trees, pair: Pair) -> bool:
-    """Whether what differs has the content that its ids stand for: git does not compare them."""
+def _copy(trees: Trees, pair: Pair, folder: Path) -> bool:
+    """Copy what differs; false if something does not have the content that its id stands for, or is huge."""
     try:
-        trees.check_difference(*pair)
-    except RunBroken:
+        trees.copy_difference(*pair, folder)
+    except (RunBroken, UsageError):
         return False
     return True
 

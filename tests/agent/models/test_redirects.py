@@ -75,9 +75,11 @@ def test_no_redirect_to_another_server_is_followed(load: Load, redirecting, name
     assert not raised.value.billed
 
 
-@pytest.mark.parametrize(
-    "target", ["https://127.0.0.1:1", "http://localhost:1", "//[::1", "http://x:99999999", "http:"]
-)
+ELSEWHERE = ("https://127.0.0.1:1", "http://localhost:1", "//[::1", "http://x:99999999")
+NO_HOST = ("http:", "http:///a", "http:/a//b", "HTTP:/a//b", "http:?a=//b", "http:#//", "http://:80/a", "http://@/a")
+
+
+@pytest.mark.parametrize("target", [*ELSEWHERE, *NO_HOST])
 def test_no_redirect_to_another_scheme_or_host_is_followed(load: Load, redirecting, target: str) -> None:
     with pytest.raises(Refused, match="redirects requests"):
         ask(load(redirecting(307, target)))
