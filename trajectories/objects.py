@@ -19,6 +19,7 @@ from trajectories.plumbing import no_git
 
 CHUNK = 1 << 20
 LONGEST_LINE = 200
+RESTORE = "Restore the folder from a copy of your own."
 SILENCE = 60.0
 """Seconds in which git must write something."""
 
@@ -99,13 +100,13 @@ class Reader:
                     raise ValueError("an object of another size than it states")
             except (OSError, ValueError) as error:
                 self._stop()
-                raise RunBroken(f"Object {id[:10]} of {self._store} cannot be read.") from error
+                raise RunBroken(f"Object {id[:10]} of {self._store} cannot be read.", RESTORE) from error
         if found is None:
             return None
         kind, size, data, digest = found
         if self._compare and digest != id:
             what = f"Object {id[:10]} of {self._store} was replaced: its content has another id."
-            raise RunBroken(what, "Restore the folder from a copy of your own.")
+            raise RunBroken(what, RESTORE)
         return kind, size, data
 
     @staticmethod
