@@ -45,7 +45,7 @@ class CheckedDifference:
 
         Raises RunBroken as `check` does, UsageError for a file of more than FILE_LIMIT bytes, and OSError.
         """
-        for kind, id in self._differing(old, new):
+        for kind, id in (("tree", old), ("tree", new), *self._differing(old, new)):
             file = objects / id[:2] / id[2:]
             if file.exists() or (found := self._reader.get(id, TREE_LIMIT if kind == "tree" else FILE_LIMIT)) is None:
                 continue

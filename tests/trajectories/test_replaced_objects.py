@@ -131,3 +131,12 @@ def write_loose(store: Path, id: str, data: bytes) -> None:
     file.parent.mkdir(exist_ok=True)
     file.unlink(missing_ok=True)
     file.write_bytes(zlib.compress(data))
+
+
+def test_a_tree_does_not_differ_from_itself(states: tuple[Path, str, str]) -> None:
+    path, old, new = states
+    with Trees(path) as trees:
+        assert trees.diff(old, old) == ""
+        assert [file.path for pair in pair_diffs(trees, [(new, new), (old, new)], 10_000) for file in pair.files] == [
+            "a/core.py"
+        ]
