@@ -80,8 +80,9 @@ class CheckedDifference:
 
 
 @contextmanager
-def only_objects(env: Mapping[str, str]) -> Iterator[tuple[Path, dict[str, str]]]:
-    """An empty folder of objects, and an environment in which git sees no others. Raises OSError."""
-    with TemporaryDirectory(prefix="swe-agent-") as name:
+def only_objects(env: Mapping[str, str], store: Path | None = None) -> Iterator[tuple[Path, dict[str, str]]]:
+    """An empty folder of objects, in a store if it may be written, and an environment in which git sees no others.
+    Raises OSError."""
+    with TemporaryDirectory(prefix="new-" if store else "swe-agent-", dir=store) as name:
         rest = {key: value for key, value in env.items() if key != "GIT_ALTERNATE_OBJECT_DIRECTORIES"}
         yield Path(name), {**rest, "GIT_OBJECT_DIRECTORY": name}

@@ -109,16 +109,15 @@ class Reader:
             raise RunBroken(what, RESTORE)
         return kind, size, data
 
-    @staticmethod
-    def _answer(answer: _Answers, id: str, limit: int) -> tuple[str, int, bytes | None, str] | None:
+    def _answer(self, answer: _Answers, id: str, limit: int) -> tuple[str, int, bytes | None, str] | None:
         """(type, size, bytes, id of the content). Raises OSError and ValueError."""
         header = answer.line()
         if header == f"{id} missing".encode():
             return None
         name, kind, size = header.decode("ascii").split()
-        if name != id:
+        if self._compare and name != id:
             raise ValueError("an answer to another question")
-        digest = (sha1 if len(id) == 40 else sha256)(f"{kind} {size}\0".encode())
+        digest = (sha1 if len(name) == 40 else sha256)(f"{kind} {size}\0".encode())
         kept = bytearray()
         for chunk in answer.take(int(size)):
             digest.update(chunk)

@@ -177,7 +177,7 @@ class Trees:
         options = ["-r", "-p", *IN_FULL]
         size = "core.bigFileThreshold=64m"  # above the threshold git takes text for binary
         chunks = [paths[at : at + PATHS_PER_CALL] for at in range(0, len(paths), PATHS_PER_CALL)] or [()]
-        with only_objects(self.env) as (folder, env):
+        with only_objects(self.env, None if self._read_only else self.path) as (folder, env):
             self.copy_difference(old, new, folder)
             command = ("-c", size, "diff-tree", *options, checked_id(old), checked_id(new), "--")
             return "".join(decode(self._git(*command, *chunk, env=env)) for chunk in chunks)
@@ -200,8 +200,7 @@ class Trees:
         self._difference.check(checked_id(old), checked_id(new))
 
     def copy_difference(self, old: str, new: str, objects: Path) -> None:
-        """Write the objects that differ between two trees into another folder. Raises as `check_difference` does,
-        UsageError for a huge file, and OSError."""
+        """Write the objects that differ into another folder. Raises RunBroken, UsageError for huge files, OSError."""
         self._difference.copy(checked_id(old), checked_id(new), objects)
 
     # Writing
