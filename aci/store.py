@@ -245,8 +245,9 @@ class Store:
         said, _, last = ran.text.rpartition("\n")
         complete, _, status = last.partition(" ")
         tree = written.text.strip()
-        if ran.code or written.code or len(tree) != 40 or _FULL.search(said):
-            why = ran.text if ran.code else said if _FULL.search(said) else tree
+        is_full = bool(_FULL.search(said))
+        if ran.code or written.code or len(tree) != 40 or is_full:
+            why = ran.text if ran.code else said if is_full else tree
             raise WorkspaceError(
                 f"A snapshot of the workspace failed: {why.strip()[-500:]}",
                 "See that its disk is not full; `swe-agent resume` goes on in a new workspace.",

@@ -1,16 +1,17 @@
-"""Checks that the objects of two trees have the content that their ids stand for, before git computes with them."""
+"""Checks that the objects of two trees have the content that their ids name, before git computes with them."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from trajectories.errors import RunBroken
 from trajectories.objects import Reader
-from trajectories.packing import Entries, parsed
+from trajectories.packing import parsed
 from trajectories.tree_size import FOLDER
 
 SUBMODULE = "160000"
@@ -34,49 +35,52 @@ class CheckedDifference:
     def check(self, old: str, new: str) -> None:
         """Read all folders and files that differ, each file once. Raises RunBroken as `check_folders` does; a file that
         is missing is left to git."""
-        for kind, id in self._differing(old, new):
-            if kind == "blob" and id not in self._blobs:
+        for id, folder in self._differing(old, new):
+            if folder is None and id not in self._blobs:
                 self._reader.check(id)
                 self._blobs.add(id)
 
     def copy(self, old: str, new: str, objects: Path) -> None:
-        """Write all folders and files that differ into a folder of objects, for a git that is to read nothing else: a
-        store may hold two copies of one object, and git can read another one than the one that was checked.
+        """Write both trees, and all folders and files that differ, into a folder of objects, for a git that is to read
+        nothing else: a store may hold two copies of one object, and git can read another one than was checked.
 
         Raises RunBroken as `check` does, UsageError for a file of more than FILE_LIMIT bytes, and OSError.
         """
-        for kind, id in (("tree", old), ("tree", new), *self._differing(old, new)):
+        for id, folder in chain(self._differing(old, new), [(new, None)]):  # a tree does not differ from itself
             file = objects / id[:2] / id[2:]
-            if file.exists() or (found := self._reader.get(id, TREE_LIMIT if kind == "tree" else FILE_LIMIT)) is None:
+            if file.exists():
                 continue
+            found = self._reader.get(id, FILE_LIMIT) if folder is None else ("tree", folder)
+            if found is None:
+                continue
+            kind, data = found
             file.parent.mkdir(exist_ok=True)
-            file.write_bytes(zlib.compress(b"%b %d\0%b" % (found[0].encode(), len(found[1]), found[1]), 1))
+            file.write_bytes(zlib.compress(b"%b %d\0%b" % (kind.encode(), len(data), data), 1))
 
-    def _differing(self, old: str, new: str) -> Iterator[tuple[str, str]]:
-        """The kinds and ids of the folders and files that differ, of both sides."""
+    def _differing(self, old: str, new: str) -> Iterator[tuple[str, bytes | None]]:
+        """The ids of the folders and files that differ, of both sides; with the content of a folder."""
         left, seen = [(old, new)], set[tuple[str, str]]()
         while left:
             pair = left.pop()
             if pair[0] == pair[1] or pair in seen:
                 continue
             seen.add(pair)
-            yield from (("tree", id) for id in pair if id)
-            before, after = map(self._entries, pair)
+            contents = [self._folder(id) if id else b"" for id in pair]
+            yield from ((id, content) for id, content in zip(pair, contents, strict=True) if id)
+            before, after = map(parsed, contents)
             for name in before.keys() | after.keys():
                 sides = [entries.get(name, ("", "")) for entries in (before, after)]
                 if sides[0] == sides[1]:
                     continue
                 one, other = (id if mode == FOLDER else "" for mode, id in sides)
                 left.append((one, other))
-                yield from (("blob", id) for mode, id in sides if mode not in ("", FOLDER, SUBMODULE))
+                yield from ((id, None) for mode, id in sides if mode not in ("", FOLDER, SUBMODULE))
 
-    def _entries(self, tree: str) -> Entries:
-        if not tree:
-            return {}
+    def _folder(self, tree: str) -> bytes:
         found = self._reader.get(tree, TREE_LIMIT)
         if found is None or found[0] != "tree":
             raise RunBroken(f"The tree {tree[:10]} is not in the store.", "The run cannot be used any more.")
-        return parsed(found[1])
+        return found[1]
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class Reader:
         """(type, size, bytes); no bytes if there are more than `limit`."""
         with self._lock:
             ask, answer = self._pipes()
-            # git writes all bytes of a loose object, whatever size it states. Nobody can know the name that follows.
+            # git writes all bytes of a loose object, whatever size it states. No one can guess the name that ends it.
             end = f"..{token_hex(8)}"
             try:
                 ask.write(f"{id}\n{end}\n".encode())

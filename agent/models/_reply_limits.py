@@ -150,9 +150,8 @@ def _redirect_target(response: httpx.Response) -> str:
     try:
         stated = httpx.URL(response.headers["location"])
         url = asked.join(stated)
-        if _origin(url) == _origin(asked) and bool(stated.scheme) == bool(
-            stated.host
-        ):  # clients differ in `http:/path`
+        is_usual = bool(stated.scheme) == bool(stated.host)  # clients differ in `http:/path`
+        if is_usual and _origin(url) == _origin(asked):
             return ""
         return f"{url.scheme}://{url.netloc.decode('ascii')}"
     except (httpx.InvalidURL, ValueError, TypeError):

@@ -279,7 +279,7 @@ def _literal(literal: str) -> Iterator[tuple[str, bool]]:
 
 
 def _string_text(text: str) -> Iterator[tuple[str, bool]]:
-    """The pieces of what stands in a string, or in an f-string outside its braces."""
+    """The pieces of the text of a string, or of an f-string outside its braces."""
     if "\\" in text:
         yield text, False
         return

@@ -70,7 +70,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     folder = tmp_path / "disk"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("nothing may be mounted here")
+        pytest.skip("mounting a small file system needs root")
     monkeypatch.setattr(local, "tempfile", SimpleNamespace(mkdtemp=partial(tempfile.mkdtemp, dir=folder)))
     yield Disk(folder)
     subprocess.run(["umount", "-l", folder], check=False)

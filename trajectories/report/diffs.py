@@ -71,7 +71,7 @@ def pair_diffs(trees: Trees, pairs: Sequence[Pair], room: int) -> Iterator[PairD
 
 
 def _copy(trees: Trees, pair: Pair, folder: Path) -> bool:
-    """Copy what differs; false if something does not have the content that its id stands for, or is huge."""
+    """Copy what differs; false if the content of an object has another id, or is huge."""
     try:
         trees.copy_difference(*pair, folder)
     except (RunBroken, UsageError):
