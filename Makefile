@@ -2,7 +2,7 @@
 PYTHON_OF_VENV := .venv/bin/python
 READY := .venv/.ready
 EXAMPLE ?= invoices
-# make test takes these: packages or modules, and anything to measure coverage.
+# PATHS limits the tests to those of packages or modules. COVERAGE=1 measures coverage over `make test` and `make test-rest`.
 PATHS ?=
 COVERAGE ?=
 
@@ -16,15 +16,15 @@ demo: $(READY)  ## fix an example without a key; EXAMPLE=planner takes another
 	$(PYTHON_OF_VENV) scripts/demo.py $(EXAMPLE)
 
 test: $(READY)  ## run the quick tests; PATHS="agent/models aci" takes those of some packages
-	$(PYTHON_OF_VENV) scripts/run_tests.py quick $(if $(COVERAGE),--coverage begin) $(PATHS)
+	$(PYTHON_OF_VENV) scripts/run_tests.py quick $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=0) $(PATHS)
 
-test-rest: $(READY)  ## run the tests that `make COVERAGE=1 test` left out, and report the coverage of both
-	$(PYTHON_OF_VENV) scripts/run_tests.py rest --coverage end
+test-rest: $(READY)  ## run the slow tests; PATHS as above
+	$(PYTHON_OF_VENV) scripts/run_tests.py rest $(if $(COVERAGE),--cov --cov-append) $(PATHS)
 
 test-all: $(READY)  ## run all tests, with coverage
-	$(PYTHON_OF_VENV) scripts/run_tests.py all --coverage whole $(PATHS)
+	$(PYTHON_OF_VENV) scripts/run_tests.py all --cov $(if $(PATHS),--cov-fail-under=0) $(PATHS)
 
-test-pythons: $(READY)  ## run quick tests of single modules under the other supported Pythons of this machine
+test-pythons: $(READY)  ## run quick unit tests under the other supported Pythons of this machine
 	scripts/test_pythons
 
 check: $(READY)  ## lint, format, types, import contracts, workflows, file lengths

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import mul
 
 from trajectories.errors import UsageError
 from trajectories.rewards import rewards as rewards
@@ -127,10 +128,9 @@ def _power(sizes: Sequence[int], counts: Sequence[float], exponent: float, shift
     roots = [math.sqrt(size / largest) for size in sizes]
     scale = len(roots) / sum(roots)
     weights = [root * scale / count**2 for root, count in zip(roots, counts, strict=True)]
-    w, wx, wxx, wy, wxy = (
-        math.fsum(weight * x**i * y**j for weight, x, y in zip(weights, powers, counts, strict=True))
-        for i, j in ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1))
-    )
+    weighted = [weight * x for weight, x in zip(weights, powers, strict=True)]
+    w, wx, wxx = math.fsum(weights), math.fsum(weighted), _dot(weighted, powers)
+    wy, wxy = _dot(weights, counts), _dot(weighted, counts)
     constant, factor = 0.0, wxy / wxx
     if shifted and (spread := w * wxx - wx * wx) > 1e-12 * w * wxx:
         constant, factor = (wy * wxx - wxy * wx) / spread, (w * wxy - wx * wy) / spread
@@ -142,6 +142,10 @@ def _power(sizes: Sequence[int], counts: Sequence[float], exponent: float, shift
         weight * (constant + factor * x - y) ** 2 for weight, x, y in zip(weights, powers, counts, strict=True)
     )
     return _Power(exponent, constant, factor, error)
+
+
+def _dot(left: Sequence[float], right: Sequence[float]) -> float:
+    return math.fsum(map(mul, left, right))
 
 
 def _slope(sizes: Sequence[int], counts: Sequence[float]) -> float:

@@ -1,9 +1,11 @@
-"""Run the tests of `make test` and `make test-all`, and say how long they took beside the limit.
+"""Runner for the tiers of the test suite. It prints the time that the tests took beside the limit.
 
-python scripts/run_tests.py quick|all|rest [--coverage] [PATH ..]
+python scripts/run_tests.py quick|rest|all [PATH ..] [PYTEST OPTION ..]
 
 `quick` runs the tests that are not marked `slow`, `rest` those that are, `all` both. With paths of packages or modules,
-it runs the tests that import them, or that import a module which does. Exits as pytest does.
+it runs the tests that import them directly or through one other module, and those whose folder or file has their name.
+Paths below `tests` are given to pytest as they are. Write options of pytest that take a value in one word: `-kNAME`.
+Exits as pytest does.
 """
 
 from __future__ import annotations
@@ -11,92 +13,111 @@ from __future__ import annotations
 import argparse
 import ast
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("swe_agent", "agent", "aci", "tools", "trajectories")
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("agent", "aci", "tools", "trajectories", "benchmarks", "tests")
 MARKS = {"quick": ["-m", "not slow"], "rest": ["-m", "slow"], "all": []}
-LIMITS = {"quick": 6, "rest": 22, "all": 28}
-"""Minutes on two quiet cores."""
-WORKERS = (os.cpu_count() or 1) + 1
+LIMITS = {"quick": "6 min, without coverage", "rest": "22 min", "all": "28 min"}
+WORKERS = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
 """One more than there are cores, since many tests wait for a container or another process."""
 MEMORY = Path("/dev/shm")
 SPACE = 8 << 30
-"""Bytes that must be free there."""
-NO_TESTS = 5
-"""pytest's exit code where nothing was collected."""
+"""Bytes that must be free there, and in memory."""
+USAGE = 2
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    about = "More arguments are paths of packages, modules or tests, and options of pytest."
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], epilog=about)
     parser.add_argument("tier", choices=MARKS)
-    parser.add_argument("paths", nargs="*", help="packages or modules, such as agent/models")
-    parser.add_argument("--coverage", choices=["begin", "end", "whole"], help="measure it: first, last or only part")
     parser.add_argument("--workers", default=str(WORKERS))
-    given, more = parser.parse_known_intermixed_args()
-    seed = os.environ.setdefault("SWE_AGENT_TEST_SEED", _commit())
+    options, others = parser.parse_known_args()
+    paths = [each for each in others if not each.startswith("-")]
+    pytest_options = [each for each in others if each.startswith("-")]
+    seed = os.environ.get("SWE_AGENT_TEST_SEED") or seed_from_commit()
+    os.environ["SWE_AGENT_TEST_SEED"] = seed
     if _has_space():
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))  # a third of the time went into fsync and rmdir
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling every test and every command anew takes minutes
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))  # on disk, fsync and rmdir take a third of the time
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without .pyc files every process compiles again: minutes in all
     if sys.version_info >= (3, 12):
         os.environ.setdefault("COVERAGE_CORE", "sysmon")
     print(f"Long matrices are sampled with SWE_AGENT_TEST_SEED={seed}.", flush=True)
-    command = [sys.executable, "-m", "pytest", *MARKS[given.tier], "--numprocesses", given.workers, "--durations", "20"]
-    command += _coverage(given.coverage) if given.coverage else []
-    if given.paths:
-        files = _tests_of(given.paths)
-        if not files:
-            print(f"No test imports {' or '.join(given.paths)}.", file=sys.stderr)
-            return NO_TESTS
-        command += files
+    command = [sys.executable, "-m", "pytest", *MARKS[options.tier], "--numprocesses", options.workers]
+    try:
+        tests = find_tests(paths)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return USAGE
     started = time.monotonic()
-    code = subprocess.run([*command, *more], cwd=ROOT, check=False).returncode
-    seconds = time.monotonic() - started
-    took = f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    limit = "" if given.coverage == "begin" else f" The limit on two quiet cores is {LIMITS[given.tier]} min."
-    print(f"The tests took {took}.{limit}")
+    process = subprocess.Popen([*command, "--durations", "20", *pytest_options, *tests], cwd=ROOT)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # pytest receives it too, and cleans up
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    code = process.wait()
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    limit = "" if paths else f" The limit on two quiet cores is {LIMITS[options.tier]}."
+    print(f"The tests took {minutes} min {seconds} s.{limit}")
     return code
 
 
-def _has_space() -> bool:
-    """Whether the tests' folders can be in memory: there is room, and programs may be run there."""
-    if not (MEMORY.is_dir() and os.access(MEMORY, os.W_OK)):
-        return False
-    about = os.statvfs(MEMORY)
-    return about.f_bavail * about.f_frsize >= SPACE and not about.f_flag & os.ST_NOEXEC
-
-
-def _commit() -> str:
-    """A seed that changes with the commit, and can be given again."""
-    done = subprocess.run(
-        ["git", "-C", ROOT, "rev-parse", "--short=8", "HEAD"], capture_output=True, text=True, check=False
-    )
+def seed_from_commit() -> str:
+    """Return a seed that changes with the commit; 0 outside of a repository."""
+    try:
+        command = ["git", "-C", ROOT, "rev-parse", "--short=8", "HEAD"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "0"
     return str(int(done.stdout.strip() or "0", 16))
 
 
-def _coverage(part: str) -> list[str]:
-    """The floor holds for the whole, so it is checked at its end."""
-    options = ["--cov"]
-    options += ["--cov-append"] if part == "end" else []
-    return [*options, *(["--cov-report", "", "--cov-fail-under", "0"] if part == "begin" else ["--cov-report", "term"])]
+def _has_space() -> bool:
+    """Return whether the tests' folders can be in memory: there is enough, and programs may run there."""
+    if not (MEMORY.is_dir() and os.access(MEMORY, os.W_OK)):
+        return False
+    filesystem = os.statvfs(MEMORY)
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    available = next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), 0)
+    free = min(filesystem.f_bavail * filesystem.f_frsize, available)
+    return free >= SPACE and not filesystem.f_flag & os.ST_NOEXEC
 
 
-def _tests_of(paths: list[str]) -> list[str]:
-    """The files of tests that import one of these packages or modules, or a module that imports one."""
-    wanted = {path.strip("/").removesuffix(".py").replace("/", ".") for path in paths}
-
-    def concerns(names: set[str]) -> bool:
-        return any(name == each or name.startswith(f"{each}.") for name in names for each in wanted)
-
-    sources = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+def find_tests(paths: list[str]) -> list[str]:
+    """Return the files of tests for these packages and modules. Raises ValueError for a path without tests."""
+    sources = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
     imports = {_module(file): set(_imported(file)) for file in [*sources, ROOT / "swe_agent.py"]}
-    wanted |= {name for name, names in imports.items() if concerns(names)}
+    found: dict[str, None] = {}
+    for path in paths:
+        file = (ROOT / path).resolve()
+        if not file.exists() or not file.is_relative_to(ROOT):
+            raise ValueError(f"There is no {path}.")
+        if file.is_relative_to(ROOT / "tests"):
+            tests = [str(file.relative_to(ROOT))]
+        else:
+            tests = _tests_of(file.relative_to(ROOT), imports)
+        if not tests:
+            raise ValueError(f"No test imports {path}.")
+        found.update(dict.fromkeys(tests))
+    return list(found)
+
+
+def _tests_of(path: Path, imports: dict[str, set[str]]) -> list[str]:
+    if path.name == "__init__.py":
+        path = path.parent
+    wanted = {_module(ROOT / path)}
+
+    def concerns(module: str) -> bool:
+        return any(name == each or name.startswith(f"{each}.") for name in imports[module] for each in wanted)
+
+    wanted |= {module for module in imports if concerns(module) and not module.endswith("conftest")}
+    named = f"tests/{path}/**/test_*.py" if path.suffix != ".py" else f"tests/{path.parent}/**/test_{path.stem}.py"
+    own = set(ROOT.glob(named))  # tools and strategies are loaded by their names
     tests = sorted((ROOT / "tests").rglob("test_*.py"))
-    return [str(file.relative_to(ROOT)) for file in tests if concerns(set(_imported(file)))]
+    return [str(file.relative_to(ROOT)) for file in tests if file in own or concerns(_module(file))]
 
 
 def _module(file: Path) -> str:
@@ -104,7 +125,7 @@ def _module(file: Path) -> str:
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """Names of modules that a file imports anywhere, as `a.b` and `a.b.c` for `from a.b import c`."""
+    """Yield the names of modules that a file imports anywhere, as `a.b` and `a.b.c` for `from a.b import c`."""
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -18,6 +18,7 @@ from aci.repository import Repository
 from aci.workspace import Options, open_workspace
 from aci.workspaces import local
 from agent.ownership import register
+from tests.sampling import sample
 from trajectories.trees import Trees
 
 IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
@@ -38,6 +39,21 @@ def git(folder: Path, *args: str) -> str:
 
 
 _PERSON = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": WHEN}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run half of the cases of a slow test that has three or more, chosen by the seed, if there is one."""
+    if "SWE_AGENT_TEST_SEED" not in os.environ:
+        return
+    groups: dict[tuple[Path, str], list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("slow"):
+            groups.setdefault((item.path, item.name.partition("[")[0]), []).append(item)
+    matrices = [cases for cases in groups.values() if len(cases) > 2]
+    chosen = {item for cases in matrices for item in sample(cases, (len(cases) + 1) // 2)}
+    left_out = {item for cases in matrices for item in cases} - chosen
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -66,14 +82,14 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A new path for each test: `tmp_path` lists all folders of the session for each that it makes."""
+    """Paths of new folders, one for each test. `tmp_path` is slower: it lists all folders of the session each time."""
     folder = tmp_path_factory.mktemp("users")
     return (folder / str(number) for number in count())
 
 
 @pytest.fixture(autouse=True)
 def own_config(user_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the user's config would be: not in the home of whoever runs the tests, nor is their cache."""
+    """A configuration file outside the home of the user who runs the tests; so is the cache."""
     folder = next(user_folders)
     folder.mkdir()
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(folder / "config.toml"))

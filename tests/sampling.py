@@ -1,4 +1,4 @@
-"""A few cases of a long matrix, chosen by a seed that `make` derives from the commit and prints."""
+"""Random cases of long matrices, chosen by a seed that `make` derives from the commit and prints."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-SEED = int(os.environ.get("SWE_AGENT_TEST_SEED") or 20261120)
+SEED = os.environ.get("SWE_AGENT_TEST_SEED") or "0"
+"""With `all`, every case runs."""
 Case = TypeVar("Case")
 
 
-def sample(cases: Sequence[Case], share: int) -> list[Case]:
-    """`share` of them, in their order; all if there are fewer."""
-    chosen = sorted(random.Random(SEED).sample(range(len(cases)), min(share, len(cases))))
+def sample(cases: Sequence[Case], count: int) -> list[Case]:
+    """Return `count` random cases in their original order, or all if there are fewer."""
+    if SEED == "all":
+        return list(cases)
+    chosen = sorted(random.Random(SEED).sample(range(len(cases)), min(count, len(cases))))
     return [cases[at] for at in chosen]

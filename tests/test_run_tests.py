@@ -12,24 +12,39 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "scripts/run_tests.py", "quick", "--workers", "0", *arguments, "--collect-only", "-q"]
+    command = [sys.executable, "scripts/run_tests.py", "all", "--workers", "0", *arguments, "--collect-only", "-q"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def files(done: subprocess.CompletedProcess[str]) -> set[str]:
+    return {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line}
 
 
 @pytest.mark.slow
 def test_the_tests_of_a_module_and_of_those_that_import_it() -> None:
     done = run("trajectories/parting.py")
-    files = {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line}
     assert {
         "tests/agent/test_parted.py",
         "tests/trajectories/test_parting.py",
         "tests/agent/test_ownership.py",
-    } <= files
-    assert "tests/aci/test_shell.py" not in files
-    assert "The limit on two quiet cores is 6 min." in done.stdout
+    } <= files(done)
+    assert "tests/aci/test_shell.py" not in files(done)
 
 
 @pytest.mark.slow
-def test_a_path_that_no_test_imports_is_an_error() -> None:
+def test_the_tests_of_a_module_that_is_loaded_by_its_name() -> None:
+    done = run("tools/edit.py", "agent/strategies/debate.py")
+    assert {"tests/tools/test_edit.py", "tests/agent/strategies/test_debate.py"} <= files(done)
+
+
+@pytest.mark.slow
+def test_tests_themselves() -> None:
+    assert files(run("tests/tools/test_edit.py")) == {"tests/tools/test_edit.py"}
+
+
+@pytest.mark.slow
+def test_a_path_that_is_not_there_or_has_no_test_is_an_error() -> None:
     done = run("agent/nothing")
-    assert (done.returncode, done.stderr) == (5, "No test imports agent/nothing.\n")
+    assert (done.returncode, done.stderr) == (2, "There is no agent/nothing.\n")
+    done = run("docs")
+    assert (done.returncode, done.stderr) == (2, "No test imports docs.\n")

@@ -70,12 +70,12 @@ class Search:
         self._outcomes: set[tuple[object, ...]] = set()
         self._since = 0
 
-    def run(self, until: Callable[[], bool], plateau: int = PLATEAU) -> str:
+    def run(self, until: Callable[[], bool]) -> str:
         """Search until there is nothing left to find, nothing new was found for long, or `until()`; why it ended."""
         while True:
             if not self.alive and not self._uncovered():
                 return "every goal is reached"
-            if self._since >= plateau:
+            if self._since >= PLATEAU:
                 return "a plateau"
             if until() or not self.callable:
                 return "the time is up" if self.callable else "nothing of it can be called"

@@ -33,12 +33,13 @@ def judge(make_repo: Callable[..., Path], open_ws: Callable[..., Any]) -> Callab
         made = [candidate(files, *edit) for edit in edits]
         names = [*tests, *more.get("passing", ())]
         workspace = open_ws("local", make_repo(files))
-        limits, end = Limits(dict.fromkeys(names, more.get("limit", 0.5))), time.monotonic() + 40
+        limits, end = Limits(dict.fromkeys(names, more.get("limit", 0.5))), time.monotonic() + 100
         with Evaluator(workspace, PYTEST, names, Event(), workspace.options.base.tree) as evaluator:
             answers = evaluator.evaluate(
                 iter(made), list(tests), list(more.get("passing", ())), limits, lambda: time.monotonic() > end
             )
             found = {one.candidate: one.verdict for one in answers}
+            assert time.monotonic() < end, "the search did not end before its deadline"
         return [found.get(one, "") for one in made]
 
     return judged
@@ -71,9 +72,7 @@ def test_a_module_whose_import_does_not_end_can_be_mended(judge: Callable[..., l
         "table.py": f"def size(n):\n    while n > 0:\n        {end}\n    return n\n\nSIZE = size(3)\n",
         "test_a.py": "def test_f():\n    import table\n    assert table.SIZE == 0\n",
     }
-    started = time.monotonic()
     verdicts = judge(files, ("table.py", end, "n -= 2"), ("table.py", end, "n += 1"))
-    assert time.monotonic() - started < 39, "the search has to come to its end by itself"
     assert verdicts[1] != "plausible"
 
 

@@ -113,7 +113,7 @@ def test_two_looks_tell_the_same(make_repo: MakeRepo, open_ws: OpenWorkspace) ->
 @pytest.mark.slow
 def test_a_candidate_that_hangs_is_ended_and_doubted(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     hangs = "import time\n\n\ndef double(n):\n    while n > 3:\n        time.sleep(9)\n    return 2 * n\n"
-    found = changed(hangs, make_repo, open_ws, pickled(5), seconds=20)
+    found = changed(hangs, make_repo, open_ws, pickled(5), seconds=10)
     assert any("ends or hangs" in doubt.why or "could not be watched" in doubt.why for doubt in found)
 
 

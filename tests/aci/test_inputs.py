@@ -408,7 +408,7 @@ def test_long_texts_and_warnings_are_answered_within_bounds(room: PosixWorkspace
 
 
 def test_what_is_only_large_is_changed_as_well(room: PosixWorkspace) -> None:
-    room.write("large.py", b"from shop.core import ordered\nordered(list(range(500000)))\n")
+    room.write("large.py", b"from shop.core import ordered\nordered(list(range(250000)))\n")
     calls = record(room, core("ordered"), "python large.py")
     assert len(calls[0].data) > 1 << 20
     assert widen(room, core("ordered"), calls, 3, seed=1)

@@ -74,9 +74,9 @@ def test_what_fails_unseen_on_the_base_could_lose_unseen(judge, code):
 
 @pytest.mark.slow
 def test_a_large_suite_of_which_nothing_is_related_has_its_limit_too(judge):
-    slow = {f"tests/test_slow{number}.py": "import time\ndef test_s(): time.sleep(20)\n" for number in range(2)}
+    slow = {f"tests/test_slow{number}.py": "import time\ndef test_s(): time.sleep(10)\n" for number in range(2)}
     base = {**BASE, **MORE, **slow, "data.json": "{}"}
-    verdict = judge({"data.json": "[]"}, base, command="", spare=10)
+    verdict = judge({"data.json": "[]"}, base, command="", spare=5)
     assert told(verdict, "The suite without the patch", "timed out") or told(verdict, "ran too long")
     assert verdict.no_loss
 

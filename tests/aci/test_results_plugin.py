@@ -533,7 +533,9 @@ def test_nobody_asked_nobody_answers(place):
     assert not place.out.exists()
 
 
-@pytest.mark.parametrize("name", ["detect.py", *(f"results/{file.name}" for file in (INSIDE / "results").glob("*.py"))])
+@pytest.mark.parametrize(
+    "name", ["detect.py", *(f"results/{file.name}" for file in sorted((INSIDE / "results").glob("*.py")))]
+)
 def test_old_pythons_can_read_it(name):
     tree = ast.parse((INSIDE / name).read_text(encoding="utf-8"), feature_version=(3, 6))
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "__future__"]

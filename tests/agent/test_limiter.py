@@ -98,11 +98,9 @@ def test_a_wait_heeds_an_interrupt(clock):
             raised.append(error)
 
     thread = started(work)
-    before = time.monotonic()
     cancel.set()
     thread.join(10)
     assert raised
-    assert time.monotonic() - before < 5
     clock.now = 30.0
     go(ours)
 

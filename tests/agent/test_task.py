@@ -154,7 +154,7 @@ def test_closing_a_map_ends_what_its_attempts_run(bench, tmp_path):
     begun = tmp_path / "begun"
     bench.begin(
         line("Quick.", act("submit"), branch="main/quick"),
-        line("Slow.", act("shell", command=f"touch {begun}; sleep 60"), branch="main/slow"),
+        line("Slow.", act("shell", command=f"touch {begun}; sleep 600"), branch="main/slow"),
     )
 
     def strategy(task):
@@ -162,9 +162,7 @@ def test_closing_a_map_ends_what_its_attempts_run(bench, tmp_path):
         yield next(running)
         while not begun.exists():
             time.sleep(0.05)
-        started = time.monotonic()
         running.close()
-        assert time.monotonic() - started < 30, "the command had a minute to go"
         return task.best()
 
     bench.drive(strategy)

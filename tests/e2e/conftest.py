@@ -46,16 +46,10 @@ class Machine:
     workspace: str = "local"
     extra: dict[str, str] = field(default_factory=dict)
     plugins: Path | None = None
-    traced: bool = True
-    """Whether coverage looks into the processes; with a provider's library in them that takes most of their time."""
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if name in ("PATH", "HOME", "LANG", "DOCKER_HOST") or (self.traced and name.startswith("COVERAGE_"))
-        }
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "DOCKER_HOST")}
         return kept | {
             "SWE_AGENT_STATE": str(self.home / "state"),
             "SWE_AGENT_CONFIG": str(self.home / "config.toml"),
@@ -146,6 +140,5 @@ def user(machine: Machine, calculator: Path, issue_file: str):
 
     (machine.home / "config.toml").unlink()
     machine.extra |= {"SWE_AGENT_RETRY_WAIT": "0"}
-    machine.traced = False
     test = ["--test", "python3 -m unittest discover"]
     return User(machine, ["fix", "--repo", str(calculator), "--issue-file", issue_file, *test])

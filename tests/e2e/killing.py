@@ -1,5 +1,4 @@
-"""What tests that kill a run share: the provider that outlives it, the kill, the sample of moments, and what a journal
-says of the money."""
+"""What tests that kill a run share: the provider that outlives it, the kill, and what a journal says of the money."""
 
 from __future__ import annotations
 

@@ -76,7 +76,6 @@ def has(machine: Machine, endpoint: Endpoint, **more: object) -> None:
     fields = {"api_base": endpoint.openai, "price_in": 1.0, "price_out": 5.0, "max_output": 1000, **more}
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items() if value is not None)
     (machine.home / "config.toml").write_text(f'[models."{MODEL}"]\n{lines}')
-    machine.traced = False
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -78,7 +78,6 @@ def has(machine: Machine, endpoint: Endpoint, **more: Any) -> None:
     lines += [f"price_in = {PRICE[0]}", f"price_out = {PRICE[1]}"]
     (machine.home / "config.toml").write_text(f'[models."{MODEL}"]\n' + "\n".join(lines) + "\n")
     machine.extra |= {KEY_IN: KEY, "SWE_AGENT_RETRY_WAIT": "0", **more}
-    machine.traced = False
 
 
 def charges(batcher: Batcher, run: str, given: list[str]) -> float:

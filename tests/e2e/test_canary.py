@@ -67,7 +67,6 @@ def everything(run: Path) -> dict[str, bytes]:
 @pytest.fixture
 def owner(machine, tmp_path):
     """A machine with secrets in each place where people have them."""
-    machine.traced = False
     machine.extra |= {**VALUES, "HOME": str(write(tmp_path / "user", IN_FILES))}
     return machine
 

@@ -16,7 +16,6 @@ from tests.endpoint import Answer, Endpoint, Tokens
 @pytest.fixture
 def user(machine):
     """No keyring, and no key unless a test gives one."""
-    machine.traced = False
     machine.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     return machine
 

@@ -23,7 +23,6 @@ def endpoint():
 
 @pytest.fixture
 def user(machine, endpoint):
-    machine.traced = False
     machine.extra |= {"ANTHROPIC_API_KEY": "k-12345678", "SWE_AGENT_EFFORT": "low"}
     table = f'api_base = "{endpoint.url}"\nprice_in = 1.0\nprice_out = 5.0\nmax_output = 4096\n'
     tables = "".join(f'[models."{name}"]\n{table}' for name in (FIRST, OTHER))

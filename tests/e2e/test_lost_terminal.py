@@ -87,7 +87,6 @@ def lost(
     )
     with (machine.home / "config.toml").open("a") as config:
         config.write('[permissions]\nallow = ["command sleep", "command touch"]\n')
-    machine.traced = False
     terminal = Lost(machine.command("--model", script, *flags), machine.environment, cwd, shell)
     try:
         terminal.until(lambda: b"ready" in terminal.shown)

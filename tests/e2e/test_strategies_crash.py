@@ -42,9 +42,8 @@ def command(machine: Machine, tmp_path: Path) -> Callable[..., list[str]]:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", sample(CASES, 6))
 def test_killed_at_random_moments(case, machine: Machine, command) -> None:
-    machine.traced = False
     arguments = case(command)
     began = time.monotonic()
     whole = machine.json(*arguments)
@@ -52,7 +51,7 @@ def test_killed_at_random_moments(case, machine: Machine, command) -> None:
     assert whole["verdict"]["kind"] == "verified", whole["stderr"]
     replies = sorted(account(Path(whole["directory"]))["replies"])
     chance = random.Random(f"{SEED} {case.__name__}")
-    for moment in sample([chance.uniform(0.3, 1.0) * seconds for _ in range(12)], 2):
+    for moment in [chance.uniform(0.3, 1.0) * seconds for _ in range(2)]:
         before = set(machine.runs())
         killed(machine, arguments, moment)
         for directory in set(machine.runs()) - before:

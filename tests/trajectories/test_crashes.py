@@ -26,7 +26,7 @@ CASES = {
     "readonly": (10, 3),
     "writers": (10, 2),
 }
-"""Of each way: seeds that were tried once, and how many of them are tried each time."""
+"""For each way: the number of seeds, and how many of them a run samples."""
 
 
 def may_mount(folder: Path) -> bool:

@@ -17,12 +17,6 @@ from trajectories.journal import read
 from trajectories.trees import Trees
 
 
-@pytest.fixture
-def quiet(machine):
-    machine.traced = False
-    return machine
-
-
 @pytest.mark.parametrize(
     "setting",
     ["core.fsmonitor", "core.hooksPath", "filter.bad.smudge", "diff.external",
@@ -52,7 +46,7 @@ def test_its_git_configuration_runs_nothing(calculator, tmp_path, marker, settin
     assert not marker.exists()
 
 
-def test_modules_that_stand_in_for_ours(quiet, calculator, issue_file, marker):
+def test_modules_that_stand_in_for_ours(machine, calculator, issue_file, marker):
     """Whoever sits in such a repository and starts the command runs ours."""
     evil = f"open({str(marker)!r}, 'w')\n"
     names = (
@@ -72,14 +66,14 @@ def test_modules_that_stand_in_for_ours(quiet, calculator, issue_file, marker):
     command = Path(sys.executable).with_name("swe-agent")
     if not command.exists():
         pytest.skip("the command is not installed beside this Python")
-    done = subprocess.run([command, "locate", "--issue-file", issue_file], cwd=calculator, env=quiet.environment,
+    done = subprocess.run([command, "locate", "--issue-file", issue_file], cwd=calculator, env=machine.environment,
                           capture_output=True, text=True, timeout=100)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not marker.exists()
 
 
 @pytest.mark.slow
-def test_a_planted_state_is_nobodys(quiet, calculator, issue_file):
+def test_a_planted_state_is_nobodys(machine, calculator, issue_file):
     """Runs, caches and settings that lie in the repository are its files and nothing else."""
     journal = '{"type": "run", "id": "evil"}\n'
     write(calculator, {
@@ -88,9 +82,9 @@ def test_a_planted_state_is_nobodys(quiet, calculator, issue_file):
         "config.toml": 'workspace = "docker"\nbudget = 1e9\n', ".env": "SWE_AGENT_BUDGET=1e9\n",
         ".config/swe-agent/config.toml": "budget = 1e9\n", "policy.toml": "budget = 1e9\n",
     })  # fmt: skip
-    script = quiet.script(answer("Done.", call("edit", path="t.py", old="", new=TEST_CORE), call("submit")))
-    told = quiet.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", script, cwd=calculator)
-    assert "evil" not in quiet.run("runs", cwd=calculator).stdout
+    script = machine.script(answer("Done.", call("edit", path="t.py", old="", new=TEST_CORE), call("submit")))
+    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", script, cwd=calculator)
+    assert "evil" not in machine.run("runs", cwd=calculator).stdout
     assert read(Path(told["directory"])).run.settings["budget"] == 2.0
 
 
@@ -98,7 +92,7 @@ def test_a_planted_state_is_nobodys(quiet, calculator, issue_file):
 @pytest.mark.parametrize(
     "name", [".swe-agent.toml", ".devcontainer/devcontainer.json", "Dockerfile", "AGENTS.md", "pyproject.toml"]
 )
-def test_a_link_to_a_file_of_the_users(quiet, calculator, issue_file, tmp_path, name):
+def test_a_link_to_a_file_of_the_users(machine, calculator, issue_file, tmp_path, name):
     secret = tmp_path / "id_rsa"
     secret.write_text("canary = the-canary-of-this-test\n")
     for target in (secret, Path("/dev/zero")):
@@ -107,13 +101,13 @@ def test_a_link_to_a_file_of_the_users(quiet, calculator, issue_file, tmp_path, 
         path.unlink(missing_ok=True)
         path.symlink_to(target)
         git(calculator, "add", "-A")
-        quiet.workspace = "docker"
-        why = quiet.run("env", "why", "--repo", str(calculator))
-        quiet.workspace = "local"
-        script = quiet.script(answer("Done.", call("submit")))
-        done = quiet.run("fix", "--repo", str(calculator), "--issue-file", issue_file, "--model", script)
+        machine.workspace = "docker"
+        why = machine.run("env", "why", "--repo", str(calculator))
+        machine.workspace = "local"
+        script = machine.script(answer("Done.", call("submit")))
+        done = machine.run("fix", "--repo", str(calculator), "--issue-file", issue_file, "--model", script)
         assert "the-canary-of-this-test" not in why.stdout + why.stderr + done.stdout + done.stderr
-        for run in quiet.runs():
+        for run in machine.runs():
             assert b"the-canary-of-this-test" not in (run / "journal.jsonl").read_bytes()
 
 
@@ -130,18 +124,18 @@ def test_a_fifo_hangs_nobody(calculator, tmp_path):
 
 
 @pytest.mark.slow
-def test_escapes_in_an_issue_and_in_names(quiet, calculator, issue_file):
+def test_escapes_in_an_issue_and_in_names(machine, calculator, issue_file):
     evil = "\x1b]0;owned\x07\x1b]52;c;ZWNobw==\x07\x9b2J\u202ereversed"
     Path(issue_file).write_text(f"# add() {evil} subtracts\n\nSee calc/core.py {evil}\n")
     write(calculator, {f"calc/{evil.replace('/', '')}.py": "def add(a, b):\n    return a\n"})
     git(calculator, "add", "-A")
     git(calculator, "commit", "-qm", f"A commit about add {evil}")
-    script = quiet.script(answer(f"Done {evil}.", call("submit", summary=evil)))
+    script = machine.script(answer(f"Done {evil}.", call("submit", summary=evil)))
     shown = [
-        quiet.run("locate", "--repo", str(calculator), "--issue-file", issue_file),
-        quiet.run("fix", "--repo", str(calculator), "--issue-file", issue_file, "--model", script, "--plain"),
-        quiet.run("runs"),
-        quiet.run("show", quiet.runs()[0].name),
+        machine.run("locate", "--repo", str(calculator), "--issue-file", issue_file),
+        machine.run("fix", "--repo", str(calculator), "--issue-file", issue_file, "--model", script, "--plain"),
+        machine.run("runs"),
+        machine.run("show", machine.runs()[0].name),
     ]
     for done in shown:
         assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(done.stdout + done.stderr), done.args

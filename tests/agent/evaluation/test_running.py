@@ -171,13 +171,12 @@ def test_a_long_log_is_read_from_both_ends(world: World, monkeypatch: pytest.Mon
     assert world.grade("").resolved
 
 
+@pytest.mark.timeout(100)  # reading from the pipe would block for two minutes
 def test_a_log_that_a_test_makes_a_pipe_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.gold = Gold("calc-1", "", "", ("a",), (), {})
     log = '"$(dirname "$0")"/test_output.txt'
     printing(monkeypatch, f"rm {log}; mkfifo {log}; echo ok a")
-    found = world.grade("")
-    assert not found.resolved
-    assert found.seconds < 100, "a reader of the pipe waits for two minutes"
+    assert not world.grade("").resolved
 
 
 def test_printed_tests_that_never_ran_or_have_no_names_are_no_verdict(

@@ -201,7 +201,7 @@ def test_killed_at_every_record_it_ends_as_if_nothing_had_happened(bench):
     told = sent(bench)
     lines = (bench.directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
     whole = bench.directory
-    for kept in sample(list(range(3, len(lines))), 8):
+    for kept in sample(list(range(3, len(lines))), 4):
         bench.directory = whole.parent / f"cut-{kept}"
         copy_run(whole, bench.directory, b"".join(lines[:kept]))
         again, ended = bench.drive(plain)

@@ -41,7 +41,7 @@ class Stack:
 '''
 
 
-def candidates(data: bytes, most: int = 100_000) -> list[bytes]:
+def candidates(data: bytes, most: int = 20_000) -> list[bytes]:
     source = Source("a.py", data)
     suspected = [Suspect("a.py", line, 1.0 / line) for line in range(1, data.count(b"\n") + 2)]
     found = ordered([source], suspected, Spectrum((), (), {}))

@@ -137,7 +137,7 @@ def tried(engine: Engine) -> list[bytes]:
 
 def test_the_search_ends_before_the_time_does(run) -> None:
     """Nothing mends it, and the run's own end is left for the proof: it ends by itself, not by the limit."""
-    opened = run(NEVER, max_time=60.0)
+    opened = run(NEVER, max_time=40.0)
     _, result = drive(opened())
     assert (result.exit.kind, result.exit.code) == ("not_found", 1)
     assert "edits tried" in result.word

@@ -9,7 +9,7 @@ import pytest
 from tests.agent.strategies.conftest import Ended, Solved
 from trajectories.trees import Trees
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_search")]
 
 LOCK = '''"""A lock."""
 
@@ -27,6 +27,12 @@ RIGHT = (
 WRONG = "```python\ndef test_it_opens():\n    assert opened('Qkx9xkkkQ') == 12\n```"
 USELESS = "```python\ndef test_nothing():\n    opened('')\n\n\ndef test_known():\n    assert opened('') == 0\n```"
 ASKED = {"function": "lock.py:opened", "test": "", "max_time": 100.0, "files": FILES}
+
+
+@pytest.fixture
+def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search finds nothing in LOCK however long it looks."""
+    monkeypatch.setattr("aci.generating.search.PLATEAU", 1000)
 
 
 def said(text: str, **where: object) -> dict:
