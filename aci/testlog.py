@@ -43,7 +43,7 @@ _PREAMBLE = re.compile(
     r"|bringing up nodes|\[gw\d+\] \w+ Python|gw\d+ \[\d+\]|Using --random|Executing \d+ tests"
 )
 _COVERED = re.compile(r"\S+\.\w+\s+\d+\s+\d+.*\d%")
-_BANNER = re.compile(r"=+ (.+?) =+$|-+ (generated|coverage): ?.*-*$")
+_BANNER = re.compile(r"=+ (.+?) =+$|-+ (generated|coverage): ?.*-*$|… \d+ lines of (preamble)$")
 _TITLE = re.compile(r"_{3,} .+ _{3,}$")
 _SPLIT = re.compile(r"_ (?:_ ){5,}_?$")
 _PLACE = re.compile(r"\S+:\d+: ?(?:\w|$|in )")
@@ -85,7 +85,7 @@ def _of_pytest(lines: Sequence[str]) -> list[str]:
             _label(labels, lines, range(start, at), "of warnings" if section != "coverage" else "on coverage")
         elif section in ("FAILURES", "ERRORS"):
             _failures(labels, lines, start, at)
-        section, start = (banner[1] or banner[2]).partition(":")[0].strip(), at + 1
+        section, start = (banner[1] or banner[2] or banner[3]).partition(":")[0].strip(), at + 1
     return labels
 
 

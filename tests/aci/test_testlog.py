@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aci.testlog import digest_text, is_test_run
@@ -159,6 +159,7 @@ def test_what_is_no_test_run(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from([line for text in RUNS.values() for line in text.split("\n")]), max_size=80))
+@example(["=== warnings summary ===", "=== test session starts ===", "___ test_total ___"])
 def test_twice_is_as_once_and_never_longer(lines: list[str]) -> None:
     text = "\n".join(lines)
     shown = digest_text(text)
