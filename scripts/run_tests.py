@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agent", "aci", "tools", "trajectories", "benchmarks", "tests")
 MARKS = {"quick": ["-m", "not slow"], "rest": ["-m", "slow"], "all": []}
 LIMITS = {"quick": "6 min, without coverage", "rest": "22 min", "all": "28 min"}
-WORKERS = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
-"""One more than there are cores, since many tests wait for a container or another process."""
+WORKERS = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2
+"""Two more than there are cores, since many tests wait for a container or another process."""
 MEMORY = Path("/dev/shm")
 SPACE = 8 << 30
 """Bytes that must be free there, and in memory."""

@@ -42,15 +42,15 @@ _PERSON = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": WHEN}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run half of the cases of a slow test that has three or more, chosen by the seed, if there is one."""
+    """Run a third of the cases of a slow test that has several, chosen by the seed, if there is one."""
     if "SWE_AGENT_TEST_SEED" not in os.environ:
         return
     groups: dict[tuple[Path, str], list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("slow"):
             groups.setdefault((item.path, item.name.partition("[")[0]), []).append(item)
-    matrices = [cases for cases in groups.values() if len(cases) > 2]
-    chosen = {item for cases in matrices for item in sample(cases, (len(cases) + 1) // 2)}
+    matrices = [cases for cases in groups.values() if len(cases) > 1]
+    chosen = {item for cases in matrices for item in sample(cases, -(-len(cases) // 3))}
     left_out = {item for cases in matrices for item in cases} - chosen
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]

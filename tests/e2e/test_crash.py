@@ -85,7 +85,7 @@ def whole(machine: Machine, calculator: Path, issue_file: str, script: str, requ
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("whole", sample(KINDS, 1), indirect=True)
+@pytest.mark.parametrize("whole", KINDS, indirect=True)
 def test_killed_at_random_moments(machine, calculator, issue_file, script, whole):
     chance = random.Random(SEED)
     for moment in [chance.uniform(0.3, 1.0) * whole["seconds"] for _ in range(2)]:
@@ -97,7 +97,7 @@ def test_killed_at_random_moments(machine, calculator, issue_file, script, whole
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("whole", sample(KINDS, 1), indirect=True)
+@pytest.mark.parametrize("whole", KINDS, indirect=True)
 def test_killed_at_every_record(machine, whole):
     directory = Path(whole["directory"])
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
@@ -128,7 +128,7 @@ def test_templates_killed_at_every_record(machine, calculator):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("workspace", sample(KINDS, 1))
+@pytest.mark.parametrize("workspace", KINDS)
 def test_a_search_that_was_killed_goes_on_where_it_was(machine, calculator, workspace):
     """What is on the record as tried is not tried again, and the search ends before --max-time does."""
     machine.workspace = workspace

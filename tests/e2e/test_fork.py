@@ -178,7 +178,7 @@ def test_what_the_parent_delivered_is_not_delivered_again(machine, calculator, i
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("workspace", sample(KINDS, 1))
+@pytest.mark.parametrize("workspace", KINDS)
 def test_inside_attempts_side_by_side(machine, calculator, issue_file, workspace, tmp_path):
     machine = replace(machine, workspace=workspace, plugins=install(tmp_path / "site"))
     model = machine.script(

@@ -15,7 +15,7 @@ from tests.agent.strategies.test_resumed import CASES
 from tests.conftest import git
 from tests.e2e.conftest import Machine, write
 from tests.e2e.killing import account, begun, killed
-from tests.sampling import SEED, sample
+from tests.sampling import SEED
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def command(machine: Machine, tmp_path: Path) -> Callable[..., list[str]]:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("case", sample(CASES, 6))
+@pytest.mark.parametrize("case", CASES)
 def test_killed_at_random_moments(case, machine: Machine, command) -> None:
     arguments = case(command)
     began = time.monotonic()

@@ -203,7 +203,8 @@ def test_without_a_failing_test_it_says_where_to_look_and_claims_nothing(run) ->
     assert "calc.py" in engine.trajectory.all_steps()[0].observations[0].text
 
 
-def test_where_no_edit_helps_the_suspicious_lines_are_told(run) -> None:
+def test_where_no_edit_helps_the_suspicious_lines_are_told(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.moves.searching.SEARCH_SECONDS", 6.0)
     engine = run(NEVER)()
     _, result = drive(engine)
     assert (result.exit.code, bool(result.patch)) == (1, False)
