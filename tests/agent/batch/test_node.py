@@ -202,7 +202,8 @@ def test_who_comes_late_is_refused(driver: Driver) -> None:
     assert (outcomes[0].done, outcomes[0].error) == (None, "Cancelled")
     assert (driver.job.directory / "journal.jsonl").read_bytes() == record
     assert (done.kind, exits(driver.job.directory)) == ("verified", 1)
-    assert len(driver.endpoint.asked) == len(read(driver.job.directory).holds) == 4
+    # The second request is asked again unless its reply arrived before the link was cut.
+    assert len(driver.endpoint.asked) == len(read(driver.job.directory).holds) in (3, 4)
 
 
 @pytest.mark.slow
