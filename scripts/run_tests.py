@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,8 +89,6 @@ def _has_space() -> bool:
 
 def find_tests(paths: list[str]) -> list[str]:
     """Return the files of tests for these packages and modules. Raises ValueError for a path without tests."""
-    sources = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
-    imports = {_module(file): set(_imported(file)) for file in [*sources, ROOT / "swe_agent.py"]}
     found: dict[str, None] = {}
     for path in paths:
         file = (ROOT / path).resolve()
@@ -98,11 +97,18 @@ def find_tests(paths: list[str]) -> list[str]:
         if file.is_relative_to(ROOT / "tests"):
             tests = [str(file.relative_to(ROOT))]
         else:
-            tests = _tests_of(file.relative_to(ROOT), imports)
+            tests = _tests_of(file.relative_to(ROOT), _imports())
         if not tests:
             raise ValueError(f"No test imports {path}.")
         found.update(dict.fromkeys(tests))
     return list(found)
+
+
+@cache
+def _imports() -> dict[str, set[str]]:
+    """Return the modules of the project with the names that each imports."""
+    files = [ROOT / "swe_agent.py", *(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))]
+    return {_module(file): set(_imported(file)) for file in files}
 
 
 def _tests_of(path: Path, imports: dict[str, set[str]]) -> list[str]:

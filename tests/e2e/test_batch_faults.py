@@ -47,10 +47,12 @@ FINAL = {"content filter", "too long"}
 
 
 class Moody:
-    """Solves a calculator in three replies, unless the dice say a fault; no kind comes twice before all came."""
+    """Solves a calculator in three replies, with a share of faults in each ten requests. No kind of fault comes twice
+    before all came."""
 
     def __init__(self, share: float) -> None:
         self._dice, self._share, self._next = random.Random(SEED), share, list[str]()
+        self._ten = list[int]()
         self.given: dict[str, list[str]] = defaultdict(list)
         """By instance what each of its requests got, in order."""
 
@@ -65,7 +67,9 @@ class Moody:
         return Answer(text="So.", actions=actions, usage=USAGE)
 
     def _fault(self) -> str:
-        if self._dice.random() >= self._share:
+        if not self._ten:
+            self._ten = self._dice.sample(range(10), 10)
+        if self._ten.pop() >= self._share * 10:
             return ""
         if not self._next:
             self._next = self._dice.sample(list(FAULTS), len(FAULTS))
@@ -109,7 +113,7 @@ def test_a_provider_with_all_faults_loses_no_instance_and_no_cent(machine: Machi
     results = {result["instance"]: result for result in batcher.results()}
     assert len(results) == len(batcher.results()) == len(batcher.predictions()) == 12
     faults = Counter(fault for each in provider.given.values() for fault in each if fault)
-    assert faults.total() >= 6, "the seed gave too few faults"
+    assert faults.total() >= 10, "the seed gave too few faults"
     for id, given in provider.given.items():
         result = results[id]
         money = account(batcher.out / "runs" / id)

@@ -88,7 +88,7 @@ def test_a_rewrite_is_found_proven_and_drawn_also_when_killed_at_a_record(machin
     assert git(shop, "status", "--porcelain") == ""
     directory = Path(told["directory"])
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
-    for kept in sample(list(range(len(lines) // 2, len(lines))), 1):  # an earlier one counts everything again
+    for kept in sample(list(range(2, len(lines))), 1):
         copy = directory.parent / f"cut-{kept}"
         copy_run(directory, copy, b"".join(lines[:kept]) + lines[kept][:7])
         again = machine.json("resume", copy.name, timeout=400)

@@ -202,7 +202,7 @@ def test_who_comes_late_is_refused(driver: Driver) -> None:
     assert (outcomes[0].done, outcomes[0].error) == (None, "Cancelled")
     assert (driver.job.directory / "journal.jsonl").read_bytes() == record
     assert (done.kind, exits(driver.job.directory)) == ("verified", 1)
-    # The second request is asked again unless its reply arrived before the link was cut.
+    # Nearly always 4, since the second request is asked again. 3 was seen once, on a busy machine; why is not known.
     assert len(driver.endpoint.asked) == len(read(driver.job.directory).holds) in (3, 4)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.agent.strategies.conftest import Ended, Solved
 from trajectories.trees import Trees
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_search")]
+pytestmark = pytest.mark.slow
 
 LOCK = '''"""A lock."""
 
@@ -29,7 +29,7 @@ USELESS = "```python\ndef test_nothing():\n    opened('')\n\n\ndef test_known():
 ASKED = {"function": "lock.py:opened", "test": "", "max_time": 100.0, "files": FILES}
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search finds nothing in LOCK however long it looks."""
     monkeypatch.setattr("aci.generating.search.PLATEAU", 1000)
