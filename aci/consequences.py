@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from aci.graph.edits import Edit, broken_callers, touched
-from aci.graph.graph import Graph, Place
+from aci.graph.graph import Graph
 from aci.graph.naming import is_test_file
-from aci.graph.outline import FUNCTION
+from aci.graph.outline import FUNCTION, Place
 from aci.graph.reach import reaching_tests
 from aci.graph.surroundings import kin
 from aci.localize import Hit, Places

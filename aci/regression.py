@@ -17,7 +17,8 @@ from trajectories.errors import WorkspaceError
 from trajectories.trees import Entry, Trees
 
 if TYPE_CHECKING:
-    from aci.graph.graph import Graph, Place
+    from aci.graph.graph import Graph
+    from aci.graph.outline import Place
 
 LARGE = 40
 """A suite of fewer test files is simply run."""

@@ -35,10 +35,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aci.graph.blobs import GitBlobs
-from aci.graph.graph import Graph, Place, asked
+from aci.graph.graph import Graph, asked
 from aci.graph.links import KINDS
 from aci.graph.naming import whole_name
-from aci.graph.outline import FUNCTION, Outline
+from aci.graph.outline import FUNCTION, Outline, Place
 from aci.graph.resolve_names import Names
 from trajectories.plumbing import QUIET, environment, git
 

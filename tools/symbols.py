@@ -12,8 +12,9 @@ from trajectories.errors import UsageError
 from trajectories.records import Observation
 
 if TYPE_CHECKING:
-    from aci.graph.graph import Graph, Place
+    from aci.graph.graph import Graph
     from aci.graph.naming import Meant
+    from aci.graph.outline import Place
     from aci.graph.surroundings import Seen
 
 ROOM, SOURCE_ROOM = 3_600, 11_500

@@ -9,11 +9,14 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aci.graph.blobs import Blobs
-from aci.graph.graph import Graph, Link, Place
+from aci.graph.outline import Place
 from aci.graph.signatures import breaking_changes
+
+if TYPE_CHECKING:
+    from aci.graph.graph import Graph, Link
 
 SURE = 0.3
 """The weight of a reference from which on it is told: below it too many others may be meant."""

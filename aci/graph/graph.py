@@ -17,7 +17,7 @@ from aci.cache import Damaged
 from aci.graph.blobs import Blobs
 from aci.graph.build import Outlines, manifest
 from aci.graph.links import KINDS, Bundle
-from aci.graph.outline import BASE, Outline, Symbol
+from aci.graph.outline import BASE, Outline, Place, Symbol
 from aci.graph.postings import DEFINES, Documents, Postings
 from aci.graph.store import Manifest, Store
 
@@ -30,13 +30,6 @@ MOST_MEANT = 12
 """An attribute of a receiver nobody knows may mean every method of that name; of more than these it says nothing."""
 FAMILY = {"typescript": "javascript", "tsx": "javascript", "cpp": "c"}
 """Languages whose code calls another's: the others of a family stand for that."""
-
-
-class Place(NamedTuple):
-    """A definition, by its index in its file's outline, or the file itself (-1)."""
-
-    path: str
-    symbol: int = -1
 
 
 class Link(NamedTuple):

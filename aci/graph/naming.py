@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from aci.graph.graph import Graph, Link, Place
-from aci.graph.outline import CLASS
+from aci.graph.graph import Graph, Link
+from aci.graph.outline import CLASS, Place
 from aci.patch import is_test
 
 ALIKE = 0.65

@@ -40,6 +40,13 @@ class Symbol(NamedTuple):
         return self.name.rpartition(".")[2]
 
 
+class Place(NamedTuple):
+    """A definition, by its index in its file's outline, or the file itself (-1)."""
+
+    path: str
+    symbol: int = -1
+
+
 class Reference(NamedTuple):
     """`kind` is `call`, `base` (of the class `symbol`) or `use` (a name or attribute read where it is not called).
 

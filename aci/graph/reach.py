@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aci.graph.graph import Graph, Nodes, Place
+from aci.graph.graph import Graph, Nodes
 from aci.graph.links import KINDS
 from aci.graph.naming import is_test_file
+from aci.graph.outline import Place
 
 HOPS = 4
 PER_HOP = 0.6

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from aci.graph.graph import Graph, Link, Place
+from aci.graph.graph import Graph, Link
 from aci.graph.naming import base_classes, is_test_file, subclasses
-from aci.graph.outline import CLASS
+from aci.graph.outline import CLASS, Place
 
 TITLES = {
     "bases": "base classes",

@@ -14,7 +14,8 @@ from aci.patch import is_test
 from agent.moves.opening import places
 
 if TYPE_CHECKING:
-    from aci.graph.graph import Graph, Place
+    from aci.graph.graph import Graph
+    from aci.graph.outline import Place
     from agent.task import Task
 
 LONGEST = 4

@@ -18,7 +18,8 @@ from aci.locating import ask_graph
 from agent.moves.framing import framed
 
 if TYPE_CHECKING:
-    from aci.graph.graph import Graph, Place
+    from aci.graph.graph import Graph
+    from aci.graph.outline import Place
     from agent.task import Task
     from trajectories.records import Step
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import IMAGE, git
+from tests.e2e import forking
 
 CALCULATOR = {
     "calc/__init__.py": "",
@@ -64,9 +65,12 @@ class Machine:
         return [sys.executable, "-c", f"{first}from swe_agent import main; main()", *map(str, arguments)]
 
     def run(self, *arguments: str, cwd: Path | None = None, timeout: float = 100) -> subprocess.CompletedProcess[str]:
+        environment = self.environment
+        if not (self.plugins or any(name.startswith("PYTHON") for name in environment)):
+            return forking.run([*map(str, arguments)], environment, cwd or self.home, timeout)
         return subprocess.run(
             self.command(*arguments),
-            env=self.environment,
+            env=environment,
             cwd=cwd or self.home,
             capture_output=True,
             text=True,

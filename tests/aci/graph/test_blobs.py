@@ -11,7 +11,8 @@ import pytest
 
 from aci.graph.blobs import LARGEST, Blobs, GitBlobs, TextBlobs, TreeBlobs
 from aci.graph.build import MISSING
-from aci.graph.graph import Place, asked
+from aci.graph.graph import asked
+from aci.graph.outline import Place
 from aci.repository import Repository
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError, WorkspaceError

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from aci.graph.blobs import File, GitBlobs, TextBlobs
 from aci.graph.build import MISSING, MOST_PARTS, manifest
-from aci.graph.graph import Graph, Place, asked
+from aci.graph.graph import Graph, asked
 from aci.graph.links import KINDS
+from aci.graph.outline import Place
 from aci.graph.store import Store
 from tests.conftest import MakeRepo, git
 

@@ -7,9 +7,9 @@ from random import Random
 import pytest
 
 from aci.graph.blobs import TextBlobs
-from aci.graph.graph import Graph, Place, asked
+from aci.graph.graph import Graph, asked
 from aci.graph.links import KINDS
-from aci.graph.outline import BASE
+from aci.graph.outline import BASE, Place
 from aci.graph.store import Store
 from tests.aci.graph.trees import opened, tree
 

@@ -9,8 +9,9 @@ import pytest
 
 from aci.cache import Damaged
 from aci.graph.blobs import TextBlobs
-from aci.graph.graph import Graph, Place, asked
+from aci.graph.graph import Graph, asked
 from aci.graph.links import KINDS
+from aci.graph.outline import Place
 
 TEXTS = {
     "shop/__init__.py": "from .orders import Order\n",

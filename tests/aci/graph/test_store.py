@@ -19,9 +19,9 @@ from aci.cache import Damaged
 from aci.graph import build
 from aci.graph.blobs import TextBlobs
 from aci.graph.build import manifest
-from aci.graph.graph import Graph, Place, asked
+from aci.graph.graph import Graph, asked
 from aci.graph.links import KINDS, Bundle, packed
-from aci.graph.outline import Outline
+from aci.graph.outline import Outline, Place
 from aci.graph.postings import Builder
 from aci.graph.resolve import Edge, Loose, Resolved
 from aci.graph.store import HOUR, Manifest, Parsed, Store, file_in, make_room
