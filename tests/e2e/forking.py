@@ -40,7 +40,7 @@ def _command(arguments: Sequence[str], environment: Mapping[str, str], folder: P
     os.environ.clear()
     os.environ.update(environment)
     for number, path in ((1, out), (2, err)):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(file, number)
         os.close(file)
     sys.argv = ["swe-agent", *arguments]
