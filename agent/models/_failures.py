@@ -60,6 +60,8 @@ OTHER_WORDS = "Try another model, or say the issue in other words."
 UNREACHED = re.compile(
     r"connect(ion)? ?(error|refused)|connecterror|name or service not known|nodename nor servname", re.I
 )
+CONNECTED = {"MidStreamFallbackError", "ReadError", "ReadTimeout", "RemoteProtocolError", "WriteError", "WriteTimeout"}
+"""Raised after a connection was made: the provider may have received the request, and may charge for it."""
 SAID = re.compile(r'"message":\s*"((?:[^"\\]|\\.)*)')
 KIND = r"\w{0,60}(?:Error|Exception|Timeout)"
 PREFIX = re.compile(rf"(?:litellm\.\w{{1,60}}:|{KIND}(?: {KIND})?(?::| -)) ")
@@ -170,11 +172,7 @@ def _unanswered(chain: list[BaseException], asked: Asked, said: str) -> ModelErr
     """No status at all: no connection, silence, or an answer that broke off."""
     kinds = {type(one).__name__ for one in chain}
     texts = " ".join(str(one)[:MOST_READ] for one in chain)
-    if kinds & {"ConnectError", "ConnectTimeout"} or (
-        not kinds & {"MidStreamFallbackError", "ReadTimeout"}
-        and UNREACHED.search(texts)
-        and "disconnected" not in texts
-    ):
+    if kinds & {"ConnectError", "ConnectTimeout"} or (not kinds & CONNECTED and UNREACHED.search(texts)):
         fix = "Is the server running, and its api_base right?"
         return ModelError(f"{asked.address} cannot be reached for {asked.model}.", fix, retryable=True, billed=False)
     if kinds & {"ReadTimeout", "WriteTimeout", "PoolTimeout", "APITimeoutError", "Timeout"}:

@@ -37,11 +37,12 @@ class Answer:
 
     A `status` of 400 and more gives `error`: a message, a whole body, or what the protocol says at that status.
 
-    Faults: `hang` sends nothing until the endpoint closes; `drop` closes instead of answering; `raw` is the whole
-    body; `slow` waits so many seconds before each piece (a stream's event, a third of a body); `keepalive` puts a
-    comment ahead of each event. `cut` ends the answer after so many pieces, or after the first that holds the given
-    text; `then` is how: the socket is closed, nothing more comes (hang), the body ends as if it were whole (end), or
-    an event says `error`, as from an overloaded provider (error; what is not streamed is closed).
+    Faults: `hang` sends nothing until the endpoint closes; `drop` closes instead of answering; `reset` does so with
+    a TCP reset; `raw` is the whole body; `slow` waits so many seconds before each piece (a stream's event, a third
+    of a body); `keepalive` puts a comment ahead of each event. `cut` ends the answer after so many pieces, or after
+    the first that holds the given text; `then` is how: the socket is closed, nothing more comes (hang), the body
+    ends as if it were whole (end), or an event says `error`, as from an overloaded provider (error; what is not
+    streamed is closed).
     """
 
     text: str = ""
@@ -55,6 +56,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     hang: bool = False
     drop: bool = False
+    reset: bool = False
     slow: float = 0.0
     cut: int | str | None = None
     then: Literal["close", "hang", "end", "error"] = "close"

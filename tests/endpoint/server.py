@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -170,6 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._closed.wait()
         if answer.hang or answer.drop:
             self.close_connection = True
+        elif answer.reset:
+            self._reset()
         elif answer.status >= 400:
             self._refuse(answer, protocol)
         elif request.stream:
@@ -177,6 +182,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             whole = json.dumps(protocol.whole(answer, request), ensure_ascii=False).encode()
             self._body(answer.status, whole if answer.raw is None else answer.raw, answer.headers, answer)
+
+    def _reset(self) -> None:
+        """Close the socket so that the client's system reports ECONNRESET."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, self.connection.fileno())  # closes it, although the handler's files hold it open
+        os.close(nothing)
 
     def _refuse(self, answer: Answer, protocol: ModuleType) -> None:
         given = answer.error

@@ -145,6 +145,7 @@ def test_silence_in_the_middle(load: Load, name: str) -> None:
     "answer",
     [
         Answer(drop=True),
+        Answer(reset=True),
         Answer(text="hello world", cut=0),
         Answer(text="hello world", cut=3),
         Answer(text="hello world", cut=3, then="end"),
@@ -157,6 +158,7 @@ def test_silence_in_the_middle(load: Load, name: str) -> None:
     ],
     ids=[
         "no answer",
+        "reset",
         "cut at once",
         "cut",
         "ended",
