@@ -42,7 +42,7 @@ _PERSON = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": WHEN}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run a third of the cases of a slow test that has several, chosen by the seed, if there is one."""
+    """Run a quarter of the cases of a slow test that has several, chosen by the seed, if there is one."""
     if not os.environ.get("SWE_AGENT_TEST_SEED"):
         return
     groups: dict[tuple[Path, str], list[pytest.Item]] = {}
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("slow"):
             groups.setdefault((item.path, item.name.partition("[")[0]), []).append(item)
     matrices = [cases for cases in groups.values() if len(cases) > 1]
-    chosen = {item for cases in matrices for item in sample(cases, -(-len(cases) // 3))}
+    chosen = {item for cases in matrices for item in sample(cases, -(-len(cases) // 4))}
     left_out = {item for cases in matrices for item in cases} - chosen
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
