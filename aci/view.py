@@ -88,6 +88,8 @@ def _brief(text: str, kind: Kind) -> str:
     match kind:
         case "view":
             return text
+        case "listing" | "search" if len(text) <= CAPS[kind]:
+            return text
         case "listing":
             return outlined(text, CAPS[kind] - ADDRESS)
         case "search":
