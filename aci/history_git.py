@@ -246,9 +246,10 @@ def _shared(git_dir: Path) -> Path:
     """The part of a git directory that linked worktrees have in common; itself where it says nothing useful of that."""
     pointer = _content(git_dir / "commondir").rstrip(b"\n")
     try:
-        return (git_dir / os.fsdecode(pointer)).resolve()
+        found = (git_dir / os.fsdecode(pointer)).resolve()
     except (OSError, ValueError, RuntimeError):  # no path at all, or links in a circle
         return git_dir.absolute()
+    return git_dir.absolute() if found.is_symlink() else found  # Python 3.13 returns a link of a circle
 
 
 def _content(file: Path) -> bytes:

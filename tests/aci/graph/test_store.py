@@ -223,7 +223,9 @@ def test_a_build_that_was_killed_does_not_harm_the_next(tmp_path: Path, right: d
 def test_a_graph_answers_on_while_another_process_begins_the_file_anew(tmp_path: Path) -> None:
     def question(graph: Graph) -> list[Place]:
         found = graph.defining("f3")
-        Store(tmp_path).cache._begin_anew()
+        other = Store(tmp_path)
+        other.cache._begin_anew()
+        other.close()
         assert graph.holding(["f4"]).keys() == {"f4"}
         return found
 
