@@ -62,6 +62,8 @@ def _guard_lookup(name: str) -> None:
     function = getattr(socket, name)
 
     def guarded(host: Any, *arguments: Any, **named: Any) -> Any:
+        if isinstance(host, str):
+            host.encode("idna")  # raises what the function would raise before it asks the network
         _refuse_remote(f"socket.{name}", host)
         return function(host, *arguments, **named)
 
