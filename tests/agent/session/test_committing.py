@@ -329,6 +329,8 @@ def test_another_session_finishes_a_commit_whose_session_was_killed(desk, name: 
     told = [desk.root, desk.run / "trees.git", own.head.commit, own.head.tree, own.tree]
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, told)])
     wait_for(desk.file("begun").exists)
+    lock = desk.file(".git/index.lock")
+    wait_for(lambda: len(owners(lock)) == 2)  # the driver's name and git's
     driver.kill()
     driver.wait()
     start = Start(Repository.open(desk.root), desk.settings)
@@ -336,7 +338,6 @@ def test_another_session_finishes_a_commit_whose_session_was_killed(desk, name: 
     welcome(Session(start, heard.append)).join()
     assert any("still under way" in event.text for event in heard if isinstance(event, Told))
     desk.file("go").touch()
-    lock = desk.file(".git/index.lock")
     wait_for(lambda: not any(map(lives, owners(lock))))
     welcome(Session(start, heard.append)).join()
     made = desk.git("rev-parse", "HEAD")
