@@ -182,6 +182,7 @@ def test_what_is_lazy_is_compared_to_its_end(ask: Ask) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Pickle, copy, and deepcopy support will be removed:DeprecationWarning")
 def test_what_is_lazy_and_too_long_or_async_is_not_judged(ask: Ask) -> None:
     endless = ask("def f(n):\n    while True: yield n", kept(1), timeout=60)
     assert [one.kind for one in endless] == ["unread"]
